@@ -1,0 +1,139 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target is built the same way: Swift 6 mode (strict concurrency), warnings are errors, an import is visible
+/// only where it is written.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+// Floors as in Docs/architecture.md: a target depends only on targets of lower floors.
+
+/// Floor 0: module maps and shims over the distribution's C libraries.
+let cLibraries: [Target] = [
+  .systemLibrary(name: "CLinux", path: "Sources/CLibraries/CLinux"),
+  .systemLibrary(
+    name: "CCurl", path: "Sources/CLibraries/CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+  .systemLibrary(
+    name: "CSQLite", path: "Sources/CLibraries/CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+  .systemLibrary(
+    name: "CWslay", path: "Sources/CLibraries/CWslay", providers: [.apt(["libwslay-dev"])]),
+  .systemLibrary(
+    name: "CCrypto", path: "Sources/CLibraries/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+]
+
+func room(
+  _ name: String, path: String? = nil, _ dependencies: [String] = [], linking libraries: [String] = []
+) -> Target {
+  .target(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: path ?? "Sources/\(name)",
+    swiftSettings: strict, linkerSettings: libraries.map { .linkedLibrary($0) })
+}
+
+func program(_ name: String, _ dependencies: [String]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Sources/\(name)",
+    swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [String]) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
+    swiftSettings: strict)
+}
+
+let package = Package(
+  name: "tickertape",
+  products: [
+    .library(name: "LambdaRuntime", targets: ["LambdaRuntime"]),
+    .executable(name: "ConnectHandler", targets: ["ConnectHandler"]),
+    .executable(name: "DisconnectHandler", targets: ["DisconnectHandler"]),
+    .executable(name: "DefaultHandler", targets: ["DefaultHandler"]),
+    .executable(name: "Publisher", targets: ["Publisher"]),
+    .executable(name: "tickertape", targets: ["tickertape"]),
+  ],
+  targets: cLibraries + [
+    // Floor 1
+    room("JSON"),
+    room("Messaging", ["JSON"]),
+    room("Telemetry", ["JSON"]),
+    room("HTTPWire"),
+    // Floor 2
+    room("GatewayEvents", ["JSON", "Messaging"]),
+    room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
+    room("HTTPClient", ["CCurl", "HTTPWire"]),
+    // Floor 3
+    room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
+    room("ManagementAPI", ["CLinux", "HTTPClient", "HTTPWire", "Messaging", "Telemetry"]),
+    room("ConnectionStoreMemory", path: "Sources/ConnectionStore/Memory", ["ConnectionStore", "Telemetry"]),
+    room(
+      "ConnectionStoreSQLite", path: "Sources/ConnectionStore/SQLite", ["ConnectionStore", "CSQLite", "Telemetry"]),
+    room(
+      "ConnectionStoreSelection", path: "Sources/ConnectionStore/Selection",
+      ["ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
+    // Floor 4
+    room("Streams", ["ConnectionStore", "JSON", "Messaging", "Telemetry"]),
+    room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
+    // Floors 5 and 6
+    program(
+      "ConnectHandler",
+      ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
+    program(
+      "DisconnectHandler",
+      ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
+    program(
+      "DefaultHandler",
+      [
+        "LambdaRuntime", "GatewayEvents", "Streams", "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON",
+        "Telemetry",
+      ]),
+    program(
+      "Publisher",
+      [
+        "LambdaRuntime", "Streams", "Delivery", "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON",
+        "Telemetry",
+      ]),
+    // Beside the house
+    room(
+      "LocalGateway", ["CLinux", "CWslay", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "CCrypto"],
+      linking: ["wslay"]),
+    program(
+      "tickertape", ["LocalGateway", "CLinux", "CWslay", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
+
+    // Tests: a target a room, and what they share
+    .target(
+      name: "TestSupport", dependencies: ["ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
+      path: "Tests/TestSupport", swiftSettings: strict),
+    tests("JSONTests", ["JSON", "TestSupport"]),
+    tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
+    tests("TelemetryTests", ["Telemetry", "JSON"]),
+    tests("HTTPWireTests", ["HTTPWire", "TestSupport"]),
+    tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
+    tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "TestSupport"]),
+    tests("LambdaRuntimeTests", ["LambdaRuntime", "HTTPWire", "JSON", "Telemetry", "TestSupport"]),
+    tests(
+      "ConnectionStoreTests",
+      [
+        "ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "Telemetry",
+        "TestSupport",
+      ]),
+    tests("ManagementAPITests", ["ManagementAPI", "HTTPWire", "Messaging", "Telemetry", "TestSupport"]),
+    tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
+    tests(
+      "StreamsTests",
+      ["Streams", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON", "Telemetry", "TestSupport"]),
+    tests(
+      "HandlerTests",
+      [
+        "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery", "ManagementAPI",
+        "GatewayEvents", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry",
+        "TestSupport",
+      ]),
+    tests("LocalGatewayTests", ["LocalGateway", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestSupport"]),
+    tests("TickertapeTests", ["tickertape", "LocalGateway", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
+  ]
+)

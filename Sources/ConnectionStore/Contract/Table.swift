@@ -1,0 +1,219 @@
+/// One table with DynamoDB's semantics: items under a partition key and a sort key, few verbs, each atomic.
+///
+/// Every sentence here holds for every backend, and the contract suite in `Tests/ConnectionStoreTests` has a test for it.
+///
+/// **Expiry.** An item whose `expires` is not after now is absent: in gets, in queries, in conditions, in updates and in
+/// counters, whether or not the backend has deleted it yet. A put over it, a counter on it, a transaction on it behave as
+/// if nothing stood there.
+///
+/// **Lost answers.** A write that throws `.unavailable` may have been applied. Whoever must know puts a random word into the
+/// item and reads it back before believing a refused condition.
+package protocol Table: AnyObject {
+  /// The item of that key, or nil.
+  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item?
+
+  /// Replaces the item of that key, whole, or creates it. Throws `.conditionFailed`, having changed nothing, if `condition`
+  /// does not hold of the item that stands there.
+  func put(_ item: Item, if condition: Condition) throws(TableError)
+
+  /// Changes some attributes of the item of that key and returns it as it is afterwards.
+  ///
+  /// Never creates the item unless `change.createsItem` says so: an absent item (also one that has expired) throws
+  /// `.conditionFailed`. `condition` is looked at before the change.
+  @discardableResult
+  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item
+
+  /// Removes the item of that key; an absent item is not an error unless `condition` asks for it.
+  func delete(_ key: ItemKey, if condition: Condition) throws(TableError)
+
+  /// The items of one partition, in the byte order of their sort keys, a page at a time.
+  func query(_ query: Query) throws(TableError) -> Page
+
+  /// Puts and deletes without conditions and without atomicity: after an error some may have been done, each is harmless to
+  /// repeat. Any number; a key may stand in it once only, else `.invalidRequest`.
+  func writeBatch(_ writes: [BatchWrite]) throws(TableError)
+
+  /// All of the writes, or none. 1 to 100 of them on distinct keys, else `.invalidRequest`. If conditions fail, throws
+  /// `.transactionFailed` with the places of all that failed, in the order given.
+  func transact(_ writes: [TransactionWrite]) throws(TableError)
+}
+
+extension Table {
+  /// Adds to a whole-number attribute in one step and returns the sum. An absent or expired item, and an absent attribute,
+  /// count as zero, so the first call returns `amount`; `expires` is set only when the item is created.
+  package func increment(
+    _ key: ItemKey, _ attribute: String, by amount: Int64 = 1, expires: Int64? = nil
+  ) throws(TableError) -> Int64 {
+    var change = Change()
+    change.add[attribute] = amount
+    change.createsItem = true
+    change.expiresOnCreation = expires
+    guard case .number(let sum)? = try update(key, change, if: .always)[attribute] else {
+      throw TableError(.corrupt, "increment", key: key, detail: "'\(attribute)' is not a number")
+    }
+    return sum
+  }
+}
+
+/// Whether a read sees every write that was answered before it (`strong`), or may miss the newest (`eventual`, at half the
+/// price on DynamoDB). SQLite and memory are always strong.
+package enum Consistency: Sendable {
+  case strong
+  case eventual
+}
+
+/// The name of one item: `partition` 1 to 2,048 bytes, `sort` 1 to 1,024 bytes of UTF-8, any character allowed.
+package struct ItemKey: Hashable, Sendable, CustomStringConvertible {
+  package let partition: String
+  package let sort: String
+
+  package init(_ partition: String, _ sort: String) {
+    self.partition = partition
+    self.sort = sort
+  }
+
+  package var description: String { "\(partition)/\(sort)" }
+}
+
+/// One attribute's value. A string or a byte array may be empty.
+package enum Value: Hashable, Sendable {
+  case string(String)
+  case number(Int64)
+  case bytes([UInt8])
+}
+
+/// A key with its attributes. At most 400 KB, names and values counted together (DynamoDB's limit, kept everywhere).
+package struct Item: Equatable, Sendable {
+  package let key: ItemKey
+  package var attributes: [String: Value]
+  /// Seconds since the epoch from which on the item counts as absent; nil: it stays.
+  package var expires: Int64?
+
+  package init(_ key: ItemKey, _ attributes: [String: Value] = [:], expires: Int64? = nil) {
+    self.key = key
+    self.attributes = attributes
+    self.expires = expires
+  }
+
+  package subscript(_ name: String) -> Value? {
+    get { attributes[name] }
+    set { attributes[name] = newValue }
+  }
+
+  package func string(_ name: String) -> String? {
+    if case .string(let value)? = attributes[name] { value } else { nil }
+  }
+
+  package func number(_ name: String) -> Int64? {
+    if case .number(let value)? = attributes[name] { value } else { nil }
+  }
+
+  package func bytes(_ name: String) -> [UInt8]? {
+    if case .bytes(let value)? = attributes[name] { value } else { nil }
+  }
+}
+
+/// What must hold of the item that stands under a key before a write is done.
+package indirect enum Condition: Equatable, Sendable {
+  case always
+  /// No item stands there (or an expired one).
+  case absent
+  case exists
+  /// The item exists and the attribute has that value; a missing attribute equals nothing.
+  case equals(String, Value)
+  /// The item exists and the attribute is there, of the same kind, and lower: numbers by value, strings and bytes by bytes.
+  case less(String, Value)
+  /// The attribute is missing, or the item is.
+  case lacks(String)
+  case all([Condition])
+  case any([Condition])
+}
+
+/// What an update does to an item. An attribute may stand in one of `set`, `add`, `remove` only.
+package struct Change: Equatable, Sendable {
+  package var set: [String: Value] = [:]
+  /// Added to a number; a missing attribute counts as zero. Another kind of value there is `.invalidRequest`.
+  package var add: [String: Int64] = [:]
+  package var remove: Set<String> = []
+  package var expires: Expiry = .keep
+  package var createsItem = false
+  /// The expiry if the update creates the item; for an item that is there, `expires` decides.
+  package var expiresOnCreation: Int64?
+
+  package enum Expiry: Equatable, Sendable {
+    case keep
+    /// Seconds since the epoch.
+    case at(Int64)
+    case never
+  }
+
+  package init() {}
+}
+
+/// Which items of a partition to read.
+package struct Query: Equatable, Sendable {
+  package var partition: String
+  package var sort: SortRange
+  /// How many live items the page may hold: expired ones are read over and not counted.
+  package var limit: Int
+  /// The `next` of the page before.
+  package var after: String?
+  package var consistency: Consistency
+
+  package enum SortRange: Equatable, Sendable {
+    case all
+    case prefix(String)
+    /// Both ends belong to it; nil: open on that side.
+    case between(String?, String?)
+  }
+
+  package init(
+    _ partition: String, _ sort: SortRange = .all, limit: Int = 1000, after: String? = nil,
+    _ consistency: Consistency = .strong
+  ) {
+    self.partition = partition
+    self.sort = sort
+    self.limit = limit
+    self.after = after
+    self.consistency = consistency
+  }
+}
+
+/// Part of a query's answer.
+package struct Page: Equatable, Sendable {
+  package let items: [Item]
+  /// Where to go on, nil after the last page. A page may be empty and still have a `next`.
+  package let next: String?
+
+  package init(_ items: [Item], next: String?) {
+    self.items = items
+    self.next = next
+  }
+}
+
+package enum BatchWrite: Equatable, Sendable {
+  case put(Item)
+  case delete(ItemKey)
+
+  package var key: ItemKey {
+    switch self {
+    case .put(let item): item.key
+    case .delete(let key): key
+    }
+  }
+}
+
+package enum TransactionWrite: Equatable, Sendable {
+  case put(Item, if: Condition = .always)
+  case update(ItemKey, Change, if: Condition = .always)
+  case delete(ItemKey, if: Condition = .always)
+  /// Changes nothing; the transaction fails unless the condition holds.
+  case check(ItemKey, Condition)
+
+  package var key: ItemKey {
+    switch self {
+    case .put(let item, _): item.key
+    case .update(let key, _, _), .delete(let key, _), .check(let key, _): key
+    }
+  }
+}

@@ -1,0 +1,53 @@
+/// What a table could not do: what was tried, on which item, and what the backend said.
+package struct TableError: Error, Equatable, CustomStringConvertible {
+  package enum Code: Equatable, Sendable {
+    /// The condition did not hold; nothing was changed.
+    case conditionFailed
+    /// The places, in the order given, of the writes whose conditions did not hold; nothing was changed.
+    case transactionFailed([Int])
+    /// Another writer was in the way for too long; nothing was changed.
+    case contention
+    /// No answer, or one that leaves open whether a write was done.
+    case unavailable
+    /// The backend limits the rate; nothing was changed.
+    case throttled
+    /// The request breaks the contract: an empty key, too large an item, a key twice in a batch.
+    case invalidRequest
+    /// The table is not there, may not be opened, or has no room left.
+    case unusable
+    /// What was read is not what this project writes.
+    case corrupt
+  }
+
+  package let code: Code
+  /// `get`, `put`, `update`, `delete`, `query`, `writeBatch`, `transact`, `open`.
+  package let operation: String
+  package let key: ItemKey?
+  /// What the backend said, or which rule was broken.
+  package let detail: String
+
+  package init(_ code: Code, _ operation: String, key: ItemKey? = nil, detail: String = "") {
+    self.code = code
+    self.operation = operation
+    self.key = key
+    self.detail = detail
+  }
+
+  package var description: String {
+    let place = key.map { " \($0)" } ?? ""
+    return "table \(operation)\(place): \(reason)\(detail.isEmpty ? "" : " (\(detail))")"
+  }
+
+  private var reason: String {
+    switch code {
+    case .conditionFailed: "the condition does not hold"
+    case .transactionFailed(let places): "conditions \(places) of the transaction do not hold"
+    case .contention: "another writer was in the way for too long"
+    case .unavailable: "the table did not answer"
+    case .throttled: "the table limits the rate"
+    case .invalidRequest: "the request is not allowed"
+    case .unusable: "the table cannot be used"
+    case .corrupt: "the table holds something unknown"
+    }
+  }
+}

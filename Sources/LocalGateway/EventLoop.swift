@@ -1,0 +1,137 @@
+import CLinux
+import Glibc
+import Telemetry
+
+/// One thread, one epoll set: everything the gateway does happens on the thread that calls `run()`.
+///
+/// Level-triggered. A handler may add and remove descriptors, its own too, while it is called.
+final class EventLoop {
+  /// What may be done with a descriptor without waiting, or what is waited for.
+  struct Readiness: OptionSet {
+    let rawValue: UInt32
+    static let readable = Readiness(rawValue: EPOLLIN.rawValue)
+    static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
+    /// The other side closed its half, or the whole connection; told whether asked for or not.
+    static let closed = Readiness(rawValue: EPOLLHUP.rawValue | EPOLLRDHUP.rawValue | EPOLLERR.rawValue)
+  }
+
+  /// Names a timer, to cancel it.
+  struct TimerID: Hashable { fileprivate let number: UInt64 }
+
+  private struct Timer {
+    let due: Int64
+    let number: UInt64
+  }
+
+  let clock: Clock
+  private let epoll: Int32
+  private var handlers: [Int32: any EventHandler] = [:]
+  private var heap: [Timer] = []
+  private var actions: [UInt64: () -> Void] = [:]
+  private var timersMade: UInt64 = 0
+  private var isStopping = false
+
+  init(clock: Clock = .system) throws(SystemError) {
+    self.clock = clock
+    epoll = try SystemError.check("epoll_create1", epoll_create1(Int32(EPOLL_CLOEXEC)))
+  }
+
+  deinit { close(epoll) }
+
+  // MARK: Descriptors
+
+  /// Calls `handler` whenever `descriptor` is ready for what `interest` names. The loop keeps the handler alive.
+  func add(_ descriptor: Int32, _ interest: Readiness, _ handler: any EventHandler) throws(SystemError) {
+    var event = epoll_event(events: interest.rawValue | EPOLLRDHUP.rawValue, data: epoll_data(fd: descriptor))
+    try SystemError.check("epoll_ctl", epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event))
+    handlers[descriptor] = handler
+  }
+
+  func change(_ descriptor: Int32, to interest: Readiness) {
+    var event = epoll_event(events: interest.rawValue | EPOLLRDHUP.rawValue, data: epoll_data(fd: descriptor))
+    epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &event)
+  }
+
+  /// To be called before the descriptor is closed.
+  func remove(_ descriptor: Int32) {
+    epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
+    handlers[descriptor] = nil
+  }
+
+  // MARK: Timers
+
+  /// Calls `action` once, `milliseconds` from now (0: after the events at hand).
+  @discardableResult
+  func schedule(afterMilliseconds milliseconds: Int64, _ action: @escaping () -> Void) -> TimerID {
+    timersMade += 1
+    actions[timersMade] = action
+    push(Timer(due: clock.monotonicMilliseconds() + milliseconds, number: timersMade))
+    return TimerID(number: timersMade)
+  }
+
+  func cancel(_ timer: TimerID) { actions[timer.number] = nil }
+
+  // MARK: Running
+
+  /// Serves until `stop()`.
+  func run() {
+    var events = [epoll_event](repeating: epoll_event(), count: 256)
+    while !isStopping {
+      let count = epoll_wait(epoll, &events, Int32(events.count), waitMilliseconds())
+      for place in 0..<max(0, Int(count)) {
+        // A handler called earlier in this round may have removed this descriptor.
+        guard let handler = handlers[events[place].data.fd] else { continue }
+        handler.ready(Readiness(rawValue: events[place].events))
+      }
+      fireTimers()
+    }
+  }
+
+  func stop() { isStopping = true }
+
+  private func waitMilliseconds() -> Int32 {
+    while let first = heap.first, actions[first.number] == nil { pop() }
+    guard let first = heap.first else { return -1 }
+    return Int32(clamping: max(0, first.due - clock.monotonicMilliseconds()))
+  }
+
+  private func fireTimers() {
+    let now = clock.monotonicMilliseconds()
+    // Those that come due only now wait for the next round, so that descriptors get their turn.
+    let last = timersMade
+    while let first = heap.first, first.due <= now, first.number <= last {
+      pop()
+      actions.removeValue(forKey: first.number)?()
+    }
+  }
+
+  // MARK: Heap, the earliest first
+
+  private func push(_ timer: Timer) {
+    heap.append(timer)
+    var child = heap.count - 1
+    while child > 0, heap[child].due < heap[(child - 1) / 2].due {
+      heap.swapAt(child, (child - 1) / 2)
+      child = (child - 1) / 2
+    }
+  }
+
+  private func pop() {
+    heap.swapAt(0, heap.count - 1)
+    heap.removeLast()
+    var parent = 0
+    while true {
+      let left = 2 * parent + 1
+      guard left < heap.count else { return }
+      let least = left + 1 < heap.count && heap[left + 1].due < heap[left].due ? left + 1 : left
+      guard heap[least].due < heap[parent].due else { return }
+      heap.swapAt(least, parent)
+      parent = least
+    }
+  }
+}
+
+/// Something that owns a descriptor in an `EventLoop`.
+protocol EventHandler: AnyObject {
+  func ready(_ readiness: EventLoop.Readiness)
+}

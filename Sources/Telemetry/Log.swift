@@ -1,0 +1,129 @@
+import Glibc
+import JSON
+
+/// Structured logs: one JSON object a line with `timestamp` (RFC 3339) and `level`, so that CloudWatch can filter them
+/// (Lambda's advanced logging controls, LogFormat JSON).
+///
+///     log.info("connected", ["connectionId": .text(id)])
+///     // {"timestamp":"2026-01-02T10:30:01.000Z","level":"INFO","message":"connected","connectionId":"R0oX…="}
+///
+/// No token, key, e-mail address or phone number may be given to it.
+package struct Log: Sendable {
+  package enum Level: Int, Sendable, Comparable {
+    case trace, debug, info, warn, error, fatal
+
+    package static func < (left: Level, right: Level) -> Bool { left.rawValue < right.rawValue }
+
+    var name: String {
+      switch self {
+      case .trace: "TRACE"
+      case .debug: "DEBUG"
+      case .info: "INFO"
+      case .warn: "WARN"
+      case .error: "ERROR"
+      case .fatal: "FATAL"
+      }
+    }
+
+    /// From `AWS_LAMBDA_LOG_LEVEL`; nil for a word that is no level.
+    package init?(name: String) {
+      switch name.uppercased() {
+      case "TRACE": self = .trace
+      case "DEBUG": self = .debug
+      case "INFO": self = .info
+      case "WARN": self = .warn
+      case "ERROR": self = .error
+      case "FATAL": self = .fatal
+      default: return nil
+      }
+    }
+  }
+
+  package enum Value: Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+    case text(String)
+    case number(Int64)
+    case decimal(Double)
+    case flag(Bool)
+
+    package init(stringLiteral value: String) { self = .text(value) }
+    package init(integerLiteral value: Int64) { self = .number(value) }
+  }
+
+  /// Fields keep the order they are given in.
+  package typealias Fields = KeyValuePairs<String, Value>
+
+  private let minimum: Level
+  private let clock: Clock
+  private let context: [(String, Value)]
+  private let write: @Sendable ([UInt8]) -> Void
+
+  /// Lines at `minimum` and above, each handed to `write` with its line feed; by default to standard output, where
+  /// Lambda collects them.
+  package init(
+    minimum: Level = .info, clock: Clock = .system, context: [(String, Value)] = [],
+    write: @escaping @Sendable ([UInt8]) -> Void = { Log.writeToStandardOutput($0) }
+  ) {
+    self.minimum = minimum
+    self.clock = clock
+    self.context = context
+    self.write = write
+  }
+
+  /// A log whose every line also bears these fields.
+  package func with(_ fields: Fields) -> Log {
+    Log(minimum: minimum, clock: clock, context: context + fields.map { ($0.key, $0.value) }, write: write)
+  }
+
+  package func isEnabled(_ level: Level) -> Bool { level >= minimum }
+
+  package func debug(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+    log(.debug, message(), fields())
+  }
+  package func info(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+    log(.info, message(), fields())
+  }
+  package func warn(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+    log(.warn, message(), fields())
+  }
+  package func error(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+    log(.error, message(), fields())
+  }
+
+  package func log(_ level: Level, _ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+    guard level >= minimum else { return }
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("timestamp", Timestamp.rfc3339(milliseconds: clock.milliseconds()))
+      writer.member("level", level.name)
+      writer.member("message", message())
+      for (name, value) in context { Self.append(name, value, to: &writer) }
+      for (name, value) in fields() { Self.append(name, value, to: &writer) }
+    }
+    write(writer.bytes + [0x0A])
+  }
+
+  private static func append(_ name: String, _ value: Value, to writer: inout JSONWriter) {
+    writer.key(name)
+    switch value {
+    case .text(let text): writer.string(text)
+    case .number(let number): writer.integer(number)
+    case .decimal(let decimal): writer.double(decimal)
+    case .flag(let flag): writer.boolean(flag)
+    }
+  }
+
+  /// One `write` a line, so that lines of several processes on one pipe do not mix.
+  package static func writeToStandardOutput(_ line: [UInt8]) {
+    line.withUnsafeBytes { bytes in
+      var rest = UnsafeRawBufferPointer(bytes)
+      while !rest.isEmpty {
+        let count = Glibc.write(STDOUT_FILENO, rest.baseAddress, rest.count)
+        if count < 0 {
+          if errno == EINTR { continue }
+          return
+        }
+        rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+      }
+    }
+  }
+}

@@ -1,0 +1,30 @@
+/// Where chance comes from: a value that is passed in, so that a test can pass its own.
+package struct Randomness: Sendable {
+  /// 64 random bits.
+  package let next: @Sendable () -> UInt64
+
+  package init(next: @escaping @Sendable () -> UInt64) { self.next = next }
+
+  /// The kernel's generator: fit for identifiers that must not be guessed.
+  package static let system = Randomness {
+    var generator = SystemRandomNumberGenerator()
+    return generator.next()
+  }
+
+  /// A whole number from the closed range, evenly.
+  package func integer(in range: ClosedRange<Int>) -> Int {
+    var generator = Generator(source: next)
+    return Int.random(in: range, using: &generator)
+  }
+
+  /// Sixteen hexadecimal digits.
+  package func hexadecimal() -> String {
+    let text = String(next(), radix: 16)
+    return String(repeating: "0", count: 16 - text.utf8.count) + text
+  }
+
+  private struct Generator: RandomNumberGenerator {
+    let source: @Sendable () -> UInt64
+    mutating func next() -> UInt64 { source() }
+  }
+}
