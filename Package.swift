@@ -62,6 +62,7 @@ let package = Package(
     room("Messaging", ["JSON"]),
     room("Telemetry", ["JSON"]),
     room("HTTPWire"),
+    room("WebSocketWire", ["CWslay", "CCrypto"], linking: ["wslay"]),
     // Floor 2
     room("GatewayEvents", ["JSON", "Messaging"]),
     room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
@@ -99,10 +100,10 @@ let package = Package(
       ]),
     // Beside the house
     room(
-      "LocalGateway", ["CLinux", "CWslay", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "CCrypto"],
-      linking: ["wslay"]),
+      "LocalGateway", ["CLinux", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
     program(
-      "tickertape", ["LocalGateway", "CLinux", "CWslay", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
+      "tickertape",
+      ["LocalGateway", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
 
     // Tests: a target a room, and what they share
     .target(
@@ -112,6 +113,7 @@ let package = Package(
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "JSON"]),
     tests("HTTPWireTests", ["HTTPWire", "TestSupport"]),
+    tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
     tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "TestSupport"]),
     tests("LambdaRuntimeTests", ["LambdaRuntime", "HTTPWire", "JSON", "Telemetry", "TestSupport"]),
@@ -133,7 +135,9 @@ let package = Package(
         "GatewayEvents", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry",
         "TestSupport",
       ]),
-    tests("LocalGatewayTests", ["LocalGateway", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestSupport"]),
+    tests(
+      "LocalGatewayTests",
+      ["LocalGateway", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestSupport", "WebSocketWire"]),
     tests("TickertapeTests", ["tickertape", "LocalGateway", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
   ]
 )
