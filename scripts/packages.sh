@@ -37,5 +37,12 @@ if [ "$(id -u)" != 0 ]; then
   root=(sudo)
 fi
 echo "Installing Debian packages: ${missing[*]}"
+# Daemons that a package brings (nginx, for the benchmarks) must not start: they would listen on every address.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+  printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee $policy >/dev/null
+  "${root[@]}" chmod 755 $policy
+  trap '"${root[@]}" rm -f $policy' EXIT
+fi
 "${root[@]}" apt-get update -qq
 "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
