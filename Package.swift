@@ -116,7 +116,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
       path: "Tests/TestSupport", swiftSettings: strict),
-    testProgram("EchoBootstrap", ["LambdaRuntime"]),
+    testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "JSON"]),
