@@ -53,6 +53,16 @@ func tests(_ name: String, _ dependencies: [String]) -> Target {
     swiftSettings: strict)
 }
 
+/// Programs that only the benchmarks start; their commands set the variable.
+let benchmarks: [Target] =
+  Context.environment["TICKERTAPE_BENCHMARKS"] == nil
+  ? []
+  : [
+    .executableTarget(
+      name: "DecodeBootstrap", dependencies: ["LambdaRuntime", "GatewayEvents"],
+      path: "Benchmarks/lambda/DecodeBootstrap", swiftSettings: strict)
+  ]
+
 let package = Package(
   name: "tickertape",
   products: [
@@ -63,7 +73,7 @@ let package = Package(
     .executable(name: "Publisher", targets: ["Publisher"]),
     .executable(name: "tickertape", targets: ["tickertape"]),
   ],
-  targets: cLibraries + [
+  targets: cLibraries + benchmarks + [
     // Floor 1
     room("JSON"),
     room("Messaging", ["JSON"]),
