@@ -163,18 +163,25 @@ struct RuntimeClient: ~Copyable {
 
   /// A caller may choose the request id: what would end or lengthen the path is percent-encoded.
   private mutating func appendEscaped(_ segment: String) {
+    if segment.utf8.allSatisfy(Self.isPlain) { return request.append(contentsOf: segment.utf8) }
+    let digits: StaticString = "0123456789ABCDEF"
     for byte in segment.utf8 {
-      switch byte {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-        UInt8(ascii: "~"), UInt8(ascii: ":"):
+      if Self.isPlain(byte) {
         request.append(byte)
-      default:
-        let digits: StaticString = "0123456789ABCDEF"
-        request.append(UInt8(ascii: "%"))
-        request.append(digits.utf8Start[Int(byte >> 4)])
-        request.append(digits.utf8Start[Int(byte & 15)])
+      } else {
+        request += [UInt8(ascii: "%"), digits.utf8Start[Int(byte >> 4)], digits.utf8Start[Int(byte & 15)]]
       }
+    }
+  }
+
+  /// Unreserved in RFC 3986, section 2.3.
+  private static func isPlain(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
+      UInt8(ascii: "~"):
+      true
+    default: false
     }
   }
 }

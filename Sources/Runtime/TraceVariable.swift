@@ -14,38 +14,38 @@ final class TraceVariable {
   }
 
   deinit {
-    unsetenv(Self.name.start)
+    unset()
     entry.deallocate()
   }
 
   /// Sets the variable, or unsets it for an invocation that is not traced.
   func set(_ traceID: String?) {
-    guard let traceID, !traceID.utf8.contains(0) else {
-      unsetenv(Self.name.start)
-      return
+    guard var traceID else { return unset() }
+    traceID.withUTF8 { value in
+      // The C library would end the value there.
+      guard !value.contains(0) else { return unset() }
+      reserve(Self.name.utf8CodeUnitCount + value.count + 2)
+      write(value)
+      putenv(entry.baseAddress!)
     }
-    reserve(Self.name.utf8CodeUnitCount + traceID.utf8.count + 2)
-    write(traceID)
-    putenv(entry.baseAddress!)
   }
+
+  private func unset() { unsetenv(Self.name.start) }
 
   private func reserve(_ count: Int) {
     guard count > entry.count else { return }
-    unsetenv(Self.name.start)
+    unset()
     entry.deallocate()
     entry = .allocate(capacity: count)
   }
 
-  private func write(_ traceID: String) {
-    var place = 0
-    func append(_ byte: UInt8) {
-      entry[place] = CChar(bitPattern: byte)
-      place += 1
-    }
-    for offset in 0..<Self.name.utf8CodeUnitCount { append(Self.name.utf8Start[offset]) }
-    append(UInt8(ascii: "="))
-    for byte in traceID.utf8 { append(byte) }
-    append(0)
+  private func write(_ value: UnsafeBufferPointer<UInt8>) {
+    let bytes = UnsafeMutableRawBufferPointer(entry)
+    let nameBytes = Self.name.utf8CodeUnitCount
+    bytes.copyMemory(from: UnsafeRawBufferPointer(start: Self.name.utf8Start, count: nameBytes))
+    bytes[nameBytes] = UInt8(ascii: "=")
+    UnsafeMutableRawBufferPointer(rebasing: bytes[(nameBytes + 1)...]).copyMemory(from: UnsafeRawBufferPointer(value))
+    bytes[nameBytes + 1 + value.count] = 0
   }
 }
 

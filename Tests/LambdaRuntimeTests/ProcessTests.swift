@@ -55,14 +55,34 @@ import Testing
       var action = sigaction()
       action.__sigaction_handler.sa_handler = { _ in }
       sigaction(SIGALRM, &action, nil)
-      // Every half millisecond, into whichever call the loop is in.
-      var timer = itimerval(it_interval: timeval(tv_sec: 0, tv_usec: 500), it_value: timeval(tv_sec: 0, tv_usec: 500))
-      setitimer(__itimer_which_t(ITIMER_REAL.rawValue), &timer, nil)
-      let steps = (0..<200).flatMap { _ in [ScriptedRuntimeAPI.Step.next(delivery: .split(at: 20)), .response()] }
+      ProcessTests.unblock(SIGALRM)
+      let steps = (0..<20).flatMap { _ in
+        [ScriptedRuntimeAPI.Step.next(delivery: .afterSignals), .response(delivery: .afterSignals)]
+      }
       let run = try Run(steps)
-      precondition(run.requests.count == 401, run.end ?? "")
+      precondition(run.violations.isEmpty && run.requests.count == 41, run.end ?? "")
+      precondition(run.requests.allSatisfy { $0.connection == 1 })
       exit(0)
     }
+  }
+
+  @Test("a connection that closes under a large answer does not kill the process")
+  func brokenPipe() async {
+    await #expect(processExitsWith: .success) {
+      ProcessTests.unblock(SIGPIPE)
+      let run = try Run([.next(delivery: .thenClosed), .response()]) { _, _ in [UInt8](repeating: 0x20, count: 6 << 20)
+      }
+      precondition(run.violations.isEmpty && run.requests[1].body.count == 6 << 20, run.end ?? "")
+      exit(0)
+    }
+  }
+
+  /// The threads that tests run on have all signals blocked.
+  private static func unblock(_ signal: Int32) {
+    var set = sigset_t()
+    sigemptyset(&set)
+    sigaddset(&set, signal)
+    pthread_sigmask(SIG_UNBLOCK, &set, nil)
   }
 
   @Test("an address is four numbers and a port")

@@ -26,6 +26,8 @@ final class ScriptedRuntimeAPI: Sendable {
       case cut(after: Int)
       /// The connection is closed afterwards, unannounced.
       case thenClosed
+      /// The thread that made this object gets signals while it waits.
+      case afterSignals
     }
 
     let request: Request
@@ -82,6 +84,7 @@ final class ScriptedRuntimeAPI: Sendable {
   let port: UInt16
   private let listener: Int32
   private let script: [Step]
+  private let client = pthread_self()
   private let record = Mutex(Record())
   private let thread = Mutex(pthread_t())
 
@@ -159,6 +162,12 @@ final class ScriptedRuntimeAPI: Sendable {
       send(descriptor, Array(step.answer[..<place]))
       sched_yield()
       send(descriptor, Array(step.answer[place...]))
+    case .afterSignals:
+      for _ in 0..<50 {
+        pthread_kill(client, SIGALRM)
+        sched_yield()
+      }
+      send(descriptor, step.answer)
     case .dropped: return false
     case .cut(let place):
       send(descriptor, Array(step.answer[..<place]))
