@@ -40,6 +40,13 @@ func program(_ name: String, _ dependencies: [String]) -> Target {
     swiftSettings: strict)
 }
 
+/// A program that only the tests start.
+func testProgram(_ name: String, _ dependencies: [String]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
+    swiftSettings: strict)
+}
+
 func tests(_ name: String, _ dependencies: [String]) -> Target {
   .testTarget(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
@@ -109,6 +116,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
       path: "Tests/TestSupport", swiftSettings: strict),
+    testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "JSON"]),
