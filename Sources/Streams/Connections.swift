@@ -63,13 +63,15 @@ package struct Connections {
     return try settle(record, topics.dropFirst(first.count)) ? .connected : .alreadyGone
   }
 
-  /// Changes what a connection is subscribed to: one read, one transaction.
+  /// Changes what a connection is subscribed to: one read, one transaction, none if there is nothing to change.
+  ///
+  /// `makeChange` is told the connection as it stands, for its role; it is asked again whenever another change came first.
   package func change(
-    _ id: ConnectionID, _ change: SubscriptionChange
+    _ id: ConnectionID, _ makeChange: (ConnectionRecord) -> SubscriptionChange
   ) throws(TableError) -> ChangeOutcome {
     for _ in 0..<Self.attempts {
       guard var record = try connection(id) else { return .unknownConnection }
-      let touched = record.subscriptions.apply(change)
+      let touched = record.subscriptions.apply(makeChange(record))
       let count = record.subscriptions.active.count
       guard count <= Limit.subscriptions else { return .tooManySubscriptions(count) }
       if touched.isEmpty { return .subscribed(record.subscriptions) }

@@ -46,6 +46,15 @@ package struct SubscriptionRequest: Equatable, Sendable {
     self.keys = keys
   }
 
+  /// In the words of all documents at once. `symbols` and `dataTypes` are those of the market data clients: a data type is
+  /// the event type `stream:{type}`, a symbol its key; symbols alone are symbols of `market_data`. Beside event types that
+  /// name no keys of their own, symbols are their keys.
+  package init(eventTypes: [String], keys: [String] = [], symbols: [String] = [], dataTypes: [String] = []) {
+    names = eventTypes + dataTypes.map { "stream:\($0)" }
+    if names.isEmpty, !symbols.isEmpty { names = ["stream:market_data"] }
+    self.keys = keys + symbols
+  }
+
   /// A name that is not subscribed to, and why.
   package struct Refusal: Error, Equatable {
     package enum Code: String, Sendable {
@@ -82,6 +91,22 @@ package struct SubscriptionRequest: Equatable, Sendable {
           name: String(key.prefix(32)), code: .invalidName, message: "a key is 1 to \(Limit.keyBytes) bytes"))
     }
     return (wanted, refused)
+  }
+
+  /// What an unsubscribe with these words takes away: without keys a type with all its keys, and a pattern also matches the
+  /// types the connection is subscribed to that no table knows.
+  package var removals: [SubscriptionChange.Removal] {
+    names.flatMap { name -> [SubscriptionChange.Removal] in
+      if keys.isEmpty, name.utf8.last == UInt8(ascii: "*"), EventTypes.meaning(of: name).key == nil {
+        return [.types(prefix: String(name.dropLast()))]
+      }
+      let isPattern = name.utf8.last == UInt8(ascii: "*")
+      let meanings = EventTypes.meanings(of: name)
+      return (isPattern && meanings.isEmpty ? [EventTypes.meaning(of: name)] : meanings).flatMap { meaning in
+        if keys.isEmpty, meaning.key == nil { return [SubscriptionChange.Removal.type(meaning.type)] }
+        return selectors(of: meaning).map { .selector(type: meaning.type, $0) }
+      }
+    }
   }
 
   private func selectors(of meaning: EventTypes.Meaning) -> [Selector] {
