@@ -138,9 +138,12 @@ let package = Package(
     tests(
       "ConnectionStoreTests",
       [
-        "ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "Telemetry",
-        "TestSupport",
+        "ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
+        "TableStress", "Telemetry", "TestSupport",
       ]),
+    .executableTarget(
+      name: "TableStress", dependencies: ["ConnectionStore", "ConnectionStoreSQLite"], path: "Tests/TableStress",
+      swiftSettings: strict),
     tests("ManagementAPITests", ["ManagementAPI", "HTTPWire", "Messaging", "Telemetry", "TestSupport"]),
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests(
