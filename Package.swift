@@ -40,11 +40,28 @@ func program(_ name: String, _ dependencies: [String]) -> Target {
     swiftSettings: strict)
 }
 
+/// A program that only the tests start.
+func testProgram(_ name: String, _ dependencies: [String]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
+    swiftSettings: strict)
+}
+
 func tests(_ name: String, _ dependencies: [String]) -> Target {
   .testTarget(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
     swiftSettings: strict)
 }
+
+/// Programs that only the benchmarks start; their commands set the variable.
+let benchmarks: [Target] =
+  Context.environment["TICKERTAPE_BENCHMARKS"] == nil
+  ? []
+  : [
+    .executableTarget(
+      name: "DecodeBootstrap", dependencies: ["LambdaRuntime", "GatewayEvents"],
+      path: "Benchmarks/lambda/DecodeBootstrap", swiftSettings: strict)
+  ]
 
 let package = Package(
   name: "tickertape",
@@ -56,7 +73,7 @@ let package = Package(
     .executable(name: "Publisher", targets: ["Publisher"]),
     .executable(name: "tickertape", targets: ["tickertape"]),
   ],
-  targets: cLibraries + [
+  targets: cLibraries + benchmarks + [
     // Floor 1
     room("JSON"),
     room("Messaging", ["JSON"]),
@@ -109,6 +126,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
       path: "Tests/TestSupport", swiftSettings: strict),
+    testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "JSON"]),

@@ -79,6 +79,11 @@ package struct Log: Sendable {
     self.write = write
   }
 
+  /// Lines at the level that `AWS_LAMBDA_LOG_LEVEL` names and above; INFO if it names none.
+  package init(_ environment: Environment) {
+    self.init(minimum: environment["AWS_LAMBDA_LOG_LEVEL"].flatMap(Level.init(name:)) ?? .info)
+  }
+
   /// A log whose every line also bears these fields.
   package func with(_ fields: Fields) -> Log {
     Log(minimum: minimum, clock: clock, context: context + fields.map { ($0.key, $0.value) }, write: write)

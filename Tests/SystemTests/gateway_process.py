@@ -10,7 +10,7 @@ import subprocess
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("TICKERTAPE_BIN", ROOT / ".build" / "debug"))
+BIN = pathlib.Path(os.environ.get("TICKERTAPE_PROGRAMS", ROOT / ".build" / "debug"))
 
 
 def free_port():
