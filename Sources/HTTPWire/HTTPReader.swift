@@ -291,3 +291,25 @@ package struct HTTPReader {
     return used
   }
 }
+
+extension HTTPReader {
+  /// Where a message stands after some bytes.
+  package struct Progress {
+    /// How many of the bytes belonged to the message.
+    package let used: Int
+    package let isComplete: Bool
+    package let status: Int
+    package let keepsAlive: Bool
+  }
+
+  /// Reads on in part of an array. One call that tells all a client needs to know at each step: asked one by one, each
+  /// answer would copy a reader that is kept in an object.
+  package mutating func read(_ bytes: [UInt8], _ range: Range<Int>) throws(HTTPWireError) -> Progress {
+    let result = bytes.withUnsafeBytes { all in
+      Result { () throws(HTTPWireError) in try consume(UnsafeRawBufferPointer(rebasing: all[range])) }
+    }
+    let used = try result.get()
+    guard isComplete else { return Progress(used: used, isComplete: false, status: 0, keepsAlive: false) }
+    return Progress(used: used, isComplete: true, status: status, keepsAlive: keepsAlive)
+  }
+}
