@@ -10,9 +10,19 @@ package final class TemporaryFolder {
     path = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
   }
 
-  deinit {
-    nftw(path, { entry, _, _, _ in remove(entry) }, 16, FTW_DEPTH.rawValue | FTW_PHYS.rawValue)
-  }
+  deinit { Self.remove(path) }
 
   package func file(_ name: String) -> String { "\(path)/\(name)" }
+
+  /// Folders first lose what is in them; a link is removed, not followed.
+  private static func remove(_ path: String) {
+    if unlink(path) == 0 { return }
+    guard let folder = opendir(path) else { return }
+    while let entry = readdir(folder) {
+      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      if name != ".", name != ".." { remove("\(path)/\(name)") }
+    }
+    closedir(folder)
+    rmdir(path)
+  }
 }
