@@ -25,7 +25,10 @@ package final class Connection {
     descriptor = try easy.activeSocket(of: url)
   }
 
-  deinit { dialer.remove(easy) }
+  deinit { close() }
+
+  /// Closes the socket; nothing may be sent or received afterwards.
+  package func close() { dialer.remove(easy) }
 
   /// Sends bytes from `start` on; after a short send, and after `wouldBlock`, repeat with the same array and the new
   /// start (TLS has begun a record of them).

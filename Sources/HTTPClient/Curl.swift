@@ -162,8 +162,8 @@ final class CurlEasy {
   func send(_ bytes: [UInt8], from start: Int, url: HTTPURL) throws(HTTPClientError) -> Connection.Transfer {
     var count = 0
     let code = bytes.withUnsafeBytes { curl_easy_send(handle, $0.baseAddress! + start, $0.count - start, &count) }
-    if code == CURLE_OK { return .bytes(count) }
-    if code == CURLE_AGAIN { return .wouldBlock }
+    if code == CURLE_OK, count > 0 { return .bytes(count) }
+    if code == CURLE_OK || code == CURLE_AGAIN { return .wouldBlock }
     throw failure(code, tried: "send", host: url.origin)
   }
 
