@@ -152,3 +152,11 @@ let package = Package(
     tests("TickertapeTests", ["tickertape", "LocalGateway", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
   ]
 )
+
+// Measuring programs, built only when they are asked for: `Benchmarks/*/run.sh` sets the variable.
+if Context.environment["TICKERTAPE_BENCHMARKS"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "DeliveryBenchmark", dependencies: ["Delivery", "ManagementAPI", "Messaging", "Telemetry"],
+      path: "Benchmarks/delivery/DeliveryBenchmark", swiftSettings: strict))
+}

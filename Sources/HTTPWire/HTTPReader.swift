@@ -357,3 +357,13 @@ package struct HTTPReader {
     return used
   }
 }
+
+extension HTTPReader {
+  /// Reads on in part of an array; returns how many of the bytes belonged to this message.
+  package mutating func consume(_ bytes: [UInt8], _ range: Range<Int>) throws(HTTPWireError) -> Int {
+    let result = bytes.withUnsafeBytes { all in
+      Result { () throws(HTTPWireError) in try consume(UnsafeRawBufferPointer(rebasing: all[range])) }
+    }
+    return try result.get()
+  }
+}
