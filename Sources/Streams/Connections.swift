@@ -157,7 +157,7 @@ package struct Connections {
   private func listenerWrite(_ topic: Topic, of record: ConnectionRecord) -> TransactionWrite {
     let key = Keys.listener(topic, record.id, shards: shards)
     guard let filter = record.filter(of: topic) else { return .delete(key) }
-    return .put(Listener.item(key, of: record, filter))
+    return .put(ListenerRow.item(key, of: record, filter))
   }
 
   private func isWritten(_ id: ConnectionID, by writer: String) throws(TableError) -> Bool {

@@ -17,7 +17,7 @@ struct RunListenersTests {
       world.change(add: ["price:update"], keys: ["AAPL", "A*"], count: 1)
     }
     let recipients = try world.recipients([event("price:update", "AAPL")])
-    #expect(recipients.map(\.deliveries.count) == [1])
+    #expect(recipients.map(\.parts.count) == [1])
     #expect(recipients[0].topics == [.type("price:update"), .key(type: "price:update", key: "AAPL")])
   }
 
@@ -35,14 +35,14 @@ struct RunListenersTests {
       [event("price:update", "A"), event("price:update", "B"), event("price:update", "A2")], shards: shards,
       pageSize: pageSize)
     #expect(recipients.count == 40)
-    #expect(Dictionary(uniqueKeysWithValues: recipients.map { ($0.id.text, $0.deliveries.map(\.event)) }) == expected)
+    #expect(Dictionary(uniqueKeysWithValues: recipients.map { ($0.id.text, $0.parts.map(\.event)) }) == expected)
   }
 
   @Test("a client sees the name it asked by")
   func names() throws {
     let world = World()
     _ = try world.connections().connect(world.record(["risk_alert"]))
-    #expect(try world.recipients([event("risk")]).first?.deliveries == [.init(event: 0, shownAs: "risk_alert")])
+    #expect(try world.recipients([event("risk")]).first?.parts == [.init(event: 0, shownAs: "risk_alert")])
   }
 
   @Test("a role that may not see a type gets no broadcast of it, but its own person's and group's events")

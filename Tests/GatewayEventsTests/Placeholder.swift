@@ -1,0 +1,1 @@
+// Walled in, not yet furnished.
