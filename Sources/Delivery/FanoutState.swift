@@ -36,11 +36,14 @@ package struct FanoutState {
   /// A listener that was begun.
   private struct Active {
     var listener: Listener
+    let place: IDFilter.Place
     /// The frame to post.
     var frame = 0
     var attempts = 0
     /// It answered 410: its connection is being closed.
     var isClosing = false
+    /// It has ended, and its token can be given to another.
+    var isFree = false
     /// The first frame that was given up, and why.
     var failure: Ending?
     /// The same connection was listed again: its later frames wait here.
@@ -61,9 +64,9 @@ package struct FanoutState {
   private var hasMorePages = true
 
   /// By token.
-  private var active: [Active?] = []
+  private var active: [Active] = []
   private var freeTokens: [Int] = []
-  private var tokens: [ConnectionID: Int] = [:]
+  private var activeIDs = IDFilter()
   private var ready: [Int] = []
   private var retries = DueQueue()
   private var inFlight = 0
@@ -90,9 +93,11 @@ package struct FanoutState {
   /// `room` is how many calls can be started now.
   package mutating func next(nowMilliseconds now: Int64, room: Int) -> Action {
     if now >= stopAt { leaveUnsent() }
-    if let (listener, ending) = settled.popLast() { return .settle(listener, ending) }
+    if !settled.isEmpty {
+      let (listener, ending) = settled.removeLast()
+      return .settle(listener, ending)
+    }
     if room > 0, inFlight < width.current, let action = call(now) { return action }
-    if let (listener, ending) = settled.popLast() { return .settle(listener, ending) }
     if hasMorePages, pendingCount <= options.width, activeCount < options.maximumActive { return .page }
     if inFlight > 0 || activeCount > 0 || pendingCount > 0 {
       // A retry that is due waits for an answer to make room.
@@ -114,8 +119,8 @@ package struct FanoutState {
   }
 
   private mutating func call(token: Int) -> Action {
-    guard let one = active[token] else { preconditionFailure("token \(token) is not in use") }
     inFlight += 1
+    let one = active[token]
     return one.isClosing
       ? .delete(token: token, one.listener.id)
       : .post(token: token, one.listener.id, frame: one.listener.frames[one.frame])
@@ -154,19 +159,20 @@ package struct FanoutState {
   /// Its token; nil if there is nothing to call for now.
   private mutating func begin(_ listener: Listener) -> Int? {
     guard !listener.frames.isEmpty else { return nil }
-    let token = freeTokens.popLast() ?? active.count
-    if let other = tokens.updateValue(token, forKey: listener.id) {
-      tokens[listener.id] = other
-      freeTokens.append(token)
-      if token == active.count { active.append(nil) }
-      active[other]?.later.append(listener)
+    let place = IDFilter.place(of: listener.id)
+    if activeIDs.mayContain(place),
+      let other = active.firstIndex(where: { !$0.isFree && $0.listener.id == listener.id })
+    {
+      active[other].later.append(listener)
       return nil
     }
-    if token == active.count {
-      active.append(Active(listener: listener))
-    } else {
-      active[token] = Active(listener: listener)
+    activeIDs.insert(place)
+    let one = Active(listener: listener, place: place)
+    guard let token = freeTokens.popLast() else {
+      active.append(one)
+      return active.count - 1
     }
+    active[token] = one
     return token
   }
 
@@ -176,16 +182,17 @@ package struct FanoutState {
   package mutating func answered(token: Int, status: Int, nowMilliseconds now: Int64) {
     inFlight -= 1
     width.record(isRefusal: status == 429)
-    guard let one = active[token] else { return }
+    if active[token].isClosing { return closed(token, status, now) }
     switch status {
-    case _ where one.isClosing && ((200..<300).contains(status) || status == 404 || status == 410): gone(token)
-    case 200..<300: delivered(token)
-    case 410 where now + epoch - one.listener.connectedAtMilliseconds >= options.youngMilliseconds:
-      active[token]?.isClosing = true
-      active[token]?.attempts = 0
-      proceed(token)
+    case 200..<300:
+      tally.deliveries += 1
+      advance(token)
+    case 410 where now + epoch - active[token].listener.connectedAtMilliseconds >= options.youngMilliseconds:
+      active[token].isClosing = true
+      active[token].attempts = 0
+      ready.append(token)
     case 410, 429, 500...599: retry(token, .refused(status: status), now)
-    case 413 where !one.isClosing: giveUpFrame(token, .refused(status: status))
+    case 413: giveUpFrame(token, .refused(status: status))
     default: giveUp(token, .refused(status: status))
     }
   }
@@ -202,23 +209,24 @@ package struct FanoutState {
     giveUp(token, .unsent)
   }
 
-  private mutating func delivered(_ token: Int) {
-    tally.deliveries += 1
-    advance(token)
-  }
-
-  private mutating func gone(_ token: Int) {
-    guard let one = end(token) else { return }
-    tally.gone += 1
-    goneIDs.insert(one.listener.id)
-    settled.append((one.listener, Ending(.gone, firstMissing: one.failure?.firstMissing ?? one.frame)))
+  /// The gateway was told to close the connection.
+  private mutating func closed(_ token: Int, _ status: Int, _ now: Int64) {
+    switch status {
+    case 200..<300, 404, 410:
+      let one = active[token]
+      tally.gone += 1
+      goneIDs.insert(one.listener.id)
+      settled.append((one.listener, Ending(.gone, firstMissing: one.failure?.firstMissing ?? one.frame)))
+      free(token)
+    case 429, 500...599: retry(token, .refused(status: status), now)
+    default: giveUp(token, .refused(status: status))
+    }
   }
 
   private mutating func retry(_ token: Int, _ reason: Ending.Reason, _ now: Int64) {
     guard now < stopAt else { return giveUp(token, .unsent) }
-    active[token]?.attempts += 1
-    let attempts = active[token]?.attempts ?? 0
-    guard let delay = options.backoff.delayMilliseconds(afterAttempts: attempts, randomness) else {
+    active[token].attempts += 1
+    guard let delay = options.backoff.delayMilliseconds(afterAttempts: active[token].attempts, randomness) else {
       return giveUp(token, reason)
     }
     tally.retried += 1
@@ -228,41 +236,37 @@ package struct FanoutState {
   /// One frame cannot be delivered, the others may.
   private mutating func giveUpFrame(_ token: Int, _ reason: Ending.Reason) {
     tally.failed += 1
-    if let one = active[token], one.failure == nil {
-      active[token]?.failure = Ending(reason, firstMissing: one.frame)
+    if active[token].failure == nil {
+      active[token].failure = Ending(reason, firstMissing: active[token].frame)
     }
     advance(token)
   }
 
   /// On to the listener's next frame, or, after its last, to its end.
   private mutating func advance(_ token: Int) {
-    active[token]?.frame += 1
-    active[token]?.attempts = 0
-    guard let one = active[token] else { return }
-    if one.frame < one.listener.frames.count { return proceed(token) }
-    if let failure = one.failure { settled.append((one.listener, failure)) }
-    if one.later.isEmpty {
-      _ = end(token)
-    } else {
-      active[token] = Active(listener: one.later[0], later: Array(one.later.dropFirst()))
-      proceed(token)
-    }
+    active[token].frame += 1
+    active[token].attempts = 0
+    if active[token].frame < active[token].listener.frames.count { return ready.append(token) }
+    if let failure = active[token].failure { settled.append((active[token].listener, failure)) }
+    if active[token].later.isEmpty { return free(token) }
+    active[token].listener = active[token].later.removeFirst()
+    active[token].frame = 0
+    active[token].failure = nil
+    ready.append(token)
   }
-
-  /// The listener's next call can be made.
-  private mutating func proceed(_ token: Int) { ready.append(token) }
 
   /// The listener's other frames are not delivered either, nor those of its later listings.
   private mutating func giveUp(_ token: Int, _ reason: Ending.Reason) {
-    guard let one = end(token) else { return }
-    settle(one.listener, one.failure ?? Ending(reason, firstMissing: one.frame), missing: one.frame..., reason)
-    for listener in one.later { settle(listener, Ending(reason, firstMissing: 0), missing: 0..., reason) }
+    let one = active[token]
+    free(token)
+    settle(one.listener, one.failure ?? Ending(reason, firstMissing: one.frame), from: one.frame, reason)
+    for listener in one.later { settle(listener, Ending(reason, firstMissing: 0), from: 0, reason) }
   }
 
   private mutating func settle(
-    _ listener: Listener, _ ending: Ending, missing: PartialRangeFrom<Int>, _ reason: Ending.Reason
+    _ listener: Listener, _ ending: Ending, from frame: Int, _ reason: Ending.Reason
   ) {
-    let count = listener.frames.count - missing.lowerBound
+    let count = listener.frames.count - frame
     if reason == .unsent { tally.unsent += count } else { tally.failed += count }
     settled.append((listener, ending))
   }
@@ -272,16 +276,13 @@ package struct FanoutState {
     while let token = ready.popLast() ?? retries.take(dueAt: .max) { giveUp(token, .unsent) }
     while settled.count < options.maximumActive, let listener = takePending() {
       if goneIDs.contains(listener.id) { continue }
-      settle(listener, Ending(.unsent, firstMissing: 0), missing: 0..., .unsent)
+      settle(listener, Ending(.unsent, firstMissing: 0), from: 0, .unsent)
     }
   }
 
-  /// Frees the token.
-  private mutating func end(_ token: Int) -> Active? {
-    guard let one = active[token] else { return nil }
-    active[token] = nil
+  private mutating func free(_ token: Int) {
+    active[token].isFree = true
+    activeIDs.remove(active[token].place)
     freeTokens.append(token)
-    tokens[one.listener.id] = nil
-    return one
   }
 }

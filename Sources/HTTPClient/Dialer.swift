@@ -10,12 +10,17 @@ package final class Dialer {
   }
 
   private let multi: CurlMulti
+  private let throughLibcurl: Bool
   private var opening: [(ticket: Ticket, url: HTTPURL, easy: CurlEasy)] = []
   /// How others ended while `open` waited for its own.
   private var untold: [(ticket: Ticket, outcome: Outcome)] = []
   private var ticketsMade = 0
 
-  package init() throws(HTTPClientError) { multi = try CurlMulti() }
+  /// `throughLibcurl` sends and receives through libcurl also where the socket itself would do.
+  package init(throughLibcurl: Bool = false) throws(HTTPClientError) {
+    self.throughLibcurl = throughLibcurl
+    multi = try CurlMulti()
+  }
 
   deinit { for dial in opening { multi.remove(dial.easy) } }
 
@@ -72,7 +77,7 @@ package final class Dialer {
   private func finish(_ easy: CurlEasy, _ url: HTTPURL, _ code: CurlEasy.ResultCode) -> Outcome {
     do throws(HTTPClientError) {
       try easy.check(code, tried: "connect", host: url.origin)
-      let connection = try Connection(url: url, easy: easy, dialer: multi)
+      let connection = try Connection(url: url, easy: easy, dialer: multi, throughLibcurl: throughLibcurl)
       try easy.claimConnection(url)
       return .opened(connection)
     } catch {

@@ -44,6 +44,26 @@ package struct HTTPHeaders: Sendable {
     }
   }
 
+  /// Whether there is a field of that name (any case).
+  package func has(_ name: StaticString) -> Bool { fields.contains { isNamed($0, name) } }
+
+  /// The number all `Content-Length` fields agree on; nil if there is none (RFC 9112 section 6.3).
+  func contentLength() throws(HTTPWireError) -> Int? {
+    var digits: Range<Int>?
+    for field in fields where isNamed(field, "content-length") {
+      if let digits, block[digits] != block[field.value] { throw HTTPWireError(.ambiguousLength) }
+      digits = field.value
+    }
+    guard let digits else { return nil }
+    guard (1...18).contains(digits.count) else { throw HTTPWireError(.ambiguousLength) }
+    var length = 0
+    for byte in block[digits] {
+      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) else { throw HTTPWireError(.ambiguousLength) }
+      length = length * 10 + Int(byte - UInt8(ascii: "0"))
+    }
+    return length
+  }
+
   private func text(_ range: Range<Int>) -> String { String(decoding: block[range], as: UTF8.self) }
 
   private func isNamed(_ field: Field, _ name: StaticString) -> Bool {

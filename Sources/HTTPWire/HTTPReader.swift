@@ -78,6 +78,7 @@ package struct HTTPReader {
   /// Whether the connection can carry another message after this one.
   package var keepsAlive: Bool {
     if case .bodyUntilClose = state { return false }
+    guard headers.has("connection") else { return !isHTTP10 }
     if headers.contains("connection", token: "close") { return false }
     return !isHTTP10 || headers.contains("connection", token: "keep-alive")
   }
@@ -287,30 +288,27 @@ package struct HTTPReader {
 
   /// RFC 9112 section 6.3.
   private mutating func beginBody() throws(HTTPWireError) {
-    let lengths = headers.values("content-length")
-    let encodings = headers.values("transfer-encoding")
     if kind == .responses, expectsNoBody || status < 200 || status == 204 || status == 304 {
       state = .complete
       return
     }
+    let length = try headers.contentLength()
+    let encodings = headers.has("transfer-encoding") ? headers.values("transfer-encoding") : []
     if !encodings.isEmpty {
-      guard lengths.isEmpty else { throw HTTPWireError(.ambiguousLength) }
+      guard length == nil else { throw HTTPWireError(.ambiguousLength) }
       guard encodings.count == 1, encodings[0].lowercased() == "chunked" else {
         throw HTTPWireError(.unsupportedTransferEncoding)
       }
       state = .chunkSize
       return
     }
-    guard let text = lengths.first else {
+    guard let length else {
       state = kind == .requests ? .complete : .bodyUntilClose
       return
     }
-    guard lengths.allSatisfy({ $0 == text }), !text.isEmpty, text.utf8.count <= 18,
-      text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), let length = Int(text)
-    else { throw HTTPWireError(.ambiguousLength) }
     guard length <= limits.bodyBytes else { throw HTTPWireError(.bodyTooLarge(maximumBytes: limits.bodyBytes)) }
     state = length == 0 ? .complete : .body(remaining: length)
-    body.reserveCapacity(min(length, 1 << 20))
+    if length > 0 { body.reserveCapacity(min(length, 1 << 20)) }
   }
 
   // MARK: Chunks
@@ -359,11 +357,23 @@ package struct HTTPReader {
 }
 
 extension HTTPReader {
-  /// Reads on in part of an array; returns how many of the bytes belonged to this message.
-  package mutating func consume(_ bytes: [UInt8], _ range: Range<Int>) throws(HTTPWireError) -> Int {
+  /// Where a message stands after some bytes.
+  package struct Progress {
+    /// How many of the bytes belonged to the message.
+    package let used: Int
+    package let isComplete: Bool
+    package let status: Int
+    package let keepsAlive: Bool
+  }
+
+  /// Reads on in part of an array. One call that tells all a client needs to know at each step: asked one by one, each
+  /// answer would copy a reader that is kept in an object.
+  package mutating func read(_ bytes: [UInt8], _ range: Range<Int>) throws(HTTPWireError) -> Progress {
     let result = bytes.withUnsafeBytes { all in
       Result { () throws(HTTPWireError) in try consume(UnsafeRawBufferPointer(rebasing: all[range])) }
     }
-    return try result.get()
+    let used = try result.get()
+    guard isComplete else { return Progress(used: used, isComplete: false, status: 0, keepsAlive: false) }
+    return Progress(used: used, isComplete: true, status: status, keepsAlive: keepsAlive)
   }
 }

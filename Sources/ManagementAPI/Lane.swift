@@ -92,9 +92,12 @@ final class Lane {
     var used = 0
     do throws(HTTPWireError) {
       while used < count {
-        used += try reader.consume(buffer, used..<count)
-        guard reader.isComplete else { continue }
-        if reader.status >= 200 { return answer(isReusable: used == count && sent == out.count && reader.keepsAlive) }
+        let read = try reader.read(buffer, used..<count)
+        used += read.used
+        guard read.isComplete else { continue }
+        if read.status >= 200 {
+          return answer(read.status, isReusable: used == count && sent == out.count && read.keepsAlive)
+        }
         // An interim answer (100 Continue): the real one follows.
         reader.reset()
       }
@@ -108,18 +111,22 @@ final class Lane {
     if reader.isAtStart { return .dead(reason) }
     do throws(HTTPWireError) {
       try reader.finish()
-      return answer(isReusable: false)
+      return answer(reader.status, isReusable: false)
     } catch {
       return .garbled(reason)
     }
   }
 
-  private func answer(isReusable: Bool) -> Progress {
+  private func answer(_ status: Int, isReusable: Bool) -> Progress {
+    // An answer to a post has nothing more to say.
+    if status == 200, case .post = errand?.call.verb {
+      return .answered(Answer(status: status), isReusable: isReusable)
+    }
     var errorType: String?
-    if reader.status >= 400, let text = reader.headers["x-amzn-errortype"] {
+    if status >= 400, let text = reader.headers["x-amzn-errortype"] {
       errorType = String(text.prefix { $0 != ":" })
     }
     return .answered(
-      Answer(status: reader.status, errorType: errorType, body: reader.takeBody()), isReusable: isReusable)
+      Answer(status: status, errorType: errorType, body: reader.takeBody()), isReusable: isReusable)
   }
 }

@@ -42,6 +42,8 @@ package final class ManagementClient {
   private var waitingForNew: [Errand] = []
   private var completions: [Completion] = []
   private var buffer = [UInt8](repeating: 0, count: 16 << 10)
+  /// The time as it was last read: once a step, not once a call.
+  private var now: Int64 = 0
   /// No answer is overdue before.
   private var nextOverdueCheck = Int64.max
 
@@ -80,7 +82,10 @@ package final class ManagementClient {
 
   /// Starts a call; `step` will tell how it ended under this number.
   package func start(_ call: Call, token: Int) {
-    if inFlight == 0 { closeDeadIdleLanes() }
+    if inFlight == 0 {
+      now = clock.monotonicMilliseconds()
+      closeDeadIdleLanes()
+    }
     inFlight += 1
     let errand = Errand(call: call, token: token)
     if let lane = idle.popLast() {
@@ -94,12 +99,12 @@ package final class ManagementClient {
   /// no call is on its way. Fills `ended` with those that have.
   package func step(untilMilliseconds milliseconds: Int64, into ended: inout [Completion]) {
     ended.removeAll(keepingCapacity: true)
-    var now = clock.monotonicMilliseconds()
+    now = clock.monotonicMilliseconds()
     repeat {
       openLanes()
       wait(completions.isEmpty ? max(0, min(milliseconds, nextOverdueCheck) - now) : 0)
       now = clock.monotonicMilliseconds()
-      if now >= nextOverdueCheck { endOverdue(now) }
+      if now >= nextOverdueCheck { endOverdue() }
     } while completions.isEmpty && now < milliseconds
     inFlight -= completions.count
     swap(&ended, &completions)
@@ -185,7 +190,7 @@ package final class ManagementClient {
     completions.append(Completion(token: errand.token, outcome: .failed(error)))
   }
 
-  private func endOverdue(_ now: Int64) {
+  private func endOverdue() {
     nextOverdueCheck = .max
     for lane in lanes {
       guard let lane, let errand = lane.errand else { continue }
@@ -201,7 +206,7 @@ package final class ManagementClient {
   // MARK: Lanes
 
   private func begin(_ errand: Errand, on lane: Lane) {
-    let due = clock.monotonicMilliseconds() + Int64(options.answerMilliseconds)
+    let due = now + Int64(options.answerMilliseconds)
     nextOverdueCheck = min(nextOverdueCheck, due)
     let progress = lane.begin(errand, request, dueMilliseconds: due)
     if case .waiting(isSending: true) = progress {

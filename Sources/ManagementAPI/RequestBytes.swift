@@ -42,14 +42,19 @@ struct RequestBytes {
     }
   }
 
-  /// The id as one path segment. Of the bytes an id may have, only `=` is not left as it is.
+  /// The id as one path segment. Of the bytes an id may have, only `=` is not left as it is, and mostly it is the last.
   private static func append(_ id: ConnectionID, to bytes: inout [UInt8]) {
     let equals = UInt8(ascii: "=")
     var start = bytes.count
-    bytes.append(contentsOf: id.text.utf8)
-    while let place = bytes[start...].firstIndex(of: equals) {
-      bytes.replaceSubrange(place...place, with: "%3D".utf8)
-      start = place + 3
+    if id.text.utf8.withContiguousStorageIfAvailable({ bytes.append(contentsOf: $0) }) == nil {
+      bytes.append(contentsOf: id.text.utf8)
+    }
+    while start < bytes.count {
+      if bytes[start] == equals {
+        bytes.replaceSubrange(start...start, with: "%3D".utf8)
+        start += 2
+      }
+      start += 1
     }
   }
 }

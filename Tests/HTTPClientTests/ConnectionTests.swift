@@ -7,22 +7,22 @@ import Testing
 struct ConnectionTests {
   private static let request = bytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 
-  @Test("carries the caller's bytes, and says when there is nothing to read")
-  func carriesBytes() throws {
+  @Test("carries the caller's bytes, and says when there is nothing to read", arguments: [false, true])
+  func carriesBytes(throughLibcurl: Bool) throws {
     let server = ScriptedServer { _ in [.text("first"), .close] }
     defer { server.stop() }
-    let connection = try Dialer().open(HTTPURL(server.url.replacingScheme("ws")))
+    let connection = try Dialer(throughLibcurl: throughLibcurl).open(HTTPURL(server.url.replacingScheme("ws")))
     var buffer = [UInt8](repeating: 0, count: 3)
     #expect(try connection.receive(into: &buffer) == .wouldBlock)
     #expect(try connection.send(Self.request) == .bytes(Self.request.count))
     #expect(try readToEnd(connection) == "first")
   }
 
-  @Test("takes as much as fits and goes on from there")
-  func shortSend() throws {
+  @Test("takes as much as fits and goes on from there", arguments: [false, true])
+  func shortSend(throughLibcurl: Bool) throws {
     let server = ScriptedServer { _ in [.answer(200), .close] }
     defer { server.stop() }
-    let connection = try Dialer().open(HTTPURL(server.url))
+    let connection = try Dialer(throughLibcurl: throughLibcurl).open(HTTPURL(server.url))
     let body = [UInt8](repeating: 0x61, count: 16 << 20)
     let bytes = bytes("POST / HTTP/1.1\r\nContent-Length: \(body.count)\r\n\r\n") + body
     var sent = 0
