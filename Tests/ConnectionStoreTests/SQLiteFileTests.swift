@@ -133,8 +133,9 @@ struct SQLiteFileTests {
       throws: TableError.self,
       performing: {
         while written < 1000 {
+          // The small one still has room when the large one has none.
           try table.transact([
-            .put(Item(ItemKey("a", "\(written)"), ["b": block])), .put(Item(ItemKey("b", "\(written)"), ["b": block])),
+            .put(Item(ItemKey("a", "\(written)"))), .put(Item(ItemKey("b", "\(written)"), ["b": block])),
           ])
           written += 1
         }
@@ -144,8 +145,8 @@ struct SQLiteFileTests {
     #expect(written > 0)
     #expect(try table.query(Query("a")).items.count == written)
     #expect(try table.query(Query("b")).items.count == written)
-    try table.delete(ItemKey("a", "0"), if: .exists)
-    try table.put(Item(ItemKey("a", "small")), if: .absent)
+    try table.delete(ItemKey("b", "0"), if: .exists)
+    try table.put(Item(ItemKey("b", "new"), ["b": block]), if: .absent)
   }
 
   @Test("a lock that is not released in time is contention, and the next write goes through")

@@ -1,7 +1,7 @@
 /// The sort keys a query still has to read, as bytes: from `from` up to, but not with, `to`.
 ///
-/// UTF-8 never holds the byte 0xFF, so it is above every key; and a key with a zero byte behind it is the very next one. Thus
-/// every range, with or without its ends, is one half-open range.
+/// UTF-8 never holds the byte 0xFF, so it is above every key, and behind a prefix it is above every key that begins so; a key
+/// with a zero byte behind it is the very next one. Thus every range, with or without its ends, is one half-open range.
 package struct SortBounds: Equatable, Sendable {
   package private(set) var from: [UInt8] = []
   package private(set) var to: [UInt8] = [0xFF]
@@ -11,7 +11,7 @@ package struct SortBounds: Equatable, Sendable {
     case .all: break
     case .prefix(let prefix):
       from = Array(prefix.utf8)
-      to = Self.end(ofPrefix: from)
+      to = from + [0xFF]
     case .between(let first, let last):
       if let first { from = Array(first.utf8) }
       if let last { to = Array(last.utf8) + [0] }
@@ -23,10 +23,4 @@ package struct SortBounds: Equatable, Sendable {
   }
 
   package var isEmpty: Bool { !from.lexicographicallyPrecedes(to) }
-
-  /// The first bytes above everything that begins with the prefix. Its last byte can be raised, since it is below 0xFF.
-  private static func end(ofPrefix prefix: [UInt8]) -> [UInt8] {
-    guard let last = prefix.last else { return [0xFF] }
-    return prefix.dropLast() + [last + 1]
-  }
 }
