@@ -40,7 +40,7 @@ package struct ConnectionRecord: Equatable, Sendable {
   }
 
   /// Every topic under which a listener row of this connection may stand.
-  package var topics: [Topic] { ownTopics + subscriptions.topics.sorted { $0.name < $1.name } }
+  package var topics: [Topic] { ownTopics + subscriptions.topics.ordered() }
 
   /// What should stand under a topic, nil: nothing.
   func filter(of topic: Topic) -> ListenerFilter? {

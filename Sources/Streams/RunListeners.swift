@@ -78,7 +78,9 @@ package struct RunListeners {
     }
   }
 
-  private static func name(of event: Event, for listener: ListenerRow) -> String { listener.filter.shownAs ?? event.type }
+  private static func name(of event: Event, for listener: ListenerRow) -> String {
+    listener.filter.shownAs ?? event.type
+  }
 }
 
 /// Where the reading of one topic stands.

@@ -46,7 +46,7 @@ struct ConnectionsTests {
     _ = try world.connections().connect(
       world.record(["signal", "price:update"], keys: ["AAPL", "M*"], groups: ["g"]))
     let topics = world.record(["signal", "price:update"], keys: ["AAPL", "M*"], groups: ["g"]).topics
-    #expect(try world.standing(topics).count == 7)
+    #expect(try world.standing(topics).count == 6)
     let table = FailingTable(world.table, failing: 0)
     try world.connections(over: table).disconnect(world.id)
     #expect(table.calls == 2)
