@@ -49,12 +49,14 @@ package struct Connections {
   package func connect(_ record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
     let count = record.subscriptions.active.count
     guard count <= Limit.subscriptions else { return .tooManySubscriptions(count) }
+    var record = record
+    record.expires = clock.seconds + ConnectionRecord.lifetimeSeconds
     let writer = randomness.hexadecimal()
     let topics = record.topics
     let first = topics.prefix(Self.transactionItems - 1)
     do {
       try table.transact(
-        [.put(record.item(by: writer), if: .absent)] + first.map { listenerWrite($0, of: record) })
+        [.put(record.item(by: writer), if: .absent)] + first.map { [record] topic in listenerWrite(topic, of: record) })
     } catch {
       guard case .transactionFailed = error.code else { throw error }
       // A backend that lost the answer and tried again is refused by its own write.

@@ -37,7 +37,12 @@ struct ConnectionsTests {
     var record = world.record(["risk_alert", "price:update"], keys: ["A\"\0\n#", "B*"], groups: ["g 1", "g,2"])
     _ = record.subscriptions.apply(world.change(remove: ["signal"], count: nil, milliseconds: 3, message: "m="))
     _ = try world.connections().connect(record)
-    #expect(try world.connections().connection(world.id) == record)
+    let read = try #require(try world.connections().connection(world.id))
+    #expect(read.principal == record.principal)
+    #expect(read.sourceAddress == "203.0.113.7")
+    #expect(read.connectedAtMilliseconds == record.connectedAtMilliseconds)
+    #expect(read.subscriptions == record.subscriptions)
+    #expect(read.expires == world.clock.seconds + 8100)
   }
 
   @Test("a disconnect leaves a tombstone and nothing else, for one write and one batch")
@@ -336,13 +341,17 @@ struct FailingConnectionsTests {
   func lostAnswer() throws {
     let table = RepeatingTable(world.table)
     #expect(try world.connections(over: table).connect(world.record(["signal"])) == .connected)
-    let outcome = try world.connections(over: table).change(world.id) { _ in world.change(add: ["risk"], count: 1) }
+    let keys = (0..<120).map { "k\($0)" }
+    let outcome = try world.connections(over: table).change(world.id) { _ in
+      world.change(add: ["price:update"], keys: keys, count: 1)
+    }
     guard case .subscribed(let subscriptions) = outcome else {
       Issue.record("\(outcome)")
       return
     }
-    #expect(subscriptions.active.count == 2)
-    #expect(table.transactions == 2)
+    #expect(subscriptions.active.count == 121)
+    #expect(try world.standing(keys.map { .key(type: "price:update", key: $0) }).count == 120)
+    #expect(table.transactions == 3)
   }
 
   /// Does every transaction twice and answers what the second time said.
