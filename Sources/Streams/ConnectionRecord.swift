@@ -14,6 +14,8 @@ package struct ConnectionRecord: Equatable, Sendable {
   package var subscriptions: Subscriptions
   /// Counts the changes: every write says which one it saw.
   package internal(set) var revision: Int64 = 1
+  /// Seconds since the epoch, set when the row is written first; the listener rows expire with the connection.
+  package internal(set) var expires: Int64?
 
   /// API Gateway closes a connection after two hours; a quarter of an hour more covers clocks and late invocations.
   static let lifetimeSeconds: Int64 = 2 * 60 * 60 + 15 * 60
@@ -31,16 +33,13 @@ package struct ConnectionRecord: Equatable, Sendable {
     self.subscriptions = subscriptions
   }
 
-  /// Seconds since the epoch; the listener rows expire with the connection.
-  var expires: Int64 { connectedAtMilliseconds / 1000 + Self.lifetimeSeconds }
-
   /// The topics of the person and the groups, where a connection listens without asking.
   var ownTopics: [Topic] {
     (principal.user.map { [.user($0)] } ?? []) + principal.groups.map(Topic.group)
   }
 
   /// Every topic under which a listener row of this connection may stand.
-  var topics: [Topic] { ownTopics + subscriptions.topics.sorted { $0.name < $1.name } }
+  package var topics: [Topic] { ownTopics + subscriptions.topics.ordered() }
 
   /// What should stand under a topic, nil: nothing.
   func filter(of topic: Topic) -> ListenerFilter? {
@@ -77,5 +76,6 @@ package struct ConnectionRecord: Equatable, Sendable {
       dialect: item.string("dialect").flatMap(Dialect.init) ?? .typed, clientName: item.string("client"),
       sourceAddress: item.string("address") ?? "", connectedAtMilliseconds: connectedAt, subscriptions: subscriptions)
     self.revision = revision
+    expires = item.expires
   }
 }

@@ -49,12 +49,14 @@ package struct Connections {
   package func connect(_ record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
     let count = record.subscriptions.active.count
     guard count <= Limit.subscriptions else { return .tooManySubscriptions(count) }
+    var record = record
+    record.expires = clock.seconds + ConnectionRecord.lifetimeSeconds
     let writer = randomness.hexadecimal()
     let topics = record.topics
     let first = topics.prefix(Self.transactionItems - 1)
     do {
       try table.transact(
-        [.put(record.item(by: writer), if: .absent)] + first.map { listenerWrite($0, of: record) })
+        [.put(record.item(by: writer), if: .absent)] + first.map { [record] topic in listenerWrite(topic, of: record) })
     } catch {
       guard case .transactionFailed = error.code else { throw error }
       // A backend that lost the answer and tried again is refused by its own write.
@@ -75,16 +77,16 @@ package struct Connections {
       let count = record.subscriptions.active.count
       guard count <= Limit.subscriptions else { return .tooManySubscriptions(count) }
       if touched.isEmpty { return .subscribed(record.subscriptions) }
-      if try commit(&record, touched.sorted { $0.name < $1.name }) { return .subscribed(record.subscriptions) }
+      if try commit(&record, touched.ordered()) { return .subscribed(record.subscriptions) }
     }
     throw TableError(.contention, "transact", key: Keys.connection(id), detail: "\(Self.attempts) attempts")
   }
 
   /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch.
   ///
-  /// May be repeated, also by another process. `extra` names topics under which a row was found, in case the connection's
-  /// own row is gone and does not tell.
-  package func disconnect(_ id: ConnectionID, extra: [Topic] = []) throws(TableError) {
+  /// May be repeated, also by another process. `found` names topics under which a row may stand, in case the
+  /// connection's own row is gone and does not tell.
+  package func disconnect(_ id: ConnectionID, found: [Topic] = []) throws(TableError) {
     var change = Change()
     let end = clock.seconds + Self.tombstoneSeconds
     change.set["gone"] = .number(1)
@@ -93,7 +95,7 @@ package struct Connections {
     change.createsItem = true
     change.expiresOnCreation = end
     let left = try table.update(Keys.connection(id), change, if: .always)
-    let topics = Set((ConnectionRecord(left, id: id)?.topics ?? []) + extra)
+    let topics = ConnectionRecord(left, id: id)?.topics ?? found
     guard !topics.isEmpty else { return }
     try table.writeBatch(topics.map { .delete(Keys.listener($0, id, shards: shards)) })
   }
@@ -106,6 +108,11 @@ package struct Connections {
         .corrupt, "get", key: item.key, detail: "not a connection's row of this release or the one before")
     }
     return record
+  }
+
+  /// Who gets the events of a run.
+  package func listeners(of run: EventRun, pageSize: Int = 500) -> RunListeners {
+    RunListeners(run, table: table, shards: shards, pageSize: pageSize)
   }
 
   // MARK: Writing
@@ -157,7 +164,7 @@ package struct Connections {
   private func listenerWrite(_ topic: Topic, of record: ConnectionRecord) -> TransactionWrite {
     let key = Keys.listener(topic, record.id, shards: shards)
     guard let filter = record.filter(of: topic) else { return .delete(key) }
-    return .put(Listener.item(key, of: record, filter))
+    return .put(ListenerRow.item(key, of: record, filter))
   }
 
   private func isWritten(_ id: ConnectionID, by writer: String) throws(TableError) -> Bool {

@@ -53,13 +53,18 @@ package struct Recipient: Equatable, Sendable {
   package let connectedAtMilliseconds: Int64
   package let dialect: Dialect
   /// In the order of the run.
-  package let deliveries: [Delivery]
+  package let parts: [Part]
   /// The topics its rows were found under.
   package let topics: [Topic]
 
-  package struct Delivery: Equatable, Sendable {
+  package struct Part: Equatable, Sendable {
     /// The event's place in the run.
     package let event: Int
     package let shownAs: String
+
+    package init(event: Int, shownAs: String) {
+      self.event = event
+      self.shownAs = shownAs
+    }
   }
 }

@@ -31,9 +31,9 @@ package struct RunListeners {
         cursors = open()
         continue
       }
-      var rows: [(topic: Int, listener: Listener)] = []
+      var rows: [(topic: Int, listener: ListenerRow)] = []
       for place in cursors.indices {
-        if let item = cursors[place].take(id), let listener = Listener(item) { rows.append((place, listener)) }
+        if let item = cursors[place].take(id), let listener = ListenerRow(item) { rows.append((place, listener)) }
       }
       if let recipient = recipient(rows) { page.append(recipient) }
     }
@@ -55,21 +55,21 @@ package struct RunListeners {
     return lowest
   }
 
-  private func recipient(_ rows: [(topic: Int, listener: Listener)]) -> Recipient? {
+  private func recipient(_ rows: [(topic: Int, listener: ListenerRow)]) -> Recipient? {
     guard let listener = rows.first?.listener else { return nil }
-    var deliveries: [Recipient.Delivery] = []
+    var parts: [Recipient.Part] = []
     for (place, event) in run.events.enumerated() {
       let row = rows.first { passes(event, run.topics[$0.topic], $0.listener) }
       guard let row else { continue }
-      deliveries.append(.init(event: place, shownAs: Self.name(of: event, for: row.listener)))
+      parts.append(.init(event: place, shownAs: Self.name(of: event, for: row.listener)))
     }
-    guard !deliveries.isEmpty else { return nil }
+    guard !parts.isEmpty else { return nil }
     return Recipient(
       id: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds, dialect: listener.dialect,
-      deliveries: deliveries, topics: rows.map { run.topics[$0.topic] })
+      parts: parts, topics: rows.map { run.topics[$0.topic] })
   }
 
-  private func passes(_ event: Event, _ topic: Topic, _ listener: Listener) -> Bool {
+  private func passes(_ event: Event, _ topic: Topic, _ listener: ListenerRow) -> Bool {
     switch topic {
     case .type: EventTypes.mayBeSeen(event.type, by: listener.role) && listener.filter.passes(key: event.key)
     case .key(_, let key):
@@ -78,7 +78,9 @@ package struct RunListeners {
     }
   }
 
-  private static func name(of event: Event, for listener: Listener) -> String { listener.filter.shownAs ?? event.type }
+  private static func name(of event: Event, for listener: ListenerRow) -> String {
+    listener.filter.shownAs ?? event.type
+  }
 }
 
 /// Where the reading of one topic stands.

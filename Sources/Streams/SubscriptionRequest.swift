@@ -32,6 +32,12 @@ package struct Wanted: Equatable, Sendable {
   package let type: String
   package let selector: Selector
   package let shownAs: String?
+
+  package init(type: String, selector: Selector, shownAs: String? = nil) {
+    self.type = type
+    self.selector = selector
+    self.shownAs = shownAs
+  }
 }
 
 /// What a client asks for in its own words, and what that means for its role.

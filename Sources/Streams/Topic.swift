@@ -20,9 +20,24 @@ package enum Topic: Hashable, Sendable {
     }
   }
 
-  package static func == (left: Topic, right: Topic) -> Bool { left.name.hasSameBytes(as: right.name) }
+  package static func == (left: Topic, right: Topic) -> Bool {
+    switch (left, right) {
+    case (.type(let left), .type(let right)), (.user(let left), .user(let right)),
+      (.group(let left), .group(let right)):
+      left.hasSameBytes(as: right)
+    case (.key(let leftType, let leftKey), .key(let rightType, let rightKey)):
+      leftKey.hasSameBytes(as: rightKey) && leftType.hasSameBytes(as: rightType)
+    default: false
+    }
+  }
 
-  package func hash(into hasher: inout Hasher) { hasher.combine(name) }
+  /// Types alone would put all keys of one type together.
+  package func hash(into hasher: inout Hasher) {
+    switch self {
+    case .type(let text), .key(_, let text), .user(let text), .group(let text):
+      for byte in text.utf8 { hasher.combine(byte) }
+    }
+  }
 
   /// The topics whose listeners an event of that audience is for; a listener may stand under several of them.
   package static func topics(of event: Event) -> [Topic] {
@@ -32,6 +47,13 @@ package enum Topic: Hashable, Sendable {
     case .user(let user): [.user(user)]
     case .group(let group): [.group(group)]
     }
+  }
+}
+
+extension Sequence<Topic> {
+  /// In the order of their names: the same write is the same bytes, whoever makes it.
+  func ordered() -> [Topic] {
+    map { (name: $0.name, topic: $0) }.sorted { $0.name < $1.name }.map(\.topic)
   }
 }
 

@@ -20,7 +20,7 @@ package struct ListenerFilter: Equatable, Sendable {
 }
 
 /// One row under a topic: all that a delivery to this connection needs, so that a sender reads nothing else.
-package struct Listener: Equatable, Sendable {
+package struct ListenerRow: Equatable, Sendable {
   package let id: ConnectionID
   package let dialect: Dialect
   package let role: Role?
