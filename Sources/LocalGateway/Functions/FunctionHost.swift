@@ -12,6 +12,7 @@ final class FunctionHost: FunctionInvoker {
   let surroundings: FunctionSurroundings
   let loop: EventLoop
   private let runners: [String: FunctionRunner]
+  private(set) var isStopping = false
 
   /// `onLogLine` gets every line that functions write, and Lambda's lines around them. Of several functions with one
   /// name the last counts.
@@ -60,6 +61,7 @@ final class FunctionHost: FunctionInvoker {
   /// Fails what runs and waits, asks every process to end (SIGTERM), kills it after two seconds, and then calls
   /// `completion`. The loop has to go on running meanwhile.
   func stop(_ completion: @escaping () -> Void) {
+    isStopping = true
     var remaining = runners.count
     guard remaining > 0 else { return completion() }
     for runner in runners.values {
@@ -69,6 +71,9 @@ final class FunctionHost: FunctionInvoker {
       }
     }
   }
+
+  /// A line of Lambda's own in the function's log.
+  func log(_ text: String, of function: String) { runners[function]?.log(text, nil, nil) }
 
   /// Kills every process and all it has started, at once: for a second Ctrl-C.
   func kill() {

@@ -47,7 +47,7 @@ final class FunctionRunner {
     let now = now
     let (deadline, overflows) = now.addingReportingOverflow(timeoutMilliseconds)
     invocations[invocationsMade] = Invocation(
-      requestID: randomness.uuid(), payload: payload, context: context, completion: completion)
+      requestID: context.requestID ?? randomness.uuid(), payload: payload, context: context, completion: completion)
     perform(
       pool.invoke(
         invocationsMade, bytes: payload.count, callerDeadline: overflows ? .max : deadline, now: now))

@@ -2,6 +2,8 @@
 final class Invocation {
   /// What a caller may say beside the payload; empty values are not handed on.
   struct Context {
+    /// Given where the caller tells it, or tries again; else one is made.
+    var requestID: String?
     /// JSON, decoded from `X-Amz-Client-Context`.
     var clientContext: String?
     var tenantID: String?

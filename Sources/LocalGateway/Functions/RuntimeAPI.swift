@@ -75,7 +75,8 @@ extension HTTPResponder {
   func acknowledge() {
     respond(
       202,
-      prepared: "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"status\":\"OK\"}")
+      prepared:
+        "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"status\":\"OK\"}")
   }
 
   func refuse(_ refusal: RuntimeAPI.Refusal) {
