@@ -33,7 +33,7 @@ final class LoopbackClient: EventHandler {
   private(set) var hasEnded = false
   /// Turned off, what comes stays in the kernel.
   var reads = true {
-    didSet { if !hasEnded { loop.change(socket.descriptor, to: reads ? .readable : [], tellingOfHalfClose: reads) } }
+    didSet { watch() }
   }
   private let socket: Socket
   private let loop: EventLoop
@@ -52,7 +52,7 @@ final class LoopbackClient: EventHandler {
   func ready(_ readiness: EventLoop.Readiness) {
     if readiness.contains(.writable) {
       _ = output.write(to: socket)
-      if output.isEmpty, !isClosed { loop.change(socket.descriptor, to: reads ? .readable : []) }
+      watch()
     }
     guard reads, !readiness.isDisjoint(with: [.readable, .closed]), !isClosed else { return }
     let (result, bytes) = buffer.read(from: socket)
@@ -61,13 +61,21 @@ final class LoopbackClient: EventHandler {
     case .wouldBlock: break
     case .ended:
       hasEnded = true
-      loop.change(socket.descriptor, to: [], tellingOfHalfClose: false)
+      watch()
     }
   }
 
   func send(_ bytes: [UInt8]) {
     output.append(bytes)
-    if !isClosed { loop.change(socket.descriptor, to: reads ? [.readable, .writable] : .writable) }
+    watch()
+  }
+
+  private func watch() {
+    guard !isClosed else { return }
+    let hears = reads && !hasEnded
+    let wanted: EventLoop.Readiness = hears ? .readable : []
+    loop.change(
+      socket.descriptor, to: output.isEmpty ? wanted : wanted.union(.writable), tellingOfHalfClose: hears)
   }
 
   func send(_ text: String) { send(Array(text.utf8)) }
