@@ -59,8 +59,16 @@ final class HTTPConnection: EventHandler {
     switch result {
     case .bytes: consume(bytes)
     case .wouldBlock: break
-    case .ended: close()
+    case .ended:
+      tellIfTruncated()
+      close()
     }
+  }
+
+  private func tellIfTruncated() {
+    guard case .reading = state, reader.hasHead, !reader.isComplete else { return }
+    server.onTruncatedRequest?(
+      HTTPRequest(method: reader.method, target: reader.target, headers: reader.headers, body: []))
   }
 
   /// The client closed its sending half, or all of it, before it had its answer.
@@ -73,6 +81,7 @@ final class HTTPConnection: EventHandler {
 
   private func lose() {
     let action = goneAction
+    tellIfTruncated()
     close()
     action?()
   }
