@@ -13,6 +13,8 @@ final class EventLoop {
     static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
     /// The other side closed its half, or the whole connection; told whether asked for or not.
     static let closed = Readiness(rawValue: EPOLLHUP.rawValue | EPOLLRDHUP.rawValue | EPOLLERR.rawValue)
+    /// Of `closed`, what leaves nothing to be done with the connection: both halves closed, or an error.
+    static let gone = Readiness(rawValue: EPOLLHUP.rawValue | EPOLLERR.rawValue)
   }
 
   /// Names a timer, to cancel it.
@@ -25,7 +27,16 @@ final class EventLoop {
 
   let clock: Clock
   private let epoll: Int32
-  private var handlers: [Int32: any EventHandler] = [:]
+  /// What is watched, with the number that the kernel's events about it bear.
+  private struct Watch {
+    let generation: UInt32
+    let handler: any EventHandler
+  }
+
+  private var watches: [Int32: Watch] = [:]
+  /// Tells a descriptor from an earlier one of the same number, whose events may still be in the round at hand.
+  private var generation: UInt32 = 0
+  private var events = [epoll_event](repeating: epoll_event(), count: 256)
   private var heap: [Timer] = []
   private var actions: [UInt64: () -> Void] = [:]
   private var timersMade: UInt64 = 0
@@ -42,20 +53,31 @@ final class EventLoop {
 
   /// Calls `handler` whenever `descriptor` is ready for what `interest` names. The loop keeps the handler alive.
   func add(_ descriptor: Int32, _ interest: Readiness, _ handler: any EventHandler) throws(SystemError) {
-    var event = epoll_event(events: interest.rawValue | EPOLLRDHUP.rawValue, data: epoll_data(fd: descriptor))
+    generation &+= 1
+    var event = Self.event(interest, descriptor, generation)
     try SystemError.check("epoll_ctl", epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event))
-    handlers[descriptor] = handler
+    watches[descriptor] = Watch(generation: generation, handler: handler)
   }
 
-  func change(_ descriptor: Int32, to interest: Readiness) {
-    var event = epoll_event(events: interest.rawValue | EPOLLRDHUP.rawValue, data: epoll_data(fd: descriptor))
+  /// Without `tellingOfHalfClose` only `gone` is told of unasked: for a connection whose other side is known to have
+  /// closed its half, which would be told again in every round.
+  func change(_ descriptor: Int32, to interest: Readiness, tellingOfHalfClose: Bool = true) {
+    guard let watch = watches[descriptor] else { return }
+    var event = Self.event(interest, descriptor, watch.generation)
+    if !tellingOfHalfClose { event.events = interest.rawValue }
     epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &event)
   }
 
   /// To be called before the descriptor is closed.
   func remove(_ descriptor: Int32) {
     epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
-    handlers[descriptor] = nil
+    watches[descriptor] = nil
+  }
+
+  private static func event(_ interest: Readiness, _ descriptor: Int32, _ generation: UInt32) -> epoll_event {
+    epoll_event(
+      events: interest.rawValue | EPOLLRDHUP.rawValue,
+      data: epoll_data(u64: UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor))))
   }
 
   // MARK: Timers
@@ -75,24 +97,30 @@ final class EventLoop {
 
   /// Serves until `stop()`.
   func run() {
-    var events = [epoll_event](repeating: epoll_event(), count: 256)
-    while !isStopping {
-      let count = epoll_wait(epoll, &events, Int32(events.count), waitMilliseconds())
-      for place in 0..<max(0, Int(count)) {
-        // A handler called earlier in this round may have removed this descriptor.
-        guard let handler = handlers[events[place].data.fd] else { continue }
-        handler.ready(Readiness(rawValue: events[place].events))
+    while !isStopping { turn() }
+  }
+
+  /// One round: waits, at most so long, calls the handlers of what is ready, then the timers that are due.
+  func turn(waitingAtMostMilliseconds limit: Int64 = .max) {
+    let count = epoll_wait(epoll, &events, Int32(events.count), Int32(clamping: min(limit, waitMilliseconds())))
+    for place in 0..<max(0, Int(count)) {
+      let data = events[place].data.u64
+      // A handler called earlier in this round may have removed this descriptor.
+      guard let watch = watches[Int32(truncatingIfNeeded: data)], watch.generation == UInt32(data >> 32) else {
+        continue
       }
-      fireTimers()
+      watch.handler.ready(Readiness(rawValue: events[place].events))
     }
+    fireTimers()
   }
 
   func stop() { isStopping = true }
 
-  private func waitMilliseconds() -> Int32 {
+  private func waitMilliseconds() -> Int64 {
     while let first = heap.first, actions[first.number] == nil { pop() }
-    guard let first = heap.first else { return -1 }
-    return Int32(clamping: max(0, first.due - clock.monotonicMilliseconds()))
+    // About 24 days: waking up once in a while does no harm.
+    guard let first = heap.first else { return Int64(Int32.max) }
+    return max(0, first.due - clock.monotonicMilliseconds())
   }
 
   private func fireTimers() {

@@ -1,0 +1,312 @@
+import HTTPWire
+import Telemetry
+
+/// One client's connection to an `HTTPServer`: requests are answered one after the other, so that pipelined ones keep
+/// their order; while one waits for its answer nothing more is read.
+final class HTTPConnection: EventHandler {
+  private enum State {
+    case reading
+    case answering
+    /// An error was answered and the request not read to its end: what still comes is thrown away for a while, since
+    /// closing now would reset the connection and take the answer with it.
+    case draining
+    case closed
+  }
+
+  private unowned let server: HTTPServer
+  private let socket: Socket
+  private var reader: HTTPReader
+  private var output = OutputBuffer()
+  /// Read, but belonging to requests after the one that waits for its answer.
+  private var unread: [UInt8] = []
+  private var state = State.reading
+  /// What the loop watches for; nil once it watches no more.
+  private var interest: EventLoop.Readiness? = .readable
+  private var isHalfClosed = false
+  private var isConsuming = false
+  private var closesAfterOutput = false
+  private var wasToldToContinue = false
+  private var exchange: UInt64 = 0
+  private var goneAction: (() -> Void)?
+  /// When the present wait began, on the monotonic clock.
+  private var since: Int64
+  private var method = ""
+  private var path = ""
+
+  init(_ socket: Socket, server: HTTPServer) {
+    self.socket = socket
+    self.server = server
+    reader = HTTPReader(.requests, limits: server.limits.reader)
+    since = server.loop.clock.monotonicMilliseconds()
+  }
+
+  // MARK: Readiness
+
+  func ready(_ readiness: EventLoop.Readiness) {
+    if !readiness.isDisjoint(with: .gone), isHalfClosed || !readiness.contains(.readable) { return lose() }
+    if readiness.contains(.writable), !flush() { return }
+    guard !readiness.isDisjoint(with: [.readable, .closed]) else { return }
+    switch state {
+    case .reading where output.isEmpty: read()
+    case .reading, .answering: if !readiness.isDisjoint(with: .closed) { clientFinished() }
+    case .draining: drain()
+    case .closed: break
+    }
+  }
+
+  private func read() {
+    let (result, bytes) = server.buffer.read(from: socket)
+    switch result {
+    case .bytes: consume(bytes)
+    case .wouldBlock: break
+    case .ended: close()
+    }
+  }
+
+  /// The client closed its sending half, or all of it, before it had its answer.
+  private func clientFinished() {
+    guard goneAction == nil else { return lose() }
+    isHalfClosed = true
+    closesAfterOutput = true
+    server.loop.change(socket.descriptor, to: interest ?? [], tellingOfHalfClose: false)
+  }
+
+  private func lose() {
+    let action = goneAction
+    close()
+    action?()
+  }
+
+  private func drain() {
+    let (result, _) = server.buffer.read(from: socket)
+    if case .ended = result { close() }
+  }
+
+  // MARK: Requests
+
+  private func consume(_ bytes: UnsafeRawBufferPointer) {
+    isConsuming = true
+    consumeRequest(bytes)
+    while mayRead, !unread.isEmpty {
+      let bytes = unread
+      unread = []
+      bytes.withUnsafeBytes { consumeRequest($0) }
+    }
+    isConsuming = false
+    watchForWhatIsNext()
+  }
+
+  /// No answer is owed and none waits to be written.
+  private var mayRead: Bool {
+    if case .reading = state { output.isEmpty && !closesAfterOutput } else { false }
+  }
+
+  private func consumeRequest(_ bytes: UnsafeRawBufferPointer) {
+    if reader.isAtStart { since = server.loop.clock.monotonicMilliseconds() }
+    do {
+      let used = try reader.consume(bytes)
+      guard reader.isComplete else { return tellToContinue() }
+      if used < bytes.count { unread = Array(bytes[used...]) }
+      dispatch()
+    } catch {
+      refuse(error)
+    }
+  }
+
+  /// `curl` waits a second for this before it sends a large body (RFC 9110 section 10.1.1).
+  private func tellToContinue() {
+    guard reader.hasHead, !wasToldToContinue, reader.headers.contains("expect", token: "100-continue") else { return }
+    wasToldToContinue = true
+    send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+  }
+
+  private func dispatch() {
+    exchange += 1
+    state = .answering
+    wasToldToContinue = false
+    if !reader.keepsAlive { closesAfterOutput = true }
+    let request = HTTPRequest(
+      method: reader.method, target: reader.target, headers: reader.headers, body: reader.takeBody())
+    method = request.method
+    if server.logsRequests {
+      path = String(request.path)
+      since = server.loop.clock.monotonicMilliseconds()
+    }
+    reader.reset()
+    server.dispatch(request, HTTPResponder(connection: self, exchange: exchange))
+  }
+
+  private func refuse(_ error: HTTPWireError) {
+    exchange += 1
+    state = .answering
+    method = reader.method
+    closesAfterOutput = true
+    let body = Array("{\"message\":\"\(error)\"}".utf8)
+    answer(exchange, status: error.status, headers: [("Content-Type", "application/json")], body: body)
+    beginDraining()
+  }
+
+  /// Ends the connection once what is in `output` is written and the client has stopped sending.
+  private func beginDraining() {
+    if case .closed = state { return }
+    if isHalfClosed, output.isEmpty { return close() }
+    state = .draining
+    since = server.loop.clock.monotonicMilliseconds()
+    if output.isEmpty { socket.finishWriting() }
+    watch(output.isEmpty ? .readable : [.readable, .writable])
+  }
+
+  // MARK: Answers
+
+  func isAnswering(_ exchange: UInt64) -> Bool {
+    if case .answering = state { self.exchange == exchange } else { false }
+  }
+
+  func onClientGone(_ exchange: UInt64, _ action: @escaping () -> Void) {
+    if isAnswering(exchange) { goneAction = action }
+  }
+
+  func answer(_ exchange: UInt64, status: Int, headers: [(name: String, value: String)], body: [UInt8]) {
+    guard isAnswering(exchange) else { return }
+    var headers = headers
+    if closesAfterOutput { headers.append(("Connection", "close")) }
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(256 + body.count)
+    if method == "HEAD" || status == 204 {
+      if status != 204 { headers.append(("Content-Length", String(body.count))) }
+      HTTPWriter.append(response: status, headers: headers, body: nil, to: &bytes)
+    } else {
+      HTTPWriter.append(response: status, headers: headers, body: body, to: &bytes)
+    }
+    finish(status, bytes)
+  }
+
+  func answer(_ exchange: UInt64, status: Int, prepared: StaticString) {
+    guard isAnswering(exchange) else { return }
+    finish(status, prepared.withUTF8Buffer { Array($0) })
+  }
+
+  private func finish(_ status: Int, _ bytes: [UInt8]) {
+    if server.logsRequests { server.log(method, path, status, since: since) }
+    goneAction = nil
+    state = .reading
+    since = server.loop.clock.monotonicMilliseconds()
+    send(bytes)
+    // While requests are read out of a buffer, its loop goes on by itself.
+    if !isConsuming { goOn() }
+  }
+
+  private func send(_ bytes: [UInt8]) {
+    if !write(bytes, to: socket, behind: &output) { close() }
+  }
+
+  /// Writes on; true if everything is written and the connection lives.
+  private func flush() -> Bool {
+    guard output.write(to: socket) else {
+      close()
+      return false
+    }
+    guard output.isEmpty else {
+      since = server.loop.clock.monotonicMilliseconds()
+      return false
+    }
+    if case .draining = state {
+      if isHalfClosed { close() } else { socket.finishWriting() }
+      watch(.readable)
+    } else {
+      goOn()
+    }
+    if case .closed = state { return false }
+    return true
+  }
+
+  /// After an answer that did not come at once, or had to wait for the client to read: the requests read meanwhile.
+  private func goOn() {
+    guard mayRead, !unread.isEmpty else { return watchForWhatIsNext() }
+    let bytes = unread
+    unread = []
+    bytes.withUnsafeBytes { consume($0) }
+  }
+
+  private func watchForWhatIsNext() {
+    switch state {
+    case .reading where !output.isEmpty: watch(.writable)
+    case .reading where closesAfterOutput: beginDraining()
+    case .reading: watch(.readable)
+    case .answering: watch([])
+    case .draining, .closed: break
+    }
+  }
+
+  func upgrade(_ exchange: UInt64, headers: [(name: String, value: String)]) -> UpgradedConnection? {
+    guard isAnswering(exchange) else { return nil }
+    var bytes: [UInt8] = []
+    HTTPWriter.append(response: 101, headers: headers, body: nil, to: &bytes)
+    guard write(bytes, to: socket, behind: &output) else {
+      close()
+      return nil
+    }
+    if server.logsRequests { server.log(method, path, 101, since: since) }
+    state = .closed
+    goneAction = nil
+    leaveLoop()
+    defer { unread = [] }
+    return UpgradedConnection(socket: socket, input: unread, output: output)
+  }
+
+  // MARK: Ending
+
+  /// Closes or refuses a client that has kept the server waiting for too long.
+  func checkPatience(_ now: Int64) {
+    let waited = now - since
+    switch state {
+    case .answering, .closed: break
+    case .draining: if waited >= server.limits.drainMilliseconds { close() }
+    case .reading where !output.isEmpty: if waited >= server.limits.idleMilliseconds { close() }
+    case .reading where reader.isAtStart: if waited >= server.limits.idleMilliseconds { close() }
+    case .reading: if waited >= server.limits.requestMilliseconds { timeOut() }
+    }
+  }
+
+  private func timeOut() {
+    exchange += 1
+    state = .answering
+    closesAfterOutput = true
+    answer(exchange, status: 408, headers: [], body: [])
+  }
+
+  func close() {
+    if case .closed = state { return }
+    state = .closed
+    unread = []
+    leaveLoop()
+    socket.close()
+  }
+
+  /// Asks the loop for what is waited for, if that is not what it watches already.
+  private func watch(_ wanted: EventLoop.Readiness) {
+    guard let interest, wanted != interest else { return }
+    self.interest = wanted
+    server.loop.change(socket.descriptor, to: wanted, tellingOfHalfClose: !isHalfClosed)
+  }
+
+  private func leaveLoop() {
+    guard interest != nil else { return }
+    interest = nil
+    server.loop.remove(socket.descriptor)
+    server.forget(socket)
+  }
+}
+
+extension HTTPWireError {
+  /// What a client is answered that sent this.
+  fileprivate var status: Int {
+    switch code {
+    case .headTooLarge: 431
+    case .bodyTooLarge: 413
+    case .unsupportedTransferEncoding: 501
+    case .unsupportedVersion: 505
+    default: 400
+    }
+  }
+}
