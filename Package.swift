@@ -138,6 +138,11 @@ let package = Package(
     tests(
       "LocalGatewayTests",
       ["LocalGateway", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestSupport", "WebSocketWire"]),
-    tests("TickertapeTests", ["tickertape", "LocalGateway", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
+    tests(
+      "TickertapeTests",
+      [
+        "tickertape", "LocalGateway", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestSupport",
+        "WebSocketWire",
+      ]),
   ]
 )

@@ -26,7 +26,11 @@ struct Surroundings {
     if let scriptedExchange { return scriptedExchange }
     do {
       let session = try HTTPSession()
-      return { request throws(HTTPClientError) in try session.send(request) }
+      return { request throws(HTTPClientError) in
+        let response = try session.send(request)
+        let functionError = response.header("X-Amz-Function-Error")
+        return InvokeAPI.Answer(status: response.status, functionError: functionError, body: response.body)
+      }
     } catch {
       throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)")
     }

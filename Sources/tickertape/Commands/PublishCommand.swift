@@ -12,7 +12,8 @@ struct PublishCommand: Command {
       .value("user", "USER", "Only for this user's connections."),
       .value("group", "GROUP", "Only for the members of this group."),
       .value("priority", "WORD", "'high' is never held back or folded."),
-      .value("id", "ID", "Idempotency key: the same one again is the same event, and is not sent twice."),
+      .value("idempotency-key", "WORD", "The same word again is the same event, and is not sent twice."),
+      .value("timestamp", "TIME", "When it happened, as 2026-01-02T10:30:01.000Z. Default: when it is published."),
       .value("correlation-id", "ID", "Handed on to the clients with the event."),
       .value("file", "PATH", "Events from a file, a JSON object a line (NDJSON); - is standard input."),
       .value("batch", "N", "Events a request, 1 to 500. Default 100."),
@@ -45,7 +46,8 @@ struct PublishCommand: Command {
       guard arguments.has("file") != (operand != nil) else {
         throw CommandFailure(.usage, "either a TYPE, or --file, or -, not two of them")
       }
-      try Self.refuse(["key", "data", "user", "group", "priority", "id", "correlation-id"], in: arguments)
+      try Self.refuse(
+        ["key", "data", "user", "group", "priority", "timestamp", "idempotency-key", "correlation-id"], in: arguments)
       single = nil
     } else if let type = operand {
       single = try Self.event(type: type, arguments)
@@ -86,8 +88,11 @@ struct PublishCommand: Command {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("type", type)
-      for name in ["key", "user", "group", "priority", "id"] { writer.member(name, ifPresent: arguments.value(name)) }
+      for name in ["key", "user", "group", "priority", "timestamp"] {
+        writer.member(name, ifPresent: arguments.value(name))
+      }
       writer.member("correlationId", ifPresent: arguments.value("correlation-id"))
+      writer.member("idempotencyKey", ifPresent: arguments.value("idempotency-key"))
       writer.member("data", raw: data)
     }
     return writer.bytes

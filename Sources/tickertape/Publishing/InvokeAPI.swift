@@ -5,7 +5,14 @@ import Telemetry
 /// Runs a function by Lambda's Invoke API (`POST /2015-03-31/functions/{name}/invocations`) and waits for its answer.
 struct InvokeAPI {
   /// One exchange over HTTP; a test passes its own.
-  typealias Exchange = (HTTPRequest) throws(HTTPClientError) -> HTTPResponse
+  typealias Exchange = (HTTPRequest) throws(HTTPClientError) -> Answer
+
+  struct Answer {
+    let status: Int
+    /// `X-Amz-Function-Error`: the function failed, and the body says how.
+    var functionError: String?
+    let body: [UInt8]
+  }
 
   /// Lambda takes 6 MB; the rest is room for what is around the events.
   static let maximumPayloadBytes = 5 << 20
@@ -57,7 +64,7 @@ struct InvokeAPI {
     }
   }
 
-  private func send(_ payload: [UInt8]) throws(CommandFailure) -> HTTPResponse {
+  private func send(_ payload: [UInt8]) throws(CommandFailure) -> Answer {
     let request = HTTPRequest(
       method: "POST", url: url,
       headers: [("Content-Type", "application/json"), ("X-Amz-Invocation-Type", "RequestResponse")], body: payload,
@@ -65,14 +72,14 @@ struct InvokeAPI {
     do { return try exchange(request) } catch { throw Self.unavailable(error, endpoint: endpoint) }
   }
 
-  private func result(of response: HTTPResponse) throws(CommandFailure) -> [UInt8] {
+  private func result(of response: Answer) throws(CommandFailure) -> [UInt8] {
     guard (200..<300).contains(response.status) else {
       throw CommandFailure(
         .unavailable, "\(endpoint) answered \(response.status)\(Self.words(in: response.body))",
         advice: response.status == 404 ? ["is there a function named \(function)? --function NAME chooses another"] : []
       )
     }
-    if let kind = response.header("X-Amz-Function-Error") {
+    if let kind = response.functionError {
       throw CommandFailure(.failure, "the function \(function) failed (\(kind))\(Self.words(in: response.body))")
     }
     return response.body

@@ -60,11 +60,9 @@ struct PublishRun {
   /// Whether the line is a JSON object; if not, that is said and counted.
   private mutating func isEvent(_ line: [UInt8], number: Int) -> Bool {
     do {
-      var reader = JSONReader(line)
-      guard try reader.peek() == .object else {
-        throw JSONError(.wrongKind(expected: "an object", found: try reader.peek()), offset: 0)
-      }
       try JSONReader.validate(line)
+      var reader = JSONReader(line)
+      try reader.beginObject()
       return true
     } catch {
       totals.addRejection()

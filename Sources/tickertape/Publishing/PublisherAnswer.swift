@@ -2,8 +2,8 @@ import JSON
 
 /// What the Publisher says of one batch: `{"accepted":2,"rejected":[{"index":1,"error":…}],"deliveries":41,…}`.
 ///
-/// `rejected` is read as a list of objects or as a number; every other member that is a number is a count, shown by the
-/// name it has.
+/// `rejected` is a number or the list itself; the reasons are whichever list names the events by `index`. Every other
+/// member that is a number is a count, shown by the name it has.
 struct PublisherAnswer: Equatable {
   struct Rejection: Equatable {
     /// The place of the event in the batch, from 0.
@@ -28,11 +28,17 @@ struct PublisherAnswer: Equatable {
       throw CommandFailure(.unavailable, "this is no answer of a Publisher: \(beginning)")
     }
     self.accepted = accepted
-    let rejected = members.elements("rejected") ?? members.elements("errors") ?? []
-    rejections = rejected.map(Self.rejection)
+    rejections = (Self.refusals(in: members) ?? []).map(Self.rejection)
     rejectedCount = members.integer("rejected") ?? rejections.count
     counts = members.names.filter { $0 != "accepted" && $0 != "rejected" }.compactMap { name in
       members.integer(name).map { Count(name: name, number: $0) }
+    }
+  }
+
+  private static func refusals(in members: JSONMembers) -> [ArraySlice<UInt8>]? {
+    if let list = members.elements("rejected") { return list }
+    return members.names.lazy.compactMap { members.elements($0) }.first { list in
+      list.first.flatMap { JSONMembers($0)?.integer("index") } != nil
     }
   }
 

@@ -7,7 +7,7 @@ struct FrameText {
   static let controlTypes: Set<String> = [
     "connection", "resume", "ready", "snapshot", "batch", "gzip", "part", "heartbeat", "rotate", "error", "ping",
     "pong",
-    "status", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "hello", "ack",
+    "status", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "hello",
   ]
 
   private let bytes: [UInt8]
