@@ -109,6 +109,8 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
       path: "Tests/TestSupport", swiftSettings: strict),
+    .executableTarget(
+      name: "TestBootstrap", dependencies: ["HTTPWire"], path: "Tests/TestBootstrap", swiftSettings: strict),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "JSON"]),
@@ -137,7 +139,10 @@ let package = Package(
       ]),
     tests(
       "LocalGatewayTests",
-      ["LocalGateway", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestSupport", "WebSocketWire"]),
+      [
+        "LocalGateway", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestBootstrap", "TestSupport",
+        "WebSocketWire",
+      ]),
     tests(
       "TickertapeTests",
       [

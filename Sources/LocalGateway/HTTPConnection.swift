@@ -59,8 +59,16 @@ final class HTTPConnection: EventHandler {
     switch result {
     case .bytes: consume(bytes)
     case .wouldBlock: break
-    case .ended: close()
+    case .ended:
+      tellIfTruncated()
+      close()
     }
+  }
+
+  private func tellIfTruncated() {
+    guard case .reading = state, reader.hasHead, !reader.isComplete else { return }
+    server.onTruncatedRequest?(
+      HTTPRequest(method: reader.method, target: reader.target, headers: reader.headers, body: []))
   }
 
   /// The client closed its sending half, or all of it, before it had its answer.
@@ -73,6 +81,7 @@ final class HTTPConnection: EventHandler {
 
   private func lose() {
     let action = goneAction
+    tellIfTruncated()
     close()
     action?()
   }
@@ -117,7 +126,7 @@ final class HTTPConnection: EventHandler {
   private func tellToContinue() {
     guard reader.hasHead, !wasToldToContinue, reader.headers.contains("expect", token: "100-continue") else { return }
     wasToldToContinue = true
-    send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+    StaticString("HTTP/1.1 100 Continue\r\n\r\n").withUTF8Buffer { send(UnsafeRawBufferPointer($0)) }
   }
 
   private func dispatch() {
@@ -178,15 +187,15 @@ final class HTTPConnection: EventHandler {
     } else {
       HTTPWriter.append(response: status, headers: headers, body: body, to: &bytes)
     }
-    finish(status, bytes)
+    bytes.withUnsafeBytes { finish(status, $0) }
   }
 
   func answer(_ exchange: UInt64, status: Int, prepared: StaticString) {
     guard isAnswering(exchange) else { return }
-    finish(status, prepared.withUTF8Buffer { Array($0) })
+    prepared.withUTF8Buffer { finish(status, UnsafeRawBufferPointer($0)) }
   }
 
-  private func finish(_ status: Int, _ bytes: [UInt8]) {
+  private func finish(_ status: Int, _ bytes: UnsafeRawBufferPointer) {
     if server.logsRequests { server.log(method, path, status, since: since) }
     goneAction = nil
     state = .reading
@@ -196,7 +205,7 @@ final class HTTPConnection: EventHandler {
     if !isConsuming { goOn() }
   }
 
-  private func send(_ bytes: [UInt8]) {
+  private func send(_ bytes: UnsafeRawBufferPointer) {
     if !write(bytes, to: socket, behind: &output) { close() }
   }
 
@@ -242,7 +251,7 @@ final class HTTPConnection: EventHandler {
     guard isAnswering(exchange) else { return nil }
     var bytes: [UInt8] = []
     HTTPWriter.append(response: 101, headers: headers, body: nil, to: &bytes)
-    guard write(bytes, to: socket, behind: &output) else {
+    guard bytes.withUnsafeBytes({ write($0, to: socket, behind: &output) }) else {
       close()
       return nil
     }

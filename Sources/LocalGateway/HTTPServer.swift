@@ -24,6 +24,9 @@ final class HTTPServer: EventHandler {
   let buffer: ReadBuffer
   let logsRequests: Bool
 
+  /// Told of a request whose client closed inside the body; it cannot be answered.
+  var onTruncatedRequest: ((HTTPRequest) -> Void)?
+
   private let access: HTTPAccess
   private let requestLog: Log?
   private let listener: Socket
@@ -68,6 +71,7 @@ final class HTTPServer: EventHandler {
     listener.close()
     for connection in Array(connections.values) { connection.close() }
     handlers = []
+    onTruncatedRequest = nil
   }
 
   // MARK: Connections

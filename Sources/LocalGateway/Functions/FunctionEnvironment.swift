@@ -1,0 +1,143 @@
+import HTTPWire
+
+/// What came in on an environment's port or from its process, for the runner of its function to decide.
+protocol FunctionEnvironmentOwner: AnyObject {
+  /// To be answered through the responder, now or later, once.
+  func handle(
+    _ call: RuntimeAPI.Request, _ request: HTTPRequest, from environment: FunctionEnvironment,
+    _ responder: HTTPResponder)
+  /// The connection ended inside the body of a request.
+  func truncated(_ call: RuntimeAPI.Request, from environment: FunctionEnvironment)
+  func wrote(_ line: [UInt8], from environment: FunctionEnvironment)
+  /// Its process ended; nothing comes from it any more.
+  func ended(_ environment: FunctionEnvironment, _ end: ProcessEnd)
+}
+
+/// One process of a function with its Runtime API port: what it runs, and since when.
+final class FunctionEnvironment {
+  let id: FunctionPool.EnvironmentID
+  private weak var owner: (any FunctionEnvironmentOwner)?
+  /// Whatever comes in here comes from this process: nobody else was told of the port.
+  private var server: HTTPServer?
+  private var process: ChildProcess?
+
+  /// The call for the next invocation that waits for its answer.
+  private var asking: HTTPResponder?
+  /// The last invocation it was given, also after its answer.
+  private(set) var current: Invocation?
+  /// Its number, until it is answered.
+  private(set) var runningID: FunctionPool.InvocationID?
+  /// Names the last delivery; a runtime that echoes it tells a late answer from a right one.
+  private var deliveryID = ""
+
+  /// Microseconds of `Stopwatch`, as the other two.
+  let startedAt = Stopwatch.microseconds()
+  private(set) var readyAt: Int64?
+  private(set) var deliveredAt: Int64 = 0
+  /// Deliveries so far.
+  private(set) var deliveries = 0
+
+  init(id: FunctionPool.EnvironmentID, owner: any FunctionEnvironmentOwner) {
+    self.id = id
+    self.owner = owner
+  }
+
+  // MARK: Process
+
+  /// Opens the port and starts the process, telling it the port's address.
+  func start(
+    on loop: EventLoop, buffer: ReadBuffer, _ command: (_ address: String) -> ChildProcess.Command
+  ) throws(SystemError) {
+    let server = try Self.server(on: loop, buffer: buffer)
+    server.add(self)
+    server.onTruncatedRequest = { [weak self] in self?.truncated($0) }
+    do throws(SystemError) {
+      process = try ChildProcess.start(
+        command("127.0.0.1:\(server.port)"), on: loop,
+        onLine: { [weak self] line in
+          guard let self else { return }
+          owner?.wrote(line, from: self)
+        },
+        onEnd: { [weak self] end in
+          guard let self else { return }
+          close()
+          owner?.ended(self, end)
+        })
+      self.server = server
+    } catch {
+      server.close()
+      throw error
+    }
+  }
+
+  /// A runtime may take as long as it likes between two requests and for a large one.
+  private static func server(on loop: EventLoop, buffer: ReadBuffer) throws(SystemError) -> HTTPServer {
+    var limits = HTTPServerLimits()
+    limits.reader = HTTPReader.Limits(headBytes: 64 << 10, bodyBytes: RuntimeAPI.maximumBodyBytes)
+    limits.requestMilliseconds = .max
+    limits.idleMilliseconds = .max
+    do throws(ListenError) {
+      return try HTTPServer(port: 0, loop: loop, limits: limits, buffer: buffer)
+    } catch { throw error.cause }
+  }
+
+  func signal(_ number: Int32) { process?.signal(number) }
+
+  func drainOutput() { process?.drainOutput() }
+
+  /// The most memory the process has had.
+  func peakKilobytes() -> Int { process?.peakKilobytes() ?? 0 }
+
+  private func close() {
+    asking = nil
+    server?.close()
+    server = nil
+  }
+
+  // MARK: Invocations
+
+  func asks(_ responder: HTTPResponder) {
+    if readyAt == nil { readyAt = Stopwatch.microseconds() }
+    // Only one call can be answered with the next invocation.
+    asking?.refuse(.invalidStateTransition)
+    asking = responder
+  }
+
+  func deliver(
+    _ id: FunctionPool.InvocationID, _ invocation: Invocation, headers: [(name: String, value: String)]
+  ) {
+    deliveries += 1
+    deliveryID = "\(invocation.requestID).\(deliveries)"
+    current = invocation
+    runningID = id
+    deliveredAt = Stopwatch.microseconds()
+    let responder = asking
+    asking = nil
+    responder?.respond(
+      200, headers: headers + [("Lambda-Runtime-Invocation-Id", deliveryID)], body: invocation.payload)
+  }
+
+  /// The invocation was answered.
+  func finishRunning() { runningID = nil }
+
+  /// Whether an answer is one to what was delivered last. `invocationID` is the echo, if the runtime echoes.
+  func isCurrent(requestID: String, invocationID: String?) -> Bool {
+    requestID == current?.requestID && (invocationID == nil || invocationID == deliveryID)
+  }
+}
+
+extension FunctionEnvironment: HTTPRequestHandler {
+  func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
+    if let call = RuntimeAPI.request(method: request.method, target: request.target) {
+      owner?.handle(call, request, from: self, responder)
+    } else {
+      responder.refuse(.notFound)
+    }
+    return true
+  }
+
+  private func truncated(_ request: HTTPRequest) {
+    guard let call = RuntimeAPI.request(method: request.method, target: request.target) else { return }
+    owner?.truncated(call, from: self)
+  }
+}

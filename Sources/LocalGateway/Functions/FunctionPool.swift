@@ -1,0 +1,314 @@
+/// The life of one function's environments, as a value: what happened goes in, what is to be done comes out. It knows
+/// no process, no socket and no clock; every moment is given to it in milliseconds of a clock that never goes back.
+///
+/// An invocation goes to the environment used last, else it waits while one is started, up to the cap; beyond the cap
+/// it waits in a bounded queue. Starts that fail are repeated only for invocations that wait, one at a time, after
+/// pauses that double.
+struct FunctionPool {
+  typealias InvocationID = Int
+  typealias EnvironmentID = Int
+
+  enum Action: Equatable {
+    /// Start a process, whose first call for the next invocation is awaited.
+    case start(EnvironmentID)
+    /// Answer the call for the next invocation that the environment has made.
+    case deliver(InvocationID, to: EnvironmentID)
+    /// End the invocation without an answer of the function.
+    case fail(InvocationID, Failure)
+    /// Ask the process to end (SIGTERM).
+    case terminate(EnvironmentID)
+    /// End the process (SIGKILL).
+    case kill(EnvironmentID)
+  }
+
+  /// What the Runtime API says to an answer (`/response` or `/error`).
+  enum Verdict: Equatable {
+    case accepted(InvocationID)
+    /// 400: not the invocation at hand.
+    case invalidRequestID
+    /// 403: nothing was delivered yet, or the one at hand is answered already.
+    case invalidStateTransition
+    /// 410: the function's time is over.
+    case timedOut
+  }
+
+  private enum Phase {
+    case starting(deadline: Int64)
+    case idle(until: Int64)
+    case running(InvocationID, deadline: Int64)
+    /// Answered, and not yet back for the next one: Lambda counts this as part of the invocation.
+    case answered(deadline: Int64)
+    /// Told to end; to be killed at a moment, or killed already.
+    case ending(killAt: Int64?, timedOut: Bool)
+  }
+
+  private struct Invocation {
+    let bytes: Int
+    let callerDeadline: Int64
+    var isWaiting: Bool
+  }
+
+  private let limits: Limits
+  private var environments: [EnvironmentID: Phase] = [:]
+  /// The most recently used last.
+  private var idle: [EnvironmentID] = []
+  private var startingCount = 0
+  private var environmentsMade = 0
+
+  /// Those that nobody has answered or failed yet.
+  private var invocations: [InvocationID: Invocation] = [:]
+  /// In the order they came; one whose caller gave up stays until it is passed.
+  private var queue = FIFO<InvocationID>()
+  private var waitingCount = 0
+  private var waitingBytes = 0
+
+  private var failedStarts = 0
+  private var nextStart = Int64.min
+  private var isStopped = false
+
+  /// When `tick` is wanted at the latest; `Int64.max` if nothing is waited for.
+  private(set) var nextWake = Int64.max
+
+  init(limits: Limits) { self.limits = limits }
+
+  /// Processes that were started and have not ended.
+  var environmentCount: Int { environments.count }
+
+  // MARK: Inputs
+
+  /// An invocation whose caller waits until `callerDeadline`.
+  mutating func invoke(_ id: InvocationID, bytes: Int, callerDeadline: Int64, now: Int64) -> [Action] {
+    guard !isStopped else { return [.fail(id, .stopped)] }
+    let invocation = Invocation(bytes: bytes, callerDeadline: callerDeadline, isWaiting: false)
+    note(callerDeadline)
+    if let environment = idle.popLast() {
+      invocations[id] = invocation
+      return [run(id, on: environment, now: now)]
+    }
+    guard waitingCount < limits.queueLength, waitingBytes + bytes <= limits.queueBytes else {
+      return [.fail(id, .throttled)]
+    }
+    enqueue(id, invocation)
+    return startIfNeeded(now: now)
+  }
+
+  /// The environment asks for the next invocation; nil if it may not (403).
+  mutating func asksForNext(_ environment: EnvironmentID, now: Int64) -> [Action]? {
+    switch environments[environment] {
+    case .starting:
+      startingCount -= 1
+      failedStarts = 0
+      return ready(environment, now: now)
+    case .answered: return ready(environment, now: now)
+    case .idle: return []
+    // It lost what it was given, with the connection perhaps: the same again, as AWS's emulator does.
+    case .running(let id, _): return [.deliver(id, to: environment)]
+    case .ending, nil: return nil
+    }
+  }
+
+  /// The environment answers an invocation, the one it was given last if `matches`.
+  mutating func answers(_ environment: EnvironmentID, matches: Bool) -> Verdict {
+    switch environments[environment] {
+    case .running(let id, let deadline) where matches:
+      environments[environment] = .answered(deadline: deadline)
+      invocations[id] = nil
+      return .accepted(id)
+    case .ending(_, timedOut: true): return .timedOut
+    case .starting, .ending, nil: return .invalidStateTransition
+    case .answered: return matches ? .invalidStateTransition : .invalidRequestID
+    case .running, .idle: return .invalidRequestID
+    }
+  }
+
+  /// The environment reports that it cannot start; nil if it has started already (403).
+  mutating func reportsInitError(_ environment: EnvironmentID, _ failure: Failure, now: Int64) -> [Action]? {
+    guard case .starting = environments[environment] else { return nil }
+    let killAt = now + limits.stopMilliseconds
+    environments[environment] = .ending(killAt: killAt, timedOut: false)
+    note(killAt)
+    return startFailed(failure, now: now)
+  }
+
+  /// The process ended, or could not be started.
+  mutating func ended(_ environment: EnvironmentID, _ failure: Failure, now: Int64) -> [Action] {
+    switch environments.removeValue(forKey: environment) {
+    case .starting: return startFailed(failure, now: now)
+    case .running(let id, _): return fail(id, failure) + startIfNeeded(now: now)
+    case .idle: idle.removeAll { $0 == environment }
+    case .answered, .ending, nil: break
+    }
+    return startIfNeeded(now: now)
+  }
+
+  /// What has come due: callers that give up, functions out of time, idle environments, the next try of a start.
+  mutating func tick(now: Int64) -> [Action] {
+    var actions: [Action] = []
+    for (id, invocation) in invocations where invocation.callerDeadline <= now {
+      actions += fail(id, .callerTimedOut)
+    }
+    for (environment, phase) in environments { actions += tick(environment, phase, now: now) }
+    actions += startIfNeeded(now: now)
+    findNextWake(now: now)
+    return actions
+  }
+
+  /// Nothing is run any more: everything that waits or runs fails, every process is asked to end.
+  mutating func stop(now: Int64) -> [Action] {
+    isStopped = true
+    var actions = invocations.keys.sorted().flatMap { fail($0, .stopped) }
+    for environment in environments.keys.sorted() { actions += end(environment, now: now) }
+    return actions
+  }
+
+  // MARK: Running
+
+  private mutating func ready(_ environment: EnvironmentID, now: Int64) -> [Action] {
+    if let id = dequeue() { return [run(id, on: environment, now: now)] }
+    environments[environment] = .idle(until: now + limits.idleMilliseconds)
+    note(now + limits.idleMilliseconds)
+    idle.append(environment)
+    return []
+  }
+
+  private mutating func run(_ id: InvocationID, on environment: EnvironmentID, now: Int64) -> Action {
+    environments[environment] = .running(id, deadline: now + limits.timeoutMilliseconds)
+    note(now + limits.timeoutMilliseconds)
+    return .deliver(id, to: environment)
+  }
+
+  /// Nothing if it was answered or failed before.
+  private mutating func fail(_ id: InvocationID, _ failure: Failure) -> [Action] {
+    guard let invocation = invocations.removeValue(forKey: id) else { return [] }
+    if invocation.isWaiting {
+      waitingCount -= 1
+      waitingBytes -= invocation.bytes
+    }
+    return [.fail(id, failure)]
+  }
+
+  // MARK: Waiting
+
+  private mutating func enqueue(_ id: InvocationID, _ invocation: Invocation) {
+    invocations[id] = invocation
+    invocations[id]?.isWaiting = true
+    queue.append(id)
+    waitingCount += 1
+    waitingBytes += invocation.bytes
+  }
+
+  /// The oldest that still waits, which then waits no more.
+  private mutating func dequeue() -> InvocationID? {
+    while let id = queue.popFirst() {
+      guard let invocation = invocations[id] else { continue }
+      invocations[id]?.isWaiting = false
+      waitingCount -= 1
+      waitingBytes -= invocation.bytes
+      return id
+    }
+    return nil
+  }
+
+  // MARK: Starting
+
+  private mutating func startIfNeeded(now: Int64) -> [Action] {
+    var actions: [Action] = []
+    while !isStopped, waitingCount > startingCount, environments.count < limits.maximumEnvironments {
+      // After a failure one is tried at a time, and not before the pause is over.
+      guard failedStarts == 0 || (startingCount == 0 && now >= nextStart) else {
+        if startingCount == 0 { note(nextStart) }
+        break
+      }
+      environmentsMade += 1
+      startingCount += 1
+      environments[environmentsMade] = .starting(deadline: now + limits.initMilliseconds)
+      note(now + limits.initMilliseconds)
+      actions.append(.start(environmentsMade))
+    }
+    return actions
+  }
+
+  /// One that waits fails with it, and with the second failure in a row all do, since the next try would fail too.
+  /// While another environment works, they wait for that one.
+  private mutating func startFailed(_ failure: Failure, now: Int64) -> [Action] {
+    startingCount -= 1
+    failedStarts += 1
+    nextStart = now + limits.pauseMilliseconds(afterFailures: failedStarts)
+    var actions: [Action] = []
+    if !hasWorkingEnvironment {
+      let isHopeless = failedStarts > 1 && startingCount == 0
+      for _ in 0..<(isHopeless ? waitingCount : min(1, waitingCount)) {
+        if let id = oldestWaiting() { actions += fail(id, failure) }
+      }
+    }
+    return actions + startIfNeeded(now: now)
+  }
+
+  private mutating func oldestWaiting() -> InvocationID? {
+    while let id = queue.popFirst() {
+      if invocations[id] != nil { return id }
+    }
+    return nil
+  }
+
+  private var hasWorkingEnvironment: Bool {
+    environments.values.contains { phase in
+      switch phase {
+      case .idle, .running, .answered: true
+      case .starting, .ending: false
+      }
+    }
+  }
+
+  // MARK: Ending
+
+  private mutating func tick(_ environment: EnvironmentID, _ phase: Phase, now: Int64) -> [Action] {
+    switch phase {
+    case .starting(let deadline) where deadline <= now:
+      environments[environment] = .ending(killAt: nil, timedOut: false)
+      return [.kill(environment)] + startFailed(.initTimedOut, now: now)
+    case .running(let id, let deadline) where deadline <= now:
+      environments[environment] = .ending(killAt: nil, timedOut: true)
+      return [.kill(environment)] + fail(id, .timedOut)
+    case .answered(let deadline) where deadline <= now:
+      environments[environment] = .ending(killAt: nil, timedOut: true)
+      return [.kill(environment)]
+    case .idle(let until) where until <= now:
+      return end(environment, now: now)
+    case .ending(let killAt?, let timedOut) where killAt <= now:
+      environments[environment] = .ending(killAt: nil, timedOut: timedOut)
+      return [.kill(environment)]
+    default: return []
+    }
+  }
+
+  private mutating func end(_ environment: EnvironmentID, now: Int64) -> [Action] {
+    switch environments[environment] {
+    case .ending, nil: return []
+    case .starting: startingCount -= 1
+    case .idle: idle.removeAll { $0 == environment }
+    case .running, .answered: break
+    }
+    environments[environment] = .ending(killAt: now + limits.stopMilliseconds, timedOut: false)
+    note(now + limits.stopMilliseconds)
+    return [.terminate(environment)]
+  }
+
+  // MARK: Time
+
+  private mutating func note(_ moment: Int64) { nextWake = min(nextWake, moment) }
+
+  private mutating func findNextWake(now: Int64) {
+    nextWake = .max
+    for invocation in invocations.values { note(invocation.callerDeadline) }
+    for phase in environments.values {
+      switch phase {
+      case .starting(let moment), .idle(let moment), .running(_, let moment), .answered(let moment),
+        .ending(let moment?, _):
+        note(moment)
+      case .ending(nil, _): break
+      }
+    }
+    if waitingCount > 0, startingCount == 0, nextStart > now { note(nextStart) }
+  }
+}

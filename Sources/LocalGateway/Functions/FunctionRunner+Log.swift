@@ -1,0 +1,43 @@
+/// The lines of a function's log, its own and Lambda's around them.
+extension FunctionRunner {
+  func wrote(_ line: [UInt8], from environment: FunctionEnvironment) {
+    environment.current?.record(line)
+    onLogLine(
+      FunctionLogLine(function: configuration.name, environment: environment.id, text: line, isReport: false))
+  }
+
+  func log(_ text: String, _ environment: FunctionEnvironment?, _ invocation: Invocation?) {
+    let line = Array(text.utf8)
+    invocation?.record(line)
+    onLogLine(
+      FunctionLogLine(
+        function: configuration.name, environment: environment?.id ?? 0, text: line, isReport: true))
+  }
+
+  /// END and REPORT, after what the function has written up to its answer.
+  func logEnd(_ invocation: Invocation, _ environment: FunctionEnvironment) {
+    if surroundings.writesReports || invocation.context.wantsLog { environment.drainOutput() }
+    guard surroundings.writesReports else { return }
+    log(ReportLine.end(invocation.requestID), environment, invocation)
+    let isFirst = environment.deliveries == 1
+    let report = ReportLine.report(
+      invocation.requestID, microseconds: Stopwatch.microseconds() - environment.deliveredAt,
+      initMicroseconds: isFirst ? environment.readyAt.map { $0 - environment.startedAt } : nil,
+      memoryMegabytes: configuration.memoryMegabytes, peakKilobytes: environment.peakKilobytes())
+    log(report, environment, invocation)
+  }
+
+  /// What went wrong, in the words the caller gets.
+  func logFailure(_ failure: FunctionPool.Failure, _ invocation: Invocation, _ environment: FunctionEnvironment?) {
+    guard surroundings.writesReports, failure != .throttled, failure != .callerTimedOut else { return }
+    guard let message = failure.message(limits) else { return }
+    environment?.drainOutput()
+    log("RequestId: \(invocation.requestID) Error: \(message)", environment, invocation)
+  }
+
+  func logFailedStart(_ environment: FunctionEnvironment, _ failure: FunctionPool.Failure) {
+    guard surroundings.writesReports else { return }
+    let microseconds = Stopwatch.microseconds() - environment.startedAt
+    log(ReportLine.initReport(microseconds: microseconds, errorType: failure.errorType), environment, nil)
+  }
+}

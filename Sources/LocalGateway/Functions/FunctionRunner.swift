@@ -1,0 +1,290 @@
+import Glibc
+import HTTPWire
+import Telemetry
+
+/// Runs one function: does what its pool decides, and tells the pool what happened.
+final class FunctionRunner {
+  let configuration: FunctionConfiguration
+  let surroundings: FunctionSurroundings
+  private let loop: EventLoop
+  private let buffer: ReadBuffer
+  private let randomness: Randomness
+  let onLogLine: (FunctionLogLine) -> Void
+  let limits: FunctionPool.Limits
+
+  private var pool: FunctionPool
+  private var environments: [FunctionPool.EnvironmentID: FunctionEnvironment] = [:]
+  private var invocations: [FunctionPool.InvocationID: Invocation] = [:]
+  private var invocationsMade = 0
+  /// The moment the one timer of this function is set to; it is moved forward only, so that an invocation costs none.
+  private var wake = Int64.max
+  private var timer: EventLoop.TimerID?
+  private var onStopped: (() -> Void)?
+
+  init(
+    _ configuration: FunctionConfiguration, _ surroundings: FunctionSurroundings, loop: EventLoop,
+    buffer: ReadBuffer, randomness: Randomness, onLogLine: @escaping (FunctionLogLine) -> Void
+  ) {
+    self.configuration = configuration
+    self.surroundings = surroundings
+    self.loop = loop
+    self.buffer = buffer
+    self.randomness = randomness
+    self.onLogLine = onLogLine
+    limits = configuration.limits
+    pool = FunctionPool(limits: limits)
+  }
+
+  private var now: Int64 { loop.clock.monotonicMilliseconds() }
+
+  // MARK: Invoking and stopping
+
+  func invoke(
+    payload: [UInt8], context: Invocation.Context, timeoutMilliseconds: Int64,
+    completion: @escaping (Invocation.Result) -> Void
+  ) {
+    invocationsMade += 1
+    let now = now
+    let (deadline, overflows) = now.addingReportingOverflow(timeoutMilliseconds)
+    invocations[invocationsMade] = Invocation(
+      requestID: context.requestID ?? randomness.uuid(), payload: payload, context: context, completion: completion)
+    perform(
+      pool.invoke(
+        invocationsMade, bytes: payload.count, callerDeadline: overflows ? .max : deadline, now: now))
+  }
+
+  /// Fails what waits and runs, asks every process to end, kills it when it does not; then calls `completion`.
+  func stop(_ completion: @escaping () -> Void) {
+    onStopped = completion
+    perform(pool.stop(now: now))
+    loop.schedule(afterMilliseconds: 0) { self.reportIfStopped() }
+  }
+
+  /// Ends every process at once, with all it started.
+  func kill() {
+    for environment in environments.values { environment.signal(SIGKILL) }
+  }
+
+  private func reportIfStopped() {
+    guard environments.isEmpty, let onStopped else { return }
+    self.onStopped = nil
+    if let timer { loop.cancel(timer) }
+    onStopped()
+  }
+
+  // MARK: Actions
+
+  private func perform(_ actions: [FunctionPool.Action]) {
+    for action in actions {
+      switch action {
+      case .start(let id): start(id)
+      case .deliver(let id, let environment): deliver(id, to: environment)
+      case .fail(let id, let failure): fail(id, failure)
+      case .terminate(let id): environments[id]?.signal(SIGTERM)
+      case .kill(let id): environments[id]?.signal(SIGKILL)
+      }
+    }
+    setTimer()
+  }
+
+  private func setTimer() {
+    guard pool.nextWake < wake else { return }
+    if let timer { loop.cancel(timer) }
+    wake = pool.nextWake
+    timer = loop.schedule(afterMilliseconds: max(0, wake - now)) { [weak self] in self?.tick() }
+  }
+
+  private func tick() {
+    wake = .max
+    timer = nil
+    perform(pool.tick(now: now))
+  }
+
+  private func start(_ id: FunctionPool.EnvironmentID) {
+    let environment = FunctionEnvironment(id: id, owner: self)
+    environments[id] = environment
+    do throws(SystemError) {
+      try environment.start(on: loop, buffer: buffer) { address in command(runtimeAPI: address) }
+    } catch {
+      let failure = notStarted(error)
+      // Later, so that a start that fails at once cannot call itself.
+      loop.schedule(afterMilliseconds: 0) { self.ended(environment, failure) }
+    }
+  }
+
+  private func command(runtimeAPI: String) -> ChildProcess.Command {
+    let stream = "local/[$LATEST]\(randomness.hexadecimal())"
+    return ChildProcess.Command(
+      executable: configuration.executable,
+      environment: configuration.variables(surroundings, runtimeAPI: runtimeAPI, logStream: stream),
+      workingDirectory: configuration.taskRoot)
+  }
+
+  private func notStarted(_ error: SystemError) -> FunctionPool.Failure {
+    guard error.call == "posix_spawn" else {
+      return .notStarted(type: "Sandbox.Failure", message: "\(error)")
+    }
+    if access(configuration.taskRoot, X_OK) != 0 {
+      let reason = SystemError("chdir", subject: configuration.taskRoot)
+      return .notStarted(type: "Runtime.InvalidWorkingDir", message: "\(reason)")
+    }
+    return .notStarted(type: "Runtime.InvalidEntrypoint", message: "cannot start the function: \(error)")
+  }
+
+  /// The caller is told later: it may be in the middle of its call.
+  private func fail(_ id: FunctionPool.InvocationID, _ failure: FunctionPool.Failure) {
+    guard let invocation = invocations[id] else { return }
+    let environment = environments.values.first { $0.runningID == id }
+    // A function that goes on for nobody, or is being killed, is reported once it has ended.
+    if environment == nil { invocations[id] = nil }
+    logFailure(failure, invocation, environment)
+    let outcome = failure.outcome(requestID: invocation.requestID, limits: limits)
+    loop.schedule(afterMilliseconds: 0) { invocation.complete(outcome) }
+  }
+
+  private func deliver(_ id: FunctionPool.InvocationID, to environmentID: FunctionPool.EnvironmentID) {
+    guard let invocation = invocations[id], let environment = environments[environmentID] else { return }
+    // A second delivery of the same is no second start.
+    if environment.runningID != id, surroundings.writesReports {
+      log(ReportLine.start(invocation.requestID), environment, invocation)
+    }
+    environment.deliver(id, invocation, headers: headers(invocation))
+  }
+
+  private func headers(_ invocation: Invocation) -> [(name: String, value: String)] {
+    let context = invocation.context
+    let deadline = loop.clock.milliseconds() + limits.timeoutMilliseconds
+    var headers = [
+      (name: "Content-Type", value: "application/json"),
+      (name: "Lambda-Runtime-Aws-Request-Id", value: invocation.requestID),
+      (name: "Lambda-Runtime-Deadline-Ms", value: "\(deadline)"),
+      (
+        name: "Lambda-Runtime-Invoked-Function-Arn",
+        value: surroundings.arn(configuration.name, qualifier: context.qualifier)
+      ),
+      (name: "Lambda-Runtime-Trace-Id", value: context.traceID ?? traceID()),
+    ]
+    if let value = context.clientContext { headers.append(("Lambda-Runtime-Client-Context", value)) }
+    if let value = context.tenantID { headers.append(("Lambda-Runtime-Aws-Tenant-Id", value)) }
+    return headers
+  }
+
+  /// `Root=1-<seconds>-<96 bits>;Parent=…;Sampled=0`, as X-Ray writes it.
+  private func traceID() -> String {
+    let seconds = String(loop.clock.seconds, radix: 16)
+    let root = randomness.hexadecimal() + randomness.hexadecimal().prefix(8)
+    return "Root=1-\(seconds)-\(root);Parent=\(randomness.hexadecimal());Sampled=0"
+  }
+}
+
+// MARK: - What environments say
+
+extension FunctionRunner: FunctionEnvironmentOwner {
+  func handle(
+    _ call: RuntimeAPI.Request, _ request: HTTPRequest, from environment: FunctionEnvironment,
+    _ responder: HTTPResponder
+  ) {
+    switch call {
+    case .next: next(environment, responder)
+    case .response(let requestID): response(requestID, request, environment, responder)
+    case .error(let requestID): error(requestID, request, environment, responder)
+    case .initError: initError(request, environment, responder)
+    case .ping: responder.respond(200, body: Array("pong".utf8))
+    }
+  }
+
+  private func next(_ environment: FunctionEnvironment, _ responder: HTTPResponder) {
+    guard let actions = pool.asksForNext(environment.id, now: now) else {
+      return responder.refuse(.invalidStateTransition)
+    }
+    environment.asks(responder)
+    perform(actions)
+  }
+
+  private func response(
+    _ requestID: String, _ request: HTTPRequest, _ environment: FunctionEnvironment, _ responder: HTTPResponder
+  ) {
+    guard let id = take(requestID, request, environment, responder) else { return }
+    if let mode = request.headers["lambda-runtime-function-response-mode"], mode != "streaming" {
+      responder.refuse(.invalidResponseMode)
+      return finish(id, environment, failed("Runtime.InvalidResponseModeHeader", "invalid response mode"))
+    }
+    guard request.body.count <= RuntimeAPI.maximumResponseBytes else {
+      responder.refuse(.tooLarge)
+      let message = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
+      return finish(id, environment, failed("Function.ResponseSizeTooLarge", message))
+    }
+    responder.acknowledge()
+    finish(id, environment, .response(request.body))
+  }
+
+  private func error(
+    _ requestID: String, _ request: HTTPRequest, _ environment: FunctionEnvironment, _ responder: HTTPResponder
+  ) {
+    guard let id = take(requestID, request, environment, responder) else { return }
+    let type = RuntimeAPI.normalizedErrorType(request.headers["lambda-runtime-function-error-type"])
+    responder.acknowledge()
+    finish(id, environment, .functionError(document: ErrorDocument.posted(request.body, type: type), type: type))
+  }
+
+  private func initError(
+    _ request: HTTPRequest, _ environment: FunctionEnvironment, _ responder: HTTPResponder
+  ) {
+    let type = RuntimeAPI.normalizedErrorType(request.headers["lambda-runtime-function-error-type"])
+    let failure = FunctionPool.Failure.initError(document: ErrorDocument.posted(request.body, type: type), type: type)
+    guard let actions = pool.reportsInitError(environment.id, failure, now: now) else {
+      return responder.refuse(.invalidStateTransition)
+    }
+    responder.acknowledge()
+    logFailedStart(environment, failure)
+    perform(actions)
+  }
+
+  /// The invocation that is answered, if it may be; else the refusal was sent.
+  private func take(
+    _ requestID: String, _ request: HTTPRequest, _ environment: FunctionEnvironment, _ responder: HTTPResponder
+  ) -> FunctionPool.InvocationID? {
+    let matches = environment.isCurrent(
+      requestID: requestID, invocationID: request.headers["lambda-runtime-invocation-id"])
+    switch pool.answers(environment.id, matches: matches) {
+    case .accepted(let id): return id
+    case .invalidRequestID: responder.refuse(.invalidRequestID)
+    case .invalidStateTransition: responder.refuse(.invalidStateTransition)
+    case .timedOut: responder.refuse(.timedOut)
+    }
+    return nil
+  }
+
+  func truncated(_ call: RuntimeAPI.Request, from environment: FunctionEnvironment) {
+    guard case .response(let requestID) = call,
+      case .accepted(let id) = pool.answers(
+        environment.id, matches: environment.isCurrent(requestID: requestID, invocationID: nil))
+    else { return }
+    finish(id, environment, failed("Runtime.TruncatedResponse", "the function closed its connection inside its answer"))
+  }
+
+  private func failed(_ type: String, _ message: String) -> InvocationOutcome {
+    .functionError(document: ErrorDocument.json(message: message, type: type), type: type)
+  }
+
+  private func finish(
+    _ id: FunctionPool.InvocationID, _ environment: FunctionEnvironment, _ outcome: InvocationOutcome
+  ) {
+    guard let invocation = invocations.removeValue(forKey: id) else { return }
+    environment.finishRunning()
+    logEnd(invocation, environment)
+    invocation.complete(outcome)
+  }
+
+  func ended(_ environment: FunctionEnvironment, _ end: ProcessEnd) { ended(environment, .ended(end)) }
+
+  private func ended(_ environment: FunctionEnvironment, _ failure: FunctionPool.Failure) {
+    if environment.readyAt == nil { logFailedStart(environment, failure) }
+    perform(pool.ended(environment.id, failure, now: now))
+    if let id = environment.runningID, let invocation = invocations.removeValue(forKey: id) {
+      logEnd(invocation, environment)
+    }
+    environments[environment.id] = nil
+    reportIfStopped()
+  }
+}
