@@ -9,6 +9,8 @@ struct Surroundings {
   var randomness = Randomness.system
   /// Takes over Ctrl-C and SIGTERM; only commands that have something to finish ask for it.
   var interruption: () -> Interruption = { .never }
+  /// How this program was called, for lines that can be pasted.
+  var program = "tickertape"
   /// The directory of this program's own file, where the functions' executables lie too.
   var executableDirectory = "."
   var input: () -> ByteSource = { .standardInput }
@@ -18,6 +20,7 @@ struct Surroundings {
   static func process() -> Surroundings {
     Surroundings(
       terminal: .process(environment: .process), interruption: Interruption.installed,
+      program: CommandLine.arguments.first ?? "tickertape",
       executableDirectory: System.executablePath().flatMap(Path.directory(of:)) ?? ".")
   }
 

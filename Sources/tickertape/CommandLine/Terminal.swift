@@ -64,6 +64,6 @@ struct Terminal {
   }
 
   private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.properties.generalCategory == .control && scalar != "\n"
+    scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
   }
 }

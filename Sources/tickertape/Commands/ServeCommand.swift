@@ -41,24 +41,6 @@ struct ServeCommand: Command {
   init(_ arguments: Arguments) throws(CommandFailure) { self.arguments = arguments }
 
   func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
-    _ = try settings(in: surroundings)
-    return .success
-  }
-
-  /// The file's settings, then the command line's over them.
-  func settings(in surroundings: Surroundings) throws(CommandFailure) -> ServeSettings {
-    var settings = ServeSettings(executableDirectory: surroundings.executableDirectory)
-    let path = arguments.value("config")
-    let base = path.flatMap(Path.directory(of:))
-    let file = try ServeConfiguration.load(path)
-    for key in ServeSettings.Key.allCases {
-      let own = arguments.values(key.rawValue)
-      // A list on the command line replaces the file's; names given in both are joined, the command line's last.
-      let texts = own.isEmpty || key.isNamed ? file.filter { $0.key == key }.map(\.text) : []
-      for text in texts { try settings.set(key, text, base: base) }
-      for text in own { try settings.set(key, text, base: nil) }
-    }
-    try settings.validate()
-    return settings
+    try ServeRun(try ServeSettings(arguments, in: surroundings), in: surroundings).run()
   }
 }

@@ -96,6 +96,9 @@ struct ServeSettings: Equatable {
     }
   }
 
+  /// Where the SQLite table lies, if it is one.
+  var sqlitePath: String? { store.hasPrefix("sqlite:") ? String(store.dropFirst("sqlite:".count)) : nil }
+
   // MARK: Values
 
   private static func integer(_ text: String, _ key: Key, _ range: ClosedRange<Int>) throws(CommandFailure) -> Int {
