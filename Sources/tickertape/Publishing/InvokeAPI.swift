@@ -64,12 +64,17 @@ struct InvokeAPI {
     }
   }
 
+  /// One call, whatever its answer.
+  func call(_ payload: [UInt8], milliseconds: Int = answerMilliseconds) throws(HTTPClientError) -> Answer {
+    try exchange(
+      HTTPRequest(
+        method: "POST", url: url,
+        headers: [("Content-Type", "application/json"), ("X-Amz-Invocation-Type", "RequestResponse")], body: payload,
+        totalMilliseconds: milliseconds))
+  }
+
   private func send(_ payload: [UInt8]) throws(CommandFailure) -> Answer {
-    let request = HTTPRequest(
-      method: "POST", url: url,
-      headers: [("Content-Type", "application/json"), ("X-Amz-Invocation-Type", "RequestResponse")], body: payload,
-      totalMilliseconds: Self.answerMilliseconds)
-    do { return try exchange(request) } catch { throw Self.unavailable(error, endpoint: endpoint) }
+    do { return try call(payload) } catch { throw Self.unavailable(error, endpoint: endpoint) }
   }
 
   private func result(of response: Answer) throws(CommandFailure) -> [UInt8] {

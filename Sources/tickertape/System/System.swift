@@ -69,6 +69,8 @@ enum System {
   /// Whether this process may create files in the directory.
   static func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }
 
+  static func isReadableAndWritable(_ path: String) -> Bool { access(path, R_OK | W_OK) == 0 }
+
   /// Makes the directory and those above it that are missing, for this user only.
   static func makeDirectories(_ path: String) throws(SystemFailure) {
     if path.isEmpty || isDirectory(path) { return }
