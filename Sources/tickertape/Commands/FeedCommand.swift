@@ -75,10 +75,9 @@ struct FeedCommand: Command {
   }
 
   private func runOnce(_ feed: inout Feed, in surroundings: Surroundings) throws(CommandFailure) {
-    let source = try openSource(in: surroundings)
-    var reader = try CSVReader(source)
+    var reader = try CSVReader(try openSource(in: surroundings))
     let shape = try EventShape(type: type, key: key, fields: fields, columns: reader.columns)
-    try feed.run(through: &reader, of: source, shape: shape)
+    try feed.run(through: &reader, shape: shape)
     guard feed.readAny else { throw CommandFailure(.failure, "\(path) holds no records after its first line") }
   }
 

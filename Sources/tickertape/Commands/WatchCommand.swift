@@ -11,7 +11,7 @@ struct WatchCommand: Command {
       .value("count", "N", "End after N events."),
       .value("for", "SECONDS", "End after so many seconds; with --count, exit code 1 if fewer events came."),
       .flag("json", "Print the frames as they come, one a line."),
-      .flag("no-hello", "Do not send the hello frame, for a server that does not know it."),
+      .flag("no-hello", "Send subscribe instead of hello, for a server that does not know hello."),
       .flag("no-reconnect", "End when the connection ends."),
     ],
     details: [

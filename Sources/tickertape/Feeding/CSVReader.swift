@@ -30,6 +30,12 @@ struct CSVReader {
   /// Where the record read last begins.
   private(set) var line = 1
 
+  /// How much of the source is read, from 0 to 1; nil where its size is not known.
+  var fraction: Double? {
+    guard let size = source.size, size > 0 else { return nil }
+    return Double(source.position - (buffer.count - place)) / Double(size)
+  }
+
   /// Reads the names of the columns.
   init(_ source: ByteSource) throws(CommandFailure) {
     self.source = source

@@ -37,9 +37,7 @@ struct Feed {
   var isOver: Bool { wasInterrupted || limit.map { sent >= $0 } ?? false }
 
   /// Sends all records that are left, batch by batch.
-  mutating func run(
-    through reader: inout CSVReader, of source: ByteSource, shape: EventShape
-  ) throws(CommandFailure) {
+  mutating func run(through reader: inout CSVReader, shape: EventShape) throws(CommandFailure) {
     while !isOver {
       let record = try recordOrFlush(&reader)
       if let record {
@@ -47,7 +45,7 @@ struct Feed {
         batch.append(shape.event(from: record), line: reader.line)
       }
       if batch.count >= batchSize || record == nil || sent + batch.count == limit {
-        try flush(fraction: fraction(of: source))
+        try flush(fraction: fraction(of: reader))
       }
       if record == nil { return }
     }
@@ -97,10 +95,8 @@ struct Feed {
     }
   }
 
-  private func fraction(of source: ByteSource) -> Double? {
-    if let limit { return Double(sent + batch.count) / Double(limit) }
-    guard let size = source.size, size > 0 else { return nil }
-    return Double(source.position) / Double(size)
+  private func fraction(of reader: CSVReader) -> Double? {
+    limit.map { Double(sent + batch.count) / Double($0) } ?? reader.fraction
   }
 
   private func summary(elapsedMilliseconds: Int64) -> [UInt8] {
@@ -110,8 +106,7 @@ struct Feed {
       totals.write(to: &writer)
       writer.member("milliseconds", elapsedMilliseconds)
       writer.key("perSecond")
-      writer.double(
-        elapsedMilliseconds > 0 ? (Double(sent) * 1_000_00 / Double(elapsedMilliseconds)).rounded() / 100 : 0)
+      writer.double((Double(sent) * 1000 / Double(max(1, elapsedMilliseconds)) * 100).rounded() / 100)
       writer.member("interrupted", wasInterrupted)
     }
     return writer.bytes

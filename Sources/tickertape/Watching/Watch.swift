@@ -34,6 +34,7 @@ struct Watch {
   private var eventsSeen = 0
   private var cursor: String?
   private var attempt = 0
+  private var hellos = 0
 
   init(_ text: String, options: Options, surroundings: Surroundings) throws(CommandFailure) {
     do {
@@ -118,9 +119,13 @@ struct Watch {
     }
   }
 
-  private func greet(_ client: WebSocketClient) throws(HTTPClientError) {
-    if options.saysHello { try client.send(options.frames.hello(cursor: cursor)) }
-    if let subscribe = options.frames.subscribe { try client.send(subscribe) }
+  private mutating func greet(_ client: WebSocketClient) throws(HTTPClientError) {
+    hellos += 1
+    if options.saysHello {
+      try client.send(options.frames.hello(count: hellos, cursor: cursor))
+    } else if let subscribe = options.frames.subscribe {
+      try client.send(subscribe)
+    }
   }
 
   /// Prints a frame; true if it was the last one asked for.
