@@ -6,7 +6,8 @@ import WebSocketWire
 final class ClientConnection: WebSocketChannelOwner {
   let identity: ConnectionIdentity
   private let channel: WebSocketChannel
-  private unowned let gateway: Gateway
+  /// Holds this connection until it has ended, so that the two let go of each other then.
+  private let gateway: Gateway
   /// On the monotonic clock: when it was accepted, and when the last message passed in either direction.
   private let since: Int64
   private var lastActive: Int64
@@ -59,12 +60,18 @@ final class ClientConnection: WebSocketChannelOwner {
     }
     let event = gateway.events.message(identity, routeKey: route.key, requestID: requestID, body: body)
     // Messages of one connection run side by side, as on AWS; each answer goes out when it is there.
-    gateway.invoke(route, event) { [weak self] outcome in
-      self?.answer(outcome, of: route, requestID: requestID)
+    gateway.invoke(route, event) { outcome in
+      self.answer(outcome, of: route, requestID: requestID)
     }
   }
 
   private func answer(_ outcome: InvocationOutcome, of route: GatewayRoute, requestID: String) {
+    gateway.log.debug(
+      "message",
+      [
+        "connectionId": .text(identity.key.text), "routeKey": .text(route.key), "function": .text(route.function),
+        "requestId": .text(requestID),
+      ])
     switch outcome {
     case .response(let document):
       guard let answer = ProxyAnswer(document), answer.statusCode < 500 else {

@@ -5,7 +5,7 @@ import WebSocketWire
 /// API Gateway's WebSocket API on one machine: clients come in at `ws://127.0.0.1:{port}/{stage}`, functions are invoked
 /// for what they do, and post back through `http://127.0.0.1:{port}/{stage}/@connections/{id}`.
 ///
-///     let gateway = try Gateway(configuration, loop: loop, invoker: functions, log: log)
+///     let gateway = try Gateway(configuration, loop: loop, log: log) { port in functions }
 ///     gateway.server.add(invokeAPI)            // whatever else is to be answered on the port
 ///     loop.run()
 final class Gateway: HTTPRequestHandler {
@@ -17,6 +17,9 @@ final class Gateway: HTTPRequestHandler {
   let invoker: any FunctionInvoker
   private(set) var connections: [ConnectionKey: ClientConnection] = [:]
 
+  /// Those whose outcome is still to come.
+  private(set) var runningInvocations = 0
+
   private let hub: WebSocketHub
   private let selection: RouteSelection
   private let routes: [String: GatewayRoute]
@@ -27,15 +30,15 @@ final class Gateway: HTTPRequestHandler {
   var clock: Clock { loop.clock }
   var port: UInt16 { server.port }
 
-  /// Listens at once.
+  /// Listens at once. `makeInvoker` gets the port, which functions need to post back.
   init(
-    _ configuration: GatewayConfiguration, loop: EventLoop, invoker: any FunctionInvoker, log: Log,
-    randomness: Randomness = .system
+    _ configuration: GatewayConfiguration, loop: EventLoop, log: Log, randomness: Randomness = .system,
+    makeInvoker: (UInt16) -> any FunctionInvoker
   ) throws(GatewayError) {
     do {
       selection = try RouteSelection(configuration.routeSelectionExpression)
     } catch {
-      throw .routeSelection(error)
+      throw GatewayError(message: error.description)
     }
     let buffer = ReadBuffer()
     do {
@@ -43,11 +46,11 @@ final class Gateway: HTTPRequestHandler {
         port: configuration.port, loop: loop, limits: configuration.http,
         allowedOrigins: configuration.allowedOrigins, buffer: buffer, log: log)
     } catch {
-      throw .listen(error)
+      throw GatewayError(error)
     }
     self.configuration = configuration
     self.loop = loop
-    self.invoker = invoker
+    invoker = makeInvoker(server.port)
     self.log = log
     self.randomness = randomness
     events = GatewayEventWriter(stage: configuration.stage, clock: loop.clock, randomness: randomness)
@@ -63,8 +66,10 @@ final class Gateway: HTTPRequestHandler {
     for connection in Array(connections.values) {
       connection.close(code: WebSocketCloseCode.goingAway, reason: "Going away")
     }
-    hub.close()
   }
+
+  /// Closes the sockets of clients that have not said goodbye in their turn.
+  func drop() { hub.close() }
 
   // MARK: Requests
 
@@ -106,9 +111,13 @@ final class Gateway: HTTPRequestHandler {
   func route(named key: String) -> GatewayRoute? { routes[key] }
 
   func invoke(_ route: GatewayRoute, _ event: [UInt8], completion: @escaping (InvocationOutcome) -> Void) {
+    runningInvocations += 1
     invoker.invoke(
-      route.function, payload: event, timeoutMilliseconds: configuration.integrationMilliseconds,
-      completion: completion)
+      route.function, payload: event, timeoutMilliseconds: configuration.integrationMilliseconds
+    ) { outcome in
+      self.runningInvocations -= 1
+      completion(outcome)
+    }
   }
 
   // MARK: Connections
@@ -147,7 +156,7 @@ final class Gateway: HTTPRequestHandler {
   private func scheduleSweep() {
     isSweeping = true
     let shortest = min(configuration.idleMilliseconds, configuration.durationMilliseconds)
-    loop.schedule(afterMilliseconds: max(10, min(5000, shortest / 4))) { [weak self] in self?.sweep() }
+    loop.schedule(afterMilliseconds: max(10, min(5000, shortest / 4))) { self.sweep() }
   }
 
   private func sweep() {
@@ -161,14 +170,21 @@ final class Gateway: HTTPRequestHandler {
 }
 
 /// Why a gateway could not start.
-enum GatewayError: Error, CustomStringConvertible {
-  case listen(ListenError)
-  case routeSelection(RouteSelectionError)
+package struct GatewayError: Error, CustomStringConvertible {
+  /// What was tried, what stood in the way, and what to do about it.
+  package let message: String
+  /// Another program listens on the port.
+  package let isPortInUse: Bool
 
-  var description: String {
-    switch self {
-    case .listen(let error): error.description
-    case .routeSelection(let error): error.description
-    }
+  init(message: String) {
+    self.message = message
+    isPortInUse = false
   }
+
+  init(_ error: ListenError) {
+    message = error.description
+    isPortInUse = error.isPortInUse
+  }
+
+  package var description: String { message }
 }

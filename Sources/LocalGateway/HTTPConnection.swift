@@ -13,7 +13,8 @@ final class HTTPConnection: EventHandler {
     case closed
   }
 
-  private unowned let server: HTTPServer
+  /// Holds this connection until it is closed. Not weak and not unowned: either makes every retain of the server slow.
+  private let server: HTTPServer
   private let socket: Socket
   private var reader: HTTPReader
   private var output = OutputBuffer()

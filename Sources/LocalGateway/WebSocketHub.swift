@@ -25,7 +25,7 @@ final class WebSocketHub {
     closing[ObjectIdentifier(channel)] = channel
     guard !isSweeping else { return }
     isSweeping = true
-    loop.schedule(afterMilliseconds: closingMilliseconds) { [weak self] in self?.sweep() }
+    loop.schedule(afterMilliseconds: closingMilliseconds) { self.sweep() }
   }
 
   func isClosed(_ channel: WebSocketChannel) { closing[ObjectIdentifier(channel)] = nil }
@@ -36,7 +36,7 @@ final class WebSocketHub {
     for channel in Array(closing.values) { channel.losePatience() }
     guard !closing.isEmpty else { return }
     isSweeping = true
-    loop.schedule(afterMilliseconds: closingMilliseconds) { [weak self] in self?.sweep() }
+    loop.schedule(afterMilliseconds: closingMilliseconds) { self.sweep() }
   }
 
   /// Closes those that are still closing, without waiting for their answers.

@@ -65,11 +65,14 @@ final class GatewayBench {
     configuration.port = 0
     configuration.routes = Self.routes
     change(&configuration)
-    gateway = try Gateway(
-      configuration, loop: test.loop, invoker: functions, log: log, randomness: randomness)
+    let functions = self.functions
+    gateway = try Gateway(configuration, loop: test.loop, log: log, randomness: randomness) { _ in functions }
   }
 
-  deinit { gateway.close() }
+  deinit {
+    gateway.close()
+    gateway.drop()
+  }
 
   func client() throws -> WebSocketTestClient { try WebSocketTestClient(port: gateway.port, test: test) }
   func http() throws -> HTTPTestClient { try HTTPTestClient(port: gateway.port, test: test) }
