@@ -11,8 +11,8 @@ struct FeedCommand: Command {
       .value("key", "COLUMN", "The column that holds each event's key, as symbol."),
       .value(
         "field", "NAME[=COLUMN]",
-        "A member of the data and the column it is read from; several with commas. Default: all columns, the key first, "
-          + "close as price, date last.", isRepeatable: true),
+        "A member of the data and the column it is read from; several with commas. Default: all columns, the key "
+          + "first, close as price, date last.", isRepeatable: true),
       .value("batch", "N", "Events a request, 1 to 500. Default: a tenth of a second's, at most 100."),
       .value("limit", "N", "Stop after so many events."),
       .flag("loop", "Begin again at the end of the file, until Ctrl-C."),
@@ -21,8 +21,8 @@ struct FeedCommand: Command {
       .flag("json", "Print a summary as one JSON object, and no progress."),
     ],
     details: [
-      "The first line of the file names the columns. A field that is a number travels as it is written: 67.6 stays 67.6. "
-        + "Ctrl-C ends the feed after the batch at hand and prints the summary."
+      "The first line of the file names the columns. A field that is a number travels as it is written: 67.6 stays "
+        + "67.6. Ctrl-C ends the feed after the batch at hand and prints the summary."
     ],
     examples: [
       "tickertape feed Data/sp500-daily-2018-01-02_2018-02-07.csv --rate 200 --type price:update --key symbol",

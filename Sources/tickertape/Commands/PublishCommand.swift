@@ -22,8 +22,8 @@ struct PublishCommand: Command {
       .flag("json", "Print the function's answers as they come."),
     ],
     details: [
-      "An event is {\"type\":…,\"key\":…,\"data\":…} with \"user\" or \"group\" for a smaller audience. A line that is not a JSON "
-        + "object is reported with its number, and the rest goes on."
+      "An event is {\"type\":…,\"key\":…,\"data\":…} with \"user\" or \"group\" for a smaller "
+        + "audience. A line that is not a JSON object is reported with its number, and the rest goes on."
     ],
     examples: [
       #"tickertape publish price:update --key AAPL --data '{"price":152.50}'"#,

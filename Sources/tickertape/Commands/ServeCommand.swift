@@ -24,11 +24,12 @@ struct ServeCommand: Command {
       .value("config", "PATH", "A file of settings. Default tickertape.json, if it is there."),
     ],
     details: [
-      "Without options the project's own functions run: ConnectHandler, DisconnectHandler, DefaultHandler and Publisher, from the "
-        + "directory of this tool. They find the table in CONNECTION_STORE, the gateway in API_GATEWAY_ENDPOINT, the "
-        + "stage in STAGE. ConnectHandler refuses every connection unless ACCESS=open is set (for serve, or by --env).",
-      "tickertape.json holds the same settings by the same names; repeatable ones are objects ({\"function\": {\"Chat\": "
-        + "\"build/Chat\"}}) or arrays. The command line wins. Paths of functions in it start from the file's directory.",
+      "Without options the project's own functions run: ConnectHandler, DisconnectHandler, DefaultHandler and "
+        + "Publisher, from the directory of this tool. They find the table in CONNECTION_STORE, the gateway in "
+        + "API_GATEWAY_ENDPOINT, the stage in STAGE. ConnectHandler refuses every connection unless ACCESS=open is set (for serve, or by --env).",
+      "tickertape.json holds the same settings by the same names; repeatable ones are objects "
+        + "({\"function\": {\"Chat\": \"build/Chat\"}}) or arrays. The command line wins. Paths of functions in it start "
+        + "from the file's directory.",
       "Ctrl-C stops the gateway and every function it started, and is no failure: the exit code is 0. A second Ctrl-C "
         + "ends everything at once.",
     ],

@@ -15,8 +15,8 @@ struct WatchCommand: Command {
       .flag("no-reconnect", "End when the connection ends."),
     ],
     details: [
-      "URL begins with ws:// or wss://. Default ws://127.0.0.1:8000/dev?userId=u-1. A connection that breaks is opened again, after a "
-        + "pause that doubles each time and is drawn by lot; the first one must work."
+      "URL begins with ws:// or wss://. Default ws://127.0.0.1:8000/dev?userId=u-1. A connection that breaks is opened "
+        + "again, after a pause that doubles each time and is drawn by lot; the first one must work."
     ],
     examples: [
       "tickertape watch 'ws://127.0.0.1:8000/dev?userId=u-1' --subscribe price:update --key AAPL,MSFT",

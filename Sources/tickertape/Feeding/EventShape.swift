@@ -1,6 +1,7 @@
 import JSON
 
-/// How a record of a CSV file becomes an event: which column is the key, and which columns stand in `data`, by what name.
+/// How a record of a CSV file becomes an event: which column is the key, and which columns stand in `data`, by what
+/// name.
 ///
 /// A field that is a JSON number travels as it is written: `67.6` stays `67.6`, and `2.50` keeps its nought. Anything
 /// else is a string; an empty field is null.

@@ -37,9 +37,8 @@ struct InvokeAPI {
     }
     do {
       let base = try HTTPURL(endpoint)
-      url = try HTTPURL(
-        "\(base.isSecure ? "https" : "http")://\(base.authority)\(base.basePath)/2015-03-31/functions/\(function)/invocations"
-      )
+      let root = "\(base.isSecure ? "https" : "http")://\(base.authority)\(base.basePath)"
+      url = try HTTPURL("\(root)/2015-03-31/functions/\(function)/invocations")
     } catch {
       throw CommandFailure(
         .usage, "--endpoint '\(endpoint)': \(error.message)",

@@ -23,7 +23,7 @@ struct PublishRun {
     try send(batch) { $1.reason }
   }
 
-  /// Every line is an event. What has come is sent as soon as nothing more is waiting, so that a slow pipe is not held up.
+  /// Every line is an event. What has come is sent as soon as nothing more is waiting: a slow pipe is not held up.
   mutating func sendLines(of source: ByteSource, batchSize: Int) throws(CommandFailure) {
     var reader = LineReader(source)
     var batch = EventBatch()

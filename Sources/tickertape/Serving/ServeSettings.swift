@@ -85,7 +85,8 @@ struct ServeSettings: Equatable {
     for (route, name) in routes.sorted(by: { $0.key < $1.key }) where functions[name] == nil {
       throw CommandFailure(
         .usage,
-        "route \(route) goes to the function \(name), which does not exist\(Suggestion.phrase(for: name, among: functions.keys.sorted()))",
+        "route \(route) goes to the function \(name), which does not exist"
+          + Suggestion.phrase(for: name, among: functions.keys.sorted()),
         advice: ["--function \(name)=PATH names its executable"])
     }
     for route in routeResponses.sorted() where routes[route] == nil {
