@@ -164,7 +164,12 @@ let package = Package(
         "LocalGateway", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestBootstrap", "TestSupport",
         "WebSocketWire",
       ]),
-    tests("TickertapeTests", ["tickertape", "LocalGateway", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
+    tests(
+      "TickertapeTests",
+      [
+        "tickertape", "LocalGateway", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestSupport",
+        "WebSocketWire",
+      ]),
   ]
 )
 
