@@ -28,7 +28,7 @@ trap 'exit 143' TERM
 
 mkdir -p .tickertape
 echo "ACCESS=open: anybody on this machine may connect. Access control is not built yet."
-ACCESS=open "$bin/tickertape" serve --port "$port" --stage dev --store sqlite:.tickertape/table.sqlite &
+ACCESS=open "$bin/tickertape" serve --port "$port" --stage dev --store sqlite:.tickertape/table.sqlite --log-level warn &
 serve=$!
 children+=("$serve")
 
