@@ -214,7 +214,7 @@ def test_the_aws_cli_invokes_a_function(gateway, tmp_path):
     answer = tmp_path / "answer.json"
     done = subprocess.run(
         [cli, "lambda", "invoke", "--function-name", "Publisher", "--endpoint-url", gateway.url,
-         "--cli-binary-format", "raw-in-base64-out", "--payload", '{"type":"signal","data":1}', str(answer)],
+         "--payload", '{"type":"signal","data":1}', str(answer)],
         capture_output=True, text=True, timeout=60,
         env={"PATH": os.environ["PATH"], "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example",
              "AWS_DEFAULT_REGION": "us-east-1", "HOME": str(tmp_path)})
