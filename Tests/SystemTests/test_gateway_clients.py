@@ -1,6 +1,7 @@
 """Third-party clients drive the local gateway: Python websockets, boto3, the AWS CLI."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -187,17 +188,30 @@ async def test_a_client_that_offers_a_subprotocol_gets_it_back(gateway):
 
 async def test_a_killed_environment_costs_one_error_frame_and_nobody_else_notices(gateway):
     async with connect(gateway.socket_url()) as ws, connect(gateway.socket_url("userId=u-2")) as other:
-        assert (await ask(ws, {"type": "ping"}))["type"] == "pong"
-        for pid in gateway.environments("DefaultHandler"):
-            os.kill(pid, signal.SIGSTOP)
-        await ws.send('{"type":"ping"}')
-        await asyncio.sleep(0.2)
-        for pid in gateway.environments("DefaultHandler"):
-            os.kill(pid, signal.SIGKILL)
-        frame = json.loads(await asyncio.wait_for(ws.recv(), 20))
-        assert frame["message"] == "Internal server error"
+        for _ in range(20):
+            assert (await ask(ws, {"type": "ping"}))["type"] == "pong"
+            stopped = gateway.environments("DefaultHandler")
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
+            await ws.send('{"type":"ping"}')
+            # A fresh environment may take the ping if the old one had not asked for its next event yet: then once more.
+            with contextlib.suppress(asyncio.TimeoutError):
+                assert (await frame_within(ws, 0.3))["type"] == "pong"
+                for pid in stopped:
+                    os.kill(pid, signal.SIGCONT)
+                continue
+            for pid in stopped:
+                os.kill(pid, signal.SIGKILL)
+            assert (await frame_within(ws, 20))["message"] == "Internal server error"
+            break
+        else:
+            pytest.fail("no environment was ever killed at work")
         assert (await ask(other, {"type": "ping"}))["type"] == "pong"
         assert (await ask(ws, {"type": "ping"}))["type"] == "pong"
+
+
+async def frame_within(ws, seconds):
+    return json.loads(await asyncio.wait_for(ws.recv(), seconds))
 
 
 async def test_clients_of_the_source_documents_paths_are_let_in(gateway):
