@@ -10,7 +10,7 @@
 #   --pinned     each bootstrap on one CPU, as Lambda gives below about 1.8 GB
 #   LABEL=PATH   one more bootstrap, without the functions' environment
 #
-# Environment: SWIFT_BUILD_OPTIONS for `swift build -c release` (such as -static-stdlib), BUILD_PATH (.build) for where.
+# Environment: SWIFT_BUILD_OPTIONS for `swift build -c release` (such as --static-swift-stdlib), BUILD_PATH (.build) for where.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=Benchmarks/lambda
