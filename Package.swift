@@ -40,11 +40,28 @@ func program(_ name: String, _ dependencies: [String]) -> Target {
     swiftSettings: strict)
 }
 
+/// A program that only the tests start.
+func testProgram(_ name: String, _ dependencies: [String]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
+    swiftSettings: strict)
+}
+
 func tests(_ name: String, _ dependencies: [String]) -> Target {
   .testTarget(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
     swiftSettings: strict)
 }
+
+/// Programs that only the benchmarks start; their commands set the variable.
+let benchmarks: [Target] =
+  Context.environment["TICKERTAPE_BENCHMARKS"] == nil
+  ? []
+  : [
+    .executableTarget(
+      name: "DecodeBootstrap", dependencies: ["LambdaRuntime", "GatewayEvents"],
+      path: "Benchmarks/lambda/DecodeBootstrap", swiftSettings: strict)
+  ]
 
 let package = Package(
   name: "tickertape",
@@ -56,7 +73,7 @@ let package = Package(
     .executable(name: "Publisher", targets: ["Publisher"]),
     .executable(name: "tickertape", targets: ["tickertape"]),
   ],
-  targets: cLibraries + [
+  targets: cLibraries + benchmarks + [
     // Floor 1
     room("JSON"),
     room("Messaging", ["JSON"]),
@@ -109,6 +126,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
       path: "Tests/TestSupport", swiftSettings: strict),
+    testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
     .executableTarget(
       name: "TestBootstrap", dependencies: ["HTTPWire"], path: "Tests/TestBootstrap", swiftSettings: strict),
     tests("JSONTests", ["JSON", "TestSupport"]),
@@ -122,9 +140,12 @@ let package = Package(
     tests(
       "ConnectionStoreTests",
       [
-        "ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "Telemetry",
-        "TestSupport",
+        "ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
+        "TableStress", "Telemetry", "TestSupport",
       ]),
+    .executableTarget(
+      name: "TableStress", dependencies: ["ConnectionStore", "ConnectionStoreSQLite"], path: "Tests/TableStress",
+      swiftSettings: strict),
     tests("ManagementAPITests", ["ManagementAPI", "HTTPWire", "Messaging", "Telemetry", "TestSupport"]),
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests(
@@ -143,6 +164,19 @@ let package = Package(
         "LocalGateway", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestBootstrap", "TestSupport",
         "WebSocketWire",
       ]),
-    tests("TickertapeTests", ["tickertape", "LocalGateway", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
+    tests(
+      "TickertapeTests",
+      [
+        "tickertape", "LocalGateway", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestSupport",
+        "WebSocketWire",
+      ]),
   ]
 )
+
+// Measuring programs, built only when they are asked for: `Benchmarks/*/run.sh` sets the variable.
+if Context.environment["TICKERTAPE_BENCHMARKS"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "DeliveryBenchmark", dependencies: ["Delivery", "ManagementAPI", "Messaging", "Telemetry"],
+      path: "Benchmarks/delivery/DeliveryBenchmark", swiftSettings: strict))
+}

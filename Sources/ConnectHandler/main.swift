@@ -1,1 +1,8 @@
-// Walled in, not yet furnished.
+import ConnectionStoreSelection
+import LambdaRuntime
+import Streams
+import Telemetry
+
+LambdaRuntime.run(
+  try Connect(
+    connections: Connections(TableSelection.open(.process)), access: Access(.process), log: Log(.process)))

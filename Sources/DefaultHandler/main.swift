@@ -1,1 +1,8 @@
-// Walled in, not yet furnished.
+import ConnectionStoreSelection
+import LambdaRuntime
+import Streams
+import Telemetry
+
+LambdaRuntime.run(
+  try Receive(
+    connections: Connections(TableSelection.open(.process)), outbox: ManagementOutbox(.process), log: Log(.process)))

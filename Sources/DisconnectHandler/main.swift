@@ -1,1 +1,6 @@
-// Walled in, not yet furnished.
+import ConnectionStoreSelection
+import LambdaRuntime
+import Streams
+import Telemetry
+
+LambdaRuntime.run(try Disconnect(connections: Connections(TableSelection.open(.process)), log: Log(.process)))

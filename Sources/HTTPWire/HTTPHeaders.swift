@@ -24,12 +24,23 @@ package struct HTTPHeaders: Sendable {
 
   /// The value of the first field of that name (any case), or nil.
   package subscript(_ name: StaticString) -> String? {
-    fields.first { isNamed($0, name) }.map { text($0.value) }
+    firstIndex(name).map { text(fields[$0].value) }
+  }
+
+  /// The bytes of the value of the first field of that name (any case), or nil: no text is made.
+  package func bytes(_ name: StaticString) -> ArraySlice<UInt8>? {
+    firstIndex(name).map { block[fields[$0].value] }
   }
 
   /// The values of all fields of that name (any case), in order.
   package func values(_ name: StaticString) -> [String] {
-    fields.filter { isNamed($0, name) }.map { text($0.value) }
+    var values: [String] = []
+    var next = firstIndex(name)
+    while let index = next {
+      values.append(text(fields[index].value))
+      next = firstIndex(name, from: index + 1)
+    }
+    return values
   }
 
   /// Every field, in order.
@@ -39,57 +50,62 @@ package struct HTTPHeaders: Sendable {
 
   /// Whether a field of that name has `token` in its comma-separated list (any case), as in `Connection: keep-alive, Upgrade`.
   package func contains(_ name: StaticString, token: String) -> Bool {
-    values(name).contains { value in
-      value.split(separator: ",").contains { $0.trimmingSpaces().lowercased() == token }
+    var next = firstIndex(name)
+    while let index = next {
+      if lists(fields[index].value, token) { return true }
+      next = firstIndex(name, from: index + 1)
     }
+    return false
+  }
+
+  /// Where the next field of that name (any case) stands, from field `start` on.
+  func firstIndex(_ name: StaticString, from start: Int = 0) -> Int? {
+    for index in start..<fields.count where isEqual(fields[index].name, name) { return index }
+    return nil
+  }
+
+  /// Whether the whole value of field `index` is `text` (any case).
+  func isValue(at index: Int, _ text: StaticString) -> Bool { isEqual(fields[index].value, text) }
+
+  /// The bytes that a Content-Length promises, the first of which is field `first`: digits only, and where it is given
+  /// again, the same ones (RFC 9112 section 6.3).
+  func contentLength(from first: Int) throws(HTTPWireError) -> Int {
+    let digits = block[fields[first].value]
+    var next = firstIndex("content-length", from: first + 1)
+    while let index = next {
+      guard block[fields[index].value] == digits else { throw HTTPWireError(.ambiguousLength) }
+      next = firstIndex("content-length", from: index + 1)
+    }
+    guard (1...18).contains(digits.count), digits.allSatisfy(ASCII.isDigit) else {
+      throw HTTPWireError(.ambiguousLength)
+    }
+    return digits.reduce(0) { $0 * 10 + Int($1 - UInt8(ascii: "0")) }
   }
 
   private func text(_ range: Range<Int>) -> String { String(decoding: block[range], as: UTF8.self) }
 
-  private func isNamed(_ field: Field, _ name: StaticString) -> Bool {
-    guard field.name.count == name.utf8CodeUnitCount else { return false }
-    for (offset, place) in field.name.enumerated()
-    where ASCII.lowercased(block[place]) != ASCII.lowercased(name.utf8Start[offset]) {
+  /// Whether the comma-separated list in `range` has `token` (any case) as a member.
+  private func lists(_ range: Range<Int>, _ token: String) -> Bool {
+    var start = range.lowerBound
+    while start <= range.upperBound {
+      var end = start
+      while end < range.upperBound, block[end] != UInt8(ascii: ",") { end += 1 }
+      if isEqual(ASCII.trimmed(start..<end, of: block), token.utf8) { return true }
+      start = end + 1
+    }
+    return false
+  }
+
+  private func isEqual(_ range: Range<Int>, _ name: StaticString) -> Bool {
+    guard range.count == name.utf8CodeUnitCount else { return false }
+    return name.withUTF8Buffer { isEqual(range, $0) }
+  }
+
+  private func isEqual(_ range: Range<Int>, _ text: some Collection<UInt8>) -> Bool {
+    guard range.count == text.count else { return false }
+    for (place, byte) in zip(range, text) where ASCII.lowercased(block[place]) != ASCII.lowercased(byte) {
       return false
     }
     return true
-  }
-}
-
-extension Substring {
-  fileprivate func trimmingSpaces() -> Substring {
-    var text = self
-    while text.first == " " || text.first == "\t" { text.removeFirst() }
-    while text.last == " " || text.last == "\t" { text.removeLast() }
-    return text
-  }
-}
-
-/// The byte classes of RFC 9110 section 5.6.2 that the readers need.
-enum ASCII {
-  static func lowercased(_ byte: UInt8) -> UInt8 {
-    byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
-  }
-
-  /// A character of a header name or a method.
-  static func isToken(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"),
-      UInt8(ascii: "%"), UInt8(ascii: "&"), UInt8(ascii: "'"), UInt8(ascii: "*"), UInt8(ascii: "+"),
-      UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "_"), UInt8(ascii: "`"),
-      UInt8(ascii: "|"), UInt8(ascii: "~"):
-      true
-    default: false
-    }
-  }
-
-  static func hexadecimal(_ byte: UInt8) -> Int? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): Int(byte - UInt8(ascii: "0"))
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): Int(byte - UInt8(ascii: "a")) + 10
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): Int(byte - UInt8(ascii: "A")) + 10
-    default: nil
-    }
   }
 }

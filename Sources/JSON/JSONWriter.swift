@@ -48,7 +48,11 @@ package struct JSONWriter {
 
   package mutating func integer(_ value: some BinaryInteger) {
     comma()
-    appendDecimal(Int64(value))
+    if let value = Int64(exactly: value) {
+      appendDecimal(value)
+    } else {
+      bytes.append(contentsOf: String(value).utf8)
+    }
     needsComma = true
   }
 

@@ -13,7 +13,8 @@ final class HTTPConnection: EventHandler {
     case closed
   }
 
-  private unowned let server: HTTPServer
+  /// Holds this connection until it is closed. Not weak and not unowned: either makes every retain of the server slow.
+  private let server: HTTPServer
   private let socket: Socket
   private var reader: HTTPReader
   private var output = OutputBuffer()
@@ -126,7 +127,7 @@ final class HTTPConnection: EventHandler {
   private func tellToContinue() {
     guard reader.hasHead, !wasToldToContinue, reader.headers.contains("expect", token: "100-continue") else { return }
     wasToldToContinue = true
-    send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8))
+    StaticString("HTTP/1.1 100 Continue\r\n\r\n").withUTF8Buffer { send(UnsafeRawBufferPointer($0)) }
   }
 
   private func dispatch() {
@@ -187,15 +188,15 @@ final class HTTPConnection: EventHandler {
     } else {
       HTTPWriter.append(response: status, headers: headers, body: body, to: &bytes)
     }
-    finish(status, bytes)
+    bytes.withUnsafeBytes { finish(status, $0) }
   }
 
   func answer(_ exchange: UInt64, status: Int, prepared: StaticString) {
     guard isAnswering(exchange) else { return }
-    finish(status, prepared.withUTF8Buffer { Array($0) })
+    prepared.withUTF8Buffer { finish(status, UnsafeRawBufferPointer($0)) }
   }
 
-  private func finish(_ status: Int, _ bytes: [UInt8]) {
+  private func finish(_ status: Int, _ bytes: UnsafeRawBufferPointer) {
     if server.logsRequests { server.log(method, path, status, since: since) }
     goneAction = nil
     state = .reading
@@ -205,7 +206,7 @@ final class HTTPConnection: EventHandler {
     if !isConsuming { goOn() }
   }
 
-  private func send(_ bytes: [UInt8]) {
+  private func send(_ bytes: UnsafeRawBufferPointer) {
     if !write(bytes, to: socket, behind: &output) { close() }
   }
 
@@ -251,7 +252,7 @@ final class HTTPConnection: EventHandler {
     guard isAnswering(exchange) else { return nil }
     var bytes: [UInt8] = []
     HTTPWriter.append(response: 101, headers: headers, body: nil, to: &bytes)
-    guard write(bytes, to: socket, behind: &output) else {
+    guard bytes.withUnsafeBytes({ write($0, to: socket, behind: &output) }) else {
       close()
       return nil
     }

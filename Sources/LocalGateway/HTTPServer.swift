@@ -103,9 +103,8 @@ final class HTTPServer: EventHandler {
   private func pauseAccepting(_ error: SystemError) {
     requestLog?.warn("cannot take a connection", ["error": .text(error.description)])
     loop.change(listener.descriptor, to: [])
-    loop.schedule(afterMilliseconds: 100) { [weak self] in
-      guard let self, !isClosed else { return }
-      loop.change(listener.descriptor, to: .readable)
+    loop.schedule(afterMilliseconds: 100) {
+      if !self.isClosed { self.loop.change(self.listener.descriptor, to: .readable) }
     }
   }
 
@@ -133,7 +132,7 @@ final class HTTPServer: EventHandler {
   private func scheduleSweep() {
     isSweeping = true
     let shortest = min(limits.requestMilliseconds, limits.idleMilliseconds, limits.drainMilliseconds)
-    loop.schedule(afterMilliseconds: max(10, min(1000, shortest / 4))) { [weak self] in self?.sweep() }
+    loop.schedule(afterMilliseconds: max(10, min(1000, shortest / 4))) { self.sweep() }
   }
 
   private func sweep() {

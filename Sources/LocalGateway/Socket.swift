@@ -1,5 +1,4 @@
 import Glibc
-import Telemetry
 
 /// A TCP socket of the loop, non-blocking. The only file of the front that makes socket calls.
 ///
@@ -188,18 +187,16 @@ struct OutputBuffer {
 }
 
 /// Writes `bytes` at once if nothing waits before them; the rest goes to `output`. False if the connection is gone.
-func write(_ bytes: [UInt8], to socket: Socket, behind output: inout OutputBuffer) -> Bool {
+func write(_ bytes: UnsafeRawBufferPointer, to socket: Socket, behind output: inout OutputBuffer) -> Bool {
   guard output.isEmpty else {
     output.append(bytes)
     return true
   }
-  switch bytes.withUnsafeBytes({ socket.write($0) }) {
+  switch socket.write(bytes) {
+  case .bytes(let count) where count == bytes.count: return true
   case .bytes(let count):
-    if count < bytes.count {
-      output.append(bytes[count...])
-      return output.write(to: socket)
-    }
-    return true
+    output.append(bytes[count...])
+    return output.write(to: socket)
   case .wouldBlock:
     output.append(bytes)
     return true

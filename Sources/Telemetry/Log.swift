@@ -47,6 +47,16 @@ package struct Log: Sendable {
 
     package init(stringLiteral value: String) { self = .text(value) }
     package init(integerLiteral value: Int64) { self = .number(value) }
+
+    func append(to writer: inout JSONWriter, named name: String) {
+      writer.key(name)
+      switch self {
+      case .text(let text): writer.string(text)
+      case .number(let number): writer.integer(number)
+      case .decimal(let decimal): writer.double(decimal)
+      case .flag(let flag): writer.boolean(flag)
+      }
+    }
   }
 
   /// Fields keep the order they are given in.
@@ -67,6 +77,11 @@ package struct Log: Sendable {
     self.clock = clock
     self.context = context
     self.write = write
+  }
+
+  /// Lines at the level that `AWS_LAMBDA_LOG_LEVEL` names and above; INFO if it names none.
+  package init(_ environment: Environment) {
+    self.init(minimum: environment["AWS_LAMBDA_LOG_LEVEL"].flatMap(Level.init(name:)) ?? .info)
   }
 
   /// A log whose every line also bears these fields.
@@ -96,20 +111,10 @@ package struct Log: Sendable {
       writer.member("timestamp", Timestamp.rfc3339(milliseconds: clock.milliseconds()))
       writer.member("level", level.name)
       writer.member("message", message())
-      for (name, value) in context { Self.append(name, value, to: &writer) }
-      for (name, value) in fields() { Self.append(name, value, to: &writer) }
+      for (name, value) in context { value.append(to: &writer, named: name) }
+      for (name, value) in fields() { value.append(to: &writer, named: name) }
     }
     write(writer.bytes + [0x0A])
-  }
-
-  private static func append(_ name: String, _ value: Value, to writer: inout JSONWriter) {
-    writer.key(name)
-    switch value {
-    case .text(let text): writer.string(text)
-    case .number(let number): writer.integer(number)
-    case .decimal(let decimal): writer.double(decimal)
-    case .flag(let flag): writer.boolean(flag)
-    }
   }
 
   /// One `write` a line, so that lines of several processes on one pipe do not mix.

@@ -1,8 +1,15 @@
-/// A moment as text, without Foundation.
+/// A moment as text, without Foundation. Years are written with four digits: a moment before the year 0 or after 9999 is
+/// written as the first or the last one of these.
 package enum Timestamp {
+  private static let writable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+
+  private static func civilTime(_ milliseconds: Int64) -> CivilTime {
+    CivilTime(milliseconds: min(max(milliseconds, writable.lowerBound), writable.upperBound))
+  }
+
   /// RFC 3339 in UTC with milliseconds: `2026-01-02T10:30:01.000Z`.
   package static func rfc3339(milliseconds: Int64) -> String {
-    let moment = CivilTime(milliseconds: milliseconds)
+    let moment = civilTime(milliseconds)
     var text: [UInt8] = []
     text.reserveCapacity(24)
     append(moment.year, digits: 4, to: &text)
@@ -20,7 +27,7 @@ package enum Timestamp {
 
   /// As API Gateway writes `requestTime`: `20/Nov/2026:12:00:00 +0000`.
   package static func gatewayRequestTime(milliseconds: Int64) -> String {
-    let moment = CivilTime(milliseconds: milliseconds)
+    let moment = civilTime(milliseconds)
     let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     var text: [UInt8] = []
     append(moment.day, digits: 2, to: &text)
@@ -59,7 +66,8 @@ package struct CivilTime: Sendable {
   /// From milliseconds since the epoch.
   package init(milliseconds: Int64) {
     let day = Self.floorDivide(milliseconds, 86_400_000)
-    let rest = Int(milliseconds - day * 86_400_000)
+    let remainder = Int(milliseconds % 86_400_000)
+    let rest = remainder < 0 ? remainder + 86_400_000 : remainder
     hour = rest / 3_600_000
     minute = rest / 60_000 % 60
     second = rest / 1000 % 60
@@ -77,6 +85,6 @@ package struct CivilTime: Sendable {
   }
 
   private static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
-    value >= 0 ? value / divisor : (value - divisor + 1) / divisor
+    value / divisor - (value % divisor < 0 ? 1 : 0)
   }
 }

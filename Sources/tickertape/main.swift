@@ -1,1 +1,4 @@
-// Walled in, not yet furnished.
+import Glibc
+
+Interruption.ignoreBrokenPipes()
+exit(Tool.run(Array(CommandLine.arguments.dropFirst()), in: .process()).rawValue)

@@ -26,19 +26,35 @@ package protocol Table: AnyObject {
   /// Removes the item of that key; an absent item is not an error unless `condition` asks for it.
   func delete(_ key: ItemKey, if condition: Condition) throws(TableError)
 
-  /// The items of one partition, in the byte order of their sort keys, a page at a time.
+  /// The items of one partition, in the byte order of their sort keys, a page at a time. A page ends at the query's
+  /// `limit`, and before it once its items make up 1 MB (as on DynamoDB): only a `next` that is nil says that it was the last.
   func query(_ query: Query) throws(TableError) -> Page
 
   /// Puts and deletes without conditions and without atomicity: after an error some may have been done, each is harmless to
   /// repeat. Any number; a key may stand in it once only, else `.invalidRequest`.
   func writeBatch(_ writes: [BatchWrite]) throws(TableError)
 
-  /// All of the writes, or none. 1 to 100 of them on distinct keys, else `.invalidRequest`. If conditions fail, throws
-  /// `.transactionFailed` with the places of all that failed, in the order given.
-  func transact(_ writes: [TransactionWrite]) throws(TableError)
+  /// All of the writes, or none. 1 to 100 of them on distinct keys, 4 MB together, else `.invalidRequest`. If conditions
+  /// fail, throws `.transactionFailed` with the places of all that failed, in the order given; so does an update of an
+  /// absent item that may not create it.
+  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError)
+}
+
+/// What a write that was answered survives. DynamoDB always keeps it; in memory nothing survives the process.
+package enum Durability: Sendable {
+  /// The end of the process, however it comes. A power cut may take the last seconds with it, but never the order: what is
+  /// left is what stood at some moment.
+  case process
+  /// A power cut too: the answer waits for the disk. Everything that was written before survives with it.
+  case disk
 }
 
 extension Table {
+  /// All of the writes, or none, with `.process` durability.
+  package func transact(_ writes: [TransactionWrite]) throws(TableError) {
+    try transact(writes, durability: .process)
+  }
+
   /// Adds to a whole-number attribute in one step and returns the sum. An absent or expired item, and an absent attribute,
   /// count as zero, so the first call returns `amount`; `expires` is set only when the item is created.
   package func increment(
@@ -62,7 +78,8 @@ package enum Consistency: Sendable {
   case eventual
 }
 
-/// The name of one item: `partition` 1 to 2,048 bytes, `sort` 1 to 1,024 bytes of UTF-8, any character allowed.
+/// The name of one item: `partition` 1 to 2,048 bytes, `sort` 1 to 1,024 bytes of UTF-8, any character allowed. Two keys are
+/// one if their bytes are: unlike a `String`, a key tells a composed "é" from an "e" with its accent.
 package struct ItemKey: Hashable, Sendable, CustomStringConvertible {
   package let partition: String
   package let sort: String
@@ -73,16 +90,32 @@ package struct ItemKey: Hashable, Sendable, CustomStringConvertible {
   }
 
   package var description: String { "\(partition)/\(sort)" }
+
+  package static func == (left: ItemKey, right: ItemKey) -> Bool {
+    left.sort.utf8.elementsEqual(right.sort.utf8) && left.partition.utf8.elementsEqual(right.partition.utf8)
+  }
 }
 
-/// One attribute's value. A string or a byte array may be empty.
+/// One attribute's value. A string or a byte array may be empty. Strings are compared by their bytes, as keys are.
 package enum Value: Hashable, Sendable {
   case string(String)
   case number(Int64)
   case bytes([UInt8])
+
+  package static func == (left: Value, right: Value) -> Bool {
+    switch (left, right) {
+    case (.string(let left), .string(let right)): left.utf8.elementsEqual(right.utf8)
+    case (.number(let left), .number(let right)): left == right
+    case (.bytes(let left), .bytes(let right)): left == right
+    default: false
+    }
+  }
 }
 
-/// A key with its attributes. At most 400 KB, names and values counted together (DynamoDB's limit, kept everywhere).
+/// A key with its attributes. At most 400 KB, key, names and values counted together (DynamoDB's limit, kept everywhere).
+///
+/// A name has 1 to 255 bytes of ASCII; `pk`, `sk` and `expires` are taken, since DynamoDB keeps key and expiry beside the
+/// attributes.
 package struct Item: Equatable, Sendable {
   package let key: ItemKey
   package var attributes: [String: Value]
@@ -132,7 +165,8 @@ package indirect enum Condition: Equatable, Sendable {
 /// What an update does to an item. An attribute may stand in one of `set`, `add`, `remove` only.
 package struct Change: Equatable, Sendable {
   package var set: [String: Value] = [:]
-  /// Added to a number; a missing attribute counts as zero. Another kind of value there is `.invalidRequest`.
+  /// Added to a number; a missing attribute counts as zero. Another kind of value there, or a sum beyond 64 bits, is
+  /// `.invalidRequest`.
   package var add: [String: Int64] = [:]
   package var remove: Set<String> = []
   package var expires: Expiry = .keep
@@ -154,7 +188,7 @@ package struct Change: Equatable, Sendable {
 package struct Query: Equatable, Sendable {
   package var partition: String
   package var sort: SortRange
-  /// How many live items the page may hold: expired ones are read over and not counted.
+  /// How many live items the page may hold, at least 1: expired ones are read over and not counted.
   package var limit: Int
   /// The `next` of the page before.
   package var after: String?
@@ -163,7 +197,7 @@ package struct Query: Equatable, Sendable {
   package enum SortRange: Equatable, Sendable {
     case all
     case prefix(String)
-    /// Both ends belong to it; nil: open on that side.
+    /// Both ends belong to it; nil: open on that side. Nothing lies between ends in the wrong order.
     case between(String?, String?)
   }
 

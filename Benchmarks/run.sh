@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# Every figure of Docs/budgets.md, one table after the other. Takes some minutes; each part has its own run.sh.
+# Other programs on the machine disturb: only ratios within one run mean anything.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+scripts/packages.sh bench
+for part in lambda delivery gateway; do
+  echo
+  echo "## $part"
+  "Benchmarks/$part/run.sh"
+done

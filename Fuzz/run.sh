@@ -1,0 +1,51 @@
+#!/bin/sh
+# Fuzzes the parsers: Fuzz/run.sh [SECONDS for each target, 60 if not given] [TARGET …]
+# What it finds is kept under Fuzz/FailCases/TARGET, where the ordinary tests try it ever after.
+set -eu
+cd "$(dirname "$0")/.."
+seconds=${1:-60}
+[ $# -gt 0 ] && shift
+[ $# -gt 0 ] || set -- JSONReader HTTPReader
+
+build=Fuzz/.build
+mkdir -p "$build"
+# Without -O a hundred times fewer texts are tried; overflow and bounds are checked all the same.
+flags="-swift-version 6 -O -parse-as-library -sanitize=fuzzer,address -package-name tickertape -I $build -L $build"
+
+room() { # MODULE: a room of the house, built with the fuzzer's counters in it
+  swiftc $flags -module-name "$1" -emit-module -emit-module-path "$build/$1.swiftmodule" \
+    -emit-library -static -o "$build/lib$1.a" Sources/"$1"/*.swift
+}
+
+target() { # NAME ROOM FILE…: the target, with what the tests say must hold
+  name=$1 room=$2
+  shift 2
+  room "$room"
+  swiftc $flags -module-name "${name}Fuzz" "Fuzz/Targets/${name}Fuzz.swift" "$@" "-l$room" -o "$build/$name"
+}
+
+for name in "$@"; do
+  case $name in
+  JSONReader)
+    target JSONReader JSON Tests/JSONTests/JSONTree.swift Tests/JSONTests/JSONOracle.swift \
+      Tests/JSONTests/JSONAgreement.swift
+    seeds=Tests/Fixtures/json-test-suite/test_parsing
+    ;;
+  HTTPReader)
+    target HTTPReader HTTPWire Tests/HTTPWireTests/HTTPOutcome.swift
+    seeds=
+    ;;
+  *)
+    echo "no such target: $name" >&2
+    exit 64
+    ;;
+  esac
+  mkdir -p "Fuzz/FailCases/$name" "$build/found/$name"
+  # New inputs go to a folder of their own. The seed is printed first: -seed=N repeats a run.
+  SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 "$build/$name" -max_total_time="$seconds" -max_len=4096 \
+    -timeout=10 -dict="Fuzz/Dictionaries/$name.txt" -artifact_prefix="Fuzz/FailCases/$name/" -print_final_stats=1 \
+    "$build/found/$name" "Fuzz/Corpus/$name" $seeds
+  # Only what reaches something that the kept corpus does not is added to it.
+  SWIFT_BACKTRACE=enable=no ASAN_OPTIONS=detect_leaks=0 "$build/$name" -set_cover_merge=1 -max_len=1024 \
+    "Fuzz/Corpus/$name" "$build/found/$name" $seeds 2>&1 | tail -n 1
+done

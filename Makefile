@@ -1,0 +1,80 @@
+# Tickertape: the commands a person types. `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PORT ?= 8000
+RATE ?= 50
+DATA ?= Data
+SWIFT ?= swift
+VENV := .build/venv
+VENV_CLI := .build/venv-cli
+
+# The import check refuses a module that a target uses without naming it as a dependency.
+SWIFT_FLAGS := --explicit-target-dependency-import-check error
+
+.PHONY: help run test check unit-tests system-tests build release format lint bench fuzz packages packages-test python clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make run takes PORT=8000, RATE=50 (events a second) and DATA=Data (a folder of CSV files)."
+
+run: packages ## build, start the local gateway, feed it recorded market data; Ctrl-C stops everything
+	@PORT="$(PORT)" RATE="$(RATE)" DATA="$(DATA)" SWIFT="$(SWIFT)" scripts/run.sh
+
+test: packages-test ## the whole test suite: lint, build, unit tests, system tests with third-party clients
+	@$(MAKE) --no-print-directory lint build unit-tests python system-tests
+
+check: packages ## the fast loop: lint, build with warnings as errors, unit tests
+	@$(MAKE) --no-print-directory lint build
+	$(SWIFT) test --skip-build $(SWIFT_FLAGS) --skip 'Slow' --quiet
+
+build: ## everything, tests too, for debugging
+	$(SWIFT) build --build-tests $(SWIFT_FLAGS)
+
+release: ## the executables, optimised
+	$(SWIFT) build -c release $(SWIFT_FLAGS)
+
+unit-tests: ## the Swift tests
+	$(SWIFT) test --skip-build $(SWIFT_FLAGS)
+	scripts/check-linkage.sh
+
+system-tests: ## real processes driven by Python websockets, boto3, the AWS CLI and AWS's runtime emulator
+	AWS_CLI="$(abspath $(VENV_CLI))/bin/aws" $(VENV)/bin/python -m pytest Tests/SystemTests
+
+lint: ## formatting, floors, forbidden words
+	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	scripts/check-floors.sh
+	scripts/check-words.sh
+
+format: ## rewrite the sources the way lint wants them
+	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
+
+bench: packages ## the figures of Docs/budgets.md, measured here and now
+	Benchmarks/run.sh
+
+fuzz: ## a minute of fuzzing for each parser
+	Fuzz/run.sh
+
+packages: ## the Debian packages the build needs
+	@scripts/packages.sh build
+
+packages-test: ## and those the tests need
+	@scripts/packages.sh build test
+
+python: $(VENV)/.done $(VENV_CLI)/.done
+
+$(VENV)/.done: Tests/SystemTests/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+# The AWS CLI pins a botocore of its own, so it lives apart from boto3.
+$(VENV_CLI)/.done: Tests/SystemTests/requirements-cli.txt
+	python3 -m venv $(VENV_CLI)
+	$(VENV_CLI)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+clean: ## what was built; the data in .tickertape/ stays
+	rm -rf .build

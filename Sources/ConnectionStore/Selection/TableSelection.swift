@@ -1,0 +1,44 @@
+package import ConnectionStore
+import ConnectionStoreMemory
+import ConnectionStoreSQLite
+package import Telemetry
+
+/// Which table a process works on, as its environment says.
+package enum TableSelection {
+  package static let variable = "CONNECTION_STORE"
+  /// The name of a DynamoDB table; counts only where `CONNECTION_STORE` is unset.
+  package static let tableNameVariable = "STREAM_MESSAGES_TABLE_NAME"
+  private static let example = "sqlite:/var/lib/tickertape/table.db"
+
+  /// Opens the table that `CONNECTION_STORE` names: `sqlite:PATH` or `memory:` (for tests: each process has its own).
+  package static func open(_ environment: Environment, clock: Clock = .system) throws(TableError) -> any Table {
+    if environment[variable] == nil, let table = environment[tableNameVariable] {
+      throw dynamoDB("\(tableNameVariable)=\(table)")
+    }
+    let name: String
+    do throws(MissingVariable) {
+      name = try environment.required(variable, example: example)
+    } catch {
+      throw unusable(error.description)
+    }
+    return try open(name, clock: clock)
+  }
+
+  /// Opens the table of that name, for example `sqlite:.tickertape/table.db`.
+  package static func open(_ name: String, clock: Clock = .system) throws(TableError) -> any Table {
+    let parts = name.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+    let place = parts.count == 2 ? String(parts[1]) : nil
+    switch (parts[0], place) {
+    case ("memory", ""): return MemoryTable(clock: clock)
+    case ("sqlite", let path?) where !path.isEmpty: return try SQLiteTable(path: path, clock: clock)
+    case ("dynamodb", _?): throw dynamoDB("\(variable)=\(name)")
+    default: throw unusable("\(variable)=\(name) names no table; allowed are sqlite:PATH and memory:, as in \(example)")
+    }
+  }
+
+  private static func dynamoDB(_ setting: String) -> TableError {
+    unusable("\(setting) asks for DynamoDB, which is not built yet; set \(variable)=\(example)")
+  }
+
+  private static func unusable(_ detail: String) -> TableError { TableError(.unusable, "open", detail: detail) }
+}

@@ -1,0 +1,158 @@
+import JSON
+import Messaging
+import Streams
+
+/// What a client says in one text frame.
+enum ClientFrame: Equatable {
+  case subscribe(SubscriptionRequest, count: Int64?)
+  case unsubscribe(SubscriptionRequest, count: Int64?)
+  case hello(Hello)
+  case ping(count: Int64?)
+  case pong
+  case status
+
+  /// The first frame of a client library, and again whenever no `ready` came.
+  struct Hello: Equatable {
+    var subscriptions: SubscriptionRequest
+    var cursor: String?
+    /// The client's count of its hellos; every frame that answers this one bears it.
+    var replay: Int64
+  }
+
+  /// Reads a frame. What is not known beside the known members is passed over.
+  init(decoding bytes: [UInt8]) throws(FrameRefusal) {
+    var members = FrameMembers()
+    do {
+      try members.read(bytes)
+    } catch let refusal as FrameRefusal {
+      throw refusal
+    } catch {
+      throw FrameRefusal("not_json", "a frame is one JSON object: \(error)")
+    }
+    try self.init(members)
+  }
+
+  private init(_ members: FrameMembers) throws(FrameRefusal) {
+    switch members.type {
+    case "subscribe": self = .subscribe(try members.request("subscribe"), count: members.count)
+    case "unsubscribe": self = .unsubscribe(try members.request("unsubscribe"), count: members.count)
+    case "hello":
+      self = .hello(
+        Hello(
+          subscriptions: members.request, cursor: members.cursor, replay: members.replay ?? members.count ?? 1))
+    case "ping": self = .ping(count: members.count)
+    case "pong": self = .pong
+    case "status": self = .status
+    case nil: throw FrameRefusal("wrong_shape", "'type' is missing; \(Self.types)")
+    case let type?:
+      throw FrameRefusal("unknown_type", "'\(type.prefix(64))' is no type of a client's frame; \(Self.types)")
+    }
+  }
+
+  private static let types = "it is one of hello, subscribe, unsubscribe, ping, pong, status"
+}
+
+/// Why a frame is not taken, as its sender is told.
+struct FrameRefusal: Error, Equatable {
+  let code: String
+  let message: String
+
+  init(_ code: String, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+}
+
+/// The members of a frame that any type of frame may have.
+private struct FrameMembers {
+  var type: String?
+  var count: Int64?
+  var replay: Int64?
+  var cursor: String?
+  private var eventTypes: [String] = []
+  private var keys: [String] = []
+  private var symbols: [String] = []
+  private var dataTypes: [String] = []
+
+  var request: SubscriptionRequest {
+    SubscriptionRequest(eventTypes: eventTypes, keys: keys, symbols: symbols, dataTypes: dataTypes)
+  }
+
+  /// The request of a frame that must name something.
+  func request(_ type: String) throws(FrameRefusal) -> SubscriptionRequest {
+    guard !request.names.isEmpty else {
+      throw FrameRefusal(
+        "wrong_shape", "\(type) names no event type, as in {\"type\":\"\(type)\",\"eventTypes\":[\"price:update\"]}")
+    }
+    return request
+  }
+
+  mutating func read(_ bytes: [UInt8]) throws {
+    var reader = JSONReader(bytes)
+    let kind = try reader.peek()
+    guard kind == .object else { throw FrameRefusal("wrong_shape", "a frame is an object, not \(kind.rawValue)") }
+    try readObject(&reader)
+    try reader.end()
+  }
+
+  private mutating func readObject(_ reader: inout JSONReader) throws {
+    try reader.beginObject()
+    while let name = try reader.nextKey() {
+      if try reader.null() { continue }
+      switch name {
+      case "type": type = try string(name, &reader)
+      case "n": count = try integer(name, &reader)
+      case "replay": replay = try integer(name, &reader)
+      case "cursor": cursor = try string(name, &reader)
+      // {"type":"subscribe","data":{"eventTypes":[…]}}
+      case "data": try readData(&reader)
+      default: try readList(name, &reader)
+      }
+    }
+  }
+
+  private mutating func readData(_ reader: inout JSONReader) throws {
+    guard try reader.peek() == .object else { return try reader.skip() }
+    try reader.beginObject()
+    while let name = try reader.nextKey() { try readList(name, &reader) }
+  }
+
+  private mutating func readList(_ name: String, _ reader: inout JSONReader) throws {
+    switch name {
+    case "eventTypes", "event_types", "subscription", "subscriptions", "channels":
+      eventTypes += try strings(name, &reader)
+    case "keys": keys += try strings(name, &reader)
+    case "symbols": symbols += try strings(name, &reader)
+    case "data_types": dataTypes += try strings(name, &reader)
+    default: try reader.skip()
+    }
+  }
+
+  /// A list of strings, or one string for a list of one.
+  private func strings(_ name: String, _ reader: inout JSONReader) throws -> [String] {
+    if try reader.null() { return [] }
+    switch try reader.peek() {
+    case .string: return [try reader.string()]
+    case .array:
+      var list: [String] = []
+      try reader.beginArray()
+      while try reader.nextElement() { list.append(try string("\(name)[\(list.count)]", &reader)) }
+      return list
+    case let kind: throw FrameRefusal("wrong_shape", "'\(name)' is a list of strings, not \(kind.rawValue)")
+    }
+  }
+
+  private func string(_ name: String, _ reader: inout JSONReader) throws -> String {
+    let kind = try reader.peek()
+    guard kind == .string else { throw FrameRefusal("wrong_shape", "'\(name)' is a string, not \(kind.rawValue)") }
+    return try reader.string()
+  }
+
+  private func integer(_ name: String, _ reader: inout JSONReader) throws -> Int64 {
+    let kind = try reader.peek()
+    guard kind == .number, let value = try? reader.integer() else {
+      throw FrameRefusal("wrong_shape", "'\(name)' is a whole number of 64 bits")
+    }
+    return value
+  }
+}

@@ -1,0 +1,34 @@
+import GatewayEvents
+import LambdaRuntime
+import Messaging
+import Streams
+import Telemetry
+
+/// `$disconnect`: takes a connection and what it listens to out of the table.
+///
+/// API Gateway runs it at best once, after the close, and may run it before a slow `$connect` has ended.
+struct Disconnect: LambdaHandler {
+  let connections: Connections
+  let log: Log
+
+  mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
+    guard case .disconnect(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
+    try connections.disconnect(event.context.connectionID)
+    log.debug(
+      "disconnected",
+      [
+        "requestId": .text(context.requestID), "connectionId": .text(event.context.connectionID.text),
+        "code": .number(Int64(event.context.disconnectStatusCode ?? 0)),
+        "reason": .text(event.context.disconnectReason ?? ""),
+      ])
+    return ProxyResponse(200).encoded()
+  }
+}
+
+/// The function was put behind another route than its own.
+struct WrongRoute: LambdaError, CustomStringConvertible {
+  var errorType: String { "Function.WrongRoute" }
+  var description: String {
+    "DisconnectHandler answers events of the type DISCONNECT; put it behind the route $disconnect"
+  }
+}

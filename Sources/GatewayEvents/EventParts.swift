@@ -1,0 +1,46 @@
+import JSON
+
+/// The top-level members of an event, found in one pass; what nobody may ask for is passed over unread.
+struct EventParts {
+  var context: RequestContext?
+  var headers = GatewayHeaders()
+  var query = QueryParameters()
+  var multiValueHeaders: ArraySlice<UInt8>?
+  var multiValueQuery: ArraySlice<UInt8>?
+  var stageVariables: ArraySlice<UInt8>?
+  var body: String?
+  var isBase64Encoded = false
+
+  init(_ bytes: [UInt8]) throws(GatewayEventError) {
+    do {
+      var reader = JSONReader(bytes)
+      try reader.beginObject()
+      while let key = try reader.nextKey() { try read(key, &reader) }
+      try reader.end()
+    } catch let error as GatewayEventError {
+      throw error
+    } catch let error as JSONError {
+      throw .notJSON(error)
+    } catch {
+      throw .malformed("\(error)")
+    }
+  }
+
+  private mutating func read(_ key: String, _ reader: inout JSONReader) throws {
+    switch key {
+    case "requestContext": context = try RequestContext(&reader)
+    case "headers": headers = try reader.null() ? GatewayHeaders() : GatewayHeaders(json: reader.rawValue())
+    case "queryStringParameters": query = try reader.null() ? QueryParameters() : QueryParameters(&reader)
+    case "multiValueHeaders": multiValueHeaders = try raw(&reader)
+    case "multiValueQueryStringParameters": multiValueQuery = try raw(&reader)
+    case "stageVariables": stageVariables = try raw(&reader)
+    case "body": body = try reader.null() ? nil : reader.string()
+    case "isBase64Encoded": isBase64Encoded = try reader.boolean()
+    default: try reader.skip()
+    }
+  }
+
+  private func raw(_ reader: inout JSONReader) throws(JSONError) -> ArraySlice<UInt8>? {
+    try reader.null() ? nil : reader.rawValue()
+  }
+}

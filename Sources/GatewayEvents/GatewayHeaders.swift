@@ -1,0 +1,51 @@
+import JSON
+
+/// The header fields of a handshake as the JSON object they came in; looked into only when asked, since few are.
+package struct GatewayHeaders {
+  /// `{"Host":"…",…}`, or nil if the event has no `headers`. Names keep the case the client wrote.
+  package let json: ArraySlice<UInt8>?
+
+  package init() { json = nil }
+
+  /// `json` must be one valid JSON object.
+  package init(json: ArraySlice<UInt8>) { self.json = json }
+
+  /// The value of a field, its name compared without regard to case; nil if it is absent or no string.
+  package subscript(_ name: String) -> String? {
+    guard let json else { return nil }
+    var reader = JSONReader(json)
+    guard (try? reader.beginObject()) != nil else { return nil }
+    while let key = try? reader.nextKey() {
+      if Self.isEqual(key, name) { return try? reader.string() }
+      guard (try? reader.skip()) != nil else { return nil }
+    }
+    return nil
+  }
+
+  private static func isEqual(_ left: String, _ right: String) -> Bool {
+    left.utf8.count == right.utf8.count && zip(left.utf8, right.utf8).allSatisfy { lowered($0) == lowered($1) }
+  }
+
+  private static func lowered(_ byte: UInt8) -> UInt8 {
+    (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
+  }
+}
+
+/// The query parameters of a handshake, decoded by API Gateway, in its order.
+package struct QueryParameters {
+  package private(set) var pairs: [(name: String, value: String)]
+
+  package init(_ pairs: [(name: String, value: String)] = []) { self.pairs = pairs }
+
+  package subscript(_ name: String) -> String? { pairs.last { $0.name == name }?.value }
+
+  init(_ reader: inout JSONReader) throws(JSONError) {
+    pairs = []
+    try reader.beginObject()
+    while let name = try reader.nextKey() {
+      // API Gateway writes strings only; a test event by hand may hold a null.
+      if try reader.null() { continue }
+      pairs.append((name, try reader.string()))
+    }
+  }
+}

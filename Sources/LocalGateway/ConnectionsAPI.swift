@@ -1,0 +1,91 @@
+import HTTPWire
+import JSON
+import Telemetry
+import WebSocketWire
+
+/// The management API: `POST`, `GET` and `DELETE` on `/{stage}/@connections/{id}`.
+extension Gateway {
+  func manage(_ target: ManagementTarget, _ request: HTTPRequest, _ responder: HTTPResponder) {
+    switch target {
+    case .otherStage: refuse(.forbidden, "Forbidden", responder)
+    case .malformedID: refuse(.badRequest, "Invalid connectionId", responder)
+    case .otherConnection: gone(responder)
+    case .connection(let key):
+      // Not here yet while its $connect runs.
+      guard let connection = connections[key] else { return gone(responder) }
+      switch request.method {
+      case "POST": post(request.body, to: connection, responder)
+      case "GET": responder.respond(200, headers: Self.json, body: describe(connection))
+      case "DELETE":
+        connection.close(code: WebSocketCloseCode.normal, reason: "Connection Closed Normally")
+        responder.respond(204)
+      default:
+        responder.refuse(405, "Method Not Allowed", headers: [(name: "Allow", value: "POST, GET, DELETE")])
+      }
+    }
+  }
+
+  private func post(_ body: [UInt8], to connection: ClientConnection, _ responder: HTTPResponder) {
+    guard body.count <= configuration.limits.messageBytes else {
+      return refuse(.payloadTooLarge, "Message too long", responder)
+    }
+    guard !connection.isFull(for: body.count) else {
+      return refuse(.limitExceeded, "The client's send buffer is full", responder)
+    }
+    connection.post(body)
+    responder.respond(200, prepared: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+  }
+
+  private func describe(_ connection: ClientConnection) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("connectedAt", Self.seconds(connection.identity.connectedAt))
+      writer.key("identity")
+      writer.object { writer in
+        writer.member("sourceIp", ConnectionIdentity.sourceIP)
+        writer.member("userAgent", ifPresent: connection.identity.userAgent)
+      }
+      writer.member("lastActiveAt", Self.seconds(connection.lastActiveAt))
+    }
+    return writer.bytes
+  }
+
+  /// As the API writes times: RFC 3339 without a fraction.
+  private static func seconds(_ milliseconds: Int64) -> String {
+    Timestamp.rfc3339(milliseconds: milliseconds).prefix(19) + "Z"
+  }
+
+  // MARK: Errors
+
+  private enum APIError {
+    case badRequest, forbidden, payloadTooLarge, limitExceeded
+
+    var status: Int {
+      switch self {
+      case .badRequest: 400
+      case .forbidden: 403
+      case .payloadTooLarge: 413
+      case .limitExceeded: 429
+      }
+    }
+
+    var type: String {
+      switch self {
+      case .badRequest: "BadRequestException"
+      case .forbidden: "ForbiddenException"
+      case .payloadTooLarge: "PayloadTooLargeException"
+      case .limitExceeded: "LimitExceededException"
+      }
+    }
+  }
+
+  private func refuse(_ error: APIError, _ message: String, _ responder: HTTPResponder) {
+    responder.refuse(error.status, message, headers: [(name: "x-amzn-ErrorType", value: error.type)])
+  }
+
+  /// With an empty body, as the real one: software development kits go by the status and this header.
+  private func gone(_ responder: HTTPResponder) {
+    responder.respond(
+      410, prepared: "HTTP/1.1 410 Gone\r\nx-amzn-ErrorType: GoneException\r\nContent-Length: 0\r\n\r\n")
+  }
+}

@@ -1,0 +1,80 @@
+import HTTPWire
+import JSON
+import Telemetry
+
+/// The opening handshake: the upgrade waits for `$connect` and is answered with what it decides.
+extension Gateway {
+  func connect(_ request: HTTPRequest, _ query: Query, _ upgrade: WebSocketUpgrade, _ responder: HTTPResponder) {
+    let identity = ConnectionIdentity(
+      key: makeKey(), connectedAt: clock.milliseconds(), domainName: request.headers["host"] ?? "",
+      userAgent: request.headers["user-agent"])
+    // The route is optional.
+    guard let route = route(named: "$connect") else {
+      _ = accept(identity, upgrade, subprotocol: nil, responder)
+      return
+    }
+    guard invoker.hasFunction(route.function) else {
+      return refuse(500, nil, identity, responder)
+    }
+    let event = events.connect(identity, headers: eventHeaders(of: request), query: query)
+    // A client that goes now is told to $disconnect once $connect has ended: `accept` finds it gone.
+    responder.onClientGone {}
+    invoke(route, event) { outcome in
+      self.decide(outcome, identity, upgrade, responder)
+    }
+  }
+
+  private func decide(
+    _ outcome: InvocationOutcome, _ identity: ConnectionIdentity, _ upgrade: WebSocketUpgrade,
+    _ responder: HTTPResponder
+  ) {
+    switch outcome {
+    case .response(let document):
+      guard let answer = ProxyAnswer(document) else { return refuse(502, nil, identity, responder) }
+      guard answer.isSuccess else { return refuse(answer.statusCode, answer, identity, responder) }
+      if !accept(identity, upgrade, subprotocol: answer.subprotocol, responder) {
+        disconnect(identity, code: 1006, reason: "")
+      }
+    case .functionError: refuse(502, nil, identity, responder)
+    case .timedOut: refuse(504, nil, identity, responder)
+    case .throttled, .unknownFunction: refuse(500, nil, identity, responder)
+    }
+  }
+
+  /// Answers with the function's body, or with one of API Gateway's.
+  private func refuse(
+    _ status: Int, _ answer: ProxyAnswer?, _ identity: ConnectionIdentity, _ responder: HTTPResponder
+  ) {
+    log.debug("connection refused", ["connectionId": .text(identity.key.text), "status": .number(Int64(status))])
+    if let answer, let body = answer.body, !body.isEmpty {
+      let type = answer.contentType ?? "application/json"
+      return responder.respond(status, headers: [(name: "Content-Type", value: type)], body: Array(body.utf8))
+    }
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("message", Self.message(status))
+      writer.member("connectionId", identity.key.text)
+      writer.member("requestId", events.makeID())
+    }
+    responder.respond(status, headers: Self.json, body: writer.bytes)
+  }
+
+  private static func message(_ status: Int) -> String {
+    switch status {
+    case 500, 502: "Internal server error"
+    case 504: "Endpoint request timed out"
+    default: "\(HTTPWriter.reason(status))"
+    }
+  }
+
+  /// The client's headers with the case they came in, without those of the connection itself, and with what API
+  /// Gateway's own front adds.
+  private func eventHeaders(of request: HTTPRequest) -> [(name: String, value: String)] {
+    let left = ["connection", "upgrade", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"]
+    let own = request.headers.all.filter { !left.contains($0.name.lowercased()) }
+    return own + [
+      (name: "X-Forwarded-For", value: ConnectionIdentity.sourceIP), (name: "X-Forwarded-Port", value: "\(port)"),
+      (name: "X-Forwarded-Proto", value: "http"),
+    ]
+  }
+}

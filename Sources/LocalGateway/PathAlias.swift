@@ -1,0 +1,102 @@
+import HTTPWire
+
+/// A path of another API under which clients reach the stage: API Gateway shows a function no path, so it is rewritten to
+/// query parameters, as a CloudFront function does on AWS.
+///
+///     PathAlias("/realtime/ws/{client_id}", adding: [("dialect", "flat")], renaming: [("user_id", "userId")])
+///     // /realtime/ws/c1?user_id=u  becomes  dialect=flat&client_id=c1&userId=u
+struct PathAlias {
+  private let segments: [String]
+  private let added: [(name: String, value: String)]
+  private let renamed: [(from: String, to: String)]
+
+  /// A segment in braces matches any one segment, which becomes the parameter of that name.
+  init(
+    _ pattern: String, adding added: [(name: String, value: String)] = [], renaming renamed: [(String, String)] = []
+  ) {
+    segments = Self.split(pattern[...])
+    self.added = added
+    self.renamed = renamed.map { (from: $0.0, to: $0.1) }
+  }
+
+  /// The paths of the source documents; the first that matches is taken.
+  static let documented = [
+    PathAlias("/realtime/ws/dashboard/{userId}", adding: [("dialect", "flat"), ("view", "dashboard")]),
+    PathAlias("/realtime/ws/{client_id}", adding: [("dialect", "flat")], renaming: [("user_id", "userId")]),
+    PathAlias("/streaming/ws", adding: [("dialect", "message")]),
+    PathAlias("/stream/ws"),
+    PathAlias("/v1/stream/ws"),
+    PathAlias("/ws"),
+  ]
+
+  /// The query parameters of the stage that the request stands for, or nil if this is not its path.
+  func rewrite(path: Substring, query: Query) -> Query? {
+    let parts = Self.split(path)
+    guard parts.count == segments.count else { return nil }
+    var taken: [(name: String, value: String)] = []
+    for (pattern, part) in zip(segments, parts) {
+      if pattern.hasPrefix("{"), pattern.hasSuffix("}") {
+        taken.append((String(pattern.dropFirst().dropLast()), Query.decoded(part[...], plusIsSpace: false)))
+      } else if pattern != part {
+        return nil
+      }
+    }
+    let own = query.parameters.map { parameter in
+      (name: renamed.first { $0.from == parameter.name }?.to ?? parameter.name, value: parameter.value)
+    }
+    return Query(parameters: added + taken + own)
+  }
+
+  private static func split(_ path: Substring) -> [String] {
+    path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
+  }
+}
+
+/// The parameters of a URL's query, decoded, in order; a name may come several times.
+struct Query: Equatable {
+  let parameters: [(name: String, value: String)]
+
+  init(parameters: [(name: String, value: String)]) { self.parameters = parameters }
+
+  /// From `a=1&b=two%20words`; a plus stands for a space, as forms and URLSearchParams write it.
+  init(_ text: Substring) {
+    parameters = text.split(separator: "&").map { pair in
+      let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      return (
+        name: Self.decoded(halves[0], plusIsSpace: true),
+        value: halves.count == 2 ? Self.decoded(halves[1], plusIsSpace: true) : ""
+      )
+    }
+  }
+
+  static func == (left: Query, right: Query) -> Bool {
+    left.parameters.elementsEqual(right.parameters) { $0.name == $1.name && $0.value == $1.value }
+  }
+
+  /// Percent-decoded; a percent sign without two digits stays, bytes that are not UTF-8 become U+FFFD.
+  static func decoded(_ text: Substring, plusIsSpace: Bool) -> String {
+    var bytes: [UInt8] = []
+    var rest = text.utf8[...]
+    while let byte = rest.popFirst() {
+      if byte == UInt8(ascii: "+"), plusIsSpace {
+        bytes.append(0x20)
+      } else if byte == UInt8(ascii: "%"), let value = hexadecimal(rest.prefix(2)) {
+        bytes.append(value)
+        rest = rest.dropFirst(2)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  private static func hexadecimal(_ digits: Substring.UTF8View.SubSequence) -> UInt8? {
+    guard digits.count == 2 else { return nil }
+    var value: UInt8 = 0
+    for digit in digits {
+      guard let number = Character(Unicode.Scalar(digit)).hexDigitValue else { return nil }
+      value = value << 4 | UInt8(number)
+    }
+    return value
+  }
+}

@@ -1,0 +1,89 @@
+package import Messaging
+
+/// One request of API Gateway's `@connections` API.
+package struct Call: Sendable {
+  package enum Verb: Sendable {
+    /// Sends a frame to the client: at most 131,072 bytes of text.
+    case post([UInt8])
+    /// Asks when the client came and was last active.
+    case get
+    /// Closes the client's connection.
+    case delete
+  }
+
+  package let verb: Verb
+  package let id: ConnectionID
+
+  package init(_ verb: Verb, _ id: ConnectionID) {
+    self.verb = verb
+    self.id = id
+  }
+
+  var name: String {
+    switch verb {
+    case .post: "POST"
+    case .get: "GET"
+    case .delete: "DELETE"
+    }
+  }
+}
+
+/// What the API said, whatever the status.
+package struct Answer: Sendable {
+  package let status: Int
+  /// `x-amzn-ErrorType` up to its first colon, as in `GoneException`; nil below 400 and where the header is absent.
+  package let errorType: String?
+  /// Empty for a post; of `GET` a JSON object. A 410 has none in practice.
+  package let body: [UInt8]
+
+  package init(status: Int, errorType: String? = nil, body: [UInt8] = []) {
+    self.status = status
+    self.errorType = errorType
+    self.body = body
+  }
+}
+
+/// A call without an answer: what was tried, at which host, and what went wrong. The call may have taken effect.
+package struct ManagementError: Error, Equatable, Sendable, CustomStringConvertible {
+  package enum Kind: Sendable {
+    case invalidEndpoint
+    case notConnected
+    case closed
+    case timedOut
+    /// What came is not an HTTP/1.1 answer.
+    case garbled
+    /// The caller gave up on the call.
+    case abandoned
+  }
+
+  package let kind: Kind
+  package let tried: String
+  package let host: String
+  package let message: String
+
+  package init(_ kind: Kind, tried: String, host: String, message: String) {
+    self.kind = kind
+    self.tried = tried
+    self.host = host
+    self.message = message
+  }
+
+  package var description: String { "\(tried) \(host): \(message)" }
+}
+
+/// How a call that was started has ended.
+package struct Completion: Sendable {
+  package enum Outcome: Sendable {
+    case answered(Answer)
+    case failed(ManagementError)
+  }
+
+  /// The number the call was started under.
+  package let token: Int
+  package let outcome: Outcome
+
+  package init(token: Int, outcome: Outcome) {
+    self.token = token
+    self.outcome = outcome
+  }
+}

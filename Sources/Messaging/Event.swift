@@ -1,0 +1,58 @@
+/// Something that happened, as a publisher tells it and a client gets it.
+package struct Event: Equatable, Sendable {
+  /// What it is: `price:update`.
+  package var type: String
+  /// Which one: `AAPL`.
+  package var key: String?
+  package var audience: Audience
+  /// One JSON value, the very bytes the publisher wrote: `152.50` stays `152.50`.
+  package var data: [UInt8]
+  /// `{unix milliseconds}-{random}`, unique, not used for order.
+  package var id: String
+  /// RFC 3339.
+  package var timestamp: String
+  package var priority: Priority?
+  package var correlationID: String?
+  /// The same word again, from a retried batch or a second process, is the same event.
+  package var idempotencyKey: String?
+
+  package init(
+    type: String, key: String? = nil, audience: Audience = .everyone, data: [UInt8], id: String, timestamp: String,
+    priority: Priority? = nil, correlationID: String? = nil, idempotencyKey: String? = nil
+  ) {
+    self.type = type
+    self.key = key
+    self.audience = audience
+    self.data = data
+    self.id = id
+    self.timestamp = timestamp
+    self.priority = priority
+    self.correlationID = correlationID
+    self.idempotencyKey = idempotencyKey
+  }
+
+  /// The events that one stream orders among themselves.
+  package var stream: String {
+    switch audience {
+    case .everyone: "all/\(type)"
+    case .user(let user): "user/\(user)"
+    case .group(let group): "group/\(group)"
+    }
+  }
+}
+
+/// Whom an event is for.
+package enum Audience: Hashable, Sendable {
+  /// Everyone who subscribed to its type and whose role may see it.
+  case everyone
+  /// One person, on all of that person's connections.
+  case user(String)
+  /// The members of a group.
+  case group(String)
+}
+
+/// `high` is never held back or folded.
+package enum Priority: String, Sendable {
+  case normal
+  case high
+}

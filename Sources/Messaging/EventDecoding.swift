@@ -1,0 +1,181 @@
+import JSON
+
+extension Event {
+  /// What a publisher sends:
+  ///
+  ///     {"type":"price:update","key":"AAPL","data":{"price":152.50},
+  ///      "user":"u-1",                    or "group":"desk-7", or "audience":"everyone" (as without any),
+  ///                                       or "audience":{"user":"u-1"}
+  ///      "priority":"high","correlationId":"…","timestamp":"2026-01-02T10:30:01.000Z","idempotencyKey":"…"}
+  ///
+  /// `range` of `bytes` must hold one valid JSON value, as `JSONReader.rawValue()` returns it. `id` and `timestamp` are
+  /// used where the publisher gives no time of its own.
+  package init(
+    published bytes: [UInt8], in range: Range<Int>, id: String, timestamp: String
+  ) throws(EventRefusal) {
+    guard range.count <= Limit.eventBytes else {
+      throw EventRefusal(
+        .tooLarge, "the event is \(range.count) bytes of JSON; at most \(Limit.eventBytes) (96 KB) are allowed")
+    }
+    var fields = PublishedFields()
+    do {
+      try fields.read(bytes, in: range)
+    } catch let refusal as EventRefusal {
+      throw refusal
+    } catch {
+      throw EventRefusal(.invalidField, "\(error)")
+    }
+    try self.init(fields, id: id, timestamp: timestamp)
+  }
+
+  private init(_ fields: PublishedFields, id: String, timestamp: String) throws(EventRefusal) {
+    guard let type = fields.type else {
+      throw EventRefusal(.missingField, "'type' is required, for example \"price:update\"")
+    }
+    guard let data = fields.data else { throw EventRefusal(.missingField, "'data' is required: any JSON value") }
+    self.init(
+      type: type, key: fields.key, audience: fields.audience ?? .everyone, data: data, id: id,
+      timestamp: fields.timestamp ?? timestamp, priority: fields.priority, correlationID: fields.correlationID,
+      idempotencyKey: fields.idempotencyKey)
+  }
+}
+
+/// The fields of a published event while they are read.
+private struct PublishedFields {
+  var type: String?
+  var key: String?
+  var audience: Audience?
+  var data: [UInt8]?
+  var timestamp: String?
+  var priority: Priority?
+  var correlationID: String?
+  var idempotencyKey: String?
+  private var seen: [String] = []
+
+  mutating func read(_ bytes: [UInt8], in range: Range<Int>) throws {
+    var reader = JSONReader(bytes, in: range)
+    let kind = try reader.peek()
+    guard kind == .object else { throw EventRefusal(.notAnObject, "an event is an object, not \(kind.rawValue)") }
+    try reader.beginObject()
+    while let name = try reader.nextKey() {
+      guard !seen.contains(name) else { throw EventRefusal(.repeatedField, "'\(name)' stands twice") }
+      seen.append(name)
+      try readField(name, &reader)
+    }
+  }
+
+  private mutating func readField(_ name: String, _ reader: inout JSONReader) throws {
+    switch name {
+    case "type": type = try readType(&reader)
+    case "key": key = try text(name, &reader, Name.isKey, "a string of 1 to \(Limit.keyBytes) bytes, or absent")
+    case "data": data = Array(try reader.rawValue())
+    case "audience": try readAudience(&reader)
+    case "user", "userId": try setAudience(.user(try user(name, &reader)))
+    case "group": try setAudience(.group(try group(name, &reader)))
+    case "timestamp":
+      timestamp = try text(name, &reader, Self.isTimestamp, "RFC 3339, for example \"2026-01-02T10:30:01.000Z\"")
+    case "priority": priority = try readPriority(&reader)
+    case "correlationId": correlationID = try text(name, &reader, Self.isWord, Self.word)
+    case "idempotencyKey": idempotencyKey = try text(name, &reader, Self.isWord, Self.word)
+    default:
+      throw EventRefusal(
+        .unknownField,
+        "'\(name.prefix(64))' is not known; an event has type, key, data, audience, user, group, timestamp, priority, "
+          + "correlationId, idempotencyKey")
+    }
+  }
+
+  private func readType(_ reader: inout JSONReader) throws -> String {
+    let allowed = "a string of 1 to \(Limit.typeBytes) bytes without control characters and '*'"
+    guard let type = try text("type", &reader, Name.isType, allowed) else {
+      throw EventRefusal(.invalidField, "'type' must be \(allowed)")
+    }
+    guard !ControlType.isReserved(type) else {
+      throw EventRefusal(.reservedType, "'type' may not be \"\(type)\": frames of the protocol bear that name")
+    }
+    return type
+  }
+
+  /// `"everyone"`, `{"user":"u-1"}` or `{"group":"desk-7"}`.
+  private mutating func readAudience(_ reader: inout JSONReader) throws {
+    let refusal = EventRefusal(
+      .invalidField, "'audience' must be \"everyone\", {\"user\":\"…\"} or {\"group\":\"…\"}")
+    switch try reader.peek() {
+    case .null: _ = try reader.null()
+    case .string:
+      guard try reader.string() == "everyone" else { throw refusal }
+      try setAudience(.everyone)
+    case .object:
+      try reader.beginObject()
+      while let name = try reader.nextKey() {
+        switch name {
+        case "user": try setAudience(.user(try user("audience.user", &reader)))
+        case "group": try setAudience(.group(try group("audience.group", &reader)))
+        default: throw refusal
+        }
+      }
+      if audience == nil { throw refusal }
+    default: throw refusal
+    }
+  }
+
+  private mutating func setAudience(_ new: Audience) throws {
+    guard audience == nil else {
+      throw EventRefusal(.invalidField, "an event has one of 'audience', 'user' and 'group', not several")
+    }
+    audience = new
+  }
+
+  private func user(_ name: String, _ reader: inout JSONReader) throws -> String {
+    let allowed = "a string of 1 to \(Limit.userBytes) bytes"
+    guard let user = try text(name, &reader, Name.isUser, allowed) else {
+      throw EventRefusal(.invalidField, "'\(name)' must be \(allowed)")
+    }
+    return user
+  }
+
+  private func group(_ name: String, _ reader: inout JSONReader) throws -> String {
+    let allowed = "a string of 1 to \(Limit.groupBytes) bytes"
+    guard let group = try text(name, &reader, Name.isGroup, allowed) else {
+      throw EventRefusal(.invalidField, "'\(name)' must be \(allowed)")
+    }
+    return group
+  }
+
+  private func readPriority(_ reader: inout JSONReader) throws -> Priority? {
+    let text = try text("priority", &reader, { Priority(rawValue: $0) != nil }, "\"normal\" or \"high\"")
+    return text.flatMap(Priority.init(rawValue:))
+  }
+
+  /// The string that stands next, or nil for `null`; refused unless `isAllowed`.
+  private func text(
+    _ name: String, _ reader: inout JSONReader, _ isAllowed: (String) -> Bool, _ allowed: String
+  ) throws -> String? {
+    if try reader.null() { return nil }
+    guard try reader.peek() == .string, let text = try? reader.string(), isAllowed(text) else {
+      throw EventRefusal(.invalidField, "'\(name)' must be \(allowed)")
+    }
+    return text
+  }
+
+  private static let word = "a string of 1 to \(Limit.correlationBytes) bytes without control characters"
+
+  private static func isWord(_ text: String) -> Bool {
+    (1...Limit.correlationBytes).contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+  }
+
+  /// The shape only: `dddd-dd-ddTdd:dd:dd`, then a fraction or none, then `Z` or an offset.
+  private static func isTimestamp(_ text: String) -> Bool {
+    let bytes = Array(text.utf8)
+    guard (20...40).contains(bytes.count) else { return false }
+    let pattern = Array("0000-00-00T00:00:00".utf8)
+    for (byte, expected) in zip(bytes, pattern) where !matches(byte, expected) { return false }
+    return bytes[19...].allSatisfy { isDigit($0) || $0 == 0x2E || $0 == 0x2B || $0 == 0x2D || $0 == 0x3A || $0 == 0x5A }
+  }
+
+  private static func matches(_ byte: UInt8, _ expected: UInt8) -> Bool {
+    expected == UInt8(ascii: "0") ? isDigit(byte) : byte == expected
+  }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+}

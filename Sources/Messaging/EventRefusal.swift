@@ -1,0 +1,22 @@
+/// Why one published event is not taken; the message names the field and what is allowed there.
+package struct EventRefusal: Error, Equatable, Sendable, CustomStringConvertible {
+  package enum Code: String, Sendable {
+    case notAnObject = "not_an_object"
+    case missingField = "missing_field"
+    case invalidField = "invalid_field"
+    case unknownField = "unknown_field"
+    case repeatedField = "repeated_field"
+    case reservedType = "reserved_type"
+    case tooLarge = "too_large"
+  }
+
+  package let code: Code
+  package let message: String
+
+  package init(_ code: Code, _ message: String) {
+    self.code = code
+    self.message = message
+  }
+
+  package var description: String { "\(code.rawValue): \(message)" }
+}

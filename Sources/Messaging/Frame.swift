@@ -1,0 +1,79 @@
+import JSON
+
+/// The frames that travel to clients, as bytes.
+package enum Frame {
+  /// An event as a client of that dialect sees it, under the name `shownAs`: the one that client subscribed by.
+  package static func event(_ event: Event, shownAs: String, _ dialect: Dialect) -> [UInt8] {
+    switch dialect {
+    case .typed: typed(event, shownAs)
+    case .flat: flat(event, shownAs)
+    case .message: message(event, shownAs)
+    }
+  }
+
+  /// `{"type":"error","code":…,"message":…,"requestId":…}`: what was wrong with a client's frame. The socket stays open.
+  package static func error(code: String, message: String, requestID: String) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("type", "error")
+      writer.member("code", code)
+      writer.member("message", message)
+      writer.member("requestId", requestID)
+    }
+    return writer.bytes
+  }
+
+  // MARK: Dialects
+
+  private static func typed(_ event: Event, _ shownAs: String) -> [UInt8] {
+    var writer = JSONWriter(reservingBytes: event.data.count + 256)
+    writer.object { writer in
+      writer.member("type", shownAs)
+      writer.member("key", ifPresent: event.key)
+      writer.member("id", event.id)
+      writer.member("timestamp", event.timestamp)
+      writer.member("priority", ifPresent: event.priority?.rawValue)
+      writer.member("correlationId", ifPresent: event.correlationID)
+      writer.member("data", raw: event.data)
+    }
+    return writer.bytes
+  }
+
+  /// The members of `data` go in beside `type`, all but a `type` of their own; anything that is no object stays `data`.
+  private static func flat(_ event: Event, _ shownAs: String) -> [UInt8] {
+    var writer = JSONWriter(reservingBytes: event.data.count + 256)
+    writer.object { writer in
+      writer.member("type", shownAs)
+      let isFlattened = appendMembers(of: event.data, to: &writer)
+      if !isFlattened { writer.member("data", raw: event.data) }
+    }
+    return writer.bytes
+  }
+
+  private static func appendMembers(of data: [UInt8], to writer: inout JSONWriter) -> Bool {
+    var reader = JSONReader(data)
+    guard (try? reader.peek()) == .object, (try? reader.beginObject()) != nil else { return false }
+    while let name = try? reader.nextKey(), let value = try? reader.rawValue() {
+      if name != "type" { writer.member(name, raw: value) }
+    }
+    return true
+  }
+
+  private static func message(_ event: Event, _ shownAs: String) -> [UInt8] {
+    var writer = JSONWriter(reservingBytes: event.data.count + 320)
+    let channel = event.key.map { "\(shownAs):\($0)" } ?? shownAs
+    let kind = event.type.hasPrefix("stream:") ? String(event.type.dropFirst("stream:".count)) : event.type
+    writer.object { writer in
+      writer.member("type", "data")
+      writer.key("message")
+      writer.object { writer in
+        writer.member("channel", channel)
+        writer.member("data_type", kind)
+        writer.member("timestamp", event.timestamp)
+        writer.member("symbol", ifPresent: event.key)
+        writer.member("data", raw: event.data)
+      }
+    }
+    return writer.bytes
+  }
+}

@@ -1,0 +1,31 @@
+/// Who stands behind a connection, found when it connects.
+package struct Principal: Equatable, Sendable {
+  package var user: String?
+  /// Nil: a role nobody knows, which may see no broadcast.
+  package var role: Role?
+  package var groups: [String]
+
+  package init(user: String?, role: Role?, groups: [String] = []) {
+    self.user = user
+    self.role = role
+    self.groups = groups
+  }
+}
+
+/// Which broadcast types a principal may see; the table of types says which role sees which.
+package enum Role: String, Sendable, CaseIterable {
+  case admin
+  case analyst
+  case approver
+  case viewer
+}
+
+/// The shape of the frames a connection gets, chosen by the query parameter `dialect`.
+package enum Dialect: String, Sendable, CaseIterable {
+  /// `{"type":…,"key":…,"id":…,"timestamp":…,"data":…}`.
+  case typed
+  /// The fields of `data` beside `type`.
+  case flat
+  /// `{"type":"data","message":{…}}` with a StreamMessage inside.
+  case message
+}

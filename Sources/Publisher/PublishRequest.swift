@@ -1,0 +1,102 @@
+import JSON
+import Messaging
+import Streams
+import Telemetry
+
+/// What a publisher asks for: one event, or `{"events":[…]}`. A bad event is refused alone.
+struct PublishRequest {
+  private(set) var events: [(index: Int, event: Event)] = []
+  private(set) var errors: [PublishError] = []
+
+  /// Every event gets the moment it was accepted, and a name no other has.
+  init(decoding bytes: [UInt8], clock: Clock, randomness: Randomness) {
+    let places: [Range<Int>]
+    do throws(PublishError) {
+      places = try Self.places(in: bytes)
+    } catch {
+      errors = [error]
+      return
+    }
+    let now = clock.milliseconds()
+    let timestamp = Timestamp.rfc3339(milliseconds: now)
+    events.reserveCapacity(places.count)
+    for (index, place) in places.enumerated() {
+      do throws(EventRefusal) {
+        let id = "\(now)-\(randomness.hexadecimal())"
+        events.append((index, try Self.event(bytes, place, id: id, timestamp: timestamp)))
+      } catch {
+        errors.append(PublishError(error, index: index))
+      }
+    }
+  }
+
+  /// Where each event stands in the payload.
+  private static func places(in bytes: [UInt8]) throws(PublishError) -> [Range<Int>] {
+    do throws(JSONError) {
+      var reader = JSONReader(bytes)
+      // Passes the white space before the payload.
+      _ = try reader.peek()
+      let start = reader.offset
+      var list: [Range<Int>]?
+      try reader.beginObject()
+      while let key = try reader.nextKey() {
+        if key == "events" { list = try elements(&reader) } else { try reader.skip() }
+      }
+      let end = reader.offset
+      try reader.end()
+      return list ?? [start..<end]
+    } catch {
+      throw PublishError(error)
+    }
+  }
+
+  private static func elements(_ reader: inout JSONReader) throws(JSONError) -> [Range<Int>] {
+    var list: [Range<Int>] = []
+    try reader.beginArray()
+    while try reader.nextElement() {
+      let value = try reader.rawValue()
+      list.append(value.startIndex..<value.endIndex)
+    }
+    return list
+  }
+
+  /// The event under its canonical type; a key that the type's name holds (`stream:news:AAPL`) becomes its key.
+  private static func event(
+    _ bytes: [UInt8], _ place: Range<Int>, id: String, timestamp: String
+  ) throws(EventRefusal) -> Event {
+    var event = try Event(published: bytes, in: place, id: id, timestamp: timestamp)
+    let meaning = EventTypes.meaning(of: event.type)
+    event.type = meaning.type
+    guard let key = meaning.key else { return event }
+    if let other = event.key, !other.hasSameBytes(as: key) {
+      throw EventRefusal(.invalidField, "'type' holds the key \"\(key)\", but 'key' is another")
+    }
+    event.key = key
+    return event
+  }
+}
+
+/// What was wrong, as the publisher is told: with an event, by its place among the events, or with the whole.
+struct PublishError: Error, Equatable {
+  let index: Int?
+  let code: String
+  let message: String
+
+  init(index: Int? = nil, code: String, message: String) {
+    self.index = index
+    self.code = code
+    self.message = message
+  }
+
+  init(_ refusal: EventRefusal, index: Int) {
+    self.init(index: index, code: refusal.code.rawValue, message: refusal.message)
+  }
+
+  init(_ error: JSONError) {
+    if case .wrongKind = error.code {
+      self.init(code: "wrong_shape", message: "a payload is one event, or {\"events\":[…]} with a list: \(error)")
+    } else {
+      self.init(code: "not_json", message: "the payload is not JSON: \(error)")
+    }
+  }
+}

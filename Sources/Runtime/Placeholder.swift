@@ -1,1 +1,0 @@
-// Walled in, not yet furnished.

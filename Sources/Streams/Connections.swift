@@ -1,0 +1,173 @@
+package import ConnectionStore
+package import Messaging
+package import Telemetry
+
+/// The connections and what they listen to.
+///
+/// Lambda runs the invocations of one connection side by side and in any order. So every change is one transaction on the
+/// condition that the connection's row is as it was read; a connection that leaves turns its row into a tombstone first,
+/// which a late connect or subscribe runs into; and each subscription keeps the order of its last change.
+package struct Connections {
+  let table: any Table
+  let clock: Clock
+  let randomness: Randomness
+  /// Over how many partitions the listeners of one topic are spread. Must be the same wherever the table is used.
+  package let shards: Int
+
+  /// How long a tombstone stands: the longest an invocation can come late (29 s), with room.
+  static let tombstoneSeconds: Int64 = 5 * 60
+  /// DynamoDB's limit on one transaction.
+  static let transactionItems = 100
+  /// Each failed attempt means that another change of this same connection was done.
+  static let attempts = 64
+
+  package init(
+    _ table: any Table, shards: Int = 1, clock: Clock = .system, randomness: Randomness = .system
+  ) {
+    self.table = table
+    self.shards = shards
+    self.clock = clock
+    self.randomness = randomness
+  }
+
+  package enum ConnectOutcome: Equatable, Sendable {
+    case connected
+    /// Its disconnect was handled before: nothing was written.
+    case alreadyGone
+    case tooManySubscriptions(Int)
+  }
+
+  package enum ChangeOutcome: Equatable, Sendable {
+    /// What the connection is subscribed to now; the change itself may have come too late to count.
+    case subscribed(Subscriptions)
+    case unknownConnection
+    /// How many there would be; nothing was changed.
+    case tooManySubscriptions(Int)
+  }
+
+  /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read.
+  package func connect(_ record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
+    let count = record.subscriptions.active.count
+    guard count <= Limit.subscriptions else { return .tooManySubscriptions(count) }
+    var record = record
+    record.expires = clock.seconds + ConnectionRecord.lifetimeSeconds
+    let writer = randomness.hexadecimal()
+    let topics = record.topics
+    let first = topics.prefix(Self.transactionItems - 1)
+    do {
+      try table.transact(
+        [.put(record.item(by: writer), if: .absent)] + first.map { [record] topic in listenerWrite(topic, of: record) })
+    } catch {
+      guard case .transactionFailed = error.code else { throw error }
+      // A backend that lost the answer and tried again is refused by its own write.
+      guard try isWritten(record.id, by: writer) else { return .alreadyGone }
+    }
+    return try settle(record, topics.dropFirst(first.count)) ? .connected : .alreadyGone
+  }
+
+  /// Changes what a connection is subscribed to: one read, one transaction, none if there is nothing to change.
+  ///
+  /// `makeChange` is told the connection as it stands, for its role; it is asked again whenever another change came first.
+  package func change(
+    _ id: ConnectionID, _ makeChange: (ConnectionRecord) -> SubscriptionChange
+  ) throws(TableError) -> ChangeOutcome {
+    for _ in 0..<Self.attempts {
+      guard var record = try connection(id) else { return .unknownConnection }
+      let touched = record.subscriptions.apply(makeChange(record))
+      let count = record.subscriptions.active.count
+      guard count <= Limit.subscriptions else { return .tooManySubscriptions(count) }
+      if touched.isEmpty { return .subscribed(record.subscriptions) }
+      if try commit(&record, touched.ordered()) { return .subscribed(record.subscriptions) }
+    }
+    throw TableError(.contention, "transact", key: Keys.connection(id), detail: "\(Self.attempts) attempts")
+  }
+
+  /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch.
+  ///
+  /// May be repeated, also by another process. `found` names topics under which a row may stand, in case the
+  /// connection's own row is gone and does not tell.
+  package func disconnect(_ id: ConnectionID, found: [Topic] = []) throws(TableError) {
+    var change = Change()
+    let end = clock.seconds + Self.tombstoneSeconds
+    change.set["gone"] = .number(1)
+    change.add["rev"] = 1
+    change.expires = .at(end)
+    change.createsItem = true
+    change.expiresOnCreation = end
+    let left = try table.update(Keys.connection(id), change, if: .always)
+    let topics = ConnectionRecord(left, id: id)?.topics ?? found
+    guard !topics.isEmpty else { return }
+    try table.writeBatch(topics.map { .delete(Keys.listener($0, id, shards: shards)) })
+  }
+
+  /// The connection's row, or nil if it never was, has left, or expired.
+  package func connection(_ id: ConnectionID) throws(TableError) -> ConnectionRecord? {
+    guard let item = try table.get(Keys.connection(id), .strong), item["gone"] == nil else { return nil }
+    guard let record = ConnectionRecord(item, id: id) else {
+      throw TableError(
+        .corrupt, "get", key: item.key, detail: "not a connection's row of this release or the one before")
+    }
+    return record
+  }
+
+  /// Who gets the events of a run.
+  package func listeners(of run: EventRun, pageSize: Int = 500) -> RunListeners {
+    RunListeners(run, table: table, shards: shards, pageSize: pageSize)
+  }
+
+  // MARK: Writing
+
+  /// One transaction: the row, if nobody changed it since it was read, with the listener rows of `topics`. False if
+  /// somebody did.
+  private func commit(_ record: inout ConnectionRecord, _ topics: [Topic]) throws(TableError) -> Bool {
+    let writer = randomness.hexadecimal()
+    let seen = record.revision
+    record.revision += 1
+    var change = Change()
+    change.set = [
+      "subs": .bytes(record.subscriptions.encoded()), "rev": .number(record.revision), "by": .string(writer),
+    ]
+    let first = topics.prefix(Self.transactionItems - 1)
+    let row = TransactionWrite.update(Keys.connection(record.id), change, if: .equals("rev", .number(seen)))
+    do {
+      try table.transact([row] + first.map { [record] topic in listenerWrite(topic, of: record) })
+    } catch {
+      guard case .transactionFailed = error.code else { throw error }
+      guard try isWritten(record.id, by: writer) else { return false }
+    }
+    _ = try settle(record, topics.dropFirst(first.count))
+    return true
+  }
+
+  /// Writes the listener rows that did not fit the transaction, as the newest row of the connection wants them. False if
+  /// the connection left meanwhile; its disconnect deletes what stands.
+  private func settle(_ record: ConnectionRecord, _ topics: ArraySlice<Topic>) throws(TableError) -> Bool {
+    var record = record
+    var rest = topics
+    for _ in 0..<Self.attempts {
+      guard !rest.isEmpty else { return true }
+      let part = rest.prefix(Self.transactionItems - 1)
+      let unchanged = TransactionWrite.check(
+        Keys.connection(record.id), .equals("rev", .number(record.revision)))
+      do {
+        try table.transact([unchanged] + part.map { [record] topic in listenerWrite(topic, of: record) })
+        rest = rest.dropFirst(part.count)
+      } catch {
+        guard case .transactionFailed = error.code else { throw error }
+        guard let now = try connection(record.id) else { return false }
+        record = now
+      }
+    }
+    throw TableError(.contention, "transact", key: Keys.connection(record.id), detail: "\(Self.attempts) attempts")
+  }
+
+  private func listenerWrite(_ topic: Topic, of record: ConnectionRecord) -> TransactionWrite {
+    let key = Keys.listener(topic, record.id, shards: shards)
+    guard let filter = record.filter(of: topic) else { return .delete(key) }
+    return .put(ListenerRow.item(key, of: record, filter))
+  }
+
+  private func isWritten(_ id: ConnectionID, by writer: String) throws(TableError) -> Bool {
+    try table.get(Keys.connection(id), .strong)?.string("by") == writer
+  }
+}

@@ -1,0 +1,70 @@
+import ConnectionStore
+package import Messaging
+
+/// Events of one stream that are sent in one pass over their listeners.
+package struct EventRun {
+  /// In order.
+  package let events: [Event]
+  /// The topics under which their listeners stand, each once.
+  package let topics: [Topic]
+
+  /// One query a topic is open at the same time.
+  static let maximumTopics = 32
+
+  /// Cuts events into runs: those of one stream stay in order, streams come in the order of their first event.
+  package static func runs(of events: [Event]) -> [EventRun] {
+    var streams: [(name: String, events: [Event])] = []
+    var places: [[UInt8]: Int] = [:]
+    for event in events {
+      let name = event.stream
+      if let place = places[Array(name.utf8)] {
+        streams[place].events.append(event)
+      } else {
+        places[Array(name.utf8)] = streams.count
+        streams.append((name, [event]))
+      }
+    }
+    return streams.flatMap { cut($0.events) }
+  }
+
+  private static func cut(_ events: [Event]) -> [EventRun] {
+    var runs: [EventRun] = []
+    var run: [Event] = []
+    var topics: [Topic] = []
+    var known: Set<Topic> = []
+    for event in events {
+      let missing = Topic.topics(of: event).filter { !known.contains($0) }
+      if topics.count + missing.count > maximumTopics {
+        runs.append(EventRun(events: run, topics: topics))
+        (run, topics, known) = ([], [], [])
+      }
+      run.append(event)
+      for topic in Topic.topics(of: event) where known.insert(topic).inserted { topics.append(topic) }
+    }
+    runs.append(EventRun(events: run, topics: topics))
+    return runs
+  }
+}
+
+/// A connection and those events of a run that are for it.
+package struct Recipient: Equatable, Sendable {
+  package let id: ConnectionID
+  /// Milliseconds since the epoch.
+  package let connectedAtMilliseconds: Int64
+  package let dialect: Dialect
+  /// In the order of the run.
+  package let parts: [Part]
+  /// The topics its rows were found under.
+  package let topics: [Topic]
+
+  package struct Part: Equatable, Sendable {
+    /// The event's place in the run.
+    package let event: Int
+    package let shownAs: String
+
+    package init(event: Int, shownAs: String) {
+      self.event = event
+      self.shownAs = shownAs
+    }
+  }
+}

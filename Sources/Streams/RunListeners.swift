@@ -1,0 +1,114 @@
+package import ConnectionStore
+import Messaging
+
+/// Reads who gets the events of a run, page by page.
+///
+/// A keyed broadcast has listeners under two topics, and a connection may stand under both. The rows of every topic are read
+/// in the order of their connections and merged, so each connection comes out once, however many there are and with no
+/// more than a page of each topic in memory.
+package struct RunListeners {
+  private let run: EventRun
+  private let pageSize: Int
+  private let shards: Int
+  private let table: any Table
+  private var shard = 0
+  private var cursors: [TopicCursor] = []
+
+  package init(_ run: EventRun, table: any Table, shards: Int, pageSize: Int = 500) {
+    self.run = run
+    self.table = table
+    self.shards = shards
+    self.pageSize = pageSize
+    cursors = open()
+  }
+
+  /// The next page, ordered by connection within a shard; empty after the last one.
+  package mutating func next() throws(TableError) -> [Recipient] {
+    var page: [Recipient] = []
+    while page.count < pageSize, shard < shards {
+      guard let id = try lowest() else {
+        shard += 1
+        cursors = open()
+        continue
+      }
+      var rows: [(topic: Int, listener: ListenerRow)] = []
+      for place in cursors.indices {
+        if let item = cursors[place].take(id), let listener = ListenerRow(item) { rows.append((place, listener)) }
+      }
+      if let recipient = recipient(rows) { page.append(recipient) }
+    }
+    return page
+  }
+
+  private func open() -> [TopicCursor] {
+    let limit = run.topics.count <= 4 ? pageSize : 100
+    return run.topics.map { TopicCursor(Query(Keys.listeners($0, shard: shard), limit: limit, .strong)) }
+  }
+
+  /// The lowest connection name at the head of any topic; nil when all are read.
+  private mutating func lowest() throws(TableError) -> String? {
+    var lowest: String?
+    for place in cursors.indices {
+      guard let head = try cursors[place].head(table) else { continue }
+      if lowest.map({ head.utf8.lexicographicallyPrecedes($0.utf8) }) ?? true { lowest = head }
+    }
+    return lowest
+  }
+
+  private func recipient(_ rows: [(topic: Int, listener: ListenerRow)]) -> Recipient? {
+    guard let listener = rows.first?.listener else { return nil }
+    var parts: [Recipient.Part] = []
+    for (place, event) in run.events.enumerated() {
+      let row = rows.first { passes(event, run.topics[$0.topic], $0.listener) }
+      guard let row else { continue }
+      parts.append(.init(event: place, shownAs: Self.name(of: event, for: row.listener)))
+    }
+    guard !parts.isEmpty else { return nil }
+    return Recipient(
+      id: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds, dialect: listener.dialect,
+      parts: parts, topics: rows.map { run.topics[$0.topic] })
+  }
+
+  private func passes(_ event: Event, _ topic: Topic, _ listener: ListenerRow) -> Bool {
+    switch topic {
+    case .type: EventTypes.mayBeSeen(event.type, by: listener.role) && listener.filter.passes(key: event.key)
+    case .key(_, let key):
+      EventTypes.mayBeSeen(event.type, by: listener.role) && (event.key?.hasSameBytes(as: key) ?? false)
+    case .user, .group: true
+    }
+  }
+
+  private static func name(of event: Event, for listener: ListenerRow) -> String {
+    listener.filter.shownAs ?? event.type
+  }
+}
+
+/// Where the reading of one topic stands.
+private struct TopicCursor {
+  private var query: Query
+  private var items: [Item] = []
+  private var place = 0
+  private var isRead = false
+
+  init(_ query: Query) { self.query = query }
+
+  /// The name of the connection that comes next.
+  mutating func head(_ table: any Table) throws(TableError) -> String? {
+    while place == items.count {
+      if isRead { return nil }
+      let page = try table.query(query)
+      items = page.items
+      place = 0
+      query.after = page.next
+      isRead = page.next == nil
+    }
+    return items[place].key.sort
+  }
+
+  /// The row of that connection, if it comes next.
+  mutating func take(_ id: String) -> Item? {
+    guard place < items.count, items[place].key.sort == id else { return nil }
+    defer { place += 1 }
+    return items[place]
+  }
+}

@@ -1,0 +1,160 @@
+package import Messaging
+
+/// Which events of a type a subscription is for.
+package enum Selector: Equatable, Sendable {
+  case all
+  case key(String)
+  /// Every key that begins so.
+  case prefix(String)
+
+  package static func == (left: Selector, right: Selector) -> Bool {
+    switch (left, right) {
+    case (.all, .all): true
+    case (.key(let left), .key(let right)), (.prefix(let left), .prefix(let right)): left.hasSameBytes(as: right)
+    default: false
+    }
+  }
+
+  /// From the text in a `keys` list: a trailing `*` makes a prefix, `*` alone is all.
+  package init(_ text: String) {
+    if text == "*" {
+      self = .all
+    } else if text.utf8.last == UInt8(ascii: "*") {
+      self = .prefix(String(text.dropLast()))
+    } else {
+      self = .key(text)
+    }
+  }
+}
+
+/// One subscription that is asked for.
+package struct Wanted: Equatable, Sendable {
+  package let type: String
+  package let selector: Selector
+  package let shownAs: String?
+
+  package init(type: String, selector: Selector, shownAs: String? = nil) {
+    self.type = type
+    self.selector = selector
+    self.shownAs = shownAs
+  }
+}
+
+/// What a client asks for in its own words, and what that means for its role.
+package struct SubscriptionRequest: Equatable, Sendable {
+  /// Event types, channels, subscription names; a trailing `*` makes a pattern of known types.
+  package var names: [String]
+  /// Which keys of these types; empty: all.
+  package var keys: [String]
+
+  package init(names: [String], keys: [String] = []) {
+    self.names = names
+    self.keys = keys
+  }
+
+  /// In the words of all documents at once. `symbols` and `dataTypes` are those of the market data clients: a data type is
+  /// the event type `stream:{type}`, a symbol its key; symbols alone are symbols of `market_data`. Beside event types that
+  /// name no keys of their own, symbols are their keys.
+  package init(eventTypes: [String], keys: [String] = [], symbols: [String] = [], dataTypes: [String] = []) {
+    names = eventTypes + dataTypes.map { "stream:\($0)" }
+    if names.isEmpty, !symbols.isEmpty { names = ["stream:market_data"] }
+    self.keys = keys + symbols
+  }
+
+  /// A name that is not subscribed to, and why.
+  package struct Refusal: Error, Equatable {
+    package enum Code: String, Sendable {
+      case notAllowed = "not_allowed"
+      case unknownType = "unknown_type"
+      case invalidName = "invalid_name"
+    }
+
+    package let name: String
+    package let code: Code
+    package let message: String
+  }
+
+  /// What is wanted and allowed, each once, and what is refused; a refusal leaves the rest as it is.
+  package func resolved(for role: Role?) -> (wanted: [Wanted], refused: [Refusal]) {
+    var wanted: [Wanted] = []
+    var refused: [Refusal] = []
+    var seen: Set<Topic> = []
+    for name in names {
+      switch Self.meanings(of: name, for: role) {
+      case .failure(let refusal): refused.append(refusal)
+      case .success(let meanings):
+        for meaning in meanings {
+          for selector in selectors(of: meaning) where seen.insert(Self.mark(meaning.type, selector)).inserted {
+            wanted.append(Wanted(type: meaning.type, selector: selector, shownAs: meaning.shownAs))
+          }
+        }
+      }
+    }
+    for key in keys where !Name.isKey(key) {
+      wanted.removeAll { $0.selector == Selector(key) }
+      refused.append(
+        Refusal(
+          name: String(key.prefix(32)), code: .invalidName, message: "a key is 1 to \(Limit.keyBytes) bytes"))
+    }
+    return (wanted, refused)
+  }
+
+  /// What an unsubscribe with these words takes away: without keys a type with all its keys, and a pattern also matches the
+  /// types the connection is subscribed to that no table knows.
+  package var removals: [SubscriptionChange.Removal] {
+    names.flatMap { name -> [SubscriptionChange.Removal] in
+      if keys.isEmpty, name.utf8.last == UInt8(ascii: "*"), EventTypes.meaning(of: name).key == nil {
+        return [.types(prefix: String(name.dropLast()))]
+      }
+      let isPattern = name.utf8.last == UInt8(ascii: "*")
+      let meanings = EventTypes.meanings(of: name)
+      return (isPattern && meanings.isEmpty ? [EventTypes.meaning(of: name)] : meanings).flatMap { meaning in
+        if keys.isEmpty, meaning.key == nil { return [SubscriptionChange.Removal.type(meaning.type)] }
+        return selectors(of: meaning).map { .selector(type: meaning.type, $0) }
+      }
+    }
+  }
+
+  private func selectors(of meaning: EventTypes.Meaning) -> [Selector] {
+    if let key = meaning.key { return [Selector(key)] }
+    return keys.isEmpty ? [.all] : keys.map(Selector.init)
+  }
+
+  private static func meanings(of name: String, for role: Role?) -> Result<[EventTypes.Meaning], Refusal> {
+    let isPattern = name.utf8.last == UInt8(ascii: "*")
+    let meanings = EventTypes.meanings(of: name)
+    // `stream:news:AA*` is a type with a prefix of keys, not a pattern of types.
+    if isPattern, meanings.isEmpty {
+      let keyed = EventTypes.meaning(of: name)
+      return keyed.key == nil
+        ? .failure(Refusal(name: name, code: .unknownType, message: "no known type begins so"))
+        : allowed([keyed], name, role)
+    }
+    if !isPattern, !meanings.allSatisfy({ Name.isType($0.type) && $0.key.map(Name.isKey) ?? true }) {
+      let rule = "a type is 1 to \(Limit.typeBytes) bytes without control characters and '*' (but at its end)"
+      return .failure(Refusal(name: String(name.prefix(32)), code: .invalidName, message: rule))
+    }
+    if ControlType.isReserved(name) {
+      return .failure(Refusal(name: name, code: .invalidName, message: "frames of the protocol bear that name"))
+    }
+    return allowed(meanings, name, role)
+  }
+
+  private static func allowed(
+    _ meanings: [EventTypes.Meaning], _ name: String, _ role: Role?
+  ) -> Result<[EventTypes.Meaning], Refusal> {
+    let visible = meanings.filter { EventTypes.mayBeSeen($0.type, by: role) }
+    guard visible.isEmpty else { return .success(visible) }
+    return .failure(
+      Refusal(name: name, code: .notAllowed, message: "the role '\(role?.rawValue ?? "unknown")' may not see it"))
+  }
+
+  /// A selector of a type as a value that can stand in a set.
+  private static func mark(_ type: String, _ selector: Selector) -> Topic {
+    switch selector {
+    case .all: .type(type)
+    case .key(let key): .key(type: type, key: "=" + key)
+    case .prefix(let prefix): .key(type: type, key: "*" + prefix)
+    }
+  }
+}

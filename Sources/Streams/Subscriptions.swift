@@ -1,0 +1,168 @@
+import Messaging
+
+/// When a change of subscriptions was meant to happen. Lambda runs the invocations of one connection side by side and in
+/// any order, so the order of arrival says nothing.
+package struct Order: Equatable, Sendable {
+  /// The client's own count of its changes, if it keeps one: the only order that is certain.
+  package let count: Int64?
+  /// Else the gateway's time of the request, milliseconds since the epoch, and the message's name.
+  package let milliseconds: Int64
+  package let messageID: String
+
+  package init(count: Int64?, milliseconds: Int64, messageID: String) {
+    self.count = count
+    self.milliseconds = milliseconds
+    self.messageID = messageID
+  }
+
+  package func isAfter(_ other: Order) -> Bool {
+    if let count, let otherCount = other.count, count != otherCount { return count > otherCount }
+    return (milliseconds, messageID) > (other.milliseconds, other.messageID)
+  }
+}
+
+/// What a client wants changed.
+package struct SubscriptionChange: Equatable, Sendable {
+  package var add: [Wanted]
+  package var remove: [Removal]
+  package var order: Order
+
+  package enum Removal: Equatable, Sendable {
+    case selector(type: String, Selector)
+    /// The type with all its keys.
+    case type(String)
+    /// All types that begin so.
+    case types(prefix: String)
+  }
+
+  package init(add: [Wanted] = [], remove: [Removal] = [], order: Order) {
+    self.add = add
+    self.remove = remove
+    self.order = order
+  }
+}
+
+/// The subscriptions of one connection, with the order of the last change of each, kept for a while after it was removed:
+/// whatever order the changes are applied in, the outcome is that of the order they were meant in.
+package struct Subscriptions: Equatable, Sendable {
+  package struct Entry: Equatable, Sendable {
+    package let type: String
+    package let selector: Selector
+    package var shownAs: String?
+    package var order: Order
+    package var isActive: Bool
+  }
+
+  package internal(set) var entries: [Entry] = []
+  /// The newest removal of a whole type: an older subscription to any key of it comes too late.
+  var floors: [Floor] = []
+
+  struct Floor: Equatable, Sendable {
+    let type: String
+    var order: Order
+  }
+
+  /// A change comes at most 29 s late (the gateway's limit on an invocation); what was removed longer ago may be forgotten.
+  static let memoryMilliseconds: Int64 = 10 * 60 * 1000
+
+  package init() {}
+
+  package var active: [Entry] { entries.filter(\.isActive) }
+
+  /// Applies what is newer than what it meets. Returns the topics whose listener rows must be written or deleted: empty if
+  /// every part of the change came too late.
+  package mutating func apply(_ change: SubscriptionChange) -> Set<Topic> {
+    var touched: Set<Topic> = []
+    for removal in change.remove { remove(removal, change.order, &touched) }
+    for wanted in change.add { add(wanted, change.order, &touched) }
+    if !touched.isEmpty { forget(before: change.order.milliseconds - Self.memoryMilliseconds) }
+    return touched
+  }
+
+  private mutating func add(_ wanted: Wanted, _ order: Order, _ touched: inout Set<Topic>) {
+    if let floor = floors.first(where: { $0.type.hasSameBytes(as: wanted.type) }), floor.order.isAfter(order) { return }
+    let entry = Entry(
+      type: wanted.type, selector: wanted.selector, shownAs: wanted.shownAs, order: order, isActive: true)
+    replace(entry, &touched)
+  }
+
+  private mutating func remove(
+    _ removal: SubscriptionChange.Removal, _ order: Order, _ touched: inout Set<Topic>
+  ) {
+    switch removal {
+    case .selector(let type, let selector):
+      replace(Entry(type: type, selector: selector, shownAs: nil, order: order, isActive: false), &touched)
+    case .type(let type): removeType(type, order, &touched)
+    case .types(let prefix):
+      var types = Set(entries.map(\.type).filter { $0.hasBytePrefix(prefix) })
+      for known in EventTypes.known where known.name.hasBytePrefix(prefix) { types.insert(known.name) }
+      for type in types.sorted() { removeType(type, order, &touched) }
+    }
+  }
+
+  private mutating func removeType(_ type: String, _ order: Order, _ touched: inout Set<Topic>) {
+    if let place = floors.firstIndex(where: { $0.type.hasSameBytes(as: type) }) {
+      guard order.isAfter(floors[place].order) else { return }
+      floors[place].order = order
+    } else {
+      floors.append(Floor(type: type, order: order))
+    }
+    touched.insert(.type(type))
+    for place in entries.indices where entries[place].type.hasSameBytes(as: type) && order.isAfter(entries[place].order)
+    {
+      entries[place].isActive = false
+      entries[place].order = order
+      touched.insert(entries[place].topic)
+    }
+  }
+
+  private mutating func replace(_ entry: Entry, _ touched: inout Set<Topic>) {
+    if let place = entries.firstIndex(where: { $0.type.hasSameBytes(as: entry.type) && $0.selector == entry.selector })
+    {
+      guard entry.order.isAfter(entries[place].order) else { return }
+      entries[place] = entry
+    } else {
+      entries.append(entry)
+    }
+    touched.insert(entry.topic)
+  }
+
+  /// Beside the active ones at most 128 removed ones are remembered, the newest: the row has to fit an item of the table.
+  private mutating func forget(before milliseconds: Int64) {
+    floors.removeAll { $0.order.milliseconds < milliseconds }
+    if floors.count > 64 { floors = Array(floors.sorted { $0.order.isAfter($1.order) }.prefix(64)) }
+    entries.removeAll { !$0.isActive && $0.order.milliseconds < milliseconds }
+    let removed = entries.filter { !$0.isActive }
+    guard removed.count > 128 else { return }
+    entries = active + removed.sorted { $0.order.isAfter($1.order) }.prefix(128)
+  }
+
+  // MARK: Listener rows
+
+  /// What the listener row of a type's or a key's topic should say, or nil if there should be none.
+  func filter(of topic: Topic) -> ListenerFilter? {
+    let matching = entries.filter { $0.isActive && $0.topic == topic }
+    guard let first = matching.first else { return nil }
+    if let all = matching.first(where: { $0.selector == .all || $0.isKeyed }) {
+      return ListenerFilter(prefixes: [], shownAs: all.shownAs)
+    }
+    let prefixes = matching.compactMap { entry in
+      if case .prefix(let prefix) = entry.selector { prefix } else { nil }
+    }
+    return ListenerFilter(prefixes: prefixes, shownAs: first.shownAs)
+  }
+
+  /// Every topic that has, or may still have, a listener row.
+  var topics: Set<Topic> { Set(entries.map(\.topic)) }
+}
+
+extension Subscriptions.Entry {
+  /// The topic under which the listener row of this subscription stands.
+  var topic: Topic {
+    if case .key(let key) = selector { .key(type: type, key: key) } else { .type(type) }
+  }
+
+  fileprivate var isKeyed: Bool {
+    if case .key = selector { true } else { false }
+  }
+}

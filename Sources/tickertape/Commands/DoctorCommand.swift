@@ -1,0 +1,37 @@
+/// `tickertape doctor`: is everything there to run?
+struct DoctorCommand: Command {
+  static let syntax = CommandSyntax(
+    name: "doctor", summary: "Check what the gateway needs, and say what to do.",
+    options: [
+      .value("port", "N", "Where the gateway is to listen. Default 8000."),
+      .value("store", "STORE", "The table, as for serve. Default sqlite:.tickertape/table.sqlite."),
+      .value("function", "NAME=PATH", "A function of your own to look at.", isRepeatable: true),
+      .value("endpoint", "URL", "An endpoint that has to answer. Default: the port, if anything listens there."),
+      .value("config", "PATH", "serve's file of settings. Default tickertape.json, if it is there."),
+      .flag("json", "Print the findings as one JSON object."),
+    ],
+    details: [
+      "Looks at the Debian packages, the functions' executables, the table's file and the space beside it, the port, "
+        + "and the endpoint. Changes nothing. The exit code is 1 if something is wrong."
+    ],
+    examples: ["tickertape doctor", "tickertape doctor --endpoint http://127.0.0.1:8000 --json"])
+
+  private let arguments: Arguments
+
+  init(_ arguments: Arguments) throws(CommandFailure) { self.arguments = arguments }
+
+  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+    let settings = try ServeSettings(arguments, in: surroundings)
+    let examination = Examination(
+      settings: settings, endpoint: arguments.value("endpoint") ?? "http://127.0.0.1:\(settings.port)",
+      isEndpointRequired: arguments.has("endpoint"), surroundings: surroundings)
+    let checks = examination.checks()
+    let terminal = surroundings.terminal
+    if arguments.has("json") {
+      try terminal.line(Check.json(checks))
+    } else {
+      for line in checks.flatMap({ $0.lines(terminal: terminal) }) { try terminal.line(line) }
+    }
+    return checks.contains { $0.verdict == .wrong } ? .failure : .success
+  }
+}

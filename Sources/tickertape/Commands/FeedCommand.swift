@@ -1,0 +1,89 @@
+import Telemetry
+
+/// `tickertape feed`: the records of a CSV file as events, at a rate.
+struct FeedCommand: Command {
+  static let syntax = CommandSyntax(
+    name: "feed", summary: "Feed the records of a CSV file as events, at a rate.",
+    operands: "FILE", maximumOperands: 1,
+    options: [
+      .value("rate", "N", "Events a second; 'max' is as fast as they are taken. Default 100."),
+      .value("type", "TYPE", "The events' type. Default price:update."),
+      .value("key", "COLUMN", "The column that holds each event's key, as symbol."),
+      .value(
+        "field", "NAME[=COLUMN]",
+        "A member of the data and the column it is read from; several with commas. Default: all columns, the key "
+          + "first, close as price, date last.", isRepeatable: true),
+      .value("batch", "N", "Events a request, 1 to 500. Default: a tenth of a second's, at most 100."),
+      .value("limit", "N", "Stop after so many events."),
+      .flag("loop", "Begin again at the end of the file, until Ctrl-C."),
+      .value("endpoint", "URL", "Where the Lambda Invoke API answers. Default http://127.0.0.1:8000."),
+      .value("function", "NAME", "The function that publishes. Default Publisher."),
+      .flag("json", "Print a summary as one JSON object, and no progress."),
+    ],
+    details: [
+      "The first line of the file names the columns. A field that is a number travels as it is written: 67.6 stays "
+        + "67.6. Ctrl-C ends the feed after the batch at hand and prints the summary."
+    ],
+    examples: [
+      "tickertape feed Data/sp500-daily-2018-01-02_2018-02-07.csv --rate 200 --type price:update --key symbol",
+      "tickertape feed trades.csv --key id --field price,size=volume --rate max --limit 10000",
+    ])
+
+  private let path: String
+  private let rate: Double?
+  private let type: String
+  private let key: String?
+  private let fields: [String]
+  private let batchSize: Int
+  private let limit: Int?
+  private let loops: Bool
+  private let asJSON: Bool
+  private let target: PublishTarget
+
+  init(_ arguments: Arguments) throws(CommandFailure) {
+    guard let path = arguments.operands.first else {
+      throw CommandFailure(
+        .usage, "which file? tickertape feed FILE", advice: ["for example: \(Self.syntax.examples[0])"])
+    }
+    self.path = path
+    rate = arguments.value("rate") == "max" ? nil : try arguments.positiveNumber("rate") ?? 100
+    type = arguments.value("type") ?? "price:update"
+    key = arguments.value("key")
+    fields = arguments.list("field")
+    batchSize = try arguments.integer("batch", in: 1...500) ?? Pace.batchSize(rate: rate)
+    limit = try arguments.integer("limit", in: 1...Int.max)
+    loops = arguments.has("loop")
+    asJSON = arguments.has("json")
+    target = PublishTarget(arguments)
+  }
+
+  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+    var feed = Feed(
+      api: try target.api(in: surroundings), surroundings: surroundings, interruption: surroundings.interruption(),
+      pace: Pace(rate: rate, now: surroundings.clock.monotonicMilliseconds()), batchSize: batchSize, limit: limit,
+      showsProgress: !asJSON)
+    do throws(CommandFailure) {
+      repeat { try runOnce(&feed, in: surroundings) } while loops && !feed.isOver
+    } catch {
+      // What went out before the fault is told too.
+      try feed.conclude(asJSON: asJSON)
+      throw error
+    }
+    try feed.conclude(asJSON: asJSON)
+    if feed.wasInterrupted { return .interrupted }
+    return feed.totals.rejected == 0 ? .success : .failure
+  }
+
+  private func runOnce(_ feed: inout Feed, in surroundings: Surroundings) throws(CommandFailure) {
+    var reader = try CSVReader(try openSource(in: surroundings))
+    let shape = try EventShape(type: type, key: key, fields: fields, columns: reader.columns)
+    try feed.run(through: &reader, shape: shape)
+    guard feed.readAny else { throw CommandFailure(.failure, "\(path) holds no records after its first line") }
+  }
+
+  private func openSource(in surroundings: Surroundings) throws(CommandFailure) -> ByteSource {
+    guard path == "-" else { return try ByteSource.file(path) }
+    guard !loops else { throw CommandFailure(.usage, "standard input cannot be read twice: no --loop with -") }
+    return surroundings.input()
+  }
+}

@@ -1,0 +1,119 @@
+import HTTPClient
+import JSON
+
+/// `tickertape publish`: events from arguments, a file or standard input to the Publisher.
+struct PublishCommand: Command {
+  static let syntax = CommandSyntax(
+    name: "publish", summary: "Publish events: one from arguments, or many from a file or standard input.",
+    operands: "TYPE | -", maximumOperands: 1,
+    options: [
+      .value("key", "KEY", "Which one of its type the event is about, as AAPL."),
+      .value("data", "JSON", "The event's data; travels byte for byte as it stands. Default {}."),
+      .value("user", "USER", "Only for this user's connections."),
+      .value("group", "GROUP", "Only for the members of this group."),
+      .value("priority", "WORD", "'high' is never held back or folded."),
+      .value("idempotency-key", "WORD", "The same word again is the same event, and is not sent twice."),
+      .value("timestamp", "TIME", "When it happened, as 2026-01-02T10:30:01.000Z. Default: when it is published."),
+      .value("correlation-id", "ID", "Handed on to the clients with the event."),
+      .value("file", "PATH", "Events from a file, a JSON object a line (NDJSON); - is standard input."),
+      .value("batch", "N", "Events a request, 1 to 500. Default 100."),
+      .value("endpoint", "URL", "Where the Lambda Invoke API answers. Default http://127.0.0.1:8000."),
+      .value("function", "NAME", "The function that publishes. Default Publisher."),
+      .flag("json", "Print the function's answers as they come."),
+    ],
+    details: [
+      "An event is {\"type\":…,\"key\":…,\"data\":…} with \"user\" or \"group\" for a smaller "
+        + "audience. A line that is not a JSON object is reported with its number, and the rest goes on."
+    ],
+    examples: [
+      #"tickertape publish price:update --key AAPL --data '{"price":152.50}'"#,
+      "tickertape publish --file events.ndjson", "generate | tickertape publish -",
+    ])
+
+  private let single: [UInt8]?
+  private let path: String
+  private let batchSize: Int
+  private let asJSON: Bool
+  private let target: PublishTarget
+
+  init(_ arguments: Arguments) throws(CommandFailure) {
+    batchSize = try arguments.integer("batch", in: 1...500) ?? 100
+    asJSON = arguments.has("json")
+    target = PublishTarget(arguments)
+    let operand = arguments.operands.first
+    path = arguments.value("file") ?? "-"
+    if arguments.has("file") || operand == "-" {
+      guard arguments.has("file") != (operand != nil) else {
+        throw CommandFailure(.usage, "either a TYPE, or --file, or -, not two of them")
+      }
+      try Self.refuse(
+        ["key", "data", "user", "group", "priority", "timestamp", "idempotency-key", "correlation-id"], in: arguments)
+      single = nil
+    } else if let type = operand {
+      single = try Self.event(type: type, arguments)
+    } else {
+      throw CommandFailure(
+        .usage, "nothing to publish: give a TYPE, --file PATH, or - for standard input",
+        advice: ["for example: \(Self.syntax.examples[0])"])
+    }
+  }
+
+  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+    let api = try target.api(in: surroundings)
+    var run = PublishRun(api: api, terminal: surroundings.terminal, asJSON: asJSON)
+    if let single {
+      try run.send(single)
+    } else {
+      let source = path == "-" ? surroundings.input() : try ByteSource.file(path)
+      try run.sendLines(of: source, batchSize: batchSize)
+    }
+    try run.conclude()
+    return run.totals.rejected == 0 ? .success : .failure
+  }
+
+  private static func refuse(_ names: [String], in arguments: Arguments) throws(CommandFailure) {
+    guard let name = names.first(where: arguments.has) else { return }
+    throw CommandFailure(.usage, "--\(name) belongs to an event given by its TYPE; lines bring their own")
+  }
+
+  private static func event(type: String, _ arguments: Arguments) throws(CommandFailure) -> [UInt8] {
+    guard !(arguments.has("user") && arguments.has("group")) else {
+      throw CommandFailure(.usage, "an event is for everyone, for one --user, or for one --group")
+    }
+    let data = Array((arguments.value("data") ?? "{}").utf8)
+    do { try JSONReader.validate(data) } catch {
+      throw CommandFailure(
+        .usage, "--data is not JSON: \(error)", advice: [#"a text needs its own quotes: --data '"hello"'"#])
+    }
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("type", type)
+      for name in ["key", "user", "group", "priority", "timestamp"] {
+        writer.member(name, ifPresent: arguments.value(name))
+      }
+      writer.member("correlationId", ifPresent: arguments.value("correlation-id"))
+      writer.member("idempotencyKey", ifPresent: arguments.value("idempotency-key"))
+      writer.member("data", raw: data)
+    }
+    return writer.bytes
+  }
+}
+
+/// Where events go: `--endpoint` and `--function`.
+struct PublishTarget {
+  let endpoint: String
+  let function: String
+
+  init(_ arguments: Arguments) {
+    endpoint = arguments.value("endpoint") ?? "http://127.0.0.1:8000"
+    function = arguments.value("function") ?? "Publisher"
+  }
+
+  func api(in surroundings: Surroundings) throws(CommandFailure) -> InvokeAPI {
+    let interruption = Interruption.never
+    return try InvokeAPI(
+      endpoint: endpoint, function: function, exchange: try surroundings.exchange(),
+      randomness: surroundings.randomness,
+      pause: { _ = interruption.wait(milliseconds: $0) })
+  }
+}

@@ -1,0 +1,47 @@
+/// `tickertape serve`: the local gateway with its functions.
+struct ServeCommand: Command {
+  static let syntax = CommandSyntax(
+    name: "serve", summary: "Start the local gateway and the functions behind it.",
+    options: [
+      .value("port", "N", "Where the gateway listens, on 127.0.0.1; 0 takes any free one. Default 8000."),
+      .value("stage", "NAME", "The stage, the first part of every path. Default dev."),
+      .value("store", "STORE", "The table: sqlite:PATH or dynamodb:TABLE. Default sqlite:.tickertape/table.sqlite."),
+      .value("function", "NAME=PATH", "A function and its executable (a Lambda bootstrap).", isRepeatable: true),
+      .value("route", "KEY=NAME", "A route key and the function it goes to.", isRepeatable: true),
+      .value(
+        "route-selection", "EXPRESSION", "Where a frame holds its route key. Default $request.body.action."),
+      .value(
+        "route-response", "KEY", "A route whose function's answer goes back to the client. Default $default.",
+        isRepeatable: true),
+      .value("env", "NAME=VALUE", "A variable for the functions, as ACCESS=open.", isRepeatable: true),
+      .value("echo", "PORT", "Also a plain WebSocket echo server, without API Gateway's limits."),
+      .value(
+        "allow-origin", "ORIGIN", "An origin whose pages may connect, as http://localhost:3000.", isRepeatable: true),
+      .value("idle-timeout", "SECONDS", "Silence after which a connection is closed. Default 600, as API Gateway."),
+      .value("maximum-duration", "SECONDS", "Age at which a connection is closed. Default 7200, as API Gateway."),
+      .value("environments", "N", "The most environments a function has at once. Default 10."),
+      .value("log-level", "LEVEL", "trace, debug, info, warn, error or fatal. Default info."),
+      .value("config", "PATH", "A file of settings. Default tickertape.json, if it is there."),
+    ],
+    details: [
+      "Without options the project's own functions run: ConnectHandler, DisconnectHandler, DefaultHandler and "
+        + "Publisher, from the directory of this tool. They find the table in CONNECTION_STORE, the gateway in "
+        + "API_GATEWAY_ENDPOINT, the stage in STAGE. ConnectHandler refuses every connection unless ACCESS=open is set (for serve, or by --env).",
+      "tickertape.json holds the same settings by the same names; repeatable ones are objects "
+        + "({\"function\": {\"Chat\": \"build/Chat\"}}) or arrays. The command line wins. Paths of functions in it start "
+        + "from the file's directory.",
+      "Ctrl-C stops the gateway and every function it started, and is no failure: the exit code is 0. A second Ctrl-C "
+        + "ends everything at once.",
+    ],
+    examples: [
+      "ACCESS=open tickertape serve", "tickertape serve --port 8080 --function Chat=build/Chat --route '$default=Chat'",
+    ])
+
+  private let arguments: Arguments
+
+  init(_ arguments: Arguments) throws(CommandFailure) { self.arguments = arguments }
+
+  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+    try ServeRun(try ServeSettings(arguments, in: surroundings), in: surroundings).run()
+  }
+}

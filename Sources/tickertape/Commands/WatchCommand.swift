@@ -1,0 +1,70 @@
+/// `tickertape watch`: connects as a client, subscribes, and prints what comes.
+struct WatchCommand: Command {
+  static let syntax = CommandSyntax(
+    name: "watch", summary: "Connect to a WebSocket, subscribe, and print the frames that come.",
+    operands: "[URL]", maximumOperands: 1,
+    options: [
+      .value("subscribe", "TYPE", "An event type to subscribe to; several with commas.", isRepeatable: true),
+      .value(
+        "key", "KEY", "Only these keys; several with commas, a trailing * stands for any ending.", isRepeatable: true),
+      .value("header", "NAME: VALUE", "A header for the handshake, as 'Authorization: Bearer …'.", isRepeatable: true),
+      .value("count", "N", "End after N events."),
+      .value("for", "SECONDS", "End after so many seconds; with --count, exit code 1 if fewer events came."),
+      .flag("json", "Print the frames as they come, one a line."),
+      .flag("no-hello", "Send subscribe instead of hello, for a server that does not know hello."),
+      .flag("no-reconnect", "End when the connection ends."),
+    ],
+    details: [
+      "URL begins with ws:// or wss://. Default ws://127.0.0.1:8000/dev?userId=u-1. A connection that breaks is opened "
+        + "again, after a pause that doubles each time and is drawn by lot; the first one must work."
+    ],
+    examples: [
+      "tickertape watch 'ws://127.0.0.1:8000/dev?userId=u-1' --subscribe price:update --key AAPL,MSFT",
+      "tickertape watch --subscribe price:update --count 10 --json",
+    ])
+
+  private let url: String
+  private let options: Watch.Options
+
+  init(_ arguments: Arguments) throws(CommandFailure) {
+    url = arguments.operands.first ?? "ws://127.0.0.1:8000/dev?userId=u-1"
+    var options = Watch.Options()
+    options.frames = ClientFrames(types: arguments.list("subscribe"), keys: arguments.list("key"))
+    guard options.frames.keys.isEmpty || !options.frames.types.isEmpty else {
+      throw CommandFailure(.usage, "--key narrows a subscription: give --subscribe TYPE too")
+    }
+    options.headers = try Self.headers(arguments.values("header"))
+    options.count = try arguments.integer("count", in: 1...Int.max)
+    options.milliseconds = try arguments.positiveNumber("for").map { Int64($0 * 1000) }
+    options.asJSON = arguments.has("json")
+    options.saysHello = !arguments.has("no-hello")
+    options.reconnects = !arguments.has("no-reconnect")
+    self.options = options
+  }
+
+  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+    var watch = try Watch(url, options: options, surroundings: surroundings)
+    return try watch.run()
+  }
+
+  private static func headers(_ texts: [String]) throws(CommandFailure) -> [(name: String, value: String)] {
+    var headers: [(name: String, value: String)] = []
+    for text in texts {
+      let parts = text.split(separator: ":", maxSplits: 1)
+      guard parts.count == 2, parts[0].utf8.allSatisfy(isNameByte),
+        parts[1].utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
+      else { throw CommandFailure(.usage, "--header takes 'NAME: VALUE', not '\(text)'") }
+      headers.append((String(parts[0]), String(parts[1].drop { $0 == " " })))
+    }
+    return headers
+  }
+
+  private static func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+      true
+    default: false
+    }
+  }
+}

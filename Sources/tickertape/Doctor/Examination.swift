@@ -1,0 +1,155 @@
+import HTTPClient
+import Telemetry
+
+/// What has to be there for the gateway to run, looked at one by one; nothing is changed.
+struct Examination {
+  let settings: ServeSettings
+  let endpoint: String
+  /// The endpoint was asked for by name, so it has to answer.
+  let isEndpointRequired: Bool
+  let surroundings: Surroundings
+
+  func checks() -> [Check] {
+    [packages()] + functions() + table() + [port(), endpointCheck(), access()].compactMap { $0 }
+  }
+
+  // MARK: What is installed
+
+  /// Debian packages that the build needs, and the libraries of each that the executables need.
+  private static let packages = ["libcurl4-openssl-dev", "libsqlite3-dev", "libssl-dev", "libwslay-dev", "pkg-config"]
+
+  /// Debian's package database, a file list a package.
+  private static let packageLists = "/var/lib/dpkg/info"
+
+  private func packages() -> Check {
+    guard System.isDirectory(Self.packageLists) else {
+      return .note(
+        "packages", "this is no Debian, nothing can be told", advice: "needed: \(Self.packages.joined(separator: " "))")
+    }
+    let missing = Self.packages.filter { !Self.isInstalled($0) }
+    if missing.isEmpty { return .fine("packages", Self.packages.joined(separator: ", ")) }
+    return .wrong(
+      "packages", "missing: \(missing.joined(separator: ", "))",
+      advice: "apt-get install \(missing.joined(separator: " "))")
+  }
+
+  private static func isInstalled(_ package: String) -> Bool {
+    ["", ":amd64", ":arm64"].contains { System.exists("\(packageLists)/\(package)\($0).list") }
+      || package == "pkg-config" && System.exists("/usr/bin/pkg-config")
+  }
+
+  private func functions() -> [Check] {
+    settings.functions.sorted { $0.key < $1.key }.map { name, path in
+      if System.isExecutableFile(path) { return .fine(name, path) }
+      let finding = System.exists(path) ? "\(path) is no executable file" : "\(path) is not there"
+      let isOwn = ServeSettings.ownFunctions.contains(name)
+      return .wrong(name, finding, advice: isOwn ? "swift build" : "--function \(name)=PATH names the right one")
+    }
+  }
+
+  // MARK: The table
+
+  private func table() -> [Check] {
+    guard let path = settings.sqlitePath else { return [.note("table", "\(settings.store) is not looked at")] }
+    return [tableFile(path), space(path)]
+  }
+
+  /// SQLite's own first bytes (file format, section 1.3).
+  private static let sqliteHeader = Array("SQLite format 3\u{0}".utf8)
+
+  private func tableFile(_ path: String) -> Check {
+    let directory = Self.nearestDirectory(of: path)
+    guard System.isWritable(directory) else {
+      return .wrong("table", "\(directory) cannot be written to", advice: "--store sqlite:PATH chooses another place")
+    }
+    guard System.exists(path) else { return .fine("table", "\(path) will be created") }
+    guard System.isReadableAndWritable(path) else {
+      return .wrong("table", "\(path) cannot be read and written", advice: "chmod u+rw '\(path)'")
+    }
+    guard let first = try? ByteSource.file(path).read() else {
+      return .wrong("table", "\(path) cannot be read", advice: "--store sqlite:PATH chooses another")
+    }
+    guard first.isEmpty || first.starts(with: Self.sqliteHeader) else {
+      return .wrong(
+        "table", "\(path) is no SQLite file", advice: "move it away, or --store sqlite:PATH chooses another")
+    }
+    return .fine("table", path)
+  }
+
+  private func space(_ path: String) -> Check {
+    guard let free = System.freeBytes(at: Self.nearestDirectory(of: path)) else {
+      return .note("disk", "the free space cannot be told")
+    }
+    let text = "\(Figures.grouped(Int(free >> 20))) MB free"
+    return free >= 50 << 20
+      ? .fine("disk", text) : .wrong("disk", text, advice: "free 50 MB, or --store sqlite:PATH elsewhere")
+  }
+
+  /// The directory of the path, or the nearest one above that is there.
+  private static func nearestDirectory(of path: String) -> String {
+    var directory = Path.directory(of: System.absolutePath(path)) ?? "/"
+    while !System.isDirectory(directory), let above = Path.directory(of: directory) { directory = above }
+    return directory
+  }
+
+  // MARK: The gateway
+
+  /// Nothing to say where the endpoint is another machine's, or somebody listens: `endpoint` tells who.
+  private func port() -> Check? {
+    guard !isEndpointRequired else { return nil }
+    guard let reason = System.reasonPortIsTaken(settings.port) else {
+      return .fine("port \(settings.port)", "free")
+    }
+    let name = "port \(settings.port)"
+    if answer() == .gateway { return .fine(name, "the gateway listens there") }
+    return .wrong(
+      name, "another program listens there (\(reason.reason))",
+      advice: "stop it, or choose another: \(surroundings.program) serve --port \(settings.port + 1)")
+  }
+
+  private func endpointCheck() -> Check? {
+    switch answer() {
+    case .gateway: return .fine("endpoint", "\(endpoint) answers")
+    case .other(let status):
+      return .wrong(
+        "endpoint", "\(endpoint) answers \(status) to a call for functions",
+        advice: "is it a gateway of this kind? --endpoint URL names another")
+    case .silent(let reason):
+      if isEndpointRequired {
+        return .wrong("endpoint", "\(endpoint): \(reason)", advice: "is it running, and is the URL right?")
+      }
+      return .note("endpoint", "the gateway is not running", advice: "\(surroundings.program) serve")
+    }
+  }
+
+  private enum Answer: Equatable {
+    case gateway
+    case other(Int)
+    case silent(String)
+  }
+
+  /// Calls a function that nobody has: a gateway answers 404 in Lambda's words, and AWS 403.
+  private func answer() -> Answer {
+    let api: InvokeAPI
+    do {
+      api = try InvokeAPI(
+        endpoint: endpoint, function: "doctor-asks", exchange: try surroundings.exchange(), pause: { _ in })
+    } catch {
+      return .silent(error.message)
+    }
+    do {
+      let answer = try api.call([], milliseconds: 5_000)
+      let isLambda = JSONMembers(answer.body)?.names.contains { $0.lowercased() == "message" } ?? false
+      return [403, 404].contains(answer.status) && isLambda ? .gateway : .other(answer.status)
+    } catch {
+      return .silent(error.message)
+    }
+  }
+
+  private func access() -> Check? {
+    guard surroundings.environment["ACCESS"] == nil, settings.variables["ACCESS"] == nil else { return nil }
+    return .note(
+      "access", "ACCESS is not set: serve would refuse every connection",
+      advice: "ACCESS=open \(surroundings.program) serve lets in everybody on this machine")
+  }
+}

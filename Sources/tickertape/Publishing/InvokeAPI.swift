@@ -1,0 +1,118 @@
+import HTTPClient
+import JSON
+import Telemetry
+
+/// Runs a function by Lambda's Invoke API (`POST /2015-03-31/functions/{name}/invocations`) and waits for its answer.
+struct InvokeAPI {
+  /// One exchange over HTTP; a test passes its own.
+  typealias Exchange = (HTTPRequest) throws(HTTPClientError) -> Answer
+
+  struct Answer {
+    let status: Int
+    /// `X-Amz-Function-Error`: the function failed, and the body says how.
+    var functionError: String?
+    let body: [UInt8]
+  }
+
+  /// Lambda takes 6 MB; the rest is room for what is around the events.
+  static let maximumPayloadBytes = 5 << 20
+  /// The longest a function may run on Lambda, 15 minutes, is more than anybody waits for here.
+  static let answerMilliseconds = 120_000
+
+  let endpoint: String
+  let function: String
+  private let url: HTTPURL
+  private let exchange: Exchange
+  private let backoff: Backoff
+  private let pause: (Int64) -> Void
+
+  /// `endpoint` is `http://127.0.0.1:8000`, with a path before Lambda's own if there is one. `pause` waits so many
+  /// milliseconds.
+  init(
+    endpoint: String, function: String, exchange: @escaping Exchange, randomness: Randomness = .system,
+    pause: @escaping (Int64) -> Void
+  ) throws(CommandFailure) {
+    guard !function.isEmpty, function.utf8.allSatisfy(Self.isNameByte) else {
+      throw CommandFailure(.usage, "'\(function)' is no function's name: letters, digits, - and _")
+    }
+    do {
+      let base = try HTTPURL(endpoint)
+      let root = "\(base.isSecure ? "https" : "http")://\(base.authority)\(base.basePath)"
+      url = try HTTPURL("\(root)/2015-03-31/functions/\(function)/invocations")
+    } catch {
+      throw CommandFailure(
+        .usage, "--endpoint '\(endpoint)': \(error.message)",
+        advice: ["for example --endpoint http://127.0.0.1:8000"])
+    }
+    self.endpoint = endpoint
+    self.function = function
+    self.exchange = exchange
+    self.pause = pause
+    backoff = Backoff(baseMilliseconds: 100, maximumMilliseconds: 2_000, randomness: randomness)
+  }
+
+  /// The function's answer as it posted it. While every environment is busy (429: nothing ran) it is asked again, five
+  /// times at most.
+  func invoke(_ payload: [UInt8]) throws(CommandFailure) -> [UInt8] {
+    var attempt = 0
+    while true {
+      let response = try send(payload)
+      guard response.status == 429, attempt < 5 else { return try result(of: response) }
+      pause(backoff.delayMilliseconds(attempt: attempt))
+      attempt += 1
+    }
+  }
+
+  /// One call, whatever its answer.
+  func call(_ payload: [UInt8], milliseconds: Int = answerMilliseconds) throws(HTTPClientError) -> Answer {
+    try exchange(
+      HTTPRequest(
+        method: "POST", url: url,
+        headers: [("Content-Type", "application/json"), ("X-Amz-Invocation-Type", "RequestResponse")], body: payload,
+        totalMilliseconds: milliseconds))
+  }
+
+  private func send(_ payload: [UInt8]) throws(CommandFailure) -> Answer {
+    do { return try call(payload) } catch { throw Self.unavailable(error, endpoint: endpoint) }
+  }
+
+  private func result(of response: Answer) throws(CommandFailure) -> [UInt8] {
+    guard (200..<300).contains(response.status) else {
+      throw CommandFailure(
+        .unavailable, "\(endpoint) answered \(response.status)\(Self.words(in: response.body))",
+        advice: response.status == 404 ? ["is there a function named \(function)? --function NAME chooses another"] : []
+      )
+    }
+    if let kind = response.functionError {
+      throw CommandFailure(.failure, "the function \(function) failed (\(kind))\(Self.words(in: response.body))")
+    }
+    return response.body
+  }
+
+  /// Why an endpoint cannot be used, and what to do about it.
+  static func unavailable(_ error: HTTPClientError, endpoint: String) -> CommandFailure {
+    let isLocal = ["127.0.0.1", "localhost", "[::1]"].contains { endpoint.contains($0) }
+    var advice: [String] = []
+    if error.kind == .notConnected, isLocal { advice = ["is the gateway running? 'tickertape serve' starts it"] }
+    if error.kind == .timedOut { advice = ["the endpoint took the request but gave no answer in time"] }
+    return CommandFailure(.unavailable, "\(endpoint) cannot be used: \(error.message)", advice: advice)
+  }
+
+  /// `: Type: message` from Lambda's error documents, or the beginning of whatever else came.
+  private static func words(in body: [UInt8]) -> String {
+    let members = JSONMembers(body)
+    let parts = [members?.string("errorType"), members?.string("errorMessage") ?? members?.string("message")]
+    let words = parts.compactMap { $0 }
+    if !words.isEmpty { return ": " + words.joined(separator: ": ") }
+    return body.isEmpty ? "" : ": " + String(decoding: body.prefix(300), as: UTF8.self)
+  }
+
+  private static func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+      true
+    default: false
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import JSON
+
+/// `tickertape.json`: the settings of `serve`, by the names they have on the command line.
+///
+///     {
+///       "port": 8000,
+///       "function": { "Chat": "build/Chat" },
+///       "route": { "chat": "Chat" },
+///       "allow-origin": ["http://localhost:3000"]
+///     }
+enum ServeConfiguration {
+  static let defaultPath = "tickertape.json"
+
+  /// One setting of the file, as the text it would be on the command line.
+  struct Setting: Equatable {
+    let key: ServeSettings.Key
+    let text: String
+  }
+
+  /// The settings in the file's order; none if there is no file and none was asked for by name.
+  static func load(_ path: String?) throws(CommandFailure) -> [Setting] {
+    guard path != nil || System.exists(defaultPath) else { return [] }
+    let name = path ?? defaultPath
+    let source = try ByteSource.file(name)
+    var bytes: [UInt8] = []
+    while true {
+      let more = try source.read()
+      if more.isEmpty { return try settings(from: bytes, name: name) }
+      bytes += more
+      guard bytes.count <= 1 << 20 else { throw CommandFailure(.usage, "\(name) is larger than 1 MB") }
+    }
+  }
+
+  static func settings(from bytes: [UInt8], name: String) throws(CommandFailure) -> [Setting] {
+    let (settings, unknown): ([Setting], String?)
+    do {
+      (settings, unknown) = try read(bytes)
+    } catch {
+      throw CommandFailure(.usage, "\(name), line \(line(of: error.offset, in: bytes)): \(error)")
+    }
+    if let unknown { throw unknownKey(unknown, name: name) }
+    return settings
+  }
+
+  /// The settings, and the first key that is none.
+  private static func read(_ bytes: [UInt8]) throws(JSONError) -> (settings: [Setting], unknown: String?) {
+    var reader = JSONReader(bytes)
+    var settings: [Setting] = []
+    var unknown: String?
+    try reader.beginObject()
+    while let word = try reader.nextKey() {
+      if let key = ServeSettings.Key(rawValue: word) {
+        settings += try read(key, from: &reader)
+      } else {
+        unknown = unknown ?? word
+        try reader.skip()
+      }
+    }
+    try reader.end()
+    return (settings, unknown)
+  }
+
+  /// An object is `NAME=VALUE` for each member, an array each of its elements, anything else itself.
+  private static func read(
+    _ key: ServeSettings.Key, from reader: inout JSONReader
+  ) throws(JSONError) -> [Setting] {
+    var settings: [Setting] = []
+    switch try reader.peek() {
+    case .object:
+      try reader.beginObject()
+      while let name = try reader.nextKey() {
+        settings.append(Setting(key: key, text: "\(name)=\(try scalar(&reader))"))
+      }
+    case .array:
+      try reader.beginArray()
+      while try reader.nextElement() { settings.append(Setting(key: key, text: try scalar(&reader))) }
+    default: settings.append(Setting(key: key, text: try scalar(&reader)))
+    }
+    return settings
+  }
+
+  private static func scalar(_ reader: inout JSONReader) throws(JSONError) -> String {
+    if try reader.peek() == .number { return String(decoding: try reader.number(), as: UTF8.self) }
+    return try reader.string()
+  }
+
+  private static func unknownKey(_ word: String, name: String) -> CommandFailure {
+    let names = ServeSettings.Key.allCases.map(\.rawValue)
+    return CommandFailure(
+      .usage, "\(name): unknown key '\(word)'\(Suggestion.phrase(for: word, among: names))",
+      advice: ["the keys are \(names.joined(separator: ", "))"])
+  }
+
+  private static func line(of offset: Int, in bytes: [UInt8]) -> Int {
+    bytes.prefix(offset).count { $0 == 0x0A } + 1
+  }
+}

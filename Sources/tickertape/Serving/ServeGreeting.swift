@@ -1,0 +1,60 @@
+/// What `serve` says when it has started: what listens where, and the lines to type next.
+struct ServeGreeting {
+  let settings: ServeSettings
+  /// As the functions are told.
+  let store: String
+  let port: Int
+  let echoPort: Int?
+  let functions: [String]
+  let access: String?
+  /// How this tool was called.
+  let program: String
+
+  private static let sampleData = "Data/sp500-daily-2018-01-02_2018-02-07.csv"
+
+  func lines(terminal: Terminal) -> [String] {
+    let title = terminal.paint("Tickertape serves stage \(settings.stage) on 127.0.0.1:\(port).", .bold)
+    var lines = ["\(title) Ctrl-C stops it."]
+    lines += places.map { "  \(terminal.paint($0, .dim))\($1)" }
+    if settings.functions["ConnectHandler"] != nil { lines.append(accessLine(terminal: terminal)) }
+    lines += ["Next, in another terminal:"] + nextCommands.map { "  \(terminal.paint($0, .cyan))" }
+    return lines
+  }
+
+  private var places: [(String, String)] {
+    var places = [
+      ("clients    ", client),
+      ("functions  ", "\(endpoint)/2015-03-31/functions/NAME/invocations"),
+      ("           ", functions.isEmpty ? "none" : functions.joined(separator: ", ")),
+      ("posts      ", "\(endpoint)/\(settings.stage)/@connections/ID"),
+      ("table      ", store),
+    ]
+    if let echoPort { places.append(("echo       ", "ws://127.0.0.1:\(echoPort)/")) }
+    return places
+  }
+
+  private var endpoint: String { "http://127.0.0.1:\(port)" }
+  private var client: String { "ws://127.0.0.1:\(port)/\(settings.stage)?userId=u-1" }
+
+  private func accessLine(terminal: Terminal) -> String {
+    switch access {
+    case "open": "ACCESS=open: everybody on this machine may connect."
+    case nil:
+      terminal.paint("ACCESS is not set: every connection is refused. ", .yellow)
+        + "ACCESS=open \(program) serve lets in everybody on this machine."
+    case let word?: "ACCESS=\(word)"
+    }
+  }
+
+  /// As they can be pasted.
+  private var nextCommands: [String] {
+    let target = port == 8000 ? "" : " --endpoint \(endpoint)"
+    var commands = ["\(program) watch '\(client)' --subscribe price:update"]
+    guard functions.contains("Publisher") else { return commands }
+    commands.append(#"\#(program) publish price:update --key AAPL --data '{"price":152.50}'"# + target)
+    if System.exists(Self.sampleData) {
+      commands.append("\(program) feed \(Self.sampleData) --rate 50 --key symbol\(target)")
+    }
+    return commands
+  }
+}

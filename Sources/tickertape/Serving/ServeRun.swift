@@ -1,0 +1,128 @@
+import LocalGateway
+import Telemetry
+
+/// The gateway as `serve` composes it out of its settings.
+struct ServeRun {
+  private let settings: ServeSettings
+  private let surroundings: Surroundings
+
+  private var terminal: Terminal { surroundings.terminal }
+
+  init(_ settings: ServeSettings, in surroundings: Surroundings) {
+    self.settings = settings
+    self.surroundings = surroundings
+  }
+
+  /// Serves until Ctrl-C or SIGTERM.
+  func run() throws(CommandFailure) -> ExitCode {
+    let functions = try configuredFunctions()
+    let store = try preparedStore()
+    // Before anything is started, so that a Ctrl-C from now on finds somebody to clean up.
+    let interruption = surroundings.interruption()
+    let host = try start(functions, store: store)
+    let greeting = ServeGreeting(
+      settings: settings, store: store, port: Int(host.port), echoPort: host.echoPort.map { Int($0) },
+      functions: functions.map(\.name), access: access, program: surroundings.program)
+    for line in greeting.lines(terminal: terminal) { try terminal.line(line) }
+    host.run(until: interruption.descriptor)
+    terminal.note("stopped")
+    return .success
+  }
+
+  private func start(_ functions: [FunctionConfiguration], store: String) throws(CommandFailure) -> GatewayHost {
+    do {
+      return try GatewayHost(
+        gatewayConfiguration, functions: functions, log: Log(minimum: settings.logLevel),
+        onLogLine: { [terminal, settings] line in Self.show(line, level: settings.logLevel, terminal: terminal) },
+        surroundings: { port in functionSurroundings(port: port, store: store) })
+    } catch {
+      let advice = error.isPortInUse ? ["for example: \(surroundings.program) serve --port \(settings.port + 1)"] : []
+      throw CommandFailure(.cannotCreate, error.message, advice: advice)
+    }
+  }
+
+  // MARK: What is composed
+
+  private var gatewayConfiguration: GatewayConfiguration {
+    var configuration = GatewayConfiguration()
+    configuration.port = UInt16(settings.port)
+    configuration.stage = settings.stage
+    configuration.routes = settings.routes.sorted { $0.key < $1.key }.map { key, function in
+      GatewayRoute(key: key, function: function, returnsAnswer: settings.routeResponses.contains(key))
+    }
+    configuration.routeSelectionExpression = settings.routeSelection
+    configuration.idleMilliseconds = settings.idleTimeoutMilliseconds
+    configuration.durationMilliseconds = settings.maximumDurationMilliseconds
+    configuration.allowedOrigins = Set(settings.allowedOrigins)
+    configuration.echoPort = settings.echoPort.map { UInt16($0) }
+    return configuration
+  }
+
+  /// The functions that can be run. One of the project's own that nobody built is left out if no route needs it.
+  private func configuredFunctions() throws(CommandFailure) -> [FunctionConfiguration] {
+    var functions: [FunctionConfiguration] = []
+    for (name, path) in settings.functions.sorted(by: { $0.key < $1.key }) {
+      guard System.isExecutableFile(path) else {
+        if isDispensable(name, path) {
+          terminal.note("\(terminal.paint("without \(name)", .yellow)): \(path) is not there; 'swift build' builds it")
+          continue
+        }
+        throw Self.notExecutable(name, path)
+      }
+      var function = FunctionConfiguration(name: name, executable: System.absolutePath(path))
+      function.maximumEnvironments = settings.environments
+      functions.append(function)
+    }
+    return functions
+  }
+
+  private func isDispensable(_ name: String, _ path: String) -> Bool {
+    let isOwn = path == Path.join(surroundings.executableDirectory, name)
+    return isOwn && !settings.routes.values.contains(name)
+  }
+
+  private static func notExecutable(_ name: String, _ path: String) -> CommandFailure {
+    let isOwn = ServeSettings.ownFunctions.contains(name)
+    return CommandFailure(
+      .inputOutput,
+      "the function \(name) cannot be run: \(path) is \(System.exists(path) ? "no executable file" : "not there")",
+      advice: isOwn ? ["'swift build' builds the project's own functions beside this tool"] : [])
+  }
+
+  /// What the functions are told; relative paths would start from their own directories.
+  private func preparedStore() throws(CommandFailure) -> String {
+    guard let path = settings.sqlitePath else { return settings.store }
+    let absolute = System.absolutePath(path)
+    do {
+      try System.makeDirectories(Path.directory(of: absolute) ?? "/")
+    } catch {
+      throw CommandFailure(
+        .cannotCreate, "no directory for the table: \(error)", advice: ["--store sqlite:PATH chooses another"])
+    }
+    return "sqlite:\(absolute)"
+  }
+
+  private var access: String? { settings.variables["ACCESS"] ?? surroundings.environment["ACCESS"] }
+
+  private func functionSurroundings(port: UInt16, store: String) -> FunctionSurroundings {
+    var result = FunctionSurroundings()
+    for name in FunctionSurroundings.inheritedNames {
+      if let value = surroundings.environment[name] { result.environment[name] = value }
+    }
+    result.environment["CONNECTION_STORE"] = store
+    result.environment["API_GATEWAY_ENDPOINT"] = "http://127.0.0.1:\(port)/\(settings.stage)"
+    result.environment["STAGE"] = settings.stage
+    result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
+    result.environment["ACCESS"] = access
+    result.environment.merge(settings.variables) { $1 }
+    result.writesReports = settings.logLevel <= .info
+    return result
+  }
+
+  /// A function's line behind its name. Where nobody reads any more, serving goes on.
+  private static func show(_ line: FunctionLogLine, level: Log.Level, terminal: Terminal) {
+    let text = Terminal.harmless(String(decoding: line.text, as: UTF8.self))
+    let name = terminal.paint("\(line.function) \(line.environment) |", .dim)
+    try? terminal.line("\(name) \(line.isReport ? terminal.paint(text, .dim) : text)")
+  }
+}

@@ -1,0 +1,18 @@
+extension ServeSettings {
+  /// The settings of `tickertape.json` (or of the file that `--config` names), then the command line's over them.
+  init(_ arguments: Arguments, in surroundings: Surroundings) throws(CommandFailure) {
+    self.init(executableDirectory: surroundings.executableDirectory)
+    let path = arguments.value("config")
+    let base = path.flatMap(Path.directory(of:))
+    let file = try ServeConfiguration.load(path)
+    for key in Key.allCases {
+      let own = arguments.values(key.rawValue)
+      // A list on the command line replaces the file's; of named values each replaces only its own.
+      if own.isEmpty || key.isNamed {
+        for setting in file where setting.key == key { try set(key, setting.text, base: base) }
+      }
+      for text in own { try set(key, text, base: nil) }
+    }
+    try validate()
+  }
+}

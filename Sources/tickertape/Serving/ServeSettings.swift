@@ -1,0 +1,157 @@
+import JSON
+import Telemetry
+
+/// What `serve` is told, by its options, by `tickertape.json`, and where both are silent by itself.
+struct ServeSettings: Equatable {
+  /// What the project's own functions are called, and what their executables are called.
+  static let ownFunctions = ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher"]
+
+  var port = 8000
+  var stage = "dev"
+  var store = "sqlite:.tickertape/table.sqlite"
+  /// Paths of executables by function name.
+  var functions: [String: String] = [:]
+  /// Function names by route key.
+  var routes: [String: String] = [:]
+  /// Where the route key stands in a frame: `$request.body.action`.
+  var routeSelection = "$request.body.action"
+  /// Routes whose function's answer is sent back to the client, as API Gateway's route responses.
+  var routeResponses: Set<String> = ["$default"]
+  /// Variables for the functions, beside those that `serve` sets.
+  var variables: [String: String] = [:]
+  /// Where a plain echo server listens, if at all.
+  var echoPort: Int?
+  var allowedOrigins: [String] = []
+  var idleTimeoutMilliseconds: Int64 = 10 * 60_000
+  var maximumDurationMilliseconds: Int64 = 2 * 3_600_000
+  var logLevel = Log.Level.info
+  /// The most environments a function may have at once.
+  var environments = 10
+
+  /// The project's own functions beside the tool's executable, and the three routes that every API has.
+  init(executableDirectory: String) {
+    for name in Self.ownFunctions { functions[name] = Path.join(executableDirectory, name) }
+    routes = ["$connect": "ConnectHandler", "$disconnect": "DisconnectHandler", "$default": "DefaultHandler"]
+  }
+
+  /// Every setting, by the name it has on the command line and in the file.
+  enum Key: String, CaseIterable {
+    case port, stage, store, function, route
+    case routeSelection = "route-selection"
+    case routeResponse = "route-response"
+    case env, echo
+    case allowOrigin = "allow-origin"
+    case idleTimeout = "idle-timeout"
+    case maximumDuration = "maximum-duration"
+    case logLevel = "log-level"
+    case environments
+
+    /// Its values are `NAME=VALUE`.
+    var isNamed: Bool { self == .function || self == .route || self == .env }
+  }
+
+  /// Sets one setting from its text; `base` is the directory that relative paths of functions start from.
+  mutating func set(_ key: Key, _ text: String, base: String?) throws(CommandFailure) {
+    switch key {
+    case .port: port = try Self.integer(text, key, 0...65_535)
+    case .echo: echoPort = try Self.integer(text, key, 0...65_535)
+    case .environments: environments = try Self.integer(text, key, 1...1000)
+    case .stage: stage = try Self.stage(text)
+    case .store: store = try Self.store(text)
+    case .function:
+      let (name, path) = try Self.pair(text, key, example: "--function Echo=build/Echo")
+      functions[name] = path.hasPrefix("/") ? path : base.map { Path.join($0, path) } ?? path
+    case .route:
+      let (route, name) = try Self.pair(text, key, splittingLast: true, example: "--route chat=Chat")
+      routes[route] = name
+    case .routeSelection: routeSelection = text
+    case .routeResponse: routeResponses.insert(text)
+    case .env:
+      let (name, value) = try Self.pair(text, key, mayBeEmpty: true, example: "--env ACCESS=open")
+      variables[name] = value
+    case .allowOrigin: allowedOrigins.append(try Self.origin(text))
+    case .idleTimeout: idleTimeoutMilliseconds = try Self.milliseconds(text, key)
+    case .maximumDuration: maximumDurationMilliseconds = try Self.milliseconds(text, key)
+    case .logLevel:
+      guard let level = Log.Level(name: text) else {
+        throw CommandFailure(.usage, "log-level is one of trace, debug, info, warn, error, fatal, not '\(text)'")
+      }
+      logLevel = level
+    }
+  }
+
+  /// What can only be judged when everything is known.
+  func validate() throws(CommandFailure) {
+    for (route, name) in routes.sorted(by: { $0.key < $1.key }) where functions[name] == nil {
+      throw CommandFailure(
+        .usage,
+        "route \(route) goes to the function \(name), which does not exist"
+          + Suggestion.phrase(for: name, among: functions.keys.sorted()),
+        advice: ["--function \(name)=PATH names its executable"])
+    }
+    for route in routeResponses.sorted() where routes[route] == nil {
+      throw CommandFailure(.usage, "route-response names the route \(route), which does not exist")
+    }
+    guard port == 0 || echoPort != port else {
+      throw CommandFailure(.usage, "the echo server cannot have the gateway's own port \(port)")
+    }
+  }
+
+  /// Where the SQLite table lies, if it is one.
+  var sqlitePath: String? { store.hasPrefix("sqlite:") ? String(store.dropFirst("sqlite:".count)) : nil }
+
+  // MARK: Values
+
+  private static func integer(_ text: String, _ key: Key, _ range: ClosedRange<Int>) throws(CommandFailure) -> Int {
+    guard let number = Int(text), range.contains(number) else {
+      throw CommandFailure(
+        .usage, "\(key.rawValue) takes a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text)'")
+    }
+    return number
+  }
+
+  private static func milliseconds(_ text: String, _ key: Key) throws(CommandFailure) -> Int64 {
+    guard let seconds = Double(text), seconds > 0, seconds <= 1_000_000 else {
+      throw CommandFailure(.usage, "\(key.rawValue) takes seconds, above zero, not '\(text)'")
+    }
+    return Int64((seconds * 1000).rounded(.up))
+  }
+
+  private static func pair(
+    _ text: String, _ key: Key, splittingLast: Bool = false, mayBeEmpty: Bool = false, example: String
+  ) throws(CommandFailure) -> (String, String) {
+    let place = splittingLast ? text.lastIndex(of: "=") : text.firstIndex(of: "=")
+    guard let place, place > text.startIndex, mayBeEmpty || text.index(after: place) < text.endIndex else {
+      throw CommandFailure(
+        .usage, "\(key.rawValue) takes two parts with = between them, as in \(example), not '\(text)'")
+    }
+    return (String(text[..<place]), String(text[text.index(after: place)...]))
+  }
+
+  /// As API Gateway: letters, digits, - and _, at most 128.
+  private static func stage(_ text: String) throws(CommandFailure) -> String {
+    let isName = text.utf8.allSatisfy { byte in
+      (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+        || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+    }
+    guard !text.isEmpty, text.utf8.count <= 128, isName else {
+      throw CommandFailure(.usage, "stage takes letters, digits, - and _, not '\(text)'")
+    }
+    return text
+  }
+
+  private static func store(_ text: String) throws(CommandFailure) -> String {
+    if text.hasPrefix("sqlite:"), text.utf8.count > 7 { return text }
+    if text.hasPrefix("dynamodb:"), text.utf8.count > 9 { return text }
+    let advice =
+      text == "memory:" ? ["each function would have a memory of its own; sqlite:PATH is shared by all of them"] : []
+    throw CommandFailure(.usage, "store takes sqlite:PATH or dynamodb:TABLE, not '\(text)'", advice: advice)
+  }
+
+  private static func origin(_ text: String) throws(CommandFailure) -> String {
+    guard text.contains("://"), text.last != "/" else {
+      throw CommandFailure(.usage, "allow-origin takes an origin such as http://localhost:3000, not '\(text)'")
+    }
+    return text
+  }
+}

@@ -1,0 +1,44 @@
+import Glibc
+
+/// Ctrl-C and SIGTERM as something to wait for: a descriptor that becomes, and stays, readable when one has come.
+///
+/// A second one ends the process at once, should the orderly end take too long.
+struct Interruption {
+  let descriptor: Int32
+
+  /// Never comes; for tests, and for commands that may simply be killed.
+  static let never = Interruption(descriptor: -1)
+
+  /// A pipe made once a process: a signal handler can reach nothing but globals.
+  private static let ends: (reading: Int32, writing: Int32) = {
+    var pair: [Int32] = [-1, -1]
+    guard Glibc.pipe(&pair) == 0 else { return (-1, -1) }
+    for end in pair { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    return (pair[0], pair[1])
+  }()
+
+  /// Takes over both signals.
+  static func installed() -> Interruption {
+    let descriptor = ends.reading
+    var action = sigaction()
+    action.__sigaction_handler.sa_handler = { _ in
+      // `write` is one of the few calls a handler may make. What it writes is never read, so the pipe stays readable.
+      var byte: UInt8 = 1
+      _ = write(Interruption.ends.writing, &byte, 1)
+    }
+    action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
+    sigaction(SIGINT, &action, nil)
+    sigaction(SIGTERM, &action, nil)
+    return Interruption(descriptor: descriptor)
+  }
+
+  /// Waits up to `milliseconds`; true as soon as, or if, the signal has come.
+  func wait(milliseconds: Int64) -> Bool {
+    System.wait(forReadable: [descriptor], milliseconds: milliseconds)[0]
+  }
+
+  var hasCome: Bool { wait(milliseconds: 0) }
+
+  /// A write to a connection that the other side closed gives an error instead of ending the process.
+  static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+}

@@ -1,0 +1,49 @@
+import HTTPClient
+import HTTPWire
+
+/// Why a watch has no connection.
+enum WatchFailure: Error {
+  case unreachable(HTTPClientError)
+  /// The handshake was answered with this status instead of 101.
+  case refused(status: Int, body: [UInt8])
+  case notWebSocket(String)
+  case interrupted
+
+  /// What to tell, and whether it may pass by itself.
+  func failure(url: String) -> CommandFailure {
+    // The query may hold a token.
+    let place = String(url.prefix { $0 != "?" })
+    switch self {
+    case .unreachable(let error): return InvokeAPI.unavailable(error, endpoint: place)
+    case .refused(let status, let body):
+      let words = String(decoding: body.prefix(2000), as: UTF8.self)
+      return CommandFailure(
+        .unavailable,
+        "\(place) refused the connection: \(status) \(HTTPWriter.reason(status))\(words.isEmpty ? "" : ": ")\(words)",
+        advice: Self.advice(for: status))
+    case .notWebSocket(let reason): return CommandFailure(.unavailable, "\(place): \(reason)")
+    case .interrupted: return CommandFailure(.interrupted, "")
+    }
+  }
+
+  /// A refusal is final unless it says that the server is busy or broken.
+  var mayPass: Bool {
+    switch self {
+    case .unreachable, .notWebSocket: true
+    case .refused(let status, _): status == 429 || status >= 500
+    case .interrupted: false
+    }
+  }
+
+  private static func advice(for status: Int) -> [String] {
+    switch status {
+    case 401, 403:
+      [
+        "is the stage in the path right, as in ws://127.0.0.1:8000/dev?userId=u-1 ?",
+        "if so, $connect refuses this client: does the URL carry what it asks for, and is ACCESS=open set for serve?",
+      ]
+    case 500...599: ["$connect failed; the log of 'tickertape serve' says why"]
+    default: []
+    }
+  }
+}

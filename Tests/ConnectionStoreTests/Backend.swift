@@ -1,0 +1,80 @@
+import ConnectionStore
+import ConnectionStoreMemory
+import ConnectionStoreSQLite
+import TestSupport
+import Testing
+
+/// The backends every sentence of the contract is tried on.
+enum Backend: String, CaseIterable, CustomTestStringConvertible {
+  case memory
+  case sqlite
+
+  var testDescription: String { rawValue }
+
+  func open() throws -> Stage { try Stage(self) }
+}
+
+/// A fresh table with its clock, and its folder if it has one.
+final class Stage {
+  let table: any Table
+  let time = SettableClock()
+  private let folder: TemporaryFolder?
+
+  init(_ backend: Backend) throws {
+    switch backend {
+    case .memory:
+      folder = nil
+      table = MemoryTable(clock: time.clock)
+    case .sqlite:
+      let folder = TemporaryFolder()
+      self.folder = folder
+      table = try SQLiteTable(path: folder.file("table.db"), clock: time.clock)
+    }
+  }
+
+  /// Puts an item there that has expired and was not deleted.
+  func leaveExpired(_ key: ItemKey, _ attributes: [String: Value] = ["n": .number(7)]) throws {
+    try table.put(Item(key, attributes, expires: time.seconds + 10), if: .always)
+    time.advance(seconds: 10)
+  }
+}
+
+/// The code of the error that `body` throws, nil if it throws none.
+func code(_ body: () throws(TableError) -> Void) -> TableError.Code? {
+  do throws(TableError) {
+    try body()
+    return nil
+  } catch {
+    return error.code
+  }
+}
+
+extension Change {
+  static func setting(_ name: String, _ value: Value, creates: Bool = false) -> Change {
+    var change = Change()
+    change.set[name] = value
+    change.createsItem = creates
+    return change
+  }
+
+  static func adding(_ amount: Int64, to name: String, creates: Bool = false) -> Change {
+    var change = Change()
+    change.add[name] = amount
+    change.createsItem = creates
+    return change
+  }
+}
+
+extension Table {
+  /// The sort keys of all pages.
+  func sorts(_ query: Query) throws(TableError) -> [String] {
+    var query = query
+    var sorts: [String] = []
+    repeat {
+      let page = try self.query(query)
+      sorts += page.items.map(\.key.sort)
+      query.after = page.next
+    } while query.after != nil
+    return sorts
+  }
+}

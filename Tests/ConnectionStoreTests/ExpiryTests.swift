@@ -1,0 +1,54 @@
+import ConnectionStore
+import ConnectionStoreSQLite
+import TestSupport
+import Testing
+
+@Suite("expiry")
+struct ExpiryTests {
+  static let key = ItemKey("p", "s")
+
+  @Test("an item is there until the second of its expiry, and absent in it", arguments: Backend.allCases)
+  func theVerySecond(_ backend: Backend) throws {
+    let stage = try backend.open()
+    try stage.table.put(Item(Self.key, expires: stage.time.seconds + 1), if: .always)
+    stage.time.advance(milliseconds: 999)
+    #expect(try stage.table.get(Self.key, .strong) != nil)
+    stage.time.advance(milliseconds: 1)
+    #expect(try stage.table.get(Self.key, .strong) == nil)
+    #expect(try stage.table.query(Query("p")) == Page([], next: nil))
+  }
+
+  @Test("an item put with an expiry in the past is absent at once", arguments: Backend.allCases, [Int64.min, -1, 0])
+  func past(_ backend: Backend, _ expires: Int64) throws {
+    let stage = try backend.open()
+    try stage.table.put(Item(Self.key, expires: expires), if: .always)
+    #expect(try stage.table.get(Self.key, .strong) == nil)
+    try stage.table.put(Item(Self.key), if: .absent)
+    #expect(try stage.table.get(Self.key, .strong) == Item(Self.key))
+  }
+
+  @Test("deleting an expired item is no error", arguments: Backend.allCases)
+  func delete(_ backend: Backend) throws {
+    let stage = try backend.open()
+    try stage.leaveExpired(Self.key)
+    try stage.table.delete(Self.key, if: .absent)
+    #expect(try stage.table.get(Self.key, .strong) == nil)
+  }
+
+  @Test("writes delete what has expired, and nothing else")
+  func sweep() throws {
+    let folder = TemporaryFolder()
+    let time = SettableClock()
+    let past = SettableClock(seconds: time.seconds - 1000)
+    let table = try SQLiteTable(path: folder.file("table.db"), clock: time.clock)
+    // The same file, seen by a process whose clock is behind: it still sees what has expired and was not deleted.
+    let before = try SQLiteTable(path: folder.file("table.db"), clock: past.clock)
+    try before.writeBatch(
+      (0..<200).map { .put(Item(ItemKey("p", "\($0)"), expires: $0 % 2 == 0 ? time.seconds : time.seconds + 1)) })
+    #expect(try table.query(Query("p")).items.count == 100)
+    #expect(try before.query(Query("p")).items.count == 200)
+    for _ in 0..<100 { _ = try table.increment(ItemKey("c", "c"), "n") }
+    #expect(try table.query(Query("p")).items.count == 100)
+    #expect(try before.query(Query("p")).items.count == 100)
+  }
+}

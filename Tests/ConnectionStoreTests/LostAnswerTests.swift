@@ -1,0 +1,80 @@
+import ConnectionStore
+import TestSupport
+import Testing
+
+/// What the contract promises to those who get no answer, with each call failing in turn.
+@Suite("lost answers")
+struct LostAnswerTests {
+  private static let account = ItemKey("account", "a")
+
+  @Test("a transaction whose answer was lost is there whole or not at all", arguments: Backend.allCases)
+  func allOrNothing(_ backend: Backend) throws {
+    let calls = try failEachCall(over: { try backend.open().table }) { table in
+      for round in 0..<3 {
+        try table.transact([
+          .update(Self.account, .adding(1, to: "n", creates: true)), .put(Item(ItemKey("receipt", "\(round)"))),
+        ])
+      }
+    } check: { table, error, run in
+      let sum = try table.get(Self.account, .strong)?.number("n") ?? 0
+      #expect(try table.query(Query("receipt")).items.count == Int(sum), "\(run)")
+      if error == nil { #expect(sum == 3, "\(run)") }
+    }
+    #expect(calls == 3)
+  }
+
+  @Test("who finds the own word in the item knows that the lost write was done", arguments: Backend.allCases)
+  func ownWord(_ backend: Backend) throws {
+    try failEachCall(over: { try backend.open().table }) { table in
+      try claim(table, by: "we")
+    } check: { table, error, run in
+      #expect(error == nil, "\(run)")
+      let standing = try table.get(Self.account, .strong)
+      #expect(standing?.string("by") == "we", "\(run)")
+    }
+  }
+
+  /// Retries once after a lost answer, and looks before it believes that another was faster.
+  private func claim(_ table: any Table, by word: String) throws {
+    for _ in 0..<3 {
+      do throws(TableError) {
+        try table.put(Item(Self.account, ["by": .string(word)]), if: .absent)
+        return
+      } catch {
+        switch error.code {
+        case .unavailable: continue
+        case .conditionFailed:
+          guard let standing = try? table.get(Self.account, .strong) else { continue }
+          if standing.string("by") == word { return }
+          throw error
+        default: throw error
+        }
+      }
+    }
+  }
+
+  @Test("a batch that failed half-way is harmless to repeat", arguments: Backend.allCases)
+  func repeatedBatch(_ backend: Backend) throws {
+    let batch = (0..<10).map { BatchWrite.put(Item(ItemKey("p", "\($0)"))) }
+    try failEachCall(over: { try backend.open().table }) { table in
+      do { try table.writeBatch(batch) } catch { try table.writeBatch(batch) }
+    } check: { table, error, run in
+      #expect(error == nil, "\(run)")
+      let page = try table.query(Query("p"))
+      #expect(page.items.count == 10, "\(run)")
+    }
+  }
+
+  @Test("the failing table fails once, at the moment it was told", arguments: FailingTable.Moment.allCases)
+  func failingTable(_ moment: FailingTable.Moment) throws {
+    let table = FailingTable(try Backend.memory.open().table, failing: 2, moment)
+    let batch = ["a", "b", "c", "d"].map { BatchWrite.put(Item(ItemKey("p", $0))) }
+    #expect(try table.query(Query("p")).items.isEmpty)
+    #expect(!table.hasFailed)
+    #expect(code { () throws(TableError) in try table.writeBatch(batch) } == .unavailable)
+    #expect(table.hasFailed)
+    let written = [.before: 0, .halfway: 2, .after: 4][moment]
+    #expect(try table.query(Query("p")).items.count == written)
+    #expect(table.calls == 3)
+  }
+}

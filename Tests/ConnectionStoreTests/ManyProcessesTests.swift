@@ -1,0 +1,42 @@
+import ConnectionStore
+import ConnectionStoreSQLite
+import TestSupport
+import Testing
+
+@Suite("many processes on one file")
+struct ManyProcessesTests {
+  private let folder = TemporaryFolder()
+
+  @Test("four processes with 10,000 mixed writes each lose nothing", .timeLimit(.minutes(2)))
+  func nothingIsLost() throws {
+    // They also create the file, all at once.
+    let path = folder.file("table.db")
+    let writers = try ["1", "2", "3", "4"].map { try TableProcess(["write", path, $0, "10000"]) }
+    var races = 0
+    for writer in writers {
+      #expect(writer.wait() == 0, "\(writer.output)")
+      races += Int(writer.output.prefix { $0 != "\n" }) ?? 0
+    }
+    let table = try SQLiteTable(path: path)
+    for counter in ["plain", "transaction", "compared"] {
+      #expect(try table.get(ItemKey("counter", counter), .strong)?.number("n") == 10_000, "\(counter)")
+    }
+    #expect(try table.sorts(Query("race")).count == 2500)
+    #expect(races == 2500)
+    for writer in 1...4 { #expect(try table.sorts(Query("own#\(writer)")).count == 2500) }
+  }
+
+  @Test("a process killed while it writes leaves whole transactions and no lock", .timeLimit(.minutes(1)))
+  func killed() throws {
+    let path = folder.file("table.db")
+    let table = try SQLiteTable(path: path)
+    let writer = try TableProcess(["write", path, "1", "1000000"])
+    // Until some of its transactions are seen.
+    while try table.get(ItemKey("counter", "transaction"), .strong)?.number("n") ?? 0 < 20 {}
+    writer.kill()
+    #expect(writer.wait() != 0)
+    let sum = try table.get(ItemKey("counter", "transaction"), .strong)?.number("n")
+    #expect(try table.sorts(Query("own#1")).count == Int(sum ?? 0))
+    #expect(try table.increment(ItemKey("counter", "transaction"), "n") == (sum ?? 0) + 1)
+  }
+}

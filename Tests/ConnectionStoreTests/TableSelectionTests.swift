@@ -1,0 +1,64 @@
+import ConnectionStore
+import ConnectionStoreMemory
+import ConnectionStoreSQLite
+import ConnectionStoreSelection
+import Telemetry
+import TestSupport
+import Testing
+
+@Suite("which table the environment names")
+struct TableSelectionTests {
+  private func refusal(_ values: [String: String]) -> TableError? {
+    do throws(TableError) {
+      _ = try TableSelection.open(Environment(values))
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test("sqlite: opens the file that follows, memory: a table of this process")
+  func opens() throws {
+    let folder = TemporaryFolder()
+    let path = folder.file("odd: name?mode=ro#%41.db")
+    let time = SettableClock()
+    let table = try TableSelection.open(Environment(["CONNECTION_STORE": "sqlite:\(path)"]), clock: time.clock)
+    try table.put(Item(ItemKey("p", "s"), expires: time.seconds + 1), if: .always)
+    #expect(try SQLiteTable(path: path, clock: time.clock).get(ItemKey("p", "s"), .strong) != nil)
+    #expect(try TableSelection.open("memory:") is MemoryTable)
+  }
+
+  @Test("an unset variable is named, with an example")
+  func unset() {
+    let error = refusal([:])
+    #expect(error?.code == .unusable)
+    #expect(error?.detail.contains("CONNECTION_STORE is not set; for example CONNECTION_STORE=sqlite:/") == true)
+  }
+
+  @Test(
+    "DynamoDB is refused in words that say what to set",
+    arguments: [
+      ["CONNECTION_STORE": "dynamodb:messages"], ["STREAM_MESSAGES_TABLE_NAME": "messages"],
+    ])
+  func dynamoDB(_ values: [String: String]) {
+    let error = refusal(values)
+    #expect(error?.code == .unusable)
+    #expect(error?.detail.contains("not built yet; set CONNECTION_STORE=sqlite:") == true)
+    #expect(error?.detail.contains("messages") == true)
+  }
+
+  @Test("CONNECTION_STORE counts more than the name of a DynamoDB table")
+  func precedence() {
+    #expect(refusal(["CONNECTION_STORE": "memory:", "STREAM_MESSAGES_TABLE_NAME": "messages"]) == nil)
+  }
+
+  @Test(
+    "what names no table is repeated, with what is allowed",
+    arguments: ["redis:host", "sqlite", "sqlite:", "memory", "memory:x", ":", "SQLITE:x", "/var/table.db"])
+  func unknown(_ name: String) {
+    let error = refusal(["CONNECTION_STORE": name])
+    #expect(error?.code == .unusable)
+    #expect(
+      error?.detail.contains("CONNECTION_STORE=\(name) names no table; allowed are sqlite:PATH and memory:") == true)
+  }
+}

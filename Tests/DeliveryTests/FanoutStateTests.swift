@@ -1,0 +1,304 @@
+import Delivery
+import Messaging
+import Telemetry
+import TestSupport
+import Testing
+
+/// A fan-out without a network: each test says what a call is answered with, and moves the clock.
+private struct Stage {
+  var state: FanoutState
+  var now: Int64 = 0
+  var posts: [String] = []
+  var endings: [(id: String, ending: Ending)] = []
+
+  /// The longest delay is always drawn.
+  init(
+    stopAt: Int64 = 1_000_000, epoch: Int64 = 100_000, attempts: Int = 3, maximumActive: Int = 1_024, width: Int = 4
+  ) {
+    var options = FanoutState.Options()
+    options.width = width
+    options.backoff.attempts = attempts
+    options.maximumActive = maximumActive
+    state = FanoutState(
+      options: options, randomness: Randomness { .max }, stopAtMilliseconds: stopAt, epochMilliseconds: epoch)
+  }
+
+  mutating func add(_ listeners: Listener...) {
+    state.add(listeners)
+    state.endPages()
+  }
+
+  enum Reply {
+    case status(Int)
+    case broken
+  }
+
+  /// Goes on to the end; `reply` is asked for each call, written as `POST a 0` or `DELETE a`.
+  mutating func run(_ reply: (String, Int64) -> Reply) {
+    var waiting: [(token: Int, call: String)] = []
+    while true {
+      switch state.next(nowMilliseconds: now, room: 64 - waiting.count) {
+      case .post(let token, let id, let frame): waiting.append((token, "POST \(id) \(text(frame))"))
+      case .delete(let token, let id): waiting.append((token, "DELETE \(id)"))
+      case .settle(let listener, let ending): endings.append((listener.id.text, ending))
+      case .page: Issue.record("no page is left")
+      case .wait(let moment):
+        guard !waiting.isEmpty else {
+          #expect(moment > now && moment < .max, "waits for nothing")
+          now = moment
+          continue
+        }
+        let (token, call) = waiting.removeFirst()
+        posts.append(call)
+        switch reply(call, now) {
+        case .status(let status): state.answered(token: token, status: status, nowMilliseconds: now)
+        case .broken: state.broke(token: token, reason: "broken", nowMilliseconds: now)
+        }
+      case .done:
+        #expect(waiting.isEmpty)
+        return
+      }
+    }
+  }
+}
+
+private func listener(_ id: String, frames: Int = 1, connectedAt: Int64 = 0) -> Listener {
+  Listener(id: ConnectionID(id)!, connectedAtMilliseconds: connectedAt, frames: (0..<frames).map { bytes("\($0)") })
+}
+
+@Suite("Deciding on each answer")
+struct FanoutStateTests {
+  @Test("every frame is posted once, in order for each connection")
+  func order() {
+    var stage = Stage()
+    stage.add(listener("a", frames: 3), listener("b", frames: 2))
+    stage.run { _, _ in .status(200) }
+    #expect(stage.posts.filter { $0.contains("a") } == ["POST a 0", "POST a 1", "POST a 2"])
+    #expect(stage.posts.filter { $0.contains("b") } == ["POST b 0", "POST b 1"])
+    #expect(stage.state.tally.deliveries == 5)
+    #expect(stage.endings.isEmpty)
+  }
+
+  @Test("a gone connection is closed first, then told of once and counted once")
+  func gone() {
+    var stage = Stage()
+    stage.add(listener("a", frames: 3), listener("a", frames: 2), listener("a"))
+    stage.run { call, _ in .status(call.hasPrefix("DELETE") ? 204 : 410) }
+    #expect(stage.posts == ["POST a 0", "DELETE a"])
+    #expect(stage.endings.map(\.ending) == [Ending(.gone, firstMissing: 0)])
+    #expect(stage.state.tally.gone == 1)
+    #expect(stage.state.tally.failed == 0)
+  }
+
+  @Test("a connection that was told as gone is not posted to again when it is listed on a later page")
+  func goneOnLaterPage() {
+    var stage = Stage(width: 1)
+    stage.state.add([listener("a"), listener("b")])
+    stage.state.add([listener("a")])
+    stage.state.endPages()
+    stage.run { call, _ in .status(call == "POST a 0" ? 410 : 200) }
+    #expect(stage.posts == ["POST a 0", "DELETE a", "POST b 0"])
+  }
+
+  @Test("a young connection that answers 410 is tried again later, and is gone only when it is old enough")
+  func young() {
+    var stage = Stage(epoch: 100_000, attempts: 100)
+    stage.add(listener("a", connectedAt: 100_000 - 29_000))
+    stage.run { call, now in
+      if call.hasPrefix("DELETE") { #expect(now >= 1_000) }
+      return .status(410)
+    }
+    #expect(stage.posts.filter { $0.hasPrefix("POST") }.count > 2)
+    #expect(stage.posts.last == "DELETE a")
+    #expect(stage.state.tally.gone == 1)
+  }
+
+  @Test("a young connection that comes up gets its frame")
+  func youngComesUp() {
+    var stage = Stage()
+    stage.add(listener("a", connectedAt: 99_000))
+    stage.run { _, now in .status(now == 0 ? 410 : 200) }
+    #expect(stage.posts == ["POST a 0", "POST a 0"])
+    #expect(stage.state.tally.deliveries == 1)
+    #expect(stage.state.tally.retried == 1)
+  }
+
+  @Test("a DELETE that fails is retried, and leaves the rows if it goes on failing")
+  func deleteFails() {
+    var stage = Stage(attempts: 2)
+    stage.add(listener("a"))
+    stage.run { call, _ in .status(call.hasPrefix("DELETE") ? 500 : 410) }
+    #expect(stage.posts == ["POST a 0", "DELETE a", "DELETE a"])
+    #expect(stage.endings.map(\.ending.reason) == [.refused(status: 500)])
+    #expect(stage.state.tally.gone == 0)
+  }
+
+  @Test("5xx, a client's full buffer and a broken connection are tried again with growing delays, then given up")
+  func backoff() {
+    for reply in [Stage.Reply.status(500), .status(503), .status(429), .broken] {
+      var stage = Stage(attempts: 4)
+      stage.add(listener("a", frames: 2))
+      var times: [Int64] = []
+      stage.run { _, now in
+        times.append(now)
+        return reply
+      }
+      #expect(times == [0, 100, 300, 700])
+      #expect(stage.state.tally.retried == 3)
+      #expect(stage.state.tally.failed == 2)
+      #expect(stage.endings.map(\.ending.firstMissing) == [0])
+    }
+  }
+
+  @Test("a frame that is retried holds back the connection's later frames, and nobody else's")
+  func retryKeepsOrder() {
+    var stage = Stage()
+    stage.add(listener("a", frames: 2), listener("b", frames: 2))
+    stage.run { call, now in .status(call == "POST a 0" && now == 0 ? 500 : 200) }
+    #expect(stage.posts == ["POST a 0", "POST b 0", "POST b 1", "POST a 0", "POST a 1"])
+  }
+
+  @Test("a waiting retry holds no slot")
+  func retryHoldsNoSlot() {
+    var stage = Stage(width: 1)
+    stage.add(listener("a"), listener("b"))
+    stage.run { call, now in .status(call == "POST a 0" && now == 0 ? 500 : 200) }
+    #expect(stage.posts == ["POST a 0", "POST b 0", "POST a 0"])
+  }
+
+  @Test("a frame that is too large is given up, the others are delivered")
+  func tooLarge() {
+    var stage = Stage()
+    stage.add(listener("a", frames: 3))
+    stage.run { call, _ in .status(call == "POST a 1" ? 413 : 200) }
+    #expect(stage.state.tally.deliveries == 2)
+    #expect(stage.state.tally.failed == 1)
+    #expect(stage.endings.map(\.ending) == [Ending(.refused(status: 413), firstMissing: 1)])
+  }
+
+  @Test("another refusal gives up the listener without a retry", arguments: [400, 403, 404, 302])
+  func refused(status: Int) {
+    var stage = Stage()
+    stage.add(listener("a", frames: 3), listener("b"))
+    stage.run { call, _ in .status(call.contains("a") ? status : 200) }
+    #expect(stage.state.tally.failed == 3)
+    #expect(stage.state.tally.retried == 0)
+    #expect(stage.state.tally.deliveries == 1)
+    #expect(stage.endings.map(\.ending) == [Ending(.refused(status: status), firstMissing: 0)])
+  }
+
+  @Test("a connection listed twice gets its frames one after the other")
+  func listedTwice() {
+    var stage = Stage()
+    stage.add(listener("a", frames: 2), listener("a", frames: 2))
+    stage.run { _, _ in .status(200) }
+    #expect(stage.posts == ["POST a 0", "POST a 1", "POST a 0", "POST a 1"])
+  }
+
+  @Test("at the deadline nothing is started any more and the rest is told as unsent")
+  func deadline() {
+    var stage = Stage(stopAt: 250, attempts: 10)
+    stage.add(listener("a", frames: 2), listener("b"))
+    stage.run { call, _ in .status(call.contains("a") ? 500 : 200) }
+    #expect(stage.posts == ["POST a 0", "POST b 0", "POST a 0"])
+    #expect(stage.endings.map(\.ending) == [Ending(.unsent, firstMissing: 0)])
+    #expect(stage.state.tally.unsent == 2)
+    #expect(stage.now <= 250)
+  }
+
+  @Test("no further listeners are begun while too many wait for another attempt")
+  func boundedActive() {
+    var stage = Stage(attempts: 2, maximumActive: 3, width: 8)
+    stage.state.add((0..<9).map { listener("c\($0)") })
+    stage.state.endPages()
+    stage.run { _, _ in .status(500) }
+    #expect(Set(stage.posts[..<6]).count == 3)
+    #expect(stage.state.tally.failed == 9)
+  }
+
+  @Test("429 from a tenth of the last answers halves the width, fewer do not; it grows again")
+  func width() {
+    /// How many calls are on their way at once after answers of these statuses.
+    func widthAfter(_ statuses: [Int]) -> Int {
+      var options = FanoutState.Options()
+      options.width = 64
+      var state = FanoutState(
+        options: options, randomness: .system, stopAtMilliseconds: .max, epochMilliseconds: 0)
+      state.add((0..<5_000).map { listener("c\($0)") })
+      state.endPages()
+      func post() -> Int? {
+        while true {
+          switch state.next(nowMilliseconds: 0, room: 64) {
+          case .post(let token, _, _): return token
+          case .settle: continue
+          default: return nil
+          }
+        }
+      }
+      for status in statuses {
+        guard let token = post() else { return 0 }
+        state.answered(token: token, status: status, nowMilliseconds: 0)
+      }
+      var count = 0
+      while post() != nil { count += 1 }
+      return count
+    }
+    let fine = [Int](repeating: 200, count: 300)
+    #expect(widthAfter(fine) == 64)
+    #expect(widthAfter(fine + [Int](repeating: 429, count: 9)) == 64)
+    #expect(widthAfter(fine + [Int](repeating: 429, count: 10)) == 32)
+    #expect(widthAfter((0..<2_000).map { $0 % 12 == 0 ? 429 : 200 }) == 64)
+    #expect(widthAfter((0..<500).map { $0 % 9 == 0 ? 429 : 200 }) < 32)
+    #expect(widthAfter(fine + [Int](repeating: 429, count: 10) + [Int](repeating: 200, count: 32)) == 33)
+    #expect(widthAfter([Int](repeating: 429, count: 200)) == 1)
+  }
+
+  @Test("whatever the answers, every frame is delivered once and in order, or reported")
+  func anyAnswers() {
+    for _ in 0..<200 {
+      let seed = UInt64.random(in: 1 ... .max)
+      var random = SplitMix(state: seed)
+      var stage = Stage(
+        stopAt: Bool.random(using: &random) ? 400 : 1_000_000, attempts: 3, maximumActive: 7, width: 5)
+      var listed: [String: [Int]] = [:]
+      for page in 0..<4 {
+        stage.state.add(
+          (0..<6).map { number in
+            let id = Bool.random(using: &random) ? "p\(page)n\(number)" : "twice\(number)"
+            let count = Int.random(in: 0...3, using: &random)
+            listed[id, default: []].append(count)
+            return listener(id, frames: count)
+          })
+      }
+      stage.state.endPages()
+      var delivered: [String: [String]] = [:]
+      stage.run { call, _ in
+        let status = [200, 200, 200, 410, 413, 429, 500, 403, 0].randomElement(using: &random) ?? 0
+        let words = call.split(separator: " ").map(String.init)
+        if words[0] == "POST", status == 200 { delivered[words[1], default: []].append(words[2]) }
+        return status == 0 ? .broken : .status(status)
+      }
+      let reported = Set(stage.endings.map(\.id))
+      for (id, counts) in listed where !reported.contains(id) {
+        #expect((delivered[id] ?? []) == counts.flatMap { (0..<$0).map(String.init) }, "seed \(seed), connection \(id)")
+      }
+      let tally = stage.state.tally
+      #expect(tally.deliveries == delivered.values.reduce(0) { $0 + $1.count }, "seed \(seed)")
+      #expect(tally.gone == stage.endings.count { $0.ending.reason == .gone }, "seed \(seed)")
+      if tally.gone == 0 {
+        let frames = listed.values.reduce(0) { $0 + $1.reduce(0, +) }
+        #expect(tally.deliveries + tally.failed + tally.unsent == frames, "seed \(seed)")
+      }
+    }
+  }
+}
+
+private struct SplitMix: RandomNumberGenerator {
+  var state: UInt64
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var mixed = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
+    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
+    return mixed ^ mixed >> 31
+  }
+}

@@ -1,0 +1,142 @@
+import Delivery
+import ManagementAPI
+import Messaging
+import Synchronization
+import Telemetry
+import TestSupport
+import Testing
+
+@Suite("A fan-out over real connections", .timeLimit(.minutes(1)))
+struct FanoutTests {
+  private func fanout(_ server: ScriptedServer) throws -> Fanout {
+    var clientOptions = ManagementClient.Options()
+    clientOptions.width = 8
+    clientOptions.callsPerConnection = 5
+    var options = Fanout.Options()
+    options.state.backoff.baseMilliseconds = 1
+    options.state.backoff.maximumMilliseconds = 5
+    options.state.width = 8
+    return Fanout(client: try ManagementClient(endpoint: server.url, options: clientOptions), options: options)
+  }
+
+  private func pages(_ count: Int, of size: Int, frames: Int = 1) -> () -> [Listener]? {
+    var page = 0
+    return {
+      guard page < count else { return nil }
+      defer { page += 1 }
+      return (0..<size).map { number in
+        Listener(
+          id: ConnectionID("p\(page)n\(number)=")!, connectedAtMilliseconds: 0,
+          frames: (0..<frames).map { bytes("\($0)") })
+      }
+    }
+  }
+
+  private var soon: Int64 { Clock.system.milliseconds() + 30_000 }
+
+  @Test("every listener of every page gets its frames in order")
+  func everyone() throws {
+    let server = ScriptedServer { _ in [.answer(200)] }
+    defer { server.stop() }
+    let tally = try fanout(server).deliver(
+      deadlineMilliseconds: soon, nextPage: pages(7, of: 30, frames: 3),
+      settled: { _, _ in Issue.record("all is well") })
+    #expect(tally.deliveries == 630)
+    let byTarget = Dictionary(grouping: server.requests, by: \.target)
+    #expect(byTarget.count == 210)
+    #expect(byTarget.values.allSatisfy { $0.map { text($0.body) } == ["0", "1", "2"] } as Bool)
+  }
+
+  @Test("an empty list ends at once, and pages may be empty")
+  func empty() throws {
+    let server = ScriptedServer { _ in [.answer(200)] }
+    defer { server.stop() }
+    #expect(try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: { nil }, settled: { _, _ in }) == Tally())
+    #expect(
+      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: pages(3, of: 0), settled: { _, _ in }) == Tally()
+    )
+  }
+
+  @Test("pages are read as they are needed, not all at first")
+  func lazyPages() throws {
+    let server = ScriptedServer { _ in [.answer(200)] }
+    defer { server.stop() }
+    let next = pages(20, of: 20)
+    var read = 0
+    _ = try fanout(server).deliver(
+      deadlineMilliseconds: soon,
+      nextPage: {
+        // Of the pages before, all but the last one and what is on its way has been posted.
+        #expect(server.requests.count >= (read - 1) * 20 - 16)
+        read += 1
+        return next()
+      }, settled: { _, _ in })
+    #expect(read == 21)
+  }
+
+  @Test("a gone connection is closed at the gateway before it is told of")
+  func gone() throws {
+    let server = ScriptedServer {
+      $0.target.hasSuffix("n3%3D") ? [.answer($0.method == "DELETE" ? 204 : 410)] : [.answer(200)]
+    }
+    defer { server.stop() }
+    var gone: [String] = []
+    let tally = try fanout(server).deliver(
+      deadlineMilliseconds: soon, nextPage: pages(2, of: 10),
+      settled: { listener, ending in
+        #expect(ending.reason == .gone)
+        #expect(
+          server.requests.contains { $0.method == "DELETE" && $0.target.contains(listener.id.text.dropLast()) } as Bool)
+        gone.append(listener.id.text)
+      })
+    #expect(gone.sorted() == ["p0n3=", "p1n3="])
+    #expect(tally.gone == 2)
+    #expect(tally.deliveries == 18)
+  }
+
+  @Test("whichever call fails, and however, every frame is delivered in order", arguments: 1...20)
+  func nthFails(failing: Int) throws {
+    for step in [
+      ScriptedServer.Step.close, .reset, .text("HTTP/1.1 20"), .answer(503), .answer(429), .text("\0\0\r\n\r\n"),
+    ] {
+      let server = ScriptedServer { $0.number == failing ? [step, .close] : [.answer(200)] }
+      let tally = try fanout(server).deliver(
+        deadlineMilliseconds: soon, nextPage: pages(1, of: 10, frames: 2), settled: { _, _ in Issue.record("given up") }
+      )
+      #expect(tally.deliveries == 20)
+      for (target, requests) in Dictionary(grouping: server.requests, by: \.target) {
+        var frames = requests.map { text($0.body) }
+        // The call that failed was made once more.
+        if frames.count == 3 { frames.remove(at: frames[0] == frames[1] ? 0 : 1) }
+        #expect(frames == ["0", "1"], "\(target)")
+      }
+      server.stop()
+    }
+  }
+
+  @Test("a gateway that answers nothing costs no more than the time given, and all is reported unsent")
+  func silentGateway() throws {
+    let server = ScriptedServer { _ in [.silence] }
+    defer { server.stop() }
+    var unsent = 0
+    let tally = try fanout(server).deliver(
+      deadlineMilliseconds: Clock.system.milliseconds() + 1_100, nextPage: pages(3, of: 10),
+      settled: { _, ending in unsent += ending.reason == .unsent ? 1 : 0 })
+    #expect(unsent == 30)
+    #expect(tally.unsent == 30)
+    #expect(tally.isEveryPageRead)
+    #expect(tally.deliveries == 0)
+  }
+
+  @Test("the connections serve one fan-out after the other")
+  func keepsConnections() throws {
+    let server = ScriptedServer { _ in [.answer(200)] }
+    defer { server.stop() }
+    let fanout = try fanout(server)
+    for _ in 0..<5 {
+      #expect(
+        fanout.deliver(deadlineMilliseconds: soon, nextPage: pages(1, of: 40), settled: { _, _ in }).deliveries == 40)
+    }
+    #expect(server.connectionCount <= 8)
+  }
+}

@@ -1,0 +1,136 @@
+import HTTPClient
+import TestSupport
+import Testing
+
+@Suite("A request over libcurl", .timeLimit(.minutes(1)))
+struct HTTPSessionTests {
+  @Test("sends method, headers and body, and reads status, headers and body")
+  func roundTrip() throws {
+    let server = ScriptedServer { _ in [.text("HTTP/1.1 201 Made\r\nX-One:  a b \r\nContent-Length: 2\r\n\r\nok")] }
+    defer { server.stop() }
+    let session = try HTTPSession()
+    let answer = try session.send(
+      HTTPRequest(
+        method: "PUT", url: HTTPURL(server.url + "/a%3D?q=1"), headers: [("X-Two", "zwei"), ("X-Empty", "")],
+        body: bytes("body")))
+    #expect(answer.status == 201)
+    #expect(answer.header("x-one") == "a b")
+    #expect(answer.header("absent") == nil)
+    #expect(text(answer.body) == "ok")
+    let request = try #require(server.requests.first)
+    #expect(request.method == "PUT")
+    #expect(request.target == "/a%3D?q=1")
+    #expect(text(request.body) == "body")
+    #expect(request.head.contains("X-Two: zwei"))
+    #expect(request.head.contains("X-Empty:"))
+    #expect(!request.head.lowercased().contains("expect"))
+    #expect(!request.head.lowercased().contains("content-type"))
+  }
+
+  @Test("keeps the connection, and forgets the last request's method and body")
+  func keepsConnection() throws {
+    let server = ScriptedServer { _ in [.answer(200)] }
+    defer { server.stop() }
+    let session = try HTTPSession()
+    _ = try session.send(HTTPRequest(method: "POST", url: HTTPURL(server.url), body: []))
+    _ = try session.send(HTTPRequest(url: HTTPURL(server.url)))
+    _ = try session.send(HTTPRequest(method: "HEAD", url: HTTPURL(server.url)))
+    _ = try session.send(HTTPRequest(method: "DELETE", url: HTTPURL(server.url)))
+    #expect(server.requests.map(\.method) == ["POST", "GET", "HEAD", "DELETE"])
+    #expect(server.requests.map(\.body) == [[], [], [], []])
+    #expect(server.connectionCount == 1)
+  }
+
+  @Test("does not follow a redirect")
+  func redirect() throws {
+    let server = ScriptedServer { _ in [.answer(302, headers: "Location: /elsewhere\r\n")] }
+    defer { server.stop() }
+    let answer = try HTTPSession().send(HTTPRequest(url: HTTPURL(server.url)))
+    #expect(answer.status == 302)
+    #expect(server.requests.count == 1)
+  }
+
+  @Test("an answer larger than allowed is refused")
+  func tooLarge() throws {
+    let server = ScriptedServer { _ in [.text("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123456789")] }
+    defer { server.stop() }
+    let error = try #require(throws: HTTPClientError.self) {
+      try HTTPSession().send(HTTPRequest(url: HTTPURL(server.url), maximumBodyBytes: 8))
+    }
+    #expect(error.kind == .answerTooLarge)
+  }
+
+  @Test("a server that closes inside its answer is an error that names what was tried and where, not the query")
+  func closedEarly() throws {
+    let server = ScriptedServer { _ in [.text("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123"), .close] }
+    defer { server.stop() }
+    let error = try #require(throws: HTTPClientError.self) {
+      try HTTPSession().send(HTTPRequest(url: HTTPURL(server.url + "/?token=secret")))
+    }
+    #expect(error.kind == .closed)
+    #expect(error.description.hasPrefix("GET http://127.0.0.1:\(server.port): "))
+    #expect(!error.description.contains("secret"))
+  }
+
+  @Test("silence ends at the timeout")
+  func timesOut() throws {
+    let server = ScriptedServer { _ in [.silence] }
+    defer { server.stop() }
+    let error = try #require(throws: HTTPClientError.self) {
+      try HTTPSession().send(HTTPRequest(url: HTTPURL(server.url), totalMilliseconds: 50))
+    }
+    #expect(error.kind == .timedOut)
+  }
+
+  @Test("a port where nobody listens is not connected")
+  func refused() throws {
+    let server = ScriptedServer { _ in [] }
+    server.stop()
+    let error = try #require(throws: HTTPClientError.self) {
+      try HTTPSession().send(HTTPRequest(url: HTTPURL(server.url)))
+    }
+    #expect(error.kind == .notConnected)
+    #expect(error.code == 7)
+  }
+
+  @Test("a line break in a header is refused before anything is sent")
+  func headerInjection() throws {
+    let error = try #require(throws: HTTPClientError.self) {
+      try HTTPSession().send(HTTPRequest(url: HTTPURL("http://127.0.0.1:1/"), headers: [("X", "a\r\nY: b")]))
+    }
+    #expect(error.kind == .invalidRequest)
+  }
+}
+
+@Suite("A URL")
+struct HTTPURLTests {
+  @Test(
+    "is taken apart",
+    arguments: [
+      ("ws://127.0.0.1:8000/dev?userId=u-1", "http://127.0.0.1:8000", "127.0.0.1:8000", "/dev?userId=u-1"),
+      ("wss://Example.com", "https://Example.com:443", "Example.com", "/"),
+      ("https://h/a/b/#part", "https://h:443", "h", "/a/b/"),
+      ("http://[::1]:81?q", "http://[::1]:81", "[::1]:81", "/?q"),
+    ])
+  func parts(url: String, origin: String, authority: String, target: String) throws {
+    let url = try HTTPURL(url)
+    #expect(url.origin == origin)
+    #expect(url.authority == authority)
+    #expect(url.target == target)
+  }
+
+  @Test("has a path to append to, without its slash and query")
+  func basePath() throws {
+    #expect(try HTTPURL("http://h/dev/?x").basePath == "/dev")
+    #expect(try HTTPURL("http://h/").basePath == "")
+  }
+
+  @Test(
+    "is refused when it is none, or says more than it should",
+    arguments: [
+      "", "h", "ftp://h", "http://", "http://h:0", "http://h:99999", "http://u:p@h", "http://h/ x", "http://h:/",
+    ])
+  func refused(url: String) {
+    #expect(throws: HTTPClientError.self) { try HTTPURL(url) }
+  }
+}

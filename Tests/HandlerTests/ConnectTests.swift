@@ -1,0 +1,92 @@
+import ConnectionStore
+import Messaging
+import Streams
+import TestSupport
+import Testing
+
+@Suite("$connect and $disconnect")
+struct ConnectTests {
+  @Test("a connect is one table call and answers 200")
+  func cost() throws {
+    var counter: FailingTable?
+    let stage = Stage {
+      let table = FailingTable($0, failing: 0)
+      counter = table
+      return table
+    }
+    #expect(
+      try stage.connect([("userId", "u-1"), ("eventTypes", "signal,risk,price:update")]) == #"{"statusCode":200}"#)
+    #expect(counter?.calls == 1)
+  }
+
+  @Test("everyone is refused unless access is open", arguments: [[:], ["ACCESS": "yes"], ["ACCESS": ""]])
+  func access(environment: [String: String]) throws {
+    let stage = Stage()
+    #expect(try stage.connect(access: environment).hasPrefix(#"{"statusCode":403,"#))
+    #expect(try stage.connections.connection(stage.id) == nil)
+  }
+
+  @Test("who names no role may see everything, who names an unknown one no broadcast")
+  func roles() throws {
+    let stage = Stage()
+    _ = try stage.connect([("userId", "u-1")])
+    #expect(try stage.connections.connection(stage.id)?.principal == Principal(user: "u-1", role: .admin))
+    let other = Stage()
+    _ = try other.connect([("role", "root"), ("eventTypes", "signal")])
+    #expect(try other.connections.connection(other.id)?.principal == Principal(user: nil, role: nil))
+    #expect(try other.connections.connection(other.id)?.subscriptions.active == [])
+  }
+
+  @Test("what the role may not see is left out")
+  func leftOut() throws {
+    let stage = Stage()
+    _ = try stage.connect([("role", "viewer"), ("eventTypes", "signal,proposal,decision,outcome,risk,system")])
+    let types = try stage.connections.connection(stage.id)?.subscriptions.active.map(\.type)
+    #expect(types == ["signal", "proposal"])
+  }
+
+  @Test("the first subprotocol that was offered is chosen, never the token beside it")
+  func subprotocol() throws {
+    #expect(
+      try Stage().connect(protocols: "bearer, secret")
+        == #"{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"bearer"}}"#)
+    #expect(
+      try Stage().connect(protocols: "events.v1")
+        == #"{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"events.v1"}}"#)
+  }
+
+  @Test(
+    "bad parameters are refused by name",
+    arguments: [
+      ("userId", String(repeating: "x", count: 257), "userId"), ("dialect", "klingon", "typed, flat, message"),
+      ("groups", String(repeating: "x", count: 129), "groups"), ("eventTypes", "a\nb", "cannot be subscribed to"),
+      ("eventTypes", (0..<1000).map { "t\($0)" }.joined(separator: ","), "1000 subscriptions are too many"),
+      ("eventTypes", (0..<129).map { "t\($0)" }.joined(separator: ","), "129 subscriptions are too many"),
+      ("client_id", "", "client_id"),
+    ])
+  func badParameters(name: String, value: String, mentions: String) throws {
+    let stage = Stage()
+    let answer = try stage.connect([(name, value)])
+    #expect(answer.hasPrefix(#"{"statusCode":400,"#))
+    #expect(answer.contains(mentions), "\(answer)")
+    #expect(try stage.connections.connection(stage.id) == nil)
+  }
+
+  @Test("a table that fails is an error of the function, which the gateway answers with 502")
+  func failingTable() throws {
+    let stage = Stage { FailingTable($0, failing: 1) }
+    #expect(throws: TableError.self) { _ = try stage.connect() }
+  }
+
+  @Test("a disconnect answers 200 and leaves no listener, also when it comes first")
+  func disconnect() throws {
+    let stage = Stage()
+    _ = try stage.connect([("userId", "u-1"), ("eventTypes", "signal")])
+    #expect(try stage.disconnect() == #"{"statusCode":200}"#)
+    _ = try stage.publish(#"{"events":[{"type":"signal","data":1},{"type":"x","user":"u-1","data":1}]}"#)
+    #expect(stage.ear.posts.isEmpty)
+    let late = Stage()
+    _ = try late.disconnect()
+    #expect(try late.connect([("userId", "u-1")]).hasPrefix(#"{"statusCode":410,"#))
+  }
+}

@@ -1,0 +1,179 @@
+import ConnectionStore
+import Messaging
+import Streams
+import TestSupport
+import Testing
+
+@Suite("$default")
+struct ReceiveTests {
+  private func connected(_ query: [(String, String)] = []) throws -> Stage {
+    let stage = Stage()
+    _ = try stage.connect(query)
+    return stage
+  }
+
+  @Test(
+    "every shape of a subscribe subscribes",
+    arguments: [
+      (#"{"type":"subscribe","eventTypes":["signal","risk"]}"#, ["signal *", "risk *"]),
+      (#"{"type":"subscribe","data":{"eventTypes":["signal"]}}"#, ["signal *"]),
+      (
+        #"{"type":"subscribe","eventTypes":["price:update"],"keys":["AAPL","MS*"]}"#,
+        ["price:update AAPL", "price:update MS*"]
+      ),
+      (
+        #"{"type":"subscribe","subscription":"credit_updates"}"#,
+        ["credit_updates *", "credit_analysis *", "risk_score_update *"]
+      ),
+      (
+        #"{"type":"subscribe","channels":["stream:market_data:AAPL"],"symbols":["AAPL"],"data_types":["market_data"]}"#,
+        ["stream:market_data AAPL"]
+      ),
+      (#"{"type":"subscribe","symbols":["AAPL"]}"#, ["stream:market_data AAPL"]),
+      (#"{"type":"subscribe","data_types":["news"]}"#, ["stream:news *"]),
+      (#"{"type":"subscribe","eventTypes":["order:*"]}"#, ["order:update *", "order:fill *"]),
+    ])
+  func shapes(frame: String, expected: [String]) throws {
+    let stage = try connected()
+    let answer = try stage.say(frame)
+    #expect(answer?.hasPrefix(#"{"type":"subscribed","#) == true, "\(answer ?? "nothing")")
+    let entries = try stage.connections.connection(stage.id)?.subscriptions.active ?? []
+    let words = entries.map { entry in
+      switch entry.selector {
+      case .all: "\(entry.type) *"
+      case .key(let key): "\(entry.type) \(key)"
+      case .prefix(let prefix): "\(entry.type) \(prefix)*"
+      }
+    }
+    #expect(words == expected)
+    let undo = frame.replacingFirst("subscribe", with: "unsubscribe")
+    #expect(try stage.say(undo)?.contains("\"subscriptions\":0") == true)
+    #expect(try stage.connections.connection(stage.id)?.subscriptions.active == [])
+  }
+
+  @Test("the acknowledgement says what was done, what was refused and how many there are")
+  func acknowledgement() throws {
+    let stage = try connected([("role", "viewer")])
+    #expect(
+      try stage.say(#"{"type":"subscribe","eventTypes":["signal","risk"],"n":4}"#)
+        == #"{"type":"subscribed","n":4,"eventTypes":["signal"],"refused":[{"name":"risk","code":"not_allowed","message":"the role 'viewer' may not see it"}],"subscriptions":1}"#
+    )
+    #expect(
+      try stage.say(#"{"type":"unsubscribe","eventTypes":["signal"],"n":3}"#)?.contains("\"subscriptions\":1") == true)
+    #expect(
+      try stage.say(#"{"type":"unsubscribe","eventTypes":["signal"],"n":5}"#)?.contains("\"subscriptions\":0") == true)
+  }
+
+  @Test(
+    "a frame that cannot be taken is answered with its error, and nothing is changed",
+    arguments: [
+      ("", "not_json"), ("{", "not_json"), ("ping", "not_json"), ("[]", "wrong_shape"), ("\"ping\"", "wrong_shape"),
+      ("{}", "wrong_shape"), (#"{"type":7}"#, "wrong_shape"), (#"{"type":"dance"}"#, "unknown_type"),
+      (#"{"type":"subscribe"}"#, "wrong_shape"), (#"{"type":"subscribe","eventTypes":7}"#, "wrong_shape"),
+      (#"{"type":"subscribe","eventTypes":[7]}"#, "wrong_shape"),
+      (#"{"type":"subscribe","eventTypes":["a"],"n":1.5}"#, "wrong_shape"),
+      (#"{"type":"subscribe","eventTypes":["nothing*"]}"#, "unknown_type"),
+      (#"{"type":"subscribe","eventTypes":["ready"]}"#, "invalid_name"),
+      (#"{"type":"subscribe","eventTypes":["risk"]}"#, "not_allowed"),
+      (#"{"type":"subscribe","eventTypes":["\ud800"]}"#, "not_json"),
+      (#"{"type":"ping"} x"#, "not_json"),
+    ])
+  func refusals(frame: String, code: String) throws {
+    let stage = try connected([("role", "viewer")])
+    let answer = try stage.say(frame)
+    #expect(
+      answer?.hasPrefix("{\"type\":\"error\",\"code\":\"\(code)\",\"message\":\"") == true, "\(answer ?? "nothing")")
+    #expect(answer?.hasSuffix("\"requestId\":\"r-2\"}") == true)
+    #expect(try stage.connections.connection(stage.id)?.subscriptions.active == [])
+  }
+
+  @Test("1,000 subscriptions are refused with the limit named, and so is one more than 128", arguments: [129, 1000])
+  func tooMany(count: Int) throws {
+    let stage = try connected()
+    let names = (0..<count).map { "\"t\($0)\"" }.joined(separator: ",")
+    let answer = try stage.say("{\"type\":\"subscribe\",\"eventTypes\":[\(names)]}")
+    #expect(answer?.contains("too_many_subscriptions") == true)
+    #expect(answer?.contains("\(count) subscriptions are too many: one connection may hold 128") == true)
+    #expect(try stage.connections.connection(stage.id)?.subscriptions.active == [])
+  }
+
+  @Test("ping is answered without the table, pong not at all")
+  func ping() throws {
+    let stage = Stage { FailingTable($0, failing: 1) }
+    let answer = try stage.say(#"{"type":"ping","n":7}"#)
+    #expect(answer == #"{"type":"pong","n":7,"timestamp":"2027-01-15T08:00:00.001Z"}"#)
+    #expect(try stage.say(#"{"type":"pong"}"#) == nil)
+  }
+
+  @Test("status tells who is connected and what it listens to")
+  func status() throws {
+    let stage = try connected([("userId", "u-1"), ("eventTypes", "risk_alert"), ("client_id", "c1")])
+    let answer = try stage.say(#"{"type":"status"}"#)
+    #expect(answer?.contains(#""userId":"u-1","role":"admin","clientId":"c1","dialect":"typed""#) == true)
+    #expect(answer?.hasSuffix(#""eventTypes":["risk_alert"],"subscriptions":1}"#) == true)
+  }
+
+  @Test("hello is answered by posts: connection, then ready, each with the count of hellos")
+  func hello() throws {
+    let stage = try connected()
+    #expect(try stage.say(#"{"type":"hello","n":2,"subscriptions":["signal"],"accept":["batch"]}"#) == nil)
+    let frames = stage.ear.frames(to: stage.id)
+    #expect(frames.count == 2)
+    #expect(
+      frames.first?.hasPrefix(#"{"type":"connection","status":"connected","connectionId":"R0oXAdfD0kwCH6w=""#) == true)
+    #expect(frames.last == #"{"type":"ready","replay":2}"#)
+    #expect(try stage.connections.connection(stage.id)?.subscriptions.active.map(\.type) == ["signal"])
+  }
+
+  @Test("a hello with a cursor is told that nothing could be recovered, before ready")
+  func cursor() throws {
+    let stage = try connected()
+    _ = try stage.say(#"{"type":"hello","cursor":"AQ"}"#)
+    #expect(
+      stage.ear.frames(to: stage.id).dropFirst().joined()
+        == #"{"type":"resume","replay":1,"from":null,"to":null,"recovered":"none","missed":null,"reason":"unknown"}{"type":"ready","replay":1}"#
+    )
+  }
+
+  @Test(
+    "a frame from a connection without a row is told so and closed",
+    arguments: [
+      #"{"type":"subscribe","eventTypes":["signal"]}"#, #"{"type":"status"}"#, #"{"type":"hello"}"#,
+      #"{"type":"hello","subscriptions":["signal"]}"#, #"{"type":"unsubscribe","eventTypes":["signal"]}"#,
+    ])
+  func unknownConnection(frame: String) throws {
+    let stage = Stage()
+    #expect(try stage.say(frame) == nil)
+    #expect(stage.ear.frames(to: stage.id).first?.contains("unknown_connection") == true)
+    #expect(stage.ear.closed == [stage.id.text])
+    #expect(try stage.connections.connection(stage.id) == nil)
+  }
+
+  @Test("a table that fails is an error of the function; the client says it again and is heard")
+  func failingTable() throws {
+    for place in 2...3 {
+      let stage = Stage { FailingTable($0, failing: place) }
+      _ = try stage.connect()
+      let frame = #"{"type":"subscribe","eventTypes":["signal"]}"#
+      #expect(throws: TableError.self) { _ = try stage.say(frame) }
+      #expect(try stage.say(frame)?.hasPrefix(#"{"type":"subscribed""#) == true)
+    }
+  }
+}
+
+extension String {
+  fileprivate func replacingFirst(_ word: String, with other: String) -> String {
+    guard let place = range(of: word) else { return self }
+    return replacingCharacters(in: place, with: other)
+  }
+
+  private func range(of word: String) -> Range<Index>? {
+    indices.first { self[$0...].hasPrefix(word) }.map { $0..<index($0, offsetBy: word.count) }
+  }
+
+  private func replacingCharacters(in range: Range<Index>, with other: String) -> String {
+    var copy = self
+    copy.replaceSubrange(range, with: other)
+    return copy
+  }
+}

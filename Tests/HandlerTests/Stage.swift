@@ -1,0 +1,128 @@
+import ConnectionStore
+import ConnectionStoreMemory
+import Delivery
+import GatewayEvents
+import JSON
+import LambdaRuntime
+import Messaging
+import Streams
+import Telemetry
+import TestSupport
+
+@testable import ConnectHandler
+@testable import DefaultHandler
+@testable import DisconnectHandler
+@testable import Publisher
+
+/// The handlers over one table in memory, with an ear where the posts would go.
+final class Stage {
+  let clock = SettableClock()
+  let table: any Table
+  let ear = Ear()
+  let id = ConnectionID("R0oXAdfD0kwCH6w=")!
+  private var requests = 0
+
+  init(_ wrap: (any Table) -> any Table = { $0 }) { table = wrap(MemoryTable(clock: clock.clock)) }
+
+  private let log = Log(minimum: .fatal)
+  var connections: Connections { Connections(table, clock: clock.clock) }
+
+  func context(_ type: String, id: ConnectionID? = nil) -> RequestContext {
+    requests += 1
+    clock.advance(milliseconds: 1)
+    let now = clock.clock.milliseconds()
+    return RequestContext(
+      routeKey: "$default", eventType: type, requestID: "r-\(requests)", connectionID: id ?? self.id,
+      messageID: type == "MESSAGE" ? "m-\(requests)" : nil, apiID: "local", stage: "dev", domainName: "127.0.0.1:8000",
+      requestTime: "", requestTimeMilliseconds: now, connectedAtMilliseconds: now, sourceAddress: "127.0.0.1")
+  }
+
+  var invocation: InvocationContext {
+    InvocationContext(requestID: "i", deadlineMilliseconds: clock.clock.milliseconds() + 30_000)
+  }
+
+  /// What `$connect` answers, as JSON text.
+  func connect(
+    _ query: [(String, String)] = [], protocols: String? = nil, access: [String: String] = ["ACCESS": "open"],
+    id: ConnectionID? = nil
+  ) throws -> String {
+    var headers = JSONWriter()
+    headers.object { writer in
+      writer.member("Host", "127.0.0.1:8000")
+      writer.member("sec-websocket-protocol", ifPresent: protocols)
+    }
+    let event = GatewayEvent.connect(
+      ConnectEvent(
+        context: context("CONNECT", id: id), headers: GatewayHeaders(json: headers.bytes[...]),
+        query: QueryParameters(query.map { (name: $0.0, value: $0.1) })))
+    var handler = Connect(connections: connections, access: Access(Environment(access)), log: log)
+    return text(try handler.handle(event.encoded(), invocation))
+  }
+
+  func disconnect() throws -> String {
+    var handler = Disconnect(connections: connections, log: log)
+    return text(
+      try handler.handle(GatewayEvent.disconnect(DisconnectEvent(context: context("DISCONNECT"))).encoded(), invocation)
+    )
+  }
+
+  /// The frame that `$default` answers a frame with, or nil.
+  func say(_ frame: String, id: ConnectionID? = nil) throws -> String? {
+    try say(bytes(frame), id: id)
+  }
+
+  func say(_ frame: [UInt8], id: ConnectionID? = nil) throws -> String? {
+    let event = GatewayEvent.message(MessageEvent(context: context("MESSAGE", id: id), body: frame))
+    var handler = Receive(connections: connections, outbox: ear, log: log, clock: clock.clock)
+    var reader = JSONReader(try handler.handle(event.encoded(), invocation))
+    var body: String?
+    try reader.beginObject()
+    while let key = try reader.nextKey() {
+      if key == "body" { body = try reader.string() } else { try reader.skip() }
+    }
+    return body
+  }
+
+  func publish(_ payload: String, log eventLog: some EventLog = NoLog()) throws -> String {
+    var handler = Publish(
+      connections: connections, eventLog: eventLog, sender: ear, log: log, clock: clock.clock,
+      randomness: Randomness { 255 })
+    return text(try handler.handle(bytes(payload), invocation))
+  }
+}
+
+/// Hears what would be posted.
+final class Ear: Outbox, FrameSender {
+  private(set) var posts: [(id: String, frame: String)] = []
+  private(set) var closed: [String] = []
+  /// Connections that have left.
+  var gone: Set<String> = []
+
+  func post(_ frame: [UInt8], to context: RequestContext) throws -> Bool {
+    if gone.contains(context.connectionID.text) { return false }
+    posts.append((context.connectionID.text, text(frame)))
+    return true
+  }
+
+  func close(_ context: RequestContext) { closed.append(context.connectionID.text) }
+
+  func deliver(
+    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+  ) -> Tally {
+    var tally = Tally()
+    while let page = nextPage() {
+      for listener in page {
+        if gone.contains(listener.id.text) {
+          tally.gone += 1
+          settled(listener, Ending(.gone, firstMissing: 0))
+        } else {
+          tally.deliveries += listener.frames.count
+          posts += listener.frames.map { (listener.id.text, text($0)) }
+        }
+      }
+    }
+    return tally
+  }
+
+  func frames(to id: ConnectionID) -> [String] { posts.filter { $0.id == id.text }.map(\.frame) }
+}

@@ -1,0 +1,147 @@
+import JSON
+
+/// A whole JSON text as a value: numbers as they are written, members in their order. The tests compare such trees; the
+/// shipped code never builds one.
+indirect enum JSONTree: Equatable {
+  case object([Member])
+  case array([JSONTree])
+  case string(String)
+  case number([UInt8])
+  case boolean(Bool)
+  case null
+
+  struct Member: Equatable {
+    let key: String
+    let value: JSONTree
+  }
+
+  /// Reads one text through the calls that users make, decoding every string and key.
+  init(_ text: [UInt8]) throws(JSONError) {
+    var reader = JSONReader(text)
+    self = try Self(&reader)
+    try reader.end()
+  }
+
+  private init(_ reader: inout JSONReader) throws(JSONError) {
+    switch try reader.peek() {
+    case .object: self = try Self.object(&reader)
+    case .array: self = try Self.array(&reader)
+    case .string: self = .string(try reader.string())
+    case .number: self = .number(Array(try reader.number()))
+    case .boolean: self = .boolean(try reader.boolean())
+    case .null:
+      _ = try reader.null()
+      self = .null
+    }
+  }
+
+  private static func object(_ reader: inout JSONReader) throws(JSONError) -> JSONTree {
+    var members: [Member] = []
+    try reader.beginObject()
+    while let key = try reader.nextKey() { members.append(Member(key: key, value: try Self(&reader))) }
+    return .object(members)
+  }
+
+  private static func array(_ reader: inout JSONReader) throws(JSONError) -> JSONTree {
+    var elements: [JSONTree] = []
+    try reader.beginArray()
+    while try reader.nextElement() { elements.append(try Self(&reader)) }
+    return .array(elements)
+  }
+
+  var text: [UInt8] {
+    var writer = JSONWriter()
+    write(to: &writer)
+    return writer.bytes
+  }
+
+  private func write(to writer: inout JSONWriter) {
+    switch self {
+    case .object(let members):
+      writer.object { writer in
+        for member in members {
+          writer.key(member.key)
+          member.value.write(to: &writer)
+        }
+      }
+    case .array(let elements):
+      writer.array { writer in for element in elements { element.write(to: &writer) } }
+    case .string(let text): writer.string(text)
+    case .number(let digits): writer.raw(digits)
+    case .boolean(let value): writer.boolean(value)
+    case .null: writer.null()
+    }
+  }
+}
+
+/// Makes values and texts by chance; the same seed makes the same ones (SplitMix64).
+struct JSONGenerator: RandomNumberGenerator {
+  private var state: UInt64
+
+  init(seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var bits = state
+    bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
+    return bits ^ (bits >> 31)
+  }
+
+  mutating func tree(depth: Int = 4) -> JSONTree {
+    switch Int.random(in: 0..<(depth > 0 ? 8 : 5), using: &self) {
+    case 0: .null
+    case 1: .boolean(Bool.random(using: &self))
+    case 2: .number(number())
+    case 3, 4: .string(string())
+    case 5: .array((0..<Int.random(in: 0...4, using: &self)).map { _ in tree(depth: depth - 1) })
+    default: .object(members(depth: depth - 1))
+    }
+  }
+
+  private mutating func members(depth: Int) -> [JSONTree.Member] {
+    (0..<Int.random(in: 0...4, using: &self)).map { place in
+      JSONTree.Member(key: "\(place)" + string(), value: tree(depth: depth))
+    }
+  }
+
+  private mutating func string() -> String {
+    let alphabet: [Unicode.Scalar] = [
+      "a", "Z", " ", "\"", "\\", "/", "\n", "\r", "\t", "\0", "\u{1F}", "\u{7F}", "é", "ß", "\u{7FF}", "€", "\u{FFFF}",
+      "\u{1D11E}", "\u{10FFFF}", "{", "}", "[", "]", ",", ":", "\u{2028}",
+    ]
+    var text = String.UnicodeScalarView()
+    for _ in 0..<Int.random(in: 0...12, using: &self) { text.append(alphabet.randomElement(using: &self)!) }
+    return String(text)
+  }
+
+  private mutating func number() -> [UInt8] {
+    let texts = [
+      "0", "-0", "152.50", "1234567890123456789", "1e5", "-2.5E-3", "0.000", "6.02e+23", "-9223372036854775808",
+    ]
+    if Bool.random(using: &self) { return Array(texts.randomElement(using: &self)!.utf8) }
+    return Array(String(Int64.random(in: -1_000_000...1_000_000, using: &self)).utf8)
+  }
+
+  /// `text` with white space by chance wherever the grammar allows it.
+  mutating func spaced(_ text: [UInt8]) -> [UInt8] {
+    var spaced: [UInt8] = []
+    var inString = false
+    var escaped = false
+    for byte in text {
+      let isQuote = byte == UInt8(ascii: "\"") && !escaped
+      let isMark = !inString && "{}[]:,".utf8.contains(byte)
+      if isMark { appendSpace(to: &spaced) }
+      spaced.append(byte)
+      if isMark { appendSpace(to: &spaced) }
+      escaped = inString && byte == UInt8(ascii: "\\") && !escaped
+      if isQuote { inString.toggle() }
+    }
+    return spaced
+  }
+
+  private mutating func appendSpace(to text: inout [UInt8]) {
+    let spaces: [UInt8] = [0x20, 0x0A, 0x0D, 0x09]
+    for _ in 0..<Int.random(in: 0...2, using: &self) { text.append(spaces.randomElement(using: &self)!) }
+  }
+}

@@ -1,0 +1,139 @@
+import JSON
+import Messaging
+import TestSupport
+import Testing
+
+@Suite("a published event")
+struct EventDecodingTests {
+  private func decode(_ json: String) throws(EventRefusal) -> Event {
+    let bytes = bytes(json)
+    return try Event(published: bytes, in: 0..<bytes.count, id: "1-a", timestamp: "2026-01-02T10:30:01.000Z")
+  }
+
+  private func refusal(_ json: String) -> EventRefusal? {
+    do throws(EventRefusal) {
+      _ = try decode(json)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test("keeps its data as the bytes it came in")
+  func data() throws {
+    let event = try decode(#"{"type":"price:update","key":"AAPL","data":{"price":152.50, "id":1234567890123456789}}"#)
+    #expect(text(event.data) == #"{"price":152.50, "id":1234567890123456789}"#)
+    #expect(event.type == "price:update")
+    #expect(event.key == "AAPL")
+    #expect(event.audience == .everyone)
+    #expect(event.id == "1-a")
+    #expect(event.timestamp == "2026-01-02T10:30:01.000Z")
+  }
+
+  @Test(
+    "names its audience in any of the ways",
+    arguments: [
+      (#""audience":"everyone""#, Audience.everyone), (#""user":"u-1""#, .user("u-1")),
+      (#""audience":{"user":"u-1"}"#, .user("u-1")), (#""group":"g""#, .group("g")),
+      (#""audience":{"group":"g"}"#, .group("g")), (#""audience":null"#, .everyone),
+    ])
+  func audience(member: String, audience: Audience) throws {
+    #expect(try decode("{\"type\":\"t\",\(member),\"data\":null}").audience == audience)
+  }
+
+  @Test("has every optional member")
+  func optional() throws {
+    let event = try decode(
+      #"{"type":"t","data":1,"priority":"high","correlationId":"c","idempotencyKey":"k","timestamp":"2026-01-02T10:30:01Z"}"#
+    )
+    #expect(event.priority == .high)
+    #expect(event.correlationID == "c")
+    #expect(event.idempotencyKey == "k")
+    #expect(event.timestamp == "2026-01-02T10:30:01Z")
+  }
+
+  @Test("may have any key: quotes, NUL, line feeds, '#'")
+  func keys() throws {
+    #expect(try decode(#"{"type":"t","key":"\u0000\"\n#é","data":1}"#).key == "\0\"\n#é")
+  }
+
+  @Test(
+    "is refused by name",
+    arguments: [
+      ("[]", EventRefusal.Code.notAnObject, "an array"), ("{}", .missingField, "'type'"),
+      (#"{"type":"t"}"#, .missingField, "'data'"), (#"{"type":7,"data":1}"#, .invalidField, "'type'"),
+      (#"{"type":"","data":1}"#, .invalidField, "'type'"), (#"{"type":"a\nb","data":1}"#, .invalidField, "'type'"),
+      (#"{"type":"t*","data":1}"#, .invalidField, "'type'"), (#"{"type":"ready","data":1}"#, .reservedType, "ready"),
+      (#"{"type":"t","key":"","data":1}"#, .invalidField, "'key'"),
+      (#"{"type":"t","key":3,"data":1}"#, .invalidField, "'key'"),
+      (#"{"type":"t","key":"\ud800","data":1}"#, .invalidField, "'key'"),
+      (#"{"type":"t","kye":"AAPL","data":1}"#, .unknownField, "'kye'"),
+      (#"{"type":"t","type":"u","data":1}"#, .repeatedField, "'type'"),
+      (#"{"type":"t","user":"u","group":"g","data":1}"#, .invalidField, "'audience'"),
+      (#"{"type":"t","audience":"all","data":1}"#, .invalidField, "'audience'"),
+      (#"{"type":"t","audience":{},"data":1}"#, .invalidField, "'audience'"),
+      (#"{"type":"t","priority":"urgent","data":1}"#, .invalidField, "'priority'"),
+      (#"{"type":"t","timestamp":"yesterday","data":1}"#, .invalidField, "'timestamp'"),
+    ])
+  func refusals(json: String, code: EventRefusal.Code, mentions: String) {
+    let refusal = refusal(json)
+    #expect(refusal?.code == code)
+    #expect(refusal?.message.contains(mentions) == true, "\(refusal?.message ?? "taken")")
+  }
+
+  @Test("is refused beyond each bound and taken at it")
+  func bounds() throws {
+    func event(type: Int, key: Int, user: Int) -> String {
+      let letter = { String(repeating: "x", count: $0) }
+      return "{\"type\":\"\(letter(type))\",\"key\":\"\(letter(key))\",\"user\":\"\(letter(user))\",\"data\":1}"
+    }
+    _ = try decode(event(type: 128, key: 256, user: 256))
+    #expect(refusal(event(type: 129, key: 256, user: 256))?.code == .invalidField)
+    #expect(refusal(event(type: 128, key: 257, user: 256))?.code == .invalidField)
+    #expect(refusal(event(type: 128, key: 256, user: 257))?.code == .invalidField)
+  }
+
+  @Test("is refused beyond 96 KB of JSON and taken at it")
+  func size() throws {
+    let frame = #"{"type":"t","data":""}"#
+    let room = 96 * 1024 - frame.utf8.count
+    _ = try decode("{\"type\":\"t\",\"data\":\"\(String(repeating: "x", count: room))\"}")
+    let refusal = refusal("{\"type\":\"t\",\"data\":\"\(String(repeating: "x", count: room + 1))\"}")
+    #expect(refusal?.code == .tooLarge)
+    #expect(refusal?.message.contains("98305 bytes") == true)
+  }
+}
+
+@Suite("a frame")
+struct FrameTests {
+  private let event = Event(
+    type: "price:update", key: "AAPL", data: bytes(#"{"price":152.50,"type":"x"}"#), id: "1-a",
+    timestamp: "2026-01-02T10:30:01.000Z", priority: .high)
+
+  @Test("in the typed dialect has the envelope beside the data")
+  func typed() {
+    #expect(
+      text(Frame.event(event, shownAs: "price:update", .typed))
+        == #"{"type":"price:update","key":"AAPL","id":"1-a","timestamp":"2026-01-02T10:30:01.000Z","priority":"high","data":{"price":152.50,"type":"x"}}"#
+    )
+  }
+
+  @Test("in the flat dialect has the fields of the data beside the type, whose name they may not take")
+  func flat() {
+    #expect(text(Frame.event(event, shownAs: "price", .flat)) == #"{"type":"price","price":152.50}"#)
+    var list = event
+    list.data = bytes("[1]")
+    #expect(text(Frame.event(list, shownAs: "price", .flat)) == #"{"type":"price","data":[1]}"#)
+  }
+
+  @Test("in the message dialect names the channel it was asked by")
+  func message() {
+    var news = event
+    news.type = "stream:news"
+    news.data = bytes("{}")
+    #expect(
+      text(Frame.event(news, shownAs: "stream:news", .message))
+        == #"{"type":"data","message":{"channel":"stream:news:AAPL","data_type":"news","timestamp":"2026-01-02T10:30:01.000Z","symbol":"AAPL","data":{}}}"#
+    )
+  }
+}

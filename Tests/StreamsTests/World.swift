@@ -1,0 +1,124 @@
+import ConnectionStore
+import ConnectionStoreMemory
+import Messaging
+import Streams
+import Telemetry
+import TestSupport
+import Testing
+
+/// A table in memory with the connections over it, and what may be asked of both.
+struct World {
+  let clock = SettableClock()
+  let table: MemoryTable
+  let id = ConnectionID("AbCdEfG1oAMCJuQ=")!
+
+  init() { table = MemoryTable(clock: clock.clock) }
+
+  func connections(over table: (any Table)? = nil, shards: Int = 1) -> Connections {
+    Connections(table ?? self.table, shards: shards, clock: clock.clock)
+  }
+
+  func record(
+    _ names: [String] = [], keys: [String] = [], id: ConnectionID? = nil, user: String? = "u-1", role: Role? = .admin,
+    groups: [String] = []
+  ) -> ConnectionRecord {
+    var subscriptions = Subscriptions()
+    _ = subscriptions.apply(change(add: names, keys: keys, count: 0))
+    return ConnectionRecord(
+      id: id ?? self.id, principal: Principal(user: user, role: role, groups: groups), sourceAddress: "203.0.113.7",
+      connectedAtMilliseconds: clock.seconds * 1000, subscriptions: subscriptions)
+  }
+
+  func change(
+    add names: [String] = [], remove: [String] = [], keys: [String] = [], count: Int64?, milliseconds: Int64 = 0,
+    message: String = ""
+  ) -> SubscriptionChange {
+    SubscriptionChange(
+      add: SubscriptionRequest(names: names, keys: keys).resolved(for: .admin).wanted,
+      remove: SubscriptionRequest(names: remove, keys: remove.isEmpty ? [] : keys).removals,
+      order: Order(
+        count: count, milliseconds: clock.seconds * 1000 + milliseconds, messageID: message))
+  }
+
+  /// The connections an event reaches, by every page.
+  func recipients(_ events: [Event], shards: Int = 1, pageSize: Int = 2) throws -> [Recipient] {
+    var all: [Recipient] = []
+    for run in EventRun.runs(of: events) {
+      var listeners = RunListeners(run, table: table, shards: shards, pageSize: pageSize)
+      while case let page = try listeners.next(), !page.isEmpty { all += page }
+    }
+    return all
+  }
+
+  func reaches(_ type: String, key: String? = nil, audience: Audience = .everyone) throws -> [String] {
+    let event = Event(type: type, key: key, audience: audience, data: [], id: "1-a", timestamp: "")
+    return try recipients([event]).map(\.id.text)
+  }
+
+  /// Every topic these tests use under which a listener row stands.
+  func standing(_ topics: [Topic]) throws -> Set<String> {
+    var names: Set<String> = []
+    for topic in topics where try !table.query(Query(Keys.listeners(topic, shard: 0))).items.isEmpty {
+      names.insert(topic.name)
+    }
+    return names
+  }
+}
+
+/// A table that counts its calls, and runs something of another invocation just before the n-th.
+final class InterruptedTable: Table {
+  private let table: any Table
+  private let place: Int
+  private var interruption: (() throws -> Void)?
+  private(set) var calls = 0
+  private(set) var thrown: (any Error)?
+
+  init(_ table: any Table, before place: Int, _ interruption: @escaping () throws -> Void) {
+    self.table = table
+    self.place = place
+    self.interruption = interruption
+  }
+
+  /// Runs the interruption if the call it waits for never came.
+  func finish() throws {
+    try interruption?()
+    interruption = nil
+    if let thrown { throw thrown }
+  }
+
+  private func step() {
+    calls += 1
+    guard calls == place, let run = interruption else { return }
+    interruption = nil
+    do { try run() } catch { thrown = error }
+  }
+
+  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
+    step()
+    return try table.get(key, consistency)
+  }
+  func put(_ item: Item, if condition: Condition) throws(TableError) {
+    step()
+    try table.put(item, if: condition)
+  }
+  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
+    step()
+    return try table.update(key, change, if: condition)
+  }
+  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
+    step()
+    try table.delete(key, if: condition)
+  }
+  func query(_ query: Query) throws(TableError) -> Page {
+    step()
+    return try table.query(query)
+  }
+  func writeBatch(_ writes: [BatchWrite]) throws(TableError) {
+    step()
+    try table.writeBatch(writes)
+  }
+  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
+    step()
+    try table.transact(writes, durability: durability)
+  }
+}

@@ -1,0 +1,51 @@
+"""Each shipped function as Lambda would run it: under AWS's own runtime emulator, on recorded shapes of events."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+EVENTS = Path(__file__).resolve().parents[1] / "Fixtures" / "gateway"
+ENDPOINT = "http://127.0.0.1:9/dev"  # nothing listens on the discard port
+
+
+def event(name):
+    return json.loads((EVENTS / f"{name}.json").read_text())
+
+
+@pytest.fixture
+def store(tmp_path):
+    return f"sqlite:{tmp_path / 'table.sqlite'}"
+
+
+def test_a_client_connects_subscribes_and_leaves(emulate, store):
+    connect = emulate("ConnectHandler", CONNECTION_STORE=store, ACCESS="open")
+    receive = emulate("DefaultHandler", CONNECTION_STORE=store, API_GATEWAY_ENDPOINT=ENDPOINT)
+    disconnect = emulate("DisconnectHandler", CONNECTION_STORE=store)
+    came, said, left = event("connect-browser"), event("message"), event("disconnect-client")
+    for other in (said, left):
+        other["requestContext"]["connectionId"] = came["requestContext"]["connectionId"]
+
+    assert connect.invoke_json(came)["statusCode"] == 200
+    said["body"] = '{"type":"subscribe","eventTypes":["signal"]}'
+    assert json.loads(receive.invoke_json(said)["body"])["type"] == "subscribed"
+    assert disconnect.invoke_json(left)["statusCode"] == 200
+    said["requestContext"]["requestId"] = "later="
+    assert "unknown_connection" in json.dumps(receive.invoke_json(said))
+
+
+def test_nobody_is_let_in_unless_access_is_open(emulate, store):
+    connect = emulate("ConnectHandler", CONNECTION_STORE=store)
+    assert connect.invoke_json(event("connect-browser"))["statusCode"] == 403
+
+
+def test_the_publisher_answers_events_and_what_is_none(emulate, store):
+    publisher = emulate("Publisher", CONNECTION_STORE=store, API_GATEWAY_ENDPOINT=ENDPOINT)
+    assert publisher.invoke_json({"type": "signal", "data": 1})["accepted"] == 1
+    assert publisher.invoke_json({"data": 1})["rejected"] == 1
+    assert "errors" in publisher.invoke_json([])
+
+
+def test_a_variable_that_is_missing_is_named_with_an_example(emulate):
+    failure = emulate("Publisher", CONNECTION_STORE="memory:").invoke(b"{}")
+    assert "API_GATEWAY_ENDPOINT" in failure and "http" in failure

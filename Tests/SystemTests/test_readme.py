@@ -1,0 +1,67 @@
+"""What the README promises: its example handler, its routes, its commands."""
+
+import asyncio
+import json
+import re
+import subprocess
+
+from websockets.asyncio.client import connect
+
+from gateway_process import ROOT, Gateway, tickertape
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readme_shows_the_example_that_is_built():
+    shown = re.search(r"```swift\n(import LambdaRuntime.*?)```", README, re.S).group(1)
+    assert shown == (ROOT / "Examples/WhoAmI/Sources/WhoAmI/WhoAmI.swift").read_text()
+
+
+async def test_somebody_elses_handler_answers_its_route(tmp_path):
+    subprocess.run(
+        ["swift", "build", "--package-path", "Examples/WhoAmI", "--scratch-path", ".build/examples", "--product", "WhoAmI"],
+        cwd=ROOT, check=True, capture_output=True, timeout=600)
+    gateway = Gateway(
+        tmp_path, "--function", f"WhoAmI={ROOT}/.build/examples/debug/WhoAmI", "--route", "whoami=WhoAmI",
+        "--route-response", "whoami").start()
+    try:
+        async with connect(gateway.socket_url()) as ws:
+            await ws.send('{"action":"whoami"}')
+            assert (await asyncio.wait_for(ws.recv(), 20)).endswith("=")
+            await ws.send('{"type":"ping"}')
+            assert json.loads(await asyncio.wait_for(ws.recv(), 20))["type"] == "pong"
+    finally:
+        gateway.stop()
+
+
+def test_the_cli_publishes_to_a_watcher_and_leaves_the_bytes_alone(gateway):
+    watcher = subprocess.Popen(
+        [gateway_program(), "watch", gateway.socket_url(), "--subscribe", "price:update", "--json", "--count", "1", "--for", "30"],
+        stdout=subprocess.PIPE, text=True)
+    lines = []
+    for line in watcher.stdout:
+        lines.append(line)
+        if json.loads(line)["type"] == "ready":
+            done = tickertape(
+                "publish", "price:update", "--key", "AAPL", "--data", '{"price":152.50}', "--endpoint", gateway.url, "--json")
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)["deliveries"] == 1
+    assert watcher.wait(30) == 0
+    assert '"data":{"price":152.50}' in lines[-1]
+
+
+def test_every_command_explains_itself_and_refuses_what_it_does_not_know():
+    for command in ("serve", "publish", "watch", "feed", "doctor"):
+        assert "usage:" in tickertape(command, "--help").stdout
+        wrong = tickertape(command, "--colour-of-the-sky", "blue")
+        assert wrong.returncode == 64 and "--colour-of-the-sky" in wrong.stderr
+
+
+def test_a_port_in_use_is_told_with_the_way_out(gateway, tmp_path):
+    second = tickertape("serve", "--port", gateway.port, "--store", f"sqlite:{tmp_path}/other.sqlite", timeout=30)
+    assert second.returncode == 73 and str(gateway.port) in second.stderr and "--port" in second.stderr
+
+
+def gateway_program():
+    from gateway_process import BIN
+    return BIN / "tickertape"

@@ -1,0 +1,100 @@
+package import ConnectionStore
+
+/// A table whose n-th call fails as `.unavailable`, and only that one.
+package final class FailingTable: Table {
+  /// What has become of the failed call.
+  package enum Moment: String, CaseIterable, Sendable {
+    /// It never reached the table.
+    case before
+    /// The first half of a batch was written; any other call never reached the table.
+    case halfway
+    /// It was done and its answer was lost.
+    case after
+  }
+
+  private let table: any Table
+  private let failing: Int
+  private let moment: Moment
+  /// Calls made so far.
+  package private(set) var calls = 0
+
+  /// - Parameter failing: the place of the call that fails, from 1 on; 0: none does.
+  package init(_ table: any Table, failing: Int, _ moment: Moment = .before) {
+    self.table = table
+    self.failing = failing
+    self.moment = moment
+  }
+
+  /// Whether the call that had to fail was made.
+  package var hasFailed: Bool { failing > 0 && calls >= failing }
+
+  package func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
+    try call("get", key) { (table) throws(TableError) in try table.get(key, consistency) }
+  }
+
+  package func put(_ item: Item, if condition: Condition) throws(TableError) {
+    try call("put", item.key) { (table) throws(TableError) in try table.put(item, if: condition) }
+  }
+
+  package func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
+    try call("update", key) { (table) throws(TableError) in try table.update(key, change, if: condition) }
+  }
+
+  package func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
+    try call("delete", key) { (table) throws(TableError) in try table.delete(key, if: condition) }
+  }
+
+  package func query(_ query: Query) throws(TableError) -> Page {
+    try call("query", nil) { (table) throws(TableError) in try table.query(query) }
+  }
+
+  package func writeBatch(_ writes: [BatchWrite]) throws(TableError) {
+    let half = Array(writes.prefix(writes.count / 2))
+    try call("writeBatch", nil, half: { (table) throws(TableError) in try table.writeBatch(half) }) {
+      (table) throws(TableError) in try table.writeBatch(writes)
+    }
+  }
+
+  package func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
+    try call("transact", nil) { (table) throws(TableError) in try table.transact(writes, durability: durability) }
+  }
+
+  private func call<Answer>(
+    _ operation: String, _ key: ItemKey?, half: (any Table) throws(TableError) -> Void = { _ in },
+    _ body: (any Table) throws(TableError) -> Answer
+  ) throws(TableError) -> Answer {
+    calls += 1
+    guard calls == failing else { return try body(table) }
+    switch moment {
+    case .before: break
+    case .halfway: try half(table)
+    case .after: _ = try body(table)
+    }
+    throw TableError(.unavailable, operation, key: key, detail: "call \(calls) fails, \(moment)")
+  }
+}
+
+/// Runs `operation` on a fresh table with its first call failing, then its second, and so on until it makes no call that
+/// could fail, each in all three moments; after each run `check` looks at the table, told how the operation ended.
+///
+/// Answers the most calls a run made, so that a test can say that something was tried.
+@discardableResult
+package func failEachCall(
+  over table: () throws -> any Table, _ operation: (any Table) throws -> Void,
+  check: (_ table: any Table, _ error: (any Error)?, _ run: String) throws -> Void
+) throws -> Int {
+  var most = 0
+  for moment in FailingTable.Moment.allCases {
+    for place in 1... {
+      precondition(place < 10_000, "the operation never ends without a failure")
+      let inner = try table()
+      let failing = FailingTable(inner, failing: place, moment)
+      var thrown: (any Error)?
+      do { try operation(failing) } catch { thrown = error }
+      most = max(most, failing.calls)
+      try check(inner, thrown, "call \(place) fails, \(moment)")
+      if !failing.hasFailed { break }
+    }
+  }
+  return most
+}

@@ -1,0 +1,191 @@
+import HTTPClient
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import tickertape
+
+@Suite("The settings of serve")
+struct ServeSettingsTests {
+  func settings(_ words: String..., file: String? = nil) throws -> ServeSettings {
+    try settings(words, file: file)
+  }
+
+  func settings(_ words: [String], file: String?) throws -> ServeSettings {
+    let scratch = try Scratch()
+    let path = scratch.write("settings.json", file ?? "{}")
+    let arguments = try Arguments(words + ["--config", path], for: ServeCommand.syntax)
+    return try ServeSettings(arguments, in: Screen().surroundings())
+  }
+
+  func refusal(_ words: String..., file: String? = nil) -> CommandFailure? {
+    do {
+      _ = try settings(words, file: file)
+      return nil
+    } catch {
+      return error as? CommandFailure
+    }
+  }
+
+  @Test("without a word the project's own functions run beside the tool, on the three routes that every API has")
+  func defaults() throws {
+    let settings = try settings()
+    #expect(settings.port == 8000 && settings.stage == "dev" && settings.sqlitePath == ".tickertape/table.sqlite")
+    #expect(settings.functions["Publisher"] == "/opt/tickertape/Publisher")
+    #expect(
+      settings.routes == [
+        "$connect": "ConnectHandler", "$disconnect": "DisconnectHandler", "$default": "DefaultHandler",
+      ])
+    #expect(settings.routeResponses == ["$default"])
+    #expect(settings.idleTimeoutMilliseconds == 600_000 && settings.maximumDurationMilliseconds == 7_200_000)
+  }
+
+  @Test("functions and routes of one's own stand beside the others, or in their place")
+  func own() throws {
+    let settings = try settings(
+      "--function", "Chat=build/Chat", "--route", "a=b=Chat", "--route", "$default=Chat", "--route-response", "a=b",
+      "--idle-timeout", "0.5", "--env", "X=")
+    #expect(settings.functions["Chat"] == "build/Chat")
+    #expect(settings.routes["a=b"] == "Chat" && settings.routes["$default"] == "Chat")
+    #expect(settings.routeResponses == ["$default", "a=b"])
+    #expect(settings.idleTimeoutMilliseconds == 500)
+    #expect(settings.variables == ["X": ""])
+  }
+
+  @Test("the file holds the same settings by the same names, and the command line wins")
+  func file() throws {
+    let file = #"""
+      {"port": 9000, "stage": "test", "function": {"Chat": "build/Chat"}, "route": {"chat": "Chat", "$default": "Chat"},
+       "allow-origin": ["http://a", "http://b"], "environments": 3, "idle-timeout": 1.5, "log-level": "debug"}
+      """#
+    let settings = try settings(
+      "--port", "9001", "--route", "$default=DefaultHandler", "--allow-origin", "http://c", file: file)
+    #expect(settings.port == 9001 && settings.stage == "test" && settings.environments == 3)
+    #expect(settings.routes["chat"] == "Chat" && settings.routes["$default"] == "DefaultHandler")
+    #expect(settings.allowedOrigins == ["http://c"])
+    #expect(settings.idleTimeoutMilliseconds == 1500)
+    #expect(settings.logLevel == .debug)
+    #expect(
+      settings.functions["Chat"]?.hasSuffix("/build/Chat") == true
+        && settings.functions["Chat"]?.hasPrefix("/tmp/") == true)
+  }
+
+  @Test("an unknown key is named, with the nearest and all that there are")
+  func unknownKey() throws {
+    let failure = try #require(refusal(file: #"{"prot": 1, "x": {"deep": [1]}}"#))
+    #expect(failure.code == .usage)
+    #expect(failure.message.hasSuffix("settings.json: unknown key 'prot'; did you mean port?"))
+    #expect(failure.advice[0].contains("port, stage, store, function, route"))
+  }
+
+  @Test("a fault in the file is told with its line")
+  func faults() {
+    #expect(refusal(file: "{\n\"port\": 1,\n}")?.message.contains("settings.json, line 3: ") == true)
+    #expect(refusal(file: "[]")?.message.contains("expected an object") == true)
+    #expect(refusal(file: "{\n\"port\": true}")?.message.contains("line 2") == true)
+  }
+
+  @Test("every setting can be given in both places")
+  func places() {
+    let options = Set(ServeCommand.syntax.options.map(\.name)).subtracting(["config"])
+    #expect(options == Set(ServeSettings.Key.allCases.map(\.rawValue)))
+  }
+
+  @Test(
+    "values that cannot be are refused",
+    arguments: [
+      ["--port", "65536"], ["--stage", "a/b"], ["--store", "memory:"], ["--store", "sqlite:"], ["--function", "Chat"],
+      ["--function", "=x"], ["--route", "x=Nobody"], ["--route-response", "nowhere"], ["--log-level", "loud"],
+      ["--idle-timeout", "0"], ["--allow-origin", "localhost"], ["--environments", "0"], ["--echo", "8000"],
+    ])
+  func refusals(words: [String]) {
+    #expect(throws: CommandFailure.self) { try settings(words, file: nil) }
+  }
+
+  @Test("a missing executable is told with its path before anything is started")
+  func missingExecutable() {
+    let screen = Screen()
+    #expect(screen.run("serve", "--port", "0", "--store", "sqlite:/tmp/never/t.sqlite") == .inputOutput)
+    #expect(
+      screen.errorText.contains(
+        "the function ConnectHandler cannot be run: /opt/tickertape/ConnectHandler is not there"))
+    #expect(screen.errorText.contains("'swift build'"))
+    #expect(!System.exists("/tmp/never"))
+  }
+
+  @Test("the greeting names the real port everywhere, and says who may connect")
+  func greeting() throws {
+    func text(_ access: String?) throws -> String {
+      ServeGreeting(
+        settings: try settings("--port", "0"), store: "sqlite:/t", port: 4711, echoPort: 4712,
+        functions: ["Publisher"], access: access, program: "tickertape"
+      ).lines(terminal: Screen().terminal()).joined(separator: "\n")
+    }
+    let open = try text("open")
+    #expect(open.contains("ws://127.0.0.1:4711/dev?userId=u-1") && open.contains("--endpoint http://127.0.0.1:4711"))
+    #expect(open.contains("ws://127.0.0.1:4712/") && !open.contains("8000"))
+    #expect(open.contains("everybody on this machine may connect"))
+    #expect(try text(nil).contains("ACCESS is not set: every connection is refused"))
+  }
+}
+
+@Suite("The doctor")
+struct DoctorTests {
+  func checks(_ words: String..., answering exchange: @escaping InvokeAPI.Exchange) throws -> [Check] {
+    let screen = Screen()
+    let code = Tool.run(["doctor", "--json"] + words, in: screen.surroundings(exchange: exchange))
+    let members = try #require(JSONMembers(screen.output))
+    #expect((members["ok"].map { text($0) } == "true") == (code == .success))
+    return try #require(members.elements("checks")).compactMap { JSONMembers($0) }.map { check in
+      Check(
+        subject: check.string("subject") ?? "",
+        verdict: Check.Verdict(rawValue: check.string("verdict") ?? "") ?? .note,
+        finding: check.string("finding") ?? "", advice: check.string("advice"))
+    }
+  }
+
+  static func gateway(_ request: HTTPRequest) -> InvokeAPI.Answer {
+    .init(status: 404, body: #"{"Message":"Function not found"}"#)
+  }
+
+  @Test("a missing executable is wrong, with what to do; a file that is no table, too")
+  func wrong() throws {
+    let scratch = try Scratch()
+    let file = scratch.write("t.sqlite", "this is text")
+    let checks = try checks("--store", "sqlite:\(file)", "--endpoint", "http://127.0.0.1:1", answering: Self.gateway)
+    let publisher = try #require(checks.first { $0.subject == "Publisher" })
+    #expect(publisher == .wrong("Publisher", "/opt/tickertape/Publisher is not there", advice: "swift build"))
+    let table = try #require(checks.first { $0.subject == "table" })
+    #expect(table.verdict == .wrong && table.finding.contains("is no SQLite file"))
+    #expect(checks.first { $0.subject == "endpoint" }?.verdict == .fine)
+    #expect(checks.first { $0.subject == "access" }?.verdict == .note)
+  }
+
+  @Test("a table that is still to be created is fine, and so is one with SQLite's first bytes")
+  func table() throws {
+    let scratch = try Scratch()
+    let new = try checks(
+      "--store", "sqlite:\(scratch.path)/deep/t.sqlite", "--endpoint", "http://x", answering: Self.gateway)
+    #expect(new.first { $0.subject == "table" }?.finding.contains("will be created") == true)
+    #expect(!System.exists("\(scratch.path)/deep"))
+    let file = scratch.write("t.sqlite", "SQLite format 3\0 and more")
+    let old = try checks("--store", "sqlite:\(file)", "--endpoint", "http://x", answering: Self.gateway)
+    #expect(old.first { $0.subject == "table" } == .fine("table", file))
+  }
+
+  @Test("an endpoint that is silent or something else is wrong where it was asked for")
+  func endpoint() throws {
+    let other = try checks("--endpoint", "http://x", answering: { _ in .init(status: 200, body: "<html>") })
+    #expect(other.first { $0.subject == "endpoint" }?.verdict == .wrong)
+    #expect(!other.contains { $0.subject.hasPrefix("port") })
+  }
+
+  @Test("findings are aligned, with the advice on a line of its own")
+  func lines() {
+    let terminal = Screen().terminal()
+    #expect(Check.fine("table", "t").lines(terminal: terminal) == ["ok     table               t"])
+    #expect(
+      Check.wrong("port 8000", "taken", advice: "do").lines(terminal: terminal)
+        == ["wrong  port 8000           taken", String(repeating: " ", count: 27) + "do"])
+  }
+}

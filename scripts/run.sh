@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# What `make run` does after the packages are there: build, serve, feed. Stops all it started when it ends.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+port=${PORT:-8000} rate=${RATE:-50} data=${DATA:-Data} swift=${SWIFT:-swift}
+
+case $port in '' | *[!0-9]*) echo "PORT must be a number from 1 to 65535, not '$port'" >&2; exit 64 ;; esac
+case $rate in '' | *[!0-9.]*) echo "RATE must be a number of events a second, not '$rate'" >&2; exit 64 ;; esac
+shopt -s nullglob
+files=("$data"/*.csv)
+shopt -u nullglob
+[ ${#files[@]} -gt 0 ] || { echo "DATA=$data holds no CSV file; the recorded bars are in Data/" >&2; exit 66; }
+
+echo "Building (the first time takes a few minutes) …"
+"$swift" build -c release
+bin=$("$swift" build -c release --show-bin-path)
+
+children=()
+stop() {
+  trap - EXIT INT TERM
+  # Another Ctrl-C reaches the children by itself; here they are only asked and waited for.
+  for child in "${children[@]}"; do kill -TERM "$child" 2>/dev/null || true; done
+  for child in "${children[@]}"; do wait "$child" 2>/dev/null || true; done
+}
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+mkdir -p .tickertape
+echo "ACCESS=open: anybody on this machine may connect. Access control is not built yet."
+ACCESS=open "$bin/tickertape" serve --port "$port" --stage dev --store sqlite:.tickertape/table.sqlite --log-level warn &
+serve=$!
+children+=("$serve")
+
+for _ in $(seq 100); do
+  kill -0 "$serve" 2>/dev/null || { wait "$serve" || exit $?; }
+  (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+  sleep 0.1
+done
+
+# The feed runs in the foreground job of this script, so that it draws its progress bar on the terminal.
+for file in "${files[@]}"; do
+  "$bin/tickertape" feed "$file" --rate "$rate" --type price:update --key symbol --endpoint "http://127.0.0.1:$port" &
+  children+=("$!")
+  wait "$!" || echo "The feed of $file ended with exit code $?." >&2
+done
+echo "All recorded bars were sent. The gateway goes on; Ctrl-C stops it."
+wait "$serve"
