@@ -165,14 +165,40 @@ struct FunctionHostTests {
     try stage.wait("the end of the grandchild") { !FunctionStage.isRunning(child) }
   }
 
-  @Test("a runtime ends by itself when the gateway dies, since its connection closes")
+  @Test("a runtime ends by itself when the gateway's end of its connection closes, as it does when that is killed")
   func gatewayDies() throws {
-    // The host is dropped with its loop, as a killed gateway's descriptors are; only the signal of its end is withheld.
-    let stage = try FunctionStage()
+    let loop = try EventLoop()
+    let end = Outcome()
+    let environment = FunctionEnvironment(id: 1, owner: end)
+    try environment.start(on: loop, buffer: ReadBuffer()) { address in
+      .init(executable: FunctionStage.bootstrap, environment: ["AWS_LAMBDA_RUNTIME_API": address])
+    }
+    while end.processEnd == nil { loop.turn(waitingAtMostMilliseconds: 100) }
+    #expect(end.processEnd == .exited(status: 91))
+  }
+
+  /// Closes the port as soon as the runtime has asked, and sends no signal.
+  private final class Outcome: FunctionEnvironmentOwner {
+    var processEnd: ProcessEnd?
+
+    func handle(
+      _ call: RuntimeAPI.Request, _ request: HTTPRequest, from environment: FunctionEnvironment,
+      _ responder: HTTPResponder
+    ) { environment.close() }
+
+    func truncated(_ call: RuntimeAPI.Request, from environment: FunctionEnvironment) {}
+    func wrote(_ line: [UInt8], from environment: FunctionEnvironment) {}
+    func ended(_ environment: FunctionEnvironment, _ end: ProcessEnd) { processEnd = end }
+  }
+
+  @Test("killing ends every process at once")
+  func kill() throws {
+    let stage = try FunctionStage(["f": "deaf"])
     let pid = try #require(pid_t(try stage.response("pid")))
     #expect(FunctionStage.isRunning(pid))
     stage.host.kill()
     try stage.wait("its end") { !FunctionStage.isRunning(pid) }
+    try stage.stop()
   }
 
   // MARK: Starts that fail

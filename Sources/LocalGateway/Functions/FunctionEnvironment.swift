@@ -88,7 +88,8 @@ final class FunctionEnvironment {
   /// The most memory the process has had.
   func peakKilobytes() -> Int { process?.peakKilobytes() ?? 0 }
 
-  private func close() {
+  /// Closes the port and every connection to it; a runtime that waits for an invocation then ends.
+  func close() {
     asking = nil
     server?.close()
     server = nil
