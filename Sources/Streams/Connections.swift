@@ -45,22 +45,27 @@ package struct Connections {
     case tooManySubscriptions(Int)
   }
 
-  /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read.
+  /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read. May be repeated.
   package func connect(_ record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
     let count = record.subscriptions.active.count
     guard count <= Limit.subscriptions else { return .tooManySubscriptions(count) }
     var record = record
     record.expires = clock.seconds + ConnectionRecord.lifetimeSeconds
-    let writer = randomness.hexadecimal()
     let topics = record.topics
     let first = topics.prefix(Self.transactionItems - 1)
     do {
       try table.transact(
-        [.put(record.item(by: writer), if: .absent)] + first.map { [record] topic in listenerWrite(topic, of: record) })
+        [.put(record.item(by: randomness.hexadecimal()), if: .absent)]
+          + first.map { [record] topic in listenerWrite(topic, of: record) })
     } catch {
       guard case .transactionFailed = error.code else { throw error }
-      // A backend that lost the answer and tried again is refused by its own write.
-      guard try isWritten(record.id, by: writer) else { return .alreadyGone }
+      // The row stands: written by this very call, whose answer was lost and which the backend tried again, or by
+      // another invocation of the same $connect, since Lambda may invoke more than once. What was subscribed meanwhile
+      // stays. Without a live row, or with another connection's, this one has left.
+      guard let standing = try connection(record.id),
+        standing.connectedAtMilliseconds == record.connectedAtMilliseconds
+      else { return .alreadyGone }
+      record = standing
     }
     return try settle(record, topics.dropFirst(first.count)) ? .connected : .alreadyGone
   }

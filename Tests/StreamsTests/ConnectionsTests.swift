@@ -71,6 +71,36 @@ struct ConnectionsTests {
     #expect(try world.standing(world.record(["signal"]).topics) == [])
   }
 
+  @Test("a connect that is invoked twice is the same connection, and keeps what was subscribed in between")
+  func connectTwice() throws {
+    let world = World()
+    let record = world.record(["signal"])
+    #expect(try world.connections().connect(record) == .connected)
+    _ = try world.connections().change(world.id) { _ in world.change(add: ["risk"], count: 1) }
+    world.clock.advance(seconds: 20)
+    #expect(try world.connections().connect(record) == .connected)
+    #expect(try world.connections().connection(world.id)?.subscriptions.active.count == 2)
+    try world.connections().disconnect(world.id)
+    #expect(try world.connections().connect(record) == .alreadyGone)
+  }
+
+  @Test("a connect that is repeated after any failed call has all its rows")
+  func connectAgain() throws {
+    let world = World()
+    let keys = (0..<120).map { "k\($0)" }
+    let record = world.record(["price:update"], keys: keys)
+    let most = try failEachCall(over: { MemoryTable(clock: world.clock.clock) }) { table in
+      _ = try world.connections(over: table).connect(record)
+    } check: { (table: any Table, error: (any Error)?, run: String) throws in
+      if error != nil { #expect(try world.connections(over: table).connect(record) == .connected, "\(run)") }
+      for key in keys {
+        let partition = Keys.listeners(.key(type: "price:update", key: key), shard: 0)
+        #expect(try table.query(Query(partition)).items.count == 1, "\(run)")
+      }
+    }
+    #expect(most == 2)
+  }
+
   @Test("the rows of a connection expire with it, later subscriptions too")
   func expiry() throws {
     let world = World()
