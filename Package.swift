@@ -24,6 +24,8 @@ let cLibraries: [Target] = [
     name: "CWslay", path: "Sources/CLibraries/CWslay", providers: [.apt(["libwslay-dev"])]),
   .systemLibrary(
     name: "CCrypto", path: "Sources/CLibraries/CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+  .systemLibrary(
+    name: "CZlib", path: "Sources/CLibraries/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 ]
 
 func room(
@@ -83,6 +85,7 @@ let package = Package(
     // Floor 2
     room("GatewayEvents", ["JSON", "Messaging"]),
     room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
+    room("Shaping", ["CZlib", "JSON", "Messaging"]),
     room("HTTPClient", ["CCurl", "HTTPWire"]),
     // Floor 3
     room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
@@ -148,6 +151,7 @@ let package = Package(
       swiftSettings: strict),
     tests("ManagementAPITests", ["ManagementAPI", "HTTPWire", "Messaging", "Telemetry", "TestSupport"]),
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
+    tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
       "StreamsTests",
       ["Streams", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON", "Telemetry", "TestSupport"]),

@@ -1,11 +1,30 @@
 import JSON
 
+/// Where an event stands in its stream, and how it comes to a client.
+package struct Placement: Hashable, Sendable {
+  package let sequence: Int64
+  /// How many earlier events of its key it stands for, which stay in the log.
+  package let folded: Int
+  /// The client's count of hellos, if it answers one.
+  package let replay: Int64?
+
+  package init(sequence: Int64, folded: Int = 0, replay: Int64? = nil) {
+    self.sequence = sequence
+    self.folded = folded
+    self.replay = replay
+  }
+}
+
 /// The frames that travel to clients, as bytes.
 package enum Frame {
   /// An event as a client of that dialect sees it, under the name `shownAs`: the one that client subscribed by.
-  package static func event(_ event: Event, shownAs: String, _ dialect: Dialect) -> [UInt8] {
+  ///
+  /// `placement` is where it stands in its stream; without a log it stands nowhere.
+  package static func event(
+    _ event: Event, shownAs: String, _ dialect: Dialect, _ placement: Placement? = nil
+  ) -> [UInt8] {
     switch dialect {
-    case .typed: typed(event, shownAs)
+    case .typed: typed(event, shownAs, placement)
     case .flat: flat(event, shownAs)
     case .message: message(event, shownAs)
     }
@@ -25,12 +44,18 @@ package enum Frame {
 
   // MARK: Dialects
 
-  private static func typed(_ event: Event, _ shownAs: String) -> [UInt8] {
+  private static func typed(_ event: Event, _ shownAs: String, _ placement: Placement?) -> [UInt8] {
     var writer = JSONWriter(reservingBytes: event.data.count + 256)
     writer.object { writer in
       writer.member("type", shownAs)
       writer.member("key", ifPresent: event.key)
       writer.member("id", event.id)
+      if let placement {
+        writer.member("stream", event.stream)
+        writer.member("seq", placement.sequence)
+        if placement.folded > 0 { writer.member("folded", placement.folded) }
+        if let replay = placement.replay { writer.member("replay", replay) }
+      }
       writer.member("timestamp", event.timestamp)
       writer.member("priority", ifPresent: event.priority?.rawValue)
       writer.member("correlationId", ifPresent: event.correlationID)

@@ -68,11 +68,13 @@ package enum Keys {
   }
 
   /// The listeners of one topic are spread over `count` partitions: a DynamoDB partition takes 1,000 writes a second.
-  package static func shard(of id: ConnectionID, of count: Int) -> Int {
+  package static func shard(of id: ConnectionID, of count: Int) -> Int { shard(ofText: id.text, of: count) }
+
+  static func shard(ofText text: String, of count: Int) -> Int {
     guard count > 1 else { return 0 }
     // FNV-1a: the same in every process and release, unlike Swift's own hashing.
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    for byte in id.text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     return Int((hash ^ hash >> 32) % UInt64(count))
   }
 }

@@ -383,24 +383,4 @@ struct FailingConnectionsTests {
     #expect(try world.standing(keys.map { .key(type: "price:update", key: $0) }).count == 120)
     #expect(table.transactions == 3)
   }
-
-  /// Does every transaction twice and answers what the second time said.
-  private final class RepeatingTable: Table {
-    private let table: any Table
-    private(set) var transactions = 0
-    init(_ table: any Table) { self.table = table }
-    func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? { try table.get(key, consistency) }
-    func put(_ item: Item, if condition: Condition) throws(TableError) { try table.put(item, if: condition) }
-    func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-      try table.update(key, change, if: condition)
-    }
-    func delete(_ key: ItemKey, if condition: Condition) throws(TableError) { try table.delete(key, if: condition) }
-    func query(_ query: Query) throws(TableError) -> Page { try table.query(query) }
-    func writeBatch(_ writes: [BatchWrite]) throws(TableError) { try table.writeBatch(writes) }
-    func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
-      transactions += 1
-      try table.transact(writes, durability: durability)
-      try table.transact(writes, durability: durability)
-    }
-  }
 }

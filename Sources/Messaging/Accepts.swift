@@ -1,0 +1,11 @@
+/// What the frames of a connection may look like, as its client said in `hello`.
+package struct Accepts: OptionSet, Sendable, Hashable {
+  package let rawValue: Int64
+
+  package init(rawValue: Int64) { self.rawValue = rawValue }
+
+  /// It said hello, so it is a client library: it knows the control frames and joins parts.
+  package static let parts = Accepts(rawValue: 1)
+  package static let batch = Accepts(rawValue: 2)
+  package static let gzip = Accepts(rawValue: 4)
+}

@@ -1,0 +1,114 @@
+import JSON
+package import Messaging
+
+/// Packs encoded events into frames: one frame if the client takes batches, none over what API Gateway carries.
+package enum FramePacking {
+  /// API Gateway bills, and the WebSocket frames of its clients carry, 32 KB at a time.
+  package static let unitBytes = 32 * 1024
+  /// API Gateway's limit on one message.
+  package static let messageBytes = 128 * 1024
+  /// Batches are cut here before they are compressed: market data shrinks to a fifth and less, and what does not shrink
+  /// still fits one message.
+  static let compressedBatchBytes = 90 * 1024
+
+  /// The frames for one connection, in order. `events` are frames by themselves, each one JSON object in the dialect
+  /// `typed`; `cursor` is where a client stands that has all of them.
+  package static func frames(
+    _ events: [[UInt8]], cursor: String?, accepts: Accepts, name: () -> String
+  ) -> [[UInt8]] {
+    guard accepts.contains(.batch), events.count > 1 else {
+      return events.flatMap { bounded($0, accepts, name) }
+    }
+    let limit = (accepts.contains(.gzip) ? compressedBatchBytes : unitBytes) - 256
+    var frames: [[UInt8]] = []
+    var start = 0
+    while start < events.count {
+      var end = start + 1
+      var bytes = events[start].count
+      while end < events.count, bytes + events[end].count + 1 <= limit {
+        bytes += events[end].count + 1
+        end += 1
+      }
+      let isLast = end == events.count
+      let frame =
+        end - start == 1 && !isLast
+        ? events[start] : batch(events[start..<end], cursor: isLast ? cursor : nil, reservingBytes: bytes + 256)
+      frames += bounded(frame, accepts, name)
+      start = end
+    }
+    return frames
+  }
+
+  /// One frame as it may be sent: as it is, compressed, or in parts.
+  package static func bounded(_ frame: [UInt8], _ accepts: Accepts, _ name: () -> String) -> [[UInt8]] {
+    guard frame.count > unitBytes else { return [frame] }
+    if accepts.contains(.gzip), let compressed = Gzip.frame(frame), compressed.count < frame.count,
+      compressed.count <= messageBytes
+    {
+      return [compressed]
+    }
+    guard accepts.contains(.parts) else { return [frame] }
+    return parts(frame, name: name())
+  }
+
+  /// `{"type":"batch","events":[…],"cursor":"…"}`
+  private static func batch(_ events: ArraySlice<[UInt8]>, cursor: String?, reservingBytes capacity: Int) -> [UInt8] {
+    var writer = JSONWriter(reservingBytes: capacity)
+    writer.object { writer in
+      writer.member("type", "batch")
+      writer.key("events")
+      writer.array { writer in
+        for event in events { writer.raw(event) }
+      }
+      writer.member("cursor", ifPresent: cursor)
+    }
+    return writer.bytes
+  }
+
+  /// `{"type":"part","id":…,"index":0,"count":3,"data":"…"}`: the data of all parts one after the other are the frame.
+  private static func parts(_ frame: [UInt8], name: String) -> [[UInt8]] {
+    let pieces = cut(frame)
+    return pieces.enumerated().map { index, piece in
+      var writer = JSONWriter(reservingBytes: piece.count * 2 + 128)
+      writer.object { writer in
+        writer.member("type", "part")
+        writer.member("id", name)
+        writer.member("index", index)
+        writer.member("count", pieces.count)
+        writer.member("data", String(decoding: piece, as: UTF8.self))
+      }
+      return writer.bytes
+    }
+  }
+
+  /// Pieces of at most 32 KB once each is written as a JSON string, cut between characters.
+  private static func cut(_ frame: [UInt8]) -> [ArraySlice<UInt8>] {
+    let room = unitBytes - 160
+    var pieces: [ArraySlice<UInt8>] = []
+    var start = 0
+    var bytes = 0
+    var place = 0
+    while place < frame.count {
+      var next = place + 1
+      while next < frame.count, frame[next] & 0xC0 == 0x80 { next += 1 }
+      let cost = cost(of: frame[place], count: next - place)
+      if bytes + cost > room {
+        pieces.append(frame[start..<place])
+        (start, bytes) = (place, 0)
+      }
+      bytes += cost
+      place = next
+    }
+    pieces.append(frame[start...])
+    return pieces
+  }
+
+  /// How many bytes a character takes inside a JSON string.
+  private static func cost(of first: UInt8, count: Int) -> Int {
+    switch first {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"): 2
+    case 0..<0x20: 6
+    default: count
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import CZlib
+import JSON
+
+/// RFC 1952, by zlib.
+package enum Gzip {
+  /// `{"type":"gzip","data":"…"}`: the frame compressed, as base64 since frames are text. Nil if zlib has no memory.
+  static func frame(_ frame: [UInt8]) -> [UInt8]? {
+    guard let compressed = compress(frame) else { return nil }
+    var writer = JSONWriter(reservingBytes: compressed.count * 4 / 3 + 64)
+    writer.object { writer in
+      writer.member("type", "gzip")
+      writer.key("data")
+      writer.raw([UInt8(ascii: "\"")] + base64(compressed) + [UInt8(ascii: "\"")])
+    }
+    return writer.bytes
+  }
+
+  /// The same bytes give the same result, whenever: the header names no time.
+  package static func compress(_ bytes: [UInt8], level: Int32 = 5) -> [UInt8]? {
+    var stream = z_stream()
+    guard tickertape_gzip_begin(&stream, level) == Z_OK else { return nil }
+    defer { deflateEnd(&stream) }
+    let bound = Int(deflateBound(&stream, UInt(bytes.count)))
+    var input = bytes
+    let result = input.withUnsafeMutableBufferPointer { source in
+      [UInt8](unsafeUninitializedCapacity: bound) { target, count in
+        stream.next_in = source.baseAddress
+        stream.avail_in = UInt32(source.count)
+        stream.next_out = target.baseAddress
+        stream.avail_out = UInt32(bound)
+        count = deflate(&stream, Z_FINISH) == Z_STREAM_END ? Int(stream.total_out) : 0
+      }
+    }
+    return result.isEmpty ? nil : result
+  }
+
+  private static func base64(_ bytes: [UInt8]) -> [UInt8] {
+    let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+    var text: [UInt8] = []
+    text.reserveCapacity((bytes.count + 2) / 3 * 4)
+    var place = 0
+    while place < bytes.count {
+      let count = min(3, bytes.count - place)
+      var group = UInt32(bytes[place]) << 16
+      if count > 1 { group |= UInt32(bytes[place + 1]) << 8 }
+      if count > 2 { group |= UInt32(bytes[place + 2]) }
+      text.append(digits[Int(group >> 18 & 63)])
+      text.append(digits[Int(group >> 12 & 63)])
+      text.append(count > 1 ? digits[Int(group >> 6 & 63)] : UInt8(ascii: "="))
+      text.append(count > 2 ? digits[Int(group & 63)] : UInt8(ascii: "="))
+      place += 3
+    }
+    return text
+  }
+}

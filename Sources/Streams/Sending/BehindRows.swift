@@ -1,0 +1,84 @@
+package import ConnectionStore
+package import Messaging
+package import Telemetry
+
+/// Which connections lack events that the others have, stream by stream.
+///
+/// Only the holder of a stream's lease writes them. One that lost its lease without knowing does no harm: it deletes a row
+/// only as it read it, and what it puts is lower than what its successor knows.
+package struct BehindRows {
+  let table: any Table
+  let clock: Clock
+  let randomness: Randomness
+
+  /// As long as the events that are missing may stand in the log.
+  static let keptSeconds: Int64 = 25 * 60 * 60
+
+  package init(_ table: any Table, clock: Clock = .system, randomness: Randomness = .system) {
+    self.table = table
+    self.clock = clock
+    self.randomness = randomness
+  }
+
+  /// The rows of a stream: of this epoch only, since what an earlier log held is gone. Nearly always none.
+  package func all(_ stream: String, epoch: String) throws(TableError) -> [Behind] {
+    var rows: [Behind] = []
+    var query = Query(Keys.behind(stream))
+    repeat {
+      let page = try table.query(query)
+      rows += page.items.compactMap(Behind.init).filter { $0.epoch == epoch }
+      query.after = page.next
+    } while query.after != nil
+    return rows
+  }
+
+  /// The row of one connection.
+  package func row(_ stream: String, _ id: ConnectionID) throws(TableError) -> Behind? {
+    try table.get(Keys.behind(stream, id), .strong).flatMap(Behind.init)
+  }
+
+  /// Notes for each connection the first event it lacks, in place of what was noted before.
+  package func note(
+    _ missing: [(id: ConnectionID, from: Int64)], _ stream: String, epoch: String
+  ) throws(TableError) {
+    guard !missing.isEmpty else { return }
+    let expires = clock.seconds + Self.keptSeconds
+    try table.writeBatch(
+      missing.map { id, from in
+        .put(
+          Item(
+            Keys.behind(stream, id),
+            ["v": .number(1), "epoch": .string(epoch), "from": .number(from), "by": .string(randomness.hexadecimal())],
+            expires: expires))
+      })
+  }
+
+  /// The connection has everything, or is gone: deletes its row, unless it says something else by now.
+  package func clear(_ row: Behind, _ stream: String) throws(TableError) {
+    do {
+      try table.delete(Keys.behind(stream, row.id), if: .equals("by", .string(row.writer)))
+    } catch {
+      guard error.code == .conditionFailed else { throw error }
+    }
+  }
+}
+
+/// A connection that lacks events of a stream.
+package struct Behind: Equatable, Sendable {
+  package let id: ConnectionID
+  let epoch: String
+  /// The first event it lacks.
+  package let from: Int64
+  let writer: String
+
+  /// Nil for a row that this release does not understand.
+  init?(_ item: Item) {
+    guard let id = ConnectionID(item.key.sort), let epoch = item.string("epoch"), let from = item.number("from"),
+      let writer = item.string("by")
+    else { return nil }
+    self.id = id
+    self.epoch = epoch
+    self.from = from
+    self.writer = writer
+  }
+}

@@ -1,0 +1,56 @@
+import Messaging
+import Shaping
+import TestSupport
+import Testing
+
+@Suite("folding")
+struct FoldingTests {
+  private func event(_ key: String?, _ type: String = "price:update", high: Bool = false) -> Event {
+    Event(
+      type: type, key: key, audience: .everyone, data: [], id: "1-a", timestamp: "", priority: high ? .high : nil)
+  }
+
+  private func fold(_ events: [Event]) -> [Folded] { Folding.fold(events) { $0.priority == .high } }
+
+  @Test("of each key the newest event stays, in order, and counts those before it")
+  func newest() {
+    let events = [event("A"), event("B"), event("A"), event("C"), event("A")]
+    #expect(fold(events) == [Folded(place: 1, count: 0), Folded(place: 3, count: 0), Folded(place: 4, count: 2)])
+  }
+
+  @Test("an event without a key stands for itself")
+  func withoutKey() {
+    #expect(fold([event(nil), event(nil)]) == [Folded(place: 0, count: 0), Folded(place: 1, count: 0)])
+  }
+
+  @Test("an event of high priority is neither folded away nor stands for others")
+  func high() {
+    let events = [event("A"), event("A", high: true), event("A")]
+    #expect(fold(events) == [Folded(place: 1, count: 0), Folded(place: 2, count: 1)])
+  }
+
+  @Test("the same key of two types is two keys, and so are two spellings of one letter")
+  func distinct() {
+    #expect(fold([event("A"), event("A", "order:update")]).count == 2)
+    #expect(fold([event("\u{e9}"), event("e\u{301}")]).count == 2)
+  }
+
+  @Test("every event is sent or counted, whatever the mix", arguments: [UInt64(1), 2, 3])
+  func nothingVanishes(seed: UInt64) {
+    var generator = SeededGenerator(seed)
+    for _ in 0..<200 {
+      let events = (0..<Int.random(in: 0...40, using: &generator)).map { _ in
+        event(
+          Int.random(in: 0...4, using: &generator) == 0 ? nil : "k\(Int.random(in: 0...5, using: &generator))",
+          high: Int.random(in: 0...9, using: &generator) == 0)
+      }
+      let kept = fold(events)
+      #expect(kept.reduce(0) { $0 + 1 + $1.count } == events.count, "seed \(seed)")
+      #expect(kept.map(\.place) == kept.map(\.place).sorted(), "seed \(seed)")
+      for (place, event) in events.enumerated() where !kept.contains(where: { $0.place == place }) {
+        let covering = kept.first { events[$0.place].key == event.key && $0.place > place && $0.count > 0 }
+        #expect(covering != nil && event.priority != .high && event.key != nil, "seed \(seed)")
+      }
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import ConnectionStore
+import ConnectionStoreMemory
+import Messaging
+import Streams
+import Telemetry
+import TestSupport
+import Testing
+
+@Suite("the lease and the mark of a stream")
+struct MarksTests {
+  let clock = SettableClock()
+  let table: MemoryTable
+
+  init() { table = MemoryTable(clock: clock.clock) }
+
+  private func marks(_ table: (any Table)? = nil) -> Marks { Marks(table ?? self.table, clock: clock.clock) }
+
+  @Test("one holder at a time; the lease ends when it is given up, and by itself after ten seconds")
+  func oneHolder() throws {
+    var first = try #require(try marks().take("all/a"))
+    #expect(try marks().take("all/a") == nil)
+    #expect(try marks().take("all/b") != nil)
+    #expect(try marks().look("all/a")?.isHeld == true)
+    #expect(try marks().write(&first, releasing: true))
+    #expect(try marks().look("all/a")?.isHeld == false)
+    #expect(try marks().take("all/a") != nil)
+    clock.advance(milliseconds: 10_001)
+    #expect(try marks().take("all/a") != nil)
+  }
+
+  @Test("what a holder wrote is what the next one starts from")
+  func handedOver() throws {
+    var first = try #require(try marks().take("all/a"))
+    #expect(first.sentThrough == 0)
+    first.follow("1-a")
+    first.advance(through: 7)
+    first.roundAtMilliseconds = 99
+    first.cut = CutRound(end: 9, position: ListenerPosition(shard: 2, after: "abc="))
+    #expect(try marks().write(&first, releasing: true))
+    var second = try #require(try marks().take("all/a"))
+    #expect(second.epoch == "1-a" && second.sentThrough == 7 && second.roundAtMilliseconds == 99)
+    #expect(second.cut == CutRound(end: 9, position: ListenerPosition(shard: 2, after: "abc=")))
+    second.advance(through: 9)
+    #expect(try marks().write(&second, releasing: true))
+    #expect(try marks().take("all/a")?.cut == nil)
+  }
+
+  @Test("a log that was made anew is sent from its beginning")
+  func newEpoch() throws {
+    var lease = try #require(try marks().take("all/a"))
+    lease.follow("1-a")
+    lease.advance(through: 7)
+    lease.follow("1-a")
+    #expect(lease.sentThrough == 7)
+    lease.follow("2-b")
+    #expect(lease.sentThrough == 0)
+  }
+
+  @Test("a holder that lost its lease writes nothing more")
+  func lost() throws {
+    var slow = try #require(try marks().take("all/a"))
+    clock.advance(milliseconds: 10_001)
+    var next = try #require(try marks().take("all/a"))
+    slow.advance(through: 100)
+    #expect(try !marks().write(&slow))
+    next.advance(through: 3)
+    #expect(try marks().write(&next))
+    #expect(try marks().look("all/a")?.sentThrough == 3)
+  }
+
+  @Test("a holder that writes keeps its lease")
+  func prolonged() throws {
+    var lease = try #require(try marks().take("all/a"))
+    for _ in 0..<5 {
+      clock.advance(seconds: 6)
+      #expect(try marks().write(&lease))
+      #expect(try marks().take("all/a") == nil)
+    }
+  }
+
+  @Test("a backend that repeats a write after a lost answer still gives the lease")
+  func lostAnswer() throws {
+    let table = RepeatingTable(table)
+    #expect(try marks(table).take("all/a") != nil)
+    #expect(try marks().take("all/a") == nil)
+  }
+}
+
+@Suite("connections that are behind")
+struct BehindRowsTests {
+  let world = World()
+
+  private var rows: BehindRows { BehindRows(world.table, clock: world.clock.clock) }
+
+  @Test("what is noted is read until it is cleared, and only for its stream and epoch")
+  func noted() throws {
+    try rows.note([(world.id, 5)], "all/a", epoch: "1-a")
+    #expect(try rows.all("all/a", epoch: "1-a").map(\.from) == [5])
+    #expect(try rows.all("all/a", epoch: "2-b") == [])
+    #expect(try rows.all("all/b", epoch: "1-a") == [])
+    let row = try #require(try rows.row("all/a", world.id))
+    try rows.clear(row, "all/a")
+    #expect(try rows.all("all/a", epoch: "1-a") == [])
+  }
+
+  @Test("a row that was noted anew is not cleared by who read the one before")
+  func changed() throws {
+    try rows.note([(world.id, 5)], "all/a", epoch: "1-a")
+    let old = try #require(try rows.row("all/a", world.id))
+    try rows.note([(world.id, 5)], "all/a", epoch: "1-a")
+    try rows.clear(old, "all/a")
+    #expect(try rows.all("all/a", epoch: "1-a").map(\.from) == [5])
+  }
+
+  @Test("many at once are all kept")
+  func many() throws {
+    let ids = (0..<2_500).map { ConnectionID("c\($0)=")! }
+    try rows.note(ids.map { ($0, 1) }, "all/a", epoch: "1-a")
+    #expect(try rows.all("all/a", epoch: "1-a").count == 2_500)
+  }
+}
+
+@Suite("streams the sweep looks at")
+struct OpenStreamsTests {
+  @Test("a stream's row is put once in three minutes and stands for ten", arguments: [1, 8])
+  func rows(shards: Int) throws {
+    let world = World()
+    var open = OpenStreams(world.table, shards: shards, clock: world.clock.clock)
+    for name in ["all/a", "all/b", "user/\u{e9}"] {
+      let row = try #require(open.row(name))
+      try world.table.put(row, if: .always)
+      open.notePut(name)
+    }
+    #expect(open.row("all/a") == nil)
+    #expect(open.row("user/e\u{301}") != nil)
+    #expect(try Set(open.streams()) == ["all/a", "all/b", "user/\u{e9}"])
+    world.clock.advance(seconds: 180)
+    #expect(open.row("all/a") != nil)
+    try open.renew("all/b")
+    world.clock.advance(seconds: 421)
+    #expect(try open.streams() == ["all/b"])
+  }
+}
