@@ -80,6 +80,7 @@ let package = Package(
     room("JSON"),
     room("Messaging", ["JSON"]),
     room("Telemetry", ["JSON"]),
+    room("Crypto", ["CCrypto"]),
     room("HTTPWire"),
     room("WebSocketWire", ["CWslay", "CCrypto"], linking: ["wslay"]),
     // Floor 2
@@ -97,7 +98,7 @@ let package = Package(
       "ConnectionStoreSelection", path: "Sources/ConnectionStore/Selection",
       ["ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
     // Floor 4
-    room("Streams", ["ConnectionStore", "JSON", "Messaging", "Telemetry"]),
+    room("Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
     // Floors 5 and 6
     program(

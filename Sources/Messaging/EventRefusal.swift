@@ -8,6 +8,7 @@ package struct EventRefusal: Error, Equatable, Sendable, CustomStringConvertible
     case repeatedField = "repeated_field"
     case reservedType = "reserved_type"
     case tooLarge = "too_large"
+    case keyTaken = "idempotency_key_taken"
   }
 
   package let code: Code

@@ -1,0 +1,32 @@
+import ConnectionStore
+import Crypto
+import Messaging
+
+// Where the rows of the log stand.
+extension Keys {
+  static func log(_ stream: String) -> String { "s#\(PercentEncoding.encode(stream))" }
+
+  /// Before every segment: `!` comes before the digits.
+  static func head(_ stream: String) -> ItemKey { ItemKey(log(stream), "!") }
+
+  static func segment(_ stream: String, first: Int64) -> ItemKey { ItemKey(log(stream), segmentSort(first)) }
+
+  /// Twelve digits, so that the order of the bytes is the order of the numbers.
+  static func segmentSort(_ first: Int64) -> String {
+    let digits = String(max(0, first))
+    return String(repeating: "0", count: max(0, 12 - digits.utf8.count)) + digits
+  }
+
+  /// A key may be long and hold anything, so its hash stands for it. No stream's name holds a NUL where a key could go on:
+  /// the length of the name stands before it.
+  static func claim(_ stream: String, _ idempotencyKey: String) -> ItemKey {
+    var bytes = Array("\(stream.utf8.count):\(stream)".utf8)
+    bytes.append(contentsOf: idempotencyKey.utf8)
+    return ItemKey("k#\(hexadecimal(SHA256.hash(bytes)))", "k")
+  }
+
+  private static func hexadecimal(_ bytes: [UInt8]) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+  }
+}

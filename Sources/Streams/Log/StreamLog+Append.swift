@@ -1,0 +1,147 @@
+package import ConnectionStore
+package import Messaging
+import Telemetry
+
+extension StreamLog: EventLog {
+  /// More events than one segment holds, or more idempotency keys than one transaction, make several appends, each whole or
+  /// not at all.
+  package mutating func append(_ events: [Event], to stream: String) throws(TableError) -> [AppendOutcome] {
+    var batch = AppendBatch(events)
+    while case let part = batch.nextPart(), !part.isEmpty { try append(part, to: stream, &batch) }
+    return batch.finished()
+  }
+
+  /// A try at an append. Its word tells its segment from every other.
+  private struct Attempt {
+    let writer: String
+    let epoch: String
+    let first: Int64
+    let entries: [AppendBatch.Entry]
+  }
+
+  private mutating func append(
+    _ part: [AppendBatch.Entry], to stream: String, _ batch: inout AppendBatch
+  ) throws(TableError) {
+    var entries = part
+    /// Attempts that may have worked, or may still.
+    var unsettled: [Attempt] = []
+    for _ in 0..<Self.attempts {
+      let head = try head(stream)
+      if let done = try settled(unsettled, stream) { return record(done, &batch) }
+      let attempt = Attempt(
+        writer: randomness.hexadecimal(), epoch: head?.epoch ?? "\(clock.milliseconds())-\(randomness.hexadecimal())",
+        first: head?.next ?? 1, entries: entries)
+      do {
+        try write(attempt, head, stream)
+        return record(attempt, &batch)
+      } catch {
+        switch error.code {
+        case .transactionFailed(let places):
+          // A backend that lost the answer and tried again is refused by its own write.
+          if let done = try settled(unsettled + [attempt], stream) { return record(done, &batch) }
+          entries = try withoutKnown(attempt, places, stream, &batch)
+          if entries.isEmpty { return }
+        case .unavailable where unsettled.count < 2: unsettled.append(attempt)
+        default: throw error
+        }
+      }
+    }
+    throw TableError(.contention, "transact", key: Keys.head(stream), detail: "\(Self.attempts) attempts")
+  }
+
+  private mutating func write(_ attempt: Attempt, _ head: LogHead?, _ stream: String) throws(TableError) {
+    let expires = clock.seconds + Self.segmentSeconds
+    var writes = [headWrite(attempt, head, stream), .put(segment(attempt, stream, expires))]
+    for (offset, entry) in attempt.entries.enumerated() {
+      guard let claim = entry.claim else { continue }
+      writes.append(claimWrite(claim, attempt, attempt.first + Int64(offset), stream, expires))
+    }
+    let open = openStreams.row(stream)
+    if let open { writes.append(.put(open)) }
+    try table.transact(writes, durability: .disk)
+    if open != nil { openStreams.notePut(stream) }
+  }
+
+  private func headWrite(_ attempt: Attempt, _ head: LogHead?, _ stream: String) -> TransactionWrite {
+    let next = Value.number(attempt.first + Int64(attempt.entries.count))
+    let expires = clock.seconds + Self.headSeconds
+    guard let head else {
+      let item = Item(
+        Keys.head(stream), ["v": .number(1), "epoch": .string(attempt.epoch), "next": next], expires: expires)
+      return .put(item, if: .absent)
+    }
+    var change = Change()
+    change.set["next"] = next
+    change.expires = .at(expires)
+    return .update(
+      Keys.head(stream), change,
+      if: .all([.equals("epoch", .string(head.epoch)), .equals("next", .number(head.next))]))
+  }
+
+  private func segment(_ attempt: Attempt, _ stream: String, _ expires: Int64) -> Item {
+    Item(
+      Keys.segment(stream, first: attempt.first),
+      [
+        "v": .number(1), "epoch": .string(attempt.epoch), "by": .string(attempt.writer),
+        "at": .number(clock.milliseconds()), "count": .number(Int64(attempt.entries.count)),
+        "events": .bytes(EventBlock.encode(attempt.entries.map(\.event))),
+      ], expires: expires)
+  }
+
+  /// A claim of a log that is no more counts as absent; epochs sort by time.
+  private func claimWrite(
+    _ claim: AppendBatch.Claim, _ attempt: Attempt, _ sequence: Int64, _ stream: String, _ expires: Int64
+  ) -> TransactionWrite {
+    let item = Item(
+      Keys.claim(stream, claim.key),
+      ["v": .number(1), "epoch": .string(attempt.epoch), "seq": .number(sequence), "digest": .bytes(claim.digest)],
+      expires: expires)
+    return .put(item, if: .any([.absent, .less("epoch", .string(attempt.epoch))]))
+  }
+
+  // MARK: What came of it
+
+  private func record(_ attempt: Attempt, _ batch: inout AppendBatch) {
+    for (offset, entry) in attempt.entries.enumerated() {
+      batch.record(entry, .appended(sequence: attempt.first + Int64(offset)))
+    }
+  }
+
+  /// The attempt whose segment stands in the log.
+  private func settled(_ attempts: [Attempt], _ stream: String) throws(TableError) -> Attempt? {
+    for attempt in attempts {
+      let standing = try table.get(Keys.segment(stream, first: attempt.first), .strong)
+      if standing?.string("by") == attempt.writer { return attempt }
+    }
+    return nil
+  }
+
+  /// What is left of an attempt without the events whose idempotency keys are taken. If none is, only the head had moved.
+  private func withoutKnown(
+    _ attempt: Attempt, _ places: [Int], _ stream: String, _ batch: inout AppendBatch
+  ) throws(TableError) -> [AppendBatch.Entry] {
+    var failed = Set(places.map { $0 - 2 })
+    var left: [AppendBatch.Entry] = []
+    var claims = 0
+    for entry in attempt.entries {
+      guard let claim = entry.claim else {
+        left.append(entry)
+        continue
+      }
+      let isTaken = failed.remove(claims) != nil
+      claims += 1
+      guard isTaken, let standing = try table.get(Keys.claim(stream, claim.key), .strong),
+        let sequence = standing.number("seq"), standing.string("epoch") == attempt.epoch
+      else {
+        left.append(entry)
+        continue
+      }
+      let isSame = standing.bytes("digest") == claim.digest
+      batch.record(
+        entry,
+        isSame
+          ? .known(sequence: sequence) : .refused(AppendBatch.refusal(claim.key, "event \(sequence) of the stream")))
+    }
+    return left
+  }
+}
