@@ -9,11 +9,14 @@ package struct Listener: Sendable {
   /// When its socket was opened, in milliseconds since the epoch.
   package let connectedAtMilliseconds: Int64
   package let frames: [[UInt8]]
+  /// What the caller wants to know of each frame when it did not arrive; shared as the frames are.
+  package let marks: [Int64]
 
-  package init(id: ConnectionID, connectedAtMilliseconds: Int64, frames: [[UInt8]]) {
+  package init(id: ConnectionID, connectedAtMilliseconds: Int64, frames: [[UInt8]], marks: [Int64] = []) {
     self.id = id
     self.connectedAtMilliseconds = connectedAtMilliseconds
     self.frames = frames
+    self.marks = marks
   }
 }
 

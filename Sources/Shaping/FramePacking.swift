@@ -1,6 +1,13 @@
 import JSON
 package import Messaging
 
+/// A frame and the first of the events it carries, or carries a part of.
+package struct PackedFrame: Equatable, Sendable {
+  package let bytes: [UInt8]
+  /// Among the events that were packed.
+  package let first: Int
+}
+
 /// Packs encoded events into frames: one frame if the client takes batches, none over what API Gateway carries.
 package enum FramePacking {
   /// API Gateway bills, and the WebSocket frames of its clients carry, 32 KB at a time.
@@ -15,12 +22,12 @@ package enum FramePacking {
   /// `typed`; `cursor` is where a client stands that has all of them.
   package static func frames(
     _ events: [[UInt8]], cursor: String?, accepts: Accepts, name: () -> String
-  ) -> [[UInt8]] {
+  ) -> [PackedFrame] {
     guard accepts.contains(.batch), events.count > 1 else {
-      return events.flatMap { bounded($0, accepts, name) }
+      return events.enumerated().flatMap { place, event in packed(event, place, accepts, name) }
     }
     let limit = (accepts.contains(.gzip) ? compressedBatchBytes : unitBytes) - 256
-    var frames: [[UInt8]] = []
+    var frames: [PackedFrame] = []
     var start = 0
     while start < events.count {
       var end = start + 1
@@ -33,10 +40,16 @@ package enum FramePacking {
       let frame =
         end - start == 1 && !isLast
         ? events[start] : batch(events[start..<end], cursor: isLast ? cursor : nil, reservingBytes: bytes + 256)
-      frames += bounded(frame, accepts, name)
+      frames += packed(frame, start, accepts, name)
       start = end
     }
     return frames
+  }
+
+  private static func packed(
+    _ frame: [UInt8], _ first: Int, _ accepts: Accepts, _ name: () -> String
+  ) -> [PackedFrame] {
+    bounded(frame, accepts, name).map { PackedFrame(bytes: $0, first: first) }
   }
 
   /// One frame as it may be sent: as it is, compressed, or in parts.

@@ -12,6 +12,8 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// Milliseconds since the epoch.
   package let connectedAtMilliseconds: Int64
   package var subscriptions: Subscriptions
+  /// What its client said in `hello`; empty: it said none.
+  package internal(set) var accepts: Accepts = []
   /// Counts the changes: every write says which one it saw.
   package internal(set) var revision: Int64 = 1
   /// Seconds since the epoch, set when the row is written first; the listener rows expire with the connection.
@@ -41,6 +43,23 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// Every topic under which a listener row of this connection may stand.
   package var topics: [Topic] { ownTopics + subscriptions.topics.ordered() }
 
+  /// The name an event is shown by to this connection; nil: it is not for it. Asked on every path that reads the log for one
+  /// connection, and decides as its listener rows do for those who read them.
+  package func shownName(of event: Event) -> String? {
+    switch event.audience {
+    case .user(let user): return principal.user?.hasSameBytes(as: user) == true ? event.type : nil
+    case .group(let group): return principal.groups.contains { $0.hasSameBytes(as: group) } ? event.type : nil
+    case .everyone:
+      guard EventTypes.mayBeSeen(event.type, by: principal.role) else { return nil }
+      for topic in Topic.topics(of: event) {
+        if let filter = subscriptions.filter(of: topic), filter.passes(topic, event) {
+          return filter.shownAs ?? event.type
+        }
+      }
+      return nil
+    }
+  }
+
   /// What should stand under a topic, nil: nothing.
   func filter(of topic: Topic) -> ListenerFilter? {
     ownTopics.contains(topic) ? ListenerFilter() : subscriptions.filter(of: topic)
@@ -59,6 +78,7 @@ package struct ConnectionRecord: Equatable, Sendable {
     if let user = principal.user { item["user"] = .string(user) }
     if let role = principal.role { item["role"] = .string(role.rawValue) }
     if !principal.groups.isEmpty { item["groups"] = .bytes(StringList.encode(principal.groups)) }
+    if !accepts.isEmpty { item["accepts"] = .number(accepts.rawValue) }
     if let clientName { item["client"] = .string(clientName) }
     return item
   }
@@ -76,6 +96,7 @@ package struct ConnectionRecord: Equatable, Sendable {
       dialect: item.string("dialect").flatMap(Dialect.init) ?? .typed, clientName: item.string("client"),
       sourceAddress: item.string("address") ?? "", connectedAtMilliseconds: connectedAt, subscriptions: subscriptions)
     self.revision = revision
+    accepts = Accepts(rawValue: item.number("accepts") ?? 0)
     expires = item.expires
   }
 }

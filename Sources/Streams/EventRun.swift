@@ -1,4 +1,3 @@
-import ConnectionStore
 package import Messaging
 
 /// Events of one stream that are sent in one pass over their listeners.
@@ -9,40 +8,28 @@ package struct EventRun {
   package let topics: [Topic]
 
   /// One query a topic is open at the same time.
-  static let maximumTopics = 32
+  static let maximumTopics = 512
 
-  /// Cuts events into runs: those of one stream stay in order, streams come in the order of their first event.
-  package static func runs(of events: [Event]) -> [EventRun] {
-    var streams: [(name: String, events: [Event])] = []
-    var places: [[UInt8]: Int] = [:]
-    for event in events {
-      let name = event.stream
-      if let place = places[Array(name.utf8)] {
-        streams[place].events.append(event)
-      } else {
-        places[Array(name.utf8)] = streams.count
-        streams.append((name, [event]))
-      }
-    }
-    return streams.flatMap { cut($0.events) }
-  }
-
-  private static func cut(_ events: [Event]) -> [EventRun] {
-    var runs: [EventRun] = []
-    var run: [Event] = []
+  package init(_ events: [Event]) {
     var topics: [Topic] = []
     var known: Set<Topic> = []
     for event in events {
-      let missing = Topic.topics(of: event).filter { !known.contains($0) }
-      if topics.count + missing.count > maximumTopics {
-        runs.append(EventRun(events: run, topics: topics))
-        (run, topics, known) = ([], [], [])
-      }
-      run.append(event)
       for topic in Topic.topics(of: event) where known.insert(topic).inserted { topics.append(topic) }
     }
-    runs.append(EventRun(events: run, topics: topics))
-    return runs
+    self.events = events
+    self.topics = topics
+  }
+
+  /// How many of these events, from the first on, fit one run.
+  package static func fitting(_ events: some Sequence<Event>) -> Int {
+    var known: Set<Topic> = []
+    var count = 0
+    for event in events {
+      known.formUnion(Topic.topics(of: event))
+      if known.count > maximumTopics { break }
+      count += 1
+    }
+    return count
   }
 }
 
@@ -54,6 +41,7 @@ package struct Recipient: Equatable, Sendable {
   package let dialect: Dialect
   /// In the order of the run.
   package let parts: [Part]
+  package let accepts: Accepts
   /// The topics its rows were found under.
   package let topics: [Topic]
 

@@ -13,6 +13,14 @@ package struct ListenerFilter: Equatable, Sendable {
     self.shownAs = shownAs
   }
 
+  /// Whether an event that was looked for under a topic passes.
+  func passes(_ topic: Topic, _ event: Event) -> Bool {
+    switch topic {
+    case .type: passes(key: event.key)
+    case .key, .user, .group: true
+    }
+  }
+
   /// An event without a key begins with no prefix.
   package func passes(key: String?) -> Bool {
     prefixes.isEmpty || prefixes.contains { key?.hasBytePrefix($0) ?? false }
@@ -27,6 +35,7 @@ package struct ListenerRow: Equatable, Sendable {
   /// Milliseconds since the epoch: a young connection that answers 410 is not yet established.
   package let connectedAtMilliseconds: Int64
   package let filter: ListenerFilter
+  package let accepts: Accepts
 
   /// Nil for a row that this release does not understand.
   init?(_ item: Item) {
@@ -35,6 +44,7 @@ package struct ListenerRow: Equatable, Sendable {
     dialect = item.string("dialect").flatMap(Dialect.init) ?? .typed
     role = item.string("role").flatMap(Role.init)
     connectedAtMilliseconds = connectedAt
+    accepts = Accepts(rawValue: item.number("accepts") ?? 0)
     filter = ListenerFilter(prefixes: Self.prefixes(item.bytes("prefixes")), shownAs: item.string("as"))
   }
 
@@ -44,6 +54,7 @@ package struct ListenerRow: Equatable, Sendable {
     var item = Item(key, ["v": .number(1), "at": .number(connection.connectedAtMilliseconds)])
     item.expires = connection.expires
     if connection.dialect != .typed { item["dialect"] = .string(connection.dialect.rawValue) }
+    if !connection.accepts.isEmpty { item["accepts"] = .number(connection.accepts.rawValue) }
     if let role = connection.principal.role { item["role"] = .string(role.rawValue) }
     if let shownAs = filter.shownAs { item["as"] = .string(shownAs) }
     if !filter.prefixes.isEmpty { item["prefixes"] = .bytes(StringList.encode(filter.prefixes)) }

@@ -13,12 +13,22 @@ package struct RunListeners {
   private let table: any Table
   private var shard = 0
   private var cursors: [TopicCursor] = []
+  private var lastWanted: [Wanted] = []
+  private var lastParts: [Recipient.Part] = []
 
-  package init(_ run: EventRun, table: any Table, shards: Int, pageSize: Int = 500) {
+  /// Where the reading stands: everything up to the connection named was returned.
+  package private(set) var position: ListenerPosition
+
+  /// Goes on after `position`, where an earlier reading of the same run stopped.
+  package init(
+    _ run: EventRun, table: any Table, shards: Int, pageSize: Int = 500, after position: ListenerPosition? = nil
+  ) {
     self.run = run
     self.table = table
     self.shards = shards
     self.pageSize = pageSize
+    self.position = position ?? ListenerPosition(shard: 0, after: "")
+    shard = self.position.shard
     cursors = open()
   }
 
@@ -28,9 +38,11 @@ package struct RunListeners {
     while page.count < pageSize, shard < shards {
       guard let id = try lowest() else {
         shard += 1
+        position = ListenerPosition(shard: shard, after: "")
         cursors = open()
         continue
       }
+      position = ListenerPosition(shard: shard, after: id)
       var rows: [(topic: Int, listener: ListenerRow)] = []
       for place in cursors.indices {
         if let item = cursors[place].take(id), let listener = ListenerRow(item) { rows.append((place, listener)) }
@@ -42,7 +54,10 @@ package struct RunListeners {
 
   private func open() -> [TopicCursor] {
     let limit = run.topics.count <= 4 ? pageSize : 100
-    return run.topics.map { TopicCursor(Query(Keys.listeners($0, shard: shard), limit: limit, .strong)) }
+    let after = position.after.isEmpty ? nil : position.after
+    return run.topics.map {
+      TopicCursor(Query(Keys.listeners($0, shard: shard), limit: limit, after: after, .strong))
+    }
   }
 
   /// The lowest connection name at the head of any topic; nil when all are read.
@@ -55,31 +70,41 @@ package struct RunListeners {
     return lowest
   }
 
-  private func recipient(_ rows: [(topic: Int, listener: ListenerRow)]) -> Recipient? {
+  private mutating func recipient(_ rows: [(topic: Int, listener: ListenerRow)]) -> Recipient? {
     guard let listener = rows.first?.listener else { return nil }
-    var parts: [Recipient.Part] = []
-    for (place, event) in run.events.enumerated() {
-      let row = rows.first { passes(event, run.topics[$0.topic], $0.listener) }
-      guard let row else { continue }
-      parts.append(.init(event: place, shownAs: Self.name(of: event, for: row.listener)))
-    }
-    guard !parts.isEmpty else { return nil }
+    let wanted = rows.map { Wanted(topic: $0.topic, role: $0.listener.role, filter: $0.listener.filter) }
+    // Nearly everybody wants what the one before wanted.
+    if wanted != lastWanted { (lastWanted, lastParts) = (wanted, parts(wanted)) }
+    guard !lastParts.isEmpty else { return nil }
     return Recipient(
       id: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds, dialect: listener.dialect,
-      parts: parts, topics: rows.map { run.topics[$0.topic] })
+      parts: lastParts, accepts: listener.accepts, topics: rows.map { run.topics[$0.topic] })
   }
 
-  private func passes(_ event: Event, _ topic: Topic, _ listener: ListenerRow) -> Bool {
+  private func parts(_ wanted: [Wanted]) -> [Recipient.Part] {
+    run.events.enumerated().compactMap { place, event in
+      let row = wanted.first { passes(event, run.topics[$0.topic], $0) }
+      return row.map { Recipient.Part(event: place, shownAs: $0.filter.shownAs ?? event.type) }
+    }
+  }
+
+  private func passes(_ event: Event, _ topic: Topic, _ wanted: Wanted) -> Bool {
     switch topic {
-    case .type: EventTypes.mayBeSeen(event.type, by: listener.role) && listener.filter.passes(key: event.key)
-    case .key(_, let key):
-      EventTypes.mayBeSeen(event.type, by: listener.role) && (event.key?.hasSameBytes(as: key) ?? false)
+    case .type(let type):
+      event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: wanted.role)
+        && wanted.filter.passes(key: event.key)
+    case .key(let type, let key):
+      event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: wanted.role)
+        && (event.key?.hasSameBytes(as: key) ?? false)
     case .user, .group: true
     }
   }
 
-  private static func name(of event: Event, for listener: ListenerRow) -> String {
-    listener.filter.shownAs ?? event.type
+  /// What a row lets through.
+  private struct Wanted: Equatable {
+    let topic: Int
+    let role: Role?
+    let filter: ListenerFilter
   }
 }
 

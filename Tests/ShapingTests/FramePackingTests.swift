@@ -14,7 +14,7 @@ struct FramePackingTests {
   }
 
   private func frames(_ events: [[UInt8]], _ accepts: Accepts) -> [[UInt8]] {
-    FramePacking.frames(events, cursor: "AQ", accepts: accepts) { "1-a" }
+    FramePacking.frames(events, cursor: "AQ", accepts: accepts) { "1-a" }.map(\.bytes)
   }
 
   @Test("a client that takes batches gets one frame, with the cursor after it")
@@ -64,6 +64,13 @@ struct FramePackingTests {
     #expect(try packed.map(part).map(\.index) == Array(0..<packed.count))
     #expect(try packed.map(part).allSatisfy { $0.count == packed.count })
     #expect(try bytes(packed.map(part).map(\.data).joined()) == large)
+  }
+
+  @Test("each frame says which event it begins with")
+  func firsts() {
+    let events = (0..<20).map { event($0, padding: 8_000) }
+    let packed = FramePacking.frames(events, cursor: nil, accepts: library) { "1-a" }
+    #expect(packed.map(\.first) == stride(from: 0, to: 20, by: 3).map { $0 })
   }
 
   @Test("a client that never said hello gets a large event whole")

@@ -190,7 +190,8 @@ package struct Query: Equatable, Sendable {
   package var sort: SortRange
   /// How many live items the page may hold, at least 1: expired ones are read over and not counted.
   package var limit: Int
-  /// The `next` of the page before.
+  /// Only items after this sort key are read: the `next` of the page before, or any other, whether an item stands there or
+  /// not.
   package var after: String?
   package var consistency: Consistency
 

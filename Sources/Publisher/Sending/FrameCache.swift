@@ -1,0 +1,55 @@
+import Messaging
+import Shaping
+import Streams
+
+/// The frames of a round's events, each encoded once for a dialect and a name, however many connections get it.
+struct FrameCache {
+  private let events: [Event]
+  private let placements: [Placement]
+  /// Where a client stands that has all of them.
+  private let cursor: String?
+  private var encoded: [Key: [UInt8]] = [:]
+  /// Nearly every recipient of a page gets what the one before got.
+  private var last: (parts: [Recipient.Part], dialect: Dialect, accepts: Accepts, packed: Packed)?
+
+  /// Frames and, for each, the sequence number of the first event it carries.
+  struct Packed {
+    let frames: [[UInt8]]
+    let sequences: [Int64]
+  }
+
+  private struct Key: Hashable {
+    let event: Int
+    let dialect: Dialect
+    let shownAs: [UInt8]
+  }
+
+  init(_ events: [Event], _ placements: [Placement], cursor: String?) {
+    self.events = events
+    self.placements = placements
+    self.cursor = cursor
+  }
+
+  mutating func frames(_ parts: [Recipient.Part], _ dialect: Dialect, _ accepts: Accepts) -> Packed {
+    if let last, last.dialect == dialect, last.accepts == accepts, last.parts == parts { return last.packed }
+    let packed = pack(parts, dialect, dialect == .typed ? accepts : [])
+    last = (parts, dialect, accepts, packed)
+    return packed
+  }
+
+  private mutating func pack(_ parts: [Recipient.Part], _ dialect: Dialect, _ accepts: Accepts) -> Packed {
+    let frames = FramePacking.frames(
+      parts.map { frame($0, dialect) }, cursor: cursor, accepts: accepts,
+      name: { parts.first.map { events[$0.event].id } ?? "" })
+    return Packed(
+      frames: frames.map(\.bytes), sequences: frames.map { placements[parts[$0.first].event].sequence })
+  }
+
+  private mutating func frame(_ part: Recipient.Part, _ dialect: Dialect) -> [UInt8] {
+    let key = Key(event: part.event, dialect: dialect, shownAs: Array(part.shownAs.utf8))
+    if let frame = encoded[key] { return frame }
+    let frame = Frame.event(events[part.event], shownAs: part.shownAs, dialect, placements[part.event])
+    encoded[key] = frame
+    return frame
+  }
+}

@@ -1,0 +1,58 @@
+import ConnectionStore
+import Delivery
+import Messaging
+import Shaping
+import Streams
+import Telemetry
+
+/// One pass over the listeners of a stream, with the events that stand in its log after those that were sent.
+struct Round {
+  let stream: String
+  let epoch: String
+  /// In order, dense.
+  let events: [LoggedEvent]
+  /// Connections that lack earlier events; they get everything from there on instead of what the others get.
+  let behind: [Behind]
+
+  /// The sequence number of the last event.
+  let end: Int64
+
+  /// As many of the events as fit one pass.
+  init(stream: String, epoch: String, page: LogPage, sentThrough: Int64, behind: [Behind]) {
+    self.stream = stream
+    self.epoch = epoch
+    self.behind = behind
+    let count = EventRun.fitting(page.events.lazy.map(\.event))
+    events = Array(page.events.prefix(count))
+    end = count == page.events.count ? page.through : events.last?.sequence ?? sentThrough
+  }
+
+  /// What became of a round.
+  struct Result {
+    var tally = Tally()
+    /// The connections that lack something, with the first event they lack.
+    var missing: [(id: ConnectionID, from: Int64)] = []
+    /// Behind rows whose connections have everything now, or are gone.
+    var served: [Behind] = []
+    /// Where the reading of the listeners stopped, if there was no time to read them all.
+    var cut: ListenerPosition?
+    /// Why the listeners could not be read.
+    var failure: TableError?
+    /// Another took the lease.
+    var isLeaseLost = false
+  }
+
+  /// Events of high priority, and alarms about errors, are not held back and not folded.
+  static func isUrgent(_ event: Event) -> Bool {
+    event.priority == .high || event.type == "alert:new" && AlertLevel.isError(event.data)
+  }
+
+  /// What is sent of `events`, with the place of each in its stream.
+  static func shaped(_ events: [LoggedEvent]) -> (events: [Event], placements: [Placement]) {
+    let kept = Folding.fold(events.map(\.event), isNeverFolded: isUrgent)
+    return (
+      kept.map { events[$0.place].event },
+      kept.map { Placement(sequence: events[$0.place].sequence, folded: $0.count) }
+    )
+  }
+}
