@@ -84,6 +84,7 @@ let package = Package(
     room("GatewayEvents", ["JSON", "Messaging"]),
     room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
     room("HTTPClient", ["CCurl", "HTTPWire"]),
+    room("AWSSigning", ["CCrypto", "Telemetry"]),
     // Floor 3
     room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
     room("ManagementAPI", ["CLinux", "HTTPClient", "HTTPWire", "Messaging", "Telemetry"]),
@@ -136,6 +137,7 @@ let package = Package(
     tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
     tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "TestSupport"]),
+    tests("AWSSigningTests", ["AWSSigning", "JSON", "TestSupport"]),
     tests("LambdaRuntimeTests", ["LambdaRuntime", "HTTPWire", "JSON", "Telemetry", "TestSupport"]),
     tests(
       "ConnectionStoreTests",
