@@ -86,6 +86,8 @@ let package = Package(
     room("HTTPClient", ["CCurl", "HTTPWire"]),
     room("AWSSigning", ["CCrypto", "Telemetry"]),
     // Floor 3
+    room("AWSCredentials", ["AWSSigning", "HTTPClient", "JSON", "Telemetry"]),
+    room("AWSClient", ["AWSSigning", "HTTPClient", "Telemetry"]),
     room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
     room("ManagementAPI", ["CLinux", "HTTPClient", "HTTPWire", "Messaging", "Telemetry"]),
     room("ConnectionStoreMemory", path: "Sources/ConnectionStore/Memory", ["ConnectionStore", "Telemetry"]),
@@ -138,6 +140,8 @@ let package = Package(
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
     tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "TestSupport"]),
     tests("AWSSigningTests", ["AWSSigning", "JSON", "TestSupport"]),
+    tests("AWSCredentialsTests", ["AWSCredentials", "AWSSigning", "Telemetry", "TestSupport"]),
+    tests("AWSClientTests", ["AWSClient", "AWSSigning", "HTTPClient", "Telemetry", "TestSupport"]),
     tests("LambdaRuntimeTests", ["LambdaRuntime", "HTTPWire", "JSON", "Telemetry", "TestSupport"]),
     tests(
       "ConnectionStoreTests",

@@ -66,7 +66,7 @@ final class CurlEasy {
     // With HTTP/2 offered in the handshake, bytes of HTTP/1.1 would meet a server that speaks the other.
     try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1), url)
     try set(CURLOPT_SSL_ENABLE_ALPN, 0, url)
-    if url.isLoopback { try set(CURLOPT_PROXY, "", url) }
+    if url.isNeverProxied { try set(CURLOPT_PROXY, "", url) }
   }
 
   private func headerList(_ request: HTTPRequest) throws(HTTPClientError) -> UnsafeMutablePointer<curl_slist>? {
