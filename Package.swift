@@ -133,6 +133,7 @@ let package = Package(
     testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
     .executableTarget(
       name: "TestBootstrap", dependencies: ["HTTPWire"], path: "Tests/TestBootstrap", swiftSettings: strict),
+    testProgram("ManagementProbe", ["GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "JSON"]),
