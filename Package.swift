@@ -124,7 +124,10 @@ let package = Package(
       "LocalGateway", ["CLinux", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
     program(
       "tickertape",
-      ["LocalGateway", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
+      [
+        "LocalGateway", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON",
+        "Messaging", "Telemetry", "WebSocketWire",
+      ]),
 
     // Tests: a target a room, and what they share
     .target(
@@ -180,7 +183,8 @@ let package = Package(
     tests(
       "TickertapeTests",
       [
-        "tickertape", "LocalGateway", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestSupport",
+        "tickertape", "LocalGateway", "AWSSigning", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry",
+        "TestSupport",
         "WebSocketWire",
       ]),
   ]
