@@ -155,4 +155,4 @@ def test_a_server_that_speaks_no_tls_is_told(probe):
 def test_a_server_that_never_answers_the_handshake_is_given_up_within_seconds(probe):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         outcomes = probe(f"https://localhost:{silent.getsockname()[1]}/prod", posts=20)
-        assert all(outcome.startswith("timedOut") and "VPC" in outcome for outcome in outcomes), outcomes
+        assert all(outcome.startswith("unreachable") and "VPC" in outcome for outcome in outcomes), outcomes

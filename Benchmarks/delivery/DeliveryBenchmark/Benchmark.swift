@@ -16,9 +16,14 @@ struct Benchmark {
 
   init(endpoint: String, deliveries: Int, bytes: Int, rounds: Int, width: Int, roots: String?) throws {
     let frames = [(0..<bytes).map { UInt8(ascii: "a") + UInt8($0 * 7 % 26) }]
-    listeners = (0..<deliveries).compactMap { number in
-      ConnectionID(Self.connectionID(number)).map { Listener(id: $0, connectedAtMilliseconds: 0, frames: frames) }
+    var listeners: [Listener] = []
+    // Growing would double it and count as memory of a delivery.
+    listeners.reserveCapacity(deliveries)
+    for number in 0..<deliveries {
+      guard let id = ConnectionID(Self.connectionID(number)) else { continue }
+      listeners.append(Listener(id: id, connectedAtMilliseconds: 0, frames: frames))
     }
+    self.listeners = listeners
     self.rounds = rounds
     var client = ManagementClient.Options()
     client.width = width
