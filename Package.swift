@@ -194,6 +194,11 @@ let package = Package(
 if Context.environment["TICKERTAPE_BENCHMARKS"] != nil {
   package.targets.append(
     .executableTarget(
-      name: "DeliveryBenchmark", dependencies: ["Delivery", "ManagementAPI", "Messaging", "Telemetry"],
+      name: "DeliveryBenchmark",
+      dependencies: ["Delivery", "GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"],
       path: "Benchmarks/delivery/DeliveryBenchmark", swiftSettings: strict))
+  package.targets.append(
+    .executableTarget(
+      name: "SignatureBenchmark", dependencies: ["AWSSigning"], path: "Benchmarks/signed/SignatureBenchmark",
+      swiftSettings: strict))
 }

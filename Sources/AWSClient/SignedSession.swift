@@ -2,7 +2,7 @@ package import AWSSigning
 package import HTTPClient
 package import Telemetry
 
-/// Calls one AWS service: signs each request, keeps the connection.
+/// Calls one AWS service: signs each request, keeps the connections.
 ///
 ///     let session = try SignedSession(
 ///       service: "dynamodb", region: "eu-west-1", source: CredentialChain(.process))
@@ -29,20 +29,32 @@ package final class SignedSession {
   }
 
   package func send(_ request: HTTPRequest) throws(AWSCallError) -> HTTPResponse {
-    let first = try attempt(request)
-    return authority.learn(from: first.response, to: first.signed) ? try attempt(request).response : first.response
+    try send([request])[0].get()
+  }
+
+  /// Sends all of them at once and waits until all have ended; the outcomes are in the order of the requests.
+  package func send(_ requests: [HTTPRequest]) -> [Result<HTTPResponse, AWSCallError>] {
+    let firsts = attempt(requests)
+    var outcomes = firsts.map(\.outcome)
+    let again = firsts.indices.filter { place in
+      guard case .success(let response) = firsts[place].outcome, let signed = firsts[place].signed else { return false }
+      return authority.learn(from: response, to: signed)
+    }
+    guard !again.isEmpty else { return outcomes }
+    for (place, second) in zip(again, attempt(again.map { requests[$0] })) { outcomes[place] = second.outcome }
+    return outcomes
   }
 
   private func attempt(
-    _ request: HTTPRequest
-  ) throws(AWSCallError) -> (response: HTTPResponse, signed: SignedRequest) {
-    let signed: SignedRequest
-    do throws(CredentialError) { signed = try authority.sign(request) } catch { throw .credentials(error) }
-    do throws(HTTPClientError) {
-      return (try session.send(signed.request), signed)
+    _ requests: [HTTPRequest]
+  ) -> [(signed: SignedRequest?, outcome: Result<HTTPResponse, AWSCallError>)] {
+    let signed: [SignedRequest]
+    do throws(CredentialError) {
+      signed = try authority.sign(requests)
     } catch {
-      throw .transport(error)
+      return requests.map { _ in (nil, .failure(.credentials(error))) }
     }
+    return zip(signed, session.send(signed.map(\.request))).map { ($0, $1.mapError { .transport($0) }) }
   }
 }
 
@@ -60,6 +72,12 @@ extension SigningAuthority {
     var signed = request
     signed.headers += headers(signing: Self.signable(request), with: proof)
     return SignedRequest(request: signed, proof: proof)
+  }
+
+  func sign(_ requests: [HTTPRequest]) throws(CredentialError) -> [SignedRequest] {
+    var signed: [SignedRequest] = []
+    for request in requests { signed.append(try sign(request)) }
+    return signed
   }
 
   /// Whether the same request, signed again, may be answered otherwise than it was.

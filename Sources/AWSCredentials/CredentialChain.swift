@@ -61,13 +61,22 @@ package final class CredentialChain: CredentialSource {
     var attempts: [CredentialError.Attempt] = []
     for place in places {
       switch place.look() {
-      case .found(let credentials): return credentials
+      case .found(let credentials) where credentials.fitHeaders: return credentials
+      case .found:
+        throw CredentialError(attempts + [.init(place: place.name, reason: "a key holds characters that no key has")])
       case .nothing(let reason): attempts.append(.init(place: place.name, reason: reason))
       case .broken(let reason):
         throw CredentialError(attempts + [.init(place: place.name, reason: reason)])
       }
     }
     throw CredentialError(attempts)
+  }
+}
+
+extension Credentials {
+  /// They are written into header lines: a line break in one would start another.
+  fileprivate var fitHeaders: Bool {
+    (accessKeyID + (sessionToken ?? "")).utf8.allSatisfy { (0x21...0x7E).contains($0) }
   }
 }
 

@@ -47,7 +47,7 @@ final class Lane {
   /// Sends as much of the call as the socket takes.
   func begin(_ errand: Errand, _ bytes: RequestBytes, dueMilliseconds: Int64) -> Progress {
     self.errand = errand
-    self.errand?.proof = bytes.signer.map { ($0, $0.secondsSinceEpoch) }
+    if let signer = bytes.signer { self.errand?.proof = (signer, signer.secondsSinceEpoch) }
     self.dueMilliseconds = dueMilliseconds
     out.removeAll(keepingCapacity: true)
     bytes.append(errand.call, to: &out)

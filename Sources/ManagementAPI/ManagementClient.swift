@@ -32,27 +32,29 @@ package final class ManagementClient {
   package let options: Options
   let clock: Clock
   let endpoint: HTTPURL
-  private let authority: SigningAuthority?
-  private var request: RequestBytes
-  private let dialer: Dialer
-  private let epoll: EpollSet
+  let authority: SigningAuthority?
+  var request: RequestBytes
+  let dialer: Dialer
+  let epoll: EpollSet
   /// By number; nil where a lane was closed.
-  private var lanes: [Lane?]
-  private var idle: [Lane] = []
-  private var liveCount = 0
-  private var wanted = 1
+  var lanes: [Lane?]
+  var idle: [Lane] = []
+  var liveCount = 0
+  var wanted = 1
   /// Calls that wait for a lane.
-  private var waiting: [Errand] = []
+  var waiting: [Errand] = []
   /// Calls that wait for a new lane, since an old one failed them.
-  private var waitingForNew: [Errand] = []
-  private var completions: [Completion] = []
-  private var buffer = [UInt8](repeating: 0, count: 16 << 10)
+  var waitingForNew: [Errand] = []
+  var completions: [Completion] = []
+  var buffer = [UInt8](repeating: 0, count: 16 << 10)
   /// The time as it was last read: once a step, not once a call.
-  private var now: Int64 = 0
+  var now: Int64 = 0
   /// Why calls fail at once, and until when: the endpoint could not be reached, or there are no credentials.
-  private var outage: (kind: ManagementError.Kind, reason: String, until: Int64)?
+  var outage: (kind: ManagementError.Kind, reason: String, until: Int64)?
+  /// A lost packet is no reason to give up: an attempt to connect that was not answered is made once more.
+  var hasDialedAgain = false
   /// No answer is overdue before.
-  private var nextOverdueCheck = Int64.max
+  var nextOverdueCheck = Int64.max
 
   /// How many calls were started and have not been told of.
   package private(set) var inFlight = 0
@@ -148,198 +150,6 @@ package final class ManagementClient {
     switch ended[0].outcome {
     case .answered(let answer): return answer
     case .failed(let error): throw error
-    }
-  }
-
-  // MARK: Waiting
-
-  private func wait(_ milliseconds: Int64) {
-    var milliseconds = milliseconds
-    if dialer.openingCount > 0 {
-      takeOpened(dialer.poll(milliseconds: Int(clamping: milliseconds), besides: epoll.descriptor))
-      milliseconds = 0
-    }
-    for place in 0..<epoll.wait(milliseconds: milliseconds) { handle(epoll.event(place)) }
-  }
-
-  private func handle(_ event: EpollSet.Event) {
-    // A lane that was closed earlier in this round has left its place.
-    guard let lane = lanes[event.number] else { return }
-    guard lane.errand != nil else { return closeIdle(lane) }
-    if event.isWritable {
-      let progress = lane.send()
-      // While it sends, a lane is told of both; once all is sent, of answers only.
-      if case .waiting(isSending: false) = progress {
-        epoll.change(lane.connection.descriptor, number: lane.number, awaitsWriting: false)
-      } else if !event.isReadable {
-        return take(progress, from: lane)
-      }
-    }
-    if event.isReadable { take(lane.receive(&buffer), from: lane) }
-  }
-
-  private func take(_ progress: Lane.Progress, from lane: Lane) {
-    guard let errand = lane.errand else { return }
-    switch progress {
-    case .waiting: break
-    case .answered(let answer, let isReusable):
-      settle(errand, answer, date: answer.status < 400 ? nil : lane.date)
-      isReusable ? next(lane) : close(lane)
-    case .dead(let reason):
-      close(lane)
-      if lane.hasServed, !errand.isRepeated {
-        waitingForNew.append(Errand(call: errand.call, token: errand.token, isRepeated: true))
-      } else {
-        fail(errand, .closed, reason)
-      }
-    case .garbled(let reason):
-      close(lane)
-      fail(errand, .garbled, reason)
-    }
-  }
-
-  private func settle(_ errand: Errand, _ answer: Answer, date: String?) {
-    if answer.status >= 400, let authority, let proof = errand.proof, !errand.isSignedAgain {
-      let refusal = SigningAuthority.Refusal(
-        status: answer.status, date: date, errorType: answer.errorType, body: answer.body)
-      let used = SigningAuthority.Proof(
-        credentials: proof.signer.credentials, signedAt: proof.secondsSinceEpoch)
-      if authority.learn(from: refusal, of: used) {
-        authorize()
-        return waiting.insert(Errand(call: errand.call, token: errand.token, isSignedAgain: true), at: 0)
-      }
-    }
-    completions.append(Completion(token: errand.token, outcome: .answered(answer)))
-  }
-
-  /// The time and the credentials that the next calls are signed with.
-  private func authorize() {
-    if let outage, now < outage.until { return }
-    outage = nil
-    do throws(CredentialError) {
-      try request.authorize()
-    } catch {
-      outage = (.noCredentials, error.description, now + Int64(options.pauseMilliseconds))
-    }
-  }
-
-  private func fail(_ errand: Errand, _ kind: ManagementError.Kind, _ reason: String) {
-    let error = ManagementError(kind, tried: errand.call.name, host: endpoint.origin, message: reason)
-    completions.append(Completion(token: errand.token, outcome: .failed(error)))
-  }
-
-  private func endOverdue() {
-    nextOverdueCheck = .max
-    for lane in lanes {
-      guard let lane, let errand = lane.errand else { continue }
-      if lane.dueMilliseconds <= now {
-        close(lane)
-        fail(errand, .timedOut, "no answer within \(options.answerMilliseconds) ms")
-      } else {
-        nextOverdueCheck = min(nextOverdueCheck, lane.dueMilliseconds)
-      }
-    }
-  }
-
-  // MARK: Lanes
-
-  private func begin(_ errand: Errand, on lane: Lane) {
-    let due = now + Int64(options.answerMilliseconds)
-    nextOverdueCheck = min(nextOverdueCheck, due)
-    let progress = lane.begin(errand, request, dueMilliseconds: due)
-    if case .waiting(isSending: true) = progress {
-      epoll.change(lane.connection.descriptor, number: lane.number, awaitsWriting: true)
-    }
-    take(progress, from: lane)
-  }
-
-  /// The lane's call has ended well: it takes a call that waits, or waits itself.
-  private func next(_ lane: Lane) {
-    lane.release()
-    if waiting.isEmpty {
-      idle.append(lane)
-    } else {
-      begin(waiting.removeFirst(), on: lane)
-    }
-  }
-
-  private func close(_ lane: Lane) {
-    lanes[lane.number] = nil
-    liveCount -= 1
-    lane.connection.close()
-  }
-
-  private func closeIdle(_ lane: Lane) {
-    idle.removeAll { $0 === lane }
-    close(lane)
-  }
-
-  /// Whatever an idle connection has to say, it is of no more use: most often it was closed while nothing was sent.
-  private func closeDeadIdleLanes() {
-    guard !idle.isEmpty else { return }
-    for place in 0..<epoll.wait(milliseconds: 0) { handle(epoll.event(place)) }
-  }
-
-  /// The first connection is opened alone: the others then find the name resolved, the certificates loaded and a TLS
-  /// session to resume.
-  private func openLanes() {
-    let calls = waiting.count + waitingForNew.count
-    guard calls > 0 else { return }
-    let most = max(wanted, waitingForNew.isEmpty ? 0 : liveCount + 1)
-    let bound = liveCount == 0 ? 1 : min(most, lanes.count) - liveCount
-    while dialer.openingCount < min(bound, calls) {
-      do throws(HTTPClientError) {
-        _ = try dialer.begin(endpoint, connectMilliseconds: options.connectMilliseconds)
-      } catch {
-        return giveUpOpening(error)
-      }
-    }
-  }
-
-  private func takeOpened(_ opened: [(ticket: Dialer.Ticket, outcome: Dialer.Outcome)]) {
-    for (_, outcome) in opened {
-      switch outcome {
-      case .opened(let connection): add(connection)
-      case .failed(let error): giveUpOpening(error)
-      }
-    }
-  }
-
-  private func add(_ connection: Connection) {
-    guard let number = lanes.firstIndex(where: { $0 == nil }) else { return connection.close() }
-    let lane = Lane(number: number, connection: connection)
-    lanes[number] = lane
-    liveCount += 1
-    epoll.add(connection.descriptor, number: number)
-    if !waitingForNew.isEmpty {
-      begin(waitingForNew.removeFirst(), on: lane)
-    } else if !waiting.isEmpty {
-      begin(waiting.removeFirst(), on: lane)
-    } else {
-      idle.append(lane)
-    }
-  }
-
-  /// A connection could not be opened: the calls go on with those there are. Those that cannot go on fail.
-  private func giveUpOpening(_ error: HTTPClientError) {
-    guard dialer.openingCount == 0 else { return }
-    wanted = max(1, liveCount)
-    let stranded = liveCount == 0 ? waitingForNew + waiting : waitingForNew
-    let (kind, reason) = Self.told(error)
-    waitingForNew = []
-    if liveCount == 0 {
-      waiting = []
-      outage = (kind, reason, now + Int64(options.pauseMilliseconds))
-    }
-    for errand in stranded { fail(errand, kind, reason) }
-  }
-
-  private static func told(_ error: HTTPClientError) -> (kind: ManagementError.Kind, reason: String) {
-    switch error.kind {
-    case .timedOut:
-      (.timedOut, "\(error.message); a function in a VPC needs a route to it: a NAT gateway or an execute-api endpoint")
-    case .tls: (.notTrusted, error.message)
-    default: (.notConnected, error.message)
     }
   }
 }

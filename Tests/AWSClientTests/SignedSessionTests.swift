@@ -106,4 +106,19 @@ import Testing
     }
     #expect(server.connectionCount == 0)
   }
+
+  @Test func `of several requests at once those refused for the clock's sake are sent once more, each in its place`()
+    throws
+  {
+    let server = ScriptedServer { request in
+      let answer = "HTTP/1.1 200 OK\r\nX-Target: \(request.target)\r\nContent-Length: 0\r\n\r\n"
+      return request.head.contains("X-Amz-Date: 20270115T0930")
+        ? [.text(answer)] : [Self.refusal(400, date: "Fri, 15 Jan 2027 09:30:00 GMT", "Signature expired")]
+    }
+    defer { server.stop() }
+    let requests = try (0..<4).map { HTTPRequest(url: try HTTPURL("\(server.url)/\($0)")) }
+    let answers = try session().send(requests).map { try $0.get() }
+    #expect(answers.map { $0.header("x-target") } == ["/0", "/1", "/2", "/3"])
+    #expect(server.requests.count == 8)
+  }
 }

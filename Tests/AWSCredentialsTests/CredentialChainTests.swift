@@ -48,6 +48,14 @@ import Testing
         == "no AWS credentials: the environment: AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not")
   }
 
+  @Test func `a key with a line break in it never reaches a header`() {
+    for name in ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"] {
+      var keys = ["AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"]
+      keys[name] = "a\r\nX-Evil: b"
+      #expect(error(CredentialChain(variables(keys))).contains("a key holds characters that no key has"))
+    }
+  }
+
   @Test func `the error names every place that was tried`() {
     let text = error(CredentialChain(variables()))
     for part in [

@@ -53,14 +53,18 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 class SecureServer:
-    """`script(request)` gives the pieces to send, each in a record of its own; None among them closes the connection."""
+    """`script(request)` gives the pieces to send, each in a record of its own; None among them closes the connection.
 
-    def __init__(self, certificate, script=lambda request: [OK], versions=None, receive_buffer=None):
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(certificate)
-        self.context.set_alpn_protocols(["h2", "http/1.1"])
-        if versions:
-            self.context.minimum_version, self.context.maximum_version = versions
+    Without a certificate it speaks plain HTTP."""
+
+    def __init__(self, certificate=None, script=lambda request: [OK], versions=None, receive_buffer=None):
+        self.context = None
+        if certificate:
+            self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.context.load_cert_chain(certificate)
+            self.context.set_alpn_protocols(["h2", "http/1.1"])
+            if versions:
+                self.context.minimum_version, self.context.maximum_version = versions
         self.script = script
         self.requests = []
         self.handshakes = []
@@ -74,7 +78,7 @@ class SecureServer:
         threading.Thread(target=self.accept, daemon=True).start()
 
     def url(self, host="localhost"):
-        return f"https://{host}:{self.port}/prod"
+        return f"{'https' if self.context else 'http'}://{host}:{self.port}/prod"
 
     def __enter__(self):
         return self
@@ -92,6 +96,8 @@ class SecureServer:
     def serve(self, plain):
         with contextlib.suppress(OSError), plain:
             plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if not self.context:
+                return self.converse(plain, 0)
             with self.context.wrap_socket(plain, server_side=True) as stream:
                 with self.lock:
                     self.handshakes.append((stream.version(), stream.selected_alpn_protocol(), stream.session_reused))

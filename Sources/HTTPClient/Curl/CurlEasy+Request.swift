@@ -2,24 +2,29 @@ import CCurl
 
 /// One request over libcurl's ordinary interface.
 extension CurlEasy {
-  /// Sends the request and reads the answer; returns its status.
-  func perform(_ request: HTTPRequest, into collector: ResponseCollector) throws(HTTPClientError) -> Int {
+  /// Takes the request over; what comes goes to the collector, which has to live until `finish`.
+  func begin(_ request: HTTPRequest, into collector: ResponseCollector) throws(HTTPClientError) {
     try prepare(request.url, connectMilliseconds: request.connectMilliseconds)
-    let tried = request.method
-    let host = request.url.origin
-    let list = try headerList(request)
-    defer { curl_slist_free_all(list) }
-    try check(curl_easy_set_list(handle, CURLOPT_HTTPHEADER, list), tried: tried, host: host)
+    curl_slist_free_all(headerLines)
+    headerLines = nil
+    headerLines = try headerList(request)
+    try check(
+      curl_easy_set_list(handle, CURLOPT_HTTPHEADER, headerLines), tried: request.method, host: request.url.origin)
     try set(CURLOPT_TIMEOUT_MS, request.totalMilliseconds, request.url)
     try setBody(request)
     try collect(collector, request.url)
-    let result = withExtendedLifetime(collector) { curl_easy_perform(handle) }
-    if result == CURLE_WRITE_ERROR {
+  }
+
+  /// The status of the answer, when the transfer has ended with this code.
+  func finish(_ request: HTTPRequest, _ code: ResultCode) throws(HTTPClientError) -> Int {
+    let tried = request.method
+    let host = request.url.origin
+    if code == CURLE_WRITE_ERROR {
       throw HTTPClientError(
-        .answerTooLarge, code: Int(result.rawValue), tried: tried, host: host,
+        .answerTooLarge, code: Int(code.rawValue), tried: tried, host: host,
         message: "the answer is larger than \(request.maximumBodyBytes) bytes")
     }
-    try check(result, tried: tried, host: host)
+    try check(code, tried: tried, host: host)
     var status = 0
     try check(curl_easy_get_long(handle, CURLINFO_RESPONSE_CODE, &status), tried: tried, host: host)
     return status
@@ -59,7 +64,7 @@ extension CurlEasy {
     try set(CURLOPT_CUSTOMREQUEST, request.method, request.url)
   }
 
-  /// The callbacks capture nothing and never throw; the collector is kept alive by the caller of curl_easy_perform.
+  /// The callbacks capture nothing and never throw; the collector is kept alive by the caller of `begin`.
   private func collect(_ collector: ResponseCollector, _ url: HTTPURL) throws(HTTPClientError) {
     let context = Unmanaged.passUnretained(collector).toOpaque()
     let onHead: curl_write_callback = { bytes, size, count, context in

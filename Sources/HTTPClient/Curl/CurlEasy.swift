@@ -8,6 +8,8 @@ final class CurlEasy {
   let handle: UnsafeMutableRawPointer
   /// In which multi handle it is, if in one.
   var isAdded = false
+  /// Of the request at hand; libcurl keeps no copy.
+  var headerLines: UnsafeMutablePointer<curl_slist>?
   let errorText: UnsafeMutablePointer<CChar>
 
   /// curl_global_init is not safe to call twice at once; a static is initialised once.
@@ -28,6 +30,7 @@ final class CurlEasy {
 
   deinit {
     curl_easy_cleanup(handle)
+    curl_slist_free_all(headerLines)
     errorText.deallocate()
   }
 
@@ -93,5 +96,5 @@ final class CurlEasy {
     }
   }
 
-  func share(_ share: UnsafeMutableRawPointer) -> CURLcode { curl_easy_set_share(handle, share) }
+  func share(_ share: UnsafeMutableRawPointer?) -> CURLcode { curl_easy_set_share(handle, share) }
 }

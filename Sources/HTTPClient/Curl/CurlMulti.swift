@@ -42,12 +42,15 @@ final class CurlMulti {
     members[easy.handle] = easy
   }
 
-  /// Closes the handle's connection. Does nothing the second time.
+  /// Lets the handle go: a connection that is the caller's is closed, that of a request is kept for the next one. Does
+  /// nothing the second time.
   func remove(_ easy: CurlEasy) {
     guard easy.isAdded else { return }
     easy.isAdded = false
     curl_multi_remove_handle(handle, easy.handle)
     members[easy.handle] = nil
+    // What is shared can only be freed when nobody holds it.
+    _ = easy.share(nil)
   }
 
   /// Moves every transfer on without waiting; returns those that ended, and how.
