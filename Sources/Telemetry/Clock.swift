@@ -7,11 +7,16 @@ package struct Clock: Sendable {
   /// Milliseconds of a clock that never goes back, for durations.
   package let monotonicMilliseconds: @Sendable () -> Int64
 
+  /// Waits so many milliseconds, or lets a test's clock pass them.
+  package let pause: @Sendable (_ milliseconds: Int64) -> Void
+
   package init(
-    milliseconds: @escaping @Sendable () -> Int64, monotonicMilliseconds: @escaping @Sendable () -> Int64
+    milliseconds: @escaping @Sendable () -> Int64, monotonicMilliseconds: @escaping @Sendable () -> Int64,
+    pause: @escaping @Sendable (_ milliseconds: Int64) -> Void = Clock.sleep
   ) {
     self.milliseconds = milliseconds
     self.monotonicMilliseconds = monotonicMilliseconds
+    self.pause = pause
   }
 
   /// Seconds since the epoch.
@@ -21,6 +26,14 @@ package struct Clock: Sendable {
   package static let system = Clock(
     milliseconds: { read(CLOCK_REALTIME) },
     monotonicMilliseconds: { read(CLOCK_BOOTTIME) })
+
+  /// Sleeps, whatever signals come.
+  package static let sleep: @Sendable (_ milliseconds: Int64) -> Void = { milliseconds in
+    guard milliseconds > 0 else { return }
+    var time = timespec(tv_sec: Int(milliseconds / 1000), tv_nsec: Int(milliseconds % 1000) * 1_000_000)
+    var rest = timespec()
+    while nanosleep(&time, &rest) == -1, errno == EINTR { time = rest }
+  }
 
   private static func read(_ clock: clockid_t) -> Int64 {
     var time = timespec()

@@ -10,7 +10,8 @@ package final class SettableClock: Sendable {
 
   package var clock: Clock {
     Clock(
-      milliseconds: { [self] in time.withLock { $0 } }, monotonicMilliseconds: { [self] in time.withLock { $0 } })
+      milliseconds: { [self] in time.withLock { $0 } }, monotonicMilliseconds: { [self] in time.withLock { $0 } },
+      pause: { [self] in advance(milliseconds: $0) })
   }
 
   /// Seconds since the epoch.
