@@ -21,7 +21,7 @@ value() {
 }
 
 need() {
-  command -v "$1" >/dev/null || fail 69 "'$1' is missing" "$2"
+  type -P "$1" >/dev/null || fail 69 "'$1' is missing" "$2"
 }
 
 aws() { command aws --region "$region" ${profile:+--profile "$profile"} ${endpoint:+--endpoint-url "$endpoint"} "$@"; }
@@ -86,14 +86,14 @@ stack_status() {
   fi
 }
 
-# Why the last operation on the stack failed, the first cause first.
+# Why the last operation on the stack failed, the first cause first; nothing if CloudFormation did not get that far.
 stack_failures() {
   aws cloudformation describe-stack-events --stack-name "$1" --output text \
     --query 'StackEvents[].[ResourceType, ResourceStatus, LogicalResourceId, ResourceStatusReason]' 2>/dev/null |
     awk -F '\t' '
       $2 ~ /FAILED/ && $4 !~ /cancelled/ { line[++n] = "  " $3 " (" $1 "): " $4 }
       $1 == "AWS::CloudFormation::Stack" && $4 == "User Initiated" { exit }
-      END { for (i = n; i > 0; i--) print line[i] }'
+      END { for (i = n; i > 0; i--) print line[i] }' || true
 }
 
 bucket_exists() { aws s3api head-bucket --bucket "$bucket" >/dev/null 2>&1; }

@@ -210,7 +210,7 @@ find_tool() {
 print_result() {
   if [ "$json" = yes ]; then
     awk -F '\t' -v url="$(web_socket_url)" 'BEGIN { printf "{" }
-      { gsub(/["\\]/, "\\\\&"); printf "%s\"%s\":\"%s\"", NR > 1 ? "," : "", $1, $1 == "WebSocketUrl" ? url : $2 }
+      { gsub(/["\\]/, "\\\\&"); printf "%s\"%s\":\"%s\"", (NR > 1 ? "," : ""), $1, ($1 == "WebSocketUrl" ? url : $2) }
       END { print "}" }' <<<"$outputs"
     return
   fi

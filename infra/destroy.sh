@@ -41,7 +41,7 @@ done
 # Lines "TYPE<tab>NAME" of what the stack holds.
 stack_resources() {
   attempt "cannot list what the stack holds" cloudformation list-stack-resources --stack-name "$stack" --output text \
-    --query "StackResourceSummaries[?ResourceStatus!='DELETE_COMPLETE'].[ResourceType,PhysicalResourceId]"
+    --query "StackResourceSummaries[?ResourceStatus!='DELETE_COMPLETE'].[ResourceType,PhysicalResourceId]" | sort
 }
 
 split_resources() {
@@ -88,7 +88,7 @@ print_result() {
 }
 
 names_as_json() {
-  awk -F '\t' 'BEGIN { printf "[" } NF > 1 { printf "%s\"%s\"", n++ ? "," : "", $2 } END { printf "]" }' <<<"$1"
+  awk -F '\t' 'BEGIN { printf "[" } NF > 1 { printf "%s\"%s\"", (n++ ? "," : ""), $2 } END { printf "]" }' <<<"$1"
 }
 
 enter_account
