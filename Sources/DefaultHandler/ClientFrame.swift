@@ -90,7 +90,12 @@ private struct FrameMembers {
   mutating func read(_ bytes: [UInt8]) throws {
     var reader = JSONReader(bytes)
     let kind = try reader.peek()
-    guard kind == .object else { throw FrameRefusal("wrong_shape", "a frame is an object, not \(kind.rawValue)") }
+    guard kind == .object else {
+      // The kind is known by the first letter; whether it is JSON at all is not.
+      try reader.skip()
+      try reader.end()
+      throw FrameRefusal("wrong_shape", "a frame is an object, not \(kind.rawValue)")
+    }
     try readObject(&reader)
     try reader.end()
   }

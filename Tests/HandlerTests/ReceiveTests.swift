@@ -67,7 +67,8 @@ struct ReceiveTests {
   @Test(
     "a frame that cannot be taken is answered with its error, and nothing is changed",
     arguments: [
-      ("", "not_json"), ("{", "not_json"), ("ping", "not_json"), ("[]", "wrong_shape"), ("\"ping\"", "wrong_shape"),
+      ("", "not_json"), ("{", "not_json"), ("ping", "not_json"), ("not json", "not_json"), ("nul", "not_json"),
+      ("null", "wrong_shape"), ("[]", "wrong_shape"), ("\"ping\"", "wrong_shape"),
       ("{}", "wrong_shape"), (#"{"type":7}"#, "wrong_shape"), (#"{"type":"dance"}"#, "unknown_type"),
       (#"{"type":"subscribe"}"#, "wrong_shape"), (#"{"type":"subscribe","eventTypes":7}"#, "wrong_shape"),
       (#"{"type":"subscribe","eventTypes":[7]}"#, "wrong_shape"),
