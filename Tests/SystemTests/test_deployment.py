@@ -154,7 +154,7 @@ async def test_a_wrong_key_and_one_without_the_right_are_refused(cloud):
 async def test_an_event_goes_from_the_queue_to_who_subscribed_with_its_bytes_unchanged(cloud):
     async with cloud.connection() as socket:
         answer = await ask(socket, {"type": "subscribe", "eventTypes": ["price:update"], "keys": ["AAPL"]})
-        assert answer["type"] == "subscribe" and answer["subscriptions"] == 1
+        assert answer["type"] == "subscribed" and answer["subscriptions"] == 1
         assert any(pk.startswith("l#t:price%3Aupdate:AAPL#") for pk, _ in cloud.rows())
         cloud.send('{"type":"price:update","key":"MSFT","data":{"price":1}}')
         cloud.send('{"type":"price:update","key":"AAPL","data":{"price":152.50,"id":9007199254740993123,"b":1,"a":2}}')
