@@ -94,10 +94,12 @@ upload_packages() {
       --public-access-block-configuration \
       BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true
   fi
-  local name key
+  local name key there
+  there=$(attempt "cannot list the bucket $bucket" s3api list-objects-v2 --bucket "$bucket" --query 'Contents[].Key' \
+    --output text)
   for name in "${functions[@]}"; do
     key=$name-$(sha256sum "$packages/$name.zip" | cut -c 1-16).zip
-    if ! aws s3api head-object --bucket "$bucket" --key "$key" >/dev/null 2>&1; then
+    if [[ $there != *"$key"* ]]; then
       say "Uploading $name"
       attempt "cannot upload $name.zip" s3 cp --only-show-errors "$packages/$name.zip" "s3://$bucket/$key" >&2
     fi
@@ -141,14 +143,13 @@ deploy_stack() {
   fi
   parameters+=("Stage=$stage" "EmulatorEndpoint=$endpoint")
   say "Deploying the stack $stack (a first time takes about two minutes)"
-  local answer
-  if ! answer=$(aws cloudformation deploy --stack-name "$stack" --template-file "$here/template.yaml" \
+  local answer failures
+  answer=$(aws cloudformation deploy --stack-name "$stack" --template-file "$here/template.yaml" \
     --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --no-fail-on-empty-changeset \
-    --parameter-overrides "${parameters[@]}" 2>&1); then
-    say "infra/deploy.sh: the stack $stack was not deployed:"
-    stack_failures "$stack" >&2
-    fail 70 "$(cause "$answer")" "$(remedy "$answer")"
-  fi
+    --parameter-overrides "${parameters[@]}" 2>&1) && return 0
+  failures=$(stack_failures "$stack")
+  [ -n "$failures" ] || fail 70 "the stack $stack was not deployed: $(cause "$answer")" "$(remedy "$answer")"
+  fail 70 "the stack $stack was not deployed:"$'\n'"$failures" "remove the cause, then run infra/deploy.sh again"
 }
 
 read_outputs() {

@@ -8,21 +8,16 @@ emulator does otherwise than AWS stands in `aws_emulator.py`.
 import asyncio
 import contextlib
 import json
-import os
-import subprocess
 import time
 import uuid
-import zipfile
 from dataclasses import dataclass
 
 import pytest
 import websockets
 from websockets.asyncio.client import connect
 
-from aws_emulator import REGION, ROOT, AWSEmulator, Caller
-
-FUNCTIONS = ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher"]
-STAGE = "test"
+from aws_emulator import REGION, AWSEmulator, Caller
+from deployment import STAGE, deployer_of, everything, infra, succeed
 
 
 @dataclass
@@ -64,21 +59,6 @@ class Cloud:
         return found
 
 
-@pytest.fixture(scope="session")
-def packages(programs, tmp_path_factory):
-    """The functions as packages: those of `infra/package.sh` if `TICKERTAPE_PACKAGES` names them, else the executables that
-    were built for the tests."""
-    if "TICKERTAPE_PACKAGES" in os.environ:
-        return ROOT / os.environ["TICKERTAPE_PACKAGES"]
-    folder = tmp_path_factory.mktemp("packages")
-    for name in FUNCTIONS:
-        entry = zipfile.ZipInfo("bootstrap")
-        entry.external_attr = 0o100755 << 16
-        with zipfile.ZipFile(folder / f"{name}.zip", "w") as package:
-            package.writestr(entry, (programs / name).read_bytes(), zipfile.ZIP_DEFLATED, 1)
-    return folder
-
-
 @pytest.fixture(scope="module", params=[False, True], ids=["unchecked", "signatures-and-policies-checked"])
 def emulator(request, tmp_path_factory):
     running = AWSEmulator(tmp_path_factory.mktemp("aws") / "emulator", checks=request.param)
@@ -87,29 +67,9 @@ def emulator(request, tmp_path_factory):
     print(running.log()[-20000:])
 
 
-def infra(script: str, caller: Caller, *arguments, **options) -> subprocess.CompletedProcess:
-    environment = {"PATH": f"{cli_folder()}:{os.environ['PATH']}", "HOME": "/nonexistent", **caller.environment()}
-    return subprocess.run(
-        [ROOT / "infra" / script, "--stage", STAGE, "--endpoint-url", caller.endpoint, *map(str, arguments)],
-        env=environment, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, **options)
-
-
-def cli_folder() -> str:
-    return os.path.dirname(os.environ.get("AWS_CLI", "")) or "/usr/bin"
-
-
-def succeed(done: subprocess.CompletedProcess) -> str:
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
-def deployer(emulator) -> Caller:
-    return emulator.user("deployer", json.loads((ROOT / "infra" / "deployer-policy.json").read_text()))
-
-
-@pytest.fixture(scope="module")
-def cloud(emulator, deployer, packages, programs):
+def cloud(emulator, packages, programs):
+    deployer = deployer_of(emulator)
     options = ["--packages", packages, "--tool", programs / "tickertape", "--json", "--no-smoke-test"]
     outputs = json.loads(succeed(infra("deploy.sh", deployer, *options)))
     client = emulator.user("client", {
@@ -226,38 +186,3 @@ def test_destroy_leaves_nothing(cloud):
     succeed(infra("destroy.sh", cloud.deployer, "--yes"))
     assert everything(cloud.emulator.root) == []
     assert "nothing to delete" in infra("destroy.sh", cloud.deployer, "--yes").stderr
-
-
-def everything(caller: Caller) -> list[str]:
-    """The names of whatever an account holds of the kinds that the template and the scripts make."""
-    of = caller.client
-    names = [table for table in of("dynamodb").list_tables()["TableNames"]]
-    names += of("sqs").list_queues().get("QueueUrls", [])
-    names += [function["FunctionName"] for function in of("lambda").list_functions()["Functions"]]
-    names += [mapping["UUID"] for mapping in of("lambda").list_event_source_mappings()["EventSourceMappings"]]
-    names += [api["ApiId"] for api in of("apigatewayv2").get_apis()["Items"]]
-    names += [role["RoleName"] for role in of("iam").list_roles()["Roles"] if not role["Path"].startswith("/aws-")]
-    names += [group["logGroupName"] for group in of("logs").describe_log_groups()["logGroups"]]
-    names += [alarm["AlarmName"] for alarm in of("cloudwatch").describe_alarms()["MetricAlarms"]]
-    names += [bucket["Name"] for bucket in of("s3").list_buckets()["Buckets"]]
-    return names
-
-
-def test_stage_prod_keeps_its_table_and_its_logs(emulator, deployer, packages):
-    options = ["--packages", packages, "--no-smoke-test", "--json"]
-
-    def prod(script, *arguments):
-        return infra(script, deployer, "--stage", "prod", *arguments)
-
-    outputs = json.loads(succeed(prod("deploy.sh", *options)))
-    kept = json.loads(succeed(prod("destroy.sh", "--yes", "--json")))["kept"]
-    assert outputs["TableName"] in kept and outputs["PublisherLogs"] in kept and len(kept) == 1 + len(FUNCTIONS)
-    assert sorted(everything(emulator.root)) == sorted(kept)
-
-    mentioned = prod("deploy.sh", *options[:-1])
-    assert f"--table {outputs['TableName']}" in mentioned.stderr
-    succeed(prod("destroy.sh", "--yes"))
-    back = json.loads(succeed(prod("deploy.sh", *options, "--table", outputs["TableName"])))
-    assert back["TableName"] == outputs["TableName"]
-    assert outputs["TableName"] not in json.loads(succeed(prod("destroy.sh", "--yes", "--json")))["deleted"]
-    assert outputs["TableName"] in everything(emulator.root)
