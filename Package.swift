@@ -84,7 +84,10 @@ let package = Package(
     room("GatewayEvents", ["JSON", "Messaging"]),
     room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
     room("HTTPClient", ["CCurl", "HTTPWire"]),
+    room("AWSSigning", ["CCrypto", "Telemetry"]),
     // Floor 3
+    room("AWSCredentials", ["AWSSigning", "HTTPClient", "JSON", "Telemetry"]),
+    room("AWSClient", ["AWSSigning", "HTTPClient", "Telemetry"]),
     room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
     room("ManagementAPI", ["CLinux", "HTTPClient", "HTTPWire", "Messaging", "Telemetry"]),
     room("ConnectionStoreMemory", path: "Sources/ConnectionStore/Memory", ["ConnectionStore", "Telemetry"]),
@@ -136,6 +139,9 @@ let package = Package(
     tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
     tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "TestSupport"]),
+    tests("AWSSigningTests", ["AWSSigning", "JSON", "TestSupport"]),
+    tests("AWSCredentialsTests", ["AWSCredentials", "AWSSigning", "Telemetry", "TestSupport"]),
+    tests("AWSClientTests", ["AWSClient", "AWSSigning", "HTTPClient", "Telemetry", "TestSupport"]),
     tests("LambdaRuntimeTests", ["LambdaRuntime", "HTTPWire", "JSON", "Telemetry", "TestSupport"]),
     tests(
       "ConnectionStoreTests",

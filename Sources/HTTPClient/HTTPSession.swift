@@ -7,7 +7,7 @@ package final class HTTPSession {
   private let easy: CurlEasy
 
   /// Fails only when libcurl cannot start.
-  package init() throws(HTTPClientError) { easy = try CurlEasy() }
+  package init(tls: TLSOptions = .standard) throws(HTTPClientError) { easy = try CurlEasy(tls) }
 
   /// Speaks HTTP/1.1, follows no redirect, retries nothing.
   package func send(_ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse {

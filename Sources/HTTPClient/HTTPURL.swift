@@ -49,8 +49,18 @@ package struct HTTPURL: Sendable, Equatable {
   /// The URL in the scheme that libcurl knows.
   var text: String { origin + target }
 
-  /// A proxy never serves these.
-  var isLoopback: Bool { host == "localhost" || host == "[::1]" || host.hasPrefix("127.") }
+  /// On this machine.
+  package var isLoopback: Bool {
+    host == "localhost" || host == "[::1]"
+      || host.hasPrefix("127.") && host.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
+  }
+
+  /// A proxy never serves these: this machine, and link-local addresses, at which instances and containers ask about
+  /// themselves.
+  var isNeverProxied: Bool {
+    isLoopback || host.hasPrefix("169.254.") || host.lowercased() == "[fd00:ec2::23]"
+      || host.lowercased() == "[fd00:ec2::254]"
+  }
 
   private static func split(
     _ authority: Substring, defaultPort: Int
