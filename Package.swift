@@ -123,7 +123,11 @@ let package = Package(
       "LocalGateway", ["CLinux", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
     program(
       "tickertape",
-      ["LocalGateway", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
+      [
+        "AWSCredentials", "AWSSigning", "LocalGateway", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging",
+        "Telemetry",
+        "WebSocketWire",
+      ]),
 
     // Tests: a target a room, and what they share
     .target(

@@ -1,5 +1,6 @@
 """Runs the scripts of infra/ against an emulator of AWS, and looks at what they leave."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -18,10 +19,33 @@ def deployer_of(emulator: AWSEmulator) -> Caller:
 
 
 def infra(script: str | Path, caller: Caller, *arguments, **options) -> subprocess.CompletedProcess:
-    environment = {"PATH": f"{cli_folder()}:{os.environ['PATH']}", "HOME": "/nonexistent", **caller.environment()}
     return subprocess.run(
-        [ROOT / "infra" / script, "--stage", STAGE, "--endpoint-url", caller.endpoint, *map(str, arguments)],
-        env=environment, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL, **options)
+        command(script, caller, *arguments), env=surroundings(caller), capture_output=True, text=True, timeout=300,
+        stdin=subprocess.DEVNULL, **options)
+
+
+def answer(words: str, script: str, caller: Caller, *arguments) -> tuple[int, str]:
+    """Runs a script on a terminal of its own, where a person types `words`: its exit code, and what the person saw."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        command(script, caller, *arguments), env=surroundings(caller), stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    os.write(ours, f"{words}\n".encode())
+    shown = b""
+    # A terminal that nobody has open any more is an error to read, not the end of a file.
+    with contextlib.suppress(OSError):
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+    return process.wait(300), shown.decode(errors="replace")
+
+
+def command(script: str | Path, caller: Caller, *arguments) -> list:
+    return [ROOT / "infra" / script, "--stage", STAGE, "--endpoint-url", caller.endpoint, *map(str, arguments)]
+
+
+def surroundings(caller: Caller) -> dict[str, str]:
+    return {"PATH": f"{cli_folder()}:{os.environ['PATH']}", "HOME": "/nonexistent", **caller.environment()}
 
 
 def cli_folder() -> str:

@@ -70,7 +70,7 @@ def emulator(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def cloud(emulator, packages, programs):
     deployer = deployer_of(emulator)
-    options = ["--packages", packages, "--tool", programs / "tickertape", "--json", "--no-smoke-test"]
+    options = ["--packages", packages, "--tool", programs / "tickertape", "--json"]
     outputs = json.loads(succeed(infra("deploy.sh", deployer, *options)))
     client = emulator.user("client", {
         "Version": "2012-10-17",

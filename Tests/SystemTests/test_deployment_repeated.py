@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from aws_emulator import ROOT, AWSEmulator
-from deployment import FUNCTIONS, deployer_of, everything, infra, succeed
+from deployment import FUNCTIONS, answer, deployer_of, everything, infra, succeed
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def deployer(emulator):
     return deployer_of(emulator)
 
 
-def test_a_creation_that_failed_is_explained_and_can_be_repeated(deployer, packages, tmp_path):
+def test_a_creation_that_failed_is_explained_and_can_be_repeated(emulator, deployer, packages, tmp_path):
     shutil.copytree(ROOT / "infra", tmp_path / "infra")
     template = tmp_path / "infra" / "template.yaml"
     broken = """Resources:
@@ -38,7 +38,10 @@ def test_a_creation_that_failed_is_explained_and_can_be_repeated(deployer, packa
 
     repaired = infra("deploy.sh", deployer, *arguments)
     assert repaired.returncode == 0 and "left of a failed attempt (ROLLBACK_COMPLETE)" in repaired.stderr, repaired.stderr
-    succeed(infra("destroy.sh", deployer, "--stage", "broken", "--yes"))
+    code, shown = answer("some other stage", "destroy.sh", deployer, "--stage", "broken")
+    assert code == 77 and "nothing was deleted" in shown and "tickertape-broken-Publisher" in shown, shown
+    code, shown = answer("broken", "destroy.sh", deployer, "--stage", "broken")
+    assert code == 0 and everything(emulator.root) == [], shown
 
 
 def test_who_may_not_deploy_is_told_what_is_forbidden(emulator, packages):

@@ -8,6 +8,8 @@ struct Watch {
 
   struct Options {
     var headers: [(name: String, value: String)] = []
+    /// Whether the handshake is signed with AWS credentials.
+    var signs = false
     var frames = ClientFrames(types: [], keys: [])
     var saysHello = true
     var asJSON = false
@@ -30,6 +32,7 @@ struct Watch {
   private let surroundings: Surroundings
   private let interruption: Interruption
   private let dialer: Dialer
+  private let signer: HandshakeSigner?
   private let deadline: Int64?
   private var eventsSeen = 0
   private var cursor: String?
@@ -44,6 +47,7 @@ struct Watch {
         .usage, "'\(text)': \(error.message)", advice: ["for example ws://127.0.0.1:8000/dev?userId=u-1"])
     }
     do { dialer = try Dialer() } catch { throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)") }
+    signer = try options.signs ? HandshakeSigner(url, surroundings.environment, surroundings.clock) : nil
     self.text = text
     self.options = options
     self.surroundings = surroundings
@@ -74,7 +78,8 @@ struct Watch {
 
   /// The first connection must work: an address with a fault in it would be tried for ever.
   private mutating func connectAndWatch(mayRetry: Bool) throws(CommandFailure) -> Outcome {
-    switch connect() {
+    let signature = try signer?.headers(for: url) ?? []
+    switch connect(adding: signature) {
     case .success(let client): return try watch(client)
     case .failure(.interrupted): return .interrupted
     case .failure(let error):
@@ -84,11 +89,14 @@ struct Watch {
     }
   }
 
-  private func connect() -> Result<WebSocketClient, WatchFailure> {
+  private func connect(
+    adding signature: [(name: String, value: String)]
+  ) -> Result<WebSocketClient, WatchFailure> {
     do {
       return .success(
         try WebSocketClient(
-          url, headers: options.headers, dialer: dialer, clock: surroundings.clock, interruption: interruption))
+          url, headers: options.headers + signature, dialer: dialer, clock: surroundings.clock,
+          interruption: interruption))
     } catch {
       return .failure(error)
     }
