@@ -125,8 +125,7 @@ let package = Package(
       "tickertape",
       [
         "AWSCredentials", "AWSSigning", "LocalGateway", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging",
-        "Telemetry",
-        "WebSocketWire",
+        "Telemetry", "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
