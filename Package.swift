@@ -89,7 +89,7 @@ let package = Package(
     room("AWSCredentials", ["AWSSigning", "HTTPClient", "JSON", "Telemetry"]),
     room("AWSClient", ["AWSSigning", "HTTPClient", "Telemetry"]),
     room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
-    room("ManagementAPI", ["CLinux", "HTTPClient", "HTTPWire", "Messaging", "Telemetry"]),
+    room("ManagementAPI", ["AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
     room("ConnectionStoreMemory", path: "Sources/ConnectionStore/Memory", ["ConnectionStore", "Telemetry"]),
     room(
       "ConnectionStoreSQLite", path: "Sources/ConnectionStore/SQLite", ["ConnectionStore", "CSQLite", "Telemetry"]),
@@ -99,6 +99,7 @@ let package = Package(
     // Floor 4
     room("Streams", ["ConnectionStore", "JSON", "Messaging", "Telemetry"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
+    room("GatewayAccess", ["AWSCredentials", "AWSSigning", "HTTPClient", "ManagementAPI", "Telemetry"]),
     // Floors 5 and 6
     program(
       "ConnectHandler",
@@ -109,14 +110,14 @@ let package = Package(
     program(
       "DefaultHandler",
       [
-        "LambdaRuntime", "GatewayEvents", "Streams", "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON",
-        "Telemetry",
+        "LambdaRuntime", "GatewayAccess", "GatewayEvents", "Streams", "ManagementAPI", "ConnectionStoreSelection",
+        "Messaging", "JSON", "Telemetry",
       ]),
     program(
       "Publisher",
       [
-        "LambdaRuntime", "Streams", "Delivery", "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON",
-        "Telemetry",
+        "LambdaRuntime", "Streams", "Delivery", "GatewayAccess", "ManagementAPI", "ConnectionStoreSelection",
+        "Messaging", "JSON", "Telemetry",
       ]),
     // Beside the house
     room(
@@ -155,7 +156,12 @@ let package = Package(
     .executableTarget(
       name: "TableStress", dependencies: ["ConnectionStore", "ConnectionStoreSQLite"], path: "Tests/TableStress",
       swiftSettings: strict),
-    tests("ManagementAPITests", ["ManagementAPI", "HTTPWire", "Messaging", "Telemetry", "TestSupport"]),
+    tests(
+      "ManagementAPITests",
+      ["ManagementAPI", "AWSSigning", "HTTPClient", "HTTPWire", "Messaging", "Telemetry", "TestSupport"]),
+    tests(
+      "GatewayAccessTests",
+      ["GatewayAccess", "AWSSigning", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests(
       "StreamsTests",

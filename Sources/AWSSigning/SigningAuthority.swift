@@ -23,6 +23,11 @@ package final class SigningAuthority {
     package let credentials: Credentials
     /// In seconds since the epoch, by the service's clock as far as that is known.
     package let signedAt: Int64
+
+    package init(credentials: Credentials, signedAt: Int64) {
+      self.credentials = credentials
+      self.signedAt = signedAt
+    }
   }
 
   /// With what a request is to be signed now.

@@ -1,4 +1,5 @@
-import HTTPClient
+package import AWSSigning
+package import HTTPClient
 import Messaging
 package import Telemetry
 
@@ -21,6 +22,9 @@ package final class ManagementClient {
     package var connectMilliseconds = 3_000
     /// From the first byte sent to the whole answer. API Gateway itself gives up after 29 s.
     package var answerMilliseconds = 10_000
+    /// After a failed attempt to connect, while no connection stands, calls fail at once for so long.
+    package var pauseMilliseconds = 1_000
+    package var tls = TLSOptions.standard
 
     package init() {}
   }
@@ -28,7 +32,8 @@ package final class ManagementClient {
   package let options: Options
   let clock: Clock
   let endpoint: HTTPURL
-  private let request: RequestBytes
+  private let authority: SigningAuthority?
+  private var request: RequestBytes
   private let dialer: Dialer
   private let epoll: EpollSet
   /// By number; nil where a lane was closed.
@@ -44,21 +49,26 @@ package final class ManagementClient {
   private var buffer = [UInt8](repeating: 0, count: 16 << 10)
   /// The time as it was last read: once a step, not once a call.
   private var now: Int64 = 0
+  /// Why calls fail at once, and until when: the endpoint could not be reached, or there are no credentials.
+  private var outage: (kind: ManagementError.Kind, reason: String, until: Int64)?
   /// No answer is overdue before.
   private var nextOverdueCheck = Int64.max
 
   /// How many calls were started and have not been told of.
   package private(set) var inFlight = 0
 
-  /// `endpoint` is everything before `/@connections`; a custom domain may have no stage in it.
+  /// `endpoint` is everything before `/@connections`; a custom domain may have no stage in it. Without an authority calls
+  /// are not signed.
   package init(
-    endpoint: String, options: Options = Options(), clock: Clock = .system
+    endpoint: String, signedBy authority: SigningAuthority? = nil, options: Options = Options(),
+    clock: Clock = .system
   ) throws(ManagementError) {
+    self.authority = authority
     self.options = options
     self.clock = clock
     do throws(HTTPClientError) {
       self.endpoint = try HTTPURL(endpoint)
-      dialer = try Dialer()
+      dialer = try Dialer(tls: options.tls)
     } catch {
       throw ManagementError(.invalidEndpoint, tried: "read", host: "the endpoint \(endpoint)", message: error.message)
     }
@@ -66,7 +76,7 @@ package final class ManagementClient {
       throw ManagementError(.notConnected, tried: "start", host: endpoint, message: "no file descriptor left")
     }
     self.epoll = epoll
-    request = RequestBytes(self.endpoint)
+    request = RequestBytes(self.endpoint, authority)
     lanes = Array(repeating: nil, count: max(1, options.width))
   }
 
@@ -84,10 +94,12 @@ package final class ManagementClient {
   package func start(_ call: Call, token: Int) {
     if inFlight == 0 {
       now = clock.monotonicMilliseconds()
+      authorize()
       closeDeadIdleLanes()
     }
     inFlight += 1
     let errand = Errand(call: call, token: token)
+    if let outage, now < outage.until { return fail(errand, outage.kind, outage.reason) }
     if let lane = idle.popLast() {
       begin(errand, on: lane)
     } else {
@@ -100,6 +112,7 @@ package final class ManagementClient {
   package func step(untilMilliseconds milliseconds: Int64, into ended: inout [Completion]) {
     ended.removeAll(keepingCapacity: true)
     now = clock.monotonicMilliseconds()
+    authorize()
     repeat {
       openLanes()
       wait(completions.isEmpty ? max(0, min(milliseconds, nextOverdueCheck) - now) : 0)
@@ -170,7 +183,7 @@ package final class ManagementClient {
     switch progress {
     case .waiting: break
     case .answered(let answer, let isReusable):
-      completions.append(Completion(token: errand.token, outcome: .answered(answer)))
+      settle(errand, answer, date: answer.status < 400 ? nil : lane.date)
       isReusable ? next(lane) : close(lane)
     case .dead(let reason):
       close(lane)
@@ -182,6 +195,31 @@ package final class ManagementClient {
     case .garbled(let reason):
       close(lane)
       fail(errand, .garbled, reason)
+    }
+  }
+
+  private func settle(_ errand: Errand, _ answer: Answer, date: String?) {
+    if answer.status >= 400, let authority, let proof = errand.proof, !errand.isSignedAgain {
+      let refusal = SigningAuthority.Refusal(
+        status: answer.status, date: date, errorType: answer.errorType, body: answer.body)
+      let used = SigningAuthority.Proof(
+        credentials: proof.signer.credentials, signedAt: proof.secondsSinceEpoch)
+      if authority.learn(from: refusal, of: used) {
+        authorize()
+        return waiting.insert(Errand(call: errand.call, token: errand.token, isSignedAgain: true), at: 0)
+      }
+    }
+    completions.append(Completion(token: errand.token, outcome: .answered(answer)))
+  }
+
+  /// The time and the credentials that the next calls are signed with.
+  private func authorize() {
+    if let outage, now < outage.until { return }
+    outage = nil
+    do throws(CredentialError) {
+      try request.authorize()
+    } catch {
+      outage = (.noCredentials, error.description, now + Int64(options.pauseMilliseconds))
     }
   }
 
@@ -287,8 +325,21 @@ package final class ManagementClient {
     guard dialer.openingCount == 0 else { return }
     wanted = max(1, liveCount)
     let stranded = liveCount == 0 ? waitingForNew + waiting : waitingForNew
+    let (kind, reason) = Self.told(error)
     waitingForNew = []
-    if liveCount == 0 { waiting = [] }
-    for errand in stranded { fail(errand, error.kind == .timedOut ? .timedOut : .notConnected, error.message) }
+    if liveCount == 0 {
+      waiting = []
+      outage = (kind, reason, now + Int64(options.pauseMilliseconds))
+    }
+    for errand in stranded { fail(errand, kind, reason) }
+  }
+
+  private static func told(_ error: HTTPClientError) -> (kind: ManagementError.Kind, reason: String) {
+    switch error.kind {
+    case .timedOut:
+      (.timedOut, "\(error.message); a function in a VPC needs a route to it: a NAT gateway or an execute-api endpoint")
+    case .tls: (.notTrusted, error.message)
+    default: (.notConnected, error.message)
+    }
   }
 }
