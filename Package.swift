@@ -124,10 +124,7 @@ let package = Package(
       "LocalGateway", ["CLinux", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
     program(
       "tickertape",
-      [
-        "AWSCredentials", "AWSSigning", "LocalGateway", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging",
-        "Telemetry", "WebSocketWire",
-      ]),
+      ["LocalGateway", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
 
     // Tests: a target a room, and what they share
     .target(

@@ -125,38 +125,6 @@ struct WatchTests {
     #expect(server.connectionCount == 2)
   }
 
-  @Test("--sign adds a signature over host and date, with the credentials of the environment")
-  func signing() throws {
-    let server = Self.server([#"{"type":"a","data":1}"#])
-    defer { server.stop() }
-    let screen = Screen()
-    let surroundings = screen.surroundings(environment: [
-      "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "hidden", "AWS_REGION": "eu-west-1",
-    ])
-    #expect(screen.run("watch", Self.url(server), "--count", "1", "--sign", in: surroundings) == .success)
-    let head = try #require(server.requests.first).head
-    #expect(head.contains("Authorization: AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/"))
-    #expect(head.contains("/eu-west-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature="))
-    #expect(head.contains("X-Amz-Date: ") && !head.contains("hidden"))
-  }
-
-  @Test("--sign without credentials or region says what was tried, and connects to nobody")
-  func signingWithoutCredentials() {
-    let server = Self.server([])
-    defer { server.stop() }
-    let without = [
-      "AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent",
-      "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent",
-    ]
-    let screen = Screen()
-    let somewhere = screen.surroundings(environment: without.merging(["AWS_REGION": "eu-west-1"]) { $1 })
-    #expect(screen.run("watch", Self.url(server), "--sign", in: somewhere) == .usage)
-    #expect(screen.errorText.contains("no AWS credentials") && screen.errorText.contains("AWS_ACCESS_KEY_ID"))
-    #expect(screen.run("watch", Self.url(server), "--sign", in: screen.surroundings(environment: without)) == .usage)
-    #expect(screen.errorText.contains("no AWS region in AWS_REGION"))
-    #expect(server.connectionCount == 0)
-  }
-
   @Test("with --no-reconnect the end of the connection is the end")
   func noReconnect() {
     let server = Self.server([], closing: 1001, reason: "Going away")

@@ -8,7 +8,6 @@ struct WatchCommand: Command {
       .value(
         "key", "KEY", "Only these keys; several with commas, a trailing * stands for any ending.", isRepeatable: true),
       .value("header", "NAME: VALUE", "A header for the handshake, as 'Authorization: Bearer …'.", isRepeatable: true),
-      .flag("sign", "Sign the handshake with AWS credentials, where only callers known to IAM may connect."),
       .value("count", "N", "End after N events."),
       .value("for", "SECONDS", "End after so many seconds; with --count, exit code 1 if fewer events came."),
       .flag("json", "Print the frames as they come, one a line."),
@@ -17,9 +16,7 @@ struct WatchCommand: Command {
     ],
     details: [
       "URL begins with ws:// or wss://. Default ws://127.0.0.1:8000/dev?userId=u-1. A connection that breaks is opened "
-        + "again, after a pause that doubles each time and is drawn by lot; the first one must work.",
-      "--sign takes credentials from where AWS's tools take them: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE "
-        + "and the shared files, a container, an instance.",
+        + "again, after a pause that doubles each time and is drawn by lot; the first one must work."
     ],
     examples: [
       "tickertape watch 'ws://127.0.0.1:8000/dev?userId=u-1' --subscribe price:update --key AAPL,MSFT",
@@ -37,7 +34,6 @@ struct WatchCommand: Command {
       throw CommandFailure(.usage, "--key narrows a subscription: give --subscribe TYPE too")
     }
     options.headers = try Self.headers(arguments.values("header"))
-    options.signs = arguments.has("sign")
     options.count = try arguments.integer("count", in: 1...Int.max)
     options.milliseconds = try arguments.positiveNumber("for").map { Int64($0 * 1000) }
     options.asJSON = arguments.has("json")

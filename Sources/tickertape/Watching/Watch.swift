@@ -8,8 +8,6 @@ struct Watch {
 
   struct Options {
     var headers: [(name: String, value: String)] = []
-    /// Whether the handshake is signed with AWS credentials.
-    var signs = false
     var frames = ClientFrames(types: [], keys: [])
     var saysHello = true
     var asJSON = false
@@ -32,7 +30,6 @@ struct Watch {
   private let surroundings: Surroundings
   private let interruption: Interruption
   private let dialer: Dialer
-  private let signer: HandshakeSigner?
   private let deadline: Int64?
   private var eventsSeen = 0
   private var cursor: String?
@@ -47,7 +44,6 @@ struct Watch {
         .usage, "'\(text)': \(error.message)", advice: ["for example ws://127.0.0.1:8000/dev?userId=u-1"])
     }
     do { dialer = try Dialer() } catch { throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)") }
-    signer = try options.signs ? HandshakeSigner(url, surroundings.environment, surroundings.clock) : nil
     self.text = text
     self.options = options
     self.surroundings = surroundings
@@ -78,8 +74,7 @@ struct Watch {
 
   /// The first connection must work: an address with a fault in it would be tried for ever.
   private mutating func connectAndWatch(mayRetry: Bool) throws(CommandFailure) -> Outcome {
-    let signature = try signer?.headers(for: url) ?? []
-    switch connect(adding: signature) {
+    switch connect() {
     case .success(let client): return try watch(client)
     case .failure(.interrupted): return .interrupted
     case .failure(let error):
@@ -89,14 +84,11 @@ struct Watch {
     }
   }
 
-  private func connect(
-    adding signature: [(name: String, value: String)]
-  ) -> Result<WebSocketClient, WatchFailure> {
+  private func connect() -> Result<WebSocketClient, WatchFailure> {
     do {
       return .success(
         try WebSocketClient(
-          url, headers: options.headers + signature, dialer: dialer, clock: surroundings.clock,
-          interruption: interruption))
+          url, headers: options.headers, dialer: dialer, clock: surroundings.clock, interruption: interruption))
     } catch {
       return .failure(error)
     }
