@@ -124,7 +124,10 @@ let package = Package(
       "LocalGateway", ["CLinux", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
     program(
       "tickertape",
-      ["LocalGateway", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
+      [
+        "LocalGateway", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON",
+        "Messaging", "Telemetry", "WebSocketWire",
+      ]),
 
     // Tests: a target a room, and what they share
     .target(
@@ -133,6 +136,7 @@ let package = Package(
     testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
     .executableTarget(
       name: "TestBootstrap", dependencies: ["HTTPWire"], path: "Tests/TestBootstrap", swiftSettings: strict),
+    testProgram("ManagementProbe", ["GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "JSON"]),
@@ -179,7 +183,8 @@ let package = Package(
     tests(
       "TickertapeTests",
       [
-        "tickertape", "LocalGateway", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestSupport",
+        "tickertape", "LocalGateway", "AWSSigning", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry",
+        "TestSupport",
         "WebSocketWire",
       ]),
   ]
@@ -189,6 +194,11 @@ let package = Package(
 if Context.environment["TICKERTAPE_BENCHMARKS"] != nil {
   package.targets.append(
     .executableTarget(
-      name: "DeliveryBenchmark", dependencies: ["Delivery", "ManagementAPI", "Messaging", "Telemetry"],
+      name: "DeliveryBenchmark",
+      dependencies: ["Delivery", "GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"],
       path: "Benchmarks/delivery/DeliveryBenchmark", swiftSettings: strict))
+  package.targets.append(
+    .executableTarget(
+      name: "SignatureBenchmark", dependencies: ["AWSSigning"], path: "Benchmarks/signed/SignatureBenchmark",
+      swiftSettings: strict))
 }

@@ -169,7 +169,7 @@ send_test_event() {
   say "Sending a test event"
   local word watching=("$(web_socket_url)?userId=smoke-test" --subscribe smoke:test --json --no-reconnect --count 1 --for 60)
   word=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
-  [ "$public" = yes ] || watching+=(--sign)
+  if [ "$public" = yes ]; then watching+=(--no-sign); else watching+=(--sign ${profile:+--profile "$profile"}); fi
   folder=$(mktemp -d)
   trap 'kill "$watcher" 2>/dev/null || true; rm -rf "$folder"' EXIT
   watch_ready "${watching[@]}"
@@ -187,7 +187,7 @@ send_test_event() {
 watch_ready() {
   local attempt_number
   for attempt_number in 1 2 3 4 5 6; do
-    as_the_cli "$tool" watch "$@" >"$folder/frames" 2>"$folder/errors" &
+    AWS_REGION=$region "$tool" watch "$@" >"$folder/frames" 2>"$folder/errors" &
     watcher=$!
     while kill -0 "$watcher" 2>/dev/null; do
       if grep -q '"type":"ready"' "$folder/frames"; then return 0; fi
@@ -196,15 +196,6 @@ watch_ready() {
     [ "$attempt_number" = 6 ] || sleep "$attempt_number"
   done
   fail 76 "the test client could not connect: $(cause "$(cat "$folder/errors")")"
-}
-
-# With the region and the profile of the options: the AWS CLI prefers a profile that is named to keys in the environment.
-as_the_cli() {
-  if [ -n "$profile" ]; then
-    exec env -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY -u AWS_SESSION_TOKEN AWS_REGION="$region" \
-      AWS_PROFILE="$profile" "$@"
-  fi
-  AWS_REGION=$region exec "$@"
 }
 
 find_tool() {
@@ -224,8 +215,8 @@ print_result() {
       END { print "}" }' <<<"$outputs"
     return
   fi
-  local sign=" --sign"
-  [ "$public" = no ] || sign=""
+  local sign=" --sign${profile:+ --profile $profile}"
+  [ "$public" = no ] || sign=" --no-sign"
   cat <<END
 Deployed: $(web_socket_url)
 

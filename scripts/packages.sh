@@ -6,7 +6,7 @@ set -euo pipefail
 declare -A sets=(
   [build]="libcurl4-openssl-dev libsqlite3-dev libssl-dev libwslay-dev pkg-config ca-certificates"
   [test]="python3 python3-venv python3-pip curl shellcheck unzip"
-  [bench]="gcc make libc6-dev libssl-dev nginx libnginx-mod-nchan python3"
+  [bench]="gcc make libc6-dev libssl-dev libcurl4-openssl-dev openssl nginx libnginx-mod-nchan python3"
 )
 
 wanted=()

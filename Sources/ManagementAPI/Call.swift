@@ -37,6 +37,8 @@ package struct ManagementError: Error, Equatable, Sendable, CustomStringConverti
     case notConnected
     /// The endpoint's certificate, or the handshake, was refused.
     case notTrusted
+    /// Nobody answers at the endpoint, not even with a refusal.
+    case unreachable
     case closed
     case timedOut
     /// What came is not an HTTP/1.1 answer.
@@ -58,6 +60,9 @@ package struct ManagementError: Error, Equatable, Sendable, CustomStringConverti
   }
 
   package var description: String { "\(tried) \(host): \(message)" }
+
+  /// Whether any other call would end alike, for longer than a fan-out waits.
+  package var isLasting: Bool { kind == .noCredentials || kind == .notTrusted || kind == .unreachable }
 }
 
 /// How a call that was started has ended.

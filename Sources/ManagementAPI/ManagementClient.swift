@@ -51,6 +51,8 @@ package final class ManagementClient {
   private var now: Int64 = 0
   /// Why calls fail at once, and until when: the endpoint could not be reached, or there are no credentials.
   private var outage: (kind: ManagementError.Kind, reason: String, until: Int64)?
+  /// A lost packet is no reason to give up: an attempt to connect that was not answered is made once more.
+  private var hasDialedAgain = false
   /// No answer is overdue before.
   private var nextOverdueCheck = Int64.max
 
@@ -310,6 +312,7 @@ package final class ManagementClient {
     let lane = Lane(number: number, connection: connection)
     lanes[number] = lane
     liveCount += 1
+    hasDialedAgain = false
     epoll.add(connection.descriptor, number: number)
     if !waitingForNew.isEmpty {
       begin(waitingForNew.removeFirst(), on: lane)
@@ -325,7 +328,11 @@ package final class ManagementClient {
     guard dialer.openingCount == 0 else { return }
     wanted = max(1, liveCount)
     let stranded = liveCount == 0 ? waitingForNew + waiting : waitingForNew
-    let (kind, reason) = Self.told(error)
+    if liveCount == 0, error.kind == .timedOut, !hasDialedAgain {
+      hasDialedAgain = true
+      return
+    }
+    let (kind, reason) = told(error)
     waitingForNew = []
     if liveCount == 0 {
       waiting = []
@@ -334,10 +341,11 @@ package final class ManagementClient {
     for errand in stranded { fail(errand, kind, reason) }
   }
 
-  private static func told(_ error: HTTPClientError) -> (kind: ManagementError.Kind, reason: String) {
+  private func told(_ error: HTTPClientError) -> (kind: ManagementError.Kind, reason: String) {
     switch error.kind {
-    case .timedOut:
-      (.timedOut, "\(error.message); a function in a VPC needs a route to it: a NAT gateway or an execute-api endpoint")
+    case .timedOut where liveCount == 0:
+      (.unreachable, "\(error.message); a function in a VPC needs a route: a NAT gateway or an execute-api endpoint")
+    case .timedOut: (.timedOut, error.message)
     case .tls: (.notTrusted, error.message)
     default: (.notConnected, error.message)
     }

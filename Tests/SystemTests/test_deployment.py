@@ -135,11 +135,10 @@ async def test_an_event_goes_from_the_queue_to_who_subscribed_with_its_bytes_unc
 
 async def test_hello_is_answered_through_the_management_api(cloud):
     async with cloud.connection() as socket:
-        await socket.send(json.dumps({"type": "hello", "subscriptions": {"eventTypes": ["signal"]}}))
-        frames = []
-        while not frames or frames[-1]["type"] != "ready":
-            frames.append(await receive(socket))
-        assert frames[0]["type"] == "connection" and frames[0]["userId"] == "u-1"
+        await socket.send(json.dumps({"type": "hello", "subscriptions": ["signal"]}))
+        greeting, ready = await receive(socket), await receive(socket)
+        assert (greeting["type"], greeting["userId"], ready["type"]) == ("connection", "u-1", "ready")
+        assert any(pk.startswith("l#t:signal#") for pk, _ in cloud.rows())
 
 
 async def test_events_of_one_group_arrive_in_their_order(cloud):

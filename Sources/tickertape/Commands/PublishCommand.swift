@@ -1,3 +1,4 @@
+import AWSSigning
 import HTTPClient
 import JSON
 
@@ -20,10 +21,11 @@ struct PublishCommand: Command {
       .value("endpoint", "URL", "Where the Lambda Invoke API answers. Default http://127.0.0.1:8000."),
       .value("function", "NAME", "The function that publishes. Default Publisher."),
       .flag("json", "Print the function's answers as they come."),
-    ],
+    ] + Signing.options,
     details: [
+      "With --endpoint https://lambda.eu-west-1.amazonaws.com the function on AWS is called, signed.",
       "An event is {\"type\":…,\"key\":…,\"data\":…} with \"user\" or \"group\" for a smaller "
-        + "audience. A line that is not a JSON object is reported with its number, and the rest goes on."
+        + "audience. A line that is not a JSON object is reported with its number, and the rest goes on.",
     ],
     examples: [
       #"tickertape publish price:update --key AAPL --data '{"price":152.50}'"#,
@@ -39,7 +41,7 @@ struct PublishCommand: Command {
   init(_ arguments: Arguments) throws(CommandFailure) {
     batchSize = try arguments.integer("batch", in: 1...500) ?? 100
     asJSON = arguments.has("json")
-    target = PublishTarget(arguments)
+    target = try PublishTarget(arguments)
     let operand = arguments.operands.first
     path = arguments.value("file") ?? "-"
     if arguments.has("file") || operand == "-" {
@@ -99,20 +101,27 @@ struct PublishCommand: Command {
   }
 }
 
-/// Where events go: `--endpoint` and `--function`.
+/// Where events go, `--endpoint` and `--function`, and as whom.
 struct PublishTarget {
   let endpoint: String
   let function: String
+  private let signing: Signing
 
-  init(_ arguments: Arguments) {
+  init(_ arguments: Arguments) throws(CommandFailure) {
     endpoint = arguments.value("endpoint") ?? "http://127.0.0.1:8000"
     function = arguments.value("function") ?? "Publisher"
+    signing = try Signing(arguments)
   }
 
   func api(in surroundings: Surroundings) throws(CommandFailure) -> InvokeAPI {
     let interruption = Interruption.never
+    var authority: SigningAuthority?
+    // An endpoint that is no URL is told by the API below.
+    if let url = try? HTTPURL(endpoint) {
+      authority = try signing.authority(for: url, service: "lambda", in: surroundings)
+    }
     return try InvokeAPI(
-      endpoint: endpoint, function: function, exchange: try surroundings.exchange(),
+      endpoint: endpoint, function: function, exchange: try surroundings.exchange(signedBy: authority),
       randomness: surroundings.randomness,
       pause: { _ = interruption.wait(milliseconds: $0) })
   }
