@@ -51,6 +51,15 @@ class Cloud:
             (item["pk"]["S"], item["sk"]["S"]) for item in items
             if "gone" not in item and int(item.get("expires", {}).get("N", time.time() + 60)) > time.time())
 
+    def make_older(self, rows: list[tuple[str, str]], milliseconds: int):
+        """Moves the moment back at which the connection was made that these rows are of."""
+        table = self.emulator.root.client("dynamodb")
+        for pk, sk in rows:
+            table.update_item(
+                TableName=self.outputs["TableName"], Key={"pk": {"S": pk}, "sk": {"S": sk}},
+                UpdateExpression="ADD #at :change", ExpressionAttributeNames={"#at": "at"},
+                ExpressionAttributeValues={":change": {"N": str(-milliseconds)}})
+
     async def until(self, condition, what: str, seconds: float = 30):
         deadline = time.monotonic() + seconds
         while not (found := condition()):
@@ -160,6 +169,8 @@ async def test_a_connection_that_is_gone_is_cleaned_up_when_the_gateway_says_410
             left_behind = cloud.rows()
         # The emulator takes frames for up to half a second after a client has left, and drops them.
         await cloud.until(lambda: is_gone(cloud, left_behind), "410 for the connection that left")
+        # 410 from a connection younger than 30 s may mean that its $connect has not quite ended, so it is tried again.
+        cloud.make_older(left_behind, milliseconds=60_000)
         async with cloud.connection() as witness:
             await ask(witness, {"type": "subscribe", "eventTypes": ["risk"]})
             assert set(left_behind) < set(cloud.rows()), "the rows of the first must still be there"
