@@ -83,7 +83,7 @@ let package = Package(
     // Floor 2
     room("GatewayEvents", ["JSON", "Messaging"]),
     room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
-    room("HTTPClient", ["CCurl", "HTTPWire"]),
+    room("HTTPClient", ["CCurl", "HTTPWire", "Telemetry"]),
     room("AWSSigning", ["CCrypto", "Telemetry"]),
     // Floor 3
     room("AWSCredentials", ["AWSSigning", "HTTPClient", "JSON", "Telemetry"]),
@@ -143,7 +143,7 @@ let package = Package(
     tests("HTTPWireTests", ["HTTPWire", "TestSupport"]),
     tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
-    tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "TestSupport"]),
+    tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "Telemetry", "TestSupport"]),
     tests("AWSSigningTests", ["AWSSigning", "JSON", "TestSupport"]),
     tests("AWSCredentialsTests", ["AWSCredentials", "AWSSigning", "Telemetry", "TestSupport"]),
     tests("AWSClientTests", ["AWSClient", "AWSSigning", "HTTPClient", "Telemetry", "TestSupport"]),

@@ -1,3 +1,5 @@
+import Telemetry
+
 /// The settings of profiles as AWS's tools write them to `~/.aws/config` and `~/.aws/credentials`.
 ///
 /// https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
@@ -38,7 +40,7 @@ struct ProfileFile: Equatable {
   /// Up to a comment, which has a space before it.
   private static func value(_ text: Substring) -> String {
     for mark in [" #", " ;", "\t#", "\t;"] {
-      if let comment = text.firstRange(of: mark) { return value(text[..<comment.lowerBound]) }
+      if let comment = text.place(of: mark) { return value(text[..<comment]) }
     }
     return trimmed(text)
   }

@@ -1,3 +1,5 @@
+import Telemetry
+
 /// How far the service's clock is from this machine's, learned from a call it refused. A signature counts for five
 /// minutes around the service's own time.
 package struct ClockSkew: Sendable, Equatable {
@@ -22,7 +24,7 @@ package struct ClockSkew: Sendable, Equatable {
   ///   - now: this machine's time.
   /// - Returns: whether the same call signed again may succeed.
   package mutating func learn(status: Int, date: String?, said: String, signedAt: Int64, now: Int64) -> Bool {
-    guard status == 400 || status == 401 || status == 403, (Self.names + Self.phrases).contains(where: said.contains),
+    guard status == 400 || status == 401 || status == 403, (Self.names + Self.phrases).contains(where: said.holds),
       let serverSeconds = date.flatMap(HTTPDate.secondsSinceEpoch)
     else { return false }
     guard abs(serverSeconds - signedAt) >= Self.leastSeconds else { return false }

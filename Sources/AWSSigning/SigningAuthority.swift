@@ -81,7 +81,7 @@ package final class SigningAuthority {
     }
     guard
       ["ExpiredToken", "UnrecognizedClient", "security token included in the request is expired"].contains(
-        where: said.contains)
+        where: said.holds)
     else {
       return false
     }

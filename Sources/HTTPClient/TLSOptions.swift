@@ -1,3 +1,5 @@
+import Telemetry
+
 /// Whom to trust in a TLS handshake. Certificates and host names are always verified, with TLS 1.2 at least.
 package struct TLSOptions: Sendable, Equatable {
   /// A PEM file of the roots that are trusted; nil leaves it to libcurl's own choice.
@@ -5,5 +7,6 @@ package struct TLSOptions: Sendable, Equatable {
 
   package init(rootsFile: String? = nil) { self.rootsFile = rootsFile }
 
-  package static let standard = TLSOptions()
+  /// The roots that `TrustedRoots` finds in the process's environment, looked for once.
+  package static let standard = TLSOptions(rootsFile: TrustedRoots.file(.process))
 }

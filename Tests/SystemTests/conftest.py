@@ -20,10 +20,11 @@ def programs() -> Path:
 
 @pytest.fixture(scope="session")
 def packages(programs, tmp_path_factory) -> Path:
-    """The functions as packages: those in the folder that `TICKERTAPE_PACKAGES` names, else the executables that were built
-    for the tests."""
-    if "TICKERTAPE_PACKAGES" in os.environ:
-        return ROOT / os.environ["TICKERTAPE_PACKAGES"]
+    """The functions as `make package` packs them; where nobody has, the executables that were built for the tests.
+    `TICKERTAPE_PACKAGES` names another folder."""
+    folder = ROOT / os.environ.get("TICKERTAPE_PACKAGES", ".build/package")
+    if (folder / "Publisher.zip").exists():
+        return folder
     return pack(programs, tmp_path_factory.mktemp("packages"))
 
 
@@ -39,7 +40,10 @@ def emulate(programs, emulator_program, tmp_path):
 
     def start(name: str, **environment: str) -> Emulator:
         log = tmp_path / f"{name}-{len(started)}.log"
-        started.append(Emulator(emulator_program, programs / name, log, environment))
+        program = programs / name
+        # A packaged function is a folder, as Lambda unpacks it.
+        program = program / "bootstrap" if program.is_dir() else program
+        started.append(Emulator(emulator_program, program, log, environment))
         return started[-1]
 
     yield start
