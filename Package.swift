@@ -94,8 +94,11 @@ let package = Package(
     room(
       "ConnectionStoreSQLite", path: "Sources/ConnectionStore/SQLite", ["ConnectionStore", "CSQLite", "Telemetry"]),
     room(
+      "ConnectionStoreDynamoDB", path: "Sources/ConnectionStore/DynamoDB",
+      ["AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "HTTPClient", "JSON", "Telemetry"]),
+    room(
       "ConnectionStoreSelection", path: "Sources/ConnectionStore/Selection",
-      ["ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
+      ["ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
     // Floor 4
     room("Streams", ["ConnectionStore", "JSON", "Messaging", "Telemetry"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),

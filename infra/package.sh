@@ -35,7 +35,7 @@ check() { # NAME BINARY ZIP
   local symbols
   if readelf -d "$2" | grep -q 'Dynamic section'; then fault "$1 has a dynamic section: it needs libraries of its host"; fi
   if readelf -l "$2" | grep -q INTERP; then fault "$1 asks for a program interpreter"; fi
-  # shellcheck disable=SC2016
+  # shellcheck disable=SC2016  # the symbols begin with a dollar sign
   symbols=$(nm "$build/release/$1" 2>/dev/null | grep -cE ' (T|t) (ubrk_|ucol_|\$s10Foundation|\$s20FoundationEssentials)' || true)
   [ "$symbols" = 0 ] || fault "$1 holds $symbols symbols of Foundation or ICU"
   if grep -qaF "$here" "$2"; then fault "$1 holds the path it was built at"; fi

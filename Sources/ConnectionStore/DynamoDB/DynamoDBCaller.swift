@@ -1,10 +1,9 @@
 import AWSClient
-package import AWSCredentials
-package import AWSSigning
+import AWSSigning
 import ConnectionStore
 package import HTTPClient
 import JSON
-package import Telemetry
+import Telemetry
 
 /// Makes the calls of DynamoDB's JSON protocol 1.0: signed, checked, and made again where that may help.
 final class DynamoDBCaller {

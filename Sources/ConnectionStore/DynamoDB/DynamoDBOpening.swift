@@ -1,10 +1,8 @@
 import AWSClient
 import AWSCredentials
-import ConnectionStore
+package import ConnectionStore
 import HTTPClient
 package import Telemetry
-
-package import class AWSClient.SignedSession
 
 extension DynamoDBTable {
   /// The table of that name, where the environment says: `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`, else the service

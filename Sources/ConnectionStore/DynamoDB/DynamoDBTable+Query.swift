@@ -1,5 +1,6 @@
 package import ConnectionStore
 import JSON
+import Telemetry
 
 extension DynamoDBTable {
   package func query(_ query: Query) throws(TableError) -> Page {

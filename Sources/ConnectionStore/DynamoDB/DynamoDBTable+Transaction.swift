@@ -1,5 +1,6 @@
 package import ConnectionStore
 import JSON
+import Telemetry
 
 extension DynamoDBTable {
   /// DynamoDB keeps what it answered, so the durability is always the disk's.
