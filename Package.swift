@@ -154,7 +154,8 @@ let package = Package(
     tests(
       "ConnectionStoreTests",
       [
-        "ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
+        "AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "ConnectionStoreDynamoDB", "HTTPClient", "HTTPWire", "JSON",
+        "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
         "TableStress", "Telemetry", "TestSupport",
       ]),
     .executableTarget(

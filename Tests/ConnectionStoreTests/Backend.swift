@@ -1,13 +1,28 @@
+import AWSClient
+import AWSSigning
 import ConnectionStore
+import ConnectionStoreDynamoDB
 import ConnectionStoreMemory
 import ConnectionStoreSQLite
+import HTTPClient
+import Telemetry
 import TestSupport
 import Testing
 
-/// The backends every sentence of the contract is tried on.
+/// The backends every sentence of the contract is tried on; DynamoDB's where an emulator runs (`make test` starts them).
 enum Backend: String, CaseIterable, CustomTestStringConvertible {
   case memory
   case sqlite
+  case ministack
+  case moto
+
+  static let allCases: [Backend] =
+    [.memory, .sqlite] + [.ministack, .moto].filter { Environment.process[$0.variable] != nil }
+
+  /// Those that are right about transactions, about keys that stand twice, and about large batches: moto is not.
+  static let atomic = allCases.filter { $0 != .moto }
+
+  fileprivate var variable: String { "TICKERTAPE_\(rawValue.uppercased())" }
 
   var testDescription: String { rawValue }
 
@@ -29,6 +44,10 @@ final class Stage {
       let folder = TemporaryFolder()
       self.folder = folder
       table = try SQLiteTable(path: folder.file("table.db"), clock: time.clock)
+    case .ministack, .moto:
+      folder = nil
+      let endpoint = try #require(Environment.process[backend.variable])
+      table = try DynamoDBStage.table(at: endpoint, clock: time.clock)
     }
   }
 

@@ -169,6 +169,12 @@ package struct DynamoDBPlace: Sendable {
   package let region: String
   package let url: HTTPURL
 
+  package init(table: String, region: String, url: HTTPURL) {
+    self.table = table
+    self.region = region
+    self.url = url
+  }
+
   package var description: String { "DynamoDB table \(table) in \(region) (\(url.origin))" }
 
   var missingTable: String {

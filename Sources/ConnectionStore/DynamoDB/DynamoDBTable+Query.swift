@@ -13,7 +13,7 @@ extension DynamoDBTable {
     var count = 0
     while true {
       let key = ItemKey(query.partition, start ?? "-")
-      let body = body(of: query, from: start, limit: query.limit - count + 1)
+      let body = body(of: query, from: start, limit: min(query.limit - count, 9_999) + 1)
       let answer = try send(.init(operation: "Query", body: body, verb: "query", key: key))
       let (items, last) = try Answer.items(in: answer, "query", key)
       for item in items where !item.isExpired(at: now) {
@@ -41,7 +41,7 @@ extension DynamoDBTable {
     return request { writer in
       writer.member("KeyConditionExpression", condition)
       writer.member("FilterExpression", filter)
-      writer.member("Limit", min(limit, 10_000))
+      writer.member("Limit", limit)
       if query.consistency == .strong { writer.member("ConsistentRead", true) }
       if let start { writer.member("ExclusiveStartKey", ItemKey(query.partition, start)) }
       expression.write(to: &writer)

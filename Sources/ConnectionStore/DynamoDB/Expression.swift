@@ -34,7 +34,7 @@ struct Expression {
   /// As `condition`, and the item must be there, unexpired.
   mutating func condition(ofLive condition: Condition) -> String {
     if case .always = condition { return live() }
-    return "\(live()) AND (\(text(condition)))"
+    return "\(live()) AND \(text(condition))"
   }
 
   private mutating func text(_ condition: Condition) -> String {
@@ -54,7 +54,8 @@ struct Expression {
     if parts.isEmpty { return nil }
     var texts: [String] = []
     for part in parts { texts.append(text(part)) }
-    return "(\(texts.joined(separator: word)))"
+    // DynamoDB refuses redundant parentheses.
+    return texts.count == 1 ? texts[0] : "(\(texts.joined(separator: word)))"
   }
 
   mutating func live() -> String {
