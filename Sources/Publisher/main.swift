@@ -8,5 +8,6 @@ import Telemetry
 let access = GatewayAccess(.process)
 LambdaRuntime.run(
   try Publish(
-    connections: Connections(TableSelection.open(.process)), eventLog: NoLog(),
+    connections: Connections(TableSelection.open(.process), shards: TableSelection.listenerShards(.process)),
+    eventLog: NoLog(),
     sender: Fanout(client: access.client(for: access.requiredEndpoint())), log: Log(.process)))

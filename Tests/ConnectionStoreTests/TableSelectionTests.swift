@@ -51,6 +51,15 @@ struct TableSelectionTests {
     #expect(withoutRegion?.detail.contains("set AWS_REGION") == true)
   }
 
+  @Test("listeners are spread over eight partitions on DynamoDB, or as many as are asked for")
+  func shards() throws {
+    #expect(try TableSelection.listenerShards(Environment(["CONNECTION_STORE": "dynamodb:messages"])) == 8)
+    #expect(try TableSelection.listenerShards(Environment(["STREAM_MESSAGES_TABLE_NAME": "messages"])) == 8)
+    #expect(try TableSelection.listenerShards(Environment(["CONNECTION_STORE": "sqlite:a"])) == 1)
+    #expect(try TableSelection.listenerShards(Environment(["LISTENER_SHARDS": "3"])) == 3)
+    #expect(throws: TableError.self) { try TableSelection.listenerShards(Environment(["LISTENER_SHARDS": "0"])) }
+  }
+
   @Test("CONNECTION_STORE counts more than the name of a DynamoDB table")
   func precedence() {
     #expect(refusal(["CONNECTION_STORE": "memory:", "STREAM_MESSAGES_TABLE_NAME": "messages"]) == nil)

@@ -42,5 +42,18 @@ package enum TableSelection {
     }
   }
 
+  /// Over how many partitions the listeners of one topic are spread, the same wherever a table is used: `LISTENER_SHARDS`,
+  /// else 8 on DynamoDB, one of whose partitions takes 1,000 writes a second, and 1 elsewhere.
+  package static func listenerShards(_ environment: Environment) throws(TableError) -> Int {
+    guard let text = environment["LISTENER_SHARDS"] else {
+      let isDynamoDB = environment[variable]?.hasPrefix("dynamodb:") ?? (environment[tableNameVariable] != nil)
+      return isDynamoDB ? 8 : 1
+    }
+    guard let count = Int(text), (1...256).contains(count) else {
+      throw unusable("LISTENER_SHARDS=\(text) is no number from 1 to 256; for example LISTENER_SHARDS=8")
+    }
+    return count
+  }
+
   private static func unusable(_ detail: String) -> TableError { TableError(.unusable, "open", detail: detail) }
 }
