@@ -1,5 +1,25 @@
 /// RFC 4648, section 4.
 package enum Base64 {
+  private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
+
+  /// With padding.
+  package static func encode(_ bytes: [UInt8]) -> String {
+    var text: [UInt8] = []
+    text.reserveCapacity((bytes.count + 2) / 3 * 4)
+    for start in stride(from: 0, to: bytes.count, by: 3) { append(bytes[start...].prefix(3), to: &text) }
+    return String(decoding: text, as: UTF8.self)
+  }
+
+  private static func append(_ group: ArraySlice<UInt8>, to text: inout [UInt8]) {
+    var bits: UInt32 = 0
+    for byte in group { bits = bits << 8 | UInt32(byte) }
+    bits <<= UInt32(8 * (3 - group.count))
+    for place in 0..<4 {
+      let digit = alphabet[Int(bits >> UInt32(18 - 6 * place)) & 63]
+      text.append(place <= group.count ? digit : UInt8(ascii: "="))
+    }
+  }
+
   /// Nil unless `text` is whole groups of four with the padding they need.
   package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
     guard text.count % 4 == 0 else { return nil }

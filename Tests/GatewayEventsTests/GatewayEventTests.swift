@@ -138,7 +138,17 @@ struct GatewayEventTests {
     #expect(Base64.decode(encoded.utf8).map { text($0) } == decoded)
   }
 
-  @Test("what is not base64 is refused", arguments: ["Y", "YQ=", "Y===", "====", "YQ==YQ==", "Y!==", "=YQ="])
+  @Test(
+    "base64 is written as RFC 4648 shows",
+    arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")])
+  func writtenBase64(text: String, encoded: String) {
+    #expect(Base64.encode(bytes(text)) == encoded)
+    #expect(Base64.decode(encoded.utf8) == bytes(text))
+  }
+
+  @Test(
+    "what is not base64 is refused",
+    arguments: ["Y", "YQ=", "Y===", "====", "YQ==YQ==", "Y!==", "=YQ=", "Zm9v!", "Zm9v====", "Zm=v"])
   func badBase64(encoded: String) { #expect(Base64.decode(encoded.utf8) == nil) }
 }
 
