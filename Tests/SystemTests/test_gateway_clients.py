@@ -273,6 +273,22 @@ async def test_a_killed_gateway_takes_its_functions_with_it(tmp_path):
         time.sleep(0.05)
 
 
+def test_not_even_a_function_that_hangs_survives_a_killed_gateway(tmp_path, programs):
+    gateway = Gateway(tmp_path, "--function", f"Hung={programs / 'TestBootstrap'}", "--env", "MODE=hang-at-start").start()
+    functions = boto3.client("lambda", endpoint_url=gateway.url, **CREDENTIALS)
+    functions.invoke(FunctionName="Hung", InvocationType="Event", Payload=b"1")
+    deadline = time.monotonic() + 15
+    while not gateway.environments("TestBootstrap"):
+        assert time.monotonic() < deadline, "no function was started"
+        time.sleep(0.02)
+    children = gateway.children()
+    gateway.process.kill()
+    gateway.process.wait()
+    while any(os.path.exists(f"/proc/{pid}") for pid in children):
+        assert time.monotonic() < deadline, "a function outlives the gateway"
+        time.sleep(0.02)
+
+
 async def test_events_go_on_after_a_restart_with_the_same_table(tmp_path):
     first = Gateway(tmp_path).start()
     ws = await connect(first.socket_url())
