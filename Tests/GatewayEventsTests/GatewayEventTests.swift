@@ -32,6 +32,17 @@ struct GatewayEventTests {
     #expect(try canonical(encoded) == canonical(original))
   }
 
+  @Test("what the fuzzer has found and collected holds", arguments: ["Corpus", "FailCases"])
+  func fuzzed(folder: String) throws {
+    let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let path = repository.appending(path: "Fuzz/\(folder)/GatewayEvents")
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: path.path)) ?? [] where !name.hasPrefix(".") {
+      let violation = try GatewayEventAgreement.violation(of: [UInt8](Data(contentsOf: path.appending(path: name))))
+      #expect(violation == nil, "\(name)")
+    }
+  }
+
   @Test("a connect has its parameters, its headers whatever their case, and no body")
   func connect() throws {
     guard case .connect(let event) = try GatewayEvent(decoding: Fixture.connectBrowser.bytes()) else {
