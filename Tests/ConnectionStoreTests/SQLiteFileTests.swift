@@ -133,11 +133,11 @@ struct SQLiteFileTests {
     for name in [path, "\(path)-wal", "\(path)-shm"] { unlink(name) }
     for isReplaced in [false, true] {
       if isReplaced { _ = try SQLiteTable(path: path) }
-      for attempt in [
-        { try table.put(item, if: .always) }, { _ = try table.get(item.key, .strong) }, { _ = try table.query(Query("p")) },
+      let attempts: [() throws -> Void] = [
+        { try table.put(item, if: .always) }, { _ = try table.get(item.key, .strong) },
+        { _ = try table.query(Query("p")) },
       ]
-        as [() throws -> Void]
-      {
+      for attempt in attempts {
         let error = #expect(throws: TableError.self) { try attempt() }
         #expect(error?.code == .unusable && error?.detail.contains("was deleted or moved") == true)
       }
