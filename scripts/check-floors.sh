@@ -6,10 +6,10 @@ cd "$(dirname "$0")/.."
 declare -A floor=(
   [CCurl]=0 [CSQLite]=0 [CCrypto]=0 [CWslay]=0 [CLinux]=0
   [JSON]=1 [Messaging]=1 [Telemetry]=1 [HTTPWire]=1 [WebSocketWire]=1
-  [GatewayEvents]=2 [ConnectionStore]=2 [HTTPClient]=2
-  [LambdaRuntime]=3 [ManagementAPI]=3
+  [GatewayEvents]=2 [ConnectionStore]=2 [HTTPClient]=2 [AWSSigning]=2
+  [LambdaRuntime]=3 [ManagementAPI]=3 [AWSCredentials]=3 [AWSClient]=3
   [ConnectionStoreMemory]=3 [ConnectionStoreSQLite]=3 [ConnectionStoreSelection]=4
-  [Streams]=4 [Delivery]=4
+  [Streams]=4 [Delivery]=4 [GatewayAccess]=4
   [ConnectHandler]=5 [DisconnectHandler]=5 [DefaultHandler]=5 [Publisher]=5
   [LocalGateway]=6 [tickertape]=7
 )

@@ -34,7 +34,15 @@ trap 'exit 143' TERM
 
 mkdir -p .tickertape
 echo "ACCESS=open: anybody on this machine may connect. Access control is not built yet."
-ACCESS=open "$bin/tickertape" serve --port "$port" --stage dev --store sqlite:.tickertape/table.sqlite --log-level warn &
+functions=()
+if [ -n "${PACKAGED:-}" ]; then
+  for bootstrap in .build/package/*/bootstrap; do
+    name=$(basename "$(dirname "$bootstrap")")
+    functions+=(--function "$name=$bootstrap")
+  done
+  echo "The functions are the packaged ones: .build/package/*/bootstrap"
+fi
+ACCESS=open "$bin/tickertape" serve "${functions[@]}" --port "$port" --stage dev --store sqlite:.tickertape/table.sqlite --log-level warn &
 serve=$!
 children+=("$serve")
 

@@ -38,6 +38,9 @@ mkdir -p "$tools"
 gcc -O2 -Wall -o "$tools/runtime_api" $here/runtime_api.c
 gcc -O2 -Wall -static -o "$tools/floor" Benchmarks/reference/floor.c
 
+# As it is deployed, if `make package` made it.
+packaged=.build/package/ConnectHandler/bootstrap
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 measure() { # label bootstrap [options of runtime_api]
@@ -56,6 +59,10 @@ for round in $(seq "$rounds"); do
   "$tools/runtime_api" -e $here/events/connect.json -r 1 -w 0 -n 1 -E ACCESS=open -E CONNECTION_STORE="$table" \
     -- "$release/ConnectHandler" > /dev/null
   measure 'ConnectHandler, SQLite' "$release/ConnectHandler" -E ACCESS=open -E CONNECTION_STORE="$table"
+  if [ -x "$packaged" ]; then
+    measure 'ConnectHandler packaged, memory' "$packaged" -E ACCESS=open -E CONNECTION_STORE=memory:
+    measure 'ConnectHandler packaged, SQLite' "$packaged" -E ACCESS=open -E CONNECTION_STORE="$table"
+  fi
   for bootstrap in ${extra[@]+"${extra[@]}"}; do measure "${bootstrap%%=*}" "${bootstrap#*=}"; done
 done
 if [ -n "$json" ]; then cat "$work/lines"; else python3 $here/table.py "$work/lines"; fi

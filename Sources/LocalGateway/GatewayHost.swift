@@ -52,7 +52,8 @@ package final class GatewayHost {
   package var echoPort: UInt16? { echo?.port }
 
   /// Serves until a byte comes out of `interruption`, then lets the clients go, ends every process it started, and returns.
-  /// Another byte ends the processes at once. With a negative descriptor it serves for ever. `onStopping` is called when
+  /// The same byte again ends the processes at once; another one does not, since one Ctrl-C often comes as SIGINT from the
+  /// terminal and as SIGTERM from the script around. With a negative descriptor it serves for ever. `onStopping` is called when
   /// the first byte has come.
   package func run(until interruption: Int32, onStopping: @escaping () -> Void = {}) {
     if interruption >= 0 {
@@ -106,6 +107,7 @@ package final class GatewayHost {
     private unowned let host: GatewayHost
     private let descriptor: Int32
     private let onStopping: () -> Void
+    private var first: UInt8?
 
     init(_ host: GatewayHost, _ descriptor: Int32, _ onStopping: @escaping () -> Void) {
       self.host = host
@@ -117,7 +119,8 @@ package final class GatewayHost {
       // One byte a time, so that two that came together count as two.
       var byte: UInt8 = 0
       guard read(descriptor, &byte, 1) == 1 else { return host.loop.remove(descriptor) }
-      guard host.phase == .serving else { return host.endAtOnce() }
+      if let first { return first == byte ? host.endAtOnce() : () }
+      first = byte
       host.stop()
       onStopping()
     }

@@ -29,7 +29,10 @@ def emulate(programs, emulator_program, tmp_path):
 
     def start(name: str, **environment: str) -> Emulator:
         log = tmp_path / f"{name}-{len(started)}.log"
-        started.append(Emulator(emulator_program, programs / name, log, environment))
+        program = programs / name
+        # A packaged function is a folder, as Lambda unpacks it.
+        program = program / "bootstrap" if program.is_dir() else program
+        started.append(Emulator(emulator_program, program, log, environment))
         return started[-1]
 
     yield start

@@ -16,10 +16,12 @@ struct PublishCommand: Command {
       .value("correlation-id", "ID", "Handed on to the clients with the event."),
       .value("file", "PATH", "Events from a file, a JSON object a line (NDJSON); - is standard input."),
       .value("batch", "N", "Events a request, 1 to 500. Default 100."),
-    ] + PublishTarget.options + [.flag("json", "Print the function's answers as they come.")],
+      .flag("json", "Print the function's answers as they come."),
+    ] + PublishTarget.options + Signing.options,
     details: [
+      "With --endpoint https://lambda.eu-west-1.amazonaws.com the function on AWS is called, signed.",
       "An event is {\"type\":…,\"key\":…,\"data\":…} with \"user\" or \"group\" for a smaller "
-        + "audience. A line that is not a JSON object is reported with its number, and the rest goes on."
+        + "audience. A line that is not a JSON object is reported with its number, and the rest goes on.",
     ],
     examples: [
       #"tickertape publish price:update --key AAPL --data '{"price":152.50}'"#,
@@ -35,7 +37,7 @@ struct PublishCommand: Command {
   init(_ arguments: Arguments) throws(CommandFailure) {
     batchSize = try arguments.integer("batch", in: 1...500) ?? 100
     asJSON = arguments.has("json")
-    target = PublishTarget(arguments)
+    target = try PublishTarget(arguments)
     let operand = arguments.operands.first
     path = arguments.value("file") ?? "-"
     if arguments.has("file") || operand == "-" {

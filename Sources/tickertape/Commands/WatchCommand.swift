@@ -13,10 +13,12 @@ struct WatchCommand: Command {
       .flag("json", "Print the frames as they come, one a line."),
       .flag("no-hello", "Send subscribe instead of hello, for a server that does not know hello."),
       .flag("no-reconnect", "End when the connection ends."),
-    ],
+    ] + Signing.options,
     details: [
       "URL begins with ws:// or wss://. Default ws://127.0.0.1:8000/dev?userId=u-1. A connection that breaks is opened "
-        + "again, after a pause that doubles each time and is drawn by lot; the first one must work."
+        + "again, after a pause that doubles each time and is drawn by lot; the first one must work.",
+      "A handshake with API Gateway (wss://….execute-api.REGION.amazonaws.com/STAGE) is signed, as $connect with "
+        + "AWS_IAM asks for.",
     ],
     examples: [
       "tickertape watch 'ws://127.0.0.1:8000/dev?userId=u-1' --subscribe price:update --key AAPL,MSFT",
@@ -39,6 +41,7 @@ struct WatchCommand: Command {
     options.asJSON = arguments.has("json")
     options.saysHello = !arguments.has("no-hello")
     options.reconnects = !arguments.has("no-reconnect")
+    options.signing = try Signing(arguments)
     self.options = options
   }
 

@@ -21,9 +21,9 @@ struct Interruption {
   static func installed() -> Interruption {
     let descriptor = ends.reading
     var action = sigaction()
-    action.__sigaction_handler.sa_handler = { _ in
+    action.__sigaction_handler.sa_handler = { number in
       // `write` is one of the few calls a handler may make. Where nobody reads it, the pipe stays readable.
-      var byte: UInt8 = 1
+      var byte = UInt8(truncatingIfNeeded: number)
       _ = write(Interruption.ends.writing, &byte, 1)
     }
     action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))

@@ -1,3 +1,4 @@
+import AWSSigning
 import HTTPClient
 import Telemetry
 
@@ -17,6 +18,7 @@ struct Watch {
     var milliseconds: Int64?
     /// A hello that `ready` has not answered by then is said again: it, or its answer, may be lost.
     var readyMilliseconds: Int64 = 10_000
+    var signing = Signing.standard
   }
 
   private enum Outcome {
@@ -32,6 +34,7 @@ struct Watch {
   private let surroundings: Surroundings
   private let interruption: Interruption
   private let dialer: Dialer
+  private let authority: SigningAuthority?
   private let deadline: Int64?
   private var eventsSeen = 0
   private var cursor: String?
@@ -48,6 +51,9 @@ struct Watch {
         .usage, "'\(text)': \(error.message)", advice: ["for example ws://127.0.0.1:8000/dev?userId=u-1"])
     }
     do { dialer = try Dialer() } catch { throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)") }
+    let isAuthorized = options.headers.contains { $0.name.lowercased() == "authorization" }
+    authority =
+      isAuthorized ? nil : try options.signing.authority(for: url, service: "execute-api", in: surroundings)
     self.text = text
     self.options = options
     self.surroundings = surroundings
@@ -88,14 +94,36 @@ struct Watch {
     }
   }
 
+  /// A handshake that was refused because of this machine's clock is signed anew and sent once more.
   private func connect() -> Result<WebSocketClient, WatchFailure> {
-    do {
-      return .success(
-        try WebSocketClient(
-          url, headers: options.headers, dialer: dialer, clock: surroundings.clock, interruption: interruption))
+    do throws(WatchFailure) {
+      let proof = try proof()
+      do throws(WatchFailure) {
+        return .success(try connect(proof))
+      } catch {
+        guard let proof, case .refused(let status, let date, let body) = error,
+          authority?.learn(
+            from: .init(status: status, date: date, errorType: nil, body: body), of: proof) == true
+        else { throw error }
+        return .success(try connect(try self.proof()))
+      }
     } catch {
       return .failure(error)
     }
+  }
+
+  private func proof() throws(WatchFailure) -> SigningAuthority.Proof? {
+    do throws(CredentialError) { return try authority?.proof() } catch { throw .notWebSocket(error.description) }
+  }
+
+  private func connect(_ proof: SigningAuthority.Proof?) throws(WatchFailure) -> WebSocketClient {
+    var headers = options.headers
+    if let authority, let proof {
+      let request = Signer.Request(method: "GET", target: url.target, headers: [("Host", url.authority)])
+      headers += authority.headers(signing: request, with: proof)
+    }
+    return try WebSocketClient(
+      url, headers: headers, dialer: dialer, clock: surroundings.clock, interruption: interruption)
   }
 
   private mutating func watch(_ client: WebSocketClient) throws(CommandFailure) -> Outcome {
