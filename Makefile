@@ -13,7 +13,7 @@ VENV_CLI := .build/venv-cli
 # The import check refuses a module that a target uses without naming it as a dependency.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 
-.PHONY: help run package package-check test check unit-tests system-tests build release format lint bench fuzz packages packages-test python clean
+.PHONY: help run package package-check test check unit-tests emulated-unit-tests system-tests build release format lint bench fuzz packages packages-test python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ endif
 	@PORT="$(PORT)" RATE="$(RATE)" DATA="$(DATA)" SWIFT="$(SWIFT)" PACKAGED="$(PACKAGED)" scripts/run.sh
 
 test: packages-test ## the whole test suite: lint, build, unit tests, system tests with third-party clients
-	@$(MAKE) --no-print-directory lint build unit-tests python package system-tests
+	@$(MAKE) --no-print-directory lint build python emulated-unit-tests package system-tests
 
 check: packages ## the fast loop: lint, build with warnings as errors, unit tests
 	@$(MAKE) --no-print-directory lint build
@@ -42,6 +42,10 @@ release: ## the executables, optimised
 
 unit-tests: ## the Swift tests
 	$(SWIFT) test --skip-build $(SWIFT_FLAGS)
+	scripts/check-linkage.sh
+
+emulated-unit-tests: ## the Swift tests, with the table's contract also over two emulators of DynamoDB
+	$(VENV)/bin/python Tests/SystemTests/with_emulators.py $(SWIFT) test --skip-build $(SWIFT_FLAGS)
 	scripts/check-linkage.sh
 
 system-tests: ## real processes driven by Python websockets, boto3, the AWS CLI and AWS's runtime emulator

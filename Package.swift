@@ -82,6 +82,7 @@ let package = Package(
     room("WebSocketWire", ["CWslay", "CCrypto"], linking: ["wslay"]),
     // Floor 2
     room("GatewayEvents", ["JSON", "Messaging"]),
+    room("EventSources", ["JSON", "Messaging"]),
     room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
     room("HTTPClient", ["CCurl", "HTTPWire", "Telemetry"]),
     room("AWSSigning", ["CCrypto", "Telemetry"]),
@@ -95,7 +96,7 @@ let package = Package(
       "ConnectionStoreSQLite", path: "Sources/ConnectionStore/SQLite", ["ConnectionStore", "CSQLite", "Telemetry"]),
     room(
       "ConnectionStoreDynamoDB", path: "Sources/ConnectionStore/DynamoDB",
-      ["AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "HTTPClient", "JSON", "Telemetry"]),
+      ["AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     room(
       "ConnectionStoreSelection", path: "Sources/ConnectionStore/Selection",
       ["ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
@@ -119,7 +120,8 @@ let package = Package(
     program(
       "Publisher",
       [
-        "LambdaRuntime", "Streams", "Delivery", "GatewayAccess", "ManagementAPI", "ConnectionStoreSelection",
+        "LambdaRuntime", "EventSources", "Streams", "Delivery", "GatewayAccess", "ManagementAPI",
+        "ConnectionStoreSelection",
         "Messaging", "JSON", "Telemetry",
       ]),
     // Beside the house
@@ -146,6 +148,7 @@ let package = Package(
     tests("HTTPWireTests", ["HTTPWire", "TestSupport"]),
     tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
+    tests("EventSourcesTests", ["EventSources", "JSON", "Messaging", "TestSupport"]),
     tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "Telemetry", "TestSupport"]),
     tests("AWSSigningTests", ["AWSSigning", "JSON", "TestSupport"]),
     tests("AWSCredentialsTests", ["AWSCredentials", "AWSSigning", "Telemetry", "TestSupport"]),
@@ -154,7 +157,8 @@ let package = Package(
     tests(
       "ConnectionStoreTests",
       [
-        "AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "ConnectionStoreDynamoDB", "HTTPClient", "HTTPWire", "JSON",
+        "AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "ConnectionStoreDynamoDB", "HTTPClient",
+        "HTTPWire", "JSON",
         "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
         "TableStress", "Telemetry", "TestSupport",
       ]),

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 declare -A floor=(
   [CCurl]=0 [CSQLite]=0 [CCrypto]=0 [CWslay]=0 [CLinux]=0
   [JSON]=1 [Messaging]=1 [Telemetry]=1 [HTTPWire]=1 [WebSocketWire]=1
-  [GatewayEvents]=2 [ConnectionStore]=2 [HTTPClient]=2 [AWSSigning]=2
+  [GatewayEvents]=2 [EventSources]=2 [ConnectionStore]=2 [HTTPClient]=2 [AWSSigning]=2
   [LambdaRuntime]=3 [ManagementAPI]=3 [AWSCredentials]=3 [AWSClient]=3
   [ConnectionStoreMemory]=3 [ConnectionStoreSQLite]=3 [ConnectionStoreDynamoDB]=4 [ConnectionStoreSelection]=5
   [Streams]=4 [Delivery]=4 [GatewayAccess]=4

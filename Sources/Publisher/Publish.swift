@@ -1,5 +1,6 @@
 import ConnectionStore
 import Delivery
+import EventSources
 import LambdaRuntime
 import Messaging
 import Streams
@@ -16,13 +17,13 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
 
   mutating func handle(_ payload: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .text(context.requestID)])
-    let request = PublishRequest(decoding: payload, clock: clock, randomness: randomness)
+    let intake = try Intake(decoding: payload, clock: clock, randomness: randomness)
     var answer = PublishAnswer()
-    for error in request.errors { answer.reject(error) }
-    let accepted = append(request.events, &answer, log)
+    for error in intake.errors { answer.reject(error) }
+    let accepted = append(intake.events, &answer, log)
     for run in EventRun.runs(of: accepted) { send(run, context, &answer, log) }
-    report(answer, log)
-    return answer.encoded()
+    report(answer, intake.source, log)
+    return try intake.answer(answer, log)
   }
 
   // MARK: Append
@@ -54,6 +55,7 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
     } catch {
       log.error("events not appended", ["stream": .text(stream), "reason": .text("\(error)")])
       for (index, _) in events {
+        answer.notAppended.insert(index)
         answer.reject(PublishError(index: index, code: "not_appended", message: "the log did not take it: \(error)"))
       }
       return []
@@ -97,6 +99,7 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
     if let failure {
       log.error("listeners not read", ["reason": .text(failure.description)])
       answer.isComplete = false
+      answer.notSent.formUnion(run.events.map(\.id))
       answer.errors.append(PublishError(code: "listeners_not_read", message: failure.description))
     }
   }
@@ -122,11 +125,12 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
     }
   }
 
-  private func report(_ answer: PublishAnswer, _ log: Log) {
+  private func report(_ answer: PublishAnswer, _ source: EventSource, _ log: Log) {
     log.info(
       "published",
       [
-        "accepted": .number(Int64(answer.accepted)), "rejected": .number(Int64(answer.rejected)),
+        "source": .text(source.name), "accepted": .number(Int64(answer.accepted)),
+        "rejected": .number(Int64(answer.rejected)),
         "deliveries": .number(Int64(answer.tally.deliveries)), "gone": .number(Int64(answer.tally.gone)),
         "retried": .number(Int64(answer.tally.retried)), "failed": .number(Int64(answer.tally.failed)),
         "unsent": .number(Int64(answer.tally.unsent)), "complete": .flag(answer.isComplete),

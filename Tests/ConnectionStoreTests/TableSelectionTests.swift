@@ -21,6 +21,7 @@ struct TableSelectionTests {
   @Test("sqlite: opens the file that follows, memory: a table of this process")
   func opens() throws {
     let folder = TemporaryFolder()
+    defer { withExtendedLifetime(folder) {} }
     let path = folder.file("odd: name?mode=ro#%41.db")
     let time = SettableClock()
     let table = try TableSelection.open(Environment(["CONNECTION_STORE": "sqlite:\(path)"]), clock: time.clock)

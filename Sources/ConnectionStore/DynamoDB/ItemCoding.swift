@@ -1,5 +1,6 @@
 import ConnectionStore
 import JSON
+import Messaging
 
 // Items as DynamoDB writes them: `{"pk":{"S":"c#1"},"sk":{"S":"c"},"n":{"N":"7"},"expires":{"N":"1800000000"}}`.
 
@@ -14,8 +15,7 @@ extension JSONWriter {
       switch value {
       case .string(let text): writer.member("S", text)
       case .number(let number): writer.member("N", String(number))
-      case .bytes(let bytes):
-        writer.member("B", raw: [UInt8(ascii: "\"")] + Base64.encode(bytes) + [UInt8(ascii: "\"")])
+      case .bytes(let bytes): writer.member("B", Base64.encode(bytes))
       }
     }
   }
@@ -69,7 +69,7 @@ extension JSONReader {
       switch kind {
       case "S": value = .string(try string())
       case "N": value = Int64(try string()).map(Value.number)
-      case "B": value = Base64.decode(Array(try string().utf8)).map(Value.bytes)
+      case "B": value = Base64.decode(try string().utf8).map(Value.bytes)
       default: try skip()
       }
     }

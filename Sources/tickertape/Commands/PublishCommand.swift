@@ -1,5 +1,3 @@
-import AWSSigning
-import HTTPClient
 import JSON
 
 /// `tickertape publish`: events from arguments, a file or standard input to the Publisher.
@@ -18,10 +16,8 @@ struct PublishCommand: Command {
       .value("correlation-id", "ID", "Handed on to the clients with the event."),
       .value("file", "PATH", "Events from a file, a JSON object a line (NDJSON); - is standard input."),
       .value("batch", "N", "Events a request, 1 to 500. Default 100."),
-      .value("endpoint", "URL", "Where the Lambda Invoke API answers. Default http://127.0.0.1:8000."),
-      .value("function", "NAME", "The function that publishes. Default Publisher."),
       .flag("json", "Print the function's answers as they come."),
-    ] + Signing.options,
+    ] + PublishTarget.options + Signing.options,
     details: [
       "With --endpoint https://lambda.eu-west-1.amazonaws.com the function on AWS is called, signed.",
       "An event is {\"type\":…,\"key\":…,\"data\":…} with \"user\" or \"group\" for a smaller "
@@ -98,31 +94,5 @@ struct PublishCommand: Command {
       writer.member("data", raw: data)
     }
     return writer.bytes
-  }
-}
-
-/// Where events go, `--endpoint` and `--function`, and as whom.
-struct PublishTarget {
-  let endpoint: String
-  let function: String
-  private let signing: Signing
-
-  init(_ arguments: Arguments) throws(CommandFailure) {
-    endpoint = arguments.value("endpoint") ?? "http://127.0.0.1:8000"
-    function = arguments.value("function") ?? "Publisher"
-    signing = try Signing(arguments)
-  }
-
-  func api(in surroundings: Surroundings) throws(CommandFailure) -> InvokeAPI {
-    let interruption = Interruption.never
-    var authority: SigningAuthority?
-    // An endpoint that is no URL is told by the API below.
-    if let url = try? HTTPURL(endpoint) {
-      authority = try signing.authority(for: url, service: "lambda", in: surroundings)
-    }
-    return try InvokeAPI(
-      endpoint: endpoint, function: function, exchange: try surroundings.exchange(signedBy: authority),
-      randomness: surroundings.randomness,
-      pause: { _ = interruption.wait(milliseconds: $0) })
   }
 }

@@ -54,20 +54,11 @@ struct WatchCommand: Command {
     var headers: [(name: String, value: String)] = []
     for text in texts {
       let parts = text.split(separator: ":", maxSplits: 1)
-      guard parts.count == 2, parts[0].utf8.allSatisfy(isNameByte),
+      guard parts.count == 2, parts[0].utf8.allSatisfy(WordByte.isOne),
         parts[1].utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
       else { throw CommandFailure(.usage, "--header takes 'NAME: VALUE', not '\(text)'") }
       headers.append((String(parts[0]), String(parts[1].drop { $0 == " " })))
     }
     return headers
-  }
-
-  private static func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-      true
-    default: false
-    }
   }
 }

@@ -16,6 +16,8 @@ struct Watch {
     /// Ends after so many events.
     var count: Int?
     var milliseconds: Int64?
+    /// A hello that `ready` has not answered by then is said again: it, or its answer, may be lost.
+    var readyMilliseconds: Int64 = 10_000
     var signing = Signing.standard
   }
 
@@ -38,6 +40,8 @@ struct Watch {
   private var cursor: String?
   private var attempt = 0
   private var hellos = 0
+  /// When the last hello is to be said again; nil once it was answered.
+  private var helloAgain: Int64?
 
   init(_ text: String, options: Options, surroundings: Surroundings) throws(CommandFailure) {
     do {
@@ -142,7 +146,7 @@ struct Watch {
           client.close()
           return .timeIsUp
         }
-        try? client.send(ClientFrames.ping)
+        if isUnanswered { try? greet(client) } else { try? client.send(ClientFrames.ping) }
       }
     }
   }
@@ -150,6 +154,7 @@ struct Watch {
   private mutating func greet(_ client: WebSocketClient) throws(HTTPClientError) {
     hellos += 1
     if options.saysHello {
+      helloAgain = surroundings.clock.monotonicMilliseconds() + options.readyMilliseconds
       try client.send(options.frames.hello(count: hellos, cursor: cursor))
     } else if let subscribe = options.frames.subscribe {
       try client.send(subscribe)
@@ -160,6 +165,8 @@ struct Watch {
   private mutating func show(_ bytes: [UInt8], from client: WebSocketClient) throws(CommandFailure) -> Bool {
     let frame = FrameText(bytes)
     cursor = frame.cursor ?? cursor
+    // The answer to an earlier hello tells nothing of the last one.
+    if frame.type == "ready", frame.replay ?? hellos >= hellos { helloAgain = nil }
     if frame.type == "ping" { try? client.send(ClientFrames.pong) }
     let terminal = surroundings.terminal
     if options.asJSON {
@@ -175,10 +182,12 @@ struct Watch {
 
   private var isOver: Bool { deadline.map { $0 <= surroundings.clock.monotonicMilliseconds() } ?? false }
 
-  /// The end, or the moment to show the server that somebody is here.
+  private var isUnanswered: Bool { helloAgain.map { $0 <= surroundings.clock.monotonicMilliseconds() } ?? false }
+
+  /// The end, the moment for another hello, or the moment to show the server that somebody is here.
   private var nextMoment: Int64 {
     let keepAlive = surroundings.clock.monotonicMilliseconds() + Self.keepAliveMilliseconds
-    return min(deadline ?? keepAlive, keepAlive)
+    return min(deadline ?? keepAlive, helloAgain ?? keepAlive, keepAlive)
   }
 
   /// Waits before the next attempt; an exit code if there is to be none.
