@@ -3,49 +3,91 @@ import JSON
 import Telemetry
 
 extension DynamoDBTable {
-  package func query(_ query: Query) throws(TableError) -> Page {
-    try RequestRules.check(query)
-    let bounds = SortBounds(query)
-    var builder = PageBuilder(limit: query.limit)
-    guard !bounds.isEmpty else { return builder.page }
-    let now = clock.seconds
-    var start = startKey(query)
-    var count = 0
-    while true {
-      let key = ItemKey(query.partition, start ?? "-")
-      let body = body(of: query, from: start, limit: min(query.limit - count, 9_999) + 1)
-      let answer = try send(.init(operation: "Query", body: body, verb: "query", key: key))
-      let (items, last) = try Answer.items(in: answer, "query", key)
-      for item in items where !item.isExpired(at: now) {
-        guard builder.take(item) else { return builder.page }
-        count += 1
-      }
-      guard let last else { return builder.page }
-      start = last
+  package func query(_ query: Query) throws(TableError) -> Page { try pages(of: [query])[0] }
+
+  /// A reading goes on until its page is full or its partition ends, since expired items do not count.
+  package func pages(of queries: [Query]) throws(TableError) -> [Page] {
+    var readings: [Reading] = []
+    for query in queries {
+      try RequestRules.check(query)
+      readings.append(Reading(query, now: clock.seconds))
     }
+    while case let open = readings.indices.filter({ !readings[$0].isDone }), !open.isEmpty {
+      let calls = open.map { call(readings[$0]) }
+      for ((place, call), outcome) in zip(zip(open, calls), caller.send(calls)) {
+        do throws(CallFailure) {
+          try readings[place].take(outcome.get(), call.key!)
+        } catch {
+          throw error.tableError(call, caller.place)
+        }
+      }
+    }
+    return readings.map(\.page)
   }
 
-  /// Where DynamoDB is to begin: only a key inside the range may be named.
-  private func startKey(_ query: Query) -> String? {
+  private func call(_ reading: Reading) -> DynamoDBCaller.Call {
+    var expression = Expression(now: clock.seconds)
+    let condition = expression.keyCondition(reading.query)
+    let filter = expression.unexpired()
+    let partition = reading.query.partition
+    let body = request { writer in
+      writer.member("KeyConditionExpression", condition)
+      writer.member("FilterExpression", filter)
+      writer.member("Limit", reading.limit)
+      if reading.query.consistency == .strong { writer.member("ConsistentRead", true) }
+      if let start = reading.start { writer.member("ExclusiveStartKey", ItemKey(partition, start)) }
+      expression.write(to: &writer)
+    }
+    return .init(
+      operation: "Query", body: body, verb: "query", key: ItemKey(partition, reading.start ?? "-"))
+  }
+}
+
+/// How far a query is read.
+private struct Reading {
+  let query: Query
+  private let now: Int64
+  private var builder: PageBuilder
+  private var count = 0
+  /// The sort key after which DynamoDB is to go on.
+  private(set) var start: String?
+  private(set) var isDone: Bool
+
+  init(_ query: Query, now: Int64) {
+    self.query = query
+    self.now = now
+    builder = PageBuilder(limit: query.limit)
+    start = Self.start(of: query)
+    isDone = SortBounds(query).isEmpty
+  }
+
+  var page: Page { builder.page }
+
+  /// One more than the page needs shows whether there is another page.
+  var limit: Int { min(query.limit - count, 9_999) + 1 }
+
+  mutating func take(_ answer: [UInt8], _ key: ItemKey) throws(CallFailure) {
+    let (items, last): ([Item], String?)
+    do throws(TableError) { (items, last) = try Answer.items(in: answer, "query", key) } catch {
+      throw .garbled(error.detail)
+    }
+    for item in items where !item.isExpired(at: now) {
+      guard builder.take(item) else {
+        isDone = true
+        return
+      }
+      count += 1
+    }
+    start = last
+    isDone = last == nil
+  }
+
+  /// Only a key inside the range may be named to DynamoDB.
+  private static func start(of query: Query) -> String? {
     guard let after = query.after else { return nil }
     var whole = query
     whole.after = nil
-    let from = SortBounds(whole).from
-    return Array(after.utf8).lexicographicallyPrecedes(from) ? nil : after
-  }
-
-  private func body(of query: Query, from start: String?, limit: Int) -> [UInt8] {
-    var expression = Expression(now: clock.seconds)
-    let condition = expression.keyCondition(query)
-    let filter = expression.unexpired()
-    return request { writer in
-      writer.member("KeyConditionExpression", condition)
-      writer.member("FilterExpression", filter)
-      writer.member("Limit", limit)
-      if query.consistency == .strong { writer.member("ConsistentRead", true) }
-      if let start { writer.member("ExclusiveStartKey", ItemKey(query.partition, start)) }
-      expression.write(to: &writer)
-    }
+    return Array(after.utf8).lexicographicallyPrecedes(SortBounds(whole).from) ? nil : after
   }
 }
 
