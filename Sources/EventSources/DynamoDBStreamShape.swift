@@ -20,7 +20,7 @@ enum DynamoDBStreamShape {
       }
     }
     return SourceRecord(
-      identifier: change.sequence, word: "dynamodb:\(eventID)",
+      identifier: change.sequence, word: SourceRecord.word("dynamodb", eventID),
       payload: .success(change.event.flatMap { name == "REMOVE" ? nil : $0 } ?? change.described(as: name)))
   }
 

@@ -41,7 +41,8 @@ enum SQSShape {
       }
     }
     let (payload, word) = Wrapping.payload(of: body)
-    return SourceRecord(identifier: identifier, word: word ?? "sqs:\(identifier)", payload: .success(payload))
+    return SourceRecord(
+      identifier: identifier, word: word ?? SourceRecord.word("sqs", identifier), payload: .success(payload))
   }
 
   /// Whether the queue keeps an order: its name ends with `.fifo`.
@@ -72,7 +73,8 @@ enum SNSShape {
     }
     let (payload, word) = Wrapping.payload(of: notification.message)
     return SourceRecord(
-      identifier: notification.identifier, word: word ?? "sns:\(notification.identifier)", payload: .success(payload))
+      identifier: notification.identifier, word: word ?? SourceRecord.word("sns", notification.identifier),
+      payload: .success(payload))
   }
 
   /// The notification, as it stands in a record and in the body of a queue's message.
@@ -99,7 +101,7 @@ enum Wrapping {
   static func payload(of bytes: [UInt8]) -> (payload: [UInt8], word: String?) {
     if let notification = notification(bytes) {
       let (payload, word) = payload(of: notification.message)
-      return (payload, word ?? "sns:\(notification.identifier)")
+      return (payload, word ?? SourceRecord.word("sns", notification.identifier))
     }
     return EventBridgeShape.isEvent(bytes) ? EventBridgeShape.payload(of: bytes) : (bytes, nil)
   }

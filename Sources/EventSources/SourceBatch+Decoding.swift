@@ -27,7 +27,8 @@ extension SourceBatch {
     case (_, .none) where envelope.isEventBridge:
       let (payload, word) = EventBridgeShape.payload(of: bytes)
       self.init(source: .eventBridge, records: [SourceRecord(word: word, payload: .success(payload))])
-    case (_, .none): self.init(source: .direct, records: [SourceRecord(payload: .success(bytes))])
+    case (_, .none) where !envelope.isOfASource:
+      self.init(source: .direct, records: [SourceRecord(payload: .success(bytes))])
     case (let source, _):
       throw SourceRefusal(code: "unknown_source", message: "no source '\(source.prefix(64))' is known; \(Self.known)")
     }
@@ -75,6 +76,8 @@ private struct Envelope {
   private var hasDetail = false
   private var hasDetailType = false
   private var hasType = false
+  /// It bears a mark of Lambda's event sources, as which it may be malformed.
+  private(set) var isOfASource = false
 
   /// A publish of its own has a `type` or `events`; EventBridge never has.
   var isEventBridge: Bool { hasDetail && hasDetailType && !source.isEmpty && !hasType }
@@ -92,7 +95,10 @@ private struct Envelope {
   private mutating func read(_ name: String, _ reader: inout JSONReader) throws(JSONError) {
     let kind = try reader.peek()
     switch (name, kind) {
-    case ("eventSource", .string), ("source", .string): source = try reader.string()
+    case ("eventSource", .string):
+      source = try reader.string()
+      isOfASource = true
+    case ("source", .string): source = try reader.string()
     case ("Records", .array): records = .list(Array(try reader.rawValue()))
     case ("records", .object): records = .byPartition(Array(try reader.rawValue()))
     case ("rmqMessagesByQueue", .object): records = .byQueue(Array(try reader.rawValue()))
@@ -105,7 +111,9 @@ private struct Envelope {
     case ("type", _), ("events", _):
       hasType = true
       try reader.skip()
-    default: try reader.skip()
+    default:
+      if name == "Records" || name == "rmqMessagesByQueue" { isOfASource = true }
+      try reader.skip()
     }
   }
 }

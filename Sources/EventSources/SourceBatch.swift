@@ -46,6 +46,13 @@ package struct SourceRecord: Equatable, Sendable {
   }
 }
 
+extension SourceRecord {
+  /// Messages without a name have no word: one word for all would make one event of them.
+  static func word(_ source: String, _ identifier: String) -> String? {
+    identifier.isEmpty ? nil : "\(source):\(identifier)"
+  }
+}
+
 /// Why a message, or a whole invocation, holds nothing that can be published.
 package struct SourceRefusal: Error, Equatable, Sendable, CustomStringConvertible {
   package let code: String

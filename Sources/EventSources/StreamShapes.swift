@@ -26,7 +26,7 @@ enum KinesisShape {
       default: try reader.skip()
       }
     }
-    return SourceRecord(identifier: sequence, word: "kinesis:\(eventID)", payload: payload(data))
+    return SourceRecord(identifier: sequence, word: SourceRecord.word("kinesis", eventID), payload: payload(data))
   }
 
   private static func payload(_ data: String) -> Result<[UInt8], SourceRefusal> {

@@ -16,6 +16,15 @@ struct Intake {
 
   var source: EventSource { batch.source }
 
+  /// Of an ordered queue nothing is done after the first failure: it would overtake what comes again.
+  var stopsAtFailure: Bool { batch.source == .sqs(isOrdered: true) }
+
+  /// The events that are appended and sent together: of an ordered queue those of one message, else all.
+  var groups: [[(index: Int, event: Event)]] {
+    guard stopsAtFailure else { return [events] }
+    return batch.records.indices.map { record in events.filter { recordOf[$0.index] == record } }
+  }
+
   /// An event that brings no idempotency key gets one from its message, so that a message that comes again is the same
   /// event. A publish of somebody who waits for the answer has no such name.
   init(decoding payload: [UInt8], clock: Clock, randomness: Randomness) throws(UnknownSource) {
@@ -52,7 +61,14 @@ struct Intake {
   /// What the source is told. A message that can never be published is told in the log, once, and does not come again; one
   /// that failed for a reason that may pass does.
   func answer(_ answer: PublishAnswer, _ log: Log) throws(InvocationFailed) -> [UInt8] {
-    if batch.source == .direct { return answer.encoded() }
+    if batch.source == .direct {
+      // Scheduler and asynchronous invocations read no answer; Lambda makes them again when they fail. Where something was
+      // accepted that would publish it twice.
+      if answer.accepted == 0, !answer.notAppended.isEmpty {
+        throw InvocationFailed(source: batch.source.name, count: answer.notAppended.count)
+      }
+      return answer.encoded()
+    }
     for (record, error) in refused {
       log.warn(
         "event rejected",
@@ -82,5 +98,5 @@ struct InvocationFailed: LambdaError, CustomStringConvertible {
   let source: String
   let count: Int
   var errorType: String { "Function.NotPublished" }
-  var description: String { "\(count) messages of \(source) were not published; they are to come again" }
+  var description: String { "\(source): \(count) were not published, for a reason that may pass; invoke again" }
 }

@@ -20,8 +20,10 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
     let intake = try Intake(decoding: payload, clock: clock, randomness: randomness)
     var answer = PublishAnswer()
     for error in intake.errors { answer.reject(error) }
-    let accepted = append(intake.events, &answer, log)
-    for run in EventRun.runs(of: accepted) { send(run, context, &answer, log) }
+    for group in intake.groups where !(intake.stopsAtFailure && answer.hasFailures) {
+      let accepted = append(group, &answer, log)
+      for run in EventRun.runs(of: accepted) { send(run, context, &answer, log) }
+    }
     report(answer, intake.source, log)
     return try intake.answer(answer, log)
   }

@@ -14,6 +14,9 @@ struct PublishAnswer: Equatable {
   /// The ids of events whose listeners could not be read.
   var notSent: Set<String> = []
 
+  /// Whether something failed for a reason that may pass.
+  var hasFailures: Bool { !notAppended.isEmpty || !notSent.isEmpty }
+
   mutating func add(_ part: Tally) {
     tally.deliveries += part.deliveries
     tally.gone += part.gone

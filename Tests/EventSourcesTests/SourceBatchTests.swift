@@ -1,5 +1,6 @@
 import EventSources
 import JSON
+import Messaging
 import TestSupport
 import Testing
 
@@ -83,7 +84,8 @@ struct SourceBatchTests {
     "what bears the marks of a source that is not known is refused, and says what is known",
     arguments: [
       #"{"Records":[{"eventSource":"aws:s3","s3":{}}]}"#, #"{"eventSource":"aws:new","records":{"a":[]}}"#,
-      #"{"Records":[{"eventVersion":"1"}]}"#,
+      #"{"Records":[{"eventVersion":"1"}]}"#, #"{"Records":"x"}"#, #"{"eventSource":"aws:foo"}"#,
+      #"{"eventSource":"aws:kafka"}"#, #"{"eventSource":"aws:rmq","rmqMessagesByQueue":[]}"#,
     ])
   func unknown(payload: String) {
     let error = #expect(throws: SourceRefusal.self) { try SourceBatch(decoding: bytes(payload)) }
@@ -106,6 +108,37 @@ struct SourceBatchTests {
     arguments: ["", "7", "{}", #"{"data":1}"#, #"{"events":[]}"#])
   func direct(payload: String) throws {
     #expect(try SourceBatch(decoding: bytes(payload)).source == .direct)
+  }
+
+  @Test("a record of a megabyte is handed on whole; what is too large is for the events to say")
+  func large() throws {
+    let event = "{\"type\":\"signal\",\"data\":\"\(String(repeating: "x", count: 1 << 20))\"}"
+    let record = """
+      {"eventSource":"aws:kinesis","eventID":"shard:1","kinesis":{"sequenceNumber":"1","data":"\(Base64.encode(bytes(event)))"}}
+      """
+    let batch = try SourceBatch(decoding: bytes("{\"Records\":[\(record)]}"))
+    #expect(batch.records[0].payload == .success(bytes(event)))
+  }
+
+  @Test("broken base64 is refused alone, whoever sent it")
+  func brokenBase64() throws {
+    for name in ["kafka-msk", "rabbitmq"] {
+      let broken = text(try Fixture.source(name)).replacing("eyJ0eXBlIjog", with: "%%%%", maxReplacements: 1)
+      let records = try SourceBatch(decoding: bytes(broken)).records
+      guard case .failure(let refusal) = records[0].payload else {
+        Issue.record("\(name) taken")
+        return
+      }
+      #expect(refusal.code == "not_base64")
+      #expect((try? records[1].payload.get()) != nil)
+    }
+  }
+
+  @Test("messages without a name have no word")
+  func unnamed() throws {
+    let batch = try SourceBatch(decoding: bytes(#"{"Records":[{"eventSource":"aws:sqs","body":"1"}]}"#))
+    #expect(batch.records[0].word == nil)
+    #expect(batch.answer(failed: [0]) == .fail)
   }
 
   @Test("a batch without records is none")

@@ -62,6 +62,22 @@ struct PublishSourcesTests {
     #expect(try stage().publish(queue(bodies, name: "ticks.fifo"), log: BrokenLog()) == failures(1, 2))
   }
 
+  @Test("of an ordered queue nothing overtakes a message that comes again")
+  func ordered() throws {
+    let stage = try stage()
+    let bodies = [#"{"type":"signal","data":1}"#, #"{"type":"broken","data":2}"#, #"{"type":"risk","data":3}"#]
+    #expect(try stage.publish(queue(bodies, name: "ticks.fifo"), log: BrokenLog()) == failures(1, 2))
+    #expect(stage.ear.posts.map { $0.frame.suffix(9) } == [#""data":1}"#])
+  }
+
+  @Test("a publish of which nothing was taken fails, so that Lambda makes an asynchronous one again")
+  func asynchronous() throws {
+    let payload = #"{"type":"broken","data":1}"#
+    #expect(throws: InvocationFailed.self) { try stage().publish(payload, log: BrokenLog()) }
+    let mixed = #"{"events":[{"type":"broken","data":1},{"type":"signal","data":1}]}"#
+    #expect(try stage().publish(mixed, log: BrokenLog()).contains("\"code\":\"not_appended\""))
+  }
+
   @Test("events get the name of their message as idempotency key, unless they bring one")
   func idempotency() throws {
     let log = BrokenLog()
