@@ -67,7 +67,7 @@ package-check: packages ## builds the packages twice, in two places, and compare
 	@scripts/packages.sh package
 	infra/package-check.sh
 
-bench: packages ## the figures of Docs/budgets.md, measured here and now
+bench: packages package python ## the figures of Docs/budgets.md, measured here and now
 	Benchmarks/run.sh
 
 fuzz: ## a minute of fuzzing for each parser

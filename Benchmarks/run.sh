@@ -9,3 +9,6 @@ for part in lambda delivery signed publisher gateway; do
   echo "## $part"
   "Benchmarks/$part/run.sh"
 done
+echo
+echo "## billed (some minutes: the reference takes half a minute a fan-out)"
+Benchmarks/billed/run.sh --rounds 1
