@@ -13,18 +13,22 @@ VENV_CLI := .build/venv-cli
 # The import check refuses a module that a target uses without naming it as a dependency.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 
-.PHONY: help run test check unit-tests system-tests build release format lint bench fuzz packages packages-test python clean
+.PHONY: help run package package-check test check unit-tests emulated-unit-tests system-tests build release format lint bench fuzz packages packages-test python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  make run takes PORT=8000, RATE=50 (events a second) and DATA=Data (a folder of CSV files)."
+	@echo "  make run takes PORT=8000, RATE=50 (events a second), DATA=Data (a folder of CSV files)"
+	@echo "  and PACKAGED=1 (run the very files that are deployed)."
 
 run: packages ## build, start the local gateway, feed it recorded market data; Ctrl-C stops everything
-	@PORT="$(PORT)" RATE="$(RATE)" DATA="$(DATA)" SWIFT="$(SWIFT)" scripts/run.sh
+ifdef PACKAGED
+	@$(MAKE) --no-print-directory package
+endif
+	@PORT="$(PORT)" RATE="$(RATE)" DATA="$(DATA)" SWIFT="$(SWIFT)" PACKAGED="$(PACKAGED)" scripts/run.sh
 
 test: packages-test ## the whole test suite: lint, build, unit tests, system tests with third-party clients
-	@$(MAKE) --no-print-directory lint build unit-tests python system-tests
+	@$(MAKE) --no-print-directory lint build python emulated-unit-tests package system-tests
 
 check: packages ## the fast loop: lint, build with warnings as errors, unit tests
 	@$(MAKE) --no-print-directory lint build
@@ -40,6 +44,10 @@ unit-tests: ## the Swift tests
 	$(SWIFT) test --skip-build $(SWIFT_FLAGS)
 	scripts/check-linkage.sh
 
+emulated-unit-tests: ## the Swift tests, with the table's contract also over two emulators of DynamoDB
+	$(VENV)/bin/python Tests/SystemTests/with_emulators.py $(SWIFT) test --skip-build $(SWIFT_FLAGS)
+	scripts/check-linkage.sh
+
 system-tests: ## real processes driven by Python websockets, boto3, the AWS CLI and AWS's runtime emulator
 	AWS_CLI="$(abspath $(VENV_CLI))/bin/aws" $(VENV)/bin/python -m pytest Tests/SystemTests
 
@@ -51,7 +59,15 @@ lint: ## formatting, floors, forbidden words
 format: ## rewrite the sources the way lint wants them
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
 
-bench: packages ## the figures of Docs/budgets.md, measured here and now
+package: packages ## one zip a function for Lambda, static, in .build/package
+	@scripts/packages.sh package
+	infra/package.sh
+
+package-check: packages ## builds the packages twice, in two places, and compares them byte for byte
+	@scripts/packages.sh package
+	infra/package-check.sh
+
+bench: packages package python ## the figures of Docs/budgets.md, measured here and now
 	Benchmarks/run.sh
 
 fuzz: ## a minute of fuzzing for each parser

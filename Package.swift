@@ -85,21 +85,29 @@ let package = Package(
     room("WebSocketWire", ["CWslay", "CCrypto"], linking: ["wslay"]),
     // Floor 2
     room("GatewayEvents", ["JSON", "Messaging"]),
+    room("EventSources", ["JSON", "Messaging"]),
     room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
     room("Shaping", ["CZlib", "JSON", "Messaging"]),
-    room("HTTPClient", ["CCurl", "HTTPWire"]),
+    room("HTTPClient", ["CCurl", "HTTPWire", "Telemetry"]),
+    room("AWSSigning", ["CCrypto", "Telemetry"]),
     // Floor 3
+    room("AWSCredentials", ["AWSSigning", "HTTPClient", "JSON", "Telemetry"]),
+    room("AWSClient", ["AWSSigning", "HTTPClient", "Telemetry"]),
     room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
-    room("ManagementAPI", ["CLinux", "HTTPClient", "HTTPWire", "Messaging", "Telemetry"]),
+    room("ManagementAPI", ["AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
     room("ConnectionStoreMemory", path: "Sources/ConnectionStore/Memory", ["ConnectionStore", "Telemetry"]),
     room(
       "ConnectionStoreSQLite", path: "Sources/ConnectionStore/SQLite", ["ConnectionStore", "CSQLite", "Telemetry"]),
     room(
+      "ConnectionStoreDynamoDB", path: "Sources/ConnectionStore/DynamoDB",
+      ["AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
+    room(
       "ConnectionStoreSelection", path: "Sources/ConnectionStore/Selection",
-      ["ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
+      ["ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
     // Floor 4
     room("Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
+    room("GatewayAccess", ["AWSCredentials", "AWSSigning", "HTTPClient", "ManagementAPI", "Telemetry"]),
     // Floors 5 and 6
     program(
       "ConnectHandler",
@@ -110,21 +118,25 @@ let package = Package(
     program(
       "DefaultHandler",
       [
-        "LambdaRuntime", "GatewayEvents", "Streams", "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON",
-        "Telemetry",
+        "LambdaRuntime", "GatewayAccess", "GatewayEvents", "Streams", "ManagementAPI", "ConnectionStoreSelection",
+        "Messaging", "JSON", "Telemetry",
       ]),
     program(
       "Publisher",
       [
-        "LambdaRuntime", "Streams", "Delivery", "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON",
-        "Telemetry",
+        "LambdaRuntime", "EventSources", "Shaping", "Streams", "Delivery", "GatewayAccess", "ManagementAPI",
+        "ConnectionStoreSelection",
+        "Messaging", "JSON", "Telemetry",
       ]),
     // Beside the house
     room(
       "LocalGateway", ["CLinux", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
     program(
       "tickertape",
-      ["LocalGateway", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
+      [
+        "LocalGateway", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON",
+        "Messaging", "Telemetry", "WebSocketWire",
+      ]),
 
     // Tests: a target a room, and what they share
     .target(
@@ -133,24 +145,36 @@ let package = Package(
     testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
     .executableTarget(
       name: "TestBootstrap", dependencies: ["HTTPWire"], path: "Tests/TestBootstrap", swiftSettings: strict),
+    testProgram("ManagementProbe", ["GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "JSON"]),
     tests("HTTPWireTests", ["HTTPWire", "TestSupport"]),
     tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
-    tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "TestSupport"]),
+    tests("EventSourcesTests", ["EventSources", "JSON", "Messaging", "TestSupport"]),
+    tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "Telemetry", "TestSupport"]),
+    tests("AWSSigningTests", ["AWSSigning", "JSON", "TestSupport"]),
+    tests("AWSCredentialsTests", ["AWSCredentials", "AWSSigning", "Telemetry", "TestSupport"]),
+    tests("AWSClientTests", ["AWSClient", "AWSSigning", "HTTPClient", "Telemetry", "TestSupport"]),
     tests("LambdaRuntimeTests", ["LambdaRuntime", "HTTPWire", "JSON", "Telemetry", "TestSupport"]),
     tests(
       "ConnectionStoreTests",
       [
-        "ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
+        "AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "ConnectionStoreDynamoDB", "HTTPClient",
+        "HTTPWire", "JSON",
+        "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
         "TableStress", "Telemetry", "TestSupport",
       ]),
     .executableTarget(
       name: "TableStress", dependencies: ["ConnectionStore", "ConnectionStoreSQLite"], path: "Tests/TableStress",
       swiftSettings: strict),
-    tests("ManagementAPITests", ["ManagementAPI", "HTTPWire", "Messaging", "Telemetry", "TestSupport"]),
+    tests(
+      "ManagementAPITests",
+      ["ManagementAPI", "AWSSigning", "HTTPClient", "HTTPWire", "Messaging", "Telemetry", "TestSupport"]),
+    tests(
+      "GatewayAccessTests",
+      ["GatewayAccess", "AWSSigning", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
@@ -172,7 +196,8 @@ let package = Package(
     tests(
       "TickertapeTests",
       [
-        "tickertape", "LocalGateway", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestSupport",
+        "tickertape", "LocalGateway", "AWSSigning", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry",
+        "TestSupport",
         "WebSocketWire",
       ]),
   ]
@@ -182,6 +207,11 @@ let package = Package(
 if Context.environment["TICKERTAPE_BENCHMARKS"] != nil {
   package.targets.append(
     .executableTarget(
-      name: "DeliveryBenchmark", dependencies: ["Delivery", "ManagementAPI", "Messaging", "Telemetry"],
+      name: "DeliveryBenchmark",
+      dependencies: ["Delivery", "GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"],
       path: "Benchmarks/delivery/DeliveryBenchmark", swiftSettings: strict))
+  package.targets.append(
+    .executableTarget(
+      name: "SignatureBenchmark", dependencies: ["AWSSigning"], path: "Benchmarks/signed/SignatureBenchmark",
+      swiftSettings: strict))
 }

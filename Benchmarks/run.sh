@@ -4,8 +4,11 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/packages.sh bench
-for part in lambda delivery publisher gateway; do
+for part in lambda delivery signed publisher gateway; do
   echo
   echo "## $part"
   "Benchmarks/$part/run.sh"
 done
+echo
+echo "## billed (some minutes: the reference takes half a minute a fan-out)"
+Benchmarks/billed/run.sh --rounds 1

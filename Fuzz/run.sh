@@ -5,23 +5,26 @@ set -eu
 cd "$(dirname "$0")/.."
 seconds=${1:-60}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- JSONReader HTTPReader
+[ $# -gt 0 ] || set -- JSONReader HTTPReader GatewayEvents
 
 build=Fuzz/.build
 mkdir -p "$build"
 # Without -O a hundred times fewer texts are tried; overflow and bounds are checked all the same.
-flags="-swift-version 6 -O -parse-as-library -sanitize=fuzzer,address -package-name tickertape -I $build -L $build"
+flags="-swift-version 6 -O -parse-as-library -enable-upcoming-feature InternalImportsByDefault -sanitize=fuzzer,address -package-name tickertape -I $build -L $build"
 
 room() { # MODULE: a room of the house, built with the fuzzer's counters in it
   swiftc $flags -module-name "$1" -emit-module -emit-module-path "$build/$1.swiftmodule" \
     -emit-library -static -o "$build/lib$1.a" Sources/"$1"/*.swift
 }
 
-target() { # NAME ROOM FILE…: the target, with what the tests say must hold
-  name=$1 room=$2
+target() { # NAME "ROOM…" FILE…: the target, over its rooms from the lowest up, with what the tests say must hold
+  name=$1 libraries=
+  for room in $2; do
+    room "$room"
+    libraries="-l$room $libraries"
+  done
   shift 2
-  room "$room"
-  swiftc $flags -module-name "${name}Fuzz" "Fuzz/Targets/${name}Fuzz.swift" "$@" "-l$room" -o "$build/$name"
+  swiftc $flags -module-name "${name}Fuzz" "Fuzz/Targets/${name}Fuzz.swift" "$@" $libraries -o "$build/$name"
 }
 
 for name in "$@"; do
@@ -34,6 +37,10 @@ for name in "$@"; do
   HTTPReader)
     target HTTPReader HTTPWire Tests/HTTPWireTests/HTTPOutcome.swift
     seeds=
+    ;;
+  GatewayEvents)
+    target GatewayEvents "JSON Messaging GatewayEvents" Tests/GatewayEventsTests/GatewayEventAgreement.swift
+    seeds=Tests/Fixtures/gateway
     ;;
   *)
     echo "no such target: $name" >&2

@@ -6,16 +6,16 @@ cd "$(dirname "$0")/.."
 declare -A floor=(
   [CCurl]=0 [CSQLite]=0 [CCrypto]=0 [CWslay]=0 [CLinux]=0 [CZlib]=0
   [JSON]=1 [Crypto]=1 [Messaging]=1 [Telemetry]=1 [HTTPWire]=1 [WebSocketWire]=1
-  [GatewayEvents]=2 [ConnectionStore]=2 [HTTPClient]=2 [Shaping]=2
-  [LambdaRuntime]=3 [ManagementAPI]=3
-  [ConnectionStoreMemory]=3 [ConnectionStoreSQLite]=3 [ConnectionStoreSelection]=4
-  [Streams]=4 [Delivery]=4
-  [ConnectHandler]=5 [DisconnectHandler]=5 [DefaultHandler]=5 [Publisher]=5
-  [LocalGateway]=6 [tickertape]=7
+  [GatewayEvents]=2 [EventSources]=2 [ConnectionStore]=2 [HTTPClient]=2 [AWSSigning]=2 [Shaping]=2
+  [LambdaRuntime]=3 [ManagementAPI]=3 [AWSCredentials]=3 [AWSClient]=3
+  [ConnectionStoreMemory]=3 [ConnectionStoreSQLite]=3 [ConnectionStoreDynamoDB]=4 [ConnectionStoreSelection]=5
+  [Streams]=4 [Delivery]=4 [GatewayAccess]=4
+  [ConnectHandler]=6 [DisconnectHandler]=6 [DefaultHandler]=6 [Publisher]=6
+  [LocalGateway]=7 [tickertape]=8
 )
 declare -A folder=(
   [Sources/Runtime]=LambdaRuntime [Sources/ConnectionStore/Contract]=ConnectionStore
-  [Sources/ConnectionStore/Memory]=ConnectionStoreMemory [Sources/ConnectionStore/SQLite]=ConnectionStoreSQLite
+  [Sources/ConnectionStore/DynamoDB]=ConnectionStoreDynamoDB [Sources/ConnectionStore/Memory]=ConnectionStoreMemory [Sources/ConnectionStore/SQLite]=ConnectionStoreSQLite
   [Sources/ConnectionStore/Selection]=ConnectionStoreSelection
 )
 # Floor 1 holds values and formats: they may use JSON, which uses none of them.

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing and says so; does nothing if none is.
-# Usage: packages.sh build|test|bench ...
+# Usage: packages.sh build|test|package|bench ...
 set -euo pipefail
 
 declare -A sets=(
   [build]="libcurl4-openssl-dev libsqlite3-dev libssl-dev libwslay-dev zlib1g-dev pkg-config ca-certificates"
-  [test]="python3 python3-venv python3-pip curl"
-  [bench]="gcc make libc6-dev libssl-dev nginx libnginx-mod-nchan python3"
+  [test]="python3 python3-venv python3-pip curl openssl shellcheck unzip"
+  [package]="libc-ares-dev zlib1g-dev dpkg-dev gcc make libc6-dev binutils zip advancecomp"
+  [bench]="gcc make libc6-dev libssl-dev libcurl4-openssl-dev openssl nginx libnginx-mod-nchan python3"
 )
 
 wanted=()

@@ -4,8 +4,14 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 port=${PORT:-8000} rate=${RATE:-50} data=${DATA:-Data} swift=${SWIFT:-swift}
 
-case $port in '' | *[!0-9]*) echo "PORT must be a number from 1 to 65535, not '$port'" >&2; exit 64 ;; esac
-case $rate in '' | *[!0-9.]*) echo "RATE must be a number of events a second, not '$rate'" >&2; exit 64 ;; esac
+[[ $port =~ ^[0-9]{1,5}$ ]] && ((10#$port >= 1 && 10#$port <= 65535)) || {
+  echo "PORT must be a number from 1 to 65535, not '$port'" >&2
+  exit 64
+}
+[[ $rate =~ ^[0-9]+(\.[0-9]+)?$ && $rate =~ [1-9] ]] || {
+  echo "RATE must be a number of events a second above zero, not '$rate'" >&2
+  exit 64
+}
 shopt -s nullglob
 files=("$data"/*.csv)
 shopt -u nullglob
@@ -28,7 +34,15 @@ trap 'exit 143' TERM
 
 mkdir -p .tickertape
 echo "ACCESS=open: anybody on this machine may connect. Access control is not built yet."
-ACCESS=open "$bin/tickertape" serve --port "$port" --stage dev --store sqlite:.tickertape/table.sqlite --log-level warn &
+functions=()
+if [ -n "${PACKAGED:-}" ]; then
+  for bootstrap in .build/package/*/bootstrap; do
+    name=$(basename "$(dirname "$bootstrap")")
+    functions+=(--function "$name=$bootstrap")
+  done
+  echo "The functions are the packaged ones: .build/package/*/bootstrap"
+fi
+ACCESS=open "$bin/tickertape" serve "${functions[@]}" --port "$port" --stage dev --store sqlite:.tickertape/table.sqlite --log-level warn &
 serve=$!
 children+=("$serve")
 

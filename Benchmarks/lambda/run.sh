@@ -38,6 +38,9 @@ mkdir -p "$tools"
 gcc -O2 -Wall -o "$tools/runtime_api" $here/runtime_api.c
 gcc -O2 -Wall -static -o "$tools/floor" Benchmarks/reference/floor.c
 
+# As it is deployed, if `make package` made it.
+packaged=.build/package/ConnectHandler/bootstrap
+
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 measure() { # label bootstrap [options of runtime_api]
@@ -47,15 +50,24 @@ measure() { # label bootstrap [options of runtime_api]
   "$tools/runtime_api" -i -e $here/events/connect.json -r 1 -w 300 -n "$warm" -c 0 $pin "$@" -L "$label" -- "$bootstrap" \
     >> "$work/lines" || echo "$label: a run failed" >&2
 }
+measure_sqlite() { # label bootstrap
+  local table
+  table="sqlite:$work/$((++tables)).sqlite"
+  # The file is made beforehand, as it is made once in its life: what is measured opens it and writes.
+  "$tools/runtime_api" -e $here/events/connect.json -r 1 -w 0 -n 1 -E ACCESS=open -E CONNECTION_STORE="$table" \
+    -- "$2" > /dev/null
+  measure "$1" "$2" -E ACCESS=open -E CONNECTION_STORE="$table"
+}
+tables=0
 for round in $(seq "$rounds"); do
   measure 'C loop, decodes nothing' "$tools/floor"
   measure 'DecodeBootstrap' "$release/DecodeBootstrap"
   measure 'ConnectHandler, table in memory' "$release/ConnectHandler" -E ACCESS=open -E CONNECTION_STORE=memory:
-  table="sqlite:$work/$round.sqlite"
-  # The file is made beforehand, as it is made once in its life: what is measured opens it and writes.
-  "$tools/runtime_api" -e $here/events/connect.json -r 1 -w 0 -n 1 -E ACCESS=open -E CONNECTION_STORE="$table" \
-    -- "$release/ConnectHandler" > /dev/null
-  measure 'ConnectHandler, SQLite' "$release/ConnectHandler" -E ACCESS=open -E CONNECTION_STORE="$table"
+  measure_sqlite 'ConnectHandler, SQLite' "$release/ConnectHandler"
+  if [ -x "$packaged" ]; then
+    measure 'ConnectHandler packaged, memory' "$packaged" -E ACCESS=open -E CONNECTION_STORE=memory:
+    measure_sqlite 'ConnectHandler packaged, SQLite' "$packaged"
+  fi
   for bootstrap in ${extra[@]+"${extra[@]}"}; do measure "${bootstrap%%=*}" "${bootstrap#*=}"; done
 done
 if [ -n "$json" ]; then cat "$work/lines"; else python3 $here/table.py "$work/lines"; fi

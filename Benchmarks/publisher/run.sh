@@ -17,7 +17,7 @@ work=$(mktemp -d)
 sink=''
 trap '[ -z "$sink" ] || kill "$sink" 2>/dev/null || true; rm -rf "$work"' EXIT
 gcc -O2 -Wall -o "$work/runtime_api" Benchmarks/lambda/runtime_api.c
-for program in sink fanout_raw; do gcc -O2 -Wall -o "$work/$program" "Benchmarks/reference/$program.c"; done
+for program in sink fanout_raw; do gcc -O2 -Wall -o "$work/$program" "Benchmarks/reference/$program.c" -lcrypto; done
 
 # The listeners come into the table as they do in life: through ConnectHandler, subscribed by their query.
 sed 's/"queryStringParameters":{/&"eventTypes":"price:update","userId":"u-1",/' Benchmarks/lambda/events/connect.json \

@@ -1,11 +1,13 @@
 // The floor for posting to many connections over plain HTTP/1.1: raw non-blocking sockets and epoll, no HTTP library,
-// no signing, no pipelining. From the project's measuring harness.
+// no pipelining. From the project's measuring harness.
 //
-// usage: fanout_raw -p PORT [-n DELIVERIES] [-c CONNECTIONS] [-b BYTES] [-r ROUNDS]
+// usage: fanout_raw -p PORT [-s] [-n DELIVERIES] [-c CONNECTIONS] [-b BYTES] [-r ROUNDS]
+//   -s  sign each post with the keys of the environment (signing.h)
 // Connects, then posts a body of BYTES to each of DELIVERIES ids, ROUNDS times. Prints one JSON line; CPU is user and
 // system time of the posting alone, microseconds a delivery, median and first of the rounds.
 #define _GNU_SOURCE
 #include "bodies.h"
+#include "signing.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,8 +29,9 @@ typedef struct {
 } slot;
 
 static int deliveries = 10000, connections = 64, body_bytes = 300, rounds = 1, port;
-static int next_id, ok, bad;
+static int next_id, ok, bad, signs;
 static char body[4096], host[64];
+static signing keys;
 
 static double now_s(void) {
   struct timespec t;
@@ -50,13 +53,19 @@ static int by_value(const void *a, const void *b) {
 static void post(slot *s) {
   char id[ID_LENGTH + 1], request[8192];
   connection_id(next_id++, id);
-  int n = sprintf(request,
-                  "POST /prod/@connections/%.15s%%3D HTTP/1.1\r\nHost: %s\r\n"
-                  "Content-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n",
-                  id, host, body_bytes);
-  memcpy(request + n, body, body_bytes);
+  int n;
+  if (signs) {
+    n = signed_post(&keys, id, body, body_bytes, request);
+  } else {
+    n = sprintf(request,
+                "POST /prod/@connections/%.15s%%3D HTTP/1.1\r\nHost: %s\r\n"
+                "Content-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n",
+                id, host, body_bytes);
+    memcpy(request + n, body, body_bytes);
+    n += body_bytes;
+  }
   s->length = 0;
-  if (write(s->fd, request, n + body_bytes) != n + body_bytes) {
+  if (write(s->fd, request, n) != n) {
     perror("write");
     exit(1);
   }
@@ -110,8 +119,9 @@ static void round_of_posts(int epoll, slot *slots) {
 }
 
 int main(int argc, char **argv) {
-  for (int o; (o = getopt(argc, argv, "p:n:c:b:r:")) != -1;) {
+  for (int o; (o = getopt(argc, argv, "p:sn:c:b:r:")) != -1;) {
     if (o == 'p') port = atoi(optarg);
+    else if (o == 's') signs = 1;
     else if (o == 'n') deliveries = atoi(optarg);
     else if (o == 'c') connections = atoi(optarg);
     else if (o == 'b') body_bytes = atoi(optarg);
@@ -126,6 +136,7 @@ int main(int argc, char **argv) {
   double cpu[rounds], rate[rounds], first = 0;
   int refused = 0;
   for (int r = 0; r < rounds; r++) {
+    if (signs) signing_begin(&keys, host, body, body_bytes);
     double c = cpu_us(), t = now_s();
     round_of_posts(epoll, slots);
     cpu[r] = (cpu_us() - c) / deliveries;

@@ -1,12 +1,15 @@
 // A stand-in for API Gateway's @connections API: one thread, one epoll loop, HTTP/1.1 with connections kept. Answers
 // every POST with an empty 200 as fast as it can. From the project's measuring harness.
 //
-// usage: sink [-k BYTES]
-//   -k BYTES  check: every id is counted once and every body must be the BYTES bytes of bodies.h
+// usage: sink [-k BYTES] [-s] [-d MILLISECONDS]
+//   -k BYTES         check: every id is counted once and every body must be the BYTES bytes of bodies.h
+//   -s               check every signature too, with the keys of the environment (signing.h)
+//   -d MILLISECONDS  each answer takes so long
 // Listens on the loopback at a port that the system chooses, and prints it. On SIGTERM prints one JSON line:
-//   requests, accepted (connections), and when checking: ids (distinct), repeated, wrong (bodies).
+//   requests, accepted (connections), and when checking: ids (distinct), repeated, wrong (bodies), forged (signatures).
 #define _GNU_SOURCE
 #include "bodies.h"
+#include "signing.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -21,14 +24,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-typedef struct {
+typedef struct connection {
   int fd;
   char *in;
   size_t length, capacity;
+  struct connection *next;
+  uint64_t due_ms;
 } connection;
 
-static uint64_t requests, accepted, ids, repeated, wrong;
-static int checks;
+static uint64_t requests, accepted, ids, repeated, wrong, forged;
+static int checks, checks_signatures, delay_ms;
 static size_t expected_bytes;
 static volatile sig_atomic_t stopping;
 
@@ -81,9 +86,73 @@ static void check(const char *path, const char *path_end, const char *body, size
   if (!is_right) wrong++;
 }
 
+// A header's value, up to its line's end; empty if there is none.
+static void header(const char *head, const char *name, char *value, size_t capacity) {
+  size_t length = strlen(name);
+  value[0] = 0;
+  for (const char *line = head; (line = strchr(line, '\n'));) {
+    line++;
+    if (strncasecmp(line, name, length) || line[length] != ':') continue;
+    snprintf(value, capacity, "%.*s", (int)strcspn(line + length + 2, "\r\n"), line + length + 2);
+    return;
+  }
+}
+
+// Signs the request as it came, at its own time and for its own host, and compares. The path came encoded once.
+static void check_signature(const char *head, const char *path, const char *path_end, const char *body, size_t length) {
+  static signing keys;
+  char host[128], date[32], token[2048], said[4096], expected[4096], signature[65], signed_path[512], *p = signed_path;
+  unsigned char digest[32];
+  header(head, "host", host, sizeof host);
+  header(head, "x-amz-date", date, sizeof date);
+  header(head, "x-amz-security-token", token, sizeof token);
+  header(head, "authorization", said, sizeof said);
+  if (!keys.region[0]) signing_begin(&keys, host, "", 0);
+  if (strlen(date) != 16 || strcmp(token, keys.token) || path_end - path > 100) {
+    forged++;
+    return;
+  }
+  snprintf(keys.host, sizeof keys.host, "%s", host);
+  signing_at(&keys, date);
+  SHA256((const unsigned char *)body, length, digest);
+  hexadecimal(digest, keys.body_hash);
+  for (const char *c = path; c < path_end; c++) {
+    if (*c == '@') p = stpcpy(p, "%40");
+    else if (*c == '%') p = stpcpy(p, "%25");
+    else *p++ = *c;
+  }
+  *p = 0;
+  sign_post(&keys, signed_path, signature);
+  snprintf(expected, sizeof expected,
+           "AWS4-HMAC-SHA256 Credential=%s/%s, SignedHeaders=host;x-amz-date;x-amz-security-token, Signature=%s", keys.id,
+           keys.scope, signature);
+  if (strcmp(expected, said)) forged++;
+}
+
+// Answers that wait for their time, the first due first: each takes equally long.
+static connection *first_due, *last_due;
+
+static uint64_t now_ms(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * 1000ull + t.tv_nsec / 1000000;
+}
+
 // Serving -------------------------------------------------------------------------------------------------------------
 
+static void forget_answer(connection *c) {
+  connection *before = NULL;
+  for (connection *each = first_due; each; before = each, each = each->next) {
+    if (each != c) continue;
+    if (before) before->next = c->next;
+    else first_due = c->next;
+    if (last_due == c) last_due = before;
+    return;
+  }
+}
+
 static void drop(connection *c) {
+  forget_answer(c);
   close(c->fd);
   free(c->in);
   free(c);
@@ -97,9 +166,36 @@ static size_t content_length(const char *head) {
   return 0;
 }
 
+static int answer(connection *c) {
+  static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+  return write(c->fd, text, sizeof text - 1) == sizeof text - 1;
+}
+
+// A client that does not pipeline has at most one answer outstanding on a connection.
+static int answer_later(connection *c) {
+  c->due_ms = now_ms() + delay_ms;
+  c->next = NULL;
+  if (last_due) last_due->next = c;
+  else first_due = c;
+  last_due = c;
+  return 1;
+}
+
+// How long to wait for the next one, -1 for ever.
+static int answer_due(void) {
+  while (first_due) {
+    uint64_t now = now_ms();
+    if (first_due->due_ms > now) return first_due->due_ms - now;
+    connection *c = first_due;
+    first_due = c->next;
+    if (!first_due) last_due = NULL;
+    answer(c);
+  }
+  return -1;
+}
+
 // The bytes of the first whole request, answered; 0 if there is none yet, -1 if it is none.
 static ssize_t take_request(connection *c, char *start, size_t length) {
-  static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
   char *end = memmem(start, length, "\r\n\r\n", 4);
   if (!end) return 0;
   size_t head = end - start + 4;
@@ -112,7 +208,12 @@ static ssize_t take_request(connection *c, char *start, size_t length) {
   if (!path_end) return -1;
   requests++;
   if (checks) check(path + 1, path_end, start + head, body);
-  if (write(c->fd, answer, sizeof answer - 1) != sizeof answer - 1) return -1;
+  if (checks_signatures) {
+    *end = 0;
+    check_signature(start, path + 1, path_end, start + head, body);
+    *end = '\r';
+  }
+  if (!(delay_ms ? answer_later(c) : answer(c))) return -1;
   return head + body;
 }
 
@@ -147,10 +248,13 @@ static void accept_all(int epoll, int listener) {
 }
 
 int main(int argc, char **argv) {
-  for (int o; (o = getopt(argc, argv, "k:")) != -1;) {
-    if (o != 'k') return 2;
-    checks = 1;
-    expected_bytes = strtoul(optarg, NULL, 10);
+  for (int o; (o = getopt(argc, argv, "k:sd:")) != -1;) {
+    if (o == 's') checks_signatures = 1;
+    else if (o == 'd') delay_ms = atoi(optarg);
+    else if (o == 'k') {
+      checks = 1;
+      expected_bytes = strtoul(optarg, NULL, 10);
+    } else return 2;
   }
   signal(SIGPIPE, SIG_IGN);
   struct sigaction stop = {.sa_handler = on_signal};
@@ -177,14 +281,15 @@ int main(int argc, char **argv) {
   epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
   while (!stopping) {
     struct epoll_event events[256];
-    int n = epoll_wait(epoll, events, 256, -1);
+    int n = epoll_wait(epoll, events, 256, answer_due());
     for (int i = 0; i < n; i++) {
       if (events[i].data.ptr) serve(events[i].data.ptr);
       else accept_all(epoll, listener);
     }
   }
-  printf("{\"requests\":%llu,\"accepted\":%llu,\"ids\":%llu,\"repeated\":%llu,\"wrong\":%llu}\n",
+  printf("{\"requests\":%llu,\"accepted\":%llu,\"ids\":%llu,\"repeated\":%llu,\"wrong\":%llu,"
+         "\"forged\":%llu}\n",
          (unsigned long long)requests, (unsigned long long)accepted, (unsigned long long)ids,
-         (unsigned long long)repeated, (unsigned long long)wrong);
+         (unsigned long long)repeated, (unsigned long long)wrong, (unsigned long long)forged);
   return 0;
 }

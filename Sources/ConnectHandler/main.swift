@@ -5,4 +5,5 @@ import Telemetry
 
 LambdaRuntime.run(
   try Connect(
-    connections: Connections(TableSelection.open(.process)), access: Access(.process), log: Log(.process)))
+    connections: Connections(TableSelection.open(.process), shards: TableSelection.listenerShards(.process)),
+    access: Access(.process), log: Log(.process)))

@@ -1,3 +1,4 @@
+import GatewayAccess
 import GatewayEvents
 import LambdaRuntime
 import ManagementAPI
@@ -7,44 +8,42 @@ import Telemetry
 /// Sends through API Gateway's `@connections`. The client is made for the first frame: most invocations answer by their route
 /// response and never need it.
 struct ManagementOutbox: Outbox {
-  private let endpoint: String?
-  private var client: ManagementClient?
+  private let access: GatewayAccess
+  /// The client of the endpoint that was used last: an API may have several domains.
+  private var kept: (endpoint: String, client: ManagementClient)?
 
   /// The endpoint is `API_GATEWAY_ENDPOINT`; where that is unset, the domain and stage the event came from.
-  init(_ environment: Environment) { endpoint = environment["API_GATEWAY_ENDPOINT"] }
+  init(_ environment: Environment) { access = GatewayAccess(environment) }
 
   mutating func post(_ frame: [UInt8], to context: RequestContext) throws -> Bool {
     let answer = try send(Call(.post(frame), context.connectionID), context)
-    if (200..<300).contains(answer.status) { return true }
-    if answer.status == 410 { return false }
-    throw PostRefused(status: answer.status, errorType: answer.errorType ?? "")
+    if answer.meaning == .accepted { return true }
+    if answer.meaning == .gone { return false }
+    throw PostRefused(explanation: answer.explanation)
   }
 
   mutating func close(_ context: RequestContext) throws {
     let answer = try send(Call(.delete, context.connectionID), context)
-    guard (200..<300).contains(answer.status) || answer.status == 410 else {
-      throw PostRefused(status: answer.status, errorType: answer.errorType ?? "")
+    guard answer.meaning == .accepted || answer.meaning == .gone else {
+      throw PostRefused(explanation: answer.explanation)
     }
   }
 
-  private mutating func send(_ call: Call, _ context: RequestContext) throws(ManagementError) -> Answer {
-    if let client { return try client.send(call) }
-    let new = try ManagementClient(endpoint: endpoint ?? "https://\(context.domainName)/\(context.stage)")
-    client = new
-    return try new.send(call)
+  private mutating func send(_ call: Call, _ context: RequestContext) throws -> Answer {
+    let endpoint =
+      access.endpoint ?? GatewayAccess.endpoint(domainName: context.domainName, stage: context.stage)
+    if let kept, kept.endpoint == endpoint { return try kept.client.send(call) }
+    let client = try access.client(for: endpoint)
+    kept = (endpoint, client)
+    return try client.send(call)
   }
 }
 
 /// The `@connections` API refused a frame or a close.
 struct PostRefused: LambdaError, CustomStringConvertible {
-  let status: Int
-  let reason: String
-
-  init(status: Int, errorType: String) {
-    self.status = status
-    reason = errorType
-  }
+  /// `403 ForbiddenException: User … is not authorized`
+  let explanation: String
 
   var errorType: String { "Function.PostRefused" }
-  var description: String { "@connections answered \(status) \(reason)" }
+  var description: String { "@connections answered \(explanation)" }
 }

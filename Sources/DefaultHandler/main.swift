@@ -5,4 +5,5 @@ import Telemetry
 
 LambdaRuntime.run(
   try Receive(
-    connections: Connections(TableSelection.open(.process)), outbox: ManagementOutbox(.process), log: Log(.process)))
+    connections: Connections(TableSelection.open(.process), shards: TableSelection.listenerShards(.process)),
+    outbox: ManagementOutbox(.process), log: Log(.process)))

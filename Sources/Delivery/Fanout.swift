@@ -89,6 +89,9 @@ package final class Fanout {
       case .answered(let answer):
         state.answered(token: completion.token, status: answer.status, nowMilliseconds: now)
       case .failed(let error) where error.kind == .abandoned: state.abandoned(token: completion.token)
+      case .failed(let error) where error.isLasting:
+        state.cannotCall(token: completion.token, reason: error.description)
+        state.leavePages()
       case .failed(let error):
         state.broke(token: completion.token, reason: error.description, nowMilliseconds: now)
       }

@@ -72,6 +72,8 @@ package struct FanoutState {
   private var inFlight = 0
   private var goneIDs: Set<ConnectionID> = []
   private var settled: [(Listener, Ending)] = []
+  /// Why no further call can succeed, if none can.
+  private var hopeless: Ending.Reason?
 
   package private(set) var tally = Tally()
   /// How many listeners were added.
@@ -92,7 +94,7 @@ package struct FanoutState {
 
   /// `room` is how many calls can be started now.
   package mutating func next(nowMilliseconds now: Int64, room: Int) -> Action {
-    if now >= stopAt { leaveUnsent() }
+    if let hopeless { leave(hopeless) } else if now >= stopAt { leave(.unsent) }
     if !settled.isEmpty {
       let (listener, ending) = settled.removeLast()
       return .settle(listener, ending)
@@ -203,6 +205,14 @@ package struct FanoutState {
     retry(token, .broken(reason), now)
   }
 
+  /// The call could not be made, and no other can: those that are on their way are waited for, the rest is given up for
+  /// the same reason.
+  package mutating func cannotCall(token: Int, reason: String) {
+    inFlight -= 1
+    hopeless = .broken(reason)
+    giveUp(token, .broken(reason))
+  }
+
   /// The call has no answer and there is no time for another one.
   package mutating func abandoned(token: Int) {
     inFlight -= 1
@@ -271,12 +281,12 @@ package struct FanoutState {
     settled.append((listener, ending))
   }
 
-  /// Time is up: whatever is not on its way is not sent.
-  private mutating func leaveUnsent() {
-    while let token = ready.popLast() ?? retries.take(dueAt: .max) { giveUp(token, .unsent) }
+  /// Time is up, or calling is of no use: whatever is not on its way is not sent.
+  private mutating func leave(_ reason: Ending.Reason) {
+    while let token = ready.popLast() ?? retries.take(dueAt: .max) { giveUp(token, reason) }
     while settled.count < options.maximumActive, let listener = takePending() {
       if goneIDs.contains(listener.id) { continue }
-      settle(listener, Ending(.unsent, firstMissing: 0), from: 0, .unsent)
+      settle(listener, Ending(reason, firstMissing: 0), from: 0, reason)
     }
   }
 

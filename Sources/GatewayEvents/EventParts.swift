@@ -15,7 +15,7 @@ struct EventParts {
     do {
       var reader = JSONReader(bytes)
       try reader.beginObject()
-      while let key = try reader.nextKey() { try read(key, &reader) }
+      while let key = try reader.nextKey() { try read(key, &reader, of: bytes) }
       try reader.end()
     } catch let error as GatewayEventError {
       throw error
@@ -26,10 +26,10 @@ struct EventParts {
     }
   }
 
-  private mutating func read(_ key: String, _ reader: inout JSONReader) throws {
+  private mutating func read(_ key: String, _ reader: inout JSONReader, of bytes: [UInt8]) throws {
     switch key {
     case "requestContext": context = try RequestContext(&reader)
-    case "headers": headers = try reader.null() ? GatewayHeaders() : GatewayHeaders(json: reader.rawValue())
+    case "headers": headers = try reader.null() ? GatewayHeaders() : GatewayHeaders(json: reader.rawValue(), of: bytes)
     case "queryStringParameters": query = try reader.null() ? QueryParameters() : QueryParameters(&reader)
     case "multiValueHeaders": multiValueHeaders = try raw(&reader)
     case "multiValueQueryStringParameters": multiValueQuery = try raw(&reader)

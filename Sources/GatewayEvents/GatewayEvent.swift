@@ -1,4 +1,5 @@
 package import JSON
+import Messaging
 
 /// What API Gateway hands a function on a WebSocket route (integration type AWS_PROXY, payload format of WebSocket APIs).
 ///

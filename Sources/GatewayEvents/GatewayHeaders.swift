@@ -2,18 +2,33 @@ import JSON
 
 /// The header fields of a handshake as the JSON object they came in; looked into only when asked, since few are.
 package struct GatewayHeaders {
-  /// `{"Host":"…",…}`, or nil if the event has no `headers`. Names keep the case the client wrote.
-  package let json: ArraySlice<UInt8>?
+  /// The event that they are a part of, so that neither keeping them nor a look into them copies any.
+  private let bytes: [UInt8]
+  private let range: Range<Int>?
 
-  package init() { json = nil }
+  package init() {
+    bytes = []
+    range = nil
+  }
 
   /// `json` must be one valid JSON object.
-  package init(json: ArraySlice<UInt8>) { self.json = json }
+  package init(json: ArraySlice<UInt8>) { self.init(json: json, of: Array(json), from: 0) }
+
+  /// `json` must be a slice of `event`.
+  init(json: ArraySlice<UInt8>, of event: [UInt8]) { self.init(json: json, of: event, from: json.startIndex) }
+
+  private init(json: ArraySlice<UInt8>, of bytes: [UInt8], from start: Int) {
+    self.bytes = bytes
+    range = start..<start + json.count
+  }
+
+  /// `{"Host":"…",…}`, or nil if the event has no `headers`. Names keep the case the client wrote.
+  package var json: ArraySlice<UInt8>? { range.map { bytes[$0] } }
 
   /// The value of a field, its name compared without regard to case; nil if it is absent or no string.
   package subscript(_ name: String) -> String? {
-    guard let json else { return nil }
-    var reader = JSONReader(json)
+    guard let range else { return nil }
+    var reader = JSONReader(bytes, in: range)
     guard (try? reader.beginObject()) != nil else { return nil }
     while let key = try? reader.nextKey() {
       if Self.isEqual(key, name) { return try? reader.string() }

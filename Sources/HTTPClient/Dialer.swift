@@ -11,14 +11,16 @@ package final class Dialer {
 
   private let multi: CurlMulti
   private let throughLibcurl: Bool
+  private let tls: TLSOptions
   private var opening: [(ticket: Ticket, url: HTTPURL, easy: CurlEasy)] = []
   /// How others ended while `open` waited for its own.
   private var untold: [(ticket: Ticket, outcome: Outcome)] = []
   private var ticketsMade = 0
 
   /// `throughLibcurl` sends and receives through libcurl also where the socket itself would do.
-  package init(throughLibcurl: Bool = false) throws(HTTPClientError) {
+  package init(throughLibcurl: Bool = false, tls: TLSOptions = .standard) throws(HTTPClientError) {
     self.throughLibcurl = throughLibcurl
+    self.tls = tls
     multi = try CurlMulti()
   }
 
@@ -44,7 +46,7 @@ package final class Dialer {
 
   /// Begins to open a connection; `poll` tells how it ended.
   package func begin(_ url: HTTPURL, connectMilliseconds: Int = 3_000) throws(HTTPClientError) -> Ticket {
-    let easy = try CurlEasy()
+    let easy = try CurlEasy(tls)
     try easy.prepareToConnect(url, connectMilliseconds: connectMilliseconds)
     try multi.add(easy, url: url)
     ticketsMade += 1

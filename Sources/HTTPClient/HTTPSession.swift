@@ -1,20 +1,79 @@
-/// Sends requests one after another and waits for each answer; keeps the connection for the next request.
+/// Sends requests and waits for their answers; keeps the connections for the next ones.
 ///
 ///     let session = try HTTPSession()
 ///     let answer = try session.send(HTTPRequest(url: HTTPURL("http://127.0.0.1:8000/")))
 ///     answer.status, answer.header("content-type"), answer.body
+///
+/// Speaks HTTP/1.1, follows no redirect, retries nothing.
 package final class HTTPSession {
-  private let easy: CurlEasy
+  private typealias Transfer = (place: Int, easy: CurlEasy, request: HTTPRequest, collector: ResponseCollector)
+
+  private let tls: TLSOptions
+  private let multi: CurlMulti
+  /// Handles between two requests.
+  private var spare: [CurlEasy] = []
 
   /// Fails only when libcurl cannot start.
-  package init() throws(HTTPClientError) { easy = try CurlEasy() }
+  package init(tls: TLSOptions = .standard) throws(HTTPClientError) {
+    self.tls = tls
+    multi = try CurlMulti()
+  }
 
-  /// Speaks HTTP/1.1, follows no redirect, retries nothing.
   package func send(_ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse {
+    try send([request])[0].get()
+  }
+
+  /// Sends all of them at once, each over a connection of its own, and waits until all have ended; the outcomes are in the
+  /// order of the requests.
+  package func send(_ requests: [HTTPRequest]) -> [Result<HTTPResponse, HTTPClientError>] {
+    var outcomes = [Result<HTTPResponse, HTTPClientError>?](repeating: nil, count: requests.count)
+    var transfers: [Transfer] = []
+    for (place, request) in requests.enumerated() {
+      do throws(HTTPClientError) {
+        transfers.append(try begin(request, place))
+      } catch {
+        outcomes[place] = .failure(error)
+      }
+    }
+    while !transfers.isEmpty {
+      for (easy, code) in multi.progress() {
+        guard let index = transfers.firstIndex(where: { $0.easy === easy }) else { continue }
+        let transfer = transfers.remove(at: index)
+        outcomes[transfer.place] = finish(transfer, code)
+      }
+      if !transfers.isEmpty { multi.wait(milliseconds: 1_000, besides: nil) }
+    }
+    return outcomes.compactMap { $0 }
+  }
+
+  private func begin(_ request: HTTPRequest, _ place: Int) throws(HTTPClientError) -> Transfer {
     try request.validate()
     let collector = ResponseCollector(maximumBodyBytes: request.maximumBodyBytes)
-    let status = try easy.perform(request, into: collector)
-    return HTTPResponse(status: status, headers: collector.headers, body: collector.body)
+    let easy = try spareHandle()
+    try easy.begin(request, into: collector)
+    try multi.add(easy, url: request.url)
+    return (place, easy, request, collector)
+  }
+
+  private func spareHandle() throws(HTTPClientError) -> CurlEasy {
+    if let easy = spare.popLast() { return easy }
+    return try CurlEasy(tls)
+  }
+
+  private func finish(
+    _ transfer: Transfer, _ code: CurlEasy.ResultCode
+  ) -> Result<HTTPResponse, HTTPClientError> {
+    defer {
+      multi.remove(transfer.easy)
+      spare.append(transfer.easy)
+    }
+    do throws(HTTPClientError) {
+      let status = try transfer.easy.finish(transfer.request, code)
+      return .success(
+        HTTPResponse(status: status, headers: transfer.collector.headers, body: transfer.collector.body))
+    } catch {
+      return .failure(error)
+    }
   }
 }
 

@@ -16,8 +16,10 @@ package struct HTTPURL: Sendable, Equatable {
 
   /// User names and passwords in a URL are refused.
   package init(_ text: String) throws(HTTPClientError) {
-    guard let end = text.firstRange(of: "://") else { throw Self.refused("no scheme (http, https, ws or wss)") }
-    switch text[..<end.lowerBound].lowercased() {
+    // Without `firstRange(of:)`, which brings the whole regular expression engine into a static executable.
+    let scheme = text.prefix { $0 != ":" }
+    guard text[scheme.endIndex...].hasPrefix("://") else { throw Self.refused("no scheme (http, https, ws or wss)") }
+    switch scheme.lowercased() {
     case "http", "ws": isSecure = false
     case "https", "wss": isSecure = true
     default: throw Self.refused("not an http, https, ws or wss URL")
@@ -25,7 +27,7 @@ package struct HTTPURL: Sendable, Equatable {
     guard text.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
       throw Self.refused("characters outside printable ASCII")
     }
-    let rest = text[end.upperBound...].prefix { $0 != "#" }
+    let rest = text[scheme.endIndex...].dropFirst(3).prefix { $0 != "#" }
     let authority = rest.prefix { $0 != "/" && $0 != "?" }
     guard !authority.contains("@") else { throw Self.refused("a user name in the URL") }
     (host, port) = try Self.split(authority, defaultPort: isSecure ? 443 : 80)
@@ -49,8 +51,18 @@ package struct HTTPURL: Sendable, Equatable {
   /// The URL in the scheme that libcurl knows.
   var text: String { origin + target }
 
-  /// A proxy never serves these.
-  var isLoopback: Bool { host == "localhost" || host == "[::1]" || host.hasPrefix("127.") }
+  /// On this machine.
+  package var isLoopback: Bool {
+    host == "localhost" || host == "[::1]"
+      || host.hasPrefix("127.") && host.utf8.allSatisfy { $0 == UInt8(ascii: ".") || (0x30...0x39).contains($0) }
+  }
+
+  /// A proxy never serves these: this machine, and link-local addresses, at which instances and containers ask about
+  /// themselves.
+  var isNeverProxied: Bool {
+    isLoopback || host.hasPrefix("169.254.") || host.lowercased() == "[fd00:ec2::23]"
+      || host.lowercased() == "[fd00:ec2::254]"
+  }
 
   private static func split(
     _ authority: Substring, defaultPort: Int

@@ -1,12 +1,15 @@
 /// Writes HTTP/1.1 heads (RFC 9112) into a byte array; does no I/O.
 ///
-/// Header values that come from outside must have passed `isSafe`: a line break in one would start another header.
+/// Targets and header values that come from outside must have passed `isSafe`: a space or a line break in one would start
+/// something else. A target that has not is a fault of the caller and stops the program: what would go out is another
+/// request than the one that was meant.
 package enum HTTPWriter {
   /// `POST /path HTTP/1.1` and the headers, `Content-Length` of `body` last, then the body.
   package static func append(
     request method: StaticString, target: String, headers: [(name: String, value: String)], body: [UInt8]?,
     to bytes: inout [UInt8]
   ) {
+    precondition(isSafe(target: target), "a request target with a space or a control character")
     append(method, to: &bytes)
     bytes.append(0x20)
     bytes.append(contentsOf: target.utf8)
@@ -56,7 +59,12 @@ package enum HTTPWriter {
 
   /// Whether a header value from outside can be written: no control characters but the tab.
   package static func isSafe(headerValue: String) -> Bool {
-    headerValue.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+    headerValue.utf8.allSatisfy(ASCII.isText)
+  }
+
+  /// Whether a request target can be written: printable ASCII without spaces, as `HTTPReader` takes it.
+  package static func isSafe(target: String) -> Bool {
+    !target.isEmpty && target.utf8.allSatisfy { 0x21...0x7E ~= $0 }
   }
 
   private static func append(

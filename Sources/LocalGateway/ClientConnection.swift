@@ -77,7 +77,7 @@ final class ClientConnection: WebSocketChannelOwner {
       guard let answer = ProxyAnswer(document), answer.statusCode < 500 else {
         return sendError("Internal server error", requestID: requestID)
       }
-      if route.returnsAnswer, let body = answer.body, !body.isEmpty { post(Array(body.utf8)) }
+      if route.returnsAnswer, let body = answer.body, !body.isEmpty { post(body) }
     case .timedOut: sendError("Endpoint request timed out", requestID: requestID)
     case .functionError, .throttled, .unknownFunction: sendError("Internal server error", requestID: requestID)
     }

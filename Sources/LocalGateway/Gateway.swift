@@ -173,17 +173,17 @@ final class Gateway: HTTPRequestHandler {
 package struct GatewayError: Error, CustomStringConvertible {
   /// What was tried, what stood in the way, and what to do about it.
   package let message: String
-  /// Another program listens on the port.
-  package let isPortInUse: Bool
+  /// The port on which another program listens, if that is the fault.
+  package let portInUse: UInt16?
 
   init(message: String) {
     self.message = message
-    isPortInUse = false
+    portInUse = nil
   }
 
   init(_ error: ListenError) {
     message = error.description
-    isPortInUse = error.isPortInUse
+    portInUse = error.isPortInUse ? error.port : nil
   }
 
   package var description: String { message }

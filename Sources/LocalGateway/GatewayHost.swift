@@ -1,3 +1,4 @@
+import Glibc
 package import Telemetry
 
 /// The gateway with its functions behind it, as one program runs them: what `tickertape serve` starts.
@@ -5,9 +6,9 @@ package import Telemetry
 ///     let host = try GatewayHost(configuration, functions: functions, log: log) { port in surroundings }
 ///     host.run(until: interruption)            // returns when everything it started has ended
 package final class GatewayHost {
-  private let loop: EventLoop
+  let loop: EventLoop
   private let gateway: Gateway
-  private let functions: FunctionHost
+  let functions: FunctionHost
   private let echo: EchoServer?
 
   /// How long the `$disconnect`s of the last clients may take when it stops.
@@ -50,47 +51,78 @@ package final class GatewayHost {
   package var port: UInt16 { gateway.port }
   package var echoPort: UInt16? { echo?.port }
 
-  /// Serves until `interruption` is readable, then lets the clients go, ends every process it started, and returns. With
-  /// a negative descriptor it serves for ever.
-  package func run(until interruption: Int32) {
+  /// Serves until a byte comes out of `interruption`, then lets the clients go, ends every process it started, and returns.
+  /// The same byte again ends the processes at once; another one does not, since one Ctrl-C often comes as SIGINT from the
+  /// terminal and as SIGTERM from the script around. With a negative descriptor it serves for ever. `onStopping` is called when
+  /// the first byte has come.
+  package func run(until interruption: Int32, onStopping: @escaping () -> Void = {}) {
     if interruption >= 0 {
       // A descriptor that cannot be watched leaves the signals' own effect.
-      try? loop.add(interruption, .readable, Stop(self, interruption))
+      try? loop.add(interruption, .readable, Stop(self, interruption, onStopping))
     }
     loop.run()
+    if interruption >= 0 { loop.remove(interruption) }
   }
 
+  private enum Phase {
+    case serving
+    case lettingClientsGo
+    case endingFunctions
+  }
+
+  private var phase = Phase.serving
+
   private func stop() {
+    phase = .lettingClientsGo
     echo?.close()
     gateway.close()
-    let end = loop.clock.monotonicMilliseconds() + Self.farewellMilliseconds
-    awaitFarewells(until: end)
+    awaitFarewells(until: loop.clock.monotonicMilliseconds() + Self.farewellMilliseconds)
   }
 
   /// Rows of connections would stay in the table if their `$disconnect`s were cut short.
   private func awaitFarewells(until end: Int64) {
+    guard phase == .lettingClientsGo else { return }
     guard gateway.runningInvocations == 0 || loop.clock.monotonicMilliseconds() >= end else {
       loop.schedule(afterMilliseconds: 10) { self.awaitFarewells(until: end) }
       return
     }
+    endFunctions()
+  }
+
+  private func endFunctions() {
+    phase = .endingFunctions
     functions.stop {
       self.gateway.drop()
       self.loop.stop()
     }
   }
 
+  /// Stopped already, the host starts nothing in the place of what is killed.
+  private func endAtOnce() {
+    if phase == .lettingClientsGo { endFunctions() }
+    functions.kill()
+  }
+
   private final class Stop: EventHandler {
     private unowned let host: GatewayHost
     private let descriptor: Int32
+    private let onStopping: () -> Void
+    private var first: UInt8?
 
-    init(_ host: GatewayHost, _ descriptor: Int32) {
+    init(_ host: GatewayHost, _ descriptor: Int32, _ onStopping: @escaping () -> Void) {
       self.host = host
       self.descriptor = descriptor
+      self.onStopping = onStopping
     }
 
     func ready(_ readiness: EventLoop.Readiness) {
-      host.loop.remove(descriptor)
+      // One byte a time, so that two that came together count as two.
+      var byte: UInt8 = 0
+      guard read(descriptor, &byte, 1) == 1 else { return host.loop.remove(descriptor) }
+      if let first { return first == byte ? host.endAtOnce() : () }
+      first = byte
       host.stop()
+      onStopping()
     }
   }
 }

@@ -4,7 +4,7 @@ import Telemetry
 /// One client's connection to an `HTTPServer`: requests are answered one after the other, so that pipelined ones keep
 /// their order; while one waits for its answer nothing more is read.
 final class HTTPConnection: EventHandler {
-  private enum State {
+  enum State {
     case reading
     case answering
     /// An error was answered and the request not read to its end: what still comes is thrown away for a while, since
@@ -14,25 +14,25 @@ final class HTTPConnection: EventHandler {
   }
 
   /// Holds this connection until it is closed. Not weak and not unowned: either makes every retain of the server slow.
-  private let server: HTTPServer
-  private let socket: Socket
+  let server: HTTPServer
+  let socket: Socket
   private var reader: HTTPReader
-  private var output = OutputBuffer()
+  var output = OutputBuffer()
   /// Read, but belonging to requests after the one that waits for its answer.
-  private var unread: [UInt8] = []
-  private var state = State.reading
+  var unread: [UInt8] = []
+  var state = State.reading
   /// What the loop watches for; nil once it watches no more.
   private var interest: EventLoop.Readiness? = .readable
-  private var isHalfClosed = false
-  private var isConsuming = false
-  private var closesAfterOutput = false
+  var isHalfClosed = false
+  var isConsuming = false
+  var closesAfterOutput = false
   private var wasToldToContinue = false
-  private var exchange: UInt64 = 0
-  private var goneAction: (() -> Void)?
+  var exchange: UInt64 = 0
+  var goneAction: (() -> Void)?
   /// When the present wait began, on the monotonic clock.
-  private var since: Int64
-  private var method = ""
-  private var path = ""
+  var since: Int64
+  var method = ""
+  var path = ""
 
   init(_ socket: Socket, server: HTTPServer) {
     self.socket = socket
@@ -94,7 +94,7 @@ final class HTTPConnection: EventHandler {
 
   // MARK: Requests
 
-  private func consume(_ bytes: UnsafeRawBufferPointer) {
+  func consume(_ bytes: UnsafeRawBufferPointer) {
     isConsuming = true
     consumeRequest(bytes)
     while mayRead, !unread.isEmpty {
@@ -107,7 +107,7 @@ final class HTTPConnection: EventHandler {
   }
 
   /// No answer is owed and none waits to be written.
-  private var mayRead: Bool {
+  var mayRead: Bool {
     if case .reading = state { output.isEmpty && !closesAfterOutput } else { false }
   }
 
@@ -157,111 +157,13 @@ final class HTTPConnection: EventHandler {
   }
 
   /// Ends the connection once what is in `output` is written and the client has stopped sending.
-  private func beginDraining() {
+  func beginDraining() {
     if case .closed = state { return }
     if isHalfClosed, output.isEmpty { return close() }
     state = .draining
     since = server.loop.clock.monotonicMilliseconds()
     if output.isEmpty { socket.finishWriting() }
     watch(output.isEmpty ? .readable : [.readable, .writable])
-  }
-
-  // MARK: Answers
-
-  func isAnswering(_ exchange: UInt64) -> Bool {
-    if case .answering = state { self.exchange == exchange } else { false }
-  }
-
-  func onClientGone(_ exchange: UInt64, _ action: @escaping () -> Void) {
-    if isAnswering(exchange) { goneAction = action }
-  }
-
-  func answer(_ exchange: UInt64, status: Int, headers: [(name: String, value: String)], body: [UInt8]) {
-    guard isAnswering(exchange) else { return }
-    var headers = headers
-    if closesAfterOutput { headers.append(("Connection", "close")) }
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(256 + body.count)
-    if method == "HEAD" || status == 204 {
-      if status != 204 { headers.append(("Content-Length", String(body.count))) }
-      HTTPWriter.append(response: status, headers: headers, body: nil, to: &bytes)
-    } else {
-      HTTPWriter.append(response: status, headers: headers, body: body, to: &bytes)
-    }
-    bytes.withUnsafeBytes { finish(status, $0) }
-  }
-
-  func answer(_ exchange: UInt64, status: Int, prepared: StaticString) {
-    guard isAnswering(exchange) else { return }
-    prepared.withUTF8Buffer { finish(status, UnsafeRawBufferPointer($0)) }
-  }
-
-  private func finish(_ status: Int, _ bytes: UnsafeRawBufferPointer) {
-    if server.logsRequests { server.log(method, path, status, since: since) }
-    goneAction = nil
-    state = .reading
-    since = server.loop.clock.monotonicMilliseconds()
-    send(bytes)
-    // While requests are read out of a buffer, its loop goes on by itself.
-    if !isConsuming { goOn() }
-  }
-
-  private func send(_ bytes: UnsafeRawBufferPointer) {
-    if !write(bytes, to: socket, behind: &output) { close() }
-  }
-
-  /// Writes on; true if everything is written and the connection lives.
-  private func flush() -> Bool {
-    guard output.write(to: socket) else {
-      close()
-      return false
-    }
-    guard output.isEmpty else {
-      since = server.loop.clock.monotonicMilliseconds()
-      return false
-    }
-    if case .draining = state {
-      if isHalfClosed { close() } else { socket.finishWriting() }
-      watch(.readable)
-    } else {
-      goOn()
-    }
-    if case .closed = state { return false }
-    return true
-  }
-
-  /// After an answer that did not come at once, or had to wait for the client to read: the requests read meanwhile.
-  private func goOn() {
-    guard mayRead, !unread.isEmpty else { return watchForWhatIsNext() }
-    let bytes = unread
-    unread = []
-    bytes.withUnsafeBytes { consume($0) }
-  }
-
-  private func watchForWhatIsNext() {
-    switch state {
-    case .reading where !output.isEmpty: watch(.writable)
-    case .reading where closesAfterOutput: beginDraining()
-    case .reading: watch(.readable)
-    case .answering: watch([])
-    case .draining, .closed: break
-    }
-  }
-
-  func upgrade(_ exchange: UInt64, headers: [(name: String, value: String)]) -> UpgradedConnection? {
-    guard isAnswering(exchange) else { return nil }
-    var bytes: [UInt8] = []
-    HTTPWriter.append(response: 101, headers: headers, body: nil, to: &bytes)
-    guard bytes.withUnsafeBytes({ write($0, to: socket, behind: &output) }) else {
-      close()
-      return nil
-    }
-    if server.logsRequests { server.log(method, path, 101, since: since) }
-    state = .closed
-    goneAction = nil
-    leaveLoop()
-    defer { unread = [] }
-    return UpgradedConnection(socket: socket, input: unread, output: output)
   }
 
   // MARK: Ending
@@ -294,13 +196,13 @@ final class HTTPConnection: EventHandler {
   }
 
   /// Asks the loop for what is waited for, if that is not what it watches already.
-  private func watch(_ wanted: EventLoop.Readiness) {
+  func watch(_ wanted: EventLoop.Readiness) {
     guard let interest, wanted != interest else { return }
     self.interest = wanted
     server.loop.change(socket.descriptor, to: wanted, tellingOfHalfClose: !isHalfClosed)
   }
 
-  private func leaveLoop() {
+  func leaveLoop() {
     guard interest != nil else { return }
     interest = nil
     server.loop.remove(socket.descriptor)

@@ -48,7 +48,7 @@ extension Gateway {
     log.debug("connection refused", ["connectionId": .text(identity.key.text), "status": .number(Int64(status))])
     if let answer, let body = answer.body, !body.isEmpty {
       let type = answer.contentType ?? "application/json"
-      return responder.respond(status, headers: [(name: "Content-Type", value: type)], body: Array(body.utf8))
+      return responder.respond(status, headers: [(name: "Content-Type", value: type)], body: body)
     }
     var writer = JSONWriter()
     writer.object { writer in

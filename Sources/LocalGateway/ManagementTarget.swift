@@ -1,3 +1,5 @@
+import Messaging
+
 /// Where a request of the management API points: `/{stage}/@connections/{id}`, read from the target's bytes since one
 /// event to 5,000 clients is 5,000 of these.
 enum ManagementTarget: Equatable {
@@ -44,21 +46,12 @@ enum ManagementTarget: Equatable {
         character = UInt8(ascii: "=")
       }
       if character == UInt8(ascii: "=") { padding += 1 } else if padding > 0 { return .malformedID }
-      guard isAllowed(character), count < 128 else { return .malformedID }
+      guard ConnectionID.isAllowed(character), count < 128 else { return .malformedID }
       if count < 16 { ascii[count] = character }
       count += 1
     }
     // Ids are base64url, padded.
     guard count > 0, count % 4 == 0, padding <= 2 else { return .malformedID }
     return count == 16 ? .connection(ConnectionKey(ascii: ascii)) : .otherConnection
-  }
-
-  private static func isAllowed(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "="):
-      true
-    default: false
-    }
   }
 }

@@ -36,7 +36,8 @@ struct PathAlias {
     var taken: [(name: String, value: String)] = []
     for (pattern, part) in zip(segments, parts) {
       if pattern.hasPrefix("{"), pattern.hasSuffix("}") {
-        taken.append((String(pattern.dropFirst().dropLast()), Query.decoded(part[...], plusIsSpace: false)))
+        taken.append(
+          (String(pattern.dropFirst().dropLast()), PercentEncoding.decodeLeniently(part[...], plusIsSpace: false)))
       } else if pattern != part {
         return nil
       }
@@ -63,40 +64,13 @@ struct Query: Equatable {
     parameters = text.split(separator: "&").map { pair in
       let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       return (
-        name: Self.decoded(halves[0], plusIsSpace: true),
-        value: halves.count == 2 ? Self.decoded(halves[1], plusIsSpace: true) : ""
+        name: PercentEncoding.decodeLeniently(halves[0], plusIsSpace: true),
+        value: halves.count == 2 ? PercentEncoding.decodeLeniently(halves[1], plusIsSpace: true) : ""
       )
     }
   }
 
   static func == (left: Query, right: Query) -> Bool {
     left.parameters.elementsEqual(right.parameters) { $0.name == $1.name && $0.value == $1.value }
-  }
-
-  /// Percent-decoded; a percent sign without two digits stays, bytes that are not UTF-8 become U+FFFD.
-  static func decoded(_ text: Substring, plusIsSpace: Bool) -> String {
-    var bytes: [UInt8] = []
-    var rest = text.utf8[...]
-    while let byte = rest.popFirst() {
-      if byte == UInt8(ascii: "+"), plusIsSpace {
-        bytes.append(0x20)
-      } else if byte == UInt8(ascii: "%"), let value = hexadecimal(rest.prefix(2)) {
-        bytes.append(value)
-        rest = rest.dropFirst(2)
-      } else {
-        bytes.append(byte)
-      }
-    }
-    return String(decoding: bytes, as: UTF8.self)
-  }
-
-  private static func hexadecimal(_ digits: Substring.UTF8View.SubSequence) -> UInt8? {
-    guard digits.count == 2 else { return nil }
-    var value: UInt8 = 0
-    for digit in digits {
-      guard let number = Character(Unicode.Scalar(digit)).hexDigitValue else { return nil }
-      value = value << 4 | UInt8(number)
-    }
-    return value
   }
 }

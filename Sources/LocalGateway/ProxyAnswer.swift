@@ -1,5 +1,7 @@
+import GatewayEvents
 import HTTPWire
 import JSON
+import Messaging
 
 /// What a function returns to API Gateway's proxy integration.
 struct ProxyAnswer: Equatable {
@@ -7,26 +9,40 @@ struct ProxyAnswer: Equatable {
   /// Of `Sec-WebSocket-Protocol`, if given.
   private(set) var subprotocol: String?
   private(set) var contentType: String?
-  private(set) var body: String?
+  /// Decoded if it came in base64.
+  private(set) var body: [UInt8]?
 
-  /// Nil if `document` is not such an answer: not an object, no status code, one outside 200 to 599.
+  /// Nil if `document` is not such an answer: not an object, no status code, one outside 200 to 599, a body that is said
+  /// to be base64 and is not.
   init?(_ document: [UInt8]) {
+    var isBase64 = false
+    // They win over `headers`, wherever they stand.
+    var multiple = Fields()
+    var single = Fields()
     do {
       var reader = JSONReader(document)
       try reader.beginObject()
       while let key = try reader.nextKey() {
         switch key {
         case "statusCode": statusCode = try Self.status(&reader) ?? 0
-        case "body": body = try Self.text(&reader)
-        case "headers": try readHeaders(&reader)
+        case "body": body = try Self.text(&reader).map { Array($0.utf8) }
+        case "isBase64Encoded": isBase64 = try reader.null() ? false : reader.boolean()
+        case "headers": try single.read(&reader)
+        case "multiValueHeaders": try multiple.read(&reader)
         default: try reader.skip()
         }
       }
       try reader.end()
-      guard 200...599 ~= statusCode else { return nil }
     } catch {
       return nil
     }
+    guard 200...599 ~= statusCode else { return nil }
+    if isBase64, let encoded = body {
+      guard let decoded = Base64.decode(encoded) else { return nil }
+      body = decoded
+    }
+    subprotocol = multiple.subprotocol ?? single.subprotocol
+    contentType = multiple.contentType ?? single.contentType
   }
 
   var isSuccess: Bool { statusCode < 300 }
@@ -41,16 +57,34 @@ struct ProxyAnswer: Equatable {
     return try reader.null() ? nil : String(decoding: try reader.rawValue(), as: UTF8.self)
   }
 
-  private mutating func readHeaders(_ reader: inout JSONReader) throws(JSONError) {
-    if try reader.null() { return }
-    try reader.beginObject()
-    while let name = try reader.nextKey() {
-      guard let value = try Self.text(&reader), HTTPWriter.isSafe(headerValue: value) else { continue }
-      switch name.lowercased() {
-      case "sec-websocket-protocol": subprotocol = value
-      case "content-type": contentType = value
-      default: break
+  /// The header fields that go further.
+  private struct Fields {
+    var subprotocol: String?
+    var contentType: String?
+
+    mutating func read(_ reader: inout JSONReader) throws(JSONError) {
+      if try reader.null() { return }
+      try reader.beginObject()
+      while let name = try reader.nextKey() {
+        guard let value = try Self.value(&reader), HTTPWriter.isSafe(headerValue: value) else { continue }
+        switch name.lowercased() {
+        case "sec-websocket-protocol": subprotocol = value
+        case "content-type": contentType = value
+        default: break
+        }
       }
+    }
+
+    /// A value, or the first of several: neither field may come twice.
+    private static func value(_ reader: inout JSONReader) throws(JSONError) -> String? {
+      guard try reader.peek() == .array else { return try ProxyAnswer.text(&reader) }
+      var first: String?
+      try reader.beginArray()
+      while try reader.nextElement() {
+        let value = try ProxyAnswer.text(&reader)
+        first = first ?? value
+      }
+      return first
     }
   }
 }

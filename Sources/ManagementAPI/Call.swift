@@ -28,26 +28,17 @@ package struct Call: Sendable {
   }
 }
 
-/// What the API said, whatever the status.
-package struct Answer: Sendable {
-  package let status: Int
-  /// `x-amzn-ErrorType` up to its first colon, as in `GoneException`; nil below 400 and where the header is absent.
-  package let errorType: String?
-  /// Empty for a post; of `GET` a JSON object. A 410 has none in practice.
-  package let body: [UInt8]
-
-  package init(status: Int, errorType: String? = nil, body: [UInt8] = []) {
-    self.status = status
-    self.errorType = errorType
-    self.body = body
-  }
-}
-
 /// A call without an answer: what was tried, at which host, and what went wrong. The call may have taken effect.
 package struct ManagementError: Error, Equatable, Sendable, CustomStringConvertible {
   package enum Kind: Sendable {
     case invalidEndpoint
+    /// Nothing was sent: there is nothing to sign it with.
+    case noCredentials
     case notConnected
+    /// The endpoint's certificate, or the handshake, was refused.
+    case notTrusted
+    /// Nobody answers at the endpoint, not even with a refusal.
+    case unreachable
     case closed
     case timedOut
     /// What came is not an HTTP/1.1 answer.
@@ -69,6 +60,9 @@ package struct ManagementError: Error, Equatable, Sendable, CustomStringConverti
   }
 
   package var description: String { "\(tried) \(host): \(message)" }
+
+  /// Whether any other call would end alike, for longer than a fan-out waits.
+  package var isLasting: Bool { kind == .noCredentials || kind == .notTrusted || kind == .unreachable }
 }
 
 /// How a call that was started has ended.

@@ -7,6 +7,10 @@ struct Errand {
   let token: Int
   /// Sent a second time, because the kept connection it was sent on first turned out to be dead.
   var isRepeated = false
+  /// Signed and sent a second time, because the first signature was refused for a reason that can be mended.
+  var isSignedAgain = false
+  /// What it was signed with, and for which second.
+  var proof: (signer: CallSigner, secondsSinceEpoch: Int64)?
 }
 
 /// One kept connection, with at most one call on it.
@@ -43,6 +47,7 @@ final class Lane {
   /// Sends as much of the call as the socket takes.
   func begin(_ errand: Errand, _ bytes: RequestBytes, dueMilliseconds: Int64) -> Progress {
     self.errand = errand
+    if let signer = bytes.signer { self.errand?.proof = (signer, signer.secondsSinceEpoch) }
     self.dueMilliseconds = dueMilliseconds
     out.removeAll(keepingCapacity: true)
     bytes.append(errand.call, to: &out)
@@ -79,6 +84,9 @@ final class Lane {
       return ended(error.message)
     }
   }
+
+  /// The `Date` header of the answer, until the lane is released.
+  var date: String? { reader.headers["date"] }
 
   /// Ready for the next call.
   func release() {
@@ -122,11 +130,8 @@ final class Lane {
     if status == 200, case .post = errand?.call.verb {
       return .answered(Answer(status: status), isReusable: isReusable)
     }
-    var errorType: String?
-    if status >= 400, let text = reader.headers["x-amzn-errortype"] {
-      errorType = String(text.prefix { $0 != ":" })
-    }
+    let errorType = status >= 400 ? reader.headers["x-amzn-errortype"] : nil
     return .answered(
-      Answer(status: status, errorType: errorType, body: reader.takeBody()), isReusable: isReusable)
+      Answer(status: status, errorTypeHeader: errorType, body: reader.takeBody()), isReusable: isReusable)
   }
 }

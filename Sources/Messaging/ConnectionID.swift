@@ -11,7 +11,8 @@ package struct ConnectionID: Hashable, Sendable, CustomStringConvertible {
 
   package var description: String { text }
 
-  private static func isAllowed(_ byte: UInt8) -> Bool {
+  /// Base64url with its padding.
+  package static func isAllowed(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "="):

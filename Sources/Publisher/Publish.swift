@@ -1,5 +1,6 @@
 import ConnectionStore
 import Delivery
+import EventSources
 import LambdaRuntime
 import Messaging
 import Streams
@@ -16,13 +17,15 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
 
   mutating func handle(_ payload: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .text(context.requestID)])
-    let request = PublishRequest(decoding: payload, clock: clock, randomness: randomness)
+    let intake = try Intake(decoding: payload, clock: clock, randomness: randomness)
     var answer = PublishAnswer()
-    for error in request.errors { answer.reject(error) }
-    let accepted = append(request.events, &answer, log)
-    for run in EventRun.runs(of: accepted) { send(run, context, &answer, log) }
-    report(answer, log)
-    return answer.encoded()
+    for error in intake.errors { answer.reject(error) }
+    for group in intake.groups where !(intake.stopsAtFailure && answer.hasFailures) {
+      let accepted = append(group, &answer, log)
+      for run in EventRun.runs(of: accepted) { send(run, context, &answer, log) }
+    }
+    report(answer, intake.source, log)
+    return try intake.answer(answer, log)
   }
 
   // MARK: Append
@@ -54,6 +57,7 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
     } catch {
       log.error("events not appended", ["stream": .text(stream), "reason": .text("\(error)")])
       for (index, _) in events {
+        answer.notAppended.insert(index)
         answer.reject(PublishError(index: index, code: "not_appended", message: "the log did not take it: \(error)"))
       }
       return []
@@ -79,14 +83,14 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
     _ run: EventRun, _ context: InvocationContext, _ answer: inout PublishAnswer, _ log: Log
   ) {
     var listeners = connections.listeners(of: run)
-    var frames = FrameCache(run)
+    var frames = FrameCache(run.events)
     var failure: TableError?
     let tally = sender.deliver(
       deadlineMilliseconds: context.deadlineMilliseconds,
       nextPage: {
         do throws(TableError) {
           let page = try listeners.next()
-          return page.isEmpty ? nil : page.map { Listener($0, frames.frames(for: $0)) }
+          return page.isEmpty ? nil : page.map { Listener($0, frames.frames($0.parts, $0.dialect, $0.accepts)) }
         } catch {
           failure = error
           return nil
@@ -97,6 +101,7 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
     if let failure {
       log.error("listeners not read", ["reason": .text(failure.description)])
       answer.isComplete = false
+      answer.notSent.formUnion(run.events.map(\.id))
       answer.errors.append(PublishError(code: "listeners_not_read", message: failure.description))
     }
   }
@@ -122,11 +127,12 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
     }
   }
 
-  private func report(_ answer: PublishAnswer, _ log: Log) {
+  private func report(_ answer: PublishAnswer, _ source: EventSource, _ log: Log) {
     log.info(
       "published",
       [
-        "accepted": .number(Int64(answer.accepted)), "rejected": .number(Int64(answer.rejected)),
+        "source": .text(source.name), "accepted": .number(Int64(answer.accepted)),
+        "rejected": .number(Int64(answer.rejected)),
         "deliveries": .number(Int64(answer.tally.deliveries)), "gone": .number(Int64(answer.tally.gone)),
         "retried": .number(Int64(answer.tally.retried)), "failed": .number(Int64(answer.tally.failed)),
         "unsent": .number(Int64(answer.tally.unsent)), "complete": .flag(answer.isComplete),
@@ -135,7 +141,9 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
 }
 
 extension Listener {
-  init(_ recipient: Recipient, _ frames: [[UInt8]]) {
-    self.init(id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: frames)
+  init(_ recipient: Recipient, _ packed: FrameCache.Packed) {
+    self.init(
+      id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,
+      marks: packed.sequences)
   }
 }

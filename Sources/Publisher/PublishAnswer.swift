@@ -9,6 +9,13 @@ struct PublishAnswer: Equatable {
   /// Whether every listener was read; else `unsent` counts only some of those who lack something.
   var isComplete = true
   var errors: [PublishError] = []
+  /// The places of events that the log did not take for a reason that may pass.
+  var notAppended: Set<Int> = []
+  /// The ids of events whose listeners could not be read.
+  var notSent: Set<String> = []
+
+  /// Whether something failed for a reason that may pass.
+  var hasFailures: Bool { !notAppended.isEmpty || !notSent.isEmpty }
 
   mutating func add(_ part: Tally) {
     tally.deliveries += part.deliveries

@@ -7,6 +7,8 @@ import Telemetry
 struct PublishRequest {
   private(set) var events: [(index: Int, event: Event)] = []
   private(set) var errors: [PublishError] = []
+  /// How many events there are, good and bad.
+  private(set) var count = 0
 
   /// Every event gets the moment it was accepted, and a name no other has.
   init(decoding bytes: [UInt8], clock: Clock, randomness: Randomness) {
@@ -19,6 +21,7 @@ struct PublishRequest {
     }
     let now = clock.milliseconds()
     let timestamp = Timestamp.rfc3339(milliseconds: now)
+    count = places.count
     events.reserveCapacity(places.count)
     for (index, place) in places.enumerated() {
       do throws(EventRefusal) {
@@ -86,6 +89,11 @@ struct PublishError: Error, Equatable {
     self.index = index
     self.code = code
     self.message = message
+  }
+
+  /// The same of an event that stands further on.
+  func moved(by places: Int) -> PublishError {
+    PublishError(index: index.map { $0 + places }, code: code, message: message)
   }
 
   init(_ refusal: EventRefusal, index: Int) {

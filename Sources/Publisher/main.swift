@@ -1,15 +1,13 @@
 import ConnectionStoreSelection
 import Delivery
+import GatewayAccess
 import LambdaRuntime
-import ManagementAPI
 import Streams
 import Telemetry
 
+let access = GatewayAccess(.process)
 LambdaRuntime.run(
   try Publish(
-    connections: Connections(TableSelection.open(.process)), eventLog: NoLog(),
-    sender: Fanout(
-      client: ManagementClient(
-        endpoint: Environment.process.required(
-          "API_GATEWAY_ENDPOINT", example: "https://abc123defg.execute-api.eu-west-1.amazonaws.com/prod"))),
-    log: Log(.process)))
+    connections: Connections(TableSelection.open(.process), shards: TableSelection.listenerShards(.process)),
+    eventLog: NoLog(),
+    sender: Fanout(client: access.client(for: access.requiredEndpoint())), log: Log(.process)))

@@ -35,6 +35,9 @@ package struct ConnectionRecord: Equatable, Sendable {
     self.subscriptions = subscriptions
   }
 
+  /// What the client said in `hello`.
+  package mutating func accept(_ accepts: Accepts) { self.accepts = accepts }
+
   /// The topics of the person and the groups, where a connection listens without asking.
   var ownTopics: [Topic] {
     (principal.user.map { [.user($0)] } ?? []) + principal.groups.map(Topic.group)

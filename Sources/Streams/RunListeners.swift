@@ -15,6 +15,12 @@ package struct RunListeners {
   private var cursors: [TopicCursor] = []
   private var lastWanted: [Wanted] = []
   private var lastParts: [Recipient.Part] = []
+  private var isShardOpen = false
+  /// The cursors of the shards that come next, the nearest last.
+  private var ahead: [[TopicCursor]] = []
+
+  /// So many partitions are begun side by side: each answer of DynamoDB takes milliseconds, whatever it holds.
+  private static let sideBySide = 16
 
   /// Where the reading stands: everything up to the connection named was returned.
   package private(set) var position: ListenerPosition
@@ -29,17 +35,17 @@ package struct RunListeners {
     self.pageSize = pageSize
     self.position = position ?? ListenerPosition(shard: 0, after: "")
     shard = self.position.shard
-    cursors = open()
   }
 
   /// The next page, ordered by connection within a shard; empty after the last one.
   package mutating func next() throws(TableError) -> [Recipient] {
     var page: [Recipient] = []
     while page.count < pageSize, shard < shards {
+      if !isShardOpen { try open() }
       guard let id = try lowest() else {
         shard += 1
         position = ListenerPosition(shard: shard, after: "")
-        cursors = open()
+        isShardOpen = false
         continue
       }
       position = ListenerPosition(shard: shard, after: id)
@@ -52,9 +58,25 @@ package struct RunListeners {
     return page
   }
 
-  private func open() -> [TopicCursor] {
-    let limit = run.topics.count <= 4 ? pageSize : 100
-    let after = position.after.isEmpty ? nil : position.after
+  /// Opens the shard at hand, and reads how it and the next ones begin.
+  private mutating func open() throws(TableError) {
+    if ahead.isEmpty {
+      let count = min(shards - shard, max(1, Self.sideBySide / run.topics.count))
+      var begun = (shard..<shard + count).map(begin)
+      let pages = try table.pages(of: begun.flatMap { $0.map(\.query) })
+      for (place, page) in pages.enumerated() {
+        begun[place / run.topics.count][place % run.topics.count].take(page, thenLimit: pageSize)
+      }
+      ahead = begun.reversed()
+    }
+    cursors = ahead.popLast() ?? []
+    isShardOpen = true
+  }
+
+  /// Where much is begun at once, each begins small.
+  private func begin(_ shard: Int) -> [TopicCursor] {
+    let limit = run.topics.count * min(shards, Self.sideBySide) <= 4 ? pageSize : min(pageSize, 200)
+    let after = shard == position.shard && !position.after.isEmpty ? position.after : nil
     return run.topics.map {
       TopicCursor(Query(Keys.listeners($0, shard: shard), limit: limit, after: after, .strong))
     }
@@ -110,7 +132,7 @@ package struct RunListeners {
 
 /// Where the reading of one topic stands.
 private struct TopicCursor {
-  private var query: Query
+  private(set) var query: Query
   private var items: [Item] = []
   private var place = 0
   private var isRead = false
@@ -121,13 +143,18 @@ private struct TopicCursor {
   mutating func head(_ table: any Table) throws(TableError) -> String? {
     while place == items.count {
       if isRead { return nil }
-      let page = try table.query(query)
-      items = page.items
-      place = 0
-      query.after = page.next
-      isRead = page.next == nil
+      take(try table.query(query), thenLimit: query.limit)
     }
     return items[place].key.sort
+  }
+
+  /// Takes the page that its query asked for; the next ones hold as many as `thenLimit`.
+  mutating func take(_ page: Page, thenLimit limit: Int) {
+    items = page.items
+    place = 0
+    query.after = page.next
+    query.limit = limit
+    isRead = page.next == nil
   }
 
   /// The row of that connection, if it comes next.

@@ -1,3 +1,5 @@
+import AWSClient
+import AWSSigning
 import HTTPClient
 import Telemetry
 
@@ -24,19 +26,37 @@ struct Surroundings {
       executableDirectory: System.executablePath().flatMap(Path.directory(of:)) ?? ".")
   }
 
-  /// HTTP over one kept connection.
-  func exchange() throws(CommandFailure) -> InvokeAPI.Exchange {
+  /// HTTP over one kept connection, signed where there is an authority.
+  func exchange(signedBy authority: SigningAuthority? = nil) throws(CommandFailure) -> InvokeAPI.Exchange {
     if let scriptedExchange { return scriptedExchange }
-    do {
+    do throws(HTTPClientError) {
+      if let authority { return Self.exchange(over: try SignedSession(authority)) }
       let session = try HTTPSession()
-      return { request throws(HTTPClientError) in
-        let response = try session.send(request)
-        let functionError = response.header("X-Amz-Function-Error")
-        return InvokeAPI.Answer(status: response.status, functionError: functionError, body: response.body)
-      }
+      return { request throws(HTTPClientError) in InvokeAPI.Answer(try session.send(request)) }
     } catch {
       throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)")
     }
+  }
+
+  private static func exchange(over session: SignedSession) -> InvokeAPI.Exchange {
+    { request throws(HTTPClientError) in
+      do throws(AWSCallError) {
+        return InvokeAPI.Answer(try session.send(request))
+      } catch {
+        switch error {
+        case .transport(let error): throw error
+        case .credentials(let error):
+          throw HTTPClientError(.other, tried: "sign", host: request.url.origin, message: error.description)
+        }
+      }
+    }
+  }
+}
+
+extension InvokeAPI.Answer {
+  fileprivate init(_ response: HTTPResponse) {
+    self.init(
+      status: response.status, functionError: response.header("X-Amz-Function-Error"), body: response.body)
   }
 }
 

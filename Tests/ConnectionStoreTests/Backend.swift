@@ -1,34 +1,49 @@
+import AWSClient
+import AWSSigning
 import ConnectionStore
+import ConnectionStoreDynamoDB
 import ConnectionStoreMemory
 import ConnectionStoreSQLite
+import HTTPClient
+import Telemetry
 import TestSupport
 import Testing
 
-/// The backends every sentence of the contract is tried on.
+/// The backends every sentence of the contract is tried on; DynamoDB's where an emulator runs (`make test` starts them).
 enum Backend: String, CaseIterable, CustomTestStringConvertible {
   case memory
   case sqlite
+  case ministack
+  case moto
+
+  static let allCases: [Backend] =
+    [.memory, .sqlite] + [.ministack, .moto].filter { Environment.process[$0.variable] != nil }
+
+  /// Those that are right about transactions, about keys that stand twice, and about large batches: moto is not.
+  static let atomic = allCases.filter { $0 != .moto }
+
+  fileprivate var variable: String { "TICKERTAPE_\(rawValue.uppercased())" }
 
   var testDescription: String { rawValue }
 
   func open() throws -> Stage { try Stage(self) }
 }
 
-/// A fresh table with its clock, and its folder if it has one.
+/// A fresh table with its clock.
 final class Stage {
   let table: any Table
   let time = SettableClock()
-  private let folder: TemporaryFolder?
 
   init(_ backend: Backend) throws {
     switch backend {
     case .memory:
-      folder = nil
       table = MemoryTable(clock: time.clock)
     case .sqlite:
       let folder = TemporaryFolder()
-      self.folder = folder
-      table = try SQLiteTable(path: folder.file("table.db"), clock: time.clock)
+      table = HousedTable(try SQLiteTable(path: folder.file("table.db"), clock: time.clock), folder)
+    case .ministack, .moto:
+      let endpoint = try #require(Environment.process[backend.variable])
+      table = try DynamoDBStage.table(at: endpoint, clock: time.clock)
     }
   }
 
@@ -36,6 +51,29 @@ final class Stage {
   func leaveExpired(_ key: ItemKey, _ attributes: [String: Value] = ["n": .number(7)]) throws {
     try table.put(Item(key, attributes, expires: time.seconds + 10), if: .always)
     time.advance(seconds: 10)
+  }
+}
+
+/// A table that keeps the folder of its file as long as it is used itself.
+private final class HousedTable: Table {
+  private let table: SQLiteTable
+  private let folder: TemporaryFolder
+
+  init(_ table: SQLiteTable, _ folder: TemporaryFolder) {
+    self.table = table
+    self.folder = folder
+  }
+
+  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? { try table.get(key, consistency) }
+  func put(_ item: Item, if condition: Condition) throws(TableError) { try table.put(item, if: condition) }
+  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
+    try table.update(key, change, if: condition)
+  }
+  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) { try table.delete(key, if: condition) }
+  func query(_ query: Query) throws(TableError) -> Page { try table.query(query) }
+  func writeBatch(_ writes: [BatchWrite]) throws(TableError) { try table.writeBatch(writes) }
+  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
+    try table.transact(writes, durability: durability)
   }
 }
 

@@ -3,18 +3,22 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// The same random calls on both backends, each with its own copy of the time: every answer must be the same.
-@Suite("memory and SQLite")
+/// The same random calls on all backends, each with its own copy of the time: every answer must be the same.
+@Suite("all backends alike")
 struct DifferentialTests {
-  @Test("both answer random calls alike", arguments: [nil, 1, 2, 3] as [UInt64?])
+  @Test("all answer random calls alike", arguments: [nil, 1, 2, 3] as [UInt64?])
   func alike(_ fixed: UInt64?) throws {
     let seed = fixed ?? Randomness.system.next()
-    let stages = try Backend.allCases.map { try $0.open() }
+    let stages = try Backend.atomic.map { try $0.open() }
     var calls = RandomCalls(seed: seed, now: stages[0].time.seconds)
-    for step in 0..<1500 {
+    // An emulator takes its time.
+    for step in 0..<(stages.count == 2 ? 1500 : 400) {
       let call = calls.next()
       let answers = stages.map { call.answer(of: $0) }
-      try #require(answers[0] == answers[1], "seed \(seed), step \(step): \(call)")
+      for (backend, answer) in zip(Backend.atomic, answers) {
+        try #require(
+          answers[0].isLike(answer), "\(backend), seed \(seed), step \(step): \(call)\n\(answers[0])\n\(answer)")
+      }
     }
   }
 }
@@ -33,6 +37,12 @@ enum Call {
     case page(Page)
     case done
     case refused(TableError)
+
+    /// The same but for how a refusal is worded.
+    func isLike(_ other: Answer) -> Bool {
+      if case .refused(let one) = self, case .refused(let another) = other { return one.code == another.code }
+      return self == other
+    }
   }
 
   func answer(of stage: Stage) -> Answer {

@@ -38,6 +38,7 @@ struct ExpiryTests {
   @Test("writes delete what has expired, and nothing else")
   func sweep() throws {
     let folder = TemporaryFolder()
+    defer { withExtendedLifetime(folder) {} }
     let time = SettableClock()
     let past = SettableClock(seconds: time.seconds - 1000)
     let table = try SQLiteTable(path: folder.file("table.db"), clock: time.clock)

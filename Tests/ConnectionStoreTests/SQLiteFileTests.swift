@@ -124,6 +124,27 @@ struct SQLiteFileTests {
     #expect(process.output.contains("the right to read and write the file and its folder '\(folder.path)'"))
   }
 
+  @Test("a file that is deleted or replaced while it is open is told, and nothing is written beside it")
+  func deleted() throws {
+    let path = folder.file("table.db")
+    let item = Item(ItemKey("p", "s"))
+    let table = try SQLiteTable(path: path)
+    try table.put(item, if: .always)
+    for name in [path, "\(path)-wal", "\(path)-shm"] { unlink(name) }
+    for isReplaced in [false, true] {
+      if isReplaced { _ = try SQLiteTable(path: path) }
+      let attempts: [() throws -> Void] = [
+        { try table.put(item, if: .always) }, { _ = try table.get(item.key, .strong) },
+        { _ = try table.query(Query("p")) },
+      ]
+      for attempt in attempts {
+        let error = #expect(throws: TableError.self) { try attempt() }
+        #expect(error?.code == .unusable && error?.detail.contains("was deleted or moved") == true)
+      }
+    }
+    #expect(try SQLiteTable(path: path).get(item.key, .strong) == nil)
+  }
+
   @Test("a full disk is told, changes nothing, and reading goes on")
   func fullDisk() throws {
     let table = try SQLiteTable(path: folder.file("table.db"), maximumPages: 20)

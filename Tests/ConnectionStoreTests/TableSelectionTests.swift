@@ -1,4 +1,5 @@
 import ConnectionStore
+import ConnectionStoreDynamoDB
 import ConnectionStoreMemory
 import ConnectionStoreSQLite
 import ConnectionStoreSelection
@@ -20,6 +21,7 @@ struct TableSelectionTests {
   @Test("sqlite: opens the file that follows, memory: a table of this process")
   func opens() throws {
     let folder = TemporaryFolder()
+    defer { withExtendedLifetime(folder) {} }
     let path = folder.file("odd: name?mode=ro#%41.db")
     let time = SettableClock()
     let table = try TableSelection.open(Environment(["CONNECTION_STORE": "sqlite:\(path)"]), clock: time.clock)
@@ -36,15 +38,27 @@ struct TableSelectionTests {
   }
 
   @Test(
-    "DynamoDB is refused in words that say what to set",
-    arguments: [
-      ["CONNECTION_STORE": "dynamodb:messages"], ["STREAM_MESSAGES_TABLE_NAME": "messages"],
-    ])
-  func dynamoDB(_ values: [String: String]) {
-    let error = refusal(values)
-    #expect(error?.code == .unusable)
-    #expect(error?.detail.contains("not built yet; set CONNECTION_STORE=sqlite:") == true)
-    #expect(error?.detail.contains("messages") == true)
+    "a DynamoDB table is opened without a call, in the region and at the endpoint of the environment",
+    arguments: [["CONNECTION_STORE": "dynamodb:messages"], ["STREAM_MESSAGES_TABLE_NAME": "messages"]])
+  func dynamoDB(_ values: [String: String]) throws {
+    let environment = values.merging(["AWS_REGION": "eu-west-1"]) { first, _ in first }
+    #expect(try TableSelection.open(Environment(environment)) is DynamoDBTable)
+  }
+
+  @Test("a DynamoDB table needs a name that can be, and a region")
+  func badDynamoDB() {
+    #expect(refusal(["CONNECTION_STORE": "dynamodb:a/b", "AWS_REGION": "eu-west-1"])?.detail.contains("'a/b'") == true)
+    let withoutRegion = refusal(["CONNECTION_STORE": "dynamodb:messages", "AWS_CONFIG_FILE": "/nowhere"])
+    #expect(withoutRegion?.detail.contains("set AWS_REGION") == true)
+  }
+
+  @Test("listeners are spread over eight partitions on DynamoDB, or as many as are asked for")
+  func shards() throws {
+    #expect(try TableSelection.listenerShards(Environment(["CONNECTION_STORE": "dynamodb:messages"])) == 8)
+    #expect(try TableSelection.listenerShards(Environment(["STREAM_MESSAGES_TABLE_NAME": "messages"])) == 8)
+    #expect(try TableSelection.listenerShards(Environment(["CONNECTION_STORE": "sqlite:a"])) == 1)
+    #expect(try TableSelection.listenerShards(Environment(["LISTENER_SHARDS": "3"])) == 3)
+    #expect(throws: TableError.self) { try TableSelection.listenerShards(Environment(["LISTENER_SHARDS": "0"])) }
   }
 
   @Test("CONNECTION_STORE counts more than the name of a DynamoDB table")
@@ -59,6 +73,7 @@ struct TableSelectionTests {
     let error = refusal(["CONNECTION_STORE": name])
     #expect(error?.code == .unusable)
     #expect(
-      error?.detail.contains("CONNECTION_STORE=\(name) names no table; allowed are sqlite:PATH and memory:") == true)
+      error?.detail.contains(
+        "CONNECTION_STORE=\(name) names no table; allowed are sqlite:PATH, dynamodb:TABLE and memory:") == true)
   }
 }

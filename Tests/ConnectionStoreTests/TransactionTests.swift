@@ -6,7 +6,7 @@ import Testing
 struct TransactionTests {
   private func key(_ sort: String) -> ItemKey { ItemKey("p", sort) }
 
-  @Test("a transaction puts, updates, deletes and checks", arguments: Backend.allCases, [Durability.process, .disk])
+  @Test("a transaction puts, updates, deletes and checks", arguments: Backend.atomic, [Durability.process, .disk])
   func allKinds(_ backend: Backend, _ durability: Durability) throws {
     let table = try backend.open().table
     try table.writeBatch(["b", "c", "d"].map { .put(Item(key($0), ["n": .number(1)])) })
@@ -23,7 +23,7 @@ struct TransactionTests {
       ])
   }
 
-  @Test("a transaction that fails names every place and changes nothing", arguments: Backend.allCases)
+  @Test("a transaction that fails names every place and changes nothing", arguments: Backend.atomic)
   func namesPlaces(_ backend: Backend) throws {
     let stage = try backend.open()
     let table = stage.table
@@ -45,7 +45,7 @@ struct TransactionTests {
     #expect(try table.query(Query("p")) == before)
   }
 
-  @Test("a transaction on expired items behaves as if nothing stood there", arguments: Backend.allCases)
+  @Test("a transaction on expired items behaves as if nothing stood there", arguments: Backend.atomic)
   func expiredItems(_ backend: Backend) throws {
     let stage = try backend.open()
     for sort in ["a", "b", "c"] {
@@ -59,7 +59,7 @@ struct TransactionTests {
     #expect(try stage.table.query(Query("p")).items == [Item(key("a")), Item(key("b"), ["n": .number(1)])])
   }
 
-  @Test("a sum that cannot be, late in a transaction, undoes all of it", arguments: Backend.allCases)
+  @Test("a sum that cannot be, late in a transaction, undoes all of it", arguments: Backend.atomic)
   func lateRefusal(_ backend: Backend) throws {
     let table = try backend.open().table
     try table.put(Item(key("s"), ["s": .string("")]), if: .always)
@@ -68,7 +68,7 @@ struct TransactionTests {
     #expect(try table.get(key("a"), .strong) == nil)
   }
 
-  @Test("a transaction holds 1 to 100 writes", arguments: Backend.allCases)
+  @Test("a transaction holds 1 to 100 writes", arguments: Backend.atomic)
   func counts(_ backend: Backend) throws {
     let table = try backend.open().table
     let writes = (0...100).map { TransactionWrite.put(Item(key("\($0)"))) }
@@ -79,7 +79,7 @@ struct TransactionTests {
     #expect(try table.query(Query("p")).items.count == 100)
   }
 
-  @Test("a key stands in a transaction or a batch once, whatever is done to it", arguments: Backend.allCases)
+  @Test("a key stands in a transaction or a batch once, whatever is done to it", arguments: Backend.atomic)
   func duplicates(_ backend: Backend) throws {
     let table = try backend.open().table
     let transaction: [TransactionWrite] = [.put(Item(key("a"))), .check(key("b"), .absent), .delete(key("a"))]
@@ -89,7 +89,7 @@ struct TransactionTests {
     #expect(try table.get(key("a"), .strong) == nil)
   }
 
-  @Test("a batch takes any number of puts and deletes", arguments: Backend.allCases)
+  @Test("a batch takes any number of puts and deletes", arguments: Backend.atomic)
   func batch(_ backend: Backend) throws {
     let stage = try backend.open()
     try stage.table.writeBatch([])

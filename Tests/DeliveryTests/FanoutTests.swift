@@ -139,4 +139,21 @@ struct FanoutTests {
     }
     #expect(server.connectionCount <= 8)
   }
+
+  @Test("an endpoint that nobody answers at ends the fan-out when connecting was tried twice, not at the deadline")
+  func unreachable() throws {
+    let server = ScriptedServer { _ in [.silence] }
+    defer { server.stop() }
+    var options = ManagementClient.Options()
+    options.connectMilliseconds = 100
+    let fanout = Fanout(
+      client: try ManagementClient(endpoint: "https://127.0.0.1:\(server.port)", options: options))
+    var reasons: Set<String> = []
+    let tally = fanout.deliver(
+      deadlineMilliseconds: Clock.system.milliseconds() + 3_600_000, nextPage: pages(1_000, of: 500),
+      settled: { _, ending in reasons.insert("\(ending.reason)") })
+    #expect(tally.deliveries == 0 && tally.failed > 0 && !tally.isEveryPageRead)
+    #expect(reasons.count == 1 && reasons.allSatisfy { $0.contains("needs a route") }, "\(reasons)")
+    #expect(server.connectionCount == 2)
+  }
 }

@@ -32,6 +32,17 @@ struct GatewayEventTests {
     #expect(try canonical(encoded) == canonical(original))
   }
 
+  @Test("what the fuzzer has found and collected holds", arguments: ["Corpus", "FailCases"])
+  func fuzzed(folder: String) throws {
+    let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let path = repository.appending(path: "Fuzz/\(folder)/GatewayEvents")
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: path.path)) ?? [] where !name.hasPrefix(".") {
+      let violation = try GatewayEventAgreement.violation(of: [UInt8](Data(contentsOf: path.appending(path: name))))
+      #expect(violation == nil, "\(name)")
+    }
+  }
+
   @Test("a connect has its parameters, its headers whatever their case, and no body")
   func connect() throws {
     guard case .connect(let event) = try GatewayEvent(decoding: Fixture.connectBrowser.bytes()) else {
@@ -138,7 +149,17 @@ struct GatewayEventTests {
     #expect(Base64.decode(encoded.utf8).map { text($0) } == decoded)
   }
 
-  @Test("what is not base64 is refused", arguments: ["Y", "YQ=", "Y===", "====", "YQ==YQ==", "Y!==", "=YQ="])
+  @Test(
+    "base64 is written as RFC 4648 shows",
+    arguments: [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("foobar", "Zm9vYmFy")])
+  func writtenBase64(text: String, encoded: String) {
+    #expect(Base64.encode(bytes(text)) == encoded)
+    #expect(Base64.decode(encoded.utf8) == bytes(text))
+  }
+
+  @Test(
+    "what is not base64 is refused",
+    arguments: ["Y", "YQ=", "Y===", "====", "YQ==YQ==", "Y!==", "=YQ=", "Zm9v!", "Zm9v====", "Zm=v"])
   func badBase64(encoded: String) { #expect(Base64.decode(encoded.utf8) == nil) }
 }
 

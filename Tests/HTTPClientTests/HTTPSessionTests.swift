@@ -1,4 +1,6 @@
+import Glibc
 import HTTPClient
+import Synchronization
 import TestSupport
 import Testing
 
@@ -39,6 +41,42 @@ struct HTTPSessionTests {
     #expect(server.requests.map(\.method) == ["POST", "GET", "HEAD", "DELETE"])
     #expect(server.requests.map(\.body) == [[], [], [], []])
     #expect(server.connectionCount == 1)
+  }
+
+  @Test("several requests at once are each answered in their place, over connections that are kept")
+  func several() throws {
+    // Nobody is answered before all have asked: one after another they would wait for ever.
+    let asked = Gathering(5)
+    let server = ScriptedServer { request in
+      asked.arrive()
+      return [.answer(request.target == "/2" ? 500 : 200, headers: "X-Target: \(request.target)\r\n")]
+    }
+    defer { server.stop() }
+    let session = try HTTPSession()
+    let urls = try (0..<5).map { try HTTPURL("\(server.url)/\($0)") }
+    for _ in 0..<2 {
+      let answers = try session.send(urls.map { HTTPRequest(url: $0) }).map { try $0.get() }
+      #expect(answers.map { $0.header("x-target") } == ["/0", "/1", "/2", "/3", "/4"])
+      #expect(answers.map(\.status) == [200, 200, 500, 200, 200])
+    }
+    #expect(server.connectionCount == 5)
+  }
+
+  @Test("of several requests those that fail say why, and the others are answered")
+  func severalWithFailures() throws {
+    let server = ScriptedServer { $0.target == "/broken" ? [.close] : [.answer(200)] }
+    defer { server.stop() }
+    let outcomes = try HTTPSession().send([
+      HTTPRequest(url: HTTPURL(server.url + "/")), HTTPRequest(method: "nonsense", url: HTTPURL(server.url)),
+      HTTPRequest(url: HTTPURL(server.url + "/broken")), HTTPRequest(url: HTTPURL(server.url + "/")),
+    ])
+    let kinds = outcomes.map { outcome -> String in
+      switch outcome {
+      case .success(let answer): "\(answer.status)"
+      case .failure(let error): "\(error.kind)"
+      }
+    }
+    #expect(kinds == ["200", "invalidRequest", "closed", "200"])
   }
 
   @Test("does not follow a redirect")
@@ -132,5 +170,36 @@ struct HTTPURLTests {
     ])
   func refused(url: String) {
     #expect(throws: HTTPClientError.self) { try HTTPURL(url) }
+  }
+}
+
+/// Holds each who arrives until so many have; those who come later pass.
+private final class Gathering: Sendable {
+  private let count: Int
+  private let arrived = Mutex(0)
+  private let ends: (reading: Int32, writing: Int32)
+
+  init(_ count: Int) {
+    self.count = count
+    var descriptors: [Int32] = [-1, -1]
+    pipe(&descriptors)
+    ends = (descriptors[0], descriptors[1])
+  }
+
+  deinit {
+    close(ends.reading)
+    close(ends.writing)
+  }
+
+  /// Everybody takes a byte out of the pipe; the last of them puts one in for each.
+  func arrive() {
+    let present = arrived.withLock {
+      $0 += 1
+      return $0
+    }
+    var bytes = [UInt8](repeating: 0, count: present == count ? count : present > count ? 1 : 0)
+    if !bytes.isEmpty { _ = write(ends.writing, bytes, bytes.count) }
+    bytes = [0]
+    _ = read(ends.reading, &bytes, 1)
   }
 }

@@ -43,6 +43,18 @@ struct HTTPWriterTests {
     }
   }
 
+  @Test("a target that would end early or start another line is not safe, and never written")
+  func targets() async {
+    #expect(HTTPWriter.isSafe(target: "/dev?userId=u%201&x=~"))
+    for target in ["", "/a b", "/a\r\nHost: b", "/\0", "/\t", "/é", "/\u{7F}"] {
+      #expect(!HTTPWriter.isSafe(target: target))
+    }
+    await #expect(processExitsWith: .failure) {
+      var written: [UInt8] = []
+      HTTPWriter.append(request: "GET", target: "/a HTTP/1.1", headers: [], body: nil, to: &written)
+    }
+  }
+
   @Test(
     "what is written is read again as it was, in any pieces", arguments: [1, 2, 3, UInt64.random(in: .min ... .max)])
   func roundTrip(seed: UInt64) throws {

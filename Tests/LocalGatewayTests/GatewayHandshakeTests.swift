@@ -69,6 +69,32 @@ struct GatewayHandshakeTests {
     #expect(answer.headers["sec-websocket-protocol"] == "bearer")
   }
 
+  @Test("fields with several values win over those with one, wherever they stand, and the first counts")
+  func multiValueHeaders() throws {
+    let bench = try GatewayBench()
+    bench.functions.answers["Connect"] = { _ in
+      .json(
+        #"{"statusCode":200,"multiValueHeaders":{"Sec-WebSocket-Protocol":["bearer","b"]},"#
+          + #""headers":{"Sec-WebSocket-Protocol":"a"}}"#)
+    }
+    #expect(try bench.client().open().headers["sec-websocket-protocol"] == "bearer")
+  }
+
+  @Test("a refusal's body that came in base64 is decoded, and what is said to be base64 and is not is 502")
+  func base64() throws {
+    let bench = try GatewayBench()
+    let answers = ["bm8gZW50cnk=": (403, "no entry"), "no entry": (502, "Internal server error")]
+    for (body, (status, shown)) in answers {
+      bench.functions.answers["Connect"] = { _ in
+        .json(#"{"isBase64Encoded":true,"statusCode":403,"body":"\#(body)"}"#)
+      }
+      let client = try bench.client()
+      client.sendHandshake()
+      let answer = try client.http.answer()
+      #expect(answer.status == status && text(answer.body).contains(shown))
+    }
+  }
+
   @Test("a header that would start another one is not passed on")
   func headerInjection() throws {
     let bench = try GatewayBench()

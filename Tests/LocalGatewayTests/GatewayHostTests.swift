@@ -35,6 +35,29 @@ struct GatewayHostTests {
     again.close()
   }
 
+  @Test("interrupted again, it does not wait for functions that do not end")
+  func forced() throws {
+    var function = FunctionConfiguration(name: "Deaf", executable: FunctionStage.bootstrap)
+    function.environment = ["MODE": "deaf"]
+    // Far longer than the test may take.
+    function.stopMilliseconds = 3_600_000
+    var ends: [Int32] = [-1, -1]
+    #expect(pipe(&ends) == 0)
+    defer { for end in ends { close(end) } }
+    let interrupt = { _ = write(ends[1], [1], 1) }
+    var pid: pid_t = 0
+    let host = try GatewayHost(
+      configuration(), functions: [function], log: Log(write: { _ in }),
+      onLogLine: { line in
+        guard let number = text(line.text).split(separator: "hangs as ").last.flatMap({ pid_t($0) }) else { return }
+        pid = number
+        interrupt()
+      }, surroundings: { _ in FunctionSurroundings() })
+    host.functions.invoke("Deaf", payload: bytes(#""hang""#), timeoutMilliseconds: 60_000) { _ in }
+    host.run(until: ends[0], onStopping: interrupt)
+    #expect(pid > 0 && kill(pid, 0) == -1 && errno == ESRCH)
+  }
+
   @Test("a port in use and a bad route selection are said in words")
   func refused() throws {
     let other = try Socket.listen(port: 0)
@@ -44,7 +67,7 @@ struct GatewayHostTests {
     let inUse = #expect(throws: GatewayError.self) {
       try GatewayHost(taken, functions: [], log: Log(write: { _ in })) { _ in FunctionSurroundings() }
     }
-    #expect(inUse?.isPortInUse == true)
+    #expect(inUse?.portInUse == taken.port)
     var odd = configuration()
     odd.routeSelectionExpression = "$request.path"
     let notUnderstood = #expect(throws: GatewayError.self) {

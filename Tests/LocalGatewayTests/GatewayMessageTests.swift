@@ -40,6 +40,20 @@ struct GatewayMessageTests {
     #expect(client.isSilent())
   }
 
+  @Test("an answer in base64 is decoded for the client; one that is no base64 is an error")
+  func base64Answers() throws {
+    let bench = try GatewayBench()
+    let (client, _) = try bench.connected()
+    bench.functions.answers["Default"] = { _ in
+      .json(#"{"statusCode":200,"isBase64Encoded":true,"body":"cmV0dXJuZWQgw6k="}"#)
+    }
+    client.send(text: "x")
+    #expect(try client.text() == "returned é")
+    bench.functions.answers["Default"] = { _ in .json(#"{"statusCode":200,"isBase64Encoded":true,"body":"é"}"#) }
+    client.send(text: "x")
+    #expect(try client.text().contains("Internal server error"))
+  }
+
   @Test("an answer without a body, or with an empty one, sends nothing", arguments: ["null", #""""#])
   func emptyBody(_ body: String) throws {
     let bench = try GatewayBench()

@@ -70,7 +70,7 @@ struct FramePackingTests {
   func firsts() {
     let events = (0..<20).map { event($0, padding: 8_000) }
     let packed = FramePacking.frames(events, cursor: nil, accepts: library) { "1-a" }
-    #expect(packed.map(\.first) == stride(from: 0, to: 20, by: 3).map { $0 })
+    #expect(packed.map(\.first) == stride(from: 0, to: 20, by: 4).map { $0 })
   }
 
   @Test("a client that never said hello gets a large event whole")

@@ -43,8 +43,7 @@ struct World {
   /// The connections an event reaches, by every page.
   func recipients(_ events: [Event], shards: Int = 1, pageSize: Int = 2) throws -> [Recipient] {
     var all: [Recipient] = []
-    // A run is of one stream.
-    for run in Dictionary(grouping: events, by: \.stream).sorted(by: { $0.key < $1.key }).map({ EventRun($0.value) }) {
+    for run in EventRun.runs(of: events) {
       var listeners = RunListeners(run, table: table, shards: shards, pageSize: pageSize)
       while case let page = try listeners.next(), !page.isEmpty { all += page }
     }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deployment import pack
 from emulator import Emulator, fetch
 from gateway_process import Gateway
 
@@ -15,6 +16,16 @@ ROOT = Path(__file__).resolve().parents[2]
 def programs() -> Path:
     """The folder with the built executables; `TICKERTAPE_PROGRAMS` names another one than the debug build's."""
     return Path(os.environ.get("TICKERTAPE_PROGRAMS", ROOT / ".build" / "debug"))
+
+
+@pytest.fixture(scope="session")
+def packages(programs, tmp_path_factory) -> Path:
+    """The functions as `make package` packs them; where nobody has, the executables that were built for the tests.
+    `TICKERTAPE_PACKAGES` names another folder."""
+    folder = ROOT / os.environ.get("TICKERTAPE_PACKAGES", ".build/package")
+    if (folder / "Publisher.zip").exists():
+        return folder
+    return pack(programs, tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +40,10 @@ def emulate(programs, emulator_program, tmp_path):
 
     def start(name: str, **environment: str) -> Emulator:
         log = tmp_path / f"{name}-{len(started)}.log"
-        started.append(Emulator(emulator_program, programs / name, log, environment))
+        program = programs / name
+        # A packaged function is a folder, as Lambda unpacks it.
+        program = program / "bootstrap" if program.is_dir() else program
+        started.append(Emulator(emulator_program, program, log, environment))
         return started[-1]
 
     yield start

@@ -1,4 +1,5 @@
-"""Each shipped function as Lambda would run it: under AWS's own runtime emulator, on recorded shapes of events."""
+"""Each shipped function as Lambda would run it: under AWS's own runtime emulator, on recorded shapes of events; built for
+debugging, and as it is packaged for Lambda (`make package`)."""
 
 import json
 from pathlib import Path
@@ -7,6 +8,11 @@ import pytest
 
 EVENTS = Path(__file__).resolve().parents[1] / "Fixtures" / "gateway"
 ENDPOINT = "http://127.0.0.1:9/dev"  # nothing listens on the discard port
+
+
+@pytest.fixture(params=["debug", "package"])
+def programs(request):
+    return Path(__file__).resolve().parents[2] / ".build" / request.param
 
 
 def event(name):

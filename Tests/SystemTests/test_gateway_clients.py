@@ -259,6 +259,18 @@ async def test_stopping_the_gateway_leaves_nothing_behind(tmp_path, sign):
         await asyncio.wait_for(ws.recv(), 20)
 
 
+async def test_a_ctrl_c_that_comes_as_two_signals_still_lets_the_clients_go_in_order(tmp_path):
+    gateway = Gateway(tmp_path).start()
+    clients = [await connect(gateway.socket_url(f"userId=u-{n}")) for n in range(5)]
+    gateway.process.send_signal(signal.SIGINT)
+    gateway.process.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(gateway.process.wait, 20) == 0
+    for ws in clients:
+        await ws.close()
+    ended = [line for line in gateway.log().splitlines() if "DisconnectHandler" in line and "| END " in line]
+    assert len(ended) == 5, gateway.log()
+
+
 async def test_a_killed_gateway_takes_its_functions_with_it(tmp_path):
     gateway = Gateway(tmp_path).start()
     async with connect(gateway.socket_url()) as ws:
@@ -271,6 +283,22 @@ async def test_a_killed_gateway_takes_its_functions_with_it(tmp_path):
     while any(os.path.exists(f"/proc/{pid}") for pid in children):
         assert time.monotonic() < deadline, "functions outlive the gateway"
         time.sleep(0.05)
+
+
+def test_not_even_a_function_that_hangs_survives_a_killed_gateway(tmp_path, programs):
+    gateway = Gateway(tmp_path, "--function", f"Hung={programs / 'TestBootstrap'}", "--env", "MODE=hang-at-start").start()
+    functions = boto3.client("lambda", endpoint_url=gateway.url, **CREDENTIALS)
+    functions.invoke(FunctionName="Hung", InvocationType="Event", Payload=b"1")
+    deadline = time.monotonic() + 15
+    while not gateway.environments("TestBootstrap"):
+        assert time.monotonic() < deadline, "no function was started"
+        time.sleep(0.02)
+    children = gateway.children()
+    gateway.process.kill()
+    gateway.process.wait()
+    while any(os.path.exists(f"/proc/{pid}") for pid in children):
+        assert time.monotonic() < deadline, "a function outlives the gateway"
+        time.sleep(0.02)
 
 
 async def test_events_go_on_after_a_restart_with_the_same_table(tmp_path):

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import re
 import subprocess
 
+import pytest
 from websockets.asyncio.client import connect
 
 from gateway_process import ROOT, Gateway, tickertape
@@ -60,6 +62,17 @@ def test_every_command_explains_itself_and_refuses_what_it_does_not_know():
 def test_a_port_in_use_is_told_with_the_way_out(gateway, tmp_path):
     second = tickertape("serve", "--port", gateway.port, "--store", f"sqlite:{tmp_path}/other.sqlite", timeout=30)
     assert second.returncode == 73 and str(gateway.port) in second.stderr and "--port" in second.stderr
+    third = tickertape("serve", "--port", 0, "--echo", gateway.port, timeout=30)
+    assert third.returncode == 73 and f"--echo {gateway.port + 1}" in third.stderr
+
+
+@pytest.mark.parametrize("setting", ["PORT=0", "PORT=65536", "PORT=1x", "RATE=0", "RATE=0.0", "RATE=1.2.3", "RATE=.",
+                                     "DATA=/nowhere"])
+def test_make_run_refuses_a_setting_that_cannot_be_before_it_builds(setting):
+    name, value = setting.split("=")
+    done = subprocess.run([ROOT / "scripts" / "run.sh"], capture_output=True, text=True, timeout=30,
+                          env={"PATH": os.environ["PATH"], "SWIFT": "false", name: value})
+    assert done.returncode in (64, 66) and name in done.stderr and "Building" not in done.stdout
 
 
 def gateway_program():

@@ -8,7 +8,9 @@ extension RuntimeClient {
     switch command {
     case "crash": exit(7)
     case "kill-itself": kill(getpid(), SIGKILL)
-    case "hang": waitForever()
+    case "hang":
+      say("hangs as \(getpid())")
+      waitForever()
     case "error":
       _ = post(
         fail, Array(#"{"errorMessage":"broken","errorType":"Broken"}"#.utf8),

@@ -30,6 +30,8 @@ package final class ScriptedServer: Sendable {
     case reset
     /// Says nothing until the client closes.
     case silence
+    /// Whatever comes, as it comes, is answered by this until the client closes.
+    case conversation(@Sendable ([UInt8]) -> [UInt8])
 
     /// A whole answer without a body.
     package static func answer(_ status: Int, headers: String = "") -> Step {
@@ -154,6 +156,12 @@ package final class ScriptedServer: Sendable {
     case .silence:
       var byte: UInt8 = 0
       while recv(descriptor, &byte, 1, 0) > 0 {}
+      return false
+    case .conversation(let answer):
+      var piece = [UInt8](repeating: 0, count: 65_536)
+      while case let count = recv(descriptor, &piece, piece.count, 0), count > 0 {
+        guard sendAll(answer(Array(piece[..<count]))[...], descriptor) else { return false }
+      }
       return false
     }
   }

@@ -1,4 +1,5 @@
 import HTTPClient
+import Synchronization
 import TestSupport
 import Testing
 import WebSocketWire
@@ -123,6 +124,42 @@ struct WatchTests {
     #expect(screen.outputText.contains("a  1") && screen.outputText.contains("a  2"))
     #expect(screen.errorText.contains("the connection was closed: 1001 Going away; connecting again in"))
     #expect(server.connectionCount == 2)
+  }
+
+  @Test("a hello that is not answered by ready is said again with the next number")
+  func hellos() throws {
+    let talk = Mutex((session: WebSocketSession(role: .server, codec: FrameCodec()), texts: [String]()))
+    let server = ScriptedServer { request in
+      [
+        .bytes(Self.upgrade(for: request)),
+        .conversation { input in
+          talk.withLock { talk in
+            var output: [UInt8] = []
+            input.withUnsafeBytes { raw in
+              var rest = raw
+              while case .text(let frame)? = try? talk.session.next(&rest, output: &output) {
+                talk.texts.append(text(frame))
+                // The first one is lost, the second answered as if it were the first, the third as it should be.
+                guard talk.texts.count > 1 else { continue }
+                talk.session.append(
+                  text: bytes(#"{"type":"ready","replay":\#(talk.texts.count / 3 * 2 + 1)}"#), to: &output)
+                if talk.texts.count > 2 { talk.session.append(text: bytes(#"{"type":"a"}"#), to: &output) }
+              }
+            }
+            return output
+          }
+        },
+      ]
+    }
+    defer { server.stop() }
+    var options = Watch.Options()
+    options.readyMilliseconds = 50
+    options.count = 1
+    var watch = try Watch(Self.url(server), options: options, surroundings: Screen().surroundings())
+    #expect(try watch.run() == .success)
+    let texts = talk.withLock { $0.texts }
+    #expect(texts.count >= 3)
+    for (place, text) in texts.enumerated() { #expect(text.hasPrefix(#"{"type":"hello","n":\#(place + 1),"#)) }
   }
 
   @Test("with --no-reconnect the end of the connection is the end")

@@ -1,5 +1,7 @@
 import Delivery
+import GatewayAccess
 import Glibc
+import HTTPClient
 import ManagementAPI
 import Messaging
 import Telemetry
@@ -12,13 +14,24 @@ struct Benchmark {
 
   private static let pageCount = 500
 
-  init(port: Int, deliveries: Int, bytes: Int, rounds: Int) throws {
+  init(endpoint: String, deliveries: Int, bytes: Int, rounds: Int, width: Int, roots: String?) throws {
     let frames = [(0..<bytes).map { UInt8(ascii: "a") + UInt8($0 * 7 % 26) }]
-    listeners = (0..<deliveries).compactMap { number in
-      ConnectionID(Self.connectionID(number)).map { Listener(id: $0, connectedAtMilliseconds: 0, frames: frames) }
+    var listeners: [Listener] = []
+    // Growing would double it and count as memory of a delivery.
+    listeners.reserveCapacity(deliveries)
+    for number in 0..<deliveries {
+      guard let id = ConnectionID(Self.connectionID(number)) else { continue }
+      listeners.append(Listener(id: id, connectedAtMilliseconds: 0, frames: frames))
     }
+    self.listeners = listeners
     self.rounds = rounds
-    fanout = Fanout(client: try ManagementClient(endpoint: "http://127.0.0.1:\(port)/prod"))
+    var client = ManagementClient.Options()
+    client.width = width
+    client.tls.rootsFile = roots
+    var fanout = Fanout.Options()
+    fanout.state.width = width
+    self.fanout = Fanout(
+      client: try GatewayAccess(.process).client(for: endpoint, options: client), options: fanout)
   }
 
   /// Prints the figures; false if anything was not delivered.

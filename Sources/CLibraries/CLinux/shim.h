@@ -1,6 +1,5 @@
 #pragma once
 // Linux interfaces that Swift's Glibc module leaves out.
-#include <spawn.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
@@ -12,5 +11,3 @@
 // The system's headers declare these only with _GNU_SOURCE, which Swift's importer does not define.
 int accept4(int listener, struct sockaddr *address, socklen_t *length, int flags);
 int pipe2(int descriptors[2], int flags);
-int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
-int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int first);

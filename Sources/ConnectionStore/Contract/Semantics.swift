@@ -52,7 +52,7 @@ extension Condition {
 
 extension Change {
   /// The item after the change. `item` is the one that stands there; nil: none, and the change creates it.
-  func applied(to item: Item?, _ key: ItemKey, _ operation: String) throws(TableError) -> Item {
+  package func applied(to item: Item?, _ key: ItemKey, _ operation: String) throws(TableError) -> Item {
     var after = item ?? Item(key, expires: expiresOnCreation)
     for (name, value) in set { after[name] = value }
     for (name, amount) in add {

@@ -30,6 +30,9 @@ package protocol Table: AnyObject {
   /// `limit`, and before it once its items make up 1 MB (as on DynamoDB): only a `next` that is nil says that it was the last.
   func query(_ query: Query) throws(TableError) -> Page
 
+  /// The pages of several queries, in their order, read side by side where the backend's answers take their time.
+  func pages(of queries: [Query]) throws(TableError) -> [Page]
+
   /// Puts and deletes without conditions and without atomicity: after an error some may have been done, each is harmless to
   /// repeat. Any number; a key may stand in it once only, else `.invalidRequest`.
   func writeBatch(_ writes: [BatchWrite]) throws(TableError)
@@ -50,6 +53,12 @@ package enum Durability: Sendable {
 }
 
 extension Table {
+  package func pages(of queries: [Query]) throws(TableError) -> [Page] {
+    var pages: [Page] = []
+    for query in queries { pages.append(try self.query(query)) }
+    return pages
+  }
+
   /// All of the writes, or none, with `.process` durability.
   package func transact(_ writes: [TransactionWrite]) throws(TableError) {
     try transact(writes, durability: .process)

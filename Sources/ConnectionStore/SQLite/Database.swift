@@ -55,6 +55,12 @@ final class Database {
   /// SQLite opens a file that may not be written all the same, for reading.
   var isReadOnly: Bool { sqlite3_db_readonly(handle, "main") == 1 }
 
+  /// The path names no file any more, or another one than that which is open. One stat(2).
+  var hasMoved: Bool {
+    var moved: Int32 = 0
+    return sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0
+  }
+
   var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 
   /// How long a statement waits for another writer before it fails as busy.

@@ -41,6 +41,7 @@ package final class SQLiteTable: LocalTable {
 
   package func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
     try RequestRules.check(key, "get")
+    try requireFile("get")
     return try standing(key, at: clock.seconds, "get")
   }
 
@@ -49,6 +50,7 @@ package final class SQLiteTable: LocalTable {
     let bounds = SortBounds(query)
     var builder = PageBuilder(limit: query.limit)
     guard !bounds.isEmpty else { return builder.page }
+    try requireFile("query")
     let bindings: [Statement.Binding] = [
       .text(query.partition), .bytes(bounds.from), .bytes(bounds.to), .integer(clock.seconds),
       // One more than asked for tells whether there is a next page.
@@ -116,6 +118,7 @@ package final class SQLiteTable: LocalTable {
   private func inTransaction<Answer>(
     _ operation: String, _ durability: Durability, _ body: () throws(TableError) -> Answer
   ) throws(TableError) -> Answer {
+    try requireFile(operation)
     try syncCommits(durability == .disk, operation)
     try run(.begin, [], operation)
     do throws(TableError) {
@@ -131,6 +134,14 @@ package final class SQLiteTable: LocalTable {
       if database.isInTransaction { try? run(.rollback, [], operation) }
       throw error
     }
+  }
+
+  /// What is written to a deleted file nobody reads again, while others begin a new file in its place.
+  private func requireFile(_ operation: String) throws(TableError) {
+    guard database.hasMoved else { return }
+    throw TableError(
+      .unusable, operation,
+      detail: "\(path): the file was deleted or moved while it was open; start the programs that use it again")
   }
 
   /// `FULL` makes a commit wait until the log is on the disk, `NORMAL` does not; it cannot be changed within a transaction.

@@ -1,4 +1,5 @@
 package import ConnectionStore
+import ConnectionStoreDynamoDB
 import ConnectionStoreMemory
 import ConnectionStoreSQLite
 package import Telemetry
@@ -10,10 +11,10 @@ package enum TableSelection {
   package static let tableNameVariable = "STREAM_MESSAGES_TABLE_NAME"
   private static let example = "sqlite:/var/lib/tickertape/table.db"
 
-  /// Opens the table that `CONNECTION_STORE` names: `sqlite:PATH` or `memory:` (for tests: each process has its own).
+  /// Opens the table that `CONNECTION_STORE` names: `sqlite:PATH`, `dynamodb:TABLE` or `memory:` (for tests: each process has its own).
   package static func open(_ environment: Environment, clock: Clock = .system) throws(TableError) -> any Table {
     if environment[variable] == nil, let table = environment[tableNameVariable] {
-      throw dynamoDB("\(tableNameVariable)=\(table)")
+      return try DynamoDBTable.open(table, environment, clock: clock)
     }
     let name: String
     do throws(MissingVariable) {
@@ -21,23 +22,37 @@ package enum TableSelection {
     } catch {
       throw unusable(error.description)
     }
-    return try open(name, clock: clock)
+    return try open(name, environment, clock: clock)
   }
 
-  /// Opens the table of that name, for example `sqlite:.tickertape/table.db`.
-  package static func open(_ name: String, clock: Clock = .system) throws(TableError) -> any Table {
+  /// Opens the table of that name, for example `sqlite:.tickertape/table.db`. A DynamoDB table takes region, endpoint and
+  /// credentials from the environment.
+  package static func open(
+    _ name: String, _ environment: Environment = .process, clock: Clock = .system
+  ) throws(TableError) -> any Table {
     let parts = name.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
     let place = parts.count == 2 ? String(parts[1]) : nil
     switch (parts[0], place) {
     case ("memory", ""): return MemoryTable(clock: clock)
     case ("sqlite", let path?) where !path.isEmpty: return try SQLiteTable(path: path, clock: clock)
-    case ("dynamodb", _?): throw dynamoDB("\(variable)=\(name)")
-    default: throw unusable("\(variable)=\(name) names no table; allowed are sqlite:PATH and memory:, as in \(example)")
+    case ("dynamodb", let table?): return try DynamoDBTable.open(table, environment, clock: clock)
+    default:
+      throw unusable(
+        "\(variable)=\(name) names no table; allowed are sqlite:PATH, dynamodb:TABLE and memory:, as in \(example)")
     }
   }
 
-  private static func dynamoDB(_ setting: String) -> TableError {
-    unusable("\(setting) asks for DynamoDB, which is not built yet; set \(variable)=\(example)")
+  /// Over how many partitions the listeners of one topic are spread, the same wherever a table is used: `LISTENER_SHARDS`,
+  /// else 8 on DynamoDB, one of whose partitions takes 1,000 writes a second, and 1 elsewhere.
+  package static func listenerShards(_ environment: Environment) throws(TableError) -> Int {
+    guard let text = environment["LISTENER_SHARDS"] else {
+      let isDynamoDB = environment[variable]?.hasPrefix("dynamodb:") ?? (environment[tableNameVariable] != nil)
+      return isDynamoDB ? 8 : 1
+    }
+    guard let count = Int(text), (1...256).contains(count) else {
+      throw unusable("LISTENER_SHARDS=\(text) is no number from 1 to 256; for example LISTENER_SHARDS=8")
+    }
+    return count
   }
 
   private static func unusable(_ detail: String) -> TableError { TableError(.unusable, "open", detail: detail) }

@@ -4,7 +4,8 @@ import Glibc
 /// A program that was started in a process group of its own: its output by lines, its end, its signals.
 ///
 /// The end is seen through a pidfd, so no handler for SIGCHLD is needed and other children of this process are left
-/// alone. What the program itself has started and left in its group ends with it.
+/// alone. What the program itself has started and left in its group ends with it, and the program ends with the thread
+/// that started it, even if that is killed.
 final class ChildProcess: EventHandler {
   struct Command {
     /// Absolute, or relative to the working directory of this process.
@@ -99,43 +100,13 @@ final class ChildProcess: EventHandler {
   // MARK: Starting
 
   private static func spawn(_ command: Command, output: Int32) throws(SystemError) -> pid_t {
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
-    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
-    posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
-    posix_spawn_file_actions_addclosefrom_np(&actions, STDERR_FILENO + 1)
-    if let directory = command.workingDirectory { posix_spawn_file_actions_addchdir_np(&actions, directory) }
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    setOwnGroupAndDefaultSignals(&attributes)
-    return try spawn(command, &actions, &attributes)
-  }
-
-  /// The gateway ignores SIGPIPE and blocks what its signalfd reads; a function must not inherit either.
-  private static func setOwnGroupAndDefaultSignals(_ attributes: inout posix_spawnattr_t) {
-    var signals = sigset_t()
-    sigfillset(&signals)
-    posix_spawnattr_setsigdefault(&attributes, &signals)
-    sigemptyset(&signals)
-    posix_spawnattr_setsigmask(&attributes, &signals)
-    posix_spawnattr_setpgroup(&attributes, 0)
-    let flags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK
-    posix_spawnattr_setflags(&attributes, Int16(flags))
-  }
-
-  private static func spawn(
-    _ command: Command, _ actions: inout posix_spawn_file_actions_t, _ attributes: inout posix_spawnattr_t
-  ) throws(SystemError) -> pid_t {
     let path = absolute(command.executable)
-    var arguments = ([path] + command.arguments).map { strdup($0) } + [nil]
-    var environment = command.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+    let arguments = ([path] + command.arguments).map { strdup($0) } + [nil]
+    let environment = command.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer { for text in arguments + environment { free(text) } }
     var pid: pid_t = 0
-    let number = posix_spawn(&pid, path, &actions, &attributes, &arguments, &environment)
-    guard number == 0 else { throw SystemError("posix_spawn", number: number, subject: path) }
+    let number = tickertape_start(&pid, path, arguments, environment, command.workingDirectory, output)
+    guard number == 0 else { throw SystemError("start", number: number, subject: path) }
     return pid
   }
 

@@ -21,6 +21,8 @@ package struct FunctionConfiguration: Sendable {
   package var idleSeconds = 300
   /// From a process's start to its first call for an invocation; Lambda's limit is 10 seconds.
   package var initMilliseconds: Int64 = 10_000
+  /// From the request to end (SIGTERM) to its death (SIGKILL).
+  package var stopMilliseconds: Int64 = 2000
 
   package init(name: String, executable: String) {
     self.name = name
@@ -32,6 +34,7 @@ package struct FunctionConfiguration: Sendable {
     limits.maximumEnvironments = max(1, maximumEnvironments)
     limits.queueLength = queueLength
     limits.initMilliseconds = initMilliseconds
+    limits.stopMilliseconds = stopMilliseconds
     limits.timeoutMilliseconds = Int64(timeoutSeconds) * 1000
     limits.idleMilliseconds = Int64(idleSeconds) * 1000
     return limits

@@ -6,8 +6,7 @@ import Telemetry
 ///     host.invoke("Publisher", payload: event, timeoutMilliseconds: 29_000) { outcome in … }
 ///     host.stop { loop.stop() }
 ///
-/// No process is started before it is needed. All of them end with `stop`, and those of runtimes that read their calls'
-/// answers also when this process is killed, since their connections close.
+/// No process is started before it is needed. All of them end with `stop`, and also when this process is killed.
 final class FunctionHost: FunctionInvoker {
   let surroundings: FunctionSurroundings
   let loop: EventLoop

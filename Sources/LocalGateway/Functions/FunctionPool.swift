@@ -8,63 +8,29 @@ struct FunctionPool {
   typealias InvocationID = Int
   typealias EnvironmentID = Int
 
-  enum Action: Equatable {
-    /// Start a process, whose first call for the next invocation is awaited.
-    case start(EnvironmentID)
-    /// Answer the call for the next invocation that the environment has made.
-    case deliver(InvocationID, to: EnvironmentID)
-    /// End the invocation without an answer of the function.
-    case fail(InvocationID, Failure)
-    /// Ask the process to end (SIGTERM).
-    case terminate(EnvironmentID)
-    /// End the process (SIGKILL).
-    case kill(EnvironmentID)
-  }
-
-  /// What the Runtime API says to an answer (`/response` or `/error`).
-  enum Verdict: Equatable {
-    case accepted(InvocationID)
-    /// 400: not the invocation at hand.
-    case invalidRequestID
-    /// 403: nothing was delivered yet, or the one at hand is answered already.
-    case invalidStateTransition
-    /// 410: the function's time is over.
-    case timedOut
-  }
-
-  private enum Phase {
-    case starting(deadline: Int64)
-    case idle(until: Int64)
-    case running(InvocationID, deadline: Int64)
-    /// Answered, and not yet back for the next one: Lambda counts this as part of the invocation.
-    case answered(deadline: Int64)
-    /// Told to end; to be killed at a moment, or killed already.
-    case ending(killAt: Int64?, timedOut: Bool)
-  }
-
-  private struct Invocation {
+  struct Invocation {
     let bytes: Int
     let callerDeadline: Int64
     var isWaiting: Bool
   }
 
-  private let limits: Limits
-  private var environments: [EnvironmentID: Phase] = [:]
+  let limits: Limits
+  var environments: [EnvironmentID: Phase] = [:]
   /// The most recently used last.
   private var idle: [EnvironmentID] = []
-  private var startingCount = 0
-  private var environmentsMade = 0
+  var startingCount = 0
+  var environmentsMade = 0
 
   /// Those that nobody has answered or failed yet.
-  private var invocations: [InvocationID: Invocation] = [:]
+  var invocations: [InvocationID: Invocation] = [:]
   /// In the order they came; one whose caller gave up stays until it is passed.
-  private var queue = FIFO<InvocationID>()
-  private var waitingCount = 0
+  var queue = FIFO<InvocationID>()
+  var waitingCount = 0
   private var waitingBytes = 0
 
-  private var failedStarts = 0
-  private var nextStart = Int64.min
-  private var isStopped = false
+  var failedStarts = 0
+  var nextStart = Int64.min
+  var isStopped = false
 
   /// When `tick` is wanted at the latest; `Int64.max` if nothing is waited for.
   private(set) var nextWake = Int64.max
@@ -178,7 +144,7 @@ struct FunctionPool {
   }
 
   /// Nothing if it was answered or failed before.
-  private mutating func fail(_ id: InvocationID, _ failure: Failure) -> [Action] {
+  mutating func fail(_ id: InvocationID, _ failure: Failure) -> [Action] {
     guard let invocation = invocations.removeValue(forKey: id) else { return [] }
     if invocation.isWaiting {
       waitingCount -= 1
@@ -207,57 +173,6 @@ struct FunctionPool {
       return id
     }
     return nil
-  }
-
-  // MARK: Starting
-
-  private mutating func startIfNeeded(now: Int64) -> [Action] {
-    var actions: [Action] = []
-    while !isStopped, waitingCount > startingCount, environments.count < limits.maximumEnvironments {
-      // After a failure one is tried at a time, and not before the pause is over.
-      guard failedStarts == 0 || (startingCount == 0 && now >= nextStart) else {
-        if startingCount == 0 { note(nextStart) }
-        break
-      }
-      environmentsMade += 1
-      startingCount += 1
-      environments[environmentsMade] = .starting(deadline: now + limits.initMilliseconds)
-      note(now + limits.initMilliseconds)
-      actions.append(.start(environmentsMade))
-    }
-    return actions
-  }
-
-  /// One that waits fails with it, and with the second failure in a row all do, since the next try would fail too.
-  /// While another environment works, they wait for that one.
-  private mutating func startFailed(_ failure: Failure, now: Int64) -> [Action] {
-    startingCount -= 1
-    failedStarts += 1
-    nextStart = now + limits.pauseMilliseconds(afterFailures: failedStarts)
-    var actions: [Action] = []
-    if !hasWorkingEnvironment {
-      let isHopeless = failedStarts > 1 && startingCount == 0
-      for _ in 0..<(isHopeless ? waitingCount : min(1, waitingCount)) {
-        if let id = oldestWaiting() { actions += fail(id, failure) }
-      }
-    }
-    return actions + startIfNeeded(now: now)
-  }
-
-  private mutating func oldestWaiting() -> InvocationID? {
-    while let id = queue.popFirst() {
-      if invocations[id] != nil { return id }
-    }
-    return nil
-  }
-
-  private var hasWorkingEnvironment: Bool {
-    environments.values.contains { phase in
-      switch phase {
-      case .idle, .running, .answered: true
-      case .starting, .ending: false
-      }
-    }
   }
 
   // MARK: Ending
@@ -296,7 +211,7 @@ struct FunctionPool {
 
   // MARK: Time
 
-  private mutating func note(_ moment: Int64) { nextWake = min(nextWake, moment) }
+  mutating func note(_ moment: Int64) { nextWake = min(nextWake, moment) }
 
   private mutating func findNextWake(now: Int64) {
     nextWake = .max

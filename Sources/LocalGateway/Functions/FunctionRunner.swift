@@ -120,7 +120,7 @@ final class FunctionRunner {
   }
 
   private func notStarted(_ error: SystemError) -> FunctionPool.Failure {
-    guard error.call == "posix_spawn" else {
+    guard error.call == "start" else {
       return .notStarted(type: "Sandbox.Failure", message: "\(error)")
     }
     if access(configuration.taskRoot, X_OK) != 0 {

@@ -1,4 +1,5 @@
 import HTTPWire
+import Messaging
 import Telemetry
 
 /// The Lambda Invoke API, `POST /2015-03-31/functions/{name}/invocations`, so that boto3 and the AWS CLI can call the
@@ -98,7 +99,7 @@ final class InvokeAPI: HTTPRequestHandler {
 
   private func clientContext(_ request: HTTPRequest) throws(InvokeError) -> String? {
     guard let header = request.headers["x-amz-client-context"], !header.isEmpty else { return nil }
-    guard let bytes = Base64.decode(header), ErrorDocument.isJSON(bytes),
+    guard let bytes = Base64.decode(header.utf8), ErrorDocument.isJSON(bytes),
       let text = String(validating: bytes, as: UTF8.self), HTTPWriter.isSafe(headerValue: text)
     else { throw .notJSON("Client context must be a valid Base64-encoded JSON object") }
     return text
@@ -135,25 +136,5 @@ extension HTTPResponder {
     case .throttled: refuse(.tooManyRequests)
     case .timedOut, .unknownFunction: refuse(.failure)
     }
-  }
-}
-
-/// `%3A` and its like (RFC 3986 section 2.1).
-enum PercentEncoding {
-  /// Nil if a percent sign is not followed by two hexadecimal digits, or the bytes are not UTF-8.
-  static func decode(_ text: Substring) -> String? {
-    var bytes: [UInt8] = []
-    var rest = text.utf8
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      let digits = rest.prefix(2)
-      guard digits.count == 2, let value = UInt8(String(decoding: digits, as: UTF8.self), radix: 16) else { return nil }
-      bytes.append(value)
-      rest = rest.dropFirst(2)
-    }
-    return String(validating: bytes, as: UTF8.self)
   }
 }

@@ -5,6 +5,7 @@ import Streams
 /// The frames of a round's events, each encoded once for a dialect and a name, however many connections get it.
 struct FrameCache {
   private let events: [Event]
+  /// Of each event; empty where no log is kept.
   private let placements: [Placement]
   /// Where a client stands that has all of them.
   private let cursor: String?
@@ -24,7 +25,7 @@ struct FrameCache {
     let shownAs: [UInt8]
   }
 
-  init(_ events: [Event], _ placements: [Placement], cursor: String?) {
+  init(_ events: [Event], _ placements: [Placement] = [], cursor: String? = nil) {
     self.events = events
     self.placements = placements
     self.cursor = cursor
@@ -41,14 +42,15 @@ struct FrameCache {
     let frames = FramePacking.frames(
       parts.map { frame($0, dialect) }, cursor: cursor, accepts: accepts,
       name: { parts.first.map { events[$0.event].id } ?? "" })
-    return Packed(
-      frames: frames.map(\.bytes), sequences: frames.map { placements[parts[$0.first].event].sequence })
+    let sequences = placements.isEmpty ? [] : frames.map { placements[parts[$0.first].event].sequence }
+    return Packed(frames: frames.map(\.bytes), sequences: sequences)
   }
 
   private mutating func frame(_ part: Recipient.Part, _ dialect: Dialect) -> [UInt8] {
     let key = Key(event: part.event, dialect: dialect, shownAs: Array(part.shownAs.utf8))
     if let frame = encoded[key] { return frame }
-    let frame = Frame.event(events[part.event], shownAs: part.shownAs, dialect, placements[part.event])
+    let frame = Frame.event(
+      events[part.event], shownAs: part.shownAs, dialect, placements.isEmpty ? nil : placements[part.event])
     encoded[key] = frame
     return frame
   }

@@ -3,7 +3,6 @@ import Delivery
 import Messaging
 import Shaping
 import Streams
-import Telemetry
 
 /// One pass over the listeners of a stream, with the events that stand in its log after those that were sent.
 struct Round {
@@ -25,6 +24,13 @@ struct Round {
     let count = EventRun.fitting(page.events.lazy.map(\.event))
     events = Array(page.events.prefix(count))
     end = count == page.events.count ? page.through : events.last?.sequence ?? sentThrough
+  }
+
+  /// Where a client stands that has everything of this stream up to an event.
+  func cursor(through sequence: Int64) -> Cursor {
+    var cursor = Cursor()
+    cursor.set(stream, epoch: epoch, to: sequence)
+    return cursor
   }
 
   /// What became of a round.

@@ -1,63 +1,138 @@
 import ConnectionStore
 import Delivery
 import Messaging
-import Shaping
 import Streams
 import Telemetry
 
 extension StreamSender {
   /// Posts a round to everybody: first to those who are behind, then to the listeners page by page, while the page before is
   /// on its way.
-  func run(_ round: Round, _ lease: inout Lease, _ stopAt: Int64, _ result: inout Round.Result) {
+  func run(_ round: Round, _ lease: inout Lease, _ stopAt: Int64) -> Round.Result {
     let shaped = Round.shaped(round.events)
-    var cursor = Cursor()
-    cursor.set(round.stream, epoch: round.epoch, to: round.end)
-    var frames = FrameCache(shaped.events, shaped.placements, cursor: cursor.text)
+    let run = EventRun(shaped.events)
+    var frames = FrameCache(shaped.events, shaped.placements, cursor: round.cursor(through: round.end).text)
+    var listeners = shaped.events.isEmpty ? nil : connections.listeners(of: run, after: lease.cut?.position)
     var late = round.behind[...]
-    let lateIDs = Dictionary(round.behind.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+    let isLate = Set(round.behind.map(\.id))
     var catchingUp: [ConnectionID: CatchUp] = [:]
-    var listeners = shaped.events.isEmpty ? nil : connections.listeners(of: EventRun(shaped.events), after: lease.cut?.position)
-    var heldLease = lease
-    var state = result
+    var held = lease
+    var result = Round.Result()
     let tally = sender.deliver(
-      deadlineMilliseconds: stopAt + 1_000,
+      deadlineMilliseconds: stopAt + Self.fanoutReserveMilliseconds,
       nextPage: {
-        guard prolong(&heldLease, &state), clock.milliseconds() < stopAt || listeners == nil && late.isEmpty else {
-          if listeners != nil { state.cut = listeners?.position }
-          return nil
-        }
         do throws(TableError) {
-          if let row = late.popFirst() {
-            guard let catchUp = try catchUp(row, round) else {
-              state.served.append(row)
-              return []
-            }
-            catchingUp[row.id] = catchUp
-            return [catchUp.listener]
-          }
-          guard let page = try listeners?.next(), !page.isEmpty else {
-            listeners = nil
+          guard try prolong(&held) else {
+            result.isLeaseLost = true
             return nil
           }
-          return page.filter { lateIDs[$0.id] == nil }.map { recipient in
-            let packed = frames.frames(recipient.parts, recipient.dialect, recipient.accepts)
-            return Listener(
-              id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,
-              marks: packed.sequences)
+          if clock.milliseconds() >= stopAt {
+            result.cut = listeners?.position
+            return nil
+          }
+          if let row = late.popFirst() {
+            let catchUp = try self.catchUp(row, round)
+            if let listener = catchUp.listener {
+              catchingUp[row.id] = catchUp
+              return [listener]
+            }
+            finish(catchUp, round, &result)
+            return []
+          }
+          guard let page = try listeners?.next(), !page.isEmpty else { return nil }
+          return page.filter { !isLate.contains($0.id) }.map {
+            Listener($0, frames.frames($0.parts, $0.dialect, $0.accepts))
           }
         } catch {
-          state.failure = error
+          result.failure = error
           return nil
         }
       },
       settled: { listener, ending in
         let row = catchingUp.removeValue(forKey: listener.id)?.row
-        settle(listener, ending, row, round, &state)
+        settle(listener, ending, row, run, &result)
       })
-    for catchUp in catchingUp.values { finish(catchUp, round, &state) }
-    for row in late { state.missing.append((row.id, row.from)) }
-    state.tally.add(tally)
-    lease = heldLease
-    result = state
+    for catchUp in catchingUp.values { finish(catchUp, round, &result) }
+    result.tally = tally
+    lease = held
+    return result
+  }
+
+  /// `Fanout` starts no call in this last part of its time.
+  private static var fanoutReserveMilliseconds: Int64 { 1_000 }
+
+  /// Keeps the lease while a long round goes on. False: another has taken it.
+  private func prolong(_ lease: inout Lease) throws(TableError) -> Bool {
+    guard lease.endMilliseconds - clock.milliseconds() < Marks.leaseMilliseconds / 2 else { return true }
+    return try marks.write(&lease)
+  }
+
+  /// A connection that is gone loses its rows; one that lacks something is noted, unless what it lacks can never reach it.
+  private func settle(
+    _ listener: Listener, _ ending: Ending, _ row: Behind?, _ run: EventRun, _ result: inout Round.Result
+  ) {
+    switch ending.reason {
+    case .gone:
+      do throws(TableError) {
+        try connections.disconnect(listener.id, found: run.topics)
+        if let row { result.served.append(row) }
+      } catch {
+        log.error(
+          "gone connection not removed",
+          ["connectionId": .text(listener.id.text), "reason": .text(error.description)])
+        note(listener, ending, &result)
+      }
+    case .refused(let status):
+      log.warn("delivery refused", ["connectionId": .text(listener.id.text), "status": .number(Int64(status))])
+      if status != Self.tooLarge { note(listener, ending, &result) } else if let row { result.served.append(row) }
+    case .broken(let reason):
+      log.warn("delivery failed", ["connectionId": .text(listener.id.text), "reason": .text(reason)])
+      note(listener, ending, &result)
+    case .unsent: note(listener, ending, &result)
+    }
+  }
+
+  private static var tooLarge: Int { 413 }
+
+  private func note(_ listener: Listener, _ ending: Ending, _ result: inout Round.Result) {
+    result.missing.append((listener.id, listener.marks[ending.firstMissing]))
+  }
+
+  // MARK: Who is behind
+
+  /// What a connection that is behind gets: everything from its place on that is for it, as far as one reading of the log
+  /// goes.
+  struct CatchUp {
+    let row: Behind
+    /// Nil: it is gone, or nothing of this is for it.
+    let listener: Listener?
+    /// It has everything up to here once it has its frames; nil: it is gone.
+    let through: Int64?
+  }
+
+  private func catchUp(_ row: Behind, _ round: Round) throws(TableError) -> CatchUp {
+    guard let record = try connections.connection(row.id) else {
+      return CatchUp(row: row, listener: nil, through: nil)
+    }
+    let head = LogHead(epoch: round.epoch, next: round.end + 1)
+    let page = try streamLog.read(round.stream, head: head, after: row.from - 1)
+    let shaped = Round.shaped(page.events)
+    let parts = shaped.events.enumerated().compactMap { place, event in
+      record.shownName(of: event).map { Recipient.Part(event: place, shownAs: $0) }
+    }
+    guard !parts.isEmpty else { return CatchUp(row: row, listener: nil, through: page.through) }
+    var frames = FrameCache(shaped.events, shaped.placements, cursor: round.cursor(through: page.through).text)
+    let packed = frames.frames(parts, record.dialect, record.accepts)
+    let listener = Listener(
+      id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: packed.frames,
+      marks: packed.sequences)
+    return CatchUp(row: row, listener: listener, through: page.through)
+  }
+
+  private func finish(_ catchUp: CatchUp, _ round: Round, _ result: inout Round.Result) {
+    guard let through = catchUp.through, through < round.end else {
+      result.served.append(catchUp.row)
+      return
+    }
+    result.missing.append((catchUp.row.id, through + 1))
   }
 }

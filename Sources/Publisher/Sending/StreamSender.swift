@@ -1,7 +1,6 @@
 import ConnectionStore
 import Delivery
 import Messaging
-import Shaping
 import Streams
 import Telemetry
 
@@ -114,8 +113,7 @@ struct StreamSender<Sender: FrameSender> {
     _ lease: inout Lease, _ seen: LogHead, _ behind: [Behind], _ stopAt: Int64, _ report: inout Report
   ) throws(TableError) -> Bool {
     let round = try nextRound(&lease, seen, behind)
-    var result = Round.Result()
-    run(round, &lease, stopAt, &result)
+    let result = run(round, &lease, stopAt)
     report.tally.add(result.tally)
     if result.isLeaseLost {
       report.isQueued = true

@@ -16,10 +16,8 @@ struct FeedCommand: Command {
       .value("batch", "N", "Events a request, 1 to 500. Default: a tenth of a second's, at most 100."),
       .value("limit", "N", "Stop after so many events."),
       .flag("loop", "Begin again at the end of the file, until Ctrl-C."),
-      .value("endpoint", "URL", "Where the Lambda Invoke API answers. Default http://127.0.0.1:8000."),
-      .value("function", "NAME", "The function that publishes. Default Publisher."),
       .flag("json", "Print a summary as one JSON object, and no progress."),
-    ],
+    ] + PublishTarget.options + Signing.options,
     details: [
       "The first line of the file names the columns. A field that is a number travels as it is written: 67.6 stays "
         + "67.6. Ctrl-C ends the feed after the batch at hand and prints the summary."
@@ -54,7 +52,7 @@ struct FeedCommand: Command {
     limit = try arguments.integer("limit", in: 1...Int.max)
     loops = arguments.has("loop")
     asJSON = arguments.has("json")
-    target = PublishTarget(arguments)
+    target = try PublishTarget(arguments)
   }
 
   func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {

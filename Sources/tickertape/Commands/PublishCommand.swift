@@ -1,4 +1,3 @@
-import HTTPClient
 import JSON
 
 /// `tickertape publish`: events from arguments, a file or standard input to the Publisher.
@@ -17,13 +16,12 @@ struct PublishCommand: Command {
       .value("correlation-id", "ID", "Handed on to the clients with the event."),
       .value("file", "PATH", "Events from a file, a JSON object a line (NDJSON); - is standard input."),
       .value("batch", "N", "Events a request, 1 to 500. Default 100."),
-      .value("endpoint", "URL", "Where the Lambda Invoke API answers. Default http://127.0.0.1:8000."),
-      .value("function", "NAME", "The function that publishes. Default Publisher."),
       .flag("json", "Print the function's answers as they come."),
-    ],
+    ] + PublishTarget.options + Signing.options,
     details: [
+      "With --endpoint https://lambda.eu-west-1.amazonaws.com the function on AWS is called, signed.",
       "An event is {\"type\":…,\"key\":…,\"data\":…} with \"user\" or \"group\" for a smaller "
-        + "audience. A line that is not a JSON object is reported with its number, and the rest goes on."
+        + "audience. A line that is not a JSON object is reported with its number, and the rest goes on.",
     ],
     examples: [
       #"tickertape publish price:update --key AAPL --data '{"price":152.50}'"#,
@@ -39,7 +37,7 @@ struct PublishCommand: Command {
   init(_ arguments: Arguments) throws(CommandFailure) {
     batchSize = try arguments.integer("batch", in: 1...500) ?? 100
     asJSON = arguments.has("json")
-    target = PublishTarget(arguments)
+    target = try PublishTarget(arguments)
     let operand = arguments.operands.first
     path = arguments.value("file") ?? "-"
     if arguments.has("file") || operand == "-" {
@@ -96,24 +94,5 @@ struct PublishCommand: Command {
       writer.member("data", raw: data)
     }
     return writer.bytes
-  }
-}
-
-/// Where events go: `--endpoint` and `--function`.
-struct PublishTarget {
-  let endpoint: String
-  let function: String
-
-  init(_ arguments: Arguments) {
-    endpoint = arguments.value("endpoint") ?? "http://127.0.0.1:8000"
-    function = arguments.value("function") ?? "Publisher"
-  }
-
-  func api(in surroundings: Surroundings) throws(CommandFailure) -> InvokeAPI {
-    let interruption = Interruption.never
-    return try InvokeAPI(
-      endpoint: endpoint, function: function, exchange: try surroundings.exchange(),
-      randomness: surroundings.randomness,
-      pause: { _ = interruption.wait(milliseconds: $0) })
   }
 }

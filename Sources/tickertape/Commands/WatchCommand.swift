@@ -13,10 +13,12 @@ struct WatchCommand: Command {
       .flag("json", "Print the frames as they come, one a line."),
       .flag("no-hello", "Send subscribe instead of hello, for a server that does not know hello."),
       .flag("no-reconnect", "End when the connection ends."),
-    ],
+    ] + Signing.options,
     details: [
       "URL begins with ws:// or wss://. Default ws://127.0.0.1:8000/dev?userId=u-1. A connection that breaks is opened "
-        + "again, after a pause that doubles each time and is drawn by lot; the first one must work."
+        + "again, after a pause that doubles each time and is drawn by lot; the first one must work.",
+      "A handshake with API Gateway (wss://….execute-api.REGION.amazonaws.com/STAGE) is signed, as $connect with "
+        + "AWS_IAM asks for.",
     ],
     examples: [
       "tickertape watch 'ws://127.0.0.1:8000/dev?userId=u-1' --subscribe price:update --key AAPL,MSFT",
@@ -39,6 +41,7 @@ struct WatchCommand: Command {
     options.asJSON = arguments.has("json")
     options.saysHello = !arguments.has("no-hello")
     options.reconnects = !arguments.has("no-reconnect")
+    options.signing = try Signing(arguments)
     self.options = options
   }
 
@@ -51,20 +54,11 @@ struct WatchCommand: Command {
     var headers: [(name: String, value: String)] = []
     for text in texts {
       let parts = text.split(separator: ":", maxSplits: 1)
-      guard parts.count == 2, parts[0].utf8.allSatisfy(isNameByte),
+      guard parts.count == 2, parts[0].utf8.allSatisfy(WordByte.isOne),
         parts[1].utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
       else { throw CommandFailure(.usage, "--header takes 'NAME: VALUE', not '\(text)'") }
       headers.append((String(parts[0]), String(parts[1].drop { $0 == " " })))
     }
     return headers
-  }
-
-  private static func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-      true
-    default: false
-    }
   }
 }

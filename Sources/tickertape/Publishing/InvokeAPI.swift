@@ -32,7 +32,7 @@ struct InvokeAPI {
     endpoint: String, function: String, exchange: @escaping Exchange, randomness: Randomness = .system,
     pause: @escaping (Int64) -> Void
   ) throws(CommandFailure) {
-    guard !function.isEmpty, function.utf8.allSatisfy(Self.isNameByte) else {
+    guard !function.isEmpty, function.utf8.allSatisfy(WordByte.isOne) else {
       throw CommandFailure(.usage, "'\(function)' is no function's name: letters, digits, - and _")
     }
     do {
@@ -105,14 +105,5 @@ struct InvokeAPI {
     let words = parts.compactMap { $0 }
     if !words.isEmpty { return ": " + words.joined(separator: ": ") }
     return body.isEmpty ? "" : ": " + String(decoding: body.prefix(300), as: UTF8.self)
-  }
-
-  private static func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
-      true
-    default: false
-    }
   }
 }

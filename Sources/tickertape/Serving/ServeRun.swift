@@ -24,7 +24,11 @@ struct ServeRun {
       settings: settings, store: store, port: Int(host.port), echoPort: host.echoPort.map { Int($0) },
       functions: functions.map(\.name), access: access, program: surroundings.program)
     for line in greeting.lines(terminal: terminal) { try terminal.line(line) }
-    host.run(until: interruption.descriptor)
+    host.run(until: interruption.descriptor) {
+      // The next signal is the host's too; the one after that ends this process whatever it is doing.
+      _ = surroundings.interruption()
+      terminal.note("stopping; Ctrl-C again ends everything at once")
+    }
     terminal.note("stopped")
     return .success
   }
@@ -36,9 +40,14 @@ struct ServeRun {
         onLogLine: { [terminal, settings] line in Self.show(line, level: settings.logLevel, terminal: terminal) },
         surroundings: { port in functionSurroundings(port: port, store: store) })
     } catch {
-      let advice = error.isPortInUse ? ["for example: \(surroundings.program) serve --port \(settings.port + 1)"] : []
-      throw CommandFailure(.cannotCreate, error.message, advice: advice)
+      throw CommandFailure(.cannotCreate, error.message, advice: error.portInUse.map { [example(insteadOf: $0)] } ?? [])
     }
+  }
+
+  /// The gateway's port or the echo server's, whichever is taken.
+  private func example(insteadOf port: UInt16) -> String {
+    let option = Int(port) == settings.port ? "--port" : "--echo"
+    return "for example: \(surroundings.program) serve \(option) \(port == .max ? port - 1 : port + 1)"
   }
 
   // MARK: What is composed

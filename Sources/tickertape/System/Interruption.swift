@@ -2,7 +2,7 @@ import Glibc
 
 /// Ctrl-C and SIGTERM as something to wait for: a descriptor that becomes, and stays, readable when one has come.
 ///
-/// A second one ends the process at once, should the orderly end take too long.
+/// A second one ends the process at once, should the orderly end take too long, unless `installed` is called again.
 struct Interruption {
   let descriptor: Int32
 
@@ -17,13 +17,13 @@ struct Interruption {
     return (pair[0], pair[1])
   }()
 
-  /// Takes over both signals.
+  /// Takes over both signals, each for once.
   static func installed() -> Interruption {
     let descriptor = ends.reading
     var action = sigaction()
-    action.__sigaction_handler.sa_handler = { _ in
-      // `write` is one of the few calls a handler may make. What it writes is never read, so the pipe stays readable.
-      var byte: UInt8 = 1
+    action.__sigaction_handler.sa_handler = { number in
+      // `write` is one of the few calls a handler may make. Where nobody reads it, the pipe stays readable.
+      var byte = UInt8(truncatingIfNeeded: number)
       _ = write(Interruption.ends.writing, &byte, 1)
     }
     action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))

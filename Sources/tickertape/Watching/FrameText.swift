@@ -35,6 +35,9 @@ struct FrameText {
   /// Where the client is in its streams after this frame, if the frame says so.
   var cursor: String? { members?.string("cursor") }
 
+  /// Which hello, counted from 1, a `ready` answers, if it says so.
+  var replay: Int? { members?.integer("replay") }
+
   /// API Gateway's own answer to a frame that no function took has no type, only these.
   private var isGatewayError: Bool { type == nil && members?["message"] != nil && members?["connectionId"] != nil }
 

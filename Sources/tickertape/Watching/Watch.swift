@@ -1,3 +1,4 @@
+import AWSSigning
 import HTTPClient
 import Telemetry
 
@@ -15,6 +16,9 @@ struct Watch {
     /// Ends after so many events.
     var count: Int?
     var milliseconds: Int64?
+    /// A hello that `ready` has not answered by then is said again: it, or its answer, may be lost.
+    var readyMilliseconds: Int64 = 10_000
+    var signing = Signing.standard
   }
 
   private enum Outcome {
@@ -30,11 +34,14 @@ struct Watch {
   private let surroundings: Surroundings
   private let interruption: Interruption
   private let dialer: Dialer
+  private let authority: SigningAuthority?
   private let deadline: Int64?
   private var eventsSeen = 0
   private var cursor: String?
   private var attempt = 0
   private var hellos = 0
+  /// When the last hello is to be said again; nil once it was answered.
+  private var helloAgain: Int64?
 
   init(_ text: String, options: Options, surroundings: Surroundings) throws(CommandFailure) {
     do {
@@ -44,6 +51,9 @@ struct Watch {
         .usage, "'\(text)': \(error.message)", advice: ["for example ws://127.0.0.1:8000/dev?userId=u-1"])
     }
     do { dialer = try Dialer() } catch { throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)") }
+    let isAuthorized = options.headers.contains { $0.name.lowercased() == "authorization" }
+    authority =
+      isAuthorized ? nil : try options.signing.authority(for: url, service: "execute-api", in: surroundings)
     self.text = text
     self.options = options
     self.surroundings = surroundings
@@ -84,14 +94,36 @@ struct Watch {
     }
   }
 
+  /// A handshake that was refused because of this machine's clock is signed anew and sent once more.
   private func connect() -> Result<WebSocketClient, WatchFailure> {
-    do {
-      return .success(
-        try WebSocketClient(
-          url, headers: options.headers, dialer: dialer, clock: surroundings.clock, interruption: interruption))
+    do throws(WatchFailure) {
+      let proof = try proof()
+      do throws(WatchFailure) {
+        return .success(try connect(proof))
+      } catch {
+        guard let proof, case .refused(let status, let date, let body) = error,
+          authority?.learn(
+            from: .init(status: status, date: date, errorType: nil, body: body), of: proof) == true
+        else { throw error }
+        return .success(try connect(try self.proof()))
+      }
     } catch {
       return .failure(error)
     }
+  }
+
+  private func proof() throws(WatchFailure) -> SigningAuthority.Proof? {
+    do throws(CredentialError) { return try authority?.proof() } catch { throw .notWebSocket(error.description) }
+  }
+
+  private func connect(_ proof: SigningAuthority.Proof?) throws(WatchFailure) -> WebSocketClient {
+    var headers = options.headers
+    if let authority, let proof {
+      let request = Signer.Request(method: "GET", target: url.target, headers: [("Host", url.authority)])
+      headers += authority.headers(signing: request, with: proof)
+    }
+    return try WebSocketClient(
+      url, headers: headers, dialer: dialer, clock: surroundings.clock, interruption: interruption)
   }
 
   private mutating func watch(_ client: WebSocketClient) throws(CommandFailure) -> Outcome {
@@ -114,7 +146,7 @@ struct Watch {
           client.close()
           return .timeIsUp
         }
-        try? client.send(ClientFrames.ping)
+        if isUnanswered { try? greet(client) } else { try? client.send(ClientFrames.ping) }
       }
     }
   }
@@ -122,6 +154,7 @@ struct Watch {
   private mutating func greet(_ client: WebSocketClient) throws(HTTPClientError) {
     hellos += 1
     if options.saysHello {
+      helloAgain = surroundings.clock.monotonicMilliseconds() + options.readyMilliseconds
       try client.send(options.frames.hello(count: hellos, cursor: cursor))
     } else if let subscribe = options.frames.subscribe {
       try client.send(subscribe)
@@ -132,6 +165,8 @@ struct Watch {
   private mutating func show(_ bytes: [UInt8], from client: WebSocketClient) throws(CommandFailure) -> Bool {
     let frame = FrameText(bytes)
     cursor = frame.cursor ?? cursor
+    // The answer to an earlier hello tells nothing of the last one.
+    if frame.type == "ready", frame.replay ?? hellos >= hellos { helloAgain = nil }
     if frame.type == "ping" { try? client.send(ClientFrames.pong) }
     let terminal = surroundings.terminal
     if options.asJSON {
@@ -147,10 +182,12 @@ struct Watch {
 
   private var isOver: Bool { deadline.map { $0 <= surroundings.clock.monotonicMilliseconds() } ?? false }
 
-  /// The end, or the moment to show the server that somebody is here.
+  private var isUnanswered: Bool { helloAgain.map { $0 <= surroundings.clock.monotonicMilliseconds() } ?? false }
+
+  /// The end, the moment for another hello, or the moment to show the server that somebody is here.
   private var nextMoment: Int64 {
     let keepAlive = surroundings.clock.monotonicMilliseconds() + Self.keepAliveMilliseconds
-    return min(deadline ?? keepAlive, keepAlive)
+    return min(deadline ?? keepAlive, helloAgain ?? keepAlive, keepAlive)
   }
 
   /// Waits before the next attempt; an exit code if there is to be none.

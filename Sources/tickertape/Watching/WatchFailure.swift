@@ -5,7 +5,7 @@ import HTTPWire
 enum WatchFailure: Error {
   case unreachable(HTTPClientError)
   /// The handshake was answered with this status instead of 101.
-  case refused(status: Int, body: [UInt8])
+  case refused(status: Int, date: String?, body: [UInt8])
   case notWebSocket(String)
   case interrupted
 
@@ -15,7 +15,7 @@ enum WatchFailure: Error {
     let place = String(url.prefix { $0 != "?" })
     switch self {
     case .unreachable(let error): return InvokeAPI.unavailable(error, endpoint: place)
-    case .refused(let status, let body):
+    case .refused(let status, _, let body):
       let words = String(decoding: body.prefix(2000), as: UTF8.self)
       return CommandFailure(
         .unavailable,
@@ -30,7 +30,7 @@ enum WatchFailure: Error {
   var mayPass: Bool {
     switch self {
     case .unreachable, .notWebSocket: true
-    case .refused(let status, _): status == 429 || status >= 500
+    case .refused(let status, _, _): status == 429 || status >= 500
     case .interrupted: false
     }
   }

@@ -83,7 +83,9 @@ final class WebSocketClient {
       throw .unreachable(error)
     }
     let (response, rest) = try readResponse()
-    guard response.status == 101 else { throw .refused(status: response.status, body: response.body) }
+    guard response.status == 101 else {
+      throw .refused(status: response.status, date: response.headers["date"], body: response.body)
+    }
     guard response.headers["sec-websocket-accept"] == WebSocketHandshake.accept(forKey: key) else {
       throw .notWebSocket("the answer 101 does not bear the key that was sent")
     }

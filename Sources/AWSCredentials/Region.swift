@@ -1,0 +1,27 @@
+package import Telemetry
+
+/// Which region to call: `AWS_REGION`, `AWS_DEFAULT_REGION`, or the profile's.
+package enum Region {
+  package static func find(_ environment: Environment, profile: String? = nil) throws(RegionError) -> String {
+    if profile == nil, let region = environment["AWS_REGION"] ?? environment["AWS_DEFAULT_REGION"] { return region }
+    let files = SharedFiles(environment, profile: profile)
+    if let region = files.region ?? environment["AWS_REGION"] ?? environment["AWS_DEFAULT_REGION"] { return region }
+    throw RegionError(tried: ["AWS_REGION", "AWS_DEFAULT_REGION", files.name])
+  }
+
+  /// The region that a host of AWS has in its name, as `abc.execute-api.eu-west-1.amazonaws.com`.
+  package static func named(inHost host: String) -> String? {
+    let labels = host.split(separator: ".")
+    guard host.hasSuffix(".amazonaws.com") || host.hasSuffix(".amazonaws.com.cn"),
+      let place = labels.firstIndex(of: "amazonaws"), place > 0
+    else { return nil }
+    let label = labels[place - 1]
+    return label.filter { $0 == "-" }.count >= 2 ? String(label) : nil
+  }
+}
+
+/// No region is set anywhere.
+package struct RegionError: Error, Equatable, Sendable, CustomStringConvertible {
+  package let tried: [String]
+  package var description: String { "no AWS region in \(tried.joined(separator: ", ")); set AWS_REGION" }
+}

@@ -1,0 +1,184 @@
+import AWSClient
+import AWSSigning
+import ConnectionStore
+package import HTTPClient
+import JSON
+import Telemetry
+
+/// Makes the calls of DynamoDB's JSON protocol 1.0: signed, checked, and made again where that may help.
+final class DynamoDBCaller {
+  let place: DynamoDBPlace
+  private let session: SignedSession
+  private let clock: Clock
+  private let randomness: Randomness
+
+  init(_ place: DynamoDBPlace, _ session: SignedSession, clock: Clock, randomness: Randomness) {
+    self.place = place
+    self.session = session
+    self.clock = clock
+    self.randomness = randomness
+  }
+
+  /// A call: the operation after `DynamoDB_20120810.`, and its request.
+  struct Call {
+    let operation: String
+    let body: [UInt8]
+    /// What the caller of the table was doing, for its errors.
+    let verb: String
+    let key: ItemKey?
+    /// False: done twice it is another thing, so it is not made again after an answer that was lost.
+    var isRepeatable = true
+  }
+
+  /// The answer's body. Refusals that no repetition helps against are thrown as they are.
+  func send(_ call: Call) throws(CallFailure) -> [UInt8] { try send([call])[0].get() }
+
+  /// All of them side by side; each is made again by itself.
+  func send(_ calls: [Call]) -> [Result<[UInt8], CallFailure>] {
+    var outcomes = [Result<[UInt8], CallFailure>?](repeating: nil, count: calls.count)
+    var open = Array(calls.indices)
+    var attempt = 1
+    while !open.isEmpty {
+      let answers = session.send(open.map { request(calls[$0]) })
+      var again: [Int] = []
+      var isThrottled = false
+      for (index, answer) in zip(open, answers) {
+        let outcome = judge(answer, calls[index])
+        if case .failure(let failure) = outcome, failure.mayPass, attempt < Backoff.attempts,
+          failure.wasNotDone || calls[index].isRepeatable
+        {
+          again.append(index)
+          isThrottled = isThrottled || failure.isThrottling
+        } else {
+          outcomes[index] = outcome
+        }
+      }
+      open = again
+      if !open.isEmpty {
+        clock.pause(Backoff.milliseconds(afterAttempts: attempt, isThrottled: isThrottled, randomness))
+      }
+      attempt += 1
+    }
+    return outcomes.compactMap { $0 }
+  }
+
+  func pause(afterAttempts made: Int) {
+    clock.pause(Backoff.milliseconds(afterAttempts: made, isThrottled: true, randomness))
+  }
+
+  private func request(_ call: Call) -> HTTPRequest {
+    HTTPRequest(
+      method: "POST", url: place.url,
+      headers: [
+        ("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", "DynamoDB_20120810.\(call.operation)"),
+        ("Accept-Encoding", "identity"),
+      ],
+      body: call.body, connectMilliseconds: 2_000, totalMilliseconds: 10_000, maximumBodyBytes: 20 << 20)
+  }
+
+  private func judge(
+    _ answer: Result<HTTPResponse, AWSCallError>, _ call: Call
+  ) -> Result<[UInt8], CallFailure> {
+    switch answer {
+    case .failure(.credentials(let error)): return .failure(.unusable(error.description))
+    case .failure(.transport(let error)): return .failure(.transport(error))
+    case .success(let response):
+      if let sum = response.header("x-amz-crc32"), UInt32(sum) != CRC32.checksum(response.body) {
+        return .failure(.garbled("the answer's checksum does not fit it"))
+      }
+      guard response.status == 200 else { return .failure(.refused(Refusal(response))) }
+      return .success(response.body)
+    }
+  }
+}
+
+/// Why a call has no result.
+enum CallFailure: Error {
+  case unusable(String)
+  case transport(HTTPClientError)
+  case garbled(String)
+  case refused(Refusal)
+
+  /// Whether the same call may succeed a little later.
+  var mayPass: Bool {
+    switch self {
+    case .unusable: return false
+    case .garbled: return true
+    case .transport(let error):
+      switch error.kind {
+      case .invalidRequest, .tls, .answerTooLarge, .other: return false
+      case .nameNotResolved, .notConnected, .timedOut, .closed: return true
+      }
+    case .refused(let refusal):
+      switch refusal.kind {
+      case .throttled, .transient, .conflict: return true
+      case .cancelled: return !refusal.reasons.isEmpty && refusal.reasons.allSatisfy(Self.isPassing)
+      default: return false
+      }
+    }
+  }
+
+  /// A transaction was cancelled for nothing that is the caller's.
+  private static func isPassing(_ reason: String) -> Bool {
+    switch reason {
+    case "None", "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded": true
+    default: false
+    }
+  }
+
+  /// Whether it is certain that nothing was written.
+  var wasNotDone: Bool {
+    switch self {
+    case .unusable: true
+    case .garbled: false
+    case .transport(let error): error.kind == .nameNotResolved || error.kind == .notConnected
+    case .refused(let refusal): refusal.kind != .transient
+    }
+  }
+
+  var isThrottling: Bool {
+    if case .refused(let refusal) = self { refusal.kind != .transient } else { false }
+  }
+
+  func tableError(_ call: DynamoDBCaller.Call, _ place: DynamoDBPlace) -> TableError {
+    let (code, detail): (TableError.Code, String) =
+      switch self {
+      case .unusable(let reason): (.unusable, reason)
+      case .garbled(let reason): (.unavailable, reason)
+      case .transport(let error):
+        (error.kind == .tls || error.kind == .invalidRequest ? .unusable : .unavailable, error.description)
+      case .refused(let refusal):
+        switch refusal.kind {
+        case .throttled: (.throttled, refusal.text)
+        case .transient: (.unavailable, refusal.text)
+        case .conflict, .cancelled: (.contention, refusal.text)
+        case .conditionFailed: (.conditionFailed, "")
+        case .invalid: (.invalidRequest, refusal.text)
+        case .noTable: (.unusable, place.missingTable)
+        case .denied: (.unusable, "\(place.description) refused: \(refusal.text)")
+        case .other: (.unusable, "\(place.description) answered \(refusal.text)")
+        }
+      }
+    return TableError(code, call.verb, key: call.key, detail: detail)
+  }
+}
+
+/// Which table is meant, and where.
+package struct DynamoDBPlace: Sendable {
+  package let table: String
+  package let region: String
+  package let url: HTTPURL
+
+  package init(table: String, region: String, url: HTTPURL) {
+    self.table = table
+    self.region = region
+    self.url = url
+  }
+
+  package var description: String { "DynamoDB table \(table) in \(region) (\(url.origin))" }
+
+  var missingTable: String {
+    "there is no table \(table) in \(region) at \(url.origin); infra/deploy.sh makes it, CONNECTION_STORE names it, and "
+      + "AWS_REGION the region"
+  }
+}

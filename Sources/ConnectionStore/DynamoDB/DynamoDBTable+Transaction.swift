@@ -1,0 +1,116 @@
+package import ConnectionStore
+import JSON
+import Telemetry
+
+extension DynamoDBTable {
+  /// DynamoDB keeps what it answered, so the durability is always the disk's.
+  ///
+  /// Bears a token, so that a call whose answer was lost is not done twice.
+  package func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
+    try RequestRules.check(writes)
+    var current = writes
+    for _ in 0..<Self.attempts {
+      guard let failed = try attempt(current) else { return }
+      current = try withoutFailuresOfOurOwn(current, meant: writes, failed)
+    }
+    throw TableError(.contention, "transact", key: writes[0].key, detail: "\(Self.attempts) attempts")
+  }
+
+  /// Nil: it is done. Else the places of the conditions that failed.
+  private func attempt(_ writes: [TransactionWrite]) throws(TableError) -> [Int]? {
+    let call = DynamoDBCaller.Call(
+      operation: "TransactWriteItems", body: body(of: writes), verb: "transact", key: writes[0].key)
+    do throws(CallFailure) {
+      _ = try caller.send(call)
+      return nil
+    } catch {
+      guard case .refused(let refusal) = error, refusal.kind == .cancelled else {
+        throw error.tableError(call, caller.place)
+      }
+      let failed = refusal.reasons.indices.filter { refusal.reasons[$0] == "ConditionalCheckFailed" }
+      if !failed.isEmpty { return failed }
+      let isInvalid = refusal.reasons.contains("ValidationError")
+      throw TableError(isInvalid ? .invalidRequest : .contention, "transact", key: writes[0].key, detail: refusal.text)
+    }
+  }
+
+  /// An update that may create its item asks for a live one; where there is none it has to be a put. And a sum that would
+  /// leave 64 bits fails a condition that the caller did not set.
+  private func withoutFailuresOfOurOwn(
+    _ current: [TransactionWrite], meant: [TransactionWrite], _ failed: [Int]
+  ) throws(TableError) -> [TransactionWrite] {
+    var next = current
+    var places: [Int] = []
+    var invalid: TableError?
+    for place in failed {
+      guard case .update(let key, let change, let condition) = meant[place], change.createsItem || !change.add.isEmpty
+      else {
+        places.append(place)
+        continue
+      }
+      let standing = try get(key, .strong)
+      guard condition.holds(of: standing), standing != nil || change.createsItem else {
+        places.append(place)
+        continue
+      }
+      do throws(TableError) {
+        let item = try change.applied(to: standing, key, "transact")
+        next[place] = standing == nil ? .put(item, if: .absent) : meant[place]
+      } catch {
+        invalid = invalid ?? error
+      }
+    }
+    if !places.isEmpty { throw TableError(.transactionFailed(places), "transact", key: meant[places[0]].key) }
+    if let invalid { throw invalid }
+    return next
+  }
+
+  private func body(of writes: [TransactionWrite]) -> [UInt8] {
+    var writer = JSONWriter(reservingBytes: 4_096)
+    writer.object { writer in
+      writer.member("ClientRequestToken", randomness.hexadecimal() + randomness.hexadecimal())
+      writer.key("TransactItems")
+      writer.array { writer in
+        for write in writes { append(write, to: &writer) }
+      }
+    }
+    return writer.bytes
+  }
+
+  private func append(_ write: TransactionWrite, to writer: inout JSONWriter) {
+    var expression = Expression(now: clock.seconds)
+    writer.object { writer in
+      switch write {
+      case .put(let item, let condition):
+        let text = expression.condition(condition)
+        self.write("Put", to: &writer, text, expression) { $0.member("Item", item) }
+      case .update(let key, let change, let condition):
+        let (update, text) = expression.change(change, condition)
+        // An update without a change is a check to DynamoDB.
+        self.write(update == nil ? "ConditionCheck" : "Update", to: &writer, text, expression) { writer in
+          writer.member("Key", key)
+          writer.member("UpdateExpression", ifPresent: update)
+        }
+      case .delete(let key, let condition):
+        let text = expression.condition(condition)
+        self.write("Delete", to: &writer, text, expression) { $0.member("Key", key) }
+      case .check(let key, let condition):
+        let text = expression.condition(.all([condition]))
+        self.write("ConditionCheck", to: &writer, text, expression) { $0.member("Key", key) }
+      }
+    }
+  }
+
+  private func write(
+    _ name: String, to writer: inout JSONWriter, _ condition: String?, _ expression: Expression,
+    _ members: (inout JSONWriter) -> Void
+  ) {
+    writer.key(name)
+    writer.object { writer in
+      writer.member("TableName", tableName)
+      members(&writer)
+      writer.member("ConditionExpression", ifPresent: condition)
+      expression.write(to: &writer)
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import EventSources
+import LambdaRuntime
+import Messaging
+import Telemetry
+
+/// The events of one invocation, whatever invoked it, and the way back from an event to the message it came in.
+struct Intake {
+  private let batch: SourceBatch
+  /// Counted through all messages, in their order.
+  private(set) var events: [(index: Int, event: Event)] = []
+  private(set) var errors: [PublishError] = []
+  /// The message of each event, by the event's place.
+  private var recordOf: [Int: Int] = [:]
+  /// What is wrong with messages, for the log.
+  private var refused: [(record: Int, error: PublishError)] = []
+
+  var source: EventSource { batch.source }
+
+  /// Of an ordered queue nothing is done after the first failure: it would overtake what comes again.
+  var stopsAtFailure: Bool { batch.source == .sqs(isOrdered: true) }
+
+  /// The events that are appended and sent together: of an ordered queue those of one message, else all.
+  var groups: [[(index: Int, event: Event)]] {
+    guard stopsAtFailure else { return [events] }
+    return batch.records.indices.map { record in events.filter { recordOf[$0.index] == record } }
+  }
+
+  /// An event that brings no idempotency key gets one from its message, so that a message that comes again is the same
+  /// event. A publish of somebody who waits for the answer has no such name.
+  init(decoding payload: [UInt8], clock: Clock, randomness: Randomness) throws(UnknownSource) {
+    do throws(SourceRefusal) {
+      batch = try SourceBatch(decoding: payload)
+    } catch {
+      throw UnknownSource(refusal: error)
+    }
+    for (record, message) in batch.records.enumerated() { take(message, record, clock, randomness) }
+  }
+
+  private mutating func take(_ message: SourceRecord, _ record: Int, _ clock: Clock, _ randomness: Randomness) {
+    switch message.payload {
+    case .failure(let refusal):
+      refuse(PublishError(code: refusal.code, message: refusal.message), record)
+    case .success(let payload):
+      let request = PublishRequest(decoding: payload, clock: clock, randomness: randomness)
+      let first = recordOf.count
+      for error in request.errors { refuse(error.moved(by: first), record) }
+      for (index, event) in request.events {
+        var event = event
+        if event.idempotencyKey == nil, let word = message.word { event.idempotencyKey = "\(word)#\(index)" }
+        events.append((first + index, event))
+      }
+      for place in 0..<request.count { recordOf[first + place] = record }
+    }
+  }
+
+  private mutating func refuse(_ error: PublishError, _ record: Int) {
+    errors.append(error)
+    refused.append((record, error))
+  }
+
+  /// What the source is told. A message that can never be published is told in the log, once, and does not come again; one
+  /// that failed for a reason that may pass does.
+  func answer(_ answer: PublishAnswer, _ log: Log) throws(InvocationFailed) -> [UInt8] {
+    if batch.source == .direct {
+      // Scheduler and asynchronous invocations read no answer; Lambda makes them again when they fail. Where something was
+      // accepted that would publish it twice.
+      if answer.accepted == 0, !answer.notAppended.isEmpty {
+        throw InvocationFailed(source: batch.source.name, count: answer.notAppended.count)
+      }
+      return answer.encoded()
+    }
+    for (record, error) in refused {
+      log.warn(
+        "event rejected",
+        [
+          "source": .text(batch.source.name), "message": .text(batch.records[record].identifier),
+          "code": .text(error.code), "reason": .text(error.message),
+        ])
+    }
+    let notSent = Set(events.lazy.filter { answer.notSent.contains($0.event.id) }.map(\.index))
+    let failed = Set(answer.notAppended.union(notSent).compactMap { recordOf[$0] })
+    switch batch.answer(failed: failed) {
+    case .answer(let bytes): return bytes
+    case .fail: throw InvocationFailed(source: batch.source.name, count: failed.count)
+    }
+  }
+}
+
+/// Something invoked the function that it does not know: better its queue keeps the messages than that they are lost.
+struct UnknownSource: LambdaError, CustomStringConvertible {
+  let refusal: SourceRefusal
+  var errorType: String { "Function.UnknownSource" }
+  var description: String { refusal.description }
+}
+
+/// Messages failed and their source has no other way of being told.
+struct InvocationFailed: LambdaError, CustomStringConvertible {
+  let source: String
+  let count: Int
+  var errorType: String { "Function.NotPublished" }
+  var description: String { "\(source): \(count) were not published, for a reason that may pass; invoke again" }
+}

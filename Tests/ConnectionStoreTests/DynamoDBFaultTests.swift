@@ -1,0 +1,187 @@
+import AWSClient
+import AWSSigning
+import ConnectionStore
+import ConnectionStoreDynamoDB
+import HTTPClient
+import Telemetry
+import TestSupport
+import Testing
+
+/// What no emulator does by itself: a server that answers as DynamoDB does on its bad days.
+@Suite("DynamoDB's refusals")
+struct DynamoDBFaultTests {
+  let clock = SettableClock()
+  let key = ItemKey("p", "s")
+
+  private static func answer(_ status: Int, _ body: String, headers: String = "") -> [ScriptedServer.Step] {
+    [
+      .text(
+        "HTTP/1.1 \(status) X\r\nContent-Type: application/x-amz-json-1.0\r\n\(headers)Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+      )
+    ]
+  }
+
+  private static func refusal(_ type: String, _ status: Int = 400, message: String = "message") -> [ScriptedServer.Step]
+  {
+    answer(status, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#\(type)\",\"\(message)\":\"said so\"}")
+  }
+
+  private func table(_ server: ScriptedServer) throws -> DynamoDBTable {
+    let session = try SignedSession(service: "dynamodb", region: "eu-west-1", source: DynamoDBStage.credentials)
+    return DynamoDBTable(
+      DynamoDBPlace(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)), session, clock: clock.clock)
+  }
+
+  /// Refuses the first so many calls, then answers.
+  private func server(
+    refusing count: Int, with refusal: [ScriptedServer.Step],
+    then answer: [ScriptedServer.Step] = Self.answer(200, "{}")
+  ) -> ScriptedServer {
+    ScriptedServer { $0.number <= count ? refusal : answer }
+  }
+
+  @Test(
+    "what may pass is tried again: throttling, faults inside, conflicts",
+    arguments: [
+      ("ProvisionedThroughputExceededException", 400), ("ThrottlingException", 400), ("RequestLimitExceeded", 400),
+      ("InternalServerError", 500), ("", 503), ("TransactionConflictException", 400),
+      ("TransactionInProgressException", 400), ("ReplicatedWriteConflictException", 400),
+    ])
+  func triedAgain(type: String, status: Int) throws {
+    let server = server(refusing: 3, with: Self.refusal(type, status))
+    defer { server.stop() }
+    try table(server).put(Item(key), if: .absent)
+    #expect(server.requests.count == 4)
+  }
+
+  @Test("a minute of throttling is told as throttling, after a wait that grows")
+  func throttledForLong() throws {
+    let server = ScriptedServer { _ in Self.refusal("ThrottlingException") }
+    defer { server.stop() }
+    let start = clock.clock.milliseconds()
+    let refusal = code { try table(server).put(Item(key), if: .always) }
+    #expect(refusal == .throttled)
+    #expect(server.requests.count == 16)
+    #expect(clock.clock.milliseconds() - start > 5_000)
+    #expect(clock.clock.milliseconds() - start < 60_000)
+  }
+
+  private func code(_ body: () throws -> Void) -> TableError.Code? {
+    do { try body() } catch { return (error as? TableError)?.code }
+    return nil
+  }
+
+  private func error(_ body: () throws -> Void) -> TableError? {
+    do { try body() } catch { return error as? TableError }
+    return nil
+  }
+
+  @Test("a table that is not there is named, with its region and endpoint and what to do")
+  func noTable() throws {
+    let server = server(refusing: 99, with: Self.refusal("ResourceNotFoundException"))
+    defer { server.stop() }
+    let error = error { _ = try table(server).get(key, .strong) }
+    #expect(error?.code == .unusable)
+    #expect(error?.detail.contains("no table messages in eu-west-1 at \(server.url)") == true)
+    #expect(error?.detail.contains("infra/deploy.sh") == true)
+    #expect(server.requests.count == 1)
+  }
+
+  @Test(
+    "a refusal for want of rights or keys is not tried again and says what was said", arguments: ["message", "Message"])
+  func denied(message: String) throws {
+    let server = server(refusing: 99, with: Self.refusal("AccessDeniedException", message: message))
+    defer { server.stop() }
+    let error = error { try table(server).put(Item(key), if: .always) }
+    #expect(error?.code == .unusable)
+    #expect(error?.detail.contains("AccessDeniedException: said so") == true)
+    #expect(server.requests.count == 1)
+  }
+
+  @Test("an answer whose checksum does not fit, that is cut, or that never comes is asked for again")
+  func brokenAnswers() throws {
+    let broken: [[ScriptedServer.Step]] = [
+      Self.answer(200, "{}", headers: "x-amz-crc32: 1\r\n"),
+      [.text("HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"It"), .close],
+      [.close], [.reset],
+    ]
+    for steps in broken {
+      let server = server(
+        refusing: 1, with: steps, then: Self.answer(200, "{}", headers: "x-amz-crc32: 2745614147\r\n"))
+      defer { server.stop() }
+      #expect(try table(server).get(key, .strong) == nil)
+      #expect(server.requests.count == 2)
+    }
+  }
+
+  @Test("a sum is not added twice: where its answer was lost the caller is told")
+  func sumsAreNotRepeated() throws {
+    let server = server(refusing: 1, with: [.close])
+    defer { server.stop() }
+    #expect(code { _ = try table(server).update(key, .adding(1, to: "n"), if: .always) } == .unavailable)
+    #expect(server.requests.count == 1)
+  }
+
+  @Test("a transaction is repeated under the token of its first try")
+  func token() throws {
+    let server = server(refusing: 1, with: [.close])
+    defer { server.stop() }
+    try table(server).transact([.put(Item(key))])
+    let bodies = server.requests.map(\.body)
+    #expect(bodies.count == 2 && bodies[0] == bodies[1])
+    #expect(text(bodies[0]).contains("\"ClientRequestToken\":\""))
+  }
+
+  @Test("a transaction that met another one, or a throttle, is tried again; one whose conditions fail is not")
+  func cancelled() throws {
+    func cancelled(_ codes: String...) -> [ScriptedServer.Step] {
+      let reasons = codes.map { "{\"Code\":\"\($0)\",\"Message\":null}" }.joined(separator: ",")
+      return Self.answer(
+        400,
+        "{\"__type\":\"com.amazonaws.dynamodb.v20120810#TransactionCanceledException\",\"Message\":\"m\",\"CancellationReasons\":[\(reasons)]}"
+      )
+    }
+    let writes: [TransactionWrite] = [.put(Item(key), if: .absent), .put(Item(ItemKey("p", "t")), if: .absent)]
+    let passing = server(refusing: 2, with: cancelled("None", "TransactionConflict"))
+    defer { passing.stop() }
+    try table(passing).transact(writes)
+    #expect(passing.requests.count == 3)
+    let failing = server(refusing: 9, with: cancelled("ConditionalCheckFailed", "None"))
+    defer { failing.stop() }
+    #expect(code { try table(failing).transact(writes) } == .transactionFailed([0]))
+    #expect(failing.requests.count == 1)
+  }
+
+  @Test("writes of a batch that were left undone are done, and only those")
+  func unprocessed() throws {
+    let left = """
+      {"UnprocessedItems":{"messages":[{"PutRequest":{"Item":{"pk":{"S":"p"},"sk":{"S":"3"}}}},
+      {"DeleteRequest":{"Key":{"pk":{"S":"p"},"sk":{"S":"4"}}}}]}}
+      """
+    let server = server(refusing: 1, with: Self.answer(200, left), then: Self.answer(200, "{\"UnprocessedItems\":{}}"))
+    defer { server.stop() }
+    try table(server).writeBatch(
+      (0..<4).map { .put(Item(ItemKey("p", "\($0)"))) } + [.delete(ItemKey("p", "4"))])
+    let bodies = server.requests.map { text($0.body) }
+    #expect(bodies.count == 2)
+    #expect(
+      bodies[1].contains("\"S\":\"3\"") && bodies[1].contains("\"S\":\"4\"") && !bodies[1].contains("\"S\":\"2\""))
+  }
+
+  @Test("nobody listening, and no credentials, are told with where was looked")
+  func unreachable() throws {
+    let server = ScriptedServer { _ in [.close] }
+    let table = try table(server)
+    server.stop()
+    let error = error { _ = try table.get(key, .strong) }
+    #expect(error?.code == .unavailable)
+    #expect(error?.detail.contains("127.0.0.1") == true)
+    let environment = Environment([
+      "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_EC2_METADATA_DISABLED": "true",
+      "AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
+    ])
+    let without = self.error { _ = try DynamoDBTable.open("messages", environment).get(key, .strong) }
+    #expect(without?.code == .unusable)
+    #expect(without?.detail.contains("AWS_ACCESS_KEY_ID") == true)
+  }
+}

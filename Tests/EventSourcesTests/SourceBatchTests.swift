@@ -1,0 +1,150 @@
+import EventSources
+import JSON
+import Messaging
+import TestSupport
+import Testing
+
+@Suite("sources of events")
+struct SourceBatchTests {
+  private func batch(_ name: String) throws -> SourceBatch { try SourceBatch(decoding: Fixture.source(name)) }
+
+  private func payloads(_ name: String) throws -> [String] {
+    try batch(name).records.map { try text($0.payload.get()) }
+  }
+
+  @Test(
+    "each source is recognised by its shape, with as many messages as it has",
+    arguments: [
+      ("sqs", EventSource.sqs(isOrdered: false), 3), ("sqs-fifo", .sqs(isOrdered: true), 4), ("sns", .sns, 1),
+      ("sns-in-sqs", .sqs(isOrdered: false), 1), ("eventbridge", .eventBridge, 1), ("scheduler", .direct, 1),
+      ("eventbridge-in-sqs", .sqs(isOrdered: false), 1), ("kinesis", .kinesis, 3),
+      ("dynamodb-stream", .dynamoDBStreams, 3), ("kafka-msk", .kafka, 5), ("kafka-self-managed", .kafka, 5),
+      ("rabbitmq", .rabbitMQ, 2),
+    ])
+  func recognised(name: String, source: EventSource, count: Int) throws {
+    let batch = try batch(name)
+    #expect(batch.source == source)
+    #expect(batch.records.count == count)
+  }
+
+  @Test("what is published is the event inside, byte for byte, however it is wrapped")
+  func unwrapped() throws {
+    let one = #"{"type": "price:update", "key": "AAPL", "data": {"price": 1}}"#
+    #expect(try payloads("sqs")[0] == #"{"type": "price:update", "key": "AAPL", "data": {"price": 1.5}}"#)
+    for name in ["sns", "sns-in-sqs", "kinesis", "kafka-msk", "rabbitmq"] {
+      #expect(try batch(name).records[0].payload == .success(bytes(one)))
+    }
+  }
+
+  @Test("an event of EventBridge is one of its detail type, unless its detail is a publish of its own")
+  func eventBridge() throws {
+    let event = #"{"type":"OrderPlaced","timestamp":"2026-11-20T12:00:00Z","data":"#
+    #expect(try payloads("eventbridge")[0].hasPrefix(event))
+    #expect(try payloads("eventbridge-in-sqs")[0] == event + "{\"order\": 7}}")
+    #expect(try payloads("eventbridge-publish")[0].contains("\"type\": \"price:update\""))
+  }
+
+  @Test("a change of a table is an event; an item with an event in it publishes that when it is written")
+  func changes() throws {
+    let all = try payloads("dynamodb-stream")
+    #expect(all[0] == #"{"type": "price:update", "key": "AAPL", "data": {"price": 1}}"#)
+    #expect(
+      all[1]
+        == #"{"type":"table:modify","key":"order/2","data":{"keys":{"pk":"order","sk":2},"new":{"pk":"order","sk":2,"price":152.50,"open":true,"note":null,"legs":["a",1],"meta":{"k":"v"},"tags":["x","y"],"sizes":[1,2.5],"raw":"AQI="},"old":{"pk":"order","sk":2,"price":150}}}"#
+    )
+    #expect(all[2].hasPrefix(#"{"type":"table:remove","key":"order/3","data":{"keys":"#))
+  }
+
+  @Test("a message has a word of its own, the same however often it comes")
+  func words() throws {
+    for name in ["sqs", "sqs-fifo", "kinesis", "dynamodb-stream", "kafka-msk"] {
+      let words = try batch(name).records.compactMap(\.word)
+      #expect(Set(words).count == (try batch(name).records.count), "\(name)")
+      #expect(words == (try batch(name).records.compactMap(\.word)))
+    }
+    #expect(try batch("sns").records[0].word == (try batch("sns-in-sqs").records[0].word))
+    #expect(try batch("eventbridge").records[0].word == (try batch("eventbridge-in-sqs").records[0].word))
+    #expect(try batch("rabbitmq").records.map(\.word) == ["rabbitmq:m-1", nil])
+  }
+
+  @Test("data that is not base64, an aggregate, a record without a value are refused alone, with why")
+  func refused() throws {
+    let codes = try batch("kinesis-bad").records.map { record in
+      if case .failure(let refusal) = record.payload { refusal.code } else { "" }
+    }
+    #expect(codes == ["", "not_base64", "aggregated", ""])
+    guard case .failure(let refusal) = try batch("kafka-msk").records[3].payload else {
+      Issue.record("taken")
+      return
+    }
+    #expect(refusal.code == "no_value")
+  }
+
+  @Test(
+    "what bears the marks of a source that is not known is refused, and says what is known",
+    arguments: [
+      #"{"Records":[{"eventSource":"aws:s3","s3":{}}]}"#, #"{"eventSource":"aws:new","records":{"a":[]}}"#,
+      #"{"Records":[{"eventVersion":"1"}]}"#, #"{"Records":"x"}"#, #"{"eventSource":"aws:foo"}"#,
+      #"{"eventSource":"aws:kafka"}"#, #"{"eventSource":"aws:rmq","rmqMessagesByQueue":[]}"#,
+    ])
+  func unknown(payload: String) {
+    let error = #expect(throws: SourceRefusal.self) { try SourceBatch(decoding: bytes(payload)) }
+    #expect(error?.code == "unknown_source")
+    #expect(error?.message.contains("SQS, Kinesis") == true)
+  }
+
+  @Test(
+    "records that are not as their source writes them are refused",
+    arguments: [
+      #"{"Records":[{"eventSource":"aws:sqs","body":7}]}"#, #"{"Records":[7]}"#,
+      #"{"eventSource":"aws:kafka","records":{"a":7}}"#,
+    ])
+  func malformed(payload: String) {
+    #expect(throws: SourceRefusal.self) { try SourceBatch(decoding: bytes(payload)) }
+  }
+
+  @Test(
+    "anything else is somebody's own publish, also what is no JSON",
+    arguments: ["", "7", "{}", #"{"data":1}"#, #"{"events":[]}"#])
+  func direct(payload: String) throws {
+    #expect(try SourceBatch(decoding: bytes(payload)).source == .direct)
+  }
+
+  @Test("a record of a megabyte is handed on whole; what is too large is for the events to say")
+  func large() throws {
+    let event = "{\"type\":\"signal\",\"data\":\"\(String(repeating: "x", count: 1 << 20))\"}"
+    let record = """
+      {"eventSource":"aws:kinesis","eventID":"shard:1","kinesis":{"sequenceNumber":"1","data":"\(Base64.encode(bytes(event)))"}}
+      """
+    let batch = try SourceBatch(decoding: bytes("{\"Records\":[\(record)]}"))
+    #expect(batch.records[0].payload == .success(bytes(event)))
+  }
+
+  @Test("broken base64 is refused alone, whoever sent it")
+  func brokenBase64() throws {
+    for name in ["kafka-msk", "rabbitmq"] {
+      let broken = text(try Fixture.source(name)).replacing("eyJ0eXBlIjog", with: "%%%%", maxReplacements: 1)
+      let records = try SourceBatch(decoding: bytes(broken)).records
+      guard case .failure(let refusal) = records[0].payload else {
+        Issue.record("\(name) taken")
+        return
+      }
+      #expect(refusal.code == "not_base64")
+      #expect((try? records[1].payload.get()) != nil)
+    }
+  }
+
+  @Test("messages without a name have no word")
+  func unnamed() throws {
+    let batch = try SourceBatch(decoding: bytes(#"{"Records":[{"eventSource":"aws:sqs","body":"1"}]}"#))
+    #expect(batch.records[0].word == nil)
+    #expect(batch.answer(failed: [0]) == .fail)
+  }
+
+  @Test("a batch without records is none")
+  func empty() throws {
+    let batch = try SourceBatch(decoding: bytes(#"{"Records":[]}"#))
+    #expect(batch.records == [])
+    #expect(batch.answer(failed: []) == .answer(bytes(#"{"batchItemFailures":[]}"#)))
+  }
+}

@@ -1,0 +1,253 @@
+import ConnectionStore
+import ConnectionStoreMemory
+import Delivery
+import JSON
+import Messaging
+import Streams
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import Publisher
+
+@Suite("the sender of a stream")
+struct StreamSenderTests {
+  let clock = SettableClock()
+  let table: MemoryTable
+  let wire: Wire
+
+  init() {
+    table = MemoryTable(clock: clock.clock)
+    wire = Wire()
+  }
+
+  private func sender(over table: (any Table)? = nil) -> StreamSender<Wire> {
+    StreamSender(table ?? self.table, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
+  }
+
+  private var deadline: Int64 { clock.clock.milliseconds() + 30_000 }
+  private let stream = "all/price:update"
+
+  private func connect(
+    _ names: String..., keys: [String] = [], accepts: Accepts = [], over table: (any Table)? = nil
+  ) throws {
+    let connections = Connections(table ?? self.table, clock: clock.clock)
+    for name in names {
+      var subscriptions = Subscriptions()
+      let request = SubscriptionRequest(names: ["price:update"], keys: keys)
+      _ = subscriptions.apply(
+        SubscriptionChange(
+          add: request.resolved(for: .admin).wanted, order: Order(count: 1, milliseconds: 0, messageID: "m")))
+      var record = ConnectionRecord(
+        id: ConnectionID(name)!, principal: Principal(user: nil, role: .admin),
+        connectedAtMilliseconds: clock.clock.milliseconds(), subscriptions: subscriptions)
+      record.accept(accepts)
+      _ = try connections.connect(record)
+    }
+  }
+
+  private func append(
+    _ numbers: Range<Int>, key: String? = "AAPL", high: Bool = false, over table: (any Table)? = nil
+  ) throws {
+    var log = StreamLog(table ?? self.table, clock: clock.clock)
+    let events = numbers.map {
+      Event(
+        type: "price:update", key: key.map { $0 + "" }, data: bytes("\($0)"), id: "1-\($0)", timestamp: "",
+        priority: high ? .high : nil)
+    }
+    _ = try log.append(events, to: stream)
+  }
+
+  @Test("each listener gets each event once, in order; nothing is left to send")
+  func once() throws {
+    try connect("a", "b")
+    for number in 1...3 {
+      try append(number..<number + 1)
+      let report = sender().send(stream, deadlineMilliseconds: deadline)
+      #expect(!report.isQueued && report.tally.deliveries == 2)
+      clock.advance(milliseconds: 100)
+    }
+    #expect(wire.sequences("a") == [1, 2, 3] && wire.sequences("b") == [1, 2, 3])
+    let again = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(again.tally.deliveries == 0 && !again.isQueued)
+  }
+
+  @Test("of each key the newest of a round is sent and says how many it stands for; all stay in the log")
+  func folded() throws {
+    try connect("a")
+    try append(1..<6)
+    try append(6..<7, key: "MSFT")
+    try append(7..<8, high: true)
+    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(wire.sequences("a") == [5, 6, 7])
+    #expect(wire.frames("a")[0].contains("\"folded\":4"))
+    let log = StreamLog(table, clock: clock.clock)
+    let head = try #require(try log.head(stream))
+    #expect(try log.read(stream, head: head, after: 0).events.count == 7)
+  }
+
+  @Test("a client that takes batches gets one frame a round, with its cursor")
+  func batch() throws {
+    try connect("a", accepts: [.parts, .batch])
+    for key in ["A", "B", "C"] { try append(1..<2, key: key) }
+    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(wire.frames("a").count == 1)
+    let epoch = try #require(try StreamLog(table, clock: clock.clock).head(stream)).epoch
+    var cursor = Cursor()
+    cursor.set(stream, epoch: epoch, to: 3)
+    #expect(wire.frames("a")[0].hasSuffix("\"cursor\":\"\(cursor.text)\"}"))
+  }
+
+  @Test("what is appended while another holds the lease is sent by the holder, before it lets go")
+  func queued() throws {
+    try connect("a")
+    try append(1..<2)
+    wire.during = { [self] in
+      wire.during = nil
+      try append(2..<3)
+      #expect(sender().send(stream, deadlineMilliseconds: deadline).isQueued)
+    }
+    let report = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(!report.isQueued)
+    #expect(wire.sequences("a") == [1, 2])
+  }
+
+  @Test("a round begins a window after the one before, but at once for an urgent event and after a pause")
+  func window() throws {
+    try connect("a")
+    try append(1..<2)
+    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    let first = clock.clock.milliseconds()
+    try append(2..<3)
+    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(clock.clock.milliseconds() == first + 100)
+    try append(3..<4, high: true)
+    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(clock.clock.milliseconds() == first + 100)
+    clock.advance(milliseconds: 500)
+    try append(4..<5)
+    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(clock.clock.milliseconds() == first + 600)
+  }
+
+  @Test(
+    "who does not take a frame is noted as behind, and brought forward by the next round; the others are not held up")
+  func behind() throws {
+    try connect("a", "b")
+    wire.refusing = ["b"]
+    try append(1..<2)
+    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(wire.sequences("a") == [1] && wire.sequences("b") == [])
+    try append(2..<3)
+    wire.refusing = []
+    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(wire.sequences("a") == [1, 2])
+    // Its round has both, of which the newer stands for the older.
+    #expect(wire.sequences("b") == [2])
+    #expect(wire.frames("b")[0].contains("\"folded\":1"))
+    let epoch = try #require(try StreamLog(table, clock: clock.clock).head(stream)).epoch
+    #expect(try BehindRows(table, clock: clock.clock).all(stream, epoch: epoch) == [])
+  }
+
+  @Test("a connection that is gone loses its rows, also while it is behind")
+  func gone() throws {
+    try connect("a", "b")
+    wire.refusing = ["b"]
+    try append(1..<2)
+    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    wire.refusing = []
+    wire.gone = ["b"]
+    try append(2..<3)
+    #expect(sender().send(stream, deadlineMilliseconds: deadline).tally.gone == 1)
+    #expect(try Connections(table, clock: clock.clock).connection(ConnectionID("b")!) == nil)
+    let epoch = try #require(try StreamLog(table, clock: clock.clock).head(stream)).epoch
+    #expect(try BehindRows(table, clock: clock.clock).all(stream, epoch: epoch) == [])
+  }
+
+  @Test("a round that has no time for everybody goes on where it stopped, with the same events")
+  func cut() throws {
+    let names = (0..<1_200).map { "c\(1_000 + $0)" }
+    for name in names { try connect(name) }
+    try append(1..<2)
+    wire.during = { [self] in
+      wire.during = nil
+      clock.advance(seconds: 40)
+    }
+    let report = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(report.needsDrain && report.isQueued)
+    let reached = Set(wire.posts.map(\.id))
+    #expect(reached.count < names.count && !reached.isEmpty)
+    try append(2..<3)
+    let rest = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(!rest.isQueued)
+    for name in names { #expect(wire.sequences(name) == [1, 2], "\(name)") }
+  }
+
+  @Test(
+    "a sender that dies at any call to the table is continued: everybody has everything, nobody a gap, nothing out of order"
+  )
+  func dies() throws {
+    for place in 1... {
+      let world = StreamSenderTests()
+      try world.connect("a", "b")
+      world.wire.refusing = ["b"]
+      try world.append(1..<2)
+      _ = world.sender().send(stream, deadlineMilliseconds: world.deadline)
+      world.wire.refusing = []
+      try world.append(2..<4, key: nil)
+      let failing = FailingTable(world.table, failing: place)
+      _ = world.sender(over: failing).send(stream, deadlineMilliseconds: world.deadline)
+      // The lease of the dead ends.
+      world.clock.advance(seconds: 11)
+      try world.append(4..<5, key: nil)
+      let report = world.sender().send(stream, deadlineMilliseconds: world.deadline)
+      #expect(!report.isQueued, "call \(place)")
+      for name in ["a", "b"] {
+        var shown: [Int64] = []
+        for sequence in world.wire.sequences(name) where sequence > shown.last ?? 0 { shown.append(sequence) }
+        #expect(shown == [1, 2, 3, 4], "call \(place), \(name): \(world.wire.sequences(name))")
+      }
+      if !failing.hasFailed { break }
+    }
+  }
+}
+
+/// Where frames would go; says what became of each.
+final class Wire: FrameSender {
+  private(set) var posts: [(id: String, frame: String)] = []
+  var gone: Set<String> = []
+  var refusing: Set<String> = []
+  /// Something that happens while the first page is on its way.
+  var during: (() throws -> Void)?
+
+  func deliver(
+    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+  ) -> Tally {
+    var tally = Tally()
+    while let page = nextPage() {
+      for listener in page {
+        if gone.contains(listener.id.text) {
+          tally.gone += 1
+          settled(listener, Ending(.gone, firstMissing: 0))
+        } else if refusing.contains(listener.id.text) {
+          tally.failed += listener.frames.count
+          settled(listener, Ending(.refused(status: 429), firstMissing: 0))
+        } else {
+          tally.deliveries += listener.frames.count
+          posts += listener.frames.map { (listener.id.text, text($0)) }
+        }
+      }
+      do { try during?() } catch { Issue.record(error) }
+    }
+    return tally
+  }
+
+  func frames(_ id: String) -> [String] { posts.filter { $0.id == id }.map(\.frame) }
+
+  /// The sequence numbers of the events of single frames.
+  func sequences(_ id: String) -> [Int64] {
+    frames(id).compactMap { frame in
+      frame.split(separator: "\"seq\":").dropFirst().first.flatMap { Int64($0.prefix { $0.isNumber }) }
+    }
+  }
+}

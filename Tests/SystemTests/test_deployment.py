@@ -1,0 +1,221 @@
+"""infra/deploy.sh and infra/destroy.sh against an emulator of AWS, and clients of what was deployed.
+
+Everything runs twice: once as most people would run an emulator, once with the emulator checking every signature and every
+policy, where each caller is an IAM user with the few rights it needs and each function has the role of the template. What the
+emulator does otherwise than AWS stands in `aws_emulator.py`.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+import uuid
+from dataclasses import dataclass
+
+import pytest
+import websockets
+from websockets.asyncio.client import connect
+
+from aws_emulator import REGION, AWSEmulator, Caller
+from deployment import STAGE, deployer_of, everything, infra, succeed
+
+
+@dataclass
+class Cloud:
+    """What was deployed, and who may do what with it."""
+
+    emulator: AWSEmulator
+    deployer: Caller
+    client: Caller
+    outputs: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.outputs["WebSocketUrl"] + "?userId=u-1"
+
+    @contextlib.asynccontextmanager
+    async def connection(self):
+        async with connect(self.url, additional_headers=self.client.handshake_headers(self.url)) as socket:
+            yield socket
+
+    def send(self, event: object, group: str = "prices"):
+        """An event into the queue, as a source would send it."""
+        self.client.client("sqs").send_message(
+            QueueUrl=self.outputs["IngestQueueUrl"], MessageGroupId=group, MessageDeduplicationId=str(uuid.uuid4()),
+            MessageBody=event if isinstance(event, str) else json.dumps(event))
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The keys of the rows that live: those that have expired, or say that a connection left, do not count."""
+        items = self.emulator.root.client("dynamodb").scan(TableName=self.outputs["TableName"])["Items"]
+        return sorted(
+            (item["pk"]["S"], item["sk"]["S"]) for item in items
+            if "gone" not in item and int(item.get("expires", {}).get("N", time.time() + 60)) > time.time())
+
+    def make_older(self, rows: list[tuple[str, str]], milliseconds: int):
+        """Moves the moment back at which the connection was made that these rows are of."""
+        table = self.emulator.root.client("dynamodb")
+        for pk, sk in rows:
+            table.update_item(
+                TableName=self.outputs["TableName"], Key={"pk": {"S": pk}, "sk": {"S": sk}},
+                UpdateExpression="ADD #at :change", ExpressionAttributeNames={"#at": "at"},
+                ExpressionAttributeValues={":change": {"N": str(-milliseconds)}})
+
+    async def until(self, condition, what: str, seconds: float = 30):
+        deadline = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < deadline, f"{what} did not come about; rows: {self.rows()}"
+            await asyncio.sleep(0.1)
+        return found
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["unchecked", "signatures-and-policies-checked"])
+def emulator(request, tmp_path_factory):
+    running = AWSEmulator(tmp_path_factory.mktemp("aws") / "emulator", checks=request.param)
+    yield running
+    running.stop()
+    print(running.log()[-20000:])
+
+
+@pytest.fixture(scope="module")
+def cloud(emulator, packages, programs):
+    deployer = deployer_of(emulator)
+    options = ["--packages", packages, "--tool", programs / "tickertape", "--json"]
+    outputs = json.loads(succeed(infra("deploy.sh", deployer, *options)))
+    client = emulator.user("client", {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": outputs["IngestQueueArn"]},
+            {"Effect": "Allow", "Action": "execute-api:Invoke",
+             "Resource": f"arn:aws:execute-api:{REGION}:*:{outputs['ApiId']}/{STAGE}/$connect"}]})
+    return Cloud(emulator, deployer, client, outputs)
+
+
+@pytest.fixture(autouse=True)
+async def nobody_is_left(request):
+    """After each test every connection has left, so that the next begins with an empty table."""
+    yield
+    if "cloud" in request.fixturenames and "destroy" not in request.node.name:
+        cloud = request.getfixturevalue("cloud")
+        await cloud.until(lambda: cloud.rows() == [], "the removal of the rows of connections that left")
+
+
+async def ask(socket, message) -> dict:
+    await socket.send(json.dumps(message))
+    return await receive(socket)
+
+
+async def receive(socket) -> dict:
+    return json.loads(await asyncio.wait_for(socket.recv(), 30))
+
+
+async def test_who_does_not_sign_is_refused_before_any_function_runs(cloud):
+    # deploy.sh has ended, and the client of its smoke test leaves the table a moment later.
+    await cloud.until(lambda: cloud.rows() == [], "the removal of the smoke test's rows")
+    with pytest.raises(websockets.InvalidStatus) as refused:
+        await connect(cloud.url)
+    assert refused.value.response.status_code == 403
+    assert cloud.rows() == []
+
+
+async def test_a_wrong_key_and_one_without_the_right_are_refused(cloud):
+    if not cloud.emulator.checks:
+        # Without checks the emulator takes any key; that it looks for one is the test above.
+        return
+    forger = Caller(cloud.emulator.endpoint, cloud.client.key, "another secret")
+    stranger = cloud.emulator.user(f"stranger-{uuid.uuid4().hex[:8]}", {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}]})
+    for caller in (forger, stranger):
+        with pytest.raises(websockets.InvalidStatus) as refused:
+            await connect(cloud.url, additional_headers=caller.handshake_headers(cloud.url))
+        assert refused.value.response.status_code == 403
+
+
+async def test_an_event_goes_from_the_queue_to_who_subscribed_with_its_bytes_unchanged(cloud):
+    async with cloud.connection() as socket:
+        answer = await ask(socket, {"type": "subscribe", "eventTypes": ["price:update"], "keys": ["AAPL"]})
+        assert answer["type"] == "subscribed" and answer["subscriptions"] == 1
+        assert any(pk.startswith("l#t:price%3Aupdate:AAPL#") for pk, _ in cloud.rows())
+        cloud.send('{"type":"price:update","key":"MSFT","data":{"price":1}}')
+        cloud.send('{"type":"price:update","key":"AAPL","data":{"price":152.50,"id":9007199254740993123,"b":1,"a":2}}')
+        frame = await asyncio.wait_for(socket.recv(), 30)
+        assert '"data":{"price":152.50,"id":9007199254740993123,"b":1,"a":2}' in frame
+        # The other key was not subscribed: the next frame is the pong.
+        assert (await ask(socket, {"type": "ping"}))["type"] == "pong"
+
+
+async def test_hello_is_answered_through_the_management_api(cloud):
+    async with cloud.connection() as socket:
+        await socket.send(json.dumps({"type": "hello", "subscriptions": ["signal"]}))
+        greeting, ready = await receive(socket), await receive(socket)
+        assert (greeting["type"], greeting["userId"], ready["type"]) == ("connection", "u-1", "ready")
+        assert any(pk.startswith("l#t:signal#") for pk, _ in cloud.rows())
+
+
+async def test_events_of_one_group_arrive_in_their_order(cloud):
+    async with cloud.connection() as socket:
+        await ask(socket, {"type": "subscribe", "eventTypes": ["signal"]})
+        for number in range(20):
+            cloud.send({"type": "signal", "data": {"n": number}}, group="signals")
+        assert [(await receive(socket))["data"]["n"] for _ in range(20)] == list(range(20))
+
+
+async def test_a_connection_that_is_gone_is_cleaned_up_when_the_gateway_says_410(cloud):
+    functions = cloud.emulator.root.client("lambda")
+    name = cloud.outputs["DisconnectHandlerName"]
+    # $disconnect is best effort on AWS. Here it is lost for certain, because the function may not run.
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
+    try:
+        async with cloud.connection() as socket:
+            await ask(socket, {"type": "subscribe", "eventTypes": ["risk"]})
+            left_behind = cloud.rows()
+        # The emulator takes frames for up to half a second after a client has left, and drops them.
+        await cloud.until(lambda: is_gone(cloud, left_behind), "410 for the connection that left")
+        # 410 from a connection younger than 30 s may mean that its $connect has not quite ended, so it is tried again.
+        cloud.make_older(left_behind, milliseconds=60_000)
+        async with cloud.connection() as witness:
+            await ask(witness, {"type": "subscribe", "eventTypes": ["risk"]})
+            assert set(left_behind) < set(cloud.rows()), "the rows of the first must still be there"
+            cloud.send({"type": "risk", "data": {"level": 3}})
+            assert (await receive(witness))["data"] == {"level": 3}
+            await cloud.until(
+                lambda: not set(left_behind) & set(cloud.rows()), "the removal of the gone connection's rows")
+            assert len(cloud.rows()) == len(left_behind), "the other connection keeps its rows"
+    finally:
+        functions.delete_function_concurrency(FunctionName=name)
+
+
+def is_gone(cloud, rows) -> bool:
+    """Whether the gateway knows the connection no more that these rows are of."""
+    management = cloud.emulator.root.client("apigatewaymanagementapi", endpoint=cloud.outputs["ManagementUrl"])
+    (connection,) = {pk.removeprefix("c#") for pk, sk in rows if sk == "c"}
+    try:
+        management.get_connection(ConnectionId=connection)
+    except management.exceptions.GoneException:
+        return True
+    return False
+
+
+async def test_a_message_that_can_never_be_published_does_not_hold_up_the_next(cloud):
+    async with cloud.connection() as socket:
+        await ask(socket, {"type": "subscribe", "eventTypes": ["decision"]})
+        cloud.send("this is not JSON", group="decisions")
+        cloud.send({"type": "decision", "data": {"n": 1}}, group="decisions")
+        assert (await receive(socket))["data"] == {"n": 1}
+
+
+def test_a_second_deployment_changes_nothing_and_says_the_same(cloud, packages):
+    again = json.loads(succeed(infra("deploy.sh", cloud.deployer, "--packages", packages, "--no-smoke-test", "--json")))
+    assert again == cloud.outputs
+
+
+def test_destroy_does_nothing_unless_told_so(cloud):
+    asked = infra("destroy.sh", cloud.deployer)
+    assert asked.returncode == 77 and cloud.outputs["TableName"] in asked.stderr and "--yes" in asked.stderr
+    assert cloud.emulator.root.client("dynamodb").list_tables()["TableNames"] == [cloud.outputs["TableName"]]
+
+
+def test_destroy_leaves_nothing(cloud):
+    succeed(infra("destroy.sh", cloud.deployer, "--yes"))
+    assert everything(cloud.emulator.root) == []
+    assert "nothing to delete" in infra("destroy.sh", cloud.deployer, "--yes").stderr

@@ -1,0 +1,132 @@
+"""The scripts and the template in infra/, without an account: what they say when something is wrong, and what linters say."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cfnlint.decode.cfn_yaml import load
+
+from aws_emulator import ROOT
+
+INFRA = ROOT / "infra"
+BASE = {"PATH": f"{os.path.dirname(os.environ.get('AWS_CLI', ''))}:{os.environ['PATH']}", "HOME": "/nonexistent",
+        "AWS_EC2_METADATA_DISABLED": "true"}
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "example", "AWS_REGION": "us-east-1"}
+
+
+def run(script, *arguments, environment=None):
+    return subprocess.run(
+        [INFRA / script, *arguments], env=environment or {**BASE, **KEYS}, capture_output=True, text=True, timeout=60,
+        stdin=subprocess.DEVNULL)
+
+
+def test_the_template_is_clean_for_cfn_lint():
+    done = subprocess.run([Path(sys.executable).parent / "cfn-lint", INFRA / "template.yaml"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_scripts_are_clean_for_shellcheck():
+    done = subprocess.run(
+        ["shellcheck", "--external-sources", *sorted(INFRA.glob("*.sh"))], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def template():
+    return load(str(INFRA / "template.yaml"))
+
+
+def of_type(template, kind):
+    return {name: item["Properties"] for name, item in template["Resources"].items()
+            if not name.startswith("Fn::") and item["Type"] == kind}
+
+
+def test_on_aws_an_answer_of_the_default_route_reaches_its_client(template):
+    # The emulator has no route responses, so this is looked up: without one AWS drops what the function returns.
+    (response,) = of_type(template, "AWS::ApiGatewayV2::RouteResponse").values()
+    assert response["RouteResponseKey"] == "$default" and response["RouteId"] == {"Ref": "DefaultRoute"}
+    assert template["Resources"]["DefaultRouteResponse"]["Condition"] == "IsAWS"
+    assert of_type(template, "AWS::ApiGatewayV2::Route")["DefaultRoute"]["RouteResponseSelectionExpression"] == "$default"
+
+
+def test_the_table_expires_items_and_can_be_restored_to_any_moment(template):
+    # The emulator's CloudFormation passes over both.
+    (table,) = of_type(template, "AWS::DynamoDB::Table").values()
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+
+
+def test_every_function_has_a_role_and_a_log_of_its_own_that_lapses(template):
+    functions = of_type(template, "AWS::Lambda::Function").values()
+    assert len(functions) == 4
+    for function in functions:
+        assert function["Runtime"] == "provided.al2023" and function["LoggingConfig"]["LogFormat"] == "JSON"
+    assert template["Parameters"]["MemoryMegabytes"]["Default"] == 128
+    assert len({str(function["Role"]) for function in functions}) == 4
+    assert len({str(function["LoggingConfig"]["LogGroup"]) for function in functions}) == 4
+    assert all(log["RetentionInDays"] == {"Ref": "LogRetentionDays"} for log in of_type(template, "AWS::Logs::LogGroup").values())
+
+
+def test_no_role_may_do_everything_or_something_to_everything(template):
+    for role in of_type(template, "AWS::IAM::Role").values():
+        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
+            assert "*" not in json.dumps(statement["Action"])
+            assert statement["Resource"] != "*" and "ManagedPolicyArns" not in role
+
+
+def test_the_queue_gives_the_function_time_and_lets_go_of_what_always_fails(template):
+    queue = of_type(template, "AWS::SQS::Queue")["IngestQueue"]
+    publisher = of_type(template, "AWS::Lambda::Function")["Publisher"]
+    assert queue["VisibilityTimeout"] >= 6 * publisher["Timeout"], "AWS's rule for queues that feed a function"
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_deployers_policy_is_json_and_names_only_what_is_ours_where_it_can():
+    policy = json.loads((INFRA / "deployer-policy.json").read_text())
+    assert len(json.dumps(policy, separators=(",", ":"))) <= 6144, "a managed policy holds 6,144 characters"
+
+
+@pytest.mark.parametrize("script", ["deploy.sh", "destroy.sh"])
+def test_a_script_explains_itself(script):
+    done = run(script, "--help")
+    assert done.returncode == 0 and f"usage: infra/{script}" in done.stdout and "--endpoint-url" in done.stdout
+
+
+@pytest.mark.parametrize("script", ["deploy.sh", "destroy.sh"])
+@pytest.mark.parametrize("arguments, code, words", [
+    ([], 64, ["--stage"]),
+    (["--stage"], 64, ["--stage needs a value"]),
+    (["--stage", "Dev_1"], 64, ["Dev_1", "lower-case"]),
+    (["--stage", "dev", "--colour", "blue"], 64, ["--colour"]),
+    (["--stage", "dev", "--endpoint-url", "http://127.0.0.1:1"], 77, ["127.0.0.1:1"]),
+])
+def test_wrong_usage_is_named(script, arguments, code, words):
+    done = run(script, *arguments)
+    assert done.returncode == code and all(word in done.stderr for word in words), done.stderr
+
+
+@pytest.mark.parametrize("script", ["deploy.sh", "destroy.sh"])
+def test_missing_credentials_are_named_with_the_way_to_get_some(script):
+    done = run(script, "--stage", "dev", "--region", "us-east-1", environment=BASE)
+    assert done.returncode == 77 and "credentials" in done.stderr and "AWS_PROFILE" in done.stderr
+
+
+@pytest.mark.parametrize("script", ["deploy.sh", "destroy.sh"])
+def test_a_missing_region_is_named(script):
+    environment = {name: text for name, text in {**BASE, **KEYS}.items() if name != "AWS_REGION"}
+    done = run(script, "--stage", "dev", environment=environment)
+    assert done.returncode == 78 and "--region" in done.stderr
+
+
+@pytest.mark.parametrize("script", ["deploy.sh", "destroy.sh"])
+def test_a_missing_tool_is_named(script, tmp_path):
+    for tool in ("bash", "dirname", "cat"):
+        (tmp_path / tool).symlink_to(shutil.which(tool))
+    done = run(script, "--stage", "dev", environment={**BASE, **KEYS, "PATH": str(tmp_path)})
+    assert done.returncode == 69 and "'aws' is missing" in done.stderr

@@ -1,0 +1,239 @@
+#!/usr/bin/env bash
+# Deploys Tickertape into an AWS account, or an emulator of one. May be run again: it changes what has changed.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(dirname "$here")
+# shellcheck source=infra/account.sh
+source "$here/account.sh"
+
+usage() {
+  cat <<'END'
+usage: infra/deploy.sh --stage NAME [options]
+
+Packages the functions, uploads them, deploys infra/template.yaml, waits, sends an event through it all, and prints the URL.
+
+  --stage NAME          name of this deployment: dev, prod, … (prod keeps its table and logs when it is destroyed)
+  --region REGION       default: AWS_REGION, or what the profile says
+  --profile NAME        a profile of ~/.aws/config
+  --public              let everybody on the internet connect (default: only callers that sign with this account's IAM)
+  --memory MB           of each function (default 128)
+  --shards N            partitions that the listeners of a topic are spread over (default 8)
+  --table NAME          use a table that is there, such as one that stage prod kept, instead of making one
+  --alarm-topic ARN     an SNS topic that hears of alarms
+  --packages FOLDER     upload the zip files of this folder instead of running infra/package.sh
+  --tool PATH           the tickertape that sends the test event (default: it is built)
+  --no-smoke-test       do not send the test event
+  --endpoint-url URL    an emulator of AWS, such as http://127.0.0.1:4566
+  --json                print what was deployed as JSON
+  --help                this text
+
+A setting that is not given stays as it was deployed last. Without --public, $connect is open to IAM only again.
+Exit codes: 64 wrong usage, 69 a tool is missing, 70 AWS refused, 75 another deployment is running, 76 the test event did
+not arrive, 77 no credentials, 78 no region.
+END
+}
+
+functions=(ConnectHandler DisconnectHandler DefaultHandler Publisher)
+packages="" tool="" smoke_test=yes public=no json=no
+parameters=()
+
+while [ $# -gt 0 ]; do
+  case $1 in
+    --stage) stage=$(value "$@"); shift ;;
+    --region) region=$(value "$@"); shift ;;
+    --profile) profile=$(value "$@"); shift ;;
+    --memory) parameters+=("MemoryMegabytes=$(value "$@")"); shift ;;
+    --shards) parameters+=("ListenerShards=$(value "$@")"); shift ;;
+    --table) parameters+=("ExistingTable=$(value "$@")"); shift ;;
+    --alarm-topic) parameters+=("AlarmTopic=$(value "$@")"); shift ;;
+    --packages) packages=$(value "$@"); shift ;;
+    --tool) tool=$(value "$@"); shift ;;
+    --endpoint-url) endpoint=$(value "$@"); shift ;;
+    --public) public=yes ;;
+    --no-smoke-test) smoke_test=no ;;
+    --json) json=yes ;;
+    --help | -h) usage; exit 0 ;;
+    *) fail 64 "unknown option '$1'" "see infra/deploy.sh --help" ;;
+  esac
+  shift
+done
+
+# --- Packages ---------------------------------------------------------------------------------------------------------
+
+make_packages() {
+  if [ -z "$packages" ]; then
+    need swift "install the Swift 6.3 toolchain, or give --packages FOLDER with packages built elsewhere"
+    say "Packaging"
+    "$here/package.sh" >&2 || fail 70 "infra/package.sh failed, see above"
+    packages=$root/.build/package
+  fi
+  local name
+  for name in "${functions[@]}"; do
+    [ -f "$packages/$name.zip" ] || fail 66 "$packages/$name.zip is missing" "run infra/package.sh"
+    parameters+=("${name}Key=$name-$(sha256sum "$packages/$name.zip" | cut -c 1-16).zip")
+  done
+  parameters+=("Architecture=$(architecture "$packages/Publisher.zip")")
+}
+
+# The architecture of a package's bootstrap, from its ELF header.
+architecture() {
+  case $(unzip -p "$1" bootstrap 2>/dev/null | od -An -j18 -N2 -tx1 | tr -d ' \n') in
+    3e00) echo x86_64 ;;
+    b700) echo arm64 ;;
+    *) fail 66 "$1 has no bootstrap for x86_64 or arm64 at its root" "run infra/package.sh" ;;
+  esac
+}
+
+upload_packages() {
+  if ! bucket_exists; then
+    say "Making the bucket $bucket"
+    local place=(--create-bucket-configuration "LocationConstraint=$region")
+    [ "$region" != us-east-1 ] || place=()
+    attempt "cannot make the bucket $bucket" s3api create-bucket --bucket "$bucket" "${place[@]}" >/dev/null
+    attempt "cannot close the bucket $bucket" s3api put-public-access-block --bucket "$bucket" \
+      --public-access-block-configuration \
+      BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true
+  fi
+  local name key there
+  there=$(attempt "cannot list the bucket $bucket" s3api list-objects-v2 --bucket "$bucket" --query 'Contents[].Key' \
+    --output text)
+  for name in "${functions[@]}"; do
+    key=$name-$(sha256sum "$packages/$name.zip" | cut -c 1-16).zip
+    if [[ $there != *"$key"* ]]; then
+      say "Uploading $name"
+      attempt "cannot upload $name.zip" s3 cp --only-show-errors "$packages/$name.zip" "s3://$bucket/$key" >&2
+    fi
+  done
+  parameters+=("CodeBucket=$bucket")
+}
+
+# --- The stack --------------------------------------------------------------------------------------------------------
+
+# What is left of a creation that failed must go before the next; what is in progress must end.
+clear_the_way() {
+  local status
+  status=$(stack_status)
+  case $status in
+    ROLLBACK_COMPLETE | ROLLBACK_FAILED | CREATE_FAILED | DELETE_FAILED)
+      say "Removing what is left of a failed attempt ($status)"
+      delete_stack ;;
+    UPDATE_ROLLBACK_FAILED)
+      fail 70 "the stack $stack is stuck (UPDATE_ROLLBACK_FAILED)" \
+        "run 'aws cloudformation continue-update-rollback --stack-name $stack', then this again" ;;
+    REVIEW_IN_PROGRESS) ;;
+    *_IN_PROGRESS) fail 75 "another operation on the stack $stack is running ($status)" "wait for it, then run this again" ;;
+  esac
+  [ -n "$status" ] || mention_kept_table
+}
+
+mention_kept_table() {
+  [[ "${parameters[*]}" != *ExistingTable=* ]] || return 0
+  local kept
+  kept=$(aws dynamodb list-tables --output text --query "TableNames[?starts_with(@, '$stack-Table-')]" 2>/dev/null || true)
+  [ -z "$kept" ] || [ "$kept" = None ] ||
+    say "Note: a table is left from before, and a new one will be made. To use the old one: --table ${kept%%[[:space:]]*}"
+}
+
+deploy_stack() {
+  if [ "$public" = yes ]; then
+    say "--public: everybody on the internet who knows the URL may connect, claim any user and role, and read every event."
+    parameters+=("ConnectAuthorization=NONE")
+  else
+    parameters+=("ConnectAuthorization=AWS_IAM")
+  fi
+  parameters+=("Stage=$stage" "EmulatorEndpoint=$endpoint")
+  say "Deploying the stack $stack (a first time takes about two minutes)"
+  local answer failures
+  answer=$(aws cloudformation deploy --stack-name "$stack" --template-file "$here/template.yaml" \
+    --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --no-fail-on-empty-changeset \
+    --parameter-overrides "${parameters[@]}" 2>&1) && return 0
+  failures=$(stack_failures "$stack")
+  [ -n "$failures" ] || fail 70 "the stack $stack was not deployed: $(cause "$answer")" "$(remedy "$answer")"
+  fail 70 "the stack $stack was not deployed:"$'\n'"$failures" "remove the cause, then run infra/deploy.sh again"
+}
+
+read_outputs() {
+  outputs=$(attempt "cannot read the stack's outputs" cloudformation describe-stacks --stack-name "$stack" \
+    --query 'Stacks[0].Outputs[].[OutputKey,OutputValue]' --output text)
+}
+
+output() { awk -F '\t' -v key="$1" '$1 == key { print $2 }' <<<"$outputs"; }
+
+# An emulator's address is one for everything, so its scheme is changed here.
+web_socket_url() { output WebSocketUrl | sed 's,^http,ws,'; }
+
+# --- The test event ---------------------------------------------------------------------------------------------------
+
+# A client connects, an event goes into the queue, the client must get it.
+send_test_event() {
+  say "Sending a test event"
+  local word watching=("$(web_socket_url)?userId=smoke-test" --subscribe smoke:test --json --no-reconnect --count 1 --for 60)
+  word=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
+  if [ "$public" = yes ]; then watching+=(--no-sign); else watching+=(--sign ${profile:+--profile "$profile"}); fi
+  folder=$(mktemp -d)
+  trap 'kill "$watcher" 2>/dev/null || true; rm -rf "$folder"' EXIT
+  watch_ready "${watching[@]}"
+  attempt "cannot send to the queue" sqs send-message --queue-url "$(output IngestQueueUrl)" --message-group-id smoke-test \
+    --message-body "{\"type\":\"smoke:test\",\"data\":{\"word\":\"$word\"}}" >/dev/null
+  if ! wait "$watcher" || ! grep -q "$word" "$folder/frames"; then
+    fail 76 "the test event did not arrive within a minute" \
+      "the log of the Publisher says why: aws logs tail $(output PublisherLogs) --region $region"
+  fi
+  rm -rf "$folder"
+  trap - EXIT
+}
+
+# Starts the client and waits until it has been greeted; a new API may take seconds until it answers.
+watch_ready() {
+  local attempt_number
+  for attempt_number in 1 2 3 4 5 6; do
+    AWS_REGION=$region "$tool" watch "$@" >"$folder/frames" 2>"$folder/errors" &
+    watcher=$!
+    while kill -0 "$watcher" 2>/dev/null; do
+      if grep -q '"type":"ready"' "$folder/frames"; then return 0; fi
+      sleep 0.2
+    done
+    [ "$attempt_number" = 6 ] || sleep "$attempt_number"
+  done
+  fail 76 "the test client could not connect: $(cause "$(cat "$folder/errors")")"
+}
+
+find_tool() {
+  [ -z "$tool" ] || { [ -x "$tool" ] || fail 66 "$tool is not a program"; return 0; }
+  need swift "give --tool PATH, or --no-smoke-test"
+  say "Building the command line tool"
+  swift build --package-path "$root" -c release --product tickertape >&2 || fail 70 "the tool could not be built, see above"
+  tool=$root/.build/release/tickertape
+}
+
+# --- What came of it --------------------------------------------------------------------------------------------------
+
+print_result() {
+  if [ "$json" = yes ]; then
+    awk -F '\t' -v url="$(web_socket_url)" 'BEGIN { printf "{" }
+      { gsub(/["\\]/, "\\\\&"); printf "%s\"%s\":\"%s\"", (NR > 1 ? "," : ""), $1, ($1 == "WebSocketUrl" ? url : $2) }
+      END { print "}" }' <<<"$outputs"
+    return
+  fi
+  local sign=" --sign${profile:+ --profile $profile}"
+  [ "$public" = no ] || sign=" --no-sign"
+  cat <<END
+Deployed: $(web_socket_url)
+
+Listen:   tickertape watch '$(web_socket_url)?userId=u-1' --subscribe price:update$sign
+Publish:  aws sqs send-message --region $region${endpoint:+ --endpoint-url $endpoint} --queue-url $(output IngestQueueUrl) \\
+            --message-group-id prices --message-body '{"type":"price:update","key":"AAPL","data":{"price":152.50}}'
+Remove:   infra/destroy.sh --stage $stage --region $region${profile:+ --profile $profile}${endpoint:+ --endpoint-url $endpoint}
+END
+}
+
+enter_account
+need unzip "install it: apt-get install unzip"
+[ "$smoke_test" = no ] || find_tool
+make_packages
+clear_the_way
+upload_packages
+deploy_stack
+read_outputs
+[ "$smoke_test" = no ] || send_test_event
+print_result
