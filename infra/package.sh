@@ -15,7 +15,7 @@ if [ $# -gt 0 ]; then
   functions=("$@")
 fi
 swift=${SWIFT:-swift} limit=$((6 * 1024 * 1024))
-for tool in "$swift" gcc strip readelf nm zip advzip apt-get; do
+for tool in "$swift" gcc strip objcopy readelf nm zip advzip apt-get; do
   command -v "$tool" >/dev/null || { echo "package: '$tool' is missing; 'make package' installs what is needed" >&2; exit 69; }
 done
 infra/static-libraries.sh .build/static
@@ -28,6 +28,14 @@ for file in "${certificates[@]}"; do
   [ -e "$file" ] || { echo "package: $file is missing; install ca-certificates" >&2; exit 69; }
 done
 cat "${certificates[@]}" >"$roots"
+
+# The compiler's hashes of the modules, which nothing reads any more: they are over the paths, too.
+blank() { # BINARY SECTION
+  local size
+  size=$((16#$(readelf -S -W "$1" | sed -n "s/.* $2 *[A-Z]* *[0-9a-f]* *[0-9a-f]* *\([0-9a-f]*\) .*/\1/p")))
+  head -c "$size" /dev/zero >"$build.zeros"
+  objcopy --update-section "$2=$build.zeros" "$1"
+}
 
 fault() { echo "package: $1" >&2; exit 1; }
 
@@ -62,6 +70,7 @@ for name in "${functions[@]}"; do
   rm -rf "${out:?}/$name" "$out/$name.zip"
   mkdir -p "$out/$name"
   strip --strip-all --remove-section=.comment -o "$out/$name/bootstrap" "$build/release/$name"
+  blank "$out/$name/bootstrap" .swift_modhash
   cp "$roots" "$out/$name/roots.pem"
   chmod 0755 "$out/$name/bootstrap"
   chmod 0644 "$out/$name/roots.pem"
