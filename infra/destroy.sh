@@ -54,7 +54,7 @@ split_resources() {
   deleted=$(sed '/^$/d' <<<"$deleted")
 }
 
-show() { sed 's/^AWS:://; s/^/  /' <<<"$1" | column -t -s $'\t' >&2; }
+show() { awk -F '\t' '{ sub(/^AWS::/, "", $1); printf "  %-26s  %s\n", $1, $2 }' <<<"$1" >&2; }
 
 ask() {
   say "This will delete, in account $account, region $region:"
