@@ -119,8 +119,8 @@ let package = Package(
     program(
       "DefaultHandler",
       [
-        "LambdaRuntime", "GatewayAccess", "GatewayEvents", "Streams", "ManagementAPI", "ConnectionStoreSelection",
-        "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "GatewayAccess", "GatewayEvents", "Shaping", "Streams", "ManagementAPI",
+        "ConnectionStoreSelection", "ConnectionStore", "Messaging", "JSON", "Telemetry",
       ]),
     program(
       "Publisher",

@@ -71,7 +71,8 @@ struct PublishSourcesTests {
   func ordered() throws {
     let stage = try stage()
     let bodies = [#"{"type":"signal","data":1}"#, #"{"type":"broken","data":2}"#, #"{"type":"risk","data":3}"#]
-    #expect(try stage.publish(queue(bodies, name: "ticks.fifo"), over: BrokenStreamTable(stage.table)) == failures(1, 2))
+    #expect(
+      try stage.publish(queue(bodies, name: "ticks.fifo"), over: BrokenStreamTable(stage.table)) == failures(1, 2))
     #expect(stage.ear.posts.map { $0.frame.suffix(9) } == [#""data":1}"#])
   }
 
@@ -86,7 +87,8 @@ struct PublishSourcesTests {
   @Test("a message that comes again is the same events, unless they bring names of their own")
   func idempotency() throws {
     let stage = try stage()
-    let payload = queue([#"{"events":[{"type":"signal","data":1},{"type":"signal","data":2,"idempotencyKey":"mine"}]}"#])
+    let payload = queue([#"{"events":[{"type":"signal","data":1},{"type":"signal","data":2,"idempotencyKey":"mine"}]}"#]
+    )
     for _ in 0..<2 { #expect(try stage.publish(payload) == failures()) }
     #expect(stage.ear.posts.count == 2)
     #expect(try stage.publish(#"{"type":"signal","data":2,"idempotencyKey":"mine"}"#).contains(#""deliveries":0"#))

@@ -132,7 +132,9 @@ struct PublishTests {
     let again = try stage.publish(#"{"type":"signal","data":1,"idempotencyKey":"k"}"#)
     #expect(again.hasPrefix(#"{"accepted":1,"rejected":0,"deliveries":0,"#))
     let other = try stage.publish(#"{"type":"signal","data":7,"idempotencyKey":"k"}"#)
-    #expect(other.contains(#""code":"idempotency_key_taken""#) && other.contains(#"\"k\""#) && other.contains("event 1 of the stream"))
+    #expect(
+      other.contains(#""code":"idempotency_key_taken""#) && other.contains(#"\"k\""#)
+        && other.contains("event 1 of the stream"))
     #expect(stage.ear.posts.map { $0.frame.suffix(2) } == ["1}", "2}"])
   }
 

@@ -75,7 +75,7 @@ final class Stage {
 
   func say(_ frame: [UInt8], id: ConnectionID? = nil) throws -> String? {
     let event = GatewayEvent.message(MessageEvent(context: context("MESSAGE", id: id), body: frame))
-    var handler = Receive(connections: connections, outbox: ear, log: log, clock: clock.clock)
+    var handler = receive
     var reader = JSONReader(try handler.handle(event.encoded(), invocation))
     var body: String?
     try reader.beginObject()
@@ -83,6 +83,17 @@ final class Stage {
       if key == "body" { body = try reader.string() } else { try reader.skip() }
     }
     return body
+  }
+
+  private var receive: Receive<Ear> {
+    Receive(
+      connections: connections, recovery: RecoveryReader(table, clock: clock.clock), outbox: ear, log: log,
+      clock: clock.clock)
+  }
+
+  func greet(_ payload: String) throws -> String {
+    var handler = receive
+    return text(try handler.handle(bytes(payload), invocation))
   }
 
   func publish(_ payload: String, over table: (any Table)? = nil, randomness: Randomness? = nil) throws -> String {
@@ -137,19 +148,31 @@ final class Ear: Outbox, FrameSender {
   /// Something that happens before a page is served.
   var beforePage: (() -> Void)?
 
-  func post(_ frame: [UInt8], to context: RequestContext) throws -> Bool {
-    if gone.contains(context.connectionID.text) { return false }
-    posts.append((context.connectionID.text, text(frame)))
-    return true
+  /// How many further posts find the connection not established yet.
+  var notYet = 0
+  /// Something that happens before a frame is posted.
+  var beforePost: ((String) throws -> Void)?
+
+  func post(_ frame: [UInt8], to destination: Destination) throws -> PostOutcome {
+    try beforePost?(text(frame))
+    if notYet > 0 {
+      notYet -= 1
+      return .gone
+    }
+    if gone.contains(destination.connectionID.text) { return .gone }
+    posts.append((destination.connectionID.text, text(frame)))
+    return .taken
   }
 
-  func close(_ context: RequestContext) { closed.append(context.connectionID.text) }
+  func close(_ destination: Destination) { closed.append(destination.connectionID.text) }
 
   func deliver(
     deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
   ) -> Tally {
     var tally = Tally()
-    while let page = { beforePage?(); return nextPage() }() {
+    while let page = {
+      beforePage?(); return nextPage()
+    }() {
       for listener in page {
         if gone.contains(listener.id.text) {
           tally.gone += 1
