@@ -184,7 +184,8 @@ let package = Package(
       "HandlerTests",
       [
         "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery", "ManagementAPI",
-        "FunctionInvocation", "GatewayEvents", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry",
+        "FunctionInvocation", "GatewayEvents", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging",
+        "JSON", "Telemetry",
         "TestSupport",
       ]),
     tests(
