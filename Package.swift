@@ -179,7 +179,10 @@ let package = Package(
     tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
       "StreamsTests",
-      ["Streams", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON", "Telemetry", "TestSupport"]),
+      [
+        "Streams", "Publisher", "Delivery", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON", "Telemetry",
+        "TestSupport",
+      ]),
     tests(
       "HandlerTests",
       [
