@@ -29,11 +29,13 @@ let cLibraries: [Target] = [
 ]
 
 func room(
-  _ name: String, path: String? = nil, _ dependencies: [String] = [], linking libraries: [String] = []
+  _ name: String, path: String? = nil, _ dependencies: [String] = [], embedding files: [String] = [],
+  linking libraries: [String] = []
 ) -> Target {
   .target(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: path ?? "Sources/\(name)",
-    swiftSettings: strict, linkerSettings: libraries.map { .linkedLibrary($0) })
+    resources: files.map { .embedInCode($0) }, swiftSettings: strict,
+    linkerSettings: libraries.map { .linkedLibrary($0) })
 }
 
 func program(_ name: String, _ dependencies: [String]) -> Target {
@@ -105,7 +107,9 @@ let package = Package(
       "ConnectionStoreSelection", path: "Sources/ConnectionStore/Selection",
       ["ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
     // Floor 4
-    room("Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"]),
+    room(
+      "Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"],
+      embedding: ["Types/EventTypes.json"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
     room("FunctionInvocation", ["AWSClient", "AWSCredentials", "AWSSigning", "HTTPClient", "Telemetry"]),
     room("GatewayAccess", ["AWSCredentials", "AWSSigning", "HTTPClient", "ManagementAPI", "Telemetry"]),
