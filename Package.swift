@@ -106,12 +106,16 @@ let package = Package(
       ["ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
     // Floor 4
     room("Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"]),
+    room("Access", ["ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
     room("GatewayAccess", ["AWSCredentials", "AWSSigning", "HTTPClient", "ManagementAPI", "Telemetry"]),
     // Floors 5 and 6
     program(
       "ConnectHandler",
-      ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
+      [
+        "LambdaRuntime", "Access", "ConnectionStore", "GatewayAccess", "GatewayEvents", "ManagementAPI", "Streams",
+        "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
+      ]),
     program(
       "DisconnectHandler",
       ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
@@ -134,8 +138,8 @@ let package = Package(
     program(
       "tickertape",
       [
-        "LocalGateway", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON",
-        "Messaging", "Telemetry", "WebSocketWire",
+        "LocalGateway", "Access", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "ConnectionStore",
+        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
@@ -175,6 +179,13 @@ let package = Package(
     tests(
       "GatewayAccessTests",
       ["GatewayAccess", "AWSSigning", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
+    tests("CryptoTests", ["Crypto", "TestSupport"]),
+    tests(
+      "AccessTests",
+      [
+        "Access", "ConnectionStore", "ConnectionStoreMemory", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry",
+        "TestSupport",
+      ]),
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
@@ -183,9 +194,10 @@ let package = Package(
     tests(
       "HandlerTests",
       [
-        "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery", "ManagementAPI",
-        "GatewayEvents", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry",
-        "TestSupport",
+        "Access", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
+        "ManagementAPI",
+        "GatewayEvents", "HTTPClient", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON",
+        "Telemetry", "TestSupport",
       ]),
     tests(
       "LocalGatewayTests",
@@ -196,7 +208,8 @@ let package = Package(
     tests(
       "TickertapeTests",
       [
-        "tickertape", "LocalGateway", "AWSSigning", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry",
+        "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "LocalGateway", "AWSSigning", "HTTPClient",
+        "HTTPWire", "JSON", "Messaging", "Telemetry",
         "TestSupport",
         "WebSocketWire",
       ]),
