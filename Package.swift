@@ -110,13 +110,17 @@ let package = Package(
     room(
       "Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"],
       embedding: ["Types/EventTypes.json"]),
+    room("Access", ["ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
     room("FunctionInvocation", ["AWSClient", "AWSCredentials", "AWSSigning", "HTTPClient", "Telemetry"]),
     room("GatewayAccess", ["AWSCredentials", "AWSSigning", "HTTPClient", "ManagementAPI", "Telemetry"]),
     // Floors 5 and 6
     program(
       "ConnectHandler",
-      ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
+      [
+        "LambdaRuntime", "Access", "ConnectionStore", "GatewayAccess", "GatewayEvents", "ManagementAPI", "Streams",
+        "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
+      ]),
     program(
       "DisconnectHandler",
       ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
@@ -138,8 +142,8 @@ let package = Package(
     program(
       "tickertape",
       [
-        "LocalGateway", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON",
-        "Messaging", "Telemetry", "WebSocketWire",
+        "LocalGateway", "Access", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "ConnectionStore",
+        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
@@ -179,21 +183,28 @@ let package = Package(
     tests(
       "GatewayAccessTests",
       ["GatewayAccess", "AWSSigning", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
+    tests("CryptoTests", ["Crypto", "TestSupport"]),
+    tests(
+      "AccessTests",
+      [
+        "Access", "ConnectionStore", "ConnectionStoreMemory", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry",
+        "TestSupport",
+      ]),
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
       "StreamsTests",
       [
-        "Streams", "Publisher", "Delivery", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON", "Telemetry",
+        "Streams", "Publisher", "Delivery", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON",
+        "Telemetry",
         "TestSupport",
       ]),
     tests(
       "HandlerTests",
       [
-        "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery", "ManagementAPI",
-        "FunctionInvocation", "GatewayEvents", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging",
-        "JSON", "Telemetry",
-        "TestSupport",
+        "Access", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
+        "FunctionInvocation", "ManagementAPI", "GatewayEvents", "HTTPClient", "ConnectionStore",
+        "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "LocalGatewayTests",
@@ -204,7 +215,8 @@ let package = Package(
     tests(
       "TickertapeTests",
       [
-        "tickertape", "LocalGateway", "AWSSigning", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry",
+        "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "LocalGateway", "AWSSigning", "HTTPClient",
+        "HTTPWire", "JSON", "Messaging", "Telemetry",
         "TestSupport",
         "WebSocketWire",
       ]),
