@@ -118,8 +118,8 @@ let package = Package(
     program(
       "ConnectHandler",
       [
-        "LambdaRuntime", "Access", "ConnectionStore", "GatewayAccess", "GatewayEvents", "ManagementAPI", "Streams",
-        "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "Access", "ConnectionStore", "FunctionInvocation", "GatewayAccess", "GatewayEvents",
+        "ManagementAPI", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
       ]),
     program(
       "DisconnectHandler",

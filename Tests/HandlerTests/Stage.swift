@@ -78,7 +78,8 @@ final class Stage {
           throw HTTPClientError(.notConnected, tried: "GET", host: request.url.origin, message: "not in this test")
         }),
       attempts: try AttemptLimit(environment, table: table, clock: clock.clock),
-      userLimit: try UserLimit(environment, connections: connections, calls: ear, clock: clock.clock), log: log)
+      userLimit: try UserLimit(environment, connections: connections, calls: ear, clock: clock.clock),
+      greetings: Greetings(environment, invocations), log: log)
   }
 
   var keys: APIKeys { APIKeys(table, clock: clock.clock) }
@@ -228,6 +229,11 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
         } else {
           tally.deliveries += listener.frames.count
           posts += listener.frames.map { (listener.id.text, text($0)) }
+          if listener.isClosedAfterwards {
+            tally.gone += 1
+            closed.append(listener.id.text)
+            settled(listener, Ending(.gone, firstMissing: 0))
+          }
         }
       }
     }

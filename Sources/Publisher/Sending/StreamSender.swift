@@ -216,7 +216,9 @@ struct StreamSender<Sender: FrameSender> {
     }
     holding.lease.advance(through: round.end)
     let isQuiet = result.missing.isEmpty && behind.count == result.served.count
-    if isQuiet, let now = try streamLog.head(holding.lease.stream), now == LogHead(epoch: head.epoch, next: round.end + 1) {
+    if isQuiet, let now = try streamLog.head(holding.lease.stream),
+      now == LogHead(epoch: head.epoch, next: round.end + 1)
+    {
       return try release(&holding, now, [])
     }
     guard try marks.write(&holding.lease) else {
