@@ -156,7 +156,7 @@ let package = Package(
     testProgram("ManagementProbe", ["GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
-    tests("TelemetryTests", ["Telemetry", "JSON"]),
+    tests("TelemetryTests", ["Telemetry", "JSON", "TestSupport"]),
     tests("HTTPWireTests", ["HTTPWire", "TestSupport"]),
     tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
