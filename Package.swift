@@ -99,11 +99,16 @@ let package = Package(
     room(
       "ConnectionStoreSQLite", path: "Sources/ConnectionStore/SQLite", ["ConnectionStore", "CSQLite", "Telemetry"]),
     room(
+      "ConnectionStoreFaults", path: "Sources/ConnectionStore/Faults", ["ConnectionStore", "JSON", "Telemetry"]),
+    room(
       "ConnectionStoreDynamoDB", path: "Sources/ConnectionStore/DynamoDB",
       ["AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     room(
       "ConnectionStoreSelection", path: "Sources/ConnectionStore/Selection",
-      ["ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
+      [
+        "ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreFaults", "ConnectionStoreMemory",
+        "ConnectionStoreSQLite", "Telemetry",
+      ]),
     // Floor 4
     room("Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
@@ -163,7 +168,7 @@ let package = Package(
       [
         "AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "ConnectionStoreDynamoDB", "HTTPClient",
         "HTTPWire", "JSON",
-        "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
+        "ConnectionStoreFaults", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
         "TableStress", "Telemetry", "TestSupport",
       ]),
     .executableTarget(
