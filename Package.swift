@@ -112,6 +112,7 @@ let package = Package(
     // Floor 4
     room("Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
+    room("FunctionInvocation", ["AWSClient", "AWSCredentials", "AWSSigning", "HTTPClient", "Telemetry"]),
     room("GatewayAccess", ["AWSCredentials", "AWSSigning", "HTTPClient", "ManagementAPI", "Telemetry"]),
     // Floors 5 and 6
     program(
@@ -123,15 +124,14 @@ let package = Package(
     program(
       "DefaultHandler",
       [
-        "LambdaRuntime", "GatewayAccess", "GatewayEvents", "Streams", "ManagementAPI", "ConnectionStoreSelection",
-        "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "GatewayAccess", "GatewayEvents", "Shaping", "Streams", "ManagementAPI",
+        "ConnectionStoreSelection", "ConnectionStore", "Messaging", "JSON", "Telemetry",
       ]),
     program(
       "Publisher",
       [
-        "LambdaRuntime", "EventSources", "Shaping", "Streams", "Delivery", "GatewayAccess", "ManagementAPI",
-        "ConnectionStoreSelection",
-        "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "EventSources", "Shaping", "Streams", "Delivery", "FunctionInvocation", "GatewayAccess",
+        "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
       ]),
     // Beside the house
     room(
@@ -189,7 +189,7 @@ let package = Package(
       "HandlerTests",
       [
         "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery", "ManagementAPI",
-        "GatewayEvents", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry",
+        "FunctionInvocation", "GatewayEvents", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry",
         "TestSupport",
       ]),
     tests(

@@ -9,7 +9,7 @@ declare -A floor=(
   [GatewayEvents]=2 [EventSources]=2 [ConnectionStore]=2 [HTTPClient]=2 [AWSSigning]=2 [Shaping]=2
   [LambdaRuntime]=3 [ManagementAPI]=3 [AWSCredentials]=3 [AWSClient]=3
   [ConnectionStoreMemory]=3 [ConnectionStoreFaults]=3 [ConnectionStoreSQLite]=3 [ConnectionStoreDynamoDB]=4 [ConnectionStoreSelection]=5
-  [Streams]=4 [Delivery]=4 [GatewayAccess]=4
+  [Streams]=4 [Delivery]=4 [GatewayAccess]=4 [FunctionInvocation]=4
   [ConnectHandler]=6 [DisconnectHandler]=6 [DefaultHandler]=6 [Publisher]=6
   [LocalGateway]=7 [tickertape]=8
 )

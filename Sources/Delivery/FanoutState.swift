@@ -146,6 +146,12 @@ package struct FanoutState {
     hasMorePages = false
   }
 
+  /// Every listener was begun, and there are no more pages.
+  package var hasBegunAll: Bool { !hasMorePages && pendingCount == 0 }
+
+  /// The time for those that are not done is up.
+  package mutating func giveUpRest() { hopeless = .unsent }
+
   private mutating func takePending() -> Listener? {
     guard let page = pages.first else { return nil }
     let listener = page[pageOffset]

@@ -1,3 +1,4 @@
+import Delivery
 import Messaging
 import Shaping
 import Streams
@@ -53,5 +54,13 @@ struct FrameCache {
       events[part.event], shownAs: part.shownAs, dialect, placements.isEmpty ? nil : placements[part.event])
     encoded[key] = frame
     return frame
+  }
+}
+
+extension Listener {
+  init(_ recipient: Recipient, _ packed: FrameCache.Packed) {
+    self.init(
+      id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,
+      marks: packed.sequences)
   }
 }
