@@ -76,6 +76,9 @@ struct FaultPlanTests {
     fault(
       #""kind":"throttled","rate":1,"scope":"some""#,
       "fault 2 (throttled): 'scope' is one of connection, all, not 'some'"),
+    fault(
+      #""kind":"duplicated","rate":1,"on":"posts""#,
+      "fault 2 (duplicated): 'on' is one of routes, invokes, all, not 'posts'"),
     fault(#""kind":"gone","rate":1,"from":5,"until":5"#, "fault 2 (gone): 'until' is not after 'from'"),
     fault(
       #""kind":"gone","rate":1,"limit":0"#,

@@ -99,6 +99,15 @@ struct ProcessFaultTests {
     try stage.stop()
   }
 
+  @Test("an asynchronous invocation comes twice, one that is waited for once")
+  func duplicatedInvokes() throws {
+    let stage = try InvokeStage(faults: faults(fault(.duplicated) { $0.target = .invokes }))
+    #expect(try stage.invoke(#""print""#).status == 200)
+    #expect(try stage.invoke(#""print""#, headers: [("X-Amz-Invocation-Type", "Event")]).status == 202)
+    try stage.functions.wait("three") { stage.functions.lines.count { $0 == "second line" } == 3 }
+    try stage.stop()
+  }
+
   @Test("invocations through the API are refused, lost after their effect, or slow")
   func invokes() throws {
     let failing = fault(.failed) {

@@ -11,7 +11,7 @@ package struct Fault: Equatable, Sendable {
     case slow
     /// A request is done, and its connection closed without an answer.
     case lost
-    /// A route event is given to its function twice.
+    /// A route event, or an asynchronous invocation, is given to its function twice.
     case duplicated
     /// A route event is given to its function after the next one of its connection.
     case reordered
@@ -29,8 +29,10 @@ package struct Fault: Equatable, Sendable {
   package enum Target: String, CaseIterable, Sendable {
     /// `POST @connections`.
     case posts
-    /// Lambda's Invoke API.
+    /// Lambda's Invoke API; of `duplicated`, its asynchronous invocations.
     case invokes
+    /// What routes give to their functions.
+    case routes
     case all
 
     func includes(_ target: Target) -> Bool { self == .all || self == target }
@@ -82,6 +84,7 @@ package struct Fault: Equatable, Sendable {
     self.rate = rate
     switch kind {
     case .lost: target = .all
+    case .duplicated: target = .routes
     case .slow: milliseconds = 100
     case .reordered: milliseconds = 50
     case .stopped: milliseconds = 500
@@ -100,13 +103,17 @@ extension Fault.Kind {
       case .failed: [.status, .on]
       case .slow: [.milliseconds, .delays, .on]
       case .lost: [.on]
-      case .duplicated, .reordered: [.milliseconds]
+      case .duplicated: [.milliseconds, .on]
+      case .reordered: [.milliseconds]
       case .killed: [.within, .function]
       case .stopped: [.milliseconds, .within, .function]
       case .tableThrottled: [.outcome, .function]
       }
     return own + [.from, .until, .limit]
   }
+
+  /// What it may be about, where there is a choice.
+  var targets: [Fault.Target] { self == .duplicated ? [.routes, .invokes, .all] : [.posts, .invokes, .all] }
 }
 
 extension Fault {

@@ -57,11 +57,11 @@ struct FaultMembers {
 
   /// One of an enumeration's words.
   func word<Word: RawRepresentable & CaseIterable>(
-    _ member: String, _ type: Word.Type
+    _ member: String, _ type: Word.Type, among words: [Word] = Array(Word.allCases)
   ) throws(FaultPlanError) -> Word? where Word.RawValue == String {
     guard let text = try string(member) else { return nil }
-    guard let word = Word(rawValue: text) else {
-      throw FaultPlanError("\(name): '\(member)' is \(Word.allCases.sentence), not '\(text)'")
+    guard let word = words.first(where: { $0.rawValue.utf8.elementsEqual(text.utf8) }) else {
+      throw FaultPlanError("\(name): '\(member)' is \(words.sentence), not '\(text)'")
     }
     return word
   }

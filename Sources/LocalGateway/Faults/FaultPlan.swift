@@ -51,7 +51,7 @@ extension Fault {
     let name = member.rawValue
     switch member {
     case .scope: scope = try members.word(name, Scope.self) ?? scope
-    case .on: target = try members.word(name, Target.self) ?? target
+    case .on: target = try members.word(name, Target.self, among: kind.targets) ?? target
     case .delays: delay = try members.word(name, Delay.self) ?? delay
     case .outcome: outcome = try members.word(name, TableOutcome.self) ?? outcome
     case .status: status = try members.integer(name, in: 500...599).map { Int($0) } ?? status

@@ -66,4 +66,12 @@ extension Faults {
     guard let found, inject(found) else { return nil }
     return found.fault
   }
+
+  /// Whether an asynchronous invocation comes twice, as Lambda allows itself, and how much later.
+  func duplicate(of function: String) -> Fault? {
+    guard let found = decide(.duplicated, function, meaning: { $0.target.includes(.invokes) }), inject(found) else {
+      return nil
+    }
+    return found.fault
+  }
 }

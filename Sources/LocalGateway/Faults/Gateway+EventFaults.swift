@@ -1,8 +1,9 @@
 /// An event that waits for the next one of its connection to overtake it.
 struct HeldEvent {
-  let decision: Faults.Decision
   /// Gives it to its function.
   let give: () -> Void
+  /// Ends the wait.
+  let timer: EventLoop.TimerID
 }
 
 /// What goes wrong with the events that routes give to their functions.
@@ -11,7 +12,7 @@ extension Gateway {
     _ route: GatewayRoute, _ event: [UInt8], of identity: ConnectionIdentity, under faults: Faults,
     completion: @escaping (InvocationOutcome) -> Void
   ) {
-    let duplicate = faults.decide(.duplicated, identity.name)
+    let duplicate = faults.decide(.duplicated, identity.name) { $0.target.includes(.routes) }
     let reordering = faults.decide(.reordered, identity.name)
     let give = {
       self.give(event, to: route, completion: completion)
@@ -19,12 +20,16 @@ extension Gateway {
     }
     // Nothing comes of a connection before its $connect has answered, so that one cannot be overtaken.
     guard route.key != "$connect" else { return give() }
-    if let held = heldEvents.removeValue(forKey: identity.key) {
+    if let held = heldEvents[identity.key] {
+      loop.cancel(held.timer)
       give()
-      return held.give()
+      return giveHeld(of: identity.key)
     }
     guard let reordering, faults.inject(reordering, connectionID: identity.key.text) else { return give() }
-    hold(HeldEvent(decision: reordering, give: give), of: identity.key)
+    // Until the next event of the connection, or the fault's time.
+    awaitInvocation()
+    let timer = loop.schedule(afterMilliseconds: reordering.fault.milliseconds) { self.giveHeld(of: identity.key) }
+    heldEvents[identity.key] = HeldEvent(give: give, timer: timer)
   }
 
   /// Nobody hears how the second invocation went.
@@ -40,17 +45,9 @@ extension Gateway {
     }
   }
 
-  /// Until the next event of the connection, or the fault's time.
-  private func hold(_ event: HeldEvent, of key: ConnectionKey) {
-    heldEvents[key] = event
-    awaitInvocation()
-    let number = event.decision.number
-    loop.schedule(afterMilliseconds: event.decision.fault.milliseconds) {
-      self.invocationEnded()
-      guard let held = self.heldEvents[key], held.decision.number == number else { return }
-      self.heldEvents[key] = nil
-      held.give()
-    }
+  private func giveHeld(of key: ConnectionKey) {
+    heldEvents.removeValue(forKey: key)?.give()
+    invocationEnded()
   }
 
   func isDisconnectLost(of identity: ConnectionIdentity, _ faults: Faults) -> Bool {

@@ -121,6 +121,11 @@ final class InvokeAPI: HTTPRequestHandler {
     case .dryRun: completion(Answer { $0.respond(204, headers: [id]) })
     case .event:
       events.invoke(call.function, payload: call.payload, context: call.context)
+      if let again = faults?.duplicate(of: call.function) {
+        host.loop.schedule(afterMilliseconds: again.milliseconds) {
+          self.events.invoke(call.function, payload: call.payload, context: call.context)
+        }
+      }
       completion(Answer { $0.respond(202, headers: [id]) })
     case .requestResponse:
       // The function's own time is the bound.
