@@ -102,11 +102,16 @@ let package = Package(
     room(
       "ConnectionStoreSQLite", path: "Sources/ConnectionStore/SQLite", ["ConnectionStore", "CSQLite", "Telemetry"]),
     room(
+      "ConnectionStoreFaults", path: "Sources/ConnectionStore/Faults", ["ConnectionStore", "JSON", "Telemetry"]),
+    room(
       "ConnectionStoreDynamoDB", path: "Sources/ConnectionStore/DynamoDB",
       ["AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     room(
       "ConnectionStoreSelection", path: "Sources/ConnectionStore/Selection",
-      ["ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
+      [
+        "ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreFaults", "ConnectionStoreMemory",
+        "ConnectionStoreSQLite", "Telemetry",
+      ]),
     // Floor 4
     room(
       "Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"],
@@ -173,7 +178,7 @@ let package = Package(
       [
         "AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "ConnectionStoreDynamoDB", "HTTPClient",
         "HTTPWire", "JSON",
-        "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
+        "ConnectionStoreFaults", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
         "TableStress", "Telemetry", "TestSupport",
       ]),
     .executableTarget(
