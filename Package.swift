@@ -216,6 +216,12 @@ let package = Package(
         "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
+      "ModelTests",
+      [
+        "DefaultHandler", "Publisher", "StreamClient", "Streams", "Delivery", "FunctionInvocation", "GatewayEvents",
+        "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
+      ]),
+    tests(
       "LocalGatewayTests",
       [
         "LocalGateway", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestBootstrap", "TestSupport",
