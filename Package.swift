@@ -149,8 +149,8 @@ let package = Package(
       "tickertape",
       [
         "LocalGateway", "Access", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "ConnectionStore",
-        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry",
-        "WebSocketWire",
+        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Streams",
+        "Telemetry", "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
