@@ -29,11 +29,13 @@ let cLibraries: [Target] = [
 ]
 
 func room(
-  _ name: String, path: String? = nil, _ dependencies: [String] = [], linking libraries: [String] = []
+  _ name: String, path: String? = nil, _ dependencies: [String] = [], embedding files: [String] = [],
+  linking libraries: [String] = []
 ) -> Target {
   .target(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: path ?? "Sources/\(name)",
-    swiftSettings: strict, linkerSettings: libraries.map { .linkedLibrary($0) })
+    resources: files.map { .embedInCode($0) }, swiftSettings: strict,
+    linkerSettings: libraries.map { .linkedLibrary($0) })
 }
 
 func program(_ name: String, _ dependencies: [String]) -> Target {
@@ -49,9 +51,9 @@ func testProgram(_ name: String, _ dependencies: [String]) -> Target {
     swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [String]) -> Target {
+func tests(_ name: String, _ dependencies: [String], excluding data: [String] = []) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)", exclude: data,
     swiftSettings: strict)
 }
 
@@ -93,6 +95,7 @@ let package = Package(
     // Floor 3
     room("AWSCredentials", ["AWSSigning", "HTTPClient", "JSON", "Telemetry"]),
     room("AWSClient", ["AWSSigning", "HTTPClient", "Telemetry"]),
+    room("StreamClient", ["JSON", "Messaging", "Shaping", "Telemetry"]),
     room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
     room("ManagementAPI", ["AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
     room("ConnectionStoreMemory", path: "Sources/ConnectionStore/Memory", ["ConnectionStore", "Telemetry"]),
@@ -110,14 +113,20 @@ let package = Package(
         "ConnectionStoreSQLite", "Telemetry",
       ]),
     // Floor 4
-    room("Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"]),
+    room(
+      "Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"],
+      embedding: ["Types/EventTypes.json"]),
+    room("Access", ["ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
     room("FunctionInvocation", ["AWSClient", "AWSCredentials", "AWSSigning", "HTTPClient", "Telemetry"]),
     room("GatewayAccess", ["AWSCredentials", "AWSSigning", "HTTPClient", "ManagementAPI", "Telemetry"]),
     // Floors 5 and 6
     program(
       "ConnectHandler",
-      ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
+      [
+        "LambdaRuntime", "Access", "ConnectionStore", "FunctionInvocation", "GatewayAccess", "GatewayEvents",
+        "ManagementAPI", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
+      ]),
     program(
       "DisconnectHandler",
       ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
@@ -139,8 +148,9 @@ let package = Package(
     program(
       "tickertape",
       [
-        "LocalGateway", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON",
-        "Messaging", "Telemetry", "WebSocketWire",
+        "LocalGateway", "Access", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "ConnectionStore",
+        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry",
+        "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
@@ -153,7 +163,7 @@ let package = Package(
     testProgram("ManagementProbe", ["GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
-    tests("TelemetryTests", ["Telemetry", "JSON"]),
+    tests("TelemetryTests", ["Telemetry", "JSON", "TestSupport"]),
     tests("HTTPWireTests", ["HTTPWire", "TestSupport"]),
     tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
@@ -180,17 +190,30 @@ let package = Package(
     tests(
       "GatewayAccessTests",
       ["GatewayAccess", "AWSSigning", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
+    tests("CryptoTests", ["Crypto", "TestSupport"]),
+    tests(
+      "AccessTests",
+      [
+        "Access", "ConnectionStore", "ConnectionStoreMemory", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry",
+        "TestSupport",
+      ]),
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
+      "StreamClientTests", ["StreamClient", "JSON", "Shaping", "Telemetry", "TestSupport"], excluding: ["Vectors"]),
+    tests(
       "StreamsTests",
-      ["Streams", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON", "Telemetry", "TestSupport"]),
+      [
+        "Streams", "Publisher", "Delivery", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON",
+        "Telemetry",
+        "TestSupport",
+      ]),
     tests(
       "HandlerTests",
       [
-        "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery", "ManagementAPI",
-        "FunctionInvocation", "GatewayEvents", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry",
-        "TestSupport",
+        "Access", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
+        "FunctionInvocation", "ManagementAPI", "GatewayEvents", "HTTPClient", "ConnectionStore",
+        "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "LocalGatewayTests",
@@ -201,7 +224,8 @@ let package = Package(
     tests(
       "TickertapeTests",
       [
-        "tickertape", "LocalGateway", "AWSSigning", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry",
+        "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "LocalGateway", "AWSSigning", "HTTPClient",
+        "HTTPWire", "JSON", "Messaging", "Telemetry",
         "TestSupport",
         "WebSocketWire",
       ]),

@@ -75,7 +75,8 @@ extension Receive {
 
   /// The dialects of the documents know no snapshot: they get the events themselves.
   private func snapshot(of part: Recovery.Part, _ record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
-    guard let rows = part.snapshot else { return [] }
+    // A client that counts no hellos learns nothing from an empty state.
+    guard let rows = part.snapshot, !rows.isEmpty || replay != nil else { return [] }
     let events = rows.map { encode($0, record, replay: nil) }
     guard record.dialect == .typed else { return events }
     var frames: [[UInt8]] = []

@@ -79,11 +79,22 @@ struct Receive<Out: Outbox>: LambdaHandler {
     _ context: RequestContext, accepting: Accepts? = nil, _ makeChange: (ConnectionRecord) -> SubscriptionChange
   ) throws -> ConnectionRecord {
     switch try connections.change(context.connectionID, accepting: accepting, makeChange) {
-    case .changed(let record): return record
+    case .changed(let record): return try lasting(record)
     case .unknownConnection: throw FrameRefusal.unknownConnection
     case .tooManySubscriptions(let count): throw FrameRefusal.tooManySubscriptions(count)
     case .tooFast: throw FrameRefusal.tooFast
     }
+  }
+
+  /// The connection of a frame; one whose credential has expired is closed.
+  func connection(_ context: RequestContext) throws -> ConnectionRecord {
+    guard let record = try connections.connection(context.connectionID) else { throw FrameRefusal.unknownConnection }
+    return try lasting(record)
+  }
+
+  private func lasting(_ record: ConnectionRecord) throws(FrameRefusal) -> ConnectionRecord {
+    if let until = record.untilMilliseconds, until <= clock.milliseconds() { throw .expired }
+    return record
   }
 
   /// Refuses what no role could bring below the limit, before any of it is looked at.
@@ -113,7 +124,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
   /// A client that keeps a cursor is told how far it lacks nothing; one that has no row is told to come back.
   private func pong(_ count: Int64?, _ context: RequestContext, _ log: Log) throws -> [UInt8] {
-    guard let record = try connections.connection(context.connectionID) else { throw FrameRefusal.unknownConnection }
+    let record = try connection(context)
     var cursor: Cursor?
     if record.accepts.contains(.parts) {
       do throws(TableError) {
@@ -126,8 +137,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
   }
 
   private func status(_ context: RequestContext) throws -> [UInt8] {
-    guard let record = try connections.connection(context.connectionID) else { throw FrameRefusal.unknownConnection }
-    return Frame.status(record)
+    Frame.status(try connection(context))
   }
 
   // MARK: Refusals
@@ -142,13 +152,13 @@ struct Receive<Out: Outbox>: LambdaHandler {
         "reason": .text(refusal.message),
       ])
     let frame = Frame.error(code: refusal.code, message: refusal.message, requestID: context.requestID)
-    guard refusal == .unknownConnection else { return frame }
+    guard refusal == .unknownConnection || refusal == .expired else { return frame }
     do {
       if try outbox.post(frame, to: Destination(context)) == .taken { try outbox.close(Destination(context)) }
       return nil
     } catch {
       log.error(
-        "unknown connection not closed",
+        "connection not closed",
         ["connectionId": .text(context.connectionID.text), "reason": .text("\(error)")])
       return frame
     }
@@ -157,6 +167,9 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
 extension FrameRefusal {
   static let unknownConnection = FrameRefusal("unknown_connection", "this connection is not known; connect again")
+
+  static let expired = FrameRefusal(
+    "expired", "the credential of this connection has expired; connect with a new one")
 
   static let tooFast = FrameRefusal(
     "too_fast", "subscriptions change too often: 10 frames a second, 20 at once; this one changed nothing")

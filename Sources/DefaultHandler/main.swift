@@ -4,6 +4,7 @@ import Streams
 import Telemetry
 
 func makeReceive(_ environment: Environment) throws -> Receive<ManagementOutbox> {
+  try EventTypes.load()
   let table = try TableSelection.open(environment)
   let shards = try TableSelection.listenerShards(environment)
   return Receive(

@@ -7,6 +7,7 @@ import Streams
 import Telemetry
 
 func makePublish(_ environment: Environment) throws -> Publish<Fanout> {
+  try EventTypes.load()
   let access = GatewayAccess(environment)
   let table = try TableSelection.open(environment)
   let shards = try TableSelection.listenerShards(environment)

@@ -217,4 +217,46 @@ struct HelloTests {
     _ = try other.greet("{\"greet\":\"\(other.id.text)\"}")
     #expect(frames(stage).count == before && frames(other).isEmpty)
   }
+
+  @Test("$connect asks for a greeting where one is expected, and only there")
+  func asksForGreeting() throws {
+    let access = ["ACCESS": "open", "GREETING_FUNCTION": "DefaultHandler"]
+    for (query, isGreeted) in [
+      ([("dialect", "flat")], true), ([("eventTypes", "signal")], true), ([("userId", "u-1")], false),
+    ] {
+      let stage = Stage()
+      _ = try stage.connect(query, access: access)
+      let expected =
+        #"DefaultHandler {"greet":"R0oXAdfD0kwCH6w=","domainName":"127.0.0.1:8000","stage":"dev"}"#
+      #expect(stage.invocations.payloads == (isGreeted ? [expected] : []))
+      stage.invocations.isRefusing = true
+      #expect(try stage.connect(query, access: access, id: ConnectionID("other=")).contains("200"))
+    }
+  }
+
+  @Test("a connection whose credential has expired is told so and closed, whatever it says, and shown nothing more")
+  func expiredCredential() throws {
+    for frame in [#"{"type":"ping"}"#, #"{"type":"hello"}"#, #"{"type":"subscribe","eventTypes":["risk"]}"#] {
+      let stage = Stage()
+      var record = ConnectionRecord(
+        id: stage.id, principal: Principal(user: nil, role: .admin), connectedAtMilliseconds: 0,
+        untilMilliseconds: stage.clock.clock.milliseconds() + 1_000)
+      _ = record.subscriptions.apply(
+        SubscriptionChange(
+          add: SubscriptionRequest(names: ["signal"]).resolved(for: .admin).wanted,
+          order: Order(count: 1, milliseconds: 0, messageID: "m")))
+      _ = try stage.connections.connect(record)
+      _ = try stage.publish(#"{"type":"signal","data":1}"#)
+      #expect(frames(stage).count == 1)
+      stage.clock.advance(seconds: 2)
+      if frame.contains("ping") {
+        #expect(try stage.publish(#"{"type":"signal","data":2}"#).contains(#""gone":1"#))
+        #expect(try stage.connections.connection(stage.id) == nil)
+      } else {
+        #expect(try stage.say(frame) == nil)
+      }
+      #expect(frames(stage).count == 2 && frames(stage)[1].contains(#""code":"expired""#))
+      #expect(stage.ear.closed == [stage.id.text])
+    }
+  }
 }

@@ -1,12 +1,15 @@
+import Access
 import ConnectionStore
 import ConnectionStoreMemory
 import Delivery
 import FunctionInvocation
 import GatewayEvents
+import HTTPClient
 import JSON
 import LambdaRuntime
 import Messaging
 import Streams
+import Synchronization
 import Telemetry
 import TestSupport
 
@@ -26,7 +29,8 @@ final class Stage {
 
   init(_ wrap: (any Table) -> any Table = { $0 }) { table = wrap(MemoryTable(clock: clock.clock)) }
 
-  private let log = Log(minimum: .fatal)
+  let lines = Lines()
+  private var log: Log { Log(clock: clock.clock, write: { [lines] in lines.add($0) }) }
   var connections: Connections { Connections(table, clock: clock.clock) }
 
   func context(_ type: String, id: ConnectionID? = nil) -> RequestContext {
@@ -45,21 +49,40 @@ final class Stage {
 
   /// What `$connect` answers, as JSON text.
   func connect(
-    _ query: [(String, String)] = [], protocols: String? = nil, access: [String: String] = ["ACCESS": "open"],
-    id: ConnectionID? = nil
+    _ query: [(String, String)] = [], protocols: String? = nil, headers fields: [(String, String)] = [],
+    access: [String: String] = ["ACCESS": "open"], address: String = "127.0.0.1", id: ConnectionID? = nil
   ) throws -> String {
     var headers = JSONWriter()
     headers.object { writer in
       writer.member("Host", "127.0.0.1:8000")
       writer.member("sec-websocket-protocol", ifPresent: protocols)
+      for (name, value) in fields { writer.member(name, value) }
     }
+    var context = context("CONNECT", id: id)
+    context.sourceAddress = address
     let event = GatewayEvent.connect(
       ConnectEvent(
-        context: context("CONNECT", id: id), headers: GatewayHeaders(json: headers.bytes[...]),
+        context: context, headers: GatewayHeaders(json: headers.bytes[...]),
         query: QueryParameters(query.map { (name: $0.0, value: $0.1) })))
-    var handler = Connect(connections: connections, access: Access(Environment(access)), log: log)
+    var handler = try connector(Environment(access))
     return text(try handler.handle(event.encoded(), invocation))
   }
+
+  /// A ConnectHandler's environment.
+  func connector(_ environment: Environment) throws -> Connect<Ear> {
+    Connect(
+      connections: connections,
+      access: AccessControl(
+        try AccessSettings(environment), keys: keys, clock: clock.clock, log: log,
+        fetch: { request throws(HTTPClientError) in
+          throw HTTPClientError(.notConnected, tried: "GET", host: request.url.origin, message: "not in this test")
+        }),
+      attempts: try AttemptLimit(environment, table: table, clock: clock.clock),
+      userLimit: try UserLimit(environment, connections: connections, calls: ear, clock: clock.clock),
+      greetings: Greetings(environment, invocations), log: log)
+  }
+
+  var keys: APIKeys { APIKeys(table, clock: clock.clock) }
 
   func disconnect() throws -> String {
     var handler = Disconnect(connections: connections, log: log)
@@ -139,8 +162,17 @@ final class BrokenStreamTable: Table {
   }
 }
 
+/// Keeps what is logged.
+final class Lines: Sendable {
+  private let lines = Mutex<[String]>([])
+
+  func add(_ line: [UInt8]) { lines.withLock { $0.append(text(line)) } }
+
+  var all: [String] { lines.withLock { $0 } }
+}
+
 /// Hears what would be posted.
-final class Ear: Outbox, FrameSender {
+final class Ear: Outbox, FrameSender, ConnectionCalls {
   private(set) var posts: [(id: String, frame: String)] = []
   private(set) var closed: [String] = []
   /// Connections that have left.
@@ -164,6 +196,23 @@ final class Ear: Outbox, FrameSender {
     return .taken
   }
 
+  /// Who was asked whether they are there.
+  private(set) var asked: [String] = []
+  /// Connections that cannot be closed.
+  var stubborn: Set<String> = []
+
+  func gone(among ids: [ConnectionID], _ context: RequestContext) -> Set<ConnectionID> {
+    asked += ids.map(\.text)
+    return Set(ids.filter { gone.contains($0.text) })
+  }
+
+  func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> String? {
+    if stubborn.contains(id.text) { return "500 of a test" }
+    posts.append((id.text, text(frame)))
+    closed.append(id.text)
+    return nil
+  }
+
   func close(_ destination: Destination) { closed.append(destination.connectionID.text) }
 
   func deliver(
@@ -180,6 +229,11 @@ final class Ear: Outbox, FrameSender {
         } else {
           tally.deliveries += listener.frames.count
           posts += listener.frames.map { (listener.id.text, text($0)) }
+          if listener.isClosedAfterwards {
+            tally.gone += 1
+            closed.append(listener.id.text)
+            settled(listener, Ending(.gone, firstMissing: 0))
+          }
         }
       }
     }

@@ -58,6 +58,15 @@ struct FrameCache {
 }
 
 extension Listener {
+  /// A connection whose credential has expired is told so and closed; nothing more is shown to it.
+  init(expired id: ConnectionID, _ connectedAtMilliseconds: Int64, through sequence: Int64) {
+    let frame = Frame.error(
+      code: "expired", message: "the credential of this connection has expired; connect with a new one", requestID: "")
+    self.init(
+      id: id, connectedAtMilliseconds: connectedAtMilliseconds, frames: [frame], marks: [sequence],
+      isClosedAfterwards: true)
+  }
+
   init(_ recipient: Recipient, _ packed: FrameCache.Packed) {
     self.init(
       id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,

@@ -40,8 +40,12 @@ extension StreamSender {
             return []
           }
           guard let page = try listeners?.next(), !page.isEmpty else { return nil }
-          return page.filter { !round.isLate.contains($0.id) }.map {
-            Listener($0, frames.frames($0.parts, $0.dialect, $0.accepts))
+          let now = clock.milliseconds()
+          return page.filter { !round.isLate.contains($0.id) }.map { recipient in
+            if let until = recipient.untilMilliseconds, until <= now {
+              return Listener(expired: recipient.id, recipient.connectedAtMilliseconds, through: round.end)
+            }
+            return Listener(recipient, frames.frames(recipient.parts, recipient.dialect, recipient.accepts))
           }
         } catch {
           result.failure = error
@@ -116,6 +120,10 @@ extension StreamSender {
   private func catchUp(_ row: Behind, _ round: Round, _ pages: inout LogPages) throws(TableError) -> CatchUp {
     guard let record = try connections.connection(row.id) else {
       return CatchUp(row: row, listener: nil, through: nil)
+    }
+    if let until = record.untilMilliseconds, until <= clock.milliseconds() {
+      let listener = Listener(expired: record.id, record.connectedAtMilliseconds, through: round.end)
+      return CatchUp(row: row, listener: listener, through: round.end)
     }
     let page = try pages.page(from: row.from)
     let shaped = Round.shaped(page.events)

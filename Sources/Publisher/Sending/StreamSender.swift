@@ -215,6 +215,12 @@ struct StreamSender<Sender: FrameSender> {
       return try handOver(&holding)
     }
     holding.lease.advance(through: round.end)
+    let isQuiet = result.missing.isEmpty && behind.count == result.served.count
+    if isQuiet, let now = try streamLog.head(holding.lease.stream),
+      now == LogHead(epoch: head.epoch, next: round.end + 1)
+    {
+      return try release(&holding, now, [])
+    }
     guard try marks.write(&holding.lease) else {
       holding.report.isQueued = true
       return .done

@@ -29,7 +29,9 @@ struct ServeCommand: Command {
     details: [
       "Without options the project's own functions run: ConnectHandler, DisconnectHandler, DefaultHandler and "
         + "Publisher, from the directory of this tool. They find the table in CONNECTION_STORE, the gateway in "
-        + "API_GATEWAY_ENDPOINT, the stage in STAGE. ConnectHandler refuses every connection unless ACCESS=open is set (for serve, or by --env).",
+        + "API_GATEWAY_ENDPOINT, the stage in STAGE. Clients "
+        + "need a key ('tickertape keys create') or a token, unless ACCESS=open is set (for serve, or by --env); "
+        + "the variables that say who may connect (ACCESS, JWT_SECRET, …) are handed on.",
       "tickertape.json holds the same settings by the same names; repeatable ones are objects "
         + "({\"function\": {\"Chat\": \"build/Chat\"}}) or arrays. The command line wins. Paths of functions in it start "
         + "from the file's directory.",

@@ -1,3 +1,4 @@
+import Access
 import LocalGateway
 import Telemetry
 
@@ -140,7 +141,7 @@ struct ServeRun {
     result.environment["AWS_ENDPOINT_URL_LAMBDA"] = "http://127.0.0.1:\(port)"
     result.environment["STAGE"] = settings.stage
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
-    result.environment["ACCESS"] = access
+    for name in AccessSettings.variables { result.environment[name] = surroundings.environment[name] }
     result.environment.merge(settings.variables) { $1 }
     result.writesReports = settings.logLevel <= .info
     return result
