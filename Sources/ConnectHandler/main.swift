@@ -1,13 +1,13 @@
+import Access
 import ConnectionStoreSelection
 import LambdaRuntime
 import Streams
 import Telemetry
 
-/// A bad file of event types is told before the first event.
-func makeHandler() throws -> some LambdaHandler {
+func makeConnect(_ environment: Environment) throws -> some LambdaHandler {
   try EventTypes.load()
   return try Connect(
-    connections: Connections(TableSelection.open(.process), shards: TableSelection.listenerShards(.process)),
-    access: Access(.process), log: Log(.process))
+    environment, table: TableSelection.open(environment), shards: TableSelection.listenerShards(environment))
 }
-LambdaRuntime.run(try makeHandler())
+
+LambdaRuntime.run(try makeConnect(.process))

@@ -3,11 +3,13 @@ import LambdaRuntime
 import Streams
 import Telemetry
 
-/// A bad file of event types is told before the first event.
-func makeHandler() throws -> some LambdaHandler {
+func makeReceive(_ environment: Environment) throws -> Receive<ManagementOutbox> {
   try EventTypes.load()
-  return try Receive(
-    connections: Connections(TableSelection.open(.process), shards: TableSelection.listenerShards(.process)),
-    outbox: ManagementOutbox(.process), log: Log(.process))
+  let table = try TableSelection.open(environment)
+  let shards = try TableSelection.listenerShards(environment)
+  return Receive(
+    connections: Connections(table, shards: shards), recovery: RecoveryReader(table, shards: shards),
+    outbox: ManagementOutbox(environment), log: Log(environment))
 }
-LambdaRuntime.run(try makeHandler())
+
+LambdaRuntime.run(try makeReceive(.process))
