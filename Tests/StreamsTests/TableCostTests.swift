@@ -35,6 +35,9 @@ struct TableCostTests {
       row("`$connect` of a user with three subscriptions") { connections, world in
         _ = try connections.connect(world.record(["signal", "risk", "system"]))
       },
+      row("and the count of that user's connections") { connections, world in
+        _ = try connections.connections(of: "u-1")
+      },
       row("`subscribe` to one type") { connections, world in
         _ = try connections.change(world.id) { _ in world.change(add: ["decision"], count: 1) }
       },
@@ -54,6 +57,7 @@ struct TableCostTests {
       row("publish of an event with a key, nobody listening") { connections, _ in
         try Self.publish(key: "NOBODY", to: connections)
       },
+      row("publish of an event to one user") { connections, _ in try Self.publish(user: "u-1", to: connections) },
       row("publish of an event without a key to 1,000 listeners") { connections, world in
         try Self.publish(key: nil, to: connections)
       },
@@ -82,8 +86,9 @@ struct TableCostTests {
     }
   }
 
-  private static func publish(key: String?, to connections: Connections) throws {
-    let event = Event(type: "price:update", key: key, audience: .everyone, data: [], id: "1-a", timestamp: "")
+  private static func publish(key: String? = nil, user: String? = nil, to connections: Connections) throws {
+    let audience = user.map(Audience.user) ?? .everyone
+    let event = Event(type: "price:update", key: key, audience: audience, data: [], id: "1-a", timestamp: "")
     for run in EventRun.runs(of: [event]) {
       var listeners = connections.listeners(of: run)
       while try !listeners.next().isEmpty {}
