@@ -8,6 +8,7 @@ import websockets
 from websockets.asyncio.client import connect
 
 from gateway_process import Gateway, tickertape
+from tls import Certificates
 from tokens import KeyServer, RSAKey, claims, shared_token
 
 SECRET = "a secret that is long enough: thirty-two bytes"
@@ -113,6 +114,25 @@ async def test_while_the_keys_cannot_be_fetched_clients_are_told_to_come_back(gu
     try:
         gateway = guarded(JWT_JWKS_URL=server.url, **TOKENS)
         assert (await refusal(gateway, f"token={key.token(claims())}"))[0] == 503
+    finally:
+        server.stop()
+
+
+async def test_keys_over_tls_are_taken_from_a_server_that_is_trusted_only(guarded, tmp_path):
+    key, certificates = RSAKey(tmp_path, "one"), Certificates(tmp_path)
+    server = KeyServer([key], certificates.good)
+    try:
+        for roots, code in [(certificates.other_root, 503), (certificates.root, 200)]:
+            gateway = Gateway(tmp_path, "--env", f"TLS_ROOTS={roots}", access="required", environment={
+                "JWT_JWKS_URL": server.url, **TOKENS}).start()
+            try:
+                if code == 200:
+                    async with connect(gateway.socket_url(f"token={key.token(claims())}")) as ws:
+                        assert (await status(ws))["userId"] == "u-1"
+                else:
+                    assert (await refusal(gateway, f"token={key.token(claims())}"))[0] == code
+            finally:
+                gateway.stop()
     finally:
         server.stop()
 

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import http.server
 import json
+import ssl
 import subprocess
 import threading
 import time
@@ -51,7 +52,7 @@ class RSAKey:
 class KeyServer:
     """Publishes a set of public keys on the loopback; `keys` may be changed, `fails` makes it answer 503."""
 
-    def __init__(self, keys):
+    def __init__(self, keys, certificate=None):
         self.keys, self.fails, self.asked = keys, False, 0
         owner = self
 
@@ -68,7 +69,12 @@ class KeyServer:
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/.well-known/jwks.json"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        scheme = "https" if certificate else "http"
+        self.url = f"{scheme}://localhost:{self.server.server_address[1]}/.well-known/jwks.json"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):
