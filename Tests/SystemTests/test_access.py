@@ -58,6 +58,9 @@ async def test_a_key_opens_a_connection_until_it_is_revoked(guarded):
             told = await status(ws)
             assert (told["userId"], told["role"]) == ("u-1", "analyst")
     assert (await refusal(gateway, f"apiKey={made['key']}&userId=u-2"))[0] == 403
+    # Of a parameter that is given twice API Gateway shows the last one first.
+    for query in [f"apiKey=tt_{'A' * 43}&apiKey={made['key']}", f"apiKey={made['key']}&apiKey=tt_{'A' * 43}"]:
+        assert (await refusal(gateway, query))[0] == 401
     store = f"sqlite:{gateway.folder / 'table.sqlite'}"
     assert tickertape("keys", "revoke", made["id"][:12], "--store", store).returncode == 0
     code, body = await refusal(gateway, f"apiKey={made['key']}")
