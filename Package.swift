@@ -29,11 +29,13 @@ let cLibraries: [Target] = [
 ]
 
 func room(
-  _ name: String, path: String? = nil, _ dependencies: [String] = [], linking libraries: [String] = []
+  _ name: String, path: String? = nil, _ dependencies: [String] = [], embedding files: [String] = [],
+  linking libraries: [String] = []
 ) -> Target {
   .target(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: path ?? "Sources/\(name)",
-    swiftSettings: strict, linkerSettings: libraries.map { .linkedLibrary($0) })
+    resources: files.map { .embedInCode($0) }, swiftSettings: strict,
+    linkerSettings: libraries.map { .linkedLibrary($0) })
 }
 
 func program(_ name: String, _ dependencies: [String]) -> Target {
@@ -49,9 +51,9 @@ func testProgram(_ name: String, _ dependencies: [String]) -> Target {
     swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [String]) -> Target {
+func tests(_ name: String, _ dependencies: [String], excluding data: [String] = []) -> Target {
   .testTarget(
-    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)",
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Tests/\(name)", exclude: data,
     swiftSettings: strict)
 }
 
@@ -93,28 +95,37 @@ let package = Package(
     // Floor 3
     room("AWSCredentials", ["AWSSigning", "HTTPClient", "JSON", "Telemetry"]),
     room("AWSClient", ["AWSSigning", "HTTPClient", "Telemetry"]),
+    room("StreamClient", ["JSON", "Messaging", "Shaping", "Telemetry"]),
     room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
     room("ManagementAPI", ["AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
     room("ConnectionStoreMemory", path: "Sources/ConnectionStore/Memory", ["ConnectionStore", "Telemetry"]),
     room(
       "ConnectionStoreSQLite", path: "Sources/ConnectionStore/SQLite", ["ConnectionStore", "CSQLite", "Telemetry"]),
     room(
+      "ConnectionStoreFaults", path: "Sources/ConnectionStore/Faults", ["ConnectionStore", "JSON", "Telemetry"]),
+    room(
       "ConnectionStoreDynamoDB", path: "Sources/ConnectionStore/DynamoDB",
       ["AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     room(
       "ConnectionStoreSelection", path: "Sources/ConnectionStore/Selection",
-      ["ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
+      [
+        "ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreFaults", "ConnectionStoreMemory",
+        "ConnectionStoreSQLite", "Telemetry",
+      ]),
     // Floor 4
-    room("Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"]),
+    room(
+      "Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"],
+      embedding: ["Types/EventTypes.json"]),
     room("Access", ["ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
+    room("FunctionInvocation", ["AWSClient", "AWSCredentials", "AWSSigning", "HTTPClient", "Telemetry"]),
     room("GatewayAccess", ["AWSCredentials", "AWSSigning", "HTTPClient", "ManagementAPI", "Telemetry"]),
     // Floors 5 and 6
     program(
       "ConnectHandler",
       [
-        "LambdaRuntime", "Access", "ConnectionStore", "GatewayAccess", "GatewayEvents", "ManagementAPI", "Streams",
-        "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "Access", "ConnectionStore", "FunctionInvocation", "GatewayAccess", "GatewayEvents",
+        "ManagementAPI", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
       ]),
     program(
       "DisconnectHandler",
@@ -122,15 +133,14 @@ let package = Package(
     program(
       "DefaultHandler",
       [
-        "LambdaRuntime", "GatewayAccess", "GatewayEvents", "Streams", "ManagementAPI", "ConnectionStoreSelection",
-        "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "GatewayAccess", "GatewayEvents", "Shaping", "Streams", "ManagementAPI",
+        "ConnectionStoreSelection", "ConnectionStore", "Messaging", "JSON", "Telemetry",
       ]),
     program(
       "Publisher",
       [
-        "LambdaRuntime", "EventSources", "Shaping", "Streams", "Delivery", "GatewayAccess", "ManagementAPI",
-        "ConnectionStoreSelection",
-        "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "EventSources", "Shaping", "Streams", "Delivery", "FunctionInvocation", "GatewayAccess",
+        "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
       ]),
     // Beside the house
     room(
@@ -139,7 +149,8 @@ let package = Package(
       "tickertape",
       [
         "LocalGateway", "Access", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "ConnectionStore",
-        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire",
+        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Streams",
+        "Telemetry", "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
@@ -152,7 +163,7 @@ let package = Package(
     testProgram("ManagementProbe", ["GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
-    tests("TelemetryTests", ["Telemetry", "JSON"]),
+    tests("TelemetryTests", ["Telemetry", "JSON", "TestSupport"]),
     tests("HTTPWireTests", ["HTTPWire", "TestSupport"]),
     tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
@@ -167,7 +178,7 @@ let package = Package(
       [
         "AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "ConnectionStoreDynamoDB", "HTTPClient",
         "HTTPWire", "JSON",
-        "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
+        "ConnectionStoreFaults", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
         "TableStress", "Telemetry", "TestSupport",
       ]),
     .executableTarget(
@@ -189,15 +200,26 @@ let package = Package(
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
+      "StreamClientTests", ["StreamClient", "JSON", "Shaping", "Telemetry", "TestSupport"], excluding: ["Vectors"]),
+    tests(
       "StreamsTests",
-      ["Streams", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON", "Telemetry", "TestSupport"]),
+      [
+        "Streams", "Publisher", "Delivery", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON",
+        "Telemetry",
+        "TestSupport",
+      ]),
     tests(
       "HandlerTests",
       [
         "Access", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
-        "ManagementAPI",
-        "GatewayEvents", "HTTPClient", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON",
-        "Telemetry", "TestSupport",
+        "FunctionInvocation", "ManagementAPI", "GatewayEvents", "HTTPClient", "ConnectionStore",
+        "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
+      ]),
+    tests(
+      "ModelTests",
+      [
+        "DefaultHandler", "Publisher", "StreamClient", "Streams", "Delivery", "FunctionInvocation", "GatewayEvents",
+        "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "LocalGatewayTests",

@@ -1,5 +1,6 @@
 import Access
 import ConnectionStore
+import FunctionInvocation
 import GatewayEvents
 import LambdaRuntime
 import Messaging
@@ -14,6 +15,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   var access: AccessControl
   var attempts: AttemptLimit
   var userLimit: UserLimit<Calls>
+  let greetings: Greetings
   let log: Log
 
   mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
@@ -36,7 +38,10 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     }
     let record = request.record(of: event)
     let response = answer(event, try connections.connect(record), record, audit)
-    if response.statusCode == 200 { enforceUserLimit(record, event, audit) }
+    if response.statusCode == 200 {
+      enforceUserLimit(record, event, audit)
+      if Greetings.areExpected(by: record) { greetings.ask(for: record.id, event.context, log) }
+    }
     return response
   }
 
@@ -124,7 +129,8 @@ extension Connect where Calls == ManagementCalls {
       connections: connections,
       access: AccessControl(try AccessSettings(environment), keys: APIKeys(table), log: log),
       attempts: try AttemptLimit(environment, table: table),
-      userLimit: try UserLimit(environment, connections: connections, calls: ManagementCalls(environment)), log: log)
+      userLimit: try UserLimit(environment, connections: connections, calls: ManagementCalls(environment)),
+      greetings: Greetings(environment, FunctionInvoker(environment)), log: log)
   }
 }
 

@@ -4,5 +4,10 @@ import LambdaRuntime
 import Streams
 import Telemetry
 
-LambdaRuntime.run(
-  try Connect(.process, table: TableSelection.open(.process), shards: TableSelection.listenerShards(.process)))
+func makeConnect(_ environment: Environment) throws -> some LambdaHandler {
+  try EventTypes.load()
+  return try Connect(
+    environment, table: TableSelection.open(environment), shards: TableSelection.listenerShards(environment))
+}
+
+LambdaRuntime.run(try makeConnect(.process))

@@ -34,6 +34,35 @@ package enum Gzip {
     return result.isEmpty ? nil : result
   }
 
+  /// Nil if it is not one whole gzip member, or more than `maximumBytes` would come out: a few bytes can stand for
+  /// gigabytes.
+  package static func decompress(_ compressed: [UInt8], maximumBytes: Int) -> [UInt8]? {
+    var stream = z_stream()
+    guard tickertape_gunzip_begin(&stream) == Z_OK else { return nil }
+    defer { inflateEnd(&stream) }
+    var input = compressed
+    var output: [UInt8] = []
+    let hasEnded = input.withUnsafeMutableBufferPointer { source in
+      stream.next_in = source.baseAddress
+      stream.avail_in = UInt32(source.count)
+      while output.count <= maximumBytes {
+        var status = Z_OK
+        // One byte more than may come, to see that it would.
+        let room = min(64 << 10, maximumBytes + 1 - output.count)
+        output += [UInt8](unsafeUninitializedCapacity: room) { target, count in
+          stream.next_out = target.baseAddress
+          stream.avail_out = UInt32(room)
+          status = inflate(&stream, Z_NO_FLUSH)
+          count = room - Int(stream.avail_out)
+        }
+        if status == Z_STREAM_END { return stream.avail_in == 0 }
+        if status != Z_OK { return false }
+      }
+      return false
+    }
+    return hasEnded && output.count <= maximumBytes ? output : nil
+  }
+
   private static func base64(_ bytes: [UInt8]) -> [UInt8] {
     let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     var text: [UInt8] = []

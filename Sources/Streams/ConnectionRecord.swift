@@ -16,6 +16,8 @@ package struct ConnectionRecord: Equatable, Sendable {
   package var subscriptions: Subscriptions
   /// What its client said in `hello`; empty: it said none.
   package internal(set) var accepts: Accepts = []
+  /// What is left of its right to change things.
+  var bucket = TokenBucket()
   /// Counts the changes: every write says which one it saw.
   package internal(set) var revision: Int64 = 1
   /// Seconds since the epoch, set when the row is written first; the listener rows expire with the connection.
@@ -106,6 +108,7 @@ package struct ConnectionRecord: Equatable, Sendable {
       untilMilliseconds: item.number("until"), subscriptions: subscriptions)
     self.revision = revision
     accepts = Accepts(rawValue: item.number("accepts") ?? 0)
+    bucket = TokenBucket(fullAtMilliseconds: item.number("bucket") ?? 0)
     expires = item.expires
   }
 }

@@ -2,6 +2,7 @@ import Access
 import ConnectionStore
 import ConnectionStoreMemory
 import Delivery
+import FunctionInvocation
 import GatewayEvents
 import HTTPClient
 import JSON
@@ -22,6 +23,7 @@ final class Stage {
   let clock = SettableClock()
   let table: any Table
   let ear = Ear()
+  let invocations = Invocations()
   let id = ConnectionID("R0oXAdfD0kwCH6w=")!
   private var requests = 0
 
@@ -76,7 +78,8 @@ final class Stage {
           throw HTTPClientError(.notConnected, tried: "GET", host: request.url.origin, message: "not in this test")
         }),
       attempts: try AttemptLimit(environment, table: table, clock: clock.clock),
-      userLimit: try UserLimit(environment, connections: connections, calls: ear, clock: clock.clock), log: log)
+      userLimit: try UserLimit(environment, connections: connections, calls: ear, clock: clock.clock),
+      greetings: Greetings(environment, invocations), log: log)
   }
 
   var keys: APIKeys { APIKeys(table, clock: clock.clock) }
@@ -95,7 +98,7 @@ final class Stage {
 
   func say(_ frame: [UInt8], id: ConnectionID? = nil) throws -> String? {
     let event = GatewayEvent.message(MessageEvent(context: context("MESSAGE", id: id), body: frame))
-    var handler = Receive(connections: connections, outbox: ear, log: log, clock: clock.clock)
+    var handler = receive
     var reader = JSONReader(try handler.handle(event.encoded(), invocation))
     var body: String?
     try reader.beginObject()
@@ -105,11 +108,57 @@ final class Stage {
     return body
   }
 
-  func publish(_ payload: String, log eventLog: some EventLog = NoLog()) throws -> String {
-    var handler = Publish(
-      connections: connections, eventLog: eventLog, sender: ear, log: log, clock: clock.clock,
-      randomness: Randomness { 255 })
+  private var receive: Receive<Ear> {
+    Receive(
+      connections: connections, recovery: RecoveryReader(table, clock: clock.clock), outbox: ear, log: log,
+      clock: clock.clock)
+  }
+
+  func greet(_ payload: String) throws -> String {
+    var handler = receive
     return text(try handler.handle(bytes(payload), invocation))
+  }
+
+  func publish(_ payload: String, over table: (any Table)? = nil, randomness: Randomness? = nil) throws -> String {
+    let table = table ?? self.table
+    var handler = Publish(
+      eventLog: StreamLog(table, clock: clock.clock),
+      streams: StreamSender(table, sender: ear, log: log, clock: clock.clock), invocation: invocations,
+      ownName: "Publisher", log: log, clock: clock.clock, randomness: randomness ?? .system)
+    return text(try handler.handle(bytes(payload), invocation))
+  }
+}
+
+/// Remembers what would be invoked later.
+final class Invocations: AsynchronousInvocation {
+  private(set) var payloads: [String] = []
+  var isRefusing = false
+
+  func invokeLater(_ function: String, _ payload: [UInt8]) throws {
+    if isRefusing { throw InvocationsRefused() }
+    payloads.append("\(function) \(text(payload))")
+  }
+}
+
+struct InvocationsRefused: Error {}
+
+/// A table on which nothing can be appended to the stream `all/broken`.
+final class BrokenStreamTable: Table {
+  private let table: any Table
+
+  init(_ table: any Table) { self.table = table }
+
+  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? { try table.get(key, consistency) }
+  func put(_ item: Item, if condition: Condition) throws(TableError) { try table.put(item, if: condition) }
+  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
+    try table.update(key, change, if: condition)
+  }
+  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) { try table.delete(key, if: condition) }
+  func query(_ query: Query) throws(TableError) -> Page { try table.query(query) }
+  func writeBatch(_ writes: [BatchWrite]) throws(TableError) { try table.writeBatch(writes) }
+  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
+    if writes.contains(where: { $0.key.partition == "s#all%2Fbroken" }) { throw TableError(.unavailable, "transact") }
+    try table.transact(writes, durability: durability)
   }
 }
 
@@ -128,11 +177,23 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   private(set) var closed: [String] = []
   /// Connections that have left.
   var gone: Set<String> = []
+  /// Something that happens before a page is served.
+  var beforePage: (() -> Void)?
 
-  func post(_ frame: [UInt8], to context: RequestContext) throws -> Bool {
-    if gone.contains(context.connectionID.text) { return false }
-    posts.append((context.connectionID.text, text(frame)))
-    return true
+  /// How many further posts find the connection not established yet.
+  var notYet = 0
+  /// Something that happens before a frame is posted.
+  var beforePost: ((String) throws -> Void)?
+
+  func post(_ frame: [UInt8], to destination: Destination) throws -> PostOutcome {
+    try beforePost?(text(frame))
+    if notYet > 0 {
+      notYet -= 1
+      return .gone
+    }
+    if gone.contains(destination.connectionID.text) { return .gone }
+    posts.append((destination.connectionID.text, text(frame)))
+    return .taken
   }
 
   /// Who was asked whether they are there.
@@ -152,13 +213,15 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
     return nil
   }
 
-  func close(_ context: RequestContext) { closed.append(context.connectionID.text) }
+  func close(_ destination: Destination) { closed.append(destination.connectionID.text) }
 
   func deliver(
     deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
   ) -> Tally {
     var tally = Tally()
-    while let page = nextPage() {
+    while let page = {
+      beforePage?(); return nextPage()
+    }() {
       for listener in page {
         if gone.contains(listener.id.text) {
           tally.gone += 1
@@ -166,6 +229,11 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
         } else {
           tally.deliveries += listener.frames.count
           posts += listener.frames.map { (listener.id.text, text($0)) }
+          if listener.isClosedAfterwards {
+            tally.gone += 1
+            closed.append(listener.id.text)
+            settled(listener, Ending(.gone, firstMissing: 0))
+          }
         }
       }
     }

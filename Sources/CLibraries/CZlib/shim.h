@@ -5,3 +5,6 @@
 static inline int tickertape_gzip_begin(z_stream *stream, int level) {
   return deflateInit2(stream, level, Z_DEFLATED, 31, 8, Z_DEFAULT_STRATEGY);
 }
+
+// inflateInit2 is a macro too.
+static inline int tickertape_gunzip_begin(z_stream *stream) { return inflateInit2(stream, 31); }

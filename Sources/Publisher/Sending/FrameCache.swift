@@ -1,3 +1,4 @@
+import Delivery
 import Messaging
 import Shaping
 import Streams
@@ -13,7 +14,7 @@ struct FrameCache {
   /// Nearly every recipient of a page gets what the one before got.
   private var last: (parts: [Recipient.Part], dialect: Dialect, accepts: Accepts, packed: Packed)?
 
-  /// Frames and, for each, the sequence number of the first event it carries.
+  /// Frames and, for each, the first event that is lacking without it.
   struct Packed {
     let frames: [[UInt8]]
     let sequences: [Int64]
@@ -42,8 +43,19 @@ struct FrameCache {
     let frames = FramePacking.frames(
       parts.map { frame($0, dialect) }, cursor: cursor, accepts: accepts,
       name: { parts.first.map { events[$0.event].id } ?? "" })
-    let sequences = placements.isEmpty ? [] : frames.map { placements[parts[$0.first].event].sequence }
-    return Packed(frames: frames.map(\.bytes), sequences: sequences)
+    return Packed(frames: frames.map(\.bytes), sequences: placements.isEmpty ? [] : lacking(frames, parts))
+  }
+
+  /// For each frame, what a client lacks from there on that has only the frames before it: an event of this one or a later one
+  /// may stand for events that are older than those of the frames before.
+  private func lacking(_ frames: [PackedFrame], _ parts: [Recipient.Part]) -> [Int64] {
+    var lowest = Int64.max
+    var from = parts.map { placements[$0.event].first }
+    for place in from.indices.reversed() {
+      lowest = min(lowest, from[place])
+      from[place] = lowest
+    }
+    return frames.map { from[$0.first] }
   }
 
   private mutating func frame(_ part: Recipient.Part, _ dialect: Dialect) -> [UInt8] {
@@ -53,5 +65,22 @@ struct FrameCache {
       events[part.event], shownAs: part.shownAs, dialect, placements.isEmpty ? nil : placements[part.event])
     encoded[key] = frame
     return frame
+  }
+}
+
+extension Listener {
+  /// A connection whose credential has expired is told so and closed; nothing more is shown to it.
+  init(expired id: ConnectionID, _ connectedAtMilliseconds: Int64, through sequence: Int64) {
+    let frame = Frame.error(
+      code: "expired", message: "the credential of this connection has expired; connect with a new one", requestID: "")
+    self.init(
+      id: id, connectedAtMilliseconds: connectedAtMilliseconds, frames: [frame], marks: [sequence],
+      isClosedAfterwards: true)
+  }
+
+  init(_ recipient: Recipient, _ packed: FrameCache.Packed) {
+    self.init(
+      id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,
+      marks: packed.sequences)
   }
 }

@@ -1,0 +1,179 @@
+import Messaging
+
+// The answers to a hello: `connection`, `resume`, snapshots, the missed events, `ready`.
+extension Follower {
+  private enum Standing {
+    /// It answers the hello that waits for its `ready`.
+    case current
+    /// It answers an earlier one, or one that was answered.
+    case past
+  }
+
+  /// Which hello a frame answers by its tag. Frames of the one that waits show that it is being answered.
+  private mutating func standing(of replay: Int64) throws(FrameFault) -> Standing {
+    guard replay <= hellos else {
+      throw FrameFault(.unknownReplay, "an answer to hello \(replay), but \(hellos) were said")
+    }
+    guard replay == hellos, phase == .asking else { return .past }
+    line.helloAgain = now + options.readyMilliseconds
+    return .current
+  }
+
+  /// Whether an answer is to be taken. Without a hello answers bear no tag.
+  private mutating func isCurrent(_ members: FrameMembers) throws(FrameFault) -> Bool {
+    guard options.saysHello else { return !members.has("replay") }
+    return try standing(of: members.requiredNumber("replay")) == .current
+  }
+
+  mutating func takeConnection(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
+    if let replay = try members.number("replay"), try standing(of: replay) == .past { return }
+    output.append(.notice(frame))
+  }
+
+  // MARK: Resume
+
+  mutating func takeResume(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
+    let recovered = try members.requiredString("recovered")
+    let missed = try members.number("missed")
+    let reason = try members.string("reason")
+    let to = try wholeCursor(members, "to")
+    let streams = try gaps(members)
+    guard try isCurrent(members) else { return }
+    // What comes up to `to` is not here yet: should the connection break now, the next hello must not say it was.
+    line.resumedTo = to
+    for gap in streams ?? [] where gap.reason == "epoch" { places.forget(Array(gap.stream.utf8)) }
+    if streams == nil, reason == "epoch", recovered == "none" { places.forgetAll() }
+    output.append(.notice(frame))
+    let isGap = missed.map { $0 > 0 } ?? (recovered != "all")
+    if isGap { output.append(.gap(Gap(missed: missed, reason: reason, streams: streams ?? []))) }
+  }
+
+  private func gaps(_ members: FrameMembers) throws(FrameFault) -> [Gap.Stream]? {
+    guard let elements = try members.elements("streams") else { return nil }
+    var gaps: [Gap.Stream] = []
+    for element in elements {
+      let gap = try FrameMembers(element)
+      gaps.append(
+        Gap.Stream(
+          stream: try gap.requiredString("stream"), missed: try gap.number("missed"),
+          reason: try gap.string("reason")))
+    }
+    return gaps
+  }
+
+  // MARK: Snapshot
+
+  mutating func takeSnapshot(_ members: FrameMembers) throws(FrameFault) {
+    let stream = try Self.streamName(members)
+    let sequence = try members.requiredNumber("seq")
+    let isLast = try !members.flag("more")
+    let elements = try members.requiredElements("events")
+    guard try isCurrent(members) else { return }
+    let bytes = Array(stream.utf8)
+    guard let isFirst = begins(bytes, sequence) else { return }
+    guard line.snapshots.count < options.streams || line.snapshots[bytes] != nil else { return tellOfStreams() }
+    line.snapshots[bytes] = SnapshotProgress(sequence: sequence, isDone: isLast)
+    let snapshot = Snapshot(
+      stream: stream, sequence: sequence, events: events(elements), isFirst: isFirst, isLast: isLast)
+    output.append(.snapshot(snapshot))
+    // Also back: a stream that was begun anew counts from 1 again.
+    if isLast, !places.set(bytes, to: sequence) { tellOfStreams() }
+  }
+
+  /// Whether a frame of a snapshot begins it or goes on with it; nil: there is a newer one, or it was told already, as
+  /// happens when a hello is worked on twice.
+  private func begins(_ stream: [UInt8], _ sequence: Int64) -> Bool? {
+    guard let told = line.snapshots[stream] else { return true }
+    if sequence == told.sequence { return told.isDone ? nil : false }
+    if sequence < told.sequence { return nil }
+    return told.isDone && sequence <= places[stream] ?? 0 ? nil : true
+  }
+
+  /// Those that are events; the others are told.
+  private mutating func events(_ elements: [[UInt8]]) -> [[UInt8]] {
+    var events: [[UInt8]] = []
+    for element in elements {
+      do throws(FrameFault) {
+        try Self.requireEvent(FrameMembers(element))
+        events.append(element)
+      } catch {
+        tell(error)
+      }
+    }
+    return events
+  }
+
+  // MARK: Ready
+
+  mutating func takeReady(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
+    let cursor = try wholeCursor(members, "cursor")
+    guard try isCurrent(members) else { return }
+    for event in line.held.release() { show(event) }
+    self.cursor = cursor ?? line.resumedTo ?? self.cursor
+    phase = .live
+    line.wasReady = true
+    line.retries = 0
+    line.helloAgain = nil
+    line.pingDue = line.pingDue ?? now + options.pingMilliseconds
+    output.append(.notice(frame))
+  }
+
+  // MARK: Events
+
+  /// `replay` is the tag of the batch it came in, if that has one.
+  mutating func takeEvent(_ members: FrameMembers, _ bytes: [UInt8], replay: Int64?) throws(FrameFault) {
+    try Self.requireEvent(members)
+    let tag = try members.number("replay") ?? replay
+    let event = try Self.placed(members, bytes)
+    if let tag {
+      if try standing(of: tag) == .past { return }
+    } else if phase == .asking, let event {
+      return hold(event)
+    }
+    // A server without a log sends events without a place: there is nothing to tell a second one by.
+    if let event { show(event) } else { output.append(.show(bytes)) }
+  }
+
+  private static func requireEvent(_ members: FrameMembers) throws(FrameFault) {
+    let type = try members.requiredString("type")
+    guard !type.isEmpty, !ControlType.isReserved(type) else { throw FrameFault("type", "that of an event") }
+  }
+
+  private static func placed(
+    _ members: FrameMembers, _ bytes: [UInt8]
+  ) throws(FrameFault) -> HeldEvents.Event? {
+    guard members.has("stream"), members.has("seq") else { return nil }
+    let sequence = try members.requiredNumber("seq")
+    guard sequence > 0 else { throw FrameFault("seq", "a number from 1 on") }
+    return HeldEvents.Event(stream: Array(try streamName(members).utf8), sequence: sequence, bytes: bytes)
+  }
+
+  private static func streamName(_ members: FrameMembers) throws(FrameFault) -> String {
+    let name = try members.requiredString("stream")
+    guard (1...512).contains(name.utf8.count) else { throw FrameFault("stream", "the name of a stream") }
+    return name
+  }
+
+  /// Until `ready` nobody knows what comes before it. What is too much is not lost: the next hello asks for it.
+  private mutating func hold(_ event: HeldEvents.Event) {
+    if line.held.hold(event, maximumEvents: options.heldEvents, maximumBytes: options.joinedBytes) { return }
+    tell(FrameFault(.heldOverflow, "more than \(options.heldEvents) live events before ready"))
+    sayHelloAgain()
+  }
+
+  private mutating func show(_ event: HeldEvents.Event) {
+    switch places.advance(event.stream, to: event.sequence) {
+    case .known: return
+    case .new: break
+    case .unplaced: tellOfStreams()
+    }
+    output.append(.show(event.bytes))
+  }
+
+  /// Once a connection.
+  private mutating func tellOfStreams() {
+    guard !line.hasToldOfStreams else { return }
+    line.hasToldOfStreams = true
+    tell(FrameFault(.tooManyStreams, "events of more than \(options.streams) streams"))
+  }
+}

@@ -1,0 +1,134 @@
+import JSON
+import Messaging
+import Shaping
+
+// What each frame of the server does.
+extension Follower {
+  /// What a frame was taken out of.
+  enum Wrapping {
+    case none
+    case gzip
+    case parts
+  }
+
+  /// Takes one frame; with a fault in it, it is passed over and told.
+  mutating func take(_ frame: [UInt8], outOf wrapping: Wrapping = .none) {
+    do throws(FrameFault) {
+      guard frame.count <= options.joinedBytes else {
+        throw FrameFault(.tooLarge, "a frame of \(frame.count) bytes")
+      }
+      try take(FrameMembers(frame), frame, wrapping)
+    } catch {
+      tell(error)
+    }
+  }
+
+  mutating func tell(_ fault: FrameFault) {
+    output.append(.diagnostic(Diagnostic(code: fault.code, message: fault.message)))
+  }
+
+  private mutating func take(
+    _ members: FrameMembers, _ frame: [UInt8], _ wrapping: Wrapping
+  ) throws(FrameFault) {
+    guard let type = try members.string("type") else { return try takeUntyped(members, frame) }
+    switch type {
+    case "connection": try takeConnection(members, frame)
+    case "resume": try takeResume(members, frame)
+    case "snapshot": try takeSnapshot(members)
+    case "ready": try takeReady(members, frame)
+    case "batch": try takeBatch(members)
+    case "gzip": try takeCompressed(members, wrapping)
+    case "part": try takePart(members, wrapping)
+    case "pong": try takePong(members)
+    case "ping": output.append(.send(ClientFrame.pong))
+    case "heartbeat": break
+    case "rotate": try rotate(members, frame)
+    case "error": try takeError(members, frame)
+    case let type where ControlType.isReserved(type): output.append(.notice(frame))
+    case "": throw FrameFault("type", "the name of a type")
+    default: try takeEvent(members, frame, replay: nil)
+    }
+  }
+
+  /// API Gateway's own answer to a frame that no function took has no type.
+  private mutating func takeUntyped(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
+    guard members.has("message"), members.has("connectionId") else { throw FrameFault("type", "a string") }
+    output.append(.notice(frame))
+  }
+
+  // MARK: Wrappings
+
+  private mutating func takeCompressed(_ members: FrameMembers, _ wrapping: Wrapping) throws(FrameFault) {
+    guard wrapping != .gzip else { throw FrameFault(.wrongShape, "a gzip frame inside a gzip frame") }
+    guard let compressed = Base64.decode(try members.requiredString("data").utf8),
+      let frame = Gzip.decompress(compressed, maximumBytes: options.joinedBytes)
+    else {
+      throw FrameFault(.badGzip, "'data' is not base64 of gzip of at most \(options.joinedBytes) bytes")
+    }
+    take(frame, outOf: .gzip)
+  }
+
+  private mutating func takePart(_ members: FrameMembers, _ wrapping: Wrapping) throws(FrameFault) {
+    guard wrapping == .none else { throw FrameFault(.wrongShape, "a part inside another frame") }
+    let part = PartAssembly.Part(
+      id: Array(try members.requiredString("id").utf8), index: try members.requiredNumber("index"),
+      count: try members.requiredNumber("count"), data: Array(try members.requiredString("data").utf8))
+    guard (1...128).contains(part.id.count), part.index < part.count else {
+      throw FrameFault(.wrongShape, "part \(part.index) of \(part.count)")
+    }
+    let result = line.parts.take(part, maximumBytes: options.joinedBytes)
+    if let reason = result.dropped { tell(FrameFault(.partDropped, "a frame in parts was dropped: \(reason)")) }
+    if let frame = result.joined { take(frame, outOf: .parts) }
+  }
+
+  /// The cursor of a batch names one stream only, so it is no place for the next hello; the events' own numbers are.
+  private mutating func takeBatch(_ members: FrameMembers) throws(FrameFault) {
+    let replay = try members.number("replay")
+    for event in try members.requiredElements("events") {
+      do throws(FrameFault) {
+        try takeEvent(FrameMembers(event), event, replay: replay)
+      } catch {
+        tell(error)
+      }
+      // Too many held events may have ended the connection.
+      guard isConnected else { return }
+    }
+  }
+
+  // MARK: Connection
+
+  private mutating func takePong(_ members: FrameMembers) throws(FrameFault) {
+    let cursor = try wholeCursor(members, "cursor")
+    if let count = try members.number("n"), count != pings { return }
+    line.pongDue = nil
+    // It speaks of what was followed when the ping was sent; and what is held was delivered, but not shown.
+    if phase == .live, line.hellosAtPing == hellos, let cursor { self.cursor = cursor }
+  }
+
+  /// The connection is to be left within a time, at a moment of this client's own, so that not all come at once.
+  private mutating func rotate(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
+    let window = try members.number("withinMilliseconds") ?? options.rotateMilliseconds
+    output.append(.notice(frame))
+    guard line.rotation == nil else { return }
+    line.rotation = now + drawn(upTo: min(window, 3_600_000))
+  }
+
+  private mutating func takeError(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
+    let code = try members.string("code")
+    output.append(.notice(frame))
+    switch code {
+    case "expired":
+      output.append(.close(.expired))
+      stop(.expired)
+    case "limit": line.isOverLimit = true
+    default: break
+    }
+  }
+
+  /// A cursor is a word of at most 1 KB.
+  func wholeCursor(_ members: FrameMembers, _ name: String) throws(FrameFault) -> String? {
+    guard let cursor = try members.string(name) else { return nil }
+    guard (1...1024).contains(cursor.utf8.count) else { throw FrameFault(name, "a cursor") }
+    return cursor
+  }
+}

@@ -1,0 +1,78 @@
+/// Frames that come in parts.
+struct PartAssembly {
+  struct Part {
+    let id: [UInt8]
+    let index: Int64
+    let count: Int64
+    let data: [UInt8]
+  }
+
+  struct Result: Equatable {
+    /// The frame, if this was its last part.
+    var joined: [UInt8]?
+    /// Why a frame, or this part of it, was dropped.
+    var dropped: String?
+  }
+
+  private struct Frame {
+    let id: [UInt8]
+    let count: Int64
+    var next: Int64
+    var data: [UInt8]
+    /// Of the part that came last.
+    var lastBytes: Int
+  }
+
+  /// How many frames may be on their way at the same time: a live one, and the answers to some hellos.
+  private static let maximumFrames = 8
+
+  private var frames: [Frame] = []
+  /// Of the frame that was joined last.
+  private var finished: [UInt8]?
+
+  /// Parts come in order. One that comes a second time right after the first, as a server sends it that did not hear of
+  /// its success, is passed over.
+  mutating func take(_ part: Part, maximumBytes: Int) -> Result {
+    guard let place = frames.firstIndex(where: { $0.id == part.id }) else {
+      return begin(part, maximumBytes: maximumBytes)
+    }
+    let frame = frames[place]
+    guard part.count == frame.count else {
+      return drop(place, "the count of its parts changed from \(frame.count) to \(part.count)")
+    }
+    if part.index == frame.next - 1, frame.data.suffix(frame.lastBytes).elementsEqual(part.data) { return Result() }
+    guard part.index == frame.next else {
+      return drop(place, "part \(part.index) came where \(frame.next) was due")
+    }
+    return append(part, at: place, maximumBytes: maximumBytes)
+  }
+
+  private mutating func begin(_ part: Part, maximumBytes: Int) -> Result {
+    guard part.index == 0 else {
+      let isRepeated = part.id == finished && part.index == part.count - 1
+      return Result(dropped: isRepeated ? nil : "its beginning is not here")
+    }
+    let oldest = frames.count == Self.maximumFrames ? drop(0, "too many others came between its parts") : Result()
+    frames.append(Frame(id: part.id, count: part.count, next: 0, data: [], lastBytes: 0))
+    var result = append(part, at: frames.count - 1, maximumBytes: maximumBytes)
+    result.dropped = result.dropped ?? oldest.dropped
+    return result
+  }
+
+  private mutating func append(_ part: Part, at place: Int, maximumBytes: Int) -> Result {
+    guard frames.reduce(part.data.count, { $0 + $1.data.count }) <= maximumBytes else {
+      return drop(place, "it is larger than \(maximumBytes) bytes")
+    }
+    frames[place].data += part.data
+    frames[place].lastBytes = part.data.count
+    frames[place].next += 1
+    guard frames[place].next == part.count else { return Result() }
+    finished = part.id
+    return Result(joined: frames.remove(at: place).data)
+  }
+
+  private mutating func drop(_ place: Int, _ reason: String) -> Result {
+    frames.remove(at: place)
+    return Result(dropped: reason)
+  }
+}
