@@ -199,9 +199,8 @@ let package = Package(
     tests(
       "TickertapeTests",
       [
-        "tickertape", "LocalGateway", "AWSSigning", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry",
-        "TestSupport",
-        "WebSocketWire",
+        "tickertape", "LocalGateway", "AWSSigning", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient",
+        "Telemetry", "TestSupport", "WebSocketWire",
       ]),
   ]
 )
