@@ -29,11 +29,13 @@ let cLibraries: [Target] = [
 ]
 
 func room(
-  _ name: String, path: String? = nil, _ dependencies: [String] = [], linking libraries: [String] = []
+  _ name: String, path: String? = nil, _ dependencies: [String] = [], embedding files: [String] = [],
+  linking libraries: [String] = []
 ) -> Target {
   .target(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: path ?? "Sources/\(name)",
-    swiftSettings: strict, linkerSettings: libraries.map { .linkedLibrary($0) })
+    resources: files.map { .embedInCode($0) }, swiftSettings: strict,
+    linkerSettings: libraries.map { .linkedLibrary($0) })
 }
 
 func program(_ name: String, _ dependencies: [String]) -> Target {
@@ -100,34 +102,45 @@ let package = Package(
     room(
       "ConnectionStoreSQLite", path: "Sources/ConnectionStore/SQLite", ["ConnectionStore", "CSQLite", "Telemetry"]),
     room(
+      "ConnectionStoreFaults", path: "Sources/ConnectionStore/Faults", ["ConnectionStore", "JSON", "Telemetry"]),
+    room(
       "ConnectionStoreDynamoDB", path: "Sources/ConnectionStore/DynamoDB",
       ["AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     room(
       "ConnectionStoreSelection", path: "Sources/ConnectionStore/Selection",
-      ["ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreMemory", "ConnectionStoreSQLite", "Telemetry"]),
+      [
+        "ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreFaults", "ConnectionStoreMemory",
+        "ConnectionStoreSQLite", "Telemetry",
+      ]),
     // Floor 4
-    room("Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"]),
+    room(
+      "Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"],
+      embedding: ["Types/EventTypes.json"]),
+    room("Access", ["ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
+    room("FunctionInvocation", ["AWSClient", "AWSCredentials", "AWSSigning", "HTTPClient", "Telemetry"]),
     room("GatewayAccess", ["AWSCredentials", "AWSSigning", "HTTPClient", "ManagementAPI", "Telemetry"]),
     // Floors 5 and 6
     program(
       "ConnectHandler",
-      ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
+      [
+        "LambdaRuntime", "Access", "ConnectionStore", "FunctionInvocation", "GatewayAccess", "GatewayEvents",
+        "ManagementAPI", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
+      ]),
     program(
       "DisconnectHandler",
       ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
     program(
       "DefaultHandler",
       [
-        "LambdaRuntime", "GatewayAccess", "GatewayEvents", "Streams", "ManagementAPI", "ConnectionStoreSelection",
-        "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "GatewayAccess", "GatewayEvents", "Shaping", "Streams", "ManagementAPI",
+        "ConnectionStoreSelection", "ConnectionStore", "Messaging", "JSON", "Telemetry",
       ]),
     program(
       "Publisher",
       [
-        "LambdaRuntime", "EventSources", "Shaping", "Streams", "Delivery", "GatewayAccess", "ManagementAPI",
-        "ConnectionStoreSelection",
-        "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "EventSources", "Shaping", "Streams", "Delivery", "FunctionInvocation", "GatewayAccess",
+        "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
       ]),
     // Beside the house
     room(
@@ -135,8 +148,9 @@ let package = Package(
     program(
       "tickertape",
       [
-        "LocalGateway", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON",
-        "Messaging", "StreamClient", "Telemetry", "WebSocketWire",
+        "LocalGateway", "Access", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "ConnectionStore",
+        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry",
+        "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
@@ -149,7 +163,7 @@ let package = Package(
     testProgram("ManagementProbe", ["GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
-    tests("TelemetryTests", ["Telemetry", "JSON"]),
+    tests("TelemetryTests", ["Telemetry", "JSON", "TestSupport"]),
     tests("HTTPWireTests", ["HTTPWire", "TestSupport"]),
     tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
@@ -164,7 +178,7 @@ let package = Package(
       [
         "AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "ConnectionStoreDynamoDB", "HTTPClient",
         "HTTPWire", "JSON",
-        "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
+        "ConnectionStoreFaults", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
         "TableStress", "Telemetry", "TestSupport",
       ]),
     .executableTarget(
@@ -176,19 +190,30 @@ let package = Package(
     tests(
       "GatewayAccessTests",
       ["GatewayAccess", "AWSSigning", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
+    tests("CryptoTests", ["Crypto", "TestSupport"]),
+    tests(
+      "AccessTests",
+      [
+        "Access", "ConnectionStore", "ConnectionStoreMemory", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry",
+        "TestSupport",
+      ]),
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
       "StreamClientTests", ["StreamClient", "JSON", "Shaping", "Telemetry", "TestSupport"], excluding: ["Vectors"]),
     tests(
       "StreamsTests",
-      ["Streams", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON", "Telemetry", "TestSupport"]),
+      [
+        "Streams", "Publisher", "Delivery", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON",
+        "Telemetry",
+        "TestSupport",
+      ]),
     tests(
       "HandlerTests",
       [
-        "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery", "ManagementAPI",
-        "GatewayEvents", "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry",
-        "TestSupport",
+        "Access", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
+        "FunctionInvocation", "ManagementAPI", "GatewayEvents", "HTTPClient", "ConnectionStore",
+        "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "LocalGatewayTests",
@@ -199,8 +224,8 @@ let package = Package(
     tests(
       "TickertapeTests",
       [
-        "tickertape", "LocalGateway", "AWSSigning", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient",
-        "Telemetry", "TestSupport", "WebSocketWire",
+        "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "LocalGateway", "AWSSigning", "HTTPClient",
+        "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry", "TestSupport", "WebSocketWire",
       ]),
   ]
 )

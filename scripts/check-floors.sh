@@ -8,14 +8,14 @@ declare -A floor=(
   [JSON]=1 [Crypto]=1 [Messaging]=1 [Telemetry]=1 [HTTPWire]=1 [WebSocketWire]=1
   [GatewayEvents]=2 [EventSources]=2 [ConnectionStore]=2 [HTTPClient]=2 [AWSSigning]=2 [Shaping]=2
   [LambdaRuntime]=3 [StreamClient]=3 [ManagementAPI]=3 [AWSCredentials]=3 [AWSClient]=3
-  [ConnectionStoreMemory]=3 [ConnectionStoreSQLite]=3 [ConnectionStoreDynamoDB]=4 [ConnectionStoreSelection]=5
-  [Streams]=4 [Delivery]=4 [GatewayAccess]=4
+  [ConnectionStoreMemory]=3 [ConnectionStoreFaults]=3 [ConnectionStoreSQLite]=3 [ConnectionStoreDynamoDB]=4 [ConnectionStoreSelection]=5
+  [Access]=4 [Streams]=4 [Delivery]=4 [GatewayAccess]=4 [FunctionInvocation]=4
   [ConnectHandler]=6 [DisconnectHandler]=6 [DefaultHandler]=6 [Publisher]=6
   [LocalGateway]=7 [tickertape]=8
 )
 declare -A folder=(
   [Sources/Runtime]=LambdaRuntime [Sources/ConnectionStore/Contract]=ConnectionStore
-  [Sources/ConnectionStore/DynamoDB]=ConnectionStoreDynamoDB [Sources/ConnectionStore/Memory]=ConnectionStoreMemory [Sources/ConnectionStore/SQLite]=ConnectionStoreSQLite
+  [Sources/ConnectionStore/DynamoDB]=ConnectionStoreDynamoDB [Sources/ConnectionStore/Faults]=ConnectionStoreFaults [Sources/ConnectionStore/Memory]=ConnectionStoreMemory [Sources/ConnectionStore/SQLite]=ConnectionStoreSQLite
   [Sources/ConnectionStore/Selection]=ConnectionStoreSelection
 )
 # Floor 1 holds values and formats: they may use JSON, which uses none of them.

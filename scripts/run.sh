@@ -33,7 +33,8 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 mkdir -p .tickertape
-echo "ACCESS=open: anybody on this machine may connect. Access control is not built yet."
+export ACCESS=${ACCESS:-open}
+[ "$ACCESS" != open ] || echo "ACCESS=open: anybody on this machine may connect, as whoever they say; ACCESS=required asks for keys."
 functions=()
 if [ -n "${PACKAGED:-}" ]; then
   for bootstrap in .build/package/*/bootstrap; do
@@ -42,7 +43,7 @@ if [ -n "${PACKAGED:-}" ]; then
   done
   echo "The functions are the packaged ones: .build/package/*/bootstrap"
 fi
-ACCESS=open "$bin/tickertape" serve "${functions[@]}" --port "$port" --stage dev --store sqlite:.tickertape/table.sqlite --log-level warn &
+"$bin/tickertape" serve "${functions[@]}" --port "$port" --stage dev --store sqlite:.tickertape/table.sqlite --log-level warn &
 serve=$!
 children+=("$serve")
 

@@ -1,4 +1,6 @@
+import Access
 import ConnectionStore
+import FunctionInvocation
 import GatewayEvents
 import LambdaRuntime
 import Messaging
@@ -8,9 +10,12 @@ import Telemetry
 /// `$connect`: decides whether a client may come in, and writes its connection with what it listens to.
 ///
 /// Nothing can be posted to a connection while its `$connect` runs, so the greeting waits for the client's `hello`.
-struct Connect: LambdaHandler {
+struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   let connections: Connections
-  let access: Access
+  var access: AccessControl
+  var attempts: AttemptLimit
+  var userLimit: UserLimit<Calls>
+  let greetings: Greetings
   let log: Log
 
   mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
@@ -18,34 +23,93 @@ struct Connect: LambdaHandler {
     return try answer(event, log.with(["requestId": .text(context.requestID)])).encoded()
   }
 
-  private func answer(_ event: ConnectEvent, _ log: Log) throws(TableError) -> ProxyResponse {
-    if let reason = access.refusal {
-      log.warn("connection refused", fields(event, reason))
-      return ProxyResponse(403, error: "Forbidden", message: "this connection is not allowed")
+  private mutating func answer(_ event: ConnectEvent, _ log: Log) throws(TableError) -> ProxyResponse {
+    let audit = Audit(log, event)
+    if attempts.counting == .all, try !attempts.take(event.context.sourceAddress) {
+      return tooManyAttempts(audit, "too many attempts of this address")
     }
     let request: ConnectRequest
-    do throws(ConnectRequest.Invalid) {
-      request = try ConnectRequest(event)
-    } catch {
-      log.warn("connection refused", fields(event, error.message))
-      return ProxyResponse(400, error: "Bad Request", message: error.message)
+    switch try admit(event) {
+    case .refused(let refusal): return try refuse(refusal, event, audit)
+    case .invalid(let message):
+      audit.refused(400, message)
+      return ProxyResponse(400, error: "Bad Request", message: message)
+    case .admitted(let admitted): request = admitted
     }
-    return try answer(event, connections.connect(request.record(of: event)), log)
+    let record = request.record(of: event)
+    let response = answer(event, try connections.connect(record), record, audit)
+    if response.statusCode == 200 {
+      enforceUserLimit(record, event, audit)
+      if Greetings.areExpected(by: record) { greetings.ask(for: record.id, event.context, log) }
+    }
+    return response
+  }
+
+  /// The connection is written: whatever goes wrong now, it stands, and the next one finds too many again.
+  private mutating func enforceUserLimit(_ record: ConnectionRecord, _ event: ConnectEvent, _ audit: Audit) {
+    do throws(TableError) {
+      try userLimit.enforce(for: record, event.context, audit)
+    } catch {
+      log.error("connections of a user not counted", ["reason": .text(error.description)])
+    }
+  }
+
+  private enum Admission {
+    case admitted(ConnectRequest)
+    case refused(AccessRefusal)
+    case invalid(String)
+  }
+
+  private mutating func admit(_ event: ConnectEvent) throws(TableError) -> Admission {
+    let query: ConnectQuery
+    do throws(ConnectQuery.Invalid) {
+      query = try ConnectQuery(event.query)
+    } catch {
+      return .invalid(error.message)
+    }
+    switch try access.decide(Presentation(event), query.claim) {
+    case .refused(let refusal): return .refused(refusal)
+    case .admitted(let identity):
+      do throws(ConnectQuery.Invalid) {
+        return .admitted(try ConnectRequest(query, identity))
+      } catch {
+        return .invalid(error.message)
+      }
+    }
+  }
+
+  // MARK: Answers
+
+  private mutating func refuse(
+    _ refusal: AccessRefusal, _ event: ConnectEvent, _ audit: Audit
+  ) throws(TableError) -> ProxyResponse {
+    let isCounted = attempts.counting == .refused && refusal.isByCredential
+    if isCounted, try !attempts.take(event.context.sourceAddress) { return tooManyAttempts(audit, refusal.reason) }
+    audit.refused(refusal.status, refusal.reason)
+    return ProxyResponse(refusal.status, error: refusal.title, message: refusal.message)
+  }
+
+  private func tooManyAttempts(_ audit: Audit, _ reason: String) -> ProxyResponse {
+    audit.refused(429, reason)
+    var response = ProxyResponse(
+      429, error: "Too Many Requests", message: "too many attempts to connect; try again in a minute")
+    response.headers.append(("Retry-After", "\(attempts.secondsToWait)"))
+    return response
   }
 
   private func answer(
-    _ event: ConnectEvent, _ outcome: Connections.ConnectOutcome, _ log: Log
+    _ event: ConnectEvent, _ outcome: Connections.ConnectOutcome, _ record: ConnectionRecord, _ audit: Audit
   ) -> ProxyResponse {
     switch outcome {
     case .connected:
-      log.debug("connected", fields(event, nil))
+      audit.connected(record)
       return ProxyResponse(200, headers: Self.subprotocol(event))
     case .alreadyGone:
-      log.info("connection left before it was connected", fields(event, nil))
+      audit.refused(410, "the connection left before it was connected")
       return ProxyResponse(410, error: "Gone", message: "the connection has left")
     case .tooManySubscriptions(let count):
-      let message = ConnectRequest.tooMany(count)
-      log.warn("connection refused", fields(event, message))
+      let message = ConnectQuery.tooMany(count)
+      audit.refused(400, message)
       return ProxyResponse(400, error: "Bad Request", message: message)
     }
   }
@@ -55,12 +119,31 @@ struct Connect: LambdaHandler {
   private static func subprotocol(_ event: ConnectEvent) -> [(name: String, value: String)] {
     event.offeredSubprotocols.first.map { [("Sec-WebSocket-Protocol", $0)] } ?? []
   }
+}
 
-  private func fields(_ event: ConnectEvent, _ reason: String?) -> Log.Fields {
-    [
-      "connectionId": .text(event.context.connectionID.text), "address": .text(event.context.sourceAddress),
-      "reason": .text(reason ?? "none"),
-    ]
+extension Connect where Calls == ManagementCalls {
+  init(_ environment: Environment, table: any Table, shards: Int) throws {
+    let log = Log(environment)
+    let connections = Connections(table, shards: shards)
+    self.init(
+      connections: connections,
+      access: AccessControl(try AccessSettings(environment), keys: APIKeys(table), log: log),
+      attempts: try AttemptLimit(environment, table: table),
+      userLimit: try UserLimit(environment, connections: connections, calls: ManagementCalls(environment)),
+      greetings: Greetings(environment, FunctionInvoker(environment)), log: log)
+  }
+}
+
+extension AccessRefusal {
+  /// 503 says nothing of who asked.
+  fileprivate var isByCredential: Bool { status == 401 || status == 403 }
+
+  fileprivate var title: String {
+    switch status {
+    case 401: "Unauthorized"
+    case 403: "Forbidden"
+    default: "Service Unavailable"
+    }
   }
 }
 

@@ -1,9 +1,13 @@
+import Access
 import ConnectionStoreSelection
 import LambdaRuntime
 import Streams
 import Telemetry
 
-LambdaRuntime.run(
-  try Connect(
-    connections: Connections(TableSelection.open(.process), shards: TableSelection.listenerShards(.process)),
-    access: Access(.process), log: Log(.process)))
+func makeConnect(_ environment: Environment) throws -> some LambdaHandler {
+  try EventTypes.load()
+  return try Connect(
+    environment, table: TableSelection.open(environment), shards: TableSelection.listenerShards(environment))
+}
+
+LambdaRuntime.run(try makeConnect(.process))

@@ -22,15 +22,19 @@ extension Frame {
     }
   }
 
-  static func pong(count: Int64?, milliseconds: Int64) -> [UInt8] {
+  /// `cursor`: everything up to it was delivered.
+  static func pong(count: Int64?, cursor: String?, milliseconds: Int64) -> [UInt8] {
     object { writer in
       writer.member("type", "pong")
       if let count { writer.member("n", count) }
+      writer.member("cursor", ifPresent: cursor)
       writer.member("timestamp", Timestamp.rfc3339(milliseconds: milliseconds))
     }
   }
 
-  static func connection(_ record: ConnectionRecord, replay: Int64, milliseconds: Int64) -> [UInt8] {
+  static func connection(
+    _ record: ConnectionRecord, refused: [SubscriptionRequest.Refusal], replay: Int64, milliseconds: Int64
+  ) -> [UInt8] {
     object { writer in
       writer.member("type", "connection")
       writer.member("status", "connected")
@@ -38,30 +42,49 @@ extension Frame {
       writer.member("userId", ifPresent: record.principal.user)
       writer.member("role", ifPresent: record.principal.role?.rawValue)
       writer.member("replay", replay)
+      writer.member("subscriptions", record.subscriptions.active.count)
+      if !refused.isEmpty { writer.member("refused", refused) }
       writer.member("timestamp", Timestamp.rfc3339(milliseconds: milliseconds))
     }
   }
 
-  /// The answer to a cursor that cannot be read.
-  static func resumeUnknown(replay: Int64) -> [UInt8] {
+  /// What came of a cursor.
+  static func resume(_ recovery: Recovery, replay: Int64) -> [UInt8] {
     object { writer in
       writer.member("type", "resume")
       writer.member("replay", replay)
-      writer.key("from")
-      writer.null()
-      writer.key("to")
-      writer.null()
-      writer.member("recovered", "none")
-      writer.key("missed")
-      writer.null()
-      writer.member("reason", "unknown")
+      writer.optional("from", recovery.from)
+      writer.member("to", recovery.cursor.text)
+      writer.member("recovered", recovery.extent.rawValue)
+      writer.optional("missed", recovery.missed)
+      writer.optional("reason", recovery.reason?.rawValue)
+      let lost = recovery.parts.filter { $0.extent != nil && $0.extent != .all }
+      if !lost.isEmpty { writer.member("streams", lost) }
     }
   }
 
-  static func ready(replay: Int64) -> [UInt8] {
+  /// The state of a stream as of an event; `hasMore`: another frame goes on with it.
+  static func snapshot(
+    _ stream: String, through sequence: Int64, events: ArraySlice<[UInt8]>, replay: Int64?, hasMore: Bool
+  ) -> [UInt8] {
+    object { writer in
+      writer.member("type", "snapshot")
+      if let replay { writer.member("replay", replay) }
+      writer.member("stream", stream)
+      writer.member("seq", sequence)
+      if hasMore { writer.member("more", true) }
+      writer.key("events")
+      writer.array { writer in
+        for event in events { writer.raw(event) }
+      }
+    }
+  }
+
+  static func ready(replay: Int64, cursor: Cursor) -> [UInt8] {
     object { writer in
       writer.member("type", "ready")
       writer.member("replay", replay)
+      writer.member("cursor", cursor.text)
     }
   }
 
@@ -93,6 +116,30 @@ extension Frame {
 }
 
 extension JSONWriter {
+  fileprivate mutating func optional(_ name: String, _ text: String?) {
+    key(name)
+    if let text { string(text) } else { null() }
+  }
+
+  fileprivate mutating func optional(_ name: String, _ number: Int64?) {
+    key(name)
+    if let number { integer(number) } else { null() }
+  }
+
+  fileprivate mutating func member(_ name: String, _ parts: [Recovery.Part]) {
+    key(name)
+    array { writer in
+      for part in parts {
+        writer.object { writer in
+          writer.member("stream", part.stream)
+          writer.member("recovered", (part.extent ?? .all).rawValue)
+          writer.optional("missed", part.missed)
+          writer.optional("reason", part.reason?.rawValue)
+        }
+      }
+    }
+  }
+
   fileprivate mutating func member(_ name: String, _ list: [String]) {
     key(name)
     array { writer in

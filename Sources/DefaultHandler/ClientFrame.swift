@@ -15,6 +15,9 @@ enum ClientFrame: Equatable {
   struct Hello: Equatable {
     var subscriptions: SubscriptionRequest
     var cursor: String?
+    /// The newest event the client got of a stream since that cursor.
+    var seen: [String: Int64] = [:]
+    var accepts: Accepts = .parts
     /// The client's count of its hellos; every frame that answers this one bears it.
     var replay: Int64
   }
@@ -39,7 +42,8 @@ enum ClientFrame: Equatable {
     case "hello":
       self = .hello(
         Hello(
-          subscriptions: members.request, cursor: members.cursor, replay: members.replay ?? members.count ?? 1))
+          subscriptions: members.request, cursor: members.cursor, seen: members.seen, accepts: members.accepts,
+          replay: members.replay ?? members.count ?? 1))
     case "ping": self = .ping(count: members.count)
     case "pong": self = .pong
     case "status": self = .status
@@ -69,6 +73,9 @@ private struct FrameMembers {
   var count: Int64?
   var replay: Int64?
   var cursor: String?
+  var seen: [String: Int64] = [:]
+  /// Whoever says hello joins parts.
+  var accepts: Accepts = .parts
   private var eventTypes: [String] = []
   private var keys: [String] = []
   private var symbols: [String] = []
@@ -109,12 +116,33 @@ private struct FrameMembers {
       case "n": count = try integer(name, &reader)
       case "replay": replay = try integer(name, &reader)
       case "cursor": cursor = try string(name, &reader)
+      case "seen": try readSeen(&reader)
+      case "accept":
+        for word in try strings(name, &reader) {
+          // Others may come with later releases.
+          if word == "batch" { accepts.insert(.batch) }
+          if word == "gzip" { accepts.insert(.gzip) }
+        }
       // {"type":"subscribe","data":{"eventTypes":[…]}}
       case "data": try readData(&reader)
       default: try readList(name, &reader)
       }
     }
   }
+
+  private mutating func readSeen(_ reader: inout JSONReader) throws {
+    guard try reader.peek() == .object else {
+      throw FrameRefusal("wrong_shape", "'seen' is an object of streams and sequence numbers")
+    }
+    try reader.beginObject()
+    while let stream = try reader.nextKey() {
+      let sequence = try integer("seen", &reader)
+      // A connection follows no more streams than it has subscriptions and groups.
+      if seen.count < Self.maximumSeen { seen[stream] = max(0, sequence) }
+    }
+  }
+
+  private static let maximumSeen = Limit.subscriptions + Limit.groups + 1
 
   private mutating func readData(_ reader: inout JSONReader) throws {
     guard try reader.peek() == .object else { return try reader.skip() }

@@ -10,28 +10,46 @@ import Telemetry
 struct ManagementOutbox: Outbox {
   private let access: GatewayAccess
   /// The client of the endpoint that was used last: an API may have several domains.
+  private let clock = Clock.system
   private var kept: (endpoint: String, client: ManagementClient)?
 
   /// The endpoint is `API_GATEWAY_ENDPOINT`; where that is unset, the domain and stage the event came from.
   init(_ environment: Environment) { access = GatewayAccess(environment) }
 
-  mutating func post(_ frame: [UInt8], to context: RequestContext) throws -> Bool {
-    let answer = try send(Call(.post(frame), context.connectionID), context)
-    if answer.meaning == .accepted { return true }
-    if answer.meaning == .gone { return false }
-    throw PostRefused(explanation: answer.explanation)
+  /// What may pass is tried again, for a second at most: a client whose hello fails waits ten.
+  private static let pauses: [Int64] = [50, 150, 400]
+
+  /// A frame whose answer was lost may come twice; clients drop what they have.
+  mutating func post(_ frame: [UInt8], to destination: Destination) throws -> PostOutcome {
+    var pauses = Self.pauses[...]
+    while true {
+      let outcome = Result { try send(Call(.post(frame), destination.connectionID), destination) }
+      switch outcome {
+      case .success(let answer) where answer.meaning == .accepted: return .taken
+      case .success(let answer) where answer.meaning == .gone: return .gone
+      case .success(let answer) where answer.status != 429 && answer.status < 500:
+        throw PostRefused(explanation: answer.explanation)
+      case .success, .failure:
+        guard let pause = pauses.popFirst() else { return try Self.refused(outcome) }
+        clock.pause(pause)
+      }
+    }
   }
 
-  mutating func close(_ context: RequestContext) throws {
-    let answer = try send(Call(.delete, context.connectionID), context)
+  private static func refused(_ outcome: Result<Answer, any Error>) throws -> PostOutcome {
+    throw PostRefused(explanation: try outcome.get().explanation)
+  }
+
+  mutating func close(_ destination: Destination) throws {
+    let answer = try send(Call(.delete, destination.connectionID), destination)
     guard answer.meaning == .accepted || answer.meaning == .gone else {
       throw PostRefused(explanation: answer.explanation)
     }
   }
 
-  private mutating func send(_ call: Call, _ context: RequestContext) throws -> Answer {
+  private mutating func send(_ call: Call, _ destination: Destination) throws -> Answer {
     let endpoint =
-      access.endpoint ?? GatewayAccess.endpoint(domainName: context.domainName, stage: context.stage)
+      access.endpoint ?? GatewayAccess.endpoint(domainName: destination.domainName, stage: destination.stage)
     if let kept, kept.endpoint == endpoint { return try kept.client.send(call) }
     let client = try access.client(for: endpoint)
     kept = (endpoint, client)

@@ -1,3 +1,4 @@
+import ConnectionStore
 import GatewayEvents
 import LambdaRuntime
 import Messaging
@@ -7,28 +8,32 @@ import Telemetry
 /// `$default`: a client's frame. Short answers go back as the route response; what has an order of its own is posted.
 struct Receive<Out: Outbox>: LambdaHandler {
   let connections: Connections
+  let recovery: RecoveryReader
   var outbox: Out
   let log: Log
   var clock = Clock.system
 
   mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
+    let log = log.with(["requestId": .text(context.requestID)])
+    if let greeting = Greeting(decoding: event) { return try greet(greeting, context, log) }
     guard case .message(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
     let answer: [UInt8]?
     do {
-      answer = try self.answer(ClientFrame(decoding: event.body), event.context)
+      answer = try self.answer(ClientFrame(decoding: event.body), event.context, context, log)
     } catch let refusal as FrameRefusal {
-      answer = refuse(refusal, event.context, log.with(["requestId": .text(context.requestID)]))
+      answer = refuse(refusal, event.context, log)
     }
     return ProxyResponse(200, body: answer).encoded()
   }
 
-  private mutating func answer(_ frame: ClientFrame, _ context: RequestContext) throws -> [UInt8]? {
+  private mutating func answer(
+    _ frame: ClientFrame, _ context: RequestContext, _ invocation: InvocationContext, _ log: Log
+  ) throws -> [UInt8]? {
     switch frame {
-    case .subscribe(let request, let count): try subscribe(request, count, context)
-    case .unsubscribe(let request, let count): try unsubscribe(request, count, context)
-    case .hello(let hello): try answer(hello, context)
-    // Neither read nor write: pings are the most frequent frames, and a connection without a row is told at its next one.
-    case .ping(let count): Frame.pong(count: count, milliseconds: clock.milliseconds())
+    case .subscribe(let request, let count): try subscribe(request, count, context, invocation, log)
+    case .unsubscribe(let request, let count): try unsubscribe(request, count, context, log)
+    case .hello(let hello): try answer(hello, context, invocation, log)
+    case .ping(let count): try pong(count, context, log)
     case .pong: nil
     case .status: try status(context)
     }
@@ -36,81 +41,103 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
   // MARK: Subscriptions
 
-  private func subscribe(
-    _ request: SubscriptionRequest, _ count: Int64?, _ context: RequestContext
+  /// The state of what is new is posted before the acknowledgement, which is the answer.
+  private mutating func subscribe(
+    _ request: SubscriptionRequest, _ count: Int64?, _ context: RequestContext, _ invocation: InvocationContext,
+    _ log: Log
   ) throws -> [UInt8] {
     try checkSize(request)
     var refused: [SubscriptionRequest.Refusal] = []
-    let subscriptions = try change(context) { record in
+    var before: Set<String> = []
+    let record = try change(context) { record in
       let resolved = request.resolved(for: record.principal.role)
       refused = resolved.refused
+      before = Set(record.streams)
       return SubscriptionChange(add: resolved.wanted, order: Self.order(count, context))
     }
     if let first = refused.first, refused.count == Set(request.names).count {
       throw FrameRefusal(first.code.rawValue, refused.map { "'\($0.name)': \($0.message)" }.joined(separator: "; "))
     }
-    return Frame.changed("subscribed", request, refused, subscriptions, count: count)
+    audit("subscribed", request, record, log)
+    let added = record.streams.filter { !before.contains($0) }
+    if !added.isEmpty { try postState(of: added, record, Destination(context), invocation) }
+    return Frame.changed("subscribed", request, refused, record.subscriptions, count: count)
   }
 
   private func unsubscribe(
-    _ request: SubscriptionRequest, _ count: Int64?, _ context: RequestContext
+    _ request: SubscriptionRequest, _ count: Int64?, _ context: RequestContext, _ log: Log
   ) throws -> [UInt8] {
     try checkSize(request)
-    let subscriptions = try change(context) { _ in
+    let record = try change(context) { _ in
       SubscriptionChange(remove: request.removals, order: Self.order(count, context))
     }
-    return Frame.changed("unsubscribed", request, [], subscriptions, count: count)
+    audit("unsubscribed", request, record, log)
+    return Frame.changed("unsubscribed", request, [], record.subscriptions, count: count)
   }
 
-  private func change(
-    _ context: RequestContext, _ makeChange: (ConnectionRecord) -> SubscriptionChange
-  ) throws -> Subscriptions {
-    switch try connections.change(context.connectionID, makeChange) {
-    case .subscribed(let subscriptions): return subscriptions
+  func change(
+    _ context: RequestContext, accepting: Accepts? = nil, _ makeChange: (ConnectionRecord) -> SubscriptionChange
+  ) throws -> ConnectionRecord {
+    switch try connections.change(context.connectionID, accepting: accepting, makeChange) {
+    case .changed(let record): return try lasting(record)
     case .unknownConnection: throw FrameRefusal.unknownConnection
     case .tooManySubscriptions(let count): throw FrameRefusal.tooManySubscriptions(count)
+    case .tooFast: throw FrameRefusal.tooFast
     }
+  }
+
+  /// The connection of a frame; one whose credential has expired is closed.
+  func connection(_ context: RequestContext) throws -> ConnectionRecord {
+    guard let record = try connections.connection(context.connectionID) else { throw FrameRefusal.unknownConnection }
+    return try lasting(record)
+  }
+
+  private func lasting(_ record: ConnectionRecord) throws(FrameRefusal) -> ConnectionRecord {
+    if let until = record.untilMilliseconds, until <= clock.milliseconds() { throw .expired }
+    return record
   }
 
   /// Refuses what no role could bring below the limit, before any of it is looked at.
-  private func checkSize(_ request: SubscriptionRequest) throws(FrameRefusal) {
+  func checkSize(_ request: SubscriptionRequest) throws(FrameRefusal) {
     let count = request.names.count * max(1, request.keys.count)
     if count > 4 * Limit.subscriptions { throw .tooManySubscriptions(count) }
   }
 
-  private static func order(_ count: Int64?, _ context: RequestContext) -> Order {
+  static func order(_ count: Int64?, _ context: RequestContext) -> Order {
     Order(
       count: count, milliseconds: context.requestTimeMilliseconds,
       messageID: context.messageID ?? context.requestID)
   }
 
-  // MARK: Hello and status
-
-  /// By posts only, in this order: what was asked for is written, then `connection`, `resume` if a cursor came, `ready`.
-  private mutating func answer(_ hello: ClientFrame.Hello, _ context: RequestContext) throws -> [UInt8]? {
-    if !hello.subscriptions.names.isEmpty { try subscribe(hello.subscriptions, context) }
-    guard let record = try connections.connection(context.connectionID) else { throw FrameRefusal.unknownConnection }
-    var frames = [Frame.connection(record, replay: hello.replay, milliseconds: clock.milliseconds())]
-    // There is no log yet, so no cursor can be one of ours.
-    if hello.cursor != nil { frames.append(Frame.resumeUnknown(replay: hello.replay)) }
-    frames.append(Frame.ready(replay: hello.replay))
-    for frame in frames {
-      guard try outbox.post(frame, to: context) else { break }
-    }
-    return nil
+  /// Who listens to what since when, for whoever has to account for it.
+  func audit(_ what: String, _ request: SubscriptionRequest, _ record: ConnectionRecord, _ log: Log) {
+    log.info(
+      "audit",
+      [
+        "action": .text(what), "connectionId": .text(record.id.text), "user": .text(record.principal.user ?? ""),
+        "names": .text(request.names.joined(separator: ",")), "keys": .text(request.keys.joined(separator: ",")),
+        "subscriptions": .number(Int64(record.subscriptions.active.count)),
+      ])
   }
 
-  /// The count of hellos is not the count of changes, so a hello's subscriptions are ordered by time.
-  private func subscribe(_ request: SubscriptionRequest, _ context: RequestContext) throws {
-    try checkSize(request)
-    _ = try change(context) { record in
-      SubscriptionChange(add: request.resolved(for: record.principal.role).wanted, order: Self.order(nil, context))
+  // MARK: Ping and status
+
+  /// A client that keeps a cursor is told how far it lacks nothing; one that has no row is told to come back.
+  private func pong(_ count: Int64?, _ context: RequestContext, _ log: Log) throws -> [UInt8] {
+    let record = try connection(context)
+    var cursor: Cursor?
+    if record.accepts.contains(.parts) {
+      do throws(TableError) {
+        cursor = try recovery.standing(record)
+      } catch {
+        log.warn("pong without a cursor", ["reason": .text(error.description)])
+      }
     }
+    return Frame.pong(count: count, cursor: cursor?.text, milliseconds: clock.milliseconds())
   }
 
   private func status(_ context: RequestContext) throws -> [UInt8] {
-    guard let record = try connections.connection(context.connectionID) else { throw FrameRefusal.unknownConnection }
-    return Frame.status(record)
+    Frame.status(try connection(context))
   }
 
   // MARK: Refusals
@@ -125,13 +152,13 @@ struct Receive<Out: Outbox>: LambdaHandler {
         "reason": .text(refusal.message),
       ])
     let frame = Frame.error(code: refusal.code, message: refusal.message, requestID: context.requestID)
-    guard refusal == .unknownConnection else { return frame }
+    guard refusal == .unknownConnection || refusal == .expired else { return frame }
     do {
-      if try outbox.post(frame, to: context) { try outbox.close(context) }
+      if try outbox.post(frame, to: Destination(context)) == .taken { try outbox.close(Destination(context)) }
       return nil
     } catch {
       log.error(
-        "unknown connection not closed",
+        "connection not closed",
         ["connectionId": .text(context.connectionID.text), "reason": .text("\(error)")])
       return frame
     }
@@ -140,6 +167,12 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
 extension FrameRefusal {
   static let unknownConnection = FrameRefusal("unknown_connection", "this connection is not known; connect again")
+
+  static let expired = FrameRefusal(
+    "expired", "the credential of this connection has expired; connect with a new one")
+
+  static let tooFast = FrameRefusal(
+    "too_fast", "subscriptions change too often: 10 frames a second, 20 at once; this one changed nothing")
 
   static func tooManySubscriptions(_ count: Int) -> FrameRefusal {
     FrameRefusal(

@@ -3,7 +3,13 @@ import LambdaRuntime
 import Streams
 import Telemetry
 
-LambdaRuntime.run(
-  try Receive(
-    connections: Connections(TableSelection.open(.process), shards: TableSelection.listenerShards(.process)),
-    outbox: ManagementOutbox(.process), log: Log(.process)))
+func makeReceive(_ environment: Environment) throws -> Receive<ManagementOutbox> {
+  try EventTypes.load()
+  let table = try TableSelection.open(environment)
+  let shards = try TableSelection.listenerShards(environment)
+  return Receive(
+    connections: Connections(table, shards: shards), recovery: RecoveryReader(table, shards: shards),
+    outbox: ManagementOutbox(environment), log: Log(environment))
+}
+
+LambdaRuntime.run(try makeReceive(.process))

@@ -16,6 +16,9 @@ package final class Fanout {
     /// Kept free before the deadline for what comes after the sending. No call starts in it; in its first half answers
     /// are still waited for.
     package var reserveMilliseconds: Int64 = 1_000
+    /// How long the last ones are waited for once every listener was begun; nil: until they have ended. Whoever is not
+    /// done by then ends as `unsent`: one client that takes its time does not hold up all others.
+    package var patienceMilliseconds: Int64?
 
     package init() {}
   }
@@ -48,7 +51,8 @@ package final class Fanout {
     var now = clock.monotonicMilliseconds()
     let epoch = clock.milliseconds() - now
     let stopAt = deadlineMilliseconds - epoch - options.reserveMilliseconds
-    let giveUpAt = stopAt + options.reserveMilliseconds / 2
+    var giveUpAt = stopAt + options.reserveMilliseconds / 2
+    var isPatienceSet = false
     var stateOptions = options.state
     stateOptions.width = min(stateOptions.width, client.options.width)
     var state = FanoutState(
@@ -64,12 +68,17 @@ package final class Fanout {
         readPage(&state, now < giveUpAt, nextPage)
         now = clock.monotonicMilliseconds()
       case .wait(let moment):
+        if let patience = options.patienceMilliseconds, !isPatienceSet, state.hasBegunAll {
+          isPatienceSet = true
+          giveUpAt = min(giveUpAt, now + patience)
+        }
         client.step(untilMilliseconds: min(moment, giveUpAt), into: &ended)
         now = clock.monotonicMilliseconds()
         tell(&state, ended, now)
         if now >= giveUpAt {
           client.abandon(into: &ended)
           tell(&state, ended, now)
+          state.giveUpRest()
         }
       case .done: return state.tally
       }

@@ -40,7 +40,7 @@ package struct FanoutState {
     /// The frame to post.
     var frame = 0
     var attempts = 0
-    /// It answered 410: its connection is being closed.
+    /// It answered 410, or is not to stay: its connection is being closed.
     var isClosing = false
     /// It has ended, and its token can be given to another.
     var isFree = false
@@ -146,6 +146,12 @@ package struct FanoutState {
     hasMorePages = false
   }
 
+  /// Every listener was begun, and there are no more pages.
+  package var hasBegunAll: Bool { !hasMorePages && pendingCount == 0 }
+
+  /// The time for those that are not done is up.
+  package mutating func giveUpRest() { hopeless = .unsent }
+
   private mutating func takePending() -> Listener? {
     guard let page = pages.first else { return nil }
     let listener = page[pageOffset]
@@ -226,7 +232,8 @@ package struct FanoutState {
       let one = active[token]
       tally.gone += 1
       goneIDs.insert(one.listener.id)
-      settled.append((one.listener, Ending(.gone, firstMissing: one.failure?.firstMissing ?? one.frame)))
+      let firstMissing = min(one.failure?.firstMissing ?? one.frame, one.listener.frames.count - 1)
+      settled.append((one.listener, Ending(.gone, firstMissing: firstMissing)))
       free(token)
     case 429, 500...599: retry(token, .refused(status: status), now)
     default: giveUp(token, .refused(status: status))
@@ -257,6 +264,10 @@ package struct FanoutState {
     active[token].frame += 1
     active[token].attempts = 0
     if active[token].frame < active[token].listener.frames.count { return ready.append(token) }
+    if active[token].listener.isClosedAfterwards {
+      active[token].isClosing = true
+      return ready.append(token)
+    }
     if let failure = active[token].failure { settled.append((active[token].listener, failure)) }
     if active[token].later.isEmpty { return free(token) }
     active[token].listener = active[token].later.removeFirst()

@@ -60,7 +60,7 @@ final class ClientConnection: WebSocketChannelOwner {
     }
     let event = gateway.events.message(identity, routeKey: route.key, requestID: requestID, body: body)
     // Messages of one connection run side by side, as on AWS; each answer goes out when it is there.
-    gateway.invoke(route, event) { outcome in
+    gateway.invoke(route, event, of: identity) { outcome in
       self.answer(outcome, of: route, requestID: requestID)
     }
   }

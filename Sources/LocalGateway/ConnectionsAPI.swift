@@ -26,14 +26,29 @@ extension Gateway {
   }
 
   private func post(_ body: [UInt8], to connection: ClientConnection, _ responder: HTTPResponder) {
+    if let faults, let fault = faultOfPost(to: connection.identity, faults) {
+      post(body, to: connection, responder, spoiledBy: fault)
+    } else if deliver(body, to: connection, responder) {
+      confirmPost(responder)
+    }
+  }
+
+  func confirmPost(_ responder: HTTPResponder) {
+    responder.respond(200, prepared: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+  }
+
+  /// Sends the body to the client; false if it could not be sent, which is then answered.
+  func deliver(_ body: [UInt8], to connection: ClientConnection, _ responder: HTTPResponder) -> Bool {
     guard body.count <= configuration.limits.messageBytes else {
-      return refuse(.payloadTooLarge, "Message too long", responder)
+      refuse(.payloadTooLarge, "Message too long", responder)
+      return false
     }
     guard !connection.isFull(for: body.count) else {
-      return refuse(.limitExceeded, "The client's send buffer is full", responder)
+      refuse(.limitExceeded, "The client's send buffer is full", responder)
+      return false
     }
     connection.post(body)
-    responder.respond(200, prepared: "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    return true
   }
 
   private func describe(_ connection: ClientConnection) -> [UInt8] {
@@ -57,7 +72,7 @@ extension Gateway {
 
   // MARK: Errors
 
-  private enum APIError {
+  enum APIError {
     case badRequest, forbidden, payloadTooLarge, limitExceeded
 
     var status: Int {
@@ -79,12 +94,12 @@ extension Gateway {
     }
   }
 
-  private func refuse(_ error: APIError, _ message: String, _ responder: HTTPResponder) {
+  func refuse(_ error: APIError, _ message: String, _ responder: HTTPResponder) {
     responder.refuse(error.status, message, headers: [(name: "x-amzn-ErrorType", value: error.type)])
   }
 
   /// With an empty body, as the real one: software development kits go by the status and this header.
-  private func gone(_ responder: HTTPResponder) {
+  func gone(_ responder: HTTPResponder) {
     responder.respond(
       410, prepared: "HTTP/1.1 410 Gone\r\nx-amzn-ErrorType: GoneException\r\nContent-Length: 0\r\n\r\n")
   }

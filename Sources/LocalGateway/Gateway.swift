@@ -15,10 +15,15 @@ final class Gateway: HTTPRequestHandler {
   let events: GatewayEventWriter
   let log: Log
   let invoker: any FunctionInvoker
+  /// What is to go wrong, if anything.
+  let faults: Faults?
+  /// Route events that are given to their functions after the next one of their connections.
+  var heldEvents: [ConnectionKey: HeldEvent] = [:]
   private(set) var connections: [ConnectionKey: ClientConnection] = [:]
 
   /// Those whose outcome is still to come.
   private(set) var runningInvocations = 0
+  private var connectionsOpened = 0
 
   private let hub: WebSocketHub
   private let selection: RouteSelection
@@ -33,7 +38,7 @@ final class Gateway: HTTPRequestHandler {
   /// Listens at once. `makeInvoker` gets the port, which functions need to post back.
   init(
     _ configuration: GatewayConfiguration, loop: EventLoop, log: Log, randomness: Randomness = .system,
-    makeInvoker: (UInt16) -> any FunctionInvoker
+    faults: Faults? = nil, makeInvoker: (UInt16) -> any FunctionInvoker
   ) throws(GatewayError) {
     do {
       selection = try RouteSelection(configuration.routeSelectionExpression)
@@ -53,6 +58,7 @@ final class Gateway: HTTPRequestHandler {
     invoker = makeInvoker(server.port)
     self.log = log
     self.randomness = randomness
+    self.faults = faults
     events = GatewayEventWriter(stage: configuration.stage, clock: loop.clock, randomness: randomness)
     hub = WebSocketHub(loop: loop, buffer: buffer)
     routes = Dictionary(configuration.routes.map { ($0.key, $0) }) { _, last in last }
@@ -110,12 +116,24 @@ final class Gateway: HTTPRequestHandler {
   /// The route of that key, for `$connect` and `$disconnect`.
   func route(named key: String) -> GatewayRoute? { routes[key] }
 
-  func invoke(_ route: GatewayRoute, _ event: [UInt8], completion: @escaping (InvocationOutcome) -> Void) {
-    runningInvocations += 1
+  func invoke(
+    _ route: GatewayRoute, _ event: [UInt8], of identity: ConnectionIdentity,
+    completion: @escaping (InvocationOutcome) -> Void
+  ) {
+    guard let faults else { return give(event, to: route, completion: completion) }
+    invoke(route, event, of: identity, under: faults, completion: completion)
+  }
+
+  /// For an invocation that is put off, so that stopping waits for it too.
+  func awaitInvocation() { runningInvocations += 1 }
+  func invocationEnded() { runningInvocations -= 1 }
+
+  func give(_ event: [UInt8], to route: GatewayRoute, completion: @escaping (InvocationOutcome) -> Void) {
+    awaitInvocation()
     invoker.invoke(
       route.function, payload: event, timeoutMilliseconds: configuration.integrationMilliseconds
     ) { outcome in
-      self.runningInvocations -= 1
+      self.invocationEnded()
       completion(outcome)
     }
   }
@@ -138,6 +156,11 @@ final class Gateway: HTTPRequestHandler {
 
   func makeKey() -> ConnectionKey { ConnectionKey.random(randomness) }
 
+  func nextConnectionNumber() -> Int {
+    connectionsOpened += 1
+    return connectionsOpened
+  }
+
   func disconnected(_ connection: ClientConnection, code: UInt16, reason: String) {
     connections[connection.identity.key] = nil
     disconnect(connection.identity, code: code, reason: reason)
@@ -147,7 +170,8 @@ final class Gateway: HTTPRequestHandler {
   func disconnect(_ identity: ConnectionIdentity, code: UInt16, reason: String) {
     log.debug("disconnected", ["connectionId": .text(identity.key.text), "code": .number(Int64(code))])
     guard let route = routes["$disconnect"], invoker.hasFunction(route.function) else { return }
-    invoke(route, events.disconnect(identity, code: code, reason: reason)) { _ in }
+    if let faults, isDisconnectLost(of: identity, faults) { return }
+    invoke(route, events.disconnect(identity, code: code, reason: reason), of: identity) { _ in }
   }
 
   // MARK: Time limits

@@ -36,6 +36,10 @@ package struct GatewayConfiguration {
   package var allowedOrigins: Set<String> = []
   /// Where a plain echo server listens beside the gateway, if at all; see `EchoServer`.
   package var echoPort: UInt16?
+  /// What is invoked without anybody's doing.
+  package var schedules: [FunctionSchedule] = []
+  /// What is to go wrong, if anything; see `FaultPlan`.
+  package var faults: FaultPlan?
   var aliases = PathAlias.documented
   var http = HTTPServerLimits()
 

@@ -9,6 +9,8 @@ struct ConnectionIdentity {
   /// The client's `Host`, port included.
   let domainName: String
   let userAgent: String?
+  /// Its place among the connections that were opened.
+  var number = 0
   /// Only this machine can reach the gateway.
   static let sourceIP = "127.0.0.1"
 }

@@ -10,6 +10,7 @@ package final class GatewayHost {
   private let gateway: Gateway
   let functions: FunctionHost
   private let echo: EchoServer?
+  private let schedules: [ScheduledInvocations]
 
   /// How long the `$disconnect`s of the last clients may take when it stops.
   private static let farewellMilliseconds: Int64 = 3000
@@ -30,21 +31,25 @@ package final class GatewayHost {
       throw GatewayError(message: error.description)
     }
     var made: FunctionHost?
-    gateway = try Gateway(configuration, loop: loop, log: log) { port in
-      let host = FunctionHost(functions, surroundings(port), loop: loop, onLogLine: onLogLine)
+    let faults = configuration.faults.map { Faults($0, clock: loop.clock, log: log) }
+    gateway = try Gateway(configuration, loop: loop, log: log, faults: faults) { port in
+      let host = FunctionHost(functions, surroundings(port), loop: loop, faults: faults, onLogLine: onLogLine)
       made = host
       return host
     }
     guard let made else { preconditionFailure("the gateway makes its invoker") }
     self.loop = loop
     self.functions = made
+    schedules = configuration.schedules.map { ScheduledInvocations($0, made, log: log) }
     do {
       echo = try configuration.echoPort.map { port throws(ListenError) in try EchoServer(port: port, loop: loop) }
     } catch {
       gateway.close()
       throw GatewayError(error)
     }
-    gateway.server.add(InvokeAPI(made))
+    gateway.server.add(InvokeAPI(made, faults: faults))
+    if let faults { gateway.server.add(FaultReport(faults)) }
+    for schedule in schedules { schedule.start() }
   }
 
   /// Where it listens, on 127.0.0.1.

@@ -31,6 +31,11 @@ extension HTTPConnection {
     prepared.withUTF8Buffer { finish(status, UnsafeRawBufferPointer($0)) }
   }
 
+  /// Closes the connection in the place of an answer.
+  func abandon(_ exchange: UInt64) {
+    if isAnswering(exchange) { close() }
+  }
+
   private func finish(_ status: Int, _ bytes: UnsafeRawBufferPointer) {
     if server.logsRequests { server.log(method, path, status, since: since) }
     goneAction = nil

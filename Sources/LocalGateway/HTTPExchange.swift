@@ -50,6 +50,9 @@ struct HTTPResponder {
     connection.answer(exchange, status: status, prepared: prepared)
   }
 
+  /// Closes the connection without an answer.
+  func abandon() { connection.abandon(exchange) }
+
   /// Calls `action` if the client closes before it was answered. Only then is that looked for: a client that closed
   /// its sending half alone gets its answer otherwise.
   func onClientGone(_ action: @escaping () -> Void) { connection.onClientGone(exchange, action) }

@@ -7,7 +7,7 @@ extension Gateway {
   func connect(_ request: HTTPRequest, _ query: Query, _ upgrade: WebSocketUpgrade, _ responder: HTTPResponder) {
     let identity = ConnectionIdentity(
       key: makeKey(), connectedAt: clock.milliseconds(), domainName: request.headers["host"] ?? "",
-      userAgent: request.headers["user-agent"])
+      userAgent: request.headers["user-agent"], number: nextConnectionNumber())
     // The route is optional.
     guard let route = route(named: "$connect") else {
       _ = accept(identity, upgrade, subprotocol: nil, responder)
@@ -19,7 +19,7 @@ extension Gateway {
     let event = events.connect(identity, headers: eventHeaders(of: request), query: query)
     // A client that goes now is told to $disconnect once $connect has ended: `accept` finds it gone.
     responder.onClientGone {}
-    invoke(route, event) { outcome in
+    invoke(route, event, of: identity) { outcome in
       self.decide(outcome, identity, upgrade, responder)
     }
   }

@@ -19,15 +19,24 @@ struct PathAlias {
     self.renamed = renamed.map { (from: $0.0, to: $0.1) }
   }
 
-  /// The paths of the source documents; the first that matches is taken.
+  /// The paths of the source documents; the first that matches is taken. The other names that they have for parameters
+  /// (`apiKey`, `auth`, `eventTypes`, `channels`, `symbols`) are the stage's own.
   static let documented = [
-    PathAlias("/realtime/ws/dashboard/{userId}", adding: [("dialect", "flat"), ("view", "dashboard")]),
+    // A dashboard shows what comes; its client asks for nothing.
+    PathAlias(
+      "/realtime/ws/dashboard/{userId}",
+      adding: [("dialect", "flat"), ("eventTypes", dashboardTypes)], renaming: [("user_id", "userId")]),
     PathAlias("/realtime/ws/{client_id}", adding: [("dialect", "flat")], renaming: [("user_id", "userId")]),
     PathAlias("/streaming/ws", adding: [("dialect", "message")]),
     PathAlias("/stream/ws"),
+    // `wss://HOST/v1` is the base of the clients of /stream/ws: a stage, or a prefix of the path.
     PathAlias("/v1/stream/ws"),
+    PathAlias("/v1"),
     PathAlias("/ws"),
   ]
+
+  private static let dashboardTypes =
+    "credit_updates,credit_analysis,risk_score_update,calculation_progress,portfolio_update,market_alert"
 
   /// The query parameters of the stage that the request stands for, or nil if this is not its path.
   func rewrite(path: Substring, query: Query) -> Query? {
@@ -45,7 +54,9 @@ struct PathAlias {
     let own = query.parameters.map { parameter in
       (name: renamed.first { $0.from == parameter.name }?.to ?? parameter.name, value: parameter.value)
     }
-    return Query(parameters: added + taken + own)
+    // What the path says, the query cannot say otherwise.
+    let said = Set((added + taken).map(\.name))
+    return Query(parameters: added + taken + own.filter { !said.contains($0.name) })
   }
 
   private static func split(_ path: Substring) -> [String] {

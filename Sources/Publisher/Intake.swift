@@ -77,8 +77,7 @@ struct Intake {
           "code": .text(error.code), "reason": .text(error.message),
         ])
     }
-    let notSent = Set(events.lazy.filter { answer.notSent.contains($0.event.id) }.map(\.index))
-    let failed = Set(answer.notAppended.union(notSent).compactMap { recordOf[$0] })
+    let failed = Set(answer.notAppended.compactMap { recordOf[$0] })
     switch batch.answer(failed: failed) {
     case .answer(let bytes): return bytes
     case .fail: throw InvocationFailed(source: batch.source.name, count: failed.count)

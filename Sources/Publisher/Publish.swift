@@ -1,39 +1,67 @@
 import ConnectionStore
 import Delivery
 import EventSources
+import FunctionInvocation
 import LambdaRuntime
 import Messaging
 import Streams
 import Telemetry
 
 /// Takes events, puts them into the log, sends them to whoever listens, and says what came of it.
-struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
-  let connections: Connections
-  var eventLog: Events
-  let sender: Sender
+struct Publish<Sender: FrameSender>: LambdaHandler {
+  var eventLog: StreamLog
+  let streams: StreamSender<Sender>
+  let invocation: any AsynchronousInvocation
+  /// This function's own name, under which it is invoked again for what is left; nil: the sweep sends what is left.
+  let ownName: String?
   let log: Log
   var clock = Clock.system
   var randomness = Randomness.system
 
   mutating func handle(_ payload: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .text(context.requestID)])
+    switch Command(payload) {
+    case .drain(let stream): return drain([stream], context, log)
+    case .sweep: return try sweep(context, log)
+    case nil: return try publish(payload, context, log)
+    }
+  }
+
+  private mutating func publish(_ payload: [UInt8], _ context: InvocationContext, _ log: Log) throws -> [UInt8] {
     let intake = try Intake(decoding: payload, clock: clock, randomness: randomness)
     var answer = PublishAnswer()
     for error in intake.errors { answer.reject(error) }
+    var touched = TouchedStreams()
     for group in intake.groups where !(intake.stopsAtFailure && answer.hasFailures) {
-      let accepted = append(group, &answer, log)
-      for run in EventRun.runs(of: accepted) { send(run, context, &answer, log) }
+      append(group, &touched, &answer, log)
     }
-    report(answer, intake.source, log)
+    for report in streams.send(touched.names, deadlineMilliseconds: context.deadlineMilliseconds) {
+      answer.add(report, events: touched.count(report.stream))
+      if report.needsDrain { drainLater(report.stream, log) }
+    }
+    self.report(answer, intake.source, log)
     return try intake.answer(answer, log)
   }
 
   // MARK: Append
 
-  /// Appends stream by stream; returns what is to be sent.
+  /// The streams that hold events of this publish, in the order of their first one, and how many.
+  private struct TouchedStreams {
+    private(set) var names: [String] = []
+    private var counts: [[UInt8]: Int] = [:]
+
+    mutating func add(_ stream: String, _ count: Int) {
+      if counts[Array(stream.utf8)] == nil { names.append(stream) }
+      counts[Array(stream.utf8), default: 0] += count
+    }
+
+    func count(_ stream: String) -> Int { counts[Array(stream.utf8)] ?? 0 }
+  }
+
+  /// Appends stream by stream.
   private mutating func append(
-    _ events: [(index: Int, event: Event)], _ answer: inout PublishAnswer, _ log: Log
-  ) -> [Event] {
+    _ events: [(index: Int, event: Event)], _ touched: inout TouchedStreams, _ answer: inout PublishAnswer, _ log: Log
+  ) {
     var streams: [(name: String, events: [(index: Int, event: Event)])] = []
     var places: [[UInt8]: Int] = [:]
     for item in events {
@@ -45,12 +73,13 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
       }
       streams[place].events.append(item)
     }
-    return streams.flatMap { append($0.events, to: $0.name, &answer, log) }
+    for stream in streams { append(stream.events, to: stream.name, &touched, &answer, log) }
   }
 
   private mutating func append(
-    _ events: [(index: Int, event: Event)], to stream: String, _ answer: inout PublishAnswer, _ log: Log
-  ) -> [Event] {
+    _ events: [(index: Int, event: Event)], to stream: String, _ touched: inout TouchedStreams,
+    _ answer: inout PublishAnswer, _ log: Log
+  ) {
     let outcomes: [AppendOutcome]
     do {
       outcomes = try eventLog.append(events.map(\.event), to: stream)
@@ -60,70 +89,51 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
         answer.notAppended.insert(index)
         answer.reject(PublishError(index: index, code: "not_appended", message: "the log did not take it: \(error)"))
       }
-      return []
+      return
     }
-    var toSend: [Event] = []
+    var count = 0
     for ((index, event), outcome) in zip(events, outcomes) {
       switch outcome {
-      case .appended:
-        answer.accepted += 1
-        toSend.append(event)
-      case .known: answer.accepted += 1
+      // One that was known may be in the log since a moment ago, by a publish that died before it could send it.
+      case .appended, .known:
+        count += 1
+        log.debug(
+          "accepted",
+          ["stream": .text(stream), "id": .text(event.id), "correlationId": .text(event.correlationID ?? "")])
       case .refused(let refusal): answer.reject(PublishError(refusal, index: index))
       }
     }
-    return toSend
+    answer.accepted += count
+    if count > 0 { touched.add(stream, count) }
   }
 
-  // MARK: Send
+  // MARK: What was left
 
-  /// Reads who listens page by page while the page before is on its way. A table that fails ends the reading, not the
-  /// sending of what was read.
-  private func send(
-    _ run: EventRun, _ context: InvocationContext, _ answer: inout PublishAnswer, _ log: Log
-  ) {
-    var listeners = connections.listeners(of: run)
-    var frames = FrameCache(run.events)
-    var failure: TableError?
-    let tally = sender.deliver(
-      deadlineMilliseconds: context.deadlineMilliseconds,
-      nextPage: {
-        do throws(TableError) {
-          let page = try listeners.next()
-          return page.isEmpty ? nil : page.map { Listener($0, frames.frames($0.parts, $0.dialect, $0.accepts)) }
-        } catch {
-          failure = error
-          return nil
-        }
-      },
-      settled: { listener, ending in settle(listener, ending, run, log) })
-    answer.add(tally)
-    if let failure {
-      log.error("listeners not read", ["reason": .text(failure.description)])
-      answer.isComplete = false
-      answer.notSent.formUnion(run.events.map(\.id))
-      answer.errors.append(PublishError(code: "listeners_not_read", message: failure.description))
+  private func drain(_ names: [String], _ context: InvocationContext, _ log: Log) -> [UInt8] {
+    var answer = PublishAnswer()
+    for report in streams.send(names, deadlineMilliseconds: context.deadlineMilliseconds) {
+      answer.add(report, events: 0)
+      if report.needsDrain { drainLater(report.stream, log) }
     }
+    if answer.tally != Tally() { self.report(answer, .direct, log) }
+    return answer.encoded()
   }
 
-  /// A connection that is gone loses its rows; everything else that did not arrive is told to the operator.
-  private func settle(_ listener: Listener, _ ending: Ending, _ run: EventRun, _ log: Log) {
-    switch ending.reason {
-    case .gone:
-      do throws(TableError) {
-        try connections.disconnect(listener.id, found: run.topics)
-      } catch {
-        log.error(
-          "gone connection not removed",
-          ["connectionId": .text(listener.id.text), "reason": .text(error.description)])
-      }
-    case .refused(let status):
-      log.warn(
-        "delivery refused", ["connectionId": .text(listener.id.text), "status": .number(Int64(status))])
-    case .broken(let reason):
-      log.warn("delivery failed", ["connectionId": .text(listener.id.text), "reason": .text(reason)])
-    case .unsent:
-      log.debug("delivery not made in time", ["connectionId": .text(listener.id.text)])
+  /// Sends every stream that is behind its log, or has connections that are behind, unless somebody is at it.
+  private func sweep(_ context: InvocationContext, _ log: Log) throws(TableError) -> [UInt8] {
+    var left: [String] = []
+    for stream in try streams.openStreams.streams() where try streams.hasSomethingLeft(stream) { left.append(stream) }
+    if !left.isEmpty { log.info("sweep found streams to send", ["streams": .number(Int64(left.count))]) }
+    return drain(left, context, log)
+  }
+
+  /// Lambda runs this function again, soon. If it cannot be told, the sweep finds the stream within a minute.
+  private func drainLater(_ stream: String, _ log: Log) {
+    guard let ownName else { return }
+    do {
+      try invocation.invokeLater(ownName, Command.drain(stream))
+    } catch {
+      log.warn("not invoked again; the sweep will send it", ["stream": .text(stream), "reason": .text("\(error)")])
     }
   }
 
@@ -132,18 +142,10 @@ struct Publish<Sender: FrameSender, Events: EventLog>: LambdaHandler {
       "published",
       [
         "source": .text(source.name), "accepted": .number(Int64(answer.accepted)),
-        "rejected": .number(Int64(answer.rejected)),
+        "rejected": .number(Int64(answer.rejected)), "queued": .number(Int64(answer.queued)),
         "deliveries": .number(Int64(answer.tally.deliveries)), "gone": .number(Int64(answer.tally.gone)),
         "retried": .number(Int64(answer.tally.retried)), "failed": .number(Int64(answer.tally.failed)),
-        "unsent": .number(Int64(answer.tally.unsent)), "complete": .flag(answer.isComplete),
+        "unsent": .number(Int64(answer.tally.unsent)),
       ])
-  }
-}
-
-extension Listener {
-  init(_ recipient: Recipient, _ packed: FrameCache.Packed) {
-    self.init(
-      id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,
-      marks: packed.sequences)
   }
 }

@@ -6,24 +6,28 @@ struct PublishAnswer: Equatable {
   var accepted = 0
   var rejected = 0
   var tally = Tally()
-  /// Whether every listener was read; else `unsent` counts only some of those who lack something.
-  var isComplete = true
+  /// Events that were accepted and will be sent by another invocation, or by this one when it is told to go on.
+  var queued = 0
+  /// Events for which others of their key stood.
+  var folded = 0
+  /// Connections that lack something and get it in a later round.
+  var behind = 0
+  /// How old the oldest event was when its round began.
+  var oldestMilliseconds: Int64?
   var errors: [PublishError] = []
   /// The places of events that the log did not take for a reason that may pass.
   var notAppended: Set<Int> = []
-  /// The ids of events whose listeners could not be read.
-  var notSent: Set<String> = []
 
   /// Whether something failed for a reason that may pass.
-  var hasFailures: Bool { !notAppended.isEmpty || !notSent.isEmpty }
+  var hasFailures: Bool { !notAppended.isEmpty }
 
-  mutating func add(_ part: Tally) {
-    tally.deliveries += part.deliveries
-    tally.gone += part.gone
-    tally.retried += part.retried
-    tally.failed += part.failed
-    tally.unsent += part.unsent
-    if !part.isEveryPageRead { isComplete = false }
+  /// `events`: how many of this publish the stream holds.
+  mutating func add<Sender>(_ report: StreamSender<Sender>.Report, events: Int) {
+    tally.add(report.tally)
+    folded += report.folded
+    behind += report.behind
+    if report.isQueued { queued += events }
+    if let oldest = report.oldestMilliseconds { oldestMilliseconds = max(oldestMilliseconds ?? 0, oldest) }
   }
 
   mutating func reject(_ error: PublishError) {
@@ -41,7 +45,9 @@ struct PublishAnswer: Equatable {
       writer.member("retried", tally.retried)
       writer.member("failed", tally.failed)
       writer.member("unsent", tally.unsent)
-      if !isComplete { writer.member("complete", false) }
+      if queued > 0 { writer.member("queued", queued) }
+      if folded > 0 { writer.member("folded", folded) }
+      if behind > 0 { writer.member("behind", behind) }
       if !errors.isEmpty { append(errors, to: &writer) }
     }
     return writer.bytes

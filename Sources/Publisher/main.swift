@@ -1,13 +1,22 @@
 import ConnectionStoreSelection
 import Delivery
+import FunctionInvocation
 import GatewayAccess
 import LambdaRuntime
 import Streams
 import Telemetry
 
-let access = GatewayAccess(.process)
-LambdaRuntime.run(
-  try Publish(
-    connections: Connections(TableSelection.open(.process), shards: TableSelection.listenerShards(.process)),
-    eventLog: NoLog(),
-    sender: Fanout(client: access.client(for: access.requiredEndpoint())), log: Log(.process)))
+func makePublish(_ environment: Environment) throws -> Publish<Fanout> {
+  try EventTypes.load()
+  let access = GatewayAccess(environment)
+  let table = try TableSelection.open(environment)
+  let shards = try TableSelection.listenerShards(environment)
+  let log = Log(environment)
+  let fanout = try Fanout(client: access.client(for: access.requiredEndpoint()), options: .inRounds)
+  return Publish(
+    eventLog: StreamLog(table, shards: shards),
+    streams: StreamSender(table, sender: fanout, shards: shards, log: log),
+    invocation: FunctionInvoker(environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log)
+}
+
+LambdaRuntime.run(try makePublish(.process))

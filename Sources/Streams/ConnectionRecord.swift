@@ -11,9 +11,13 @@ package struct ConnectionRecord: Equatable, Sendable {
   package let sourceAddress: String
   /// Milliseconds since the epoch.
   package let connectedAtMilliseconds: Int64
+  /// When what it came in with expires, in milliseconds since the epoch; nil: never.
+  package let untilMilliseconds: Int64?
   package var subscriptions: Subscriptions
   /// What its client said in `hello`; empty: it said none.
   package internal(set) var accepts: Accepts = []
+  /// What is left of its right to change things.
+  var bucket = TokenBucket()
   /// Counts the changes: every write says which one it saw.
   package internal(set) var revision: Int64 = 1
   /// Seconds since the epoch, set when the row is written first; the listener rows expire with the connection.
@@ -24,7 +28,8 @@ package struct ConnectionRecord: Equatable, Sendable {
 
   package init(
     id: ConnectionID, principal: Principal, dialect: Dialect = .typed, clientName: String? = nil,
-    sourceAddress: String = "", connectedAtMilliseconds: Int64, subscriptions: Subscriptions = Subscriptions()
+    sourceAddress: String = "", connectedAtMilliseconds: Int64, untilMilliseconds: Int64? = nil,
+    subscriptions: Subscriptions = Subscriptions()
   ) {
     self.id = id
     self.principal = principal
@@ -32,6 +37,7 @@ package struct ConnectionRecord: Equatable, Sendable {
     self.clientName = clientName
     self.sourceAddress = sourceAddress
     self.connectedAtMilliseconds = connectedAtMilliseconds
+    self.untilMilliseconds = untilMilliseconds
     self.subscriptions = subscriptions
   }
 
@@ -83,6 +89,7 @@ package struct ConnectionRecord: Equatable, Sendable {
     if !principal.groups.isEmpty { item["groups"] = .bytes(StringList.encode(principal.groups)) }
     if !accepts.isEmpty { item["accepts"] = .number(accepts.rawValue) }
     if let clientName { item["client"] = .string(clientName) }
+    if let untilMilliseconds { item["until"] = .number(untilMilliseconds) }
     return item
   }
 
@@ -97,9 +104,11 @@ package struct ConnectionRecord: Equatable, Sendable {
         user: item.string("user"), role: item.string("role").flatMap(Role.init),
         groups: item.bytes("groups").flatMap(StringList.decode) ?? []),
       dialect: item.string("dialect").flatMap(Dialect.init) ?? .typed, clientName: item.string("client"),
-      sourceAddress: item.string("address") ?? "", connectedAtMilliseconds: connectedAt, subscriptions: subscriptions)
+      sourceAddress: item.string("address") ?? "", connectedAtMilliseconds: connectedAt,
+      untilMilliseconds: item.number("until"), subscriptions: subscriptions)
     self.revision = revision
     accepts = Accepts(rawValue: item.number("accepts") ?? 0)
+    bucket = TokenBucket(fullAtMilliseconds: item.number("bucket") ?? 0)
     expires = item.expires
   }
 }

@@ -13,6 +13,8 @@ package struct Connections {
   let randomness: Randomness
   /// Over how many partitions the listeners of one topic are spread. Must be the same wherever the table is used.
   package let shards: Int
+  /// How often a connection may change something.
+  let frameLimit: FrameLimit
 
   /// How long a tombstone stands: the longest an invocation can come late (29 s), with room.
   static let tombstoneSeconds: Int64 = 5 * 60
@@ -22,10 +24,12 @@ package struct Connections {
   static let attempts = 64
 
   package init(
-    _ table: any Table, shards: Int = 1, clock: Clock = .system, randomness: Randomness = .system
+    _ table: any Table, shards: Int = 1, frameLimit: FrameLimit = FrameLimit(), clock: Clock = .system,
+    randomness: Randomness = .system
   ) {
     self.table = table
     self.shards = shards
+    self.frameLimit = frameLimit
     self.clock = clock
     self.randomness = randomness
   }
@@ -38,8 +42,10 @@ package struct Connections {
   }
 
   package enum ChangeOutcome: Equatable, Sendable {
-    /// What the connection is subscribed to now; the change itself may have come too late to count.
-    case subscribed(Subscriptions)
+    /// The connection as it is now; the change itself may have come too late to count.
+    case changed(ConnectionRecord)
+    /// It changes things faster than it may; nothing was changed.
+    case tooFast
     case unknownConnection
     /// How many there would be; nothing was changed.
     case tooManySubscriptions(Int)
@@ -69,16 +75,23 @@ package struct Connections {
   /// Changes what a connection is subscribed to: one read, one transaction, none if there is nothing to change.
   ///
   /// `makeChange` is told the connection as it stands, for its role; it is asked again whenever another change came first.
+  /// `accepting`: what the client says from now on that its frames may look like; its listener rows are told.
   package func change(
-    _ id: ConnectionID, _ makeChange: (ConnectionRecord) -> SubscriptionChange
+    _ id: ConnectionID, accepting: Accepts? = nil, _ makeChange: (ConnectionRecord) -> SubscriptionChange
   ) throws(TableError) -> ChangeOutcome {
     for _ in 0..<Self.attempts {
       guard var record = try connection(id) else { return .unknownConnection }
-      let touched = record.subscriptions.apply(makeChange(record))
+      var touched = record.subscriptions.apply(makeChange(record))
       let count = record.subscriptions.active.count
       guard count <= Limit.subscriptions else { return .tooManySubscriptions(count) }
-      if touched.isEmpty { return .subscribed(record.subscriptions) }
-      if try commit(&record, touched.ordered()) { return .subscribed(record.subscriptions) }
+      let isAcceptingOther = accepting.map { $0 != record.accepts } ?? false
+      if let accepting, isAcceptingOther {
+        record.accept(accepting)
+        touched.formUnion(record.topics)
+      }
+      if touched.isEmpty, !isAcceptingOther { return .changed(record) }
+      guard record.bucket.take(frameLimit, nowMilliseconds: clock.milliseconds()) else { return .tooFast }
+      if try commit(&record, touched.ordered()) { return .changed(record) }
     }
     throw TableError(.contention, "transact", key: Keys.connection(id), detail: "\(Self.attempts) attempts")
   }
@@ -148,6 +161,7 @@ package struct Connections {
     var change = Change()
     change.set = [
       "subs": .bytes(record.subscriptions.encoded()), "rev": .number(record.revision), "by": .string(writer),
+      "accepts": .number(record.accepts.rawValue), "bucket": .number(record.bucket.fullAtMilliseconds),
     ]
     let first = topics.prefix(Self.transactionItems - 1)
     let row = TransactionWrite.update(Keys.connection(record.id), change, if: .equals("rev", .number(seen)))

@@ -21,6 +21,9 @@ package struct Cursor: Equatable, Sendable {
 
   package var isEmpty: Bool { entries.isEmpty }
 
+  /// How many streams it tells of.
+  package var count: Int { entries.count }
+
   /// The sequence number of the last event the client has of a stream in that epoch; nil: the cursor says nothing of it.
   package func sequence(of stream: String, epoch: String) -> Int64? {
     let mark = Self.mark(stream, epoch)

@@ -73,6 +73,8 @@ package struct Recipient: Equatable, Sendable {
   package let accepts: Accepts
   /// The topics its rows were found under.
   package let topics: [Topic]
+  /// Milliseconds since the epoch from which on nothing may be sent to it; nil: no end.
+  package let untilMilliseconds: Int64?
 
   package struct Part: Equatable, Sendable {
     /// The event's place in the run.

@@ -34,6 +34,8 @@ package struct ListenerRow: Equatable, Sendable {
   package let role: Role?
   /// Milliseconds since the epoch: a young connection that answers 410 is not yet established.
   package let connectedAtMilliseconds: Int64
+  /// Milliseconds since the epoch from which on nothing may be sent to it; nil: no end.
+  package let untilMilliseconds: Int64?
   package let filter: ListenerFilter
   package let accepts: Accepts
 
@@ -44,6 +46,7 @@ package struct ListenerRow: Equatable, Sendable {
     dialect = item.string("dialect").flatMap(Dialect.init) ?? .typed
     role = item.string("role").flatMap(Role.init)
     connectedAtMilliseconds = connectedAt
+    untilMilliseconds = item.number("until")
     accepts = Accepts(rawValue: item.number("accepts") ?? 0)
     filter = ListenerFilter(prefixes: Self.prefixes(item.bytes("prefixes")), shownAs: item.string("as"))
   }
@@ -55,6 +58,7 @@ package struct ListenerRow: Equatable, Sendable {
     item.expires = connection.expires
     if connection.dialect != .typed { item["dialect"] = .string(connection.dialect.rawValue) }
     if !connection.accepts.isEmpty { item["accepts"] = .number(connection.accepts.rawValue) }
+    if let until = connection.untilMilliseconds { item["until"] = .number(until) }
     if let role = connection.principal.role { item["role"] = .string(role.rawValue) }
     if let shownAs = filter.shownAs { item["as"] = .string(shownAs) }
     if !filter.prefixes.isEmpty { item["prefixes"] = .bytes(StringList.encode(filter.prefixes)) }

@@ -100,7 +100,8 @@ package struct RunListeners {
     guard !lastParts.isEmpty else { return nil }
     return Recipient(
       id: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds, dialect: listener.dialect,
-      parts: lastParts, accepts: listener.accepts, topics: rows.map { run.topics[$0.topic] })
+      parts: lastParts, accepts: listener.accepts, topics: rows.map { run.topics[$0.topic] },
+      untilMilliseconds: listener.untilMilliseconds)
   }
 
   private func parts(_ wanted: [Wanted]) -> [Recipient.Part] {

@@ -95,7 +95,7 @@ package struct Subscriptions: Equatable, Sendable {
     case .type(let type): removeType(type, order, &touched)
     case .types(let prefix):
       var types = Set(entries.map(\.type).filter { $0.hasBytePrefix(prefix) })
-      for known in EventTypes.known where known.name.hasBytePrefix(prefix) { types.insert(known.name) }
+      for known in EventTypes.table.known where known.name.hasBytePrefix(prefix) { types.insert(known.name) }
       for type in types.sorted() { removeType(type, order, &touched) }
     }
   }

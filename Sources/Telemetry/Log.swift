@@ -7,7 +7,8 @@ import JSON
 ///     log.info("connected", ["connectionId": .text(id)])
 ///     // {"timestamp":"2026-01-02T10:30:01.000Z","level":"INFO","message":"connected","connectionId":"R0oX…="}
 ///
-/// No token, key, e-mail address or phone number may be given to it.
+/// E-mail addresses, phone numbers, keys, tokens and passwords in texts are masked (`Masking`) before they are written; that is
+/// a net, not a licence: none may be given to it knowingly.
 package struct Log: Sendable {
   package enum Level: Int, Sendable, Comparable {
     case trace, debug, info, warn, error, fatal
@@ -51,7 +52,7 @@ package struct Log: Sendable {
     func append(to writer: inout JSONWriter, named name: String) {
       writer.key(name)
       switch self {
-      case .text(let text): writer.string(text)
+      case .text(let text): writer.string(Masking.masked(text, named: name) ?? text)
       case .number(let number): writer.integer(number)
       case .decimal(let decimal): writer.double(decimal)
       case .flag(let flag): writer.boolean(flag)
@@ -110,7 +111,8 @@ package struct Log: Sendable {
     writer.object { writer in
       writer.member("timestamp", Timestamp.rfc3339(milliseconds: clock.milliseconds()))
       writer.member("level", level.name)
-      writer.member("message", message())
+      let message = message()
+      writer.member("message", Masking.masked(message) ?? message)
       for (name, value) in context { value.append(to: &writer, named: name) }
       for (name, value) in fields() { value.append(to: &writer, named: name) }
     }

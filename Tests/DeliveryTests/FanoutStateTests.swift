@@ -10,6 +10,8 @@ private struct Stage {
   var now: Int64 = 0
   var posts: [String] = []
   var endings: [(id: String, ending: Ending)] = []
+  /// After so many calls nothing more is waited for.
+  var patientFor = Int.max
 
   /// The longest delay is always drawn.
   init(
@@ -50,6 +52,7 @@ private struct Stage {
         }
         let (token, call) = waiting.removeFirst()
         posts.append(call)
+        if posts.count == patientFor { state.giveUpRest() }
         switch reply(call, now) {
         case .status(let status): state.answered(token: token, status: status, nowMilliseconds: now)
         case .broken: state.broke(token: token, reason: "broken", nowMilliseconds: now)
@@ -62,12 +65,38 @@ private struct Stage {
   }
 }
 
-private func listener(_ id: String, frames: Int = 1, connectedAt: Int64 = 0) -> Listener {
-  Listener(id: ConnectionID(id)!, connectedAtMilliseconds: connectedAt, frames: (0..<frames).map { bytes("\($0)") })
+private func listener(
+  _ id: String, frames: Int = 1, connectedAt: Int64 = 0, isClosedAfterwards: Bool = false
+) -> Listener {
+  Listener(
+    id: ConnectionID(id)!, connectedAtMilliseconds: connectedAt, frames: (0..<frames).map { bytes("\($0)") },
+    isClosedAfterwards: isClosedAfterwards)
 }
 
 @Suite("Deciding on each answer")
 struct FanoutStateTests {
+  @Test("a connection that is not to stay gets its frames, is closed, and counts as gone")
+  func closedAfterwards() {
+    var stage = Stage()
+    stage.add(listener("a", frames: 2, isClosedAfterwards: true), listener("b"))
+    stage.run { call, _ in .status(call.hasPrefix("DELETE") ? 204 : 200) }
+    #expect(stage.posts.filter { $0.contains("a") } == ["POST a 0", "POST a 1", "DELETE a"])
+    #expect(stage.endings.map(\.id) == ["a"] && stage.endings[0].ending.reason == .gone)
+    #expect(stage.state.tally.gone == 1 && stage.state.tally.deliveries == 3)
+  }
+
+  @Test("once all are begun, who is not done when patience ends is left, as not sent")
+  func patience() {
+    var stage = Stage()
+    stage.add(listener("a"), listener("b"))
+    #expect(!stage.state.hasBegunAll)
+    stage.patientFor = 2
+    stage.run { call, _ in
+      call.hasSuffix("b 0") ? .status(429) : .status(200)
+    }
+    #expect(stage.endings.map(\.id) == ["b"] && stage.endings[0].ending.reason == .unsent)
+  }
+
   @Test("every frame is posted once, in order for each connection")
   func order() {
     var stage = Stage()

@@ -6,7 +6,7 @@ import Testing
 
 @Suite("$connect and $disconnect")
 struct ConnectTests {
-  @Test("a connect is one table call and answers 200")
+  @Test("a connect is one write, and one read of the user's connections, and answers 200")
   func cost() throws {
     var counter: FailingTable?
     let stage = Stage {
@@ -16,13 +16,25 @@ struct ConnectTests {
     }
     #expect(
       try stage.connect([("userId", "u-1"), ("eventTypes", "signal,risk,price:update")]) == #"{"statusCode":200}"#)
+    #expect(counter?.calls == 2)
+  }
+
+  @Test("a connect without a user is one table call")
+  func costWithoutUser() throws {
+    var counter: FailingTable?
+    let stage = Stage {
+      let table = FailingTable($0, failing: 0)
+      counter = table
+      return table
+    }
+    #expect(try stage.connect([("eventTypes", "signal,risk,price:update")]) == #"{"statusCode":200}"#)
     #expect(counter?.calls == 1)
   }
 
-  @Test("everyone is refused unless access is open", arguments: [[:], ["ACCESS": "yes"], ["ACCESS": ""]])
+  @Test("everyone is refused unless access is open", arguments: [[:], ["ACCESS": "required"], ["ACCESS": ""]])
   func access(environment: [String: String]) throws {
     let stage = Stage()
-    #expect(try stage.connect(access: environment).hasPrefix(#"{"statusCode":403,"#))
+    #expect(try stage.connect(access: environment).hasPrefix(#"{"statusCode":401,"#))
     #expect(try stage.connections.connection(stage.id) == nil)
   }
 

@@ -1,6 +1,7 @@
 import ConnectionStore
 import Messaging
 import Streams
+import Telemetry
 import TestSupport
 import Testing
 
@@ -26,7 +27,7 @@ struct PublishTests {
     #expect(stage.ear.posts.map { $0.frame.contains(#""data":{"price": 152.50}}"#) } == [true, true])
     #expect(
       stage.ear.posts.map { String($0.frame.prefix(20)) } == [#"{"type":"risk","key""#, #"{"type":"risk_alert""#])
-    #expect(stage.ear.posts[0].frame.contains("-00000000000000ff\""))
+    #expect(stage.ear.posts.map { $0.frame.contains(#""stream":"all/risk","seq":1,"#) } == [true, true])
   }
 
   @Test("a listener gets the events of a batch in order, all to one person on all of its connections")
@@ -91,51 +92,113 @@ struct PublishTests {
     #expect(try stage.publish(#"{"type":"risk","data":1}"#).contains(#""deliveries":0,"gone":0,"#))
   }
 
-  @Test("a table that fails while the listeners are read is told beside what was sent")
+  @Test("a table that fails after the append leaves the events queued, and the sweep sends them")
   func failingTable() throws {
-    let stage = Stage { FailingTable($0, failing: 2) }
-    _ = try stage.connect([("eventTypes", "signal")])
-    let answer = try stage.publish(#"{"type":"signal","data":1}"#)
-    #expect(answer.contains(#""deliveries":0"#))
-    #expect(answer.contains(#""complete":false,"errors":[{"code":"listeners_not_read""#))
+    let count = try callsOfOnePublish()
+    for place in 3...count {
+      let stage = Stage()
+      _ = try stage.connect([("eventTypes", "signal")])
+      let failing = FailingTable(stage.table, failing: place)
+      let answer = try stage.publish(#"{"type":"signal","data":1}"#, over: failing)
+      #expect(answer.hasPrefix(#"{"accepted":1,"rejected":0,"#), "call \(place)")
+      #expect(failing.hasFailed)
+      stage.clock.advance(seconds: 11)
+      _ = try stage.publish(#"{"sweep":{}}"#)
+      #expect(Set(stage.ear.posts.map { $0.frame.suffix(9) }) == [#""data":1}"#], "call \(place)")
+    }
   }
 
-  @Test("the log is asked once a stream, before anything is sent; what it knows is accepted and not sent again")
-  func log() throws {
+  private func callsOfOnePublish() throws -> Int {
+    let stage = Stage()
+    _ = try stage.connect([("eventTypes", "signal")])
+    for place in 1... {
+      let failing = FailingTable(stage.table, failing: place)
+      _ = try? stage.publish(#"{"type":"signal","data":1}"#, over: failing)
+      stage.clock.advance(seconds: 11)
+      if !failing.hasFailed { return place - 1 }
+    }
+    return 0
+  }
+
+  @Test("an idempotency key is one event: known again, refused for another, and both are named")
+  func idempotency() throws {
     let stage = try connected([("a", "signal,risk")])
-    let log = ScriptedLog(stage.ear)
-    let answer = try stage.publish(
-      #"""
-      {"events":[{"type":"signal","data":1},{"type":"risk","data":2},{"type":"signal","data":3,"idempotencyKey":"known"},
-      {"type":"signal","data":4,"idempotencyKey":"taken"},{"type":"broken","data":5}]}
-      """#, log: log)
-    #expect(log.streams == ["all/signal", "all/risk", "all/broken"])
-    #expect(log.postsSeen == 0)
-    #expect(answer.hasPrefix(#"{"accepted":3,"rejected":2,"deliveries":2,"#))
-    #expect(answer.contains(#"{"index":3,"code":"repeated_field""#))
-    #expect(answer.contains(#"{"index":4,"code":"not_appended""#))
+    let payload =
+      #"{"events":[{"type":"signal","data":1,"idempotencyKey":"k"},{"type":"risk","data":2},{"type":"broken","data":5}]}"#
+    let broken = BrokenStreamTable(stage.table)
+    let first = try stage.publish(payload, over: broken)
+    #expect(first.hasPrefix(#"{"accepted":2,"rejected":1,"deliveries":2,"#))
+    #expect(first.contains(#"{"index":2,"code":"not_appended""#))
+    let again = try stage.publish(#"{"type":"signal","data":1,"idempotencyKey":"k"}"#)
+    #expect(again.hasPrefix(#"{"accepted":1,"rejected":0,"deliveries":0,"#))
+    let other = try stage.publish(#"{"type":"signal","data":7,"idempotencyKey":"k"}"#)
+    #expect(
+      other.contains(#""code":"idempotency_key_taken""#) && other.contains(#"\"k\""#)
+        && other.contains("event 1 of the stream"))
     #expect(stage.ear.posts.map { $0.frame.suffix(2) } == ["1}", "2}"])
   }
-}
 
-/// A log that remembers one key, refuses another, and fails for one stream.
-private final class ScriptedLog: EventLog {
-  private let ear: Ear
-  private(set) var streams: [String] = []
-  private(set) var postsSeen = 0
+  @Test("an event that is known but was never sent is sent by whoever publishes it again")
+  func knownButUnsent() throws {
+    let stage = try connected([("a", "signal")])
+    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    let event = Event(
+      type: "signal", audience: .everyone, data: bytes("1"), id: "1-a", timestamp: "", idempotencyKey: "k")
+    _ = try log.append([event], to: "all/signal")
+    #expect(try stage.publish(#"{"type":"signal","data":1,"idempotencyKey":"k"}"#).contains(#""deliveries":1"#))
+  }
 
-  init(_ ear: Ear) { self.ear = ear }
+  @Test("a sweep sends what a dead publisher left, once its lease has ended, and nothing that somebody is sending")
+  func sweep() throws {
+    let stage = try connected([("a", "signal")])
+    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    _ = try log.append(
+      [Event(type: "signal", audience: .everyone, data: bytes("1"), id: "1-a", timestamp: "")], to: "all/signal")
+    _ = try Marks(stage.table, clock: stage.clock.clock).take("all/signal")
+    _ = try stage.publish(#"{"sweep":{}}"#)
+    #expect(stage.ear.posts.isEmpty)
+    stage.clock.advance(seconds: 11)
+    _ = try stage.publish(#"{"sweep":{}}"#)
+    _ = try stage.publish(#"{"sweep":{}}"#)
+    #expect(stage.ear.posts.count == 1)
+  }
 
-  func append(_ events: [Event], to stream: String) throws -> [AppendOutcome] {
-    streams.append(stream)
-    postsSeen += ear.posts.count
-    if stream == "all/broken" { throw TableError(.unavailable, "transact") }
-    return events.map { event in
-      switch event.idempotencyKey {
-      case "known": .known(sequence: 1)
-      case "taken": .refused(EventRefusal(.repeatedField, "another event has this key"))
-      default: .appended(sequence: 2)
-      }
-    }
+  @Test("a drain sends one stream; one that is no stream is no error")
+  func drain() throws {
+    let stage = try connected([("a", "signal")])
+    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    _ = try log.append(
+      [Event(type: "signal", audience: .everyone, data: bytes("1"), id: "1-a", timestamp: "")], to: "all/signal")
+    _ = try stage.publish(#"{"drain":"all/signal"}"#)
+    #expect(stage.ear.posts.count == 1)
+    #expect(try stage.publish(#"{"drain":"nowhere"}"#).hasPrefix(#"{"accepted":0,"rejected":0,"deliveries":0"#))
+  }
+
+  @Test("an event that looks like a command and is none is refused as an event")
+  func noCommand() throws {
+    #expect(try Stage().publish(#"{"drain":"all/signal","data":1}"#).contains("unknown_field"))
+    #expect(try Stage().publish(#"{"drain":7}"#).contains("unknown_field"))
+  }
+
+  @Test("when the time is up, the function is invoked again for what is left")
+  func handOver() throws {
+    let stage = try connected([("a", "signal")])
+    stage.ear.beforePage = { stage.clock.advance(seconds: 29) }
+    let answer = try stage.publish(#"{"type":"signal","data":1}"#)
+    #expect(answer.contains(#""queued":1"#))
+    #expect(stage.invocations.payloads == [#"Publisher {"drain":"all/signal"}"#])
+    stage.ear.beforePage = nil
+    _ = try stage.publish(#"{"drain":"all/signal"}"#)
+    #expect(stage.ear.posts.count == 1)
+  }
+
+  @Test("while one stream waits for its window, others are sent")
+  func manyStreams() throws {
+    let stage = try connected([("a", "signal,risk,decision")])
+    let payload = #"{"events":[{"type":"signal","data":1},{"type":"risk","data":2},{"type":"decision","data":3}]}"#
+    let start = stage.clock.clock.milliseconds()
+    for _ in 0..<3 { _ = try stage.publish(payload) }
+    #expect(stage.ear.posts.count == 9)
+    #expect(stage.clock.clock.milliseconds() - start < 250)
   }
 }

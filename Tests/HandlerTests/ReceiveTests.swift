@@ -98,12 +98,32 @@ struct ReceiveTests {
     #expect(try stage.connections.connection(stage.id)?.subscriptions.active == [])
   }
 
-  @Test("ping is answered without the table, pong not at all")
+  @Test("ping is answered, with its cursor for whoever said hello; pong is not")
   func ping() throws {
-    let stage = Stage { FailingTable($0, failing: 1) }
-    let answer = try stage.say(#"{"type":"ping","n":7}"#)
-    #expect(answer == #"{"type":"pong","n":7,"timestamp":"2027-01-15T08:00:00.001Z"}"#)
+    let stage = try connected()
+    #expect(
+      try stage.say(#"{"type":"ping","n":7}"#) == #"{"type":"pong","n":7,"timestamp":"2027-01-15T08:00:00.002Z"}"#)
     #expect(try stage.say(#"{"type":"pong"}"#) == nil)
+    _ = try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#)
+    _ = try stage.publish(#"{"type":"signal","data":1}"#)
+    let epoch = try #require(try StreamLog(stage.table, clock: stage.clock.clock).head("all/signal")).epoch
+    var cursor = Cursor()
+    cursor.set("all/signal", epoch: epoch, to: 1)
+    #expect(try stage.say(#"{"type":"ping"}"#)?.hasPrefix("{\"type\":\"pong\",\"cursor\":\"\(cursor.text)\"") == true)
+  }
+
+  @Test("who changes subscriptions faster than ten times a second, twenty at once, is told so, and nothing is changed")
+  func tooFast() throws {
+    let stage = try connected()
+    var answers: [String] = []
+    for number in 0..<40 {
+      answers.append(try stage.say("{\"type\":\"subscribe\",\"eventTypes\":[\"t\(number)\"]}") ?? "")
+    }
+    let refused = answers.filter { $0.contains(#""code":"too_fast""#) }.count
+    #expect((15...20).contains(refused), "\(refused)")
+    #expect(try stage.connections.connection(stage.id)?.subscriptions.active.count == 40 - refused)
+    stage.clock.advance(seconds: 3)
+    #expect(try stage.say(#"{"type":"subscribe","eventTypes":["late"]}"#)?.hasPrefix(#"{"type":"subscribed""#) == true)
   }
 
   @Test("status tells who is connected and what it listens to")
@@ -112,28 +132,6 @@ struct ReceiveTests {
     let answer = try stage.say(#"{"type":"status"}"#)
     #expect(answer?.contains(#""userId":"u-1","role":"admin","clientId":"c1","dialect":"typed""#) == true)
     #expect(answer?.hasSuffix(#""eventTypes":["risk_alert"],"subscriptions":1}"#) == true)
-  }
-
-  @Test("hello is answered by posts: connection, then ready, each with the count of hellos")
-  func hello() throws {
-    let stage = try connected()
-    #expect(try stage.say(#"{"type":"hello","n":2,"subscriptions":["signal"],"accept":["batch"]}"#) == nil)
-    let frames = stage.ear.frames(to: stage.id)
-    #expect(frames.count == 2)
-    #expect(
-      frames.first?.hasPrefix(#"{"type":"connection","status":"connected","connectionId":"R0oXAdfD0kwCH6w=""#) == true)
-    #expect(frames.last == #"{"type":"ready","replay":2}"#)
-    #expect(try stage.connections.connection(stage.id)?.subscriptions.active.map(\.type) == ["signal"])
-  }
-
-  @Test("a hello with a cursor is told that nothing could be recovered, before ready")
-  func cursor() throws {
-    let stage = try connected()
-    _ = try stage.say(#"{"type":"hello","cursor":"AQ"}"#)
-    #expect(
-      stage.ear.frames(to: stage.id).dropFirst().joined()
-        == #"{"type":"resume","replay":1,"from":null,"to":null,"recovered":"none","missed":null,"reason":"unknown"}{"type":"ready","replay":1}"#
-    )
   }
 
   @Test(

@@ -1,11 +1,15 @@
+import Access
 import ConnectionStore
 import ConnectionStoreMemory
 import Delivery
+import FunctionInvocation
 import GatewayEvents
+import HTTPClient
 import JSON
 import LambdaRuntime
 import Messaging
 import Streams
+import Synchronization
 import Telemetry
 import TestSupport
 
@@ -19,12 +23,14 @@ final class Stage {
   let clock = SettableClock()
   let table: any Table
   let ear = Ear()
+  let invocations = Invocations()
   let id = ConnectionID("R0oXAdfD0kwCH6w=")!
   private var requests = 0
 
   init(_ wrap: (any Table) -> any Table = { $0 }) { table = wrap(MemoryTable(clock: clock.clock)) }
 
-  private let log = Log(minimum: .fatal)
+  let lines = Lines()
+  private var log: Log { Log(clock: clock.clock, write: { [lines] in lines.add($0) }) }
   var connections: Connections { Connections(table, clock: clock.clock) }
 
   func context(_ type: String, id: ConnectionID? = nil) -> RequestContext {
@@ -43,21 +49,40 @@ final class Stage {
 
   /// What `$connect` answers, as JSON text.
   func connect(
-    _ query: [(String, String)] = [], protocols: String? = nil, access: [String: String] = ["ACCESS": "open"],
-    id: ConnectionID? = nil
+    _ query: [(String, String)] = [], protocols: String? = nil, headers fields: [(String, String)] = [],
+    access: [String: String] = ["ACCESS": "open"], address: String = "127.0.0.1", id: ConnectionID? = nil
   ) throws -> String {
     var headers = JSONWriter()
     headers.object { writer in
       writer.member("Host", "127.0.0.1:8000")
       writer.member("sec-websocket-protocol", ifPresent: protocols)
+      for (name, value) in fields { writer.member(name, value) }
     }
+    var context = context("CONNECT", id: id)
+    context.sourceAddress = address
     let event = GatewayEvent.connect(
       ConnectEvent(
-        context: context("CONNECT", id: id), headers: GatewayHeaders(json: headers.bytes[...]),
+        context: context, headers: GatewayHeaders(json: headers.bytes[...]),
         query: QueryParameters(query.map { (name: $0.0, value: $0.1) })))
-    var handler = Connect(connections: connections, access: Access(Environment(access)), log: log)
+    var handler = try connector(Environment(access))
     return text(try handler.handle(event.encoded(), invocation))
   }
+
+  /// A ConnectHandler's environment.
+  func connector(_ environment: Environment) throws -> Connect<Ear> {
+    Connect(
+      connections: connections,
+      access: AccessControl(
+        try AccessSettings(environment), keys: keys, clock: clock.clock, log: log,
+        fetch: { request throws(HTTPClientError) in
+          throw HTTPClientError(.notConnected, tried: "GET", host: request.url.origin, message: "not in this test")
+        }),
+      attempts: try AttemptLimit(environment, table: table, clock: clock.clock),
+      userLimit: try UserLimit(environment, connections: connections, calls: ear, clock: clock.clock),
+      greetings: Greetings(environment, invocations), log: log)
+  }
+
+  var keys: APIKeys { APIKeys(table, clock: clock.clock) }
 
   func disconnect() throws -> String {
     var handler = Disconnect(connections: connections, log: log)
@@ -73,7 +98,7 @@ final class Stage {
 
   func say(_ frame: [UInt8], id: ConnectionID? = nil) throws -> String? {
     let event = GatewayEvent.message(MessageEvent(context: context("MESSAGE", id: id), body: frame))
-    var handler = Receive(connections: connections, outbox: ear, log: log, clock: clock.clock)
+    var handler = receive
     var reader = JSONReader(try handler.handle(event.encoded(), invocation))
     var body: String?
     try reader.beginObject()
@@ -83,34 +108,120 @@ final class Stage {
     return body
   }
 
-  func publish(_ payload: String, log eventLog: some EventLog = NoLog()) throws -> String {
+  private var receive: Receive<Ear> {
+    Receive(
+      connections: connections, recovery: RecoveryReader(table, clock: clock.clock), outbox: ear, log: log,
+      clock: clock.clock)
+  }
+
+  func greet(_ payload: String) throws -> String {
+    var handler = receive
+    return text(try handler.handle(bytes(payload), invocation))
+  }
+
+  func publish(_ payload: String, over table: (any Table)? = nil, randomness: Randomness? = nil) throws -> String {
+    let table = table ?? self.table
     var handler = Publish(
-      connections: connections, eventLog: eventLog, sender: ear, log: log, clock: clock.clock,
-      randomness: Randomness { 255 })
+      eventLog: StreamLog(table, clock: clock.clock),
+      streams: StreamSender(table, sender: ear, log: log, clock: clock.clock), invocation: invocations,
+      ownName: "Publisher", log: log, clock: clock.clock, randomness: randomness ?? .system)
     return text(try handler.handle(bytes(payload), invocation))
   }
 }
 
+/// Remembers what would be invoked later.
+final class Invocations: AsynchronousInvocation {
+  private(set) var payloads: [String] = []
+  var isRefusing = false
+
+  func invokeLater(_ function: String, _ payload: [UInt8]) throws {
+    if isRefusing { throw InvocationsRefused() }
+    payloads.append("\(function) \(text(payload))")
+  }
+}
+
+struct InvocationsRefused: Error {}
+
+/// A table on which nothing can be appended to the stream `all/broken`.
+final class BrokenStreamTable: Table {
+  private let table: any Table
+
+  init(_ table: any Table) { self.table = table }
+
+  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? { try table.get(key, consistency) }
+  func put(_ item: Item, if condition: Condition) throws(TableError) { try table.put(item, if: condition) }
+  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
+    try table.update(key, change, if: condition)
+  }
+  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) { try table.delete(key, if: condition) }
+  func query(_ query: Query) throws(TableError) -> Page { try table.query(query) }
+  func writeBatch(_ writes: [BatchWrite]) throws(TableError) { try table.writeBatch(writes) }
+  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
+    if writes.contains(where: { $0.key.partition == "s#all%2Fbroken" }) { throw TableError(.unavailable, "transact") }
+    try table.transact(writes, durability: durability)
+  }
+}
+
+/// Keeps what is logged.
+final class Lines: Sendable {
+  private let lines = Mutex<[String]>([])
+
+  func add(_ line: [UInt8]) { lines.withLock { $0.append(text(line)) } }
+
+  var all: [String] { lines.withLock { $0 } }
+}
+
 /// Hears what would be posted.
-final class Ear: Outbox, FrameSender {
+final class Ear: Outbox, FrameSender, ConnectionCalls {
   private(set) var posts: [(id: String, frame: String)] = []
   private(set) var closed: [String] = []
   /// Connections that have left.
   var gone: Set<String> = []
+  /// Something that happens before a page is served.
+  var beforePage: (() -> Void)?
 
-  func post(_ frame: [UInt8], to context: RequestContext) throws -> Bool {
-    if gone.contains(context.connectionID.text) { return false }
-    posts.append((context.connectionID.text, text(frame)))
-    return true
+  /// How many further posts find the connection not established yet.
+  var notYet = 0
+  /// Something that happens before a frame is posted.
+  var beforePost: ((String) throws -> Void)?
+
+  func post(_ frame: [UInt8], to destination: Destination) throws -> PostOutcome {
+    try beforePost?(text(frame))
+    if notYet > 0 {
+      notYet -= 1
+      return .gone
+    }
+    if gone.contains(destination.connectionID.text) { return .gone }
+    posts.append((destination.connectionID.text, text(frame)))
+    return .taken
   }
 
-  func close(_ context: RequestContext) { closed.append(context.connectionID.text) }
+  /// Who was asked whether they are there.
+  private(set) var asked: [String] = []
+  /// Connections that cannot be closed.
+  var stubborn: Set<String> = []
+
+  func gone(among ids: [ConnectionID], _ context: RequestContext) -> Set<ConnectionID> {
+    asked += ids.map(\.text)
+    return Set(ids.filter { gone.contains($0.text) })
+  }
+
+  func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> String? {
+    if stubborn.contains(id.text) { return "500 of a test" }
+    posts.append((id.text, text(frame)))
+    closed.append(id.text)
+    return nil
+  }
+
+  func close(_ destination: Destination) { closed.append(destination.connectionID.text) }
 
   func deliver(
     deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
   ) -> Tally {
     var tally = Tally()
-    while let page = nextPage() {
+    while let page = {
+      beforePage?(); return nextPage()
+    }() {
       for listener in page {
         if gone.contains(listener.id.text) {
           tally.gone += 1
@@ -118,6 +229,11 @@ final class Ear: Outbox, FrameSender {
         } else {
           tally.deliveries += listener.frames.count
           posts += listener.frames.map { (listener.id.text, text($0)) }
+          if listener.isClosedAfterwards {
+            tally.gone += 1
+            closed.append(listener.id.text)
+            settled(listener, Ending(.gone, firstMissing: 0))
+          }
         }
       }
     }

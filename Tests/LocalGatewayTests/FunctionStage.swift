@@ -15,7 +15,7 @@ final class FunctionStage {
   /// Functions named `f`, unless said otherwise, of the test bootstrap with that `MODE`.
   init(
     _ modes: [String: String] = ["f": ""], surroundings: FunctionSurroundings = FunctionSurroundings(),
-    _ change: (inout FunctionConfiguration) -> Void = { _ in }
+    faults: Faults? = nil, _ change: (inout FunctionConfiguration) -> Void = { _ in }
   ) throws {
     loop = try EventLoop()
     let functions = modes.map { name, mode in
@@ -24,7 +24,7 @@ final class FunctionStage {
       change(&function)
       return function
     }
-    made = FunctionHost(functions, surroundings, loop: loop) { [unowned self] line in
+    made = FunctionHost(functions, surroundings, loop: loop, faults: faults) { [unowned self] line in
       lines.append(String(decoding: line.text, as: UTF8.self))
     }
   }

@@ -65,8 +65,11 @@ final class GatewayBench {
     configuration.port = 0
     configuration.routes = Self.routes
     change(&configuration)
-    let functions = self.functions
-    gateway = try Gateway(configuration, loop: test.loop, log: log, randomness: randomness) { _ in functions }
+    let (functions, loop) = (self.functions, test.loop)
+    let faults = configuration.faults.map { Faults($0, clock: loop.clock, log: log) }
+    gateway = try Gateway(configuration, loop: loop, log: log, randomness: randomness, faults: faults) { _ in
+      functions
+    }
   }
 
   deinit {

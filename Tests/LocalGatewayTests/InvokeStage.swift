@@ -1,5 +1,6 @@
 import HTTPWire
 import Telemetry
+import Testing
 
 @testable import LocalGateway
 
@@ -14,12 +15,12 @@ final class InvokeStage {
   let functions: FunctionStage
   private let server: HTTPServer
 
-  init(_ change: (inout FunctionConfiguration) -> Void = { _ in }) throws {
+  init(faults: Faults? = nil, _ change: (inout FunctionConfiguration) -> Void = { _ in }) throws {
     var surroundings = FunctionSurroundings()
     surroundings.eventRetryMilliseconds = [1, 2]
-    functions = try FunctionStage(surroundings: surroundings, change)
+    functions = try FunctionStage(surroundings: surroundings, faults: faults, change)
     server = try HTTPServer(port: 0, loop: functions.loop)
-    server.add(InvokeAPI(functions.host))
+    server.add(InvokeAPI(functions.host, faults: faults))
   }
 
   func invoke(_ payload: String, headers: [(name: String, value: String)] = []) throws -> Answer {
@@ -33,6 +34,20 @@ final class InvokeStage {
   func request(
     _ method: StaticString, _ target: String, _ body: String, headers: [(name: String, value: String)] = []
   ) throws -> Answer {
+    let reader = try exchange(method, target, body, headers: headers)
+    try #require(reader.isComplete, "the connection ended without an answer from \(target)")
+    return Answer(status: reader.status, headers: reader.headers, body: String(decoding: reader.body, as: UTF8.self))
+  }
+
+  /// Whether an invocation ends with the connection's end and not a byte of an answer.
+  func isLost(_ payload: String) throws -> Bool {
+    !(try exchange("POST", "/2015-03-31/functions/f/invocations", payload, headers: []).hasHead)
+  }
+
+  /// Reads until there is an answer, or the connection has ended.
+  private func exchange(
+    _ method: StaticString, _ target: String, _ body: String, headers: [(name: String, value: String)]
+  ) throws -> HTTPReader {
     var output = OutputBuffer()
     var bytes: [UInt8] = []
     HTTPWriter.append(
@@ -47,10 +62,14 @@ final class InvokeStage {
       // Until the connection stands, nothing can be written.
       _ = output.write(to: socket)
       functions.loop.turn(waitingAtMostMilliseconds: 1)
-      if case (.bytes, let read) = buffer.read(from: socket) { _ = try? reader.consume(read) }
+      switch buffer.read(from: socket) {
+      case (.bytes, let read): _ = try? reader.consume(read)
+      case (.ended, _): return true
+      case (.wouldBlock, _): break
+      }
       return reader.isComplete
     }
-    return Answer(status: reader.status, headers: reader.headers, body: String(decoding: reader.body, as: UTF8.self))
+    return reader
   }
 
   func stop() throws {

@@ -129,7 +129,7 @@ struct ConnectionsTests {
     let other = World()
     _ = try other.connections().connect(other.record())
     guard
-      case .subscribed(let all) = try other.connections().change(
+      case .changed(let all) = try other.connections().change(
         other.id,
         { _ in
           other.change(add: ["price:update"], keys: keys, count: 1)
@@ -138,7 +138,7 @@ struct ConnectionsTests {
       Issue.record("refused")
       return
     }
-    #expect(all.active.count == 128)
+    #expect(all.subscriptions.active.count == 128)
     #expect(try other.reaches("price:update", key: "k127") == [other.id.text])
     _ = try other.connections().change(other.id) { _ in other.change(remove: ["price:update"], count: 2) }
     #expect(try other.standing(keys.map { .key(type: "price:update", key: $0) }) == [])
@@ -375,11 +375,11 @@ struct FailingConnectionsTests {
     let outcome = try world.connections(over: table).change(world.id) { _ in
       world.change(add: ["price:update"], keys: keys, count: 1)
     }
-    guard case .subscribed(let subscriptions) = outcome else {
+    guard case .changed(let record) = outcome else {
       Issue.record("\(outcome)")
       return
     }
-    #expect(subscriptions.active.count == 121)
+    #expect(record.subscriptions.active.count == 121)
     #expect(try world.standing(keys.map { .key(type: "price:update", key: $0) }).count == 120)
     #expect(table.transactions == 3)
   }

@@ -18,6 +18,9 @@ final class MeteredTable: Table {
 
   init(_ table: any Table) { self.table = table }
 
+  /// Counts from here on.
+  func reset() { meter = Meter() }
+
   /// What `body` costs.
   func cost(_ body: () throws -> Void) rethrows -> Meter {
     meter = Meter()

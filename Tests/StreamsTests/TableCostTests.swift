@@ -1,8 +1,13 @@
 import ConnectionStore
+import Delivery
 import Foundation
 import Messaging
-import Streams
+import Telemetry
+import TestSupport
 import Testing
+
+@testable import Publisher
+@testable import Streams
 
 /// The table of `Docs/cost.md`, measured. A change that makes something dearer or cheaper fails here until the page says so.
 @Suite("what the table costs")
@@ -46,16 +51,50 @@ struct TableCostTests {
       row("`unsubscribe` from one type") { connections, world in
         _ = try connections.change(world.id) { _ in world.change(remove: ["signal"], count: 1) }
       },
-      row("`hello` without subscriptions, `status`") { connections, world in _ = try connections.connection(world.id) },
-      row("`ping`, `pong`") { _, _ in },
+      row("`status`; `ping` of a client that said no hello") { connections, world in
+        _ = try connections.connection(world.id)
+      },
+      row("`hello`, first, to three types of which one has 100 keys") { connections, world in
+        try Self.log(world)
+        guard
+          case .changed(let record) = try connections.change(
+            world.id, accepting: .batch, { _ in world.change(count: 1) })
+        else { return }
+        _ = try Self.reader(connections).recover(record)
+      },
+      row("`hello` again, with a cursor, nothing missed") { connections, world in
+        guard case .changed(let record) = try connections.change(world.id, { _ in world.change(count: 1) }) else {
+          return
+        }
+        _ = try Self.reader(connections).recover(record, cursor: Self.cursor(world).text)
+      },
+      row("`ping` with a cursor of four streams") { connections, world in
+        guard let record = try connections.connection(world.id) else { return }
+        _ = try Self.reader(connections).standing(record)
+      },
       row("`$disconnect`, or a connection found gone, with three subscriptions") { connections, world in
         try connections.disconnect(world.id)
       },
-      row("publish of an event with a key, nobody listening") { connections, _ in
-        try Self.publish(key: "NOBODY", to: connections)
+      row("publish of an event with a key, nobody listening") { connections, world in
+        try Self.publish(key: "NOBODY", over: connections.table, world)
       },
       row("publish of an event without a key to 1,000 listeners") { connections, world in
-        try Self.publish(key: nil, to: connections)
+        try Self.publish(key: nil, over: connections.table, world)
+      },
+      row("publish of an event with a key that came by a queue, nobody listening") { connections, world in
+        try Self.publish(key: "NOBODY", isNamed: true, over: connections.table, world)
+      },
+      row("publish of ten events of one key that came by a queue, nobody listening") { connections, world in
+        try Self.publish(key: "NOBODY", count: 10, isNamed: true, over: connections.table, world)
+      },
+      row("publish of ten events of ten keys that came by a queue, nobody listening") { connections, world in
+        try Self.publish(count: 10, isNamed: true, over: connections.table, world)
+      },
+      row("publish of 100 events of 20 keys with idempotency keys, to 1,000 listeners") { connections, world in
+        try Self.publish(count: 100, isNamed: true, over: connections.table, world)
+      },
+      row("sweep, nothing to do") { connections, world in
+        _ = try OpenStreams(connections.table, shards: Self.shards, clock: world.clock.clock).streams()
       },
     ]
   }
@@ -82,14 +121,62 @@ struct TableCostTests {
     }
   }
 
-  private static func publish(key: String?, to connections: Connections) throws {
-    let event = Event(type: "price:update", key: key, audience: .everyone, data: [], id: "1-a", timestamp: "")
-    for run in EventRun.runs(of: [event]) {
-      var listeners = connections.listeners(of: run)
-      while try !listeners.next().isEmpty {}
+  private static let stream = "all/price:update"
+
+  /// Append and send, by an environment that published to this stream a moment ago.
+  private static func publish(
+    key: String? = nil, count: Int = 1, isNamed: Bool = false, over table: any Table, _ world: World
+  ) throws {
+    guard let table = table as? MeteredTable else { return }
+    var log = StreamLog(table, shards: shards, clock: world.clock.clock)
+    let sender = StreamSender(
+      table, sender: Everybody(), shards: shards, log: Log(minimum: .fatal), clock: world.clock.clock)
+    for attempt in 0..<2 {
+      let events = (0..<count).map { number in
+        Event(
+          type: "price:update", key: count == 1 ? key : key ?? "K\(number % 20)", audience: .everyone, data: bytes("7"),
+          id: "1-\(number)", timestamp: "", idempotencyKey: !isNamed ? nil : "i-\(attempt)-\(number)")
+      }
+      if attempt == 1 { table.reset() }
+      _ = try log.append(events, to: stream)
+      _ = sender.send(stream, deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
+      world.clock.advance(seconds: 1)
     }
+  }
+
+  /// What was published before: the newest of a hundred keys, all sent.
+  private static func log(_ world: World) throws {
+    var log = StreamLog(world.table, shards: shards, clock: world.clock.clock)
+    let events = (0..<100).map {
+      Event(type: "signal", key: "K\($0)", audience: .everyone, data: bytes("7"), id: "1-\($0)", timestamp: "")
+    }
+    _ = try log.append(events, to: "all/signal")
+    let sender = StreamSender(
+      world.table, sender: Everybody(), shards: shards, log: Log(minimum: .fatal), clock: world.clock.clock)
+    _ = sender.send("all/signal", deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
+  }
+
+  private static func cursor(_ world: World) -> Cursor {
+    var cursor = Cursor()
+    for stream in ["user/u-1", "all/signal", "all/risk", "all/system"] { cursor.set(stream, epoch: "", to: 0) }
+    return cursor
+  }
+
+  private static func reader(_ connections: Connections) -> RecoveryReader {
+    RecoveryReader(connections.table, shards: shards, clock: connections.clock)
   }
 
   private static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
+}
+
+/// Everybody gets everything.
+private struct Everybody: FrameSender {
+  func deliver(
+    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+  ) -> Tally {
+    var tally = Tally()
+    while let page = nextPage() { tally.deliveries += page.count }
+    return tally
+  }
 }

@@ -55,3 +55,26 @@ def test_the_publisher_answers_events_and_what_is_none(emulate, store):
 def test_a_variable_that_is_missing_is_named_with_an_example(emulate):
     failure = emulate("Publisher", CONNECTION_STORE="memory:").invoke(b"{}")
     assert "API_GATEWAY_ENDPOINT" in failure and "http" in failure
+
+
+def test_a_file_of_event_types_says_who_may_see_what(emulate, store, tmp_path):
+    types = tmp_path / "types.json"
+    types.write_text('{"version":1,"types":[{"name":"only","aliases":["one"],"roles":["viewer"]}]}')
+    settings = {"CONNECTION_STORE": store, "EVENT_TYPES_FILE": str(types), "API_GATEWAY_ENDPOINT": ENDPOINT}
+    connect, receive = emulate("ConnectHandler", ACCESS="open", **settings), emulate("DefaultHandler", **settings)
+    came, said = event("connect-browser"), event("message")
+    came["queryStringParameters"] = {"userId": "u-1", "role": "viewer"}
+    said["requestContext"]["connectionId"] = came["requestContext"]["connectionId"]
+    assert connect.invoke_json(came)["statusCode"] == 200
+    said["body"] = '{"type":"subscribe","eventTypes":["one","signal"]}'
+    answer = json.loads(receive.invoke_json(said)["body"])
+    assert answer["subscriptions"] == 1 and "signal" in json.dumps(answer["refused"])
+
+
+@pytest.mark.parametrize("name", ["ConnectHandler", "DefaultHandler", "Publisher"])
+def test_a_bad_file_of_event_types_is_told_with_the_member_that_is_wrong(emulate, store, tmp_path, name):
+    types = tmp_path / "types.json"
+    types.write_text('{"version":1,"types":[{"name":"signal","roles":["viewers"]}]}')
+    failure = emulate(
+        name, CONNECTION_STORE=store, API_GATEWAY_ENDPOINT=ENDPOINT, EVENT_TYPES_FILE=str(types)).invoke(b"{}")
+    assert "types.json" in failure and "types[0].roles[0]" in failure and "viewer" in failure

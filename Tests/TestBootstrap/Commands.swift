@@ -47,12 +47,16 @@ extension RuntimeClient {
     case "print":
       say("first line\nsecond line")
       _ = post(respond, done)
+    case "print-table-fault":
+      say(#"{"level":"INFO","message":"fault injected","kind":"table-throttled","who":"f/1","n":3}"#)
+      _ = post(respond, done)
     case "answer-and-exit":
       _ = post(respond, done)
       exit(0)
     case "leave-child": _ = post(respond, Array("\(startSleeper())".utf8))
     case "pid": _ = post(respond, Array("\(getpid())".utf8))
     case "variables": _ = post(respond, jsonLines(variables()))
+    case "table-faults": _ = post(respond, Array(variable("TABLE_FAULTS").utf8))
     case "headers": _ = post(respond, jsonLines(invocation.headers.all.map { "\($0.name): \($0.value)" }))
     case "directory":
       let directory = getcwd(nil, 0)

@@ -1,5 +1,6 @@
 package import ConnectionStore
 import ConnectionStoreDynamoDB
+import ConnectionStoreFaults
 import ConnectionStoreMemory
 import ConnectionStoreSQLite
 package import Telemetry
@@ -12,7 +13,24 @@ package enum TableSelection {
   private static let example = "sqlite:/var/lib/tickertape/table.db"
 
   /// Opens the table that `CONNECTION_STORE` names: `sqlite:PATH`, `dynamodb:TABLE` or `memory:` (for tests: each process has its own).
+  ///
+  /// With `TABLE_FAULTS` some of its calls fail on purpose; such a table is never DynamoDB's.
   package static func open(_ environment: Environment, clock: Clock = .system) throws(TableError) -> any Table {
+    guard let text = environment[TableFaults.variable] else { return try openSound(environment, clock: clock) }
+    guard !isDynamoDB(environment) else {
+      throw unusable("\(TableFaults.variable) is for a table of SQLite or in memory, not for DynamoDB")
+    }
+    let faults: TableFaults
+    do throws(TableFaultsError) { faults = try TableFaults(text) } catch { throw unusable(error.description) }
+    // Whatever the level of the other lines: the local gateway counts these.
+    return FaultyTable(try openSound(environment, clock: clock), faults, clock: clock, log: Log(minimum: .trace))
+  }
+
+  private static func isDynamoDB(_ environment: Environment) -> Bool {
+    environment[variable]?.hasPrefix("dynamodb:") ?? (environment[tableNameVariable] != nil)
+  }
+
+  private static func openSound(_ environment: Environment, clock: Clock) throws(TableError) -> any Table {
     if environment[variable] == nil, let table = environment[tableNameVariable] {
       return try DynamoDBTable.open(table, environment, clock: clock)
     }
@@ -45,10 +63,7 @@ package enum TableSelection {
   /// Over how many partitions the listeners of one topic are spread, the same wherever a table is used: `LISTENER_SHARDS`,
   /// else 8 on DynamoDB, one of whose partitions takes 1,000 writes a second, and 1 elsewhere.
   package static func listenerShards(_ environment: Environment) throws(TableError) -> Int {
-    guard let text = environment["LISTENER_SHARDS"] else {
-      let isDynamoDB = environment[variable]?.hasPrefix("dynamodb:") ?? (environment[tableNameVariable] != nil)
-      return isDynamoDB ? 8 : 1
-    }
+    guard let text = environment["LISTENER_SHARDS"] else { return isDynamoDB(environment) ? 8 : 1 }
     guard let count = Int(text), (1...256).contains(count) else {
       throw unusable("LISTENER_SHARDS=\(text) is no number from 1 to 256; for example LISTENER_SHARDS=8")
     }

@@ -17,7 +17,8 @@ final class FunctionHost: FunctionInvoker {
   /// name the last counts.
   init(
     _ functions: [FunctionConfiguration], _ surroundings: FunctionSurroundings = FunctionSurroundings(),
-    loop: EventLoop, randomness: Randomness = .system, onLogLine: @escaping (FunctionLogLine) -> Void
+    loop: EventLoop, randomness: Randomness = .system, faults: Faults? = nil,
+    onLogLine: @escaping (FunctionLogLine) -> Void
   ) {
     self.surroundings = surroundings
     self.loop = loop
@@ -26,7 +27,8 @@ final class FunctionHost: FunctionInvoker {
       (
         function.name,
         FunctionRunner(
-          function, surroundings, loop: loop, buffer: buffer, randomness: randomness, onLogLine: onLogLine)
+          function, surroundings, loop: loop, buffer: buffer, randomness: randomness, faults: faults,
+          onLogLine: onLogLine)
       )
     }
     runners = Dictionary(named) { $1 }

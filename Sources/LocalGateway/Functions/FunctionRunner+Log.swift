@@ -2,6 +2,7 @@
 extension FunctionRunner {
   func wrote(_ line: [UInt8], from environment: FunctionEnvironment) {
     environment.current?.record(line)
+    if let faults { countTableFault(in: line, faults) }
     onLogLine(
       FunctionLogLine(function: configuration.name, environment: environment.id, text: line, isReport: false))
   }

@@ -5,9 +5,10 @@ import Telemetry
 final class FunctionRunner {
   let configuration: FunctionConfiguration
   let surroundings: FunctionSurroundings
-  private let loop: EventLoop
+  let loop: EventLoop
   private let buffer: ReadBuffer
   private let randomness: Randomness
+  let faults: Faults?
   let onLogLine: (FunctionLogLine) -> Void
   let limits: FunctionPool.Limits
 
@@ -22,13 +23,14 @@ final class FunctionRunner {
 
   init(
     _ configuration: FunctionConfiguration, _ surroundings: FunctionSurroundings, loop: EventLoop,
-    buffer: ReadBuffer, randomness: Randomness, onLogLine: @escaping (FunctionLogLine) -> Void
+    buffer: ReadBuffer, randomness: Randomness, faults: Faults? = nil, onLogLine: @escaping (FunctionLogLine) -> Void
   ) {
     self.configuration = configuration
     self.surroundings = surroundings
     self.loop = loop
     self.buffer = buffer
     self.randomness = randomness
+    self.faults = faults
     self.onLogLine = onLogLine
     limits = configuration.limits
     pool = FunctionPool(limits: limits)
@@ -103,7 +105,7 @@ final class FunctionRunner {
     let environment = FunctionEnvironment(id: id, owner: self)
     environments[id] = environment
     do throws(SystemError) {
-      try environment.start(on: loop, buffer: buffer) { address in command(runtimeAPI: address) }
+      try environment.start(on: loop, buffer: buffer) { address in command(id, runtimeAPI: address) }
     } catch {
       let failure = notStarted(error)
       // Later, so that a start that fails at once cannot call itself.
@@ -111,11 +113,12 @@ final class FunctionRunner {
     }
   }
 
-  private func command(runtimeAPI: String) -> ChildProcess.Command {
+  private func command(_ id: FunctionPool.EnvironmentID, runtimeAPI: String) -> ChildProcess.Command {
     let stream = "local/[$LATEST]\(randomness.hexadecimal())"
+    let variables = configuration.variables(surroundings, runtimeAPI: runtimeAPI, logStream: stream)
     return ChildProcess.Command(
       executable: configuration.executable,
-      environment: configuration.variables(surroundings, runtimeAPI: runtimeAPI, logStream: stream),
+      environment: variables.merging(tableFaultVariables(id)) { $1 },
       workingDirectory: configuration.taskRoot)
   }
 
@@ -144,10 +147,12 @@ final class FunctionRunner {
   private func deliver(_ id: FunctionPool.InvocationID, to environmentID: FunctionPool.EnvironmentID) {
     guard let invocation = invocations[id], let environment = environments[environmentID] else { return }
     // A second delivery of the same is no second start.
-    if environment.runningID != id, surroundings.writesReports {
+    let isFirst = environment.runningID != id
+    if isFirst, surroundings.writesReports {
       log(ReportLine.start(invocation.requestID), environment, invocation)
     }
     environment.deliver(id, invocation, headers: headers(invocation))
+    if isFirst, let faults { prepareFaults(of: environment, running: id, faults) }
   }
 
   private func headers(_ invocation: Invocation) -> [(name: String, value: String)] {

@@ -13,10 +13,12 @@ final class InvokeAPI: HTTPRequestHandler {
   private let host: FunctionHost
   private let events: EventInvocations
   private let randomness: Randomness
+  private let faults: Faults?
 
-  init(_ host: FunctionHost, randomness: Randomness = .system) {
+  init(_ host: FunctionHost, randomness: Randomness = .system, faults: Faults? = nil) {
     self.host = host
     self.randomness = randomness
+    self.faults = faults
     events = EventInvocations(host)
   }
 
@@ -27,7 +29,12 @@ final class InvokeAPI: HTTPRequestHandler {
       return true
     }
     do throws(InvokeError) {
-      try invoke(call(encoded, request), responder)
+      let call = try call(encoded, request)
+      if let faults, call.kind != .dryRun, let fault = faults.ofInvoke(call.function) {
+        invoke(call, responder, spoiledBy: fault)
+      } else {
+        invoke(call) { $0.answer(responder) }
+      }
     } catch { responder.refuse(error) }
     return true
   }
@@ -107,17 +114,42 @@ final class InvokeAPI: HTTPRequestHandler {
 
   // MARK: Answering
 
-  private func invoke(_ call: Call, _ responder: HTTPResponder) {
+  /// Does what is asked and hands over how it is to be answered.
+  private func invoke(_ call: Call, _ completion: @escaping (Answer) -> Void) {
     let id = (name: "x-amzn-RequestId", value: call.context.requestID ?? "")
     switch call.kind {
-    case .dryRun: responder.respond(204, headers: [id])
+    case .dryRun: completion(Answer { $0.respond(204, headers: [id]) })
     case .event:
       events.invoke(call.function, payload: call.payload, context: call.context)
-      responder.respond(202, headers: [id])
+      if let again = faults?.duplicate(of: call.function) {
+        host.loop.schedule(afterMilliseconds: again.milliseconds) {
+          self.events.invoke(call.function, payload: call.payload, context: call.context)
+        }
+      }
+      completion(Answer { $0.respond(202, headers: [id]) })
     case .requestResponse:
       // The function's own time is the bound.
       host.invoke(call.function, payload: call.payload, context: call.context, timeoutMilliseconds: .max) { result in
-        responder.respond(result, headers: [id], wantsLog: call.context.wantsLog)
+        completion(Answer { $0.respond(result, headers: [id], wantsLog: call.context.wantsLog) })
+      }
+    }
+  }
+
+  private struct Answer {
+    let answer: (HTTPResponder) -> Void
+
+    init(_ answer: @escaping (HTTPResponder) -> Void) { self.answer = answer }
+  }
+
+  private func invoke(_ call: Call, _ responder: HTTPResponder, spoiledBy fault: Fault) {
+    switch fault.kind {
+    case .failed: responder.refuse(.failure(status: fault.status))
+    case .lost: invoke(call) { _ in responder.abandon() }
+    case .slow where fault.delay == .effect:
+      host.loop.schedule(afterMilliseconds: fault.milliseconds) { self.invoke(call) { $0.answer(responder) } }
+    default:
+      invoke(call) { answer in
+        self.host.loop.schedule(afterMilliseconds: fault.milliseconds) { answer.answer(responder) }
       }
     }
   }

@@ -31,8 +31,11 @@ struct InvokeError: Error {
     reason: "ConcurrentInvocationLimitExceeded")
   static let methodNotAllowed = InvokeError(
     status: 405, type: "MethodNotAllowedException", message: "Functions are invoked with POST")
-  static let failure = InvokeError(
-    status: 500, type: "ServiceException", message: "The function could not be invoked")
+  static let failure = failure(status: 500)
+
+  static func failure(status: Int) -> InvokeError {
+    InvokeError(status: status, type: "ServiceException", message: "The function could not be invoked")
+  }
 
   var document: [UInt8] {
     var writer = JSONWriter()

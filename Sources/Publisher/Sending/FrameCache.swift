@@ -1,3 +1,4 @@
+import Delivery
 import Messaging
 import Shaping
 import Streams
@@ -53,5 +54,22 @@ struct FrameCache {
       events[part.event], shownAs: part.shownAs, dialect, placements.isEmpty ? nil : placements[part.event])
     encoded[key] = frame
     return frame
+  }
+}
+
+extension Listener {
+  /// A connection whose credential has expired is told so and closed; nothing more is shown to it.
+  init(expired id: ConnectionID, _ connectedAtMilliseconds: Int64, through sequence: Int64) {
+    let frame = Frame.error(
+      code: "expired", message: "the credential of this connection has expired; connect with a new one", requestID: "")
+    self.init(
+      id: id, connectedAtMilliseconds: connectedAtMilliseconds, frames: [frame], marks: [sequence],
+      isClosedAfterwards: true)
+  }
+
+  init(_ recipient: Recipient, _ packed: FrameCache.Packed) {
+    self.init(
+      id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,
+      marks: packed.sequences)
   }
 }

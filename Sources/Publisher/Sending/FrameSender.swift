@@ -8,3 +8,14 @@ protocol FrameSender {
 }
 
 extension Fanout: FrameSender {}
+
+extension Fanout.Options {
+  /// A round does not wait for a client that takes its time: what it lacks comes to it from the log.
+  static var inRounds: Self {
+    var options = Self()
+    options.patienceMilliseconds = 300
+    options.state.backoff.attempts = 3
+    options.state.backoff.baseMilliseconds = 50
+    return options
+  }
+}

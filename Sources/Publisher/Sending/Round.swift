@@ -10,17 +10,21 @@ struct Round {
   let epoch: String
   /// In order, dense.
   let events: [LoggedEvent]
-  /// Connections that lack earlier events; they get everything from there on instead of what the others get.
+  /// Connections that lack earlier events and whose turn it is: they get everything from there on instead of what the others
+  /// get.
   let behind: [Behind]
+  /// These and the others that lack something: they get nothing of what the others get.
+  let isLate: Set<ConnectionID>
 
   /// The sequence number of the last event.
   let end: Int64
 
   /// As many of the events as fit one pass.
-  init(stream: String, epoch: String, page: LogPage, sentThrough: Int64, behind: [Behind]) {
+  init(stream: String, epoch: String, page: LogPage, sentThrough: Int64, behind: [Behind], isLate: Set<ConnectionID>) {
     self.stream = stream
     self.epoch = epoch
     self.behind = behind
+    self.isLate = isLate
     let count = EventRun.fitting(page.events.lazy.map(\.event))
     events = Array(page.events.prefix(count))
     end = count == page.events.count ? page.through : events.last?.sequence ?? sentThrough
@@ -37,7 +41,9 @@ struct Round {
   struct Result {
     var tally = Tally()
     /// The connections that lack something, with the first event they lack.
-    var missing: [(id: ConnectionID, from: Int64)] = []
+    var missing: [Missing] = []
+    /// How many events others of their key stand for.
+    var folded = 0
     /// Behind rows whose connections have everything now, or are gone.
     var served: [Behind] = []
     /// Where the reading of the listeners stopped, if there was no time to read them all.

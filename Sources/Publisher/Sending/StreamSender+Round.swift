@@ -13,10 +13,11 @@ extension StreamSender {
     var frames = FrameCache(shaped.events, shaped.placements, cursor: round.cursor(through: round.end).text)
     var listeners = shaped.events.isEmpty ? nil : connections.listeners(of: run, after: lease.cut?.position)
     var late = round.behind[...]
-    let isLate = Set(round.behind.map(\.id))
     var catchingUp: [ConnectionID: CatchUp] = [:]
     var held = lease
     var result = Round.Result()
+    result.folded = round.events.count - shaped.events.count
+    var pages = LogPages(self, round)
     let tally = sender.deliver(
       deadlineMilliseconds: stopAt + Self.fanoutReserveMilliseconds,
       nextPage: {
@@ -30,7 +31,7 @@ extension StreamSender {
             return nil
           }
           if let row = late.popFirst() {
-            let catchUp = try self.catchUp(row, round)
+            let catchUp = try self.catchUp(row, round, &pages)
             if let listener = catchUp.listener {
               catchingUp[row.id] = catchUp
               return [listener]
@@ -39,8 +40,12 @@ extension StreamSender {
             return []
           }
           guard let page = try listeners?.next(), !page.isEmpty else { return nil }
-          return page.filter { !isLate.contains($0.id) }.map {
-            Listener($0, frames.frames($0.parts, $0.dialect, $0.accepts))
+          let now = clock.milliseconds()
+          return page.filter { !round.isLate.contains($0.id) }.map { recipient in
+            if let until = recipient.untilMilliseconds, until <= now {
+              return Listener(expired: recipient.id, recipient.connectedAtMilliseconds, through: round.end)
+            }
+            return Listener(recipient, frames.frames(recipient.parts, recipient.dialect, recipient.accepts))
           }
         } catch {
           result.failure = error
@@ -79,22 +84,25 @@ extension StreamSender {
         log.error(
           "gone connection not removed",
           ["connectionId": .text(listener.id.text), "reason": .text(error.description)])
-        note(listener, ending, &result)
+        note(listener, ending, row, &result)
       }
     case .refused(let status):
       log.warn("delivery refused", ["connectionId": .text(listener.id.text), "status": .number(Int64(status))])
-      if status != Self.tooLarge { note(listener, ending, &result) } else if let row { result.served.append(row) }
+      if status != Self.tooLarge { note(listener, ending, row, &result) } else if let row { result.served.append(row) }
     case .broken(let reason):
       log.warn("delivery failed", ["connectionId": .text(listener.id.text), "reason": .text(reason)])
-      note(listener, ending, &result)
-    case .unsent: note(listener, ending, &result)
+      note(listener, ending, row, &result)
+    case .unsent: note(listener, ending, row, &result)
     }
   }
 
   private static var tooLarge: Int { 413 }
 
-  private func note(_ listener: Listener, _ ending: Ending, _ result: inout Round.Result) {
-    result.missing.append((listener.id, listener.marks[ending.firstMissing]))
+  /// One that got a part of what it lacks has its next turn soon.
+  private func note(_ listener: Listener, _ ending: Ending, _ row: Behind?, _ result: inout Round.Result) {
+    let from = listener.marks[ending.firstMissing]
+    let failures = row.map { ending.firstMissing > 0 ? 1 : $0.failures + 1 } ?? 0
+    result.missing.append(Missing(listener.id, from: from, failures: failures))
   }
 
   // MARK: Who is behind
@@ -109,12 +117,15 @@ extension StreamSender {
     let through: Int64?
   }
 
-  private func catchUp(_ row: Behind, _ round: Round) throws(TableError) -> CatchUp {
+  private func catchUp(_ row: Behind, _ round: Round, _ pages: inout LogPages) throws(TableError) -> CatchUp {
     guard let record = try connections.connection(row.id) else {
       return CatchUp(row: row, listener: nil, through: nil)
     }
-    let head = LogHead(epoch: round.epoch, next: round.end + 1)
-    let page = try streamLog.read(round.stream, head: head, after: row.from - 1)
+    if let until = record.untilMilliseconds, until <= clock.milliseconds() {
+      let listener = Listener(expired: record.id, record.connectedAtMilliseconds, through: round.end)
+      return CatchUp(row: row, listener: listener, through: round.end)
+    }
+    let page = try pages.page(from: row.from)
     let shaped = Round.shaped(page.events)
     let parts = shaped.events.enumerated().compactMap { place, event in
       record.shownName(of: event).map { Recipient.Part(event: place, shownAs: $0) }
@@ -133,6 +144,27 @@ extension StreamSender {
       result.served.append(catchUp.row)
       return
     }
-    result.missing.append((catchUp.row.id, through + 1))
+    result.missing.append(Missing(catchUp.row.id, from: through + 1))
+  }
+
+  /// What the log holds from some places on: many who are behind are so from the same one.
+  struct LogPages {
+    private let streamLog: StreamLog
+    private let round: Round
+    private var read: [Int64: LogPage] = [:]
+
+    init(_ sender: StreamSender, _ round: Round) {
+      streamLog = sender.streamLog
+      self.round = round
+    }
+
+    mutating func page(from: Int64) throws(TableError) -> LogPage {
+      if let page = read[from] { return page }
+      let head = LogHead(epoch: round.epoch, next: round.end + 1)
+      let page = try streamLog.read(round.stream, head: head, after: from - 1)
+      if read.count >= 4 { read.removeAll() }
+      read[from] = page
+      return page
+    }
   }
 }

@@ -4,7 +4,7 @@ import Messaging
 import Streams
 import Telemetry
 
-/// Sends a stream to its listeners, as the only one that does: round after round while there is something to send.
+/// Sends streams to their listeners, each as the only one that does: round after round while there is something to send.
 ///
 /// An event counts as sent when each listener has it, is noted as behind, or was removed. Whoever dies in between leaves a
 /// lease that ends, and a mark from which the next holder goes on.
@@ -18,13 +18,13 @@ struct StreamSender<Sender: FrameSender> {
   let sender: Sender
   let log: Log
   let clock: Clock
+  /// A client gets one frame a window at most of one stream.
+  var windowMilliseconds: Int64 = 100
 
-  /// A client gets ten frames a second at most of one stream.
-  static var windowMilliseconds: Int64 { 100 }
   /// Kept free before the deadline: for the calls on their way, the rows of those who lack something, and the hand-over.
   static var reserveMilliseconds: Int64 { 2_000 }
   /// How long a holder with nothing new waits for connections that are behind, before it leaves them to the sweep.
-  static var behindPauses: [Int64] { [200, 400, 800] }
+  static var behindPatienceMilliseconds: Int64 { 1_500 }
 
   init(
     _ table: any Table, sender: Sender, shards: Int = 1, log: Log, clock: Clock = .system,
@@ -43,7 +43,14 @@ struct StreamSender<Sender: FrameSender> {
 
   /// What came of sending a stream.
   struct Report {
+    let stream: String
     var tally = Tally()
+    /// How many events others stood for.
+    var folded = 0
+    /// How many connections were noted as behind.
+    var behind = 0
+    /// The oldest event that was sent, in milliseconds since it was accepted.
+    var oldestMilliseconds: Int64?
     /// Another holds the lease and sends what is there, or the time was up, or the table failed: the events are in the log
     /// and will be sent.
     var isQueued = false
@@ -52,89 +59,173 @@ struct StreamSender<Sender: FrameSender> {
     var failure: TableError?
   }
 
-  /// Sends what the log of a stream holds and was not sent. `deadlineMilliseconds`: since the epoch, the invocation's.
-  func send(_ stream: String, deadlineMilliseconds: Int64) -> Report {
-    var report = Report()
-    do throws(TableError) {
-      guard let lease = try marks.take(stream) else {
-        report.isQueued = true
-        return report
+  /// A stream whose lease is held.
+  private struct Holding {
+    var lease: Lease
+    /// Nothing is to be done before, in milliseconds since the epoch.
+    var dueAt: Int64
+    /// When those who are behind are left to the sweep.
+    var patientUntil: Int64
+    var report: Report
+  }
+
+  /// What one step left to do.
+  private enum Step {
+    case again(at: Int64)
+    case done
+  }
+
+  /// Sends what the logs of the streams hold and was not sent. While one waits for its window, others go on.
+  /// `deadlineMilliseconds`: since the epoch, the invocation's.
+  func send(_ streams: [String], deadlineMilliseconds: Int64) -> [Report] {
+    let stopAt = deadlineMilliseconds - Self.reserveMilliseconds
+    var reports: [Report] = []
+    var held: [Holding] = []
+    for stream in streams {
+      var report = Report(stream: stream)
+      if let lease = take(stream, &report) {
+        let now = clock.milliseconds()
+        held.append(
+          Holding(lease: lease, dueAt: now, patientUntil: now + Self.behindPatienceMilliseconds, report: report))
+      } else {
+        reports.append(report)
       }
-      try hold(lease, deadlineMilliseconds - Self.reserveMilliseconds, &report)
-    } catch {
-      log.error("stream not sent", ["stream": .text(stream), "reason": .text(error.description)])
-      report.isQueued = true
-      report.failure = error
     }
-    return report
+    while let next = held.indices.min(by: { held[$0].dueAt < held[$1].dueAt }) {
+      let wait = min(held[next].dueAt, stopAt) - clock.milliseconds()
+      if wait > 0 { clock.pause(wait) }
+      if case .again(let dueAt) = attempt(&held[next], stopAt) {
+        held[next].dueAt = dueAt
+      } else {
+        reports.append(held.remove(at: next).report)
+      }
+    }
+    return reports
+  }
+
+  func send(_ stream: String, deadlineMilliseconds: Int64) -> Report {
+    send([stream], deadlineMilliseconds: deadlineMilliseconds)[0]
+  }
+
+  /// Whether a stream has something to send and nobody sends it.
+  func hasSomethingLeft(_ stream: String) throws(TableError) -> Bool {
+    guard let head = try streamLog.head(stream) else { return false }
+    let mark = try marks.look(stream)
+    if mark?.isHeld == true { return false }
+    if mark?.epoch != head.epoch || mark?.sentThrough ?? 0 < head.last { return true }
+    return try !behindRows.all(stream, epoch: head.epoch).isEmpty
+  }
+
+  private func take(_ stream: String, _ report: inout Report) -> Lease? {
+    do throws(TableError) {
+      if let lease = try marks.take(stream) { return lease }
+      report.isQueued = true
+    } catch {
+      fail(error, &report)
+    }
+    return nil
+  }
+
+  private func attempt(_ holding: inout Holding, _ stopAt: Int64) -> Step {
+    do throws(TableError) {
+      return try step(&holding, stopAt)
+    } catch {
+      fail(error, &holding.report)
+      return .done
+    }
+  }
+
+  private func fail(_ error: TableError, _ report: inout Report) {
+    log.error("stream not sent", ["stream": .text(report.stream), "reason": .text(error.description)])
+    report.isQueued = true
+    report.failure = error
   }
 
   // MARK: While the lease is held
 
-  private func hold(_ taken: Lease, _ stopAt: Int64, _ report: inout Report) throws(TableError) {
-    var lease = taken
-    var pauses = Self.behindPauses[...]
-    while let head = try streamLog.head(lease.stream) {
-      lease.follow(head.epoch)
-      let behind = try behindRows.all(lease.stream, epoch: head.epoch)
-      let hasNews = lease.sentThrough < head.last
-      if !hasNews {
-        guard let pause = pauses.popFirst(), !behind.isEmpty, clock.milliseconds() + pause < stopAt else {
-          guard let again = try release(lease, head, behind) else { return }
-          lease = again
-          continue
-        }
-        clock.pause(pause)
-      }
-      guard clock.milliseconds() < stopAt else { return try handOver(&lease, &report) }
-      guard try round(&lease, head, behind, stopAt, &report) else { return }
+  private func step(_ holding: inout Holding, _ stopAt: Int64) throws(TableError) -> Step {
+    guard let head = try streamLog.head(holding.lease.stream) else {
+      _ = try marks.write(&holding.lease, releasing: true)
+      return .done
     }
-    _ = try marks.write(&lease, releasing: true)
+    holding.lease.follow(head.epoch)
+    let now = clock.milliseconds()
+    let behind = try behindRows.all(holding.lease.stream, epoch: head.epoch)
+    let due = behind.filter { $0.dueAtMilliseconds <= now }
+    let hasNews = holding.lease.sentThrough < head.last
+    guard now < stopAt || !hasNews && behind.isEmpty else { return try handOver(&holding) }
+    if hasNews {
+      let page = try page(holding.lease, head)
+      let opens = holding.lease.roundAtMilliseconds + windowMilliseconds
+      if opens > now, opens - now <= windowMilliseconds, !page.events.contains(where: { Round.isUrgent($0.event) }) {
+        return .again(at: opens)
+      }
+      holding.patientUntil = now + Self.behindPatienceMilliseconds
+      return try round(&holding, head, page, behind, due, stopAt)
+    }
+    if !due.isEmpty {
+      let nothing = LogPage(events: [], through: holding.lease.sentThrough)
+      return try round(&holding, head, nothing, behind, due, stopAt)
+    }
+    if let next = behind.map(\.dueAtMilliseconds).min(), next <= holding.patientUntil { return .again(at: next) }
+    return try release(&holding, head, behind)
   }
 
-  /// Gives the lease up. Whoever found it taken had appended before; so a head that has moved since is sent by the lease that
-  /// is returned, unless another took it first.
-  private func release(_ lease: Lease, _ head: LogHead, _ behind: [Behind]) throws(TableError) -> Lease? {
-    var lease = lease
-    if !behind.isEmpty { try openStreams.renew(lease.stream) }
-    _ = try marks.write(&lease, releasing: true)
-    guard try streamLog.head(lease.stream) != head else { return nil }
-    return try marks.take(lease.stream)
+  /// Gives the lease up. Whoever found it taken had appended before; so a head that has moved since is sent by the lease
+  /// taken anew, unless another took it first.
+  private func release(
+    _ holding: inout Holding, _ head: LogHead, _ behind: [Behind]
+  ) throws(TableError) -> Step {
+    if !behind.isEmpty { try openStreams.renew(holding.lease.stream) }
+    _ = try marks.write(&holding.lease, releasing: true)
+    guard try streamLog.head(holding.lease.stream) != head else { return .done }
+    guard let again = try marks.take(holding.lease.stream) else { return .done }
+    holding.lease = again
+    return .again(at: clock.milliseconds())
   }
 
-  private func handOver(_ lease: inout Lease, _ report: inout Report) throws(TableError) {
-    _ = try marks.write(&lease, releasing: true)
-    report.isQueued = true
-    report.needsDrain = true
+  private func handOver(_ holding: inout Holding) throws(TableError) -> Step {
+    _ = try marks.write(&holding.lease, releasing: true)
+    holding.report.isQueued = true
+    holding.report.needsDrain = true
+    return .done
   }
 
-  /// One round. False: the lease was given up or lost.
+  /// One round over the listeners.
   private func round(
-    _ lease: inout Lease, _ seen: LogHead, _ behind: [Behind], _ stopAt: Int64, _ report: inout Report
-  ) throws(TableError) -> Bool {
-    let round = try nextRound(&lease, seen, behind)
-    let result = run(round, &lease, stopAt)
-    report.tally.add(result.tally)
+    _ holding: inout Holding, _ head: LogHead, _ page: LogPage, _ behind: [Behind], _ due: [Behind], _ stopAt: Int64
+  ) throws(TableError) -> Step {
+    if !page.events.isEmpty { holding.lease.roundAtMilliseconds = clock.milliseconds() }
+    let round = Round(
+      stream: holding.lease.stream, epoch: head.epoch, page: page, sentThrough: holding.lease.sentThrough,
+      behind: due, isLate: Set(behind.map(\.id)))
+    let result = run(round, &holding.lease, stopAt)
+    holding.report.add(result, round, clock)
     if result.isLeaseLost {
-      report.isQueued = true
-      return false
+      holding.report.isQueued = true
+      return .done
     }
     try settle(round, result)
     if let failure = result.failure {
-      _ = try marks.write(&lease, releasing: true)
+      _ = try marks.write(&holding.lease, releasing: true)
       throw failure
     }
     if let cut = result.cut {
-      lease.cut = CutRound(end: round.end, position: cut)
-      try handOver(&lease, &report)
-      return false
+      holding.lease.cut = CutRound(end: round.end, position: cut)
+      return try handOver(&holding)
     }
-    lease.advance(through: round.end)
-    guard try marks.write(&lease) else {
-      report.isQueued = true
-      return false
+    holding.lease.advance(through: round.end)
+    let isQuiet = result.missing.isEmpty && behind.count == result.served.count
+    if isQuiet, let now = try streamLog.head(holding.lease.stream),
+      now == LogHead(epoch: head.epoch, next: round.end + 1)
+    {
+      return try release(&holding, now, [])
     }
-    return true
+    guard try marks.write(&holding.lease) else {
+      holding.report.isQueued = true
+      return .done
+    }
+    return .again(at: clock.milliseconds())
   }
 
   /// Everything that is to be true before `sentThrough` passes these events.
@@ -145,30 +236,30 @@ struct StreamSender<Sender: FrameSender> {
     try latest.note(round.events, epoch: round.epoch)
   }
 
-  /// The events of the next round; waits for the window of the one before to end, unless one of them is urgent.
-  private func nextRound(_ lease: inout Lease, _ head: LogHead, _ behind: [Behind]) throws(TableError) -> Round {
-    var head = head
-    var page = try page(lease, head)
-    let wait = lease.roundAtMilliseconds + Self.windowMilliseconds - clock.milliseconds()
-    if wait > 0, !page.events.contains(where: { Round.isUrgent($0.event) }) {
-      clock.pause(min(wait, Self.windowMilliseconds))
-      if lease.cut == nil, let moved = try streamLog.head(lease.stream), moved.epoch == head.epoch, moved != head {
-        head = moved
-        page = try self.page(lease, head)
-      }
-    }
-    lease.roundAtMilliseconds = clock.milliseconds()
-    return Round(
-      stream: lease.stream, epoch: head.epoch, page: page, sentThrough: lease.sentThrough, behind: behind)
-  }
-
   private func page(_ lease: Lease, _ head: LogHead) throws(TableError) -> LogPage {
     guard let cut = lease.cut else { return try streamLog.read(lease.stream, head: head, after: lease.sentThrough) }
     // A round that was cut short goes on with the very events it had.
-    let page = try streamLog.read(
+    return try streamLog.read(
       lease.stream, head: LogHead(epoch: head.epoch, next: cut.end + 1), after: lease.sentThrough,
       limitEvents: .max, limitBytes: .max)
-    return page
+  }
+}
+
+extension StreamSender.Report {
+  fileprivate mutating func add(_ result: Round.Result, _ round: Round, _ clock: Clock) {
+    tally.add(result.tally)
+    folded += result.folded
+    behind += result.missing.count
+    guard let oldest = round.events.first.flatMap({ EventTime.milliseconds(ofID: $0.event.id) }) else { return }
+    oldestMilliseconds = max(oldestMilliseconds ?? 0, clock.milliseconds() - oldest)
+  }
+}
+
+/// When an event was accepted, as its name says.
+enum EventTime {
+  /// `1735819801000-000004f2a1` begins with milliseconds since the epoch.
+  static func milliseconds(ofID id: String) -> Int64? {
+    id.utf8.firstIndex(of: UInt8(ascii: "-")).flatMap { Int64(id[..<$0]) }
   }
 }
 

@@ -66,7 +66,7 @@ struct AppendBatch {
     var outcomes = outcomes
     for (place, first) in repeated {
       switch outcomes[first] {
-      case .appended(let sequence?): outcomes[place] = .known(sequence: sequence)
+      case .appended(let sequence): outcomes[place] = .known(sequence: sequence)
       default: outcomes[place] = outcomes[first]
       }
     }

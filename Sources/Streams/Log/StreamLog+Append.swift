@@ -2,8 +2,10 @@ package import ConnectionStore
 package import Messaging
 import Telemetry
 
-extension StreamLog: EventLog {
-  /// More events than one segment holds, or more idempotency keys than one transaction, make several appends, each whole or
+extension StreamLog {
+  /// Appends events of one stream, in order; answers what became of each, in the order given.
+  ///
+  /// When it throws, whether they were appended is not known: the publisher may send the same idempotency keys again. More events than one segment holds, or more idempotency keys than one transaction, make several appends, each whole or
   /// not at all.
   package mutating func append(_ events: [Event], to stream: String) throws(TableError) -> [AppendOutcome] {
     var batch = AppendBatch(events)

@@ -37,20 +37,28 @@ package struct BehindRows {
     try table.get(Keys.behind(stream, id), .strong).flatMap(Behind.init)
   }
 
-  /// Notes for each connection the first event it lacks, in place of what was noted before.
-  package func note(
-    _ missing: [(id: ConnectionID, from: Int64)], _ stream: String, epoch: String
-  ) throws(TableError) {
+  /// Notes for each connection the first event it lacks, in place of what was noted before. Each failure has it wait
+  /// longer for its next turn.
+  package func note(_ missing: [Missing], _ stream: String, epoch: String) throws(TableError) {
     guard !missing.isEmpty else { return }
     let expires = clock.seconds + Self.keptSeconds
+    let now = clock.milliseconds()
     try table.writeBatch(
-      missing.map { id, from in
+      missing.map { one in
         .put(
           Item(
-            Keys.behind(stream, id),
-            ["v": .number(1), "epoch": .string(epoch), "from": .number(from), "by": .string(randomness.hexadecimal())],
-            expires: expires))
+            Keys.behind(stream, one.id),
+            [
+              "v": .number(1), "epoch": .string(epoch), "from": .number(one.from), "tries": .number(one.failures),
+              "due": .number(now + Self.pauseMilliseconds(afterFailures: one.failures)),
+              "by": .string(randomness.hexadecimal()),
+            ], expires: expires))
       })
+  }
+
+  /// The next round tries again; then 200 ms, 400 ms, 800 ms, and a second each pass between two tries.
+  static func pauseMilliseconds(afterFailures failures: Int64) -> Int64 {
+    failures < 1 ? 0 : min(1_000, 100 << min(failures, 10))
   }
 
   /// The connection has everything, or is gone: deletes its row, unless it says something else by now.
@@ -63,12 +71,31 @@ package struct BehindRows {
   }
 }
 
+/// A connection that did not get everything of a round.
+package struct Missing: Equatable, Sendable {
+  package let id: ConnectionID
+  /// The first event it lacks.
+  package let from: Int64
+  /// How often it was tried in vain since it had everything.
+  package let failures: Int64
+
+  package init(_ id: ConnectionID, from: Int64, failures: Int64 = 0) {
+    self.id = id
+    self.from = from
+    self.failures = failures
+  }
+}
+
 /// A connection that lacks events of a stream.
 package struct Behind: Equatable, Sendable {
   package let id: ConnectionID
   let epoch: String
   /// The first event it lacks.
   package let from: Int64
+  /// How often it was tried in vain.
+  package let failures: Int64
+  /// When it is tried again, in milliseconds since the epoch.
+  package let dueAtMilliseconds: Int64
   let writer: String
 
   /// Nil for a row that this release does not understand.
@@ -79,6 +106,8 @@ package struct Behind: Equatable, Sendable {
     self.id = id
     self.epoch = epoch
     self.from = from
+    failures = item.number("tries") ?? 0
+    dueAtMilliseconds = item.number("due") ?? 0
     self.writer = writer
   }
 }

@@ -19,6 +19,9 @@ struct ServeCommand: Command {
         "allow-origin", "ORIGIN", "An origin whose pages may connect, as http://localhost:3000.", isRepeatable: true),
       .value("idle-timeout", "SECONDS", "Silence after which a connection is closed. Default 600, as API Gateway."),
       .value("maximum-duration", "SECONDS", "Age at which a connection is closed. Default 7200, as API Gateway."),
+      .value("clock", "N", "Silence and age of connections pass N times faster, 1 to 10000. Default 1."),
+      .value("sweep", "SECONDS", "How often Publisher is told to send what was left; 0: never. Default 60."),
+      .value("faults", "FILE", "What is to go wrong on purpose, as JSON; Docs/faults.md says how."),
       .value("environments", "N", "The most environments a function has at once. Default 10."),
       .value("log-level", "LEVEL", "trace, debug, info, warn, error or fatal. Default info."),
       .value("config", "PATH", "A file of settings. Default tickertape.json, if it is there."),
@@ -26,7 +29,9 @@ struct ServeCommand: Command {
     details: [
       "Without options the project's own functions run: ConnectHandler, DisconnectHandler, DefaultHandler and "
         + "Publisher, from the directory of this tool. They find the table in CONNECTION_STORE, the gateway in "
-        + "API_GATEWAY_ENDPOINT, the stage in STAGE. ConnectHandler refuses every connection unless ACCESS=open is set (for serve, or by --env).",
+        + "API_GATEWAY_ENDPOINT, the stage in STAGE. Clients "
+        + "need a key ('tickertape keys create') or a token, unless ACCESS=open is set (for serve, or by --env); "
+        + "the variables that say who may connect (ACCESS, JWT_SECRET, …) are handed on.",
       "tickertape.json holds the same settings by the same names; repeatable ones are objects "
         + "({\"function\": {\"Chat\": \"build/Chat\"}}) or arrays. The command line wins. Paths of functions in it start "
         + "from the file's directory.",

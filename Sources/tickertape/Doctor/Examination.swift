@@ -149,7 +149,7 @@ struct Examination {
   private func access() -> Check? {
     guard surroundings.environment["ACCESS"] == nil, settings.variables["ACCESS"] == nil else { return nil }
     return .note(
-      "access", "ACCESS is not set: serve would refuse every connection",
+      "access", "ACCESS is not set: clients need a key ('tickertape keys create') or a token",
       advice: "ACCESS=open \(surroundings.program) serve lets in everybody on this machine")
   }
 }

@@ -39,8 +39,9 @@ struct ServeGreeting {
   private func accessLine(terminal: Terminal) -> String {
     switch access {
     case "open": "ACCESS=open: everybody on this machine may connect."
-    case nil:
-      terminal.paint("ACCESS is not set: every connection is refused. ", .yellow)
+    case nil, "required":
+      terminal.paint("Clients need a key or a token. ", .yellow)
+        + "'\(program) keys create --store \(store) --user u-1 --role admin' makes a key; "
         + "ACCESS=open \(program) serve lets in everybody on this machine."
     case let word?: "ACCESS=\(word)"
     }

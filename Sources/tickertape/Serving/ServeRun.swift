@@ -1,3 +1,4 @@
+import Access
 import LocalGateway
 import Telemetry
 
@@ -15,11 +16,14 @@ struct ServeRun {
 
   /// Serves until Ctrl-C or SIGTERM.
   func run() throws(CommandFailure) -> ExitCode {
+    let faults = try settings.faultsPath.map { path throws(CommandFailure) in
+      try ServeFaults.load(path, store: settings.store, functions: settings.functions.keys.sorted())
+    }
     let functions = try configuredFunctions()
     let store = try preparedStore()
     // Before anything is started, so that a Ctrl-C from now on finds somebody to clean up.
     let interruption = surroundings.interruption()
-    let host = try start(functions, store: store)
+    let host = try start(functions, store: store, faults)
     let greeting = ServeGreeting(
       settings: settings, store: store, port: Int(host.port), echoPort: host.echoPort.map { Int($0) },
       functions: functions.map(\.name), access: access, program: surroundings.program)
@@ -33,10 +37,15 @@ struct ServeRun {
     return .success
   }
 
-  private func start(_ functions: [FunctionConfiguration], store: String) throws(CommandFailure) -> GatewayHost {
+  private func start(
+    _ functions: [FunctionConfiguration], store: String, _ faults: FaultPlan?
+  ) throws(CommandFailure) -> GatewayHost {
+    var configuration = gatewayConfiguration
+    configuration.faults = faults
+    configuration.schedules = schedules(functions)
     do {
       return try GatewayHost(
-        gatewayConfiguration, functions: functions, log: Log(minimum: settings.logLevel),
+        configuration, functions: functions, log: Log(minimum: settings.logLevel),
         onLogLine: { [terminal, settings] line in Self.show(line, level: settings.logLevel, terminal: terminal) },
         surroundings: { port in functionSurroundings(port: port, store: store) })
     } catch {
@@ -60,11 +69,20 @@ struct ServeRun {
       GatewayRoute(key: key, function: function, returnsAnswer: settings.routeResponses.contains(key))
     }
     configuration.routeSelectionExpression = settings.routeSelection
-    configuration.idleMilliseconds = settings.idleTimeoutMilliseconds
-    configuration.durationMilliseconds = settings.maximumDurationMilliseconds
+    configuration.idleMilliseconds = max(1, settings.idleTimeoutMilliseconds / Int64(settings.clock))
+    configuration.durationMilliseconds = max(1, settings.maximumDurationMilliseconds / Int64(settings.clock))
     configuration.allowedOrigins = Set(settings.allowedOrigins)
     configuration.echoPort = settings.echoPort.map { UInt16($0) }
     return configuration
+  }
+
+  /// What a killed sender left is sent by the next sweep, as EventBridge Scheduler has it on AWS.
+  private func schedules(_ functions: [FunctionConfiguration]) -> [FunctionSchedule] {
+    guard settings.sweepMilliseconds > 0, functions.contains(where: { $0.name == "Publisher" }) else { return [] }
+    return [
+      FunctionSchedule(
+        "Publisher", payload: Array(#"{"sweep":{}}"#.utf8), everyMilliseconds: settings.sweepMilliseconds)
+    ]
   }
 
   /// The functions that can be run. One of the project's own that nobody built is left out if no route needs it.
@@ -120,9 +138,10 @@ struct ServeRun {
     }
     result.environment["CONNECTION_STORE"] = store
     result.environment["API_GATEWAY_ENDPOINT"] = "http://127.0.0.1:\(port)/\(settings.stage)"
+    result.environment["AWS_ENDPOINT_URL_LAMBDA"] = "http://127.0.0.1:\(port)"
     result.environment["STAGE"] = settings.stage
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
-    result.environment["ACCESS"] = access
+    for name in AccessSettings.variables { result.environment[name] = surroundings.environment[name] }
     result.environment.merge(settings.variables) { $1 }
     result.writesReports = settings.logLevel <= .info
     return result

@@ -24,6 +24,12 @@ struct ServeSettings: Equatable {
   var allowedOrigins: [String] = []
   var idleTimeoutMilliseconds: Int64 = 10 * 60_000
   var maximumDurationMilliseconds: Int64 = 2 * 3_600_000
+  /// How many times faster silence and age pass than they do on AWS.
+  var clock = 1
+  /// How often the Publisher is invoked to send what was left; 0: never.
+  var sweepMilliseconds: Int64 = 60_000
+  /// The file that says what is to go wrong.
+  var faultsPath: String?
   var logLevel = Log.Level.info
   /// The most environments a function may have at once.
   var environments = 10
@@ -43,6 +49,7 @@ struct ServeSettings: Equatable {
     case allowOrigin = "allow-origin"
     case idleTimeout = "idle-timeout"
     case maximumDuration = "maximum-duration"
+    case clock, sweep, faults
     case logLevel = "log-level"
     case environments
 
@@ -50,7 +57,7 @@ struct ServeSettings: Equatable {
     var isNamed: Bool { self == .function || self == .route || self == .env }
   }
 
-  /// Sets one setting from its text; `base` is the directory that relative paths of functions start from.
+  /// Sets one setting from its text; `base` is the directory that relative paths start from.
   mutating func set(_ key: Key, _ text: String, base: String?) throws(CommandFailure) {
     switch key {
     case .port: port = try Self.integer(text, key, 0...65_535)
@@ -60,7 +67,7 @@ struct ServeSettings: Equatable {
     case .store: store = try Self.store(text)
     case .function:
       let (name, path) = try Self.pair(text, key, example: "--function Echo=build/Echo")
-      functions[name] = path.hasPrefix("/") ? path : base.map { Path.join($0, path) } ?? path
+      functions[name] = Self.path(path, base)
     case .route:
       let (route, name) = try Self.pair(text, key, splittingLast: true, example: "--route chat=Chat")
       routes[route] = name
@@ -72,6 +79,9 @@ struct ServeSettings: Equatable {
     case .allowOrigin: allowedOrigins.append(try Self.origin(text))
     case .idleTimeout: idleTimeoutMilliseconds = try Self.milliseconds(text, key)
     case .maximumDuration: maximumDurationMilliseconds = try Self.milliseconds(text, key)
+    case .clock: clock = try Self.integer(text, key, 1...10_000)
+    case .sweep: sweepMilliseconds = text == "0" ? 0 : try Self.milliseconds(text, key)
+    case .faults: faultsPath = Self.path(text, base)
     case .logLevel:
       guard let level = Log.Level(name: text) else {
         throw CommandFailure(.usage, "log-level is one of trace, debug, info, warn, error, fatal, not '\(text)'")
@@ -101,6 +111,10 @@ struct ServeSettings: Equatable {
   var sqlitePath: String? { store.hasPrefix("sqlite:") ? String(store.dropFirst("sqlite:".count)) : nil }
 
   // MARK: Values
+
+  private static func path(_ path: String, _ base: String?) -> String {
+    path.hasPrefix("/") ? path : base.map { Path.join($0, path) } ?? path
+  }
 
   private static func integer(_ text: String, _ key: Key, _ range: ClosedRange<Int>) throws(CommandFailure) -> Int {
     guard let number = Int(text), range.contains(number) else {

@@ -36,7 +36,7 @@ enum WatchFailure: Error {
     case 401, 403:
       [
         "is the stage in the path right, as in ws://127.0.0.1:8000/dev?userId=u-1 ?",
-        "if so, $connect refuses this client: does the URL carry what it asks for, and is ACCESS=open set for serve?",
+        "if so, $connect refuses this client: does the URL carry a key (?apiKey=…) or a token, or is ACCESS=open set for serve?",
       ]
     case 500...599: ["$connect failed; the log of 'tickertape serve' says why"]
     default: []

@@ -94,7 +94,7 @@ struct BehindRowsTests {
 
   @Test("what is noted is read until it is cleared, and only for its stream and epoch")
   func noted() throws {
-    try rows.note([(world.id, 5)], "all/a", epoch: "1-a")
+    try rows.note([Missing(world.id, from: 5)], "all/a", epoch: "1-a")
     #expect(try rows.all("all/a", epoch: "1-a").map(\.from) == [5])
     #expect(try rows.all("all/a", epoch: "2-b") == [])
     #expect(try rows.all("all/b", epoch: "1-a") == [])
@@ -105,9 +105,9 @@ struct BehindRowsTests {
 
   @Test("a row that was noted anew is not cleared by who read the one before")
   func changed() throws {
-    try rows.note([(world.id, 5)], "all/a", epoch: "1-a")
+    try rows.note([Missing(world.id, from: 5)], "all/a", epoch: "1-a")
     let old = try #require(try rows.row("all/a", world.id))
-    try rows.note([(world.id, 5)], "all/a", epoch: "1-a")
+    try rows.note([Missing(world.id, from: 5)], "all/a", epoch: "1-a")
     try rows.clear(old, "all/a")
     #expect(try rows.all("all/a", epoch: "1-a").map(\.from) == [5])
   }
@@ -115,7 +115,7 @@ struct BehindRowsTests {
   @Test("many at once are all kept")
   func many() throws {
     let ids = (0..<2_500).map { ConnectionID("c\($0)=")! }
-    try rows.note(ids.map { ($0, 1) }, "all/a", epoch: "1-a")
+    try rows.note(ids.map { Missing($0, from: 1) }, "all/a", epoch: "1-a")
     #expect(try rows.all("all/a", epoch: "1-a").count == 2_500)
   }
 }

@@ -31,13 +31,16 @@ struct EventTypesTests {
   @Test(
     "roles see what they may",
     arguments: [
-      (Role.admin, ["signal", "proposal", "decision", "outcome", "risk", "system", "price:update", "mine"]),
-      (.approver, ["signal", "proposal", "decision", "outcome", "risk"]),
-      (.analyst, ["signal", "proposal", "decision"]),
-      (.viewer, ["signal", "proposal"]),
+      (
+        Role.admin,
+        ["signal", "proposal", "decision", "outcome", "risk", "system", "price:update", "order:fill", "mine"]
+      ),
+      (.approver, ["signal", "proposal", "decision", "outcome", "risk", "price:update"]),
+      (.analyst, ["signal", "proposal", "decision", "price:update"]),
+      (.viewer, ["signal", "proposal", "price:update"]),
     ])
   func roles(role: Role, types: [String]) {
-    let all = ["signal", "proposal", "decision", "outcome", "risk", "system", "price:update", "mine"]
+    let all = ["signal", "proposal", "decision", "outcome", "risk", "system", "price:update", "order:fill", "mine"]
     #expect(all.filter { EventTypes.mayBeSeen($0, by: role) } == types)
     #expect(all.allSatisfy { !EventTypes.mayBeSeen($0, by: nil) })
   }
@@ -45,7 +48,9 @@ struct EventTypesTests {
   @Test("a pattern becomes the known types that begin so, those the role may see")
   func patterns() {
     #expect(resolve(["order:*"]).map(\.type) == ["order:update", "order:fill"])
-    #expect(resolve(["*"], .viewer).map(\.type) == ["signal", "proposal"])
+    let broadcasts = ["price:update", "agent:status", "market_alert"]
+    let vendors = ["market_data", "news", "fundamentals", "analytics", "insider_data"].map { "stream:\($0)" }
+    #expect(resolve(["*"], .viewer).map(\.type) == ["signal", "proposal"] + broadcasts + vendors)
     #expect(resolve(["eval*"]) == [Wanted(type: "outcome", selector: .all, shownAs: "eval.completed")])
     let refused = SubscriptionRequest(names: ["nothing*"]).resolved(for: .admin).refused
     #expect(refused.map(\.code) == [.unknownType])

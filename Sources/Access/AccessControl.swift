@@ -1,0 +1,146 @@
+package import ConnectionStore
+import Messaging
+package import Telemetry
+
+/// Who may come in.
+///
+///     var control = AccessControl(settings, keys: APIKeys(table), log: log)
+///     switch try control.decide(presentation, claim) {
+///     case .admitted(let identity): identity.principal, identity.untilMilliseconds
+///     case .refused(let refusal): refusal.status, refusal.message   // and refusal.reason for the log only
+///     }
+package struct AccessControl {
+  private let settings: AccessSettings
+  private let keys: APIKeys
+  private var tokens: TokenVerifier?
+
+  /// `fetch` gets the keys at `JWT_JWKS_URL`.
+  package init(
+    _ settings: AccessSettings, keys: APIKeys, clock: Clock = .system, log: Log,
+    fetch: @escaping RemoteKeys.Fetch = RemoteKeys.overNetwork
+  ) {
+    self.settings = settings
+    self.keys = keys
+    guard let tokens = settings.tokens else { return }
+    let remote = tokens.keysURL.map { RemoteKeys($0, clock: clock, log: log, fetch: fetch) }
+    self.tokens = TokenVerifier(tokens.rules, keys: tokens.keys, remote: remote, clock: clock)
+  }
+
+  /// Everybody may come in as whoever they say they are.
+  package var isOpen: Bool { settings.isOpen }
+
+  package mutating func decide(
+    _ presentation: Presentation, _ claim: Claim
+  ) throws(TableError) -> AccessDecision {
+    if isOpen { return .admitted(Identity(principal: claim.principalOfOpenDoor)) }
+    let credentials = Credential.all(in: presentation)
+    guard !credentials.isEmpty else { return .refused(.unproven("no credential")) }
+    guard credentials.count <= Credential.maximumCount else { return .refused(.unproven("too many credentials")) }
+    var identities: [Identity] = []
+    for credential in credentials {
+      switch try identity(credential, presentation) {
+      case .admitted(let identity): identities.append(identity)
+      case .refused(let refusal): return .refused(refusal)
+      }
+    }
+    guard var identity = identities.first, identities.allSatisfy({ $0.principal == identity.principal }) else {
+      return .refused(.unproven("credentials of different principals"))
+    }
+    identity.untilMilliseconds = identities.compactMap(\.untilMilliseconds).min()
+    return claim.applied(to: identity)
+  }
+
+  private mutating func identity(
+    _ credential: Credential, _ presentation: Presentation
+  ) throws(TableError) -> AccessDecision {
+    if credential.isAmbient, let origin = settings.foreignOrigin(of: presentation) {
+      return .refused(.forbidden("a session cookie from a page of \(origin.prefix(128))"))
+    }
+    switch credential.form {
+    case .key(let key):
+      guard let stored = try keys.find(key) else { return .refused(.unproven("\(credential.place): no such key")) }
+      return .admitted(
+        Identity(principal: stored.grant.principal, untilMilliseconds: stored.grant.expires.map { $0 * 1000 }))
+    case .token(let text, let algorithms): return verify(text, algorithms, from: credential.place)
+    case .malformed: return .refused(.unproven("\(credential.place): not a key"))
+    }
+  }
+
+  private mutating func verify(_ text: String, _ algorithms: [TokenAlgorithm], from place: String) -> AccessDecision {
+    guard let outcome = tokens?.verify(text, algorithms: algorithms) else {
+      return .refused(.unproven("\(place): a token, but no key for tokens is configured"))
+    }
+    switch outcome {
+    case .identity(let identity): return .admitted(identity)
+    case .refused(let fault): return .refused(.unproven("\(place): \(fault.reason)"))
+    case .keysUnavailable(let reason): return .refused(.unavailable("\(place): the keys of tokens: \(reason)"))
+    }
+  }
+}
+
+package enum AccessDecision: Equatable, Sendable {
+  case admitted(Identity)
+  case refused(AccessRefusal)
+}
+
+/// Why somebody may not come in.
+package struct AccessRefusal: Equatable, Sendable {
+  /// 401: there is no proof of who it is; 403: it is known and not allowed; 503: it cannot be told now.
+  package let status: Int
+  /// For the client. The same whatever was wrong.
+  package let message: String
+  /// For the operator's log. Holds nothing secret.
+  package let reason: String
+
+  static func unproven(_ reason: String) -> AccessRefusal {
+    AccessRefusal(status: 401, message: "a valid API key or token is required", reason: reason)
+  }
+
+  static func forbidden(_ reason: String) -> AccessRefusal {
+    AccessRefusal(status: 403, message: "this connection is not allowed", reason: reason)
+  }
+
+  static func unavailable(_ reason: String) -> AccessRefusal {
+    AccessRefusal(status: 503, message: "try again later", reason: reason)
+  }
+}
+
+/// What a client says of itself in its query.
+package struct Claim: Equatable, Sendable {
+  package var user: String?
+  package var role: String?
+  package var groups: [String]
+
+  package init(user: String? = nil, role: String? = nil, groups: [String] = []) {
+    self.user = user
+    self.role = role
+    self.groups = groups
+  }
+
+  /// Who names no role may see everything; a role nobody knows sees no broadcast.
+  var principalOfOpenDoor: Principal {
+    Principal(user: user, role: role.map(Role.init(rawValue:)) ?? .admin, groups: groups)
+  }
+
+  /// An admin may stand in for anybody; of everybody else it must be true.
+  func applied(to identity: Identity) -> AccessDecision {
+    let proven = identity.principal
+    if proven.role == .admin {
+      var identity = identity
+      identity.principal = Principal(
+        user: user ?? proven.user, role: role.map(Role.init(rawValue:)) ?? .admin,
+        groups: groups.isEmpty ? proven.groups : groups)
+      return .admitted(identity)
+    }
+    if let user, proven.user?.hasSameBytes(as: user) != true {
+      return .refused(.forbidden("userId is not the principal's own"))
+    }
+    if let role, proven.role?.rawValue.hasSameBytes(as: role) != true {
+      return .refused(.forbidden("role is not the principal's own"))
+    }
+    guard groups.allSatisfy({ group in proven.groups.contains { $0.hasSameBytes(as: group) } }) else {
+      return .refused(.forbidden("groups are not the principal's own"))
+    }
+    return .admitted(identity)
+  }
+}

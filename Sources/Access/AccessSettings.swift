@@ -1,0 +1,154 @@
+import Crypto
+package import HTTPClient
+import Messaging
+package import Telemetry
+
+/// Who may connect, as the environment says it.
+///
+/// - `ACCESS`: `required` (the default), or `open`: everybody is whoever they say they are.
+/// - `JWT_SECRET` (HS256), `JWT_PUBLIC_KEY` (PEM, RS256 or ES256), `JWT_JWKS_URL`: what signatures of tokens are checked with.
+/// - `JWT_ISSUER`, `JWT_AUDIENCE` (several with commas), `JWT_LEEWAY_SECONDS` (0 to 300, default 60), `JWT_USER_CLAIM` (`sub`).
+/// - `ACCESS_ORIGINS` (several with commas): pages, beside those of the same host, that may use the `session` cookie.
+package struct AccessSettings {
+  package struct Tokens {
+    package let rules: TokenRules
+    package let keys: [TokenKey]
+    package let keysURL: HTTPURL?
+  }
+
+  package let isOpen: Bool
+  /// Nil: no token is taken, only keys.
+  package let tokens: Tokens?
+  package let cookieOrigins: [String]
+
+  package init(_ environment: Environment) throws(AccessSettingError) {
+    isOpen = try Self.isOpen(environment)
+    tokens = try Self.tokens(environment)
+    cookieOrigins = Self.list(environment["ACCESS_ORIGINS"])
+    if isOpen, let name = Self.names.first(where: { environment[$0] != nil }) {
+      throw AccessSettingError(
+        "\(name) is set, but ACCESS=open lets in everybody without asking; leave one of them out, for example ACCESS=required"
+      )
+    }
+  }
+
+  private static let sources = ["JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"]
+  private static let rules = ["JWT_ISSUER", "JWT_AUDIENCE", "JWT_LEEWAY_SECONDS", "JWT_USER_CLAIM"]
+  private static var names: [String] { sources + rules + ["ACCESS_ORIGINS"] }
+  /// Every variable that says who may connect, and how often.
+  package static var variables: [String] {
+    ["ACCESS"] + names + ["CONNECT_LIMIT_COUNTS", "CONNECT_REFUSALS_PER_MINUTE", "MAX_CONNECTIONS_PER_USER"]
+  }
+
+  private static func isOpen(_ environment: Environment) throws(AccessSettingError) -> Bool {
+    switch environment["ACCESS"] {
+    case nil, "required": false
+    case "open": true
+    case let word?: throw AccessSettingError("ACCESS=\(word) is neither open nor required; for example ACCESS=required")
+    }
+  }
+
+  private static func tokens(_ environment: Environment) throws(AccessSettingError) -> Tokens? {
+    let keys = try secret(environment) + publicKeys(environment)
+    let url = try keysURL(environment)
+    guard !keys.isEmpty || url != nil else {
+      if let name = rules.first(where: { environment[$0] != nil }) {
+        throw AccessSettingError(
+          "\(name) is set, but nothing that signatures of tokens are checked with; for example "
+            + "JWT_JWKS_URL=https://login.example.com/.well-known/jwks.json")
+      }
+      return nil
+    }
+    let rules = TokenRules(
+      issuer: environment["JWT_ISSUER"], audiences: list(environment["JWT_AUDIENCE"]),
+      leewaySeconds: try leeway(environment), userClaim: environment["JWT_USER_CLAIM"] ?? "sub")
+    if url != nil, rules.issuer == nil {
+      throw AccessSettingError(
+        "JWT_JWKS_URL is set without JWT_ISSUER: the keys there may sign for others too; for example "
+          + "JWT_ISSUER=https://login.example.com/")
+    }
+    return Tokens(rules: rules, keys: keys, keysURL: url)
+  }
+
+  // MARK: Keys
+
+  private static func secret(_ environment: Environment) throws(AccessSettingError) -> [TokenKey] {
+    guard let text = environment["JWT_SECRET"] else { return [] }
+    guard !text.hasBytePrefix("-----BEGIN") else {
+      throw AccessSettingError("JWT_SECRET holds a PEM block, and a public key is no secret; set JWT_PUBLIC_KEY to it")
+    }
+    guard text.utf8.count >= 32 else {
+      throw AccessSettingError(
+        "JWT_SECRET has \(text.utf8.count) bytes and needs 32 at least; for example the output of 'openssl rand -hex 32'"
+      )
+    }
+    return [TokenKey(.secret(Array(text.utf8)))]
+  }
+
+  private static func publicKeys(_ environment: Environment) throws(AccessSettingError) -> [TokenKey] {
+    guard let text = environment["JWT_PUBLIC_KEY"] else { return [] }
+    let example = "for example the output of 'openssl pkey -in private.pem -pubout'"
+    guard let blocks = PEM.blocks(in: text), !blocks.isEmpty else {
+      throw AccessSettingError("JWT_PUBLIC_KEY is no PEM text; \(example)")
+    }
+    var keys: [TokenKey] = []
+    for block in blocks {
+      guard block.label.hasSameBytes(as: "PUBLIC KEY") else {
+        throw AccessSettingError("JWT_PUBLIC_KEY holds '\(block.label)', not 'PUBLIC KEY'; \(example)")
+      }
+      guard let key = PublicKey(subjectPublicKeyInfo: block.content) else {
+        throw AccessSettingError(
+          "JWT_PUBLIC_KEY is neither an RSA key of 2048 to 8192 bits nor one on the curve P-256; \(example)")
+      }
+      keys.append(TokenKey(.publicKey(key)))
+    }
+    return keys
+  }
+
+  private static func keysURL(_ environment: Environment) throws(AccessSettingError) -> HTTPURL? {
+    guard let text = environment["JWT_JWKS_URL"] else { return nil }
+    let example = "for example JWT_JWKS_URL=https://login.example.com/.well-known/jwks.json"
+    guard let url = try? HTTPURL(text) else {
+      throw AccessSettingError("JWT_JWKS_URL is no URL; \(example)")
+    }
+    guard url.isSecure || url.isLoopback else {
+      throw AccessSettingError("JWT_JWKS_URL is not https, so anybody on the way could change the keys; \(example)")
+    }
+    return url
+  }
+
+  private static func leeway(_ environment: Environment) throws(AccessSettingError) -> Int64 {
+    guard let text = environment["JWT_LEEWAY_SECONDS"] else { return 60 }
+    guard let seconds = Int64(text), (0...300).contains(seconds) else {
+      throw AccessSettingError(
+        "JWT_LEEWAY_SECONDS=\(text) is no number from 0 to 300; for example JWT_LEEWAY_SECONDS=60")
+    }
+    return seconds
+  }
+
+  private static func list(_ text: String?) -> [String] {
+    (text ?? "").utf8.split(separator: UInt8(ascii: ",")).compactMap { part in
+      let trimmed = ASCII.trimmed(Array(part))
+      return trimmed.isEmpty ? nil : String(decoding: trimmed, as: UTF8.self)
+    }
+  }
+
+  // MARK: Pages
+
+  /// The page that a browser says it comes from, if its cookie must not count: browsers send cookies with a WebSocket
+  /// handshake whichever page opens it, and no other rule of theirs keeps a foreign page out.
+  func foreignOrigin(of presentation: Presentation) -> String? {
+    let hosts = presentation.fields("Host")
+    return presentation.fields("Origin").first { origin in
+      !cookieOrigins.contains { $0.hasSameBytes(as: origin) }
+        && !hosts.contains { origin.hasSameBytes(as: "https://\($0)") || origin.hasSameBytes(as: "http://\($0)") }
+    }
+  }
+}
+
+/// A variable has a value that it cannot have, or two contradict each other. Names it with an example; holds no secret.
+package struct AccessSettingError: Error, Equatable, CustomStringConvertible {
+  package let description: String
+
+  package init(_ description: String) { self.description = description }
+}

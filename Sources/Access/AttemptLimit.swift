@@ -1,0 +1,111 @@
+package import ConnectionStore
+package import Telemetry
+
+/// How many attempts to connect an address has in a minute, counted in the table for all environments together: rows
+/// `r#connect#{address}` by window.
+package struct AttemptLimit {
+  package enum Counting: String, CaseIterable, Sendable {
+    /// Attempts that are refused: who proves who they are comes in whatever their neighbours do. An office shares an
+    /// address, and one program in it with an old token tries for ever.
+    case refused
+    case all
+  }
+
+  package let counting: Counting
+  package let perMinute: Int64
+  private let table: any Table
+  private let clock: Clock
+  /// Addresses known to be over the limit in a window, so that a flood costs no writes.
+  private var exhausted: Set<String> = []
+  private var window: Int64 = 0
+
+  private static let windowSeconds: Int64 = 60
+  private static let maximumRemembered = 10_000
+
+  package init(_ environment: Environment, table: any Table, clock: Clock = .system) throws(AccessSettingError) {
+    let word = environment["CONNECT_LIMIT_COUNTS"]
+    guard let counting = word.map(Counting.init) ?? .refused else {
+      throw AccessSettingError(
+        "CONNECT_LIMIT_COUNTS=\(word ?? "") is neither refused nor all; for example CONNECT_LIMIT_COUNTS=refused")
+    }
+    let text = environment["CONNECT_REFUSALS_PER_MINUTE"]
+    guard let number = text.map(Int64.init) ?? 5, (1...1_000_000).contains(number) else {
+      throw AccessSettingError(
+        "CONNECT_REFUSALS_PER_MINUTE=\(text ?? "") is no number from 1 to 1000000; for example "
+          + "CONNECT_REFUSALS_PER_MINUTE=5")
+    }
+    self.counting = counting
+    perMinute = number
+    self.table = table
+    self.clock = clock
+  }
+
+  /// Counts one attempt from an address. False: it is one more than the limit allows.
+  package mutating func take(_ address: String) throws(TableError) -> Bool {
+    let who = Self.group(of: address)
+    let now = clock.seconds
+    let start = now - now % Self.windowSeconds
+    if start != window || exhausted.count >= Self.maximumRemembered {
+      window = start
+      exhausted = []
+    }
+    if exhausted.contains(who) { return false }
+    let row = ItemKey("r#connect#\(who)", "\(start)")
+    let count = try table.increment(row, "count", expires: start + 2 * Self.windowSeconds)
+    if count > perMinute { exhausted.insert(who) }
+    return count <= perMinute
+  }
+
+  /// When the next window begins.
+  package var secondsToWait: Int64 { Self.windowSeconds - clock.seconds % Self.windowSeconds }
+
+  /// Whom an address stands for: of IPv6 the first 64 bits, of which whoever has one address has all.
+  static func group(of address: String) -> String {
+    let text = address.lowercased()
+    let isAddress = text.utf8.allSatisfy { byte in
+      (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte) || byte == UInt8(ascii: ".")
+        || byte == UInt8(ascii: ":")
+    }
+    guard isAddress, (1...45).contains(text.utf8.count) else { return "other" }
+    guard text.utf8.contains(UInt8(ascii: ":")) else { return text }
+    return IPv6Prefix.network(of: text) ?? "other"
+  }
+}
+
+enum IPv6Prefix {
+  /// The first four groups of an address in hexadecimal with colons (RFC 4291, section 2.2); an IPv4 address in it
+  /// (`::ffff:192.0.2.1`) stands for itself. Nil if it is none.
+  static func network(of text: String) -> String? {
+    let colon = UInt8(ascii: ":")
+    if let last = text.utf8.split(separator: colon).last, last.contains(UInt8(ascii: ".")) {
+      return String(Substring(last))
+    }
+    let halves = split(Array(text.utf8))
+    guard let front = groups(halves.front), let back = groups(halves.back ?? []) else { return nil }
+    let missing = 8 - front.count - back.count
+    guard halves.back == nil ? missing == 0 : missing >= 1 else { return nil }
+    let all = front + Array(repeating: 0, count: missing) + back
+    return all.prefix(4).map { String($0, radix: 16) }.joined(separator: ":") + "::"
+  }
+
+  /// Before and after `::`.
+  private static func split(_ bytes: [UInt8]) -> (front: [UInt8], back: [UInt8]?) {
+    let colon = UInt8(ascii: ":")
+    guard let place = bytes.indices.dropLast().first(where: { bytes[$0] == colon && bytes[$0 + 1] == colon }) else {
+      return (bytes, nil)
+    }
+    return (Array(bytes[..<place]), Array(bytes[(place + 2)...]))
+  }
+
+  private static func groups(_ bytes: [UInt8]) -> [UInt16]? {
+    if bytes.isEmpty { return [] }
+    var groups: [UInt16] = []
+    for part in bytes.split(separator: UInt8(ascii: ":"), omittingEmptySubsequences: false) {
+      guard (1...4).contains(part.count), let group = UInt16(String(decoding: part, as: UTF8.self), radix: 16) else {
+        return nil
+      }
+      groups.append(group)
+    }
+    return groups
+  }
+}

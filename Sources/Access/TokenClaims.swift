@@ -1,0 +1,70 @@
+import JSON
+import Messaging
+
+/// The claims of a token whose signature was found good (RFC 7519, section 4).
+struct TokenClaims: Equatable {
+  var issuer: String?
+  /// Empty: the token names none.
+  var audience: [String] = []
+  var hasAudience = false
+  /// Seconds since the epoch, as the next three.
+  var expires: Int64?
+  var notBefore: Int64?
+  var issuedAt: Int64?
+  var user: String?
+  var role: String?
+  var groups: [String] = []
+  var scopes: [String] = []
+
+  private static let secondsRange = 0.0...253_402_300_799.0
+
+  /// `userClaim` names the claim that holds the user, `sub` for most.
+  init(_ bytes: [UInt8], userClaim: String) throws(TokenFault) {
+    var members = MemberReader(bytes)
+    do throws(JSONError) {
+      while let name = try members.next() { try read(name, userClaim, &members.reader) }
+    } catch {
+      throw .claim("\(error)")
+    }
+    if members.hasDuplicates { throw .claim("a member is there twice") }
+  }
+
+  private mutating func read(_ name: String, _ userClaim: String, _ reader: inout JSONReader) throws(JSONError) {
+    if name.hasSameBytes(as: userClaim) {
+      user = try reader.string()
+      return
+    }
+    switch name {
+    case "iss": issuer = try reader.string()
+    case "aud":
+      audience = try Self.list(&reader)
+      hasAudience = true
+    case "exp": expires = try Self.seconds(&reader)
+    case "nbf": notBefore = try Self.seconds(&reader)
+    case "iat": issuedAt = try Self.seconds(&reader)
+    case "role": role = try reader.null() ? nil : reader.string()
+    case "groups": groups = try reader.null() ? [] : Self.list(&reader)
+    case "scope", "scopes": scopes += try Self.list(&reader).flatMap(Self.words)
+    default: try reader.skip()
+    }
+  }
+
+  /// A list of strings, or one string for a list of one.
+  private static func list(_ reader: inout JSONReader) throws(JSONError) -> [String] {
+    try reader.peek() == .array ? reader.strings() : [reader.string()]
+  }
+
+  /// A NumericDate: seconds since the epoch, with or without a fraction.
+  private static func seconds(_ reader: inout JSONReader) throws(JSONError) -> Int64 {
+    let place = reader.offset
+    let text = String(decoding: try reader.number(), as: UTF8.self)
+    guard let seconds = Double(text), secondsRange.contains(seconds) else {
+      throw JSONError(.numberOutOfRange, offset: place)
+    }
+    return Int64(seconds)
+  }
+
+  private static func words(_ text: String) -> [String] {
+    text.utf8.split(separator: UInt8(ascii: " ")).map { String(Substring($0)) }
+  }
+}

@@ -1,0 +1,41 @@
+import Access
+import GatewayEvents
+import Messaging
+import Streams
+import Telemetry
+
+/// Writes down who came in and who was refused: lines with `"event":"audit"`.
+struct Audit {
+  private let log: Log
+
+  init(_ log: Log, _ event: ConnectEvent) {
+    self.log = log.with([
+      "event": "audit", "connectionId": .text(event.context.connectionID.text),
+      "address": .text(event.context.sourceAddress),
+    ])
+  }
+
+  func connected(_ record: ConnectionRecord) {
+    log.info(
+      "connected",
+      [
+        "user": .text(Masked.user(record.principal.user)), "role": .text(record.principal.role?.rawValue ?? "none"),
+        "until": .text(record.untilMilliseconds.map { Timestamp.rfc3339(milliseconds: $0) } ?? "none"),
+      ])
+  }
+
+  func refused(_ status: Int, _ reason: String) {
+    log.warn("connection refused", ["status": .number(Int64(status)), "reason": .text(reason)])
+  }
+
+  /// Another connection had to go for this one.
+  func closedForLimit(_ id: ConnectionID, user: String?, limit: Int) {
+    log.warn(
+      "connection closed: too many of one user",
+      ["user": .text(Masked.user(user)), "closed": .text(id.text), "limit": .number(Int64(limit))])
+  }
+
+  func notClosed(_ id: ConnectionID, _ reason: String) {
+    log.error("connection over the limit not closed", ["closed": .text(id.text), "reason": .text(reason)])
+  }
+}

@@ -1,0 +1,86 @@
+import Access
+import ConnectionStore
+import GatewayEvents
+import ManagementAPI
+import Messaging
+import Streams
+import Telemetry
+
+/// How many connections one user may have. Over it the oldest go.
+///
+/// The own row is written before the rows are counted, consistently, so of two that come at once at least one sees both; and
+/// all who see too many choose the same ones.
+struct UserLimit<Calls: ConnectionCalls> {
+  private let connections: Connections
+  private var calls: Calls
+  let maximum: Int
+  private let clock: Clock
+
+  /// API Gateway says 410 of a connection whose `$connect` is still running, and it waits 29 seconds for that.
+  static var youngMilliseconds: Int64 { 30_000 }
+
+  init(
+    _ environment: Environment, connections: Connections, calls: Calls, clock: Clock = .system
+  ) throws(AccessSettingError) {
+    let text = environment["MAX_CONNECTIONS_PER_USER"]
+    guard let maximum = text.map(Int.init) ?? 10, (1...100_000).contains(maximum) else {
+      throw AccessSettingError(
+        "MAX_CONNECTIONS_PER_USER=\(text ?? "") is no number from 1 to 100000; for example MAX_CONNECTIONS_PER_USER=10")
+    }
+    self.maximum = maximum
+    self.connections = connections
+    self.calls = calls
+    self.clock = clock
+  }
+
+  mutating func enforce(
+    for record: ConnectionRecord, _ context: RequestContext, _ audit: Audit
+  ) throws(TableError) {
+    guard let user = record.principal.user else { return }
+    let rows = try connections.connections(of: user)
+    guard rows.count > maximum else { return }
+    let living = try dropGone(rows, besides: record, context)
+    for row in oldest(of: living, besides: record.id) {
+      let outcome = calls.close(row.id, telling: Self.frame(maximum, context), context)
+      if let outcome {
+        audit.notClosed(row.id, outcome)
+      } else {
+        // Whatever of it is still on its way finds no row, and is told to connect again.
+        try connections.disconnect(row.id, found: [.user(user)])
+        audit.closedForLimit(row.id, user: user, limit: maximum)
+      }
+    }
+  }
+
+  /// The rows of connections that are there, as far as can be told; what is gone leaves the table too.
+  private mutating func dropGone(
+    _ rows: [ListenerRow], besides record: ConnectionRecord, _ context: RequestContext
+  ) throws(TableError) -> [ListenerRow] {
+    let young = clock.milliseconds() - Self.youngMilliseconds
+    let asked = rows.filter { $0.id != record.id && $0.connectedAtMilliseconds < young }
+    let gone = calls.gone(among: asked.map(\.id), context)
+    for id in gone { try connections.disconnect(id, found: record.principal.user.map { [.user($0)] } ?? []) }
+    return rows.filter { !gone.contains($0.id) }
+  }
+
+  private func oldest(of rows: [ListenerRow], besides own: ConnectionID) -> [ListenerRow] {
+    let others = rows.filter { $0.id != own }
+      .sorted { ($0.connectedAtMilliseconds, $0.id.text) < ($1.connectedAtMilliseconds, $1.id.text) }
+    return Array(others.prefix(max(0, rows.count - maximum)))
+  }
+
+  private static func frame(_ maximum: Int, _ context: RequestContext) -> [UInt8] {
+    Frame.error(
+      code: "limit", message: "a user may have \(maximum) connections; this one, the oldest, is closed for a new one",
+      requestID: context.requestID)
+  }
+}
+
+/// What `$connect` asks of other connections.
+protocol ConnectionCalls {
+  /// Those that are known to have left; who cannot be asked is not among them.
+  mutating func gone(among ids: [ConnectionID], _ context: RequestContext) -> Set<ConnectionID>
+
+  /// Sends a last frame and closes. Nil: it is closed, or was; else why not.
+  mutating func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> String?
+}

@@ -1,0 +1,91 @@
+package import ConnectionStore
+package import Telemetry
+
+/// A table some of whose calls fail, as a DynamoDB table's do under load: refused for their rate, or done and not answered.
+///
+/// Which ones is a pure function of the seed, of who calls, and of the how-manieth call it is in this process.
+package final class FaultyTable: Table {
+  private static let kind = "table-throttled"
+
+  private let table: any Table
+  private let faults: TableFaults
+  private let chance: HashedChance
+  private let clock: Clock
+  private let log: Log
+  private let start: Int64
+  /// Calls made so far.
+  package private(set) var calls = 0
+  /// Those of them that failed on purpose.
+  package private(set) var failures = 0
+
+  /// Every failure is a line of `log`.
+  package init(_ table: any Table, _ faults: TableFaults, clock: Clock = .system, log: Log) {
+    self.table = table
+    self.faults = faults
+    self.clock = clock
+    self.log = log
+    chance = HashedChance(seed: faults.seed)
+    start = faults.start ?? clock.milliseconds()
+  }
+
+  package func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
+    try call("get", key) { (table) throws(TableError) in try table.get(key, consistency) }
+  }
+
+  package func put(_ item: Item, if condition: Condition) throws(TableError) {
+    try call("put", item.key) { (table) throws(TableError) in try table.put(item, if: condition) }
+  }
+
+  package func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
+    try call("update", key) { (table) throws(TableError) in try table.update(key, change, if: condition) }
+  }
+
+  package func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
+    try call("delete", key) { (table) throws(TableError) in try table.delete(key, if: condition) }
+  }
+
+  package func query(_ query: Query) throws(TableError) -> Page {
+    try call("query") { (table) throws(TableError) in try table.query(query) }
+  }
+
+  package func writeBatch(_ writes: [BatchWrite]) throws(TableError) {
+    try call("writeBatch") { (table) throws(TableError) in try table.writeBatch(writes) }
+  }
+
+  package func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
+    try call("transact") { (table) throws(TableError) in try table.transact(writes, durability: durability) }
+  }
+
+  private func call<Answer>(
+    _ operation: String, _ key: ItemKey? = nil, _ body: (any Table) throws(TableError) -> Answer
+  ) throws(TableError) -> Answer {
+    calls += 1
+    guard isFailing else { return try body(table) }
+    failures += 1
+    let isDone = self.isDone
+    // What the table itself refuses is refused as it would be.
+    if isDone { _ = try body(table) }
+    log.info(
+      "fault injected",
+      [
+        "kind": .text(Self.kind), "who": .text(faults.who), "n": .number(Int64(calls)), "operation": .text(operation),
+        "done": .flag(isDone),
+      ])
+    throw TableError(isDone ? .unavailable : .throttled, operation, key: key, detail: "fault injected")
+  }
+
+  private var isFailing: Bool {
+    let elapsed = clock.milliseconds() - start
+    return chance.share(Self.kind, faults.who, calls) < faults.rate && failures < faults.limit
+      && elapsed >= faults.from && elapsed < faults.until
+  }
+
+  /// Whether the failing call is done before its answer is lost.
+  private var isDone: Bool {
+    switch faults.outcome {
+    case .throttled: false
+    case .unknown: true
+    case .either: chance.bits(Self.kind + "@", faults.who, calls) & 1 == 1
+    }
+  }
+}

@@ -1,0 +1,104 @@
+import CCrypto
+
+// Everything this module asks of libcrypto.
+
+/// FIPS 180-4, by libcrypto.
+package enum SHA256 {
+  /// 32 bytes.
+  package static func hash(_ bytes: [UInt8]) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: 32) { digest, count in
+      var size: UInt32 = 0
+      let isDone = EVP_Digest(bytes, bytes.count, digest.baseAddress, &size, EVP_sha256(), nil)
+      precondition(isDone == 1 && size == 32, "libcrypto has no SHA-256")
+      count = 32
+    }
+  }
+}
+
+/// RFC 2104 over SHA-256, by libcrypto.
+package enum HMACSHA256 {
+  /// 32 bytes.
+  package static func code(of message: [UInt8], key: [UInt8]) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: 32) { code, count in
+      var size: UInt32 = 0
+      let done = HMAC(
+        EVP_sha256(), key, Int32(key.count), message, message.count, code.baseAddress, &size)
+      precondition(done != nil && size == 32, "libcrypto has no HMAC")
+      count = 32
+    }
+  }
+}
+
+/// Compares secrets in a time that tells nothing of where they differ; only their lengths can be told.
+package enum ConstantTime {
+  package static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    left.count == right.count && CRYPTO_memcmp(left, right, left.count) == 0
+  }
+}
+
+/// A public key that verifies signatures over SHA-256: RSA with PKCS #1 padding (RS256), or ECDSA on P-256 (ES256).
+package final class PublicKey {
+  package enum Kind: Sendable, Equatable {
+    case rsa
+    case p256
+  }
+
+  package let kind: Kind
+  private let key: OpaquePointer
+
+  /// Shorter moduli can be factored; longer ones make a verification expensive.
+  private static let modulusBits = 2048...8192
+
+  /// From a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) in DER, which is what a PEM block `PUBLIC KEY` holds. Nil for
+  /// any other kind of key, another curve, a point that is not on it, an RSA modulus outside 2048 to 8192 bits, and bytes
+  /// after the key.
+  package init?(subjectPublicKeyInfo bytes: [UInt8]) {
+    defer { ERR_clear_error() }
+    let read = bytes.withUnsafeBufferPointer { buffer -> OpaquePointer? in
+      var place = buffer.baseAddress
+      guard let key = d2i_PUBKEY(nil, &place, buffer.count) else { return nil }
+      guard place == buffer.baseAddress.map({ $0 + buffer.count }) else {
+        EVP_PKEY_free(key)
+        return nil
+      }
+      return key
+    }
+    guard let read else { return nil }
+    guard let kind = Self.kind(of: read, bytes) else {
+      EVP_PKEY_free(read)
+      return nil
+    }
+    self.kind = kind
+    key = read
+  }
+
+  deinit { EVP_PKEY_free(key) }
+
+  private static func kind(of key: OpaquePointer, _ bytes: [UInt8]) -> Kind? {
+    switch EVP_PKEY_get_base_id(key) {
+    case EVP_PKEY_RSA: modulusBits.contains(Int(EVP_PKEY_get_bits(key))) ? .rsa : nil
+    case EVP_PKEY_EC: bytes.starts(with: DER.p256Prefix) ? .p256 : nil
+    default: nil
+    }
+  }
+
+  /// Whether the signature, as a JWS holds it (RFC 7518, sections 3.3 and 3.4), is this key's under the message.
+  package func verifies(_ signature: [UInt8], of message: [UInt8]) -> Bool {
+    guard kind == .p256 else { return verifies(libcryptoSignature: signature, message) }
+    // Both numbers at full length, one behind the other; libcrypto takes them as DER.
+    guard signature.count == 64 else { return false }
+    let pair = DER.sequence(DER.unsigned(signature[..<32]) + DER.unsigned(signature[32...]))
+    return verifies(libcryptoSignature: pair, message)
+  }
+
+  private func verifies(libcryptoSignature signature: [UInt8], _ message: [UInt8]) -> Bool {
+    guard let context = EVP_MD_CTX_new() else { return false }
+    // A refused signature leaves its reason behind, where the next caller of this thread would find it.
+    defer {
+      EVP_MD_CTX_free(context)
+      ERR_clear_error()
+    }
+    guard EVP_DigestVerifyInit(context, nil, EVP_sha256(), nil, key) == 1 else { return false }
+    return EVP_DigestVerify(context, signature, signature.count, message, message.count) == 1
+  }
+}

@@ -1,0 +1,84 @@
+import ConnectionStore
+import JSON
+import LambdaRuntime
+import Messaging
+import Streams
+import Telemetry
+
+/// `{"greet":"CONNECTION","domainName":…,"stage":…}`: ConnectHandler asks for a greeting, since nothing can be posted while
+/// `$connect` runs and the clients of some dialects say no hello.
+struct Greeting: Equatable {
+  let destination: Destination
+
+  /// Nil for another payload.
+  init?(decoding payload: [UInt8]) {
+    guard payload.count < 2_048 else { return nil }
+    var reader = JSONReader(payload)
+    var members: [String: String] = [:]
+    do {
+      try reader.beginObject()
+      while let name = try reader.nextKey() {
+        switch name {
+        case "greet", "domainName", "stage": members[name] = try reader.string()
+        default: return nil
+        }
+      }
+      try reader.end()
+    } catch {
+      return nil
+    }
+    guard let id = members["greet"].flatMap(ConnectionID.init) else { return nil }
+    destination = Destination(
+      connectionID: id, domainName: members["domainName"] ?? "", stage: members["stage"] ?? "")
+  }
+}
+
+extension Receive {
+  /// The gateway may still be busy with `$connect`.
+  static var greetingPauses: [Int64] { [50, 100, 200, 400, 800, 1_600, 1_850] }
+
+  mutating func greet(_ greeting: Greeting, _ invocation: InvocationContext, _ log: Log) throws -> [UInt8] {
+    let id = greeting.destination.connectionID
+    // Whoever has said hello needs no greeting.
+    guard let record = try connections.connection(id), !record.accepts.contains(.parts) else { return Array("{}".utf8) }
+    if let frame = Frame.greeting(record, milliseconds: clock.milliseconds()) {
+      var pauses = Self.greetingPauses[...]
+      while try outbox.post(frame, to: greeting.destination) == .gone {
+        guard let pause = pauses.popFirst() else {
+          log.debug("connection left before it was greeted", ["connectionId": .text(id.text)])
+          return Array("{}".utf8)
+        }
+        clock.pause(pause)
+      }
+    }
+    try postState(of: record.streams, record, greeting.destination, invocation)
+    return Array("{}".utf8)
+  }
+}
+
+extension Frame {
+  /// What the clients of a dialect expect first; nil: nothing.
+  static func greeting(_ record: ConnectionRecord, milliseconds: Int64) -> [UInt8]? {
+    var writer = JSONWriter()
+    switch record.dialect {
+    case .typed:
+      writer.object { writer in
+        writer.member("type", "connection_established")
+        writer.key("data")
+        writer.object { writer in
+          writer.member("connectionId", record.id.text)
+          writer.member("userId", ifPresent: record.principal.user)
+          writer.member("role", ifPresent: record.principal.role?.rawValue)
+          writer.member("timestamp", Timestamp.rfc3339(milliseconds: milliseconds))
+        }
+      }
+    case .flat:
+      writer.object { writer in
+        writer.member("type", "connection")
+        writer.member("status", "connected")
+      }
+    case .message: return nil
+    }
+    return writer.bytes
+  }
+}

@@ -1,0 +1,40 @@
+import JSON
+
+/// What the function is told to do beside publishing, by itself or by a schedule.
+enum Command: Equatable {
+  /// `{"drain":"all/price:update"}`: send what the log of that stream holds.
+  case drain(stream: String)
+  /// `{"sweep":{}}`: look after every stream that had an append lately.
+  case sweep
+
+  /// A payload that begins as one of these; nil for everything else, which is a publish.
+  init?(_ payload: [UInt8]) {
+    // Long enough for any stream's name; most payloads are decided by their first member.
+    guard payload.count <= 4_096 else { return nil }
+    var reader = JSONReader(payload)
+    do {
+      try reader.beginObject()
+      let name = try reader.nextKey()
+      switch name {
+      case "drain":
+        let stream = try reader.string()
+        guard try reader.nextKey() == nil else { return nil }
+        self = .drain(stream: stream)
+      case "sweep":
+        try reader.skip()
+        guard try reader.nextKey() == nil else { return nil }
+        self = .sweep
+      default: return nil
+      }
+      try reader.end()
+    } catch {
+      return nil
+    }
+  }
+
+  static func drain(_ stream: String) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.object { $0.member("drain", stream) }
+    return writer.bytes
+  }
+}

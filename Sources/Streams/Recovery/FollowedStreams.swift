@@ -1,0 +1,49 @@
+import Messaging
+
+extension ConnectionRecord {
+  /// The streams whose events may be for this connection, in a certain order: its person's, its groups', then those of the types
+  /// it is subscribed to and may see.
+  package var streams: [String] {
+    var names = principal.user.map { [StreamName.user($0)] } ?? []
+    names += principal.groups.map(StreamName.group)
+    var types: Set<[UInt8]> = []
+    for entry in subscriptions.active
+    where EventTypes.mayBeSeen(entry.type, by: principal.role) && types.insert(Array(entry.type.utf8)).inserted {
+      names.append(StreamName.type(entry.type))
+    }
+    return names
+  }
+}
+
+extension Subscriptions {
+  /// The keys of a type, if nothing but single keys of it is subscribed to.
+  func onlyKeys(of type: String) -> [String]? {
+    var keys: [String] = []
+    for entry in active where entry.type.hasSameBytes(as: type) {
+      guard case .key(let key) = entry.selector else { return nil }
+      keys.append(key)
+    }
+    return keys
+  }
+}
+
+extension StreamName {
+  /// The type whose broadcasts the stream holds.
+  static func type(of stream: String) -> String? {
+    stream.hasBytePrefix("all/") ? String(Substring(stream.utf8.dropFirst(4))) : nil
+  }
+
+  static func isPersonal(_ stream: String) -> Bool { stream.hasBytePrefix("user/") }
+}
+
+extension Cursor {
+  /// Whether it tells of a stream, or of a log of a stream, that is none of these.
+  func namesOthers(than streams: [(name: String, epoch: String?)]) -> Bool {
+    var known = 0
+    for (name, epoch) in streams {
+      if let epoch, sequence(of: name, epoch: epoch) != nil { known += 1 }
+      if sequence(of: name, epoch: "") != nil { known += 1 }
+    }
+    return known < count
+  }
+}

@@ -1,0 +1,241 @@
+package import ConnectionStore
+import Messaging
+package import Telemetry
+
+/// Reads the log for one connection: on `hello`, for history, for the cursor of a `pong`.
+///
+/// What it shows is decided by `ConnectionRecord.shownName(of:)`, as on every path.
+package struct RecoveryReader {
+  private let table: any Table
+  private let streamLog: StreamLog
+  private let latest: LatestRows
+  private let clock: Clock
+
+  package init(_ table: any Table, shards: Int = 1, clock: Clock = .system) {
+    self.table = table
+    self.clock = clock
+    streamLog = StreamLog(table, shards: shards, clock: clock)
+    latest = LatestRows(table, shards: shards, clock: clock)
+  }
+
+  /// What a client lacks. Its listener rows stand already: so what is appended after this reads the heads is sent to it.
+  ///
+  /// - `cursor`: as it came; nil: the client comes for the first time.
+  /// - `seen`: for each stream the newest event the client got since that cursor.
+  /// - `streams`: some of those it follows; nil: all of them.
+  package func recover(
+    _ record: ConnectionRecord, of streams: [String]? = nil, cursor text: String? = nil, seen: [String: Int64] = [:],
+    limits: RecoveryLimits = RecoveryLimits()
+  ) throws(TableError) -> Recovery {
+    let streams = streams ?? record.streams
+    let heads = try heads(of: streams)
+    let cursor = text.flatMap { Cursor($0) }
+    var recovery = Recovery()
+    recovery.from = cursor == nil ? nil : text
+    var budget = limits
+    let namesOthers = cursor.map { $0.namesOthers(than: zip(streams, heads).map { ($0, $1?.epoch) }) } ?? false
+    for (stream, head) in zip(streams, heads) {
+      let place = Self.place(stream, head, text == nil ? nil : .some(cursor), seen, namesOthers)
+      let part = try part(record, stream, head, place, &budget)
+      recovery.cursor.set(stream, epoch: head?.epoch ?? "", to: head?.last ?? 0)
+      recovery.parts.append(part)
+    }
+    return recovery
+  }
+
+  // MARK: Where the client is
+
+  private enum Place {
+    /// It does not follow the stream yet.
+    case new
+    case after(Int64)
+    case lost(Recovery.Reason)
+  }
+
+  /// `cursor`: nil if none came, nil inside if it cannot be read.
+  private static func place(
+    _ stream: String, _ head: LogHead?, _ cursor: Cursor??, _ seen: [String: Int64], _ namesOthers: Bool
+  ) -> Place {
+    guard let cursor else { return .new }
+    guard let cursor else { return .lost(.unknown) }
+    let newest = seen.first { $0.key.hasSameBytes(as: stream) }?.value ?? 0
+    // The log may have been begun since the cursor was made.
+    let begun = cursor.sequence(of: stream, epoch: "")
+    guard let head else { return begun == nil ? .new : .after(0) }
+    guard let sequence = cursor.sequence(of: stream, epoch: head.epoch) ?? begun else {
+      return namesOthers ? .lost(.epoch) : .new
+    }
+    if sequence > head.last { return .lost(.epoch) }
+    return .after(newest > head.last ? sequence : max(sequence, newest))
+  }
+
+  // MARK: What it gets
+
+  private func part(
+    _ record: ConnectionRecord, _ stream: String, _ head: LogHead?, _ place: Place, _ budget: inout RecoveryLimits
+  ) throws(TableError) -> Recovery.Part {
+    guard let head else {
+      var part = Recovery.Part(stream: stream, base: 0)
+      if case .after = place { part.extent = .all } else { part.snapshot = [] }
+      if case .lost(let reason) = place {
+        (part.extent, part.reason, part.missed) = (Recovery.Extent.none, reason, nil)
+      }
+      return part
+    }
+    switch place {
+    case .after(let sequence): return try resumed(record, stream, head, sequence, &budget)
+    case .new:
+      var part = Recovery.Part(stream: stream, base: 0)
+      try state(record, head, &part, &budget)
+      return part
+    case .lost(let reason):
+      var part = Recovery.Part(stream: stream, extent: Recovery.Extent.none, reason: reason, missed: nil, base: 0)
+      try state(record, head, &part, &budget)
+      return part
+    }
+  }
+
+  private func resumed(
+    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ after: Int64, _ budget: inout RecoveryLimits
+  ) throws(TableError) -> Recovery.Part {
+    var part = Recovery.Part(stream: stream, extent: .all, base: after)
+    let replay = try replay(record, stream, head, after, &budget)
+    part.events = replay.events
+    guard replay.base > after else { return part }
+    part.base = replay.base
+    part.missed = replay.base - after
+    part.reason = replay.isTrimmed ? .trimmed : .expired
+    part.extent = replay.base == head.last ? Recovery.Extent.none : .part
+    part.snapshot = try snapshot(record, stream, head, through: replay.base)
+    return part
+  }
+
+  /// The state as of what was sent, and everything after it.
+  private func state(
+    _ record: ConnectionRecord, _ head: LogHead, _ part: inout Recovery.Part, _ budget: inout RecoveryLimits
+  ) throws(TableError) {
+    let mark = try Marks(table, clock: clock).look(part.stream)
+    let sent = mark.map { $0.epoch == head.epoch ? $0.sentThrough : 0 } ?? 0
+    let replay = try replay(record, part.stream, head, min(sent, head.last), &budget)
+    part.base = replay.base
+    part.events = replay.events
+    part.snapshot = try snapshot(record, part.stream, head, through: replay.base)
+  }
+
+  /// Rows that are newer than `through` are left out: the events they tell of are replayed.
+  private func snapshot(
+    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, through: Int64
+  ) throws(TableError) -> [LoggedEvent] {
+    guard let type = StreamName.type(of: stream) else { return [] }
+    var rows: [LoggedEvent] = []
+    if let keys = record.subscriptions.onlyKeys(of: type) {
+      for key in keys { rows += try latest.read(type, key: key, epoch: head.epoch) }
+      rows.sort { $0.sequence < $1.sequence }
+    } else {
+      rows = try latest.read(type, epoch: head.epoch)
+    }
+    return rows.filter { $0.sequence <= through && record.shownName(of: $0.event) != nil }
+  }
+
+  private struct Replay {
+    /// Everything that is for the client after this one is in `events`.
+    var base: Int64
+    var events: [LoggedEvent] = []
+    var isTrimmed = false
+  }
+
+  private func replay(
+    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ after: Int64, _ budget: inout RecoveryLimits
+  ) throws(TableError) -> Replay {
+    let reach = StreamName.isPersonal(stream) ? budget.personalEvents : budget.scannedEvents
+    let start = max(after, head.last - reach)
+    var kept = KeptEvents(limits: budget)
+    var replay = Replay(base: start, isTrimmed: start > after)
+    var place = start
+    while place < head.last {
+      let page = try streamLog.read(stream, head: head, after: place, limitEvents: 2_000)
+      if let first = page.events.first, first.sequence > place + 1 {
+        // What stood before is no longer in the log.
+        kept.removeAll()
+        (replay.base, replay.isTrimmed) = (first.sequence - 1, false)
+      } else if page.events.isEmpty {
+        kept.removeAll()
+        (replay.base, replay.isTrimmed) = (page.through, false)
+      }
+      for event in page.events where record.shownName(of: event.event) != nil {
+        if let dropped = kept.add(event) { (replay.base, replay.isTrimmed) = (dropped, true) }
+      }
+      place = page.through
+    }
+    replay.events = kept.events
+    // The others get a little at least.
+    budget.events = max(100, budget.events - replay.events.count)
+    budget.bytes = max(64 << 10, budget.bytes - kept.bytes)
+    return replay
+  }
+
+  // MARK: Without reading events
+
+  /// Up to where a connection lacks nothing, in every stream it follows.
+  package func standing(_ record: ConnectionRecord) throws(TableError) -> Cursor {
+    let streams = record.streams
+    let heads = try heads(of: streams)
+    // The marks before the rows of those who are behind: these are written before a mark passes what they lack.
+    let marks = try table.pages(of: streams.map { Query(Keys.mark($0).partition) })
+    let behind = try table.pages(
+      of: streams.map { Query(Keys.behind($0), .between(record.id.text, record.id.text)) })
+    var cursor = Cursor()
+    for (place, stream) in streams.enumerated() {
+      guard let head = heads[place] else {
+        cursor.set(stream, epoch: "", to: 0)
+        continue
+      }
+      guard let mark = marks[place].items.first, mark.string("epoch") == head.epoch else { continue }
+      var sequence = mark.number("sent") ?? 0
+      if let row = behind[place].items.first.flatMap(Behind.init), row.epoch == head.epoch {
+        sequence = min(sequence, row.from - 1)
+      }
+      cursor.set(stream, epoch: head.epoch, to: sequence)
+    }
+    return cursor
+  }
+
+  private func heads(of streams: [String]) throws(TableError) -> [LogHead?] {
+    let pages = try table.pages(of: streams.map { Query(Keys.log($0), .between("!", "!")) })
+    return pages.map { $0.items.first.flatMap(LogHead.init) }
+  }
+}
+
+/// The newest events that fit the bounds of one answer.
+private struct KeptEvents {
+  private var list: [LoggedEvent] = []
+  private var start = 0
+  private(set) var bytes = 0
+  private let limits: RecoveryLimits
+
+  init(limits: RecoveryLimits) { self.limits = limits }
+
+  var events: [LoggedEvent] { Array(list[start...]) }
+
+  mutating func removeAll() {
+    list.removeAll()
+    (start, bytes) = (0, 0)
+  }
+
+  /// The sequence number of the newest event that had to go for it, if one had.
+  mutating func add(_ event: LoggedEvent) -> Int64? {
+    list.append(event)
+    bytes += EventBlock.bound(of: event.event)
+    var dropped: Int64?
+    while list.count - start > limits.events || bytes > limits.bytes, start < list.count - 1 {
+      bytes -= EventBlock.bound(of: list[start].event)
+      dropped = list[start].sequence
+      start += 1
+    }
+    if start > 4_096 {
+      list.removeFirst(start)
+      start = 0
+    }
+    return dropped
+  }
+}

@@ -1,0 +1,118 @@
+import JSON
+import Messaging
+
+/// Where a value stands; written out only when there is a fault to tell.
+indirect enum JSONPath {
+  case root
+  case member(String, of: JSONPath)
+  case element(Int, of: JSONPath)
+
+  var text: String {
+    switch self {
+    case .root: ""
+    case .member(let name, of: .root): name
+    case .member(let name, let parent): "\(parent.text).\(name)"
+    case .element(let place, let parent): "\(parent.text)[\(place)]"
+    }
+  }
+}
+
+/// A value in a file of event types, and where it stands.
+struct EventTypeMember {
+  let file: String
+  let path: JSONPath
+  let tree: JSONTree
+
+  init(file: String, path: JSONPath, _ tree: JSONTree) {
+    self.file = file
+    self.path = path
+    self.tree = tree
+  }
+
+  func fault(_ reason: String) -> EventTypeFileError {
+    EventTypeFileError(file: file, member: path.text, reason: reason)
+  }
+
+  /// The fault of a member, which may be missing.
+  private func fault(at name: String, _ reason: String) -> EventTypeFileError {
+    EventTypeFileError(file: file, member: JSONPath.member(name, of: path).text, reason: reason)
+  }
+
+  /// The values of an object's members, in the order of `names`: the first `required` of these must be there, none else may
+  /// be, and none twice.
+  func members(_ names: [String], required: Int) throws(EventTypeFileError) -> [EventTypeMember?] {
+    guard case .object(let members) = tree else { throw fault("must be an object") }
+    var found = [EventTypeMember?](repeating: nil, count: names.count)
+    for member in members {
+      guard let place = names.firstIndex(of: member.name) else {
+        throw fault(
+          at: String(member.name.prefix(64)), "is not known; there are \(names.joined(separator: ", "))")
+      }
+      guard found[place] == nil else { throw fault(at: member.name, "stands twice") }
+      found[place] = EventTypeMember(file: file, path: .member(member.name, of: path), member.value)
+    }
+    for place in 0..<required where found[place] == nil { throw fault(at: names[place], "is missing") }
+    return found
+  }
+
+  func elements() throws(EventTypeFileError) -> [EventTypeMember] {
+    guard case .array(let elements) = tree else { throw fault("must be a list") }
+    guard elements.count <= 1000 else { throw fault("holds \(elements.count) elements; at most 1000 are allowed") }
+    return elements.enumerated().map { EventTypeMember(file: file, path: .element($0.offset, of: path), $0.element) }
+  }
+
+  func names() throws(EventTypeFileError) -> [String] {
+    var names: [String] = []
+    for element in try elements() { names.append(try element.name()) }
+    return names
+  }
+
+  /// Visible ASCII: what looks the same is the same.
+  func name() throws(EventTypeFileError) -> String {
+    guard case .string(let text) = tree else { throw fault("must be a string") }
+    guard Name.isType(text), text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
+      throw fault("must be 1 to \(Limit.typeBytes) visible ASCII characters without '*'")
+    }
+    guard !ControlType.isReserved(text) else { throw fault("'\(text)' is a name of the protocol's own frames") }
+    return text
+  }
+
+  /// Names of roles, or `["*"]` for every one.
+  func roles() throws(EventTypeFileError) -> RoleSet {
+    var roles: RoleSet = []
+    for element in try elements() {
+      if element.tree == .string("*") {
+        roles = .all
+      } else if case .string(let text) = element.tree, let role = Role(rawValue: text) {
+        roles.insert(RoleSet(role))
+      } else {
+        throw element.fault("must be \"*\" or one of \(Role.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+    }
+    return roles
+  }
+
+  /// A frame to send: an object with a type, whose words that begin with `$` are known.
+  func greeting() throws(EventTypeFileError) -> JSONTree {
+    guard case .object(let members) = tree, let type = members.first(where: { $0.name == "type" }),
+      case .string = type.value
+    else { throw fault("must be an object with a 'type'") }
+    try checkWords()
+    return tree
+  }
+
+  private func checkWords() throws(EventTypeFileError) {
+    switch tree {
+    case .object(let members):
+      for member in members {
+        try EventTypeMember(file: file, path: .member(member.name, of: path), member.value).checkWords()
+      }
+    case .array: for element in try elements() { try element.checkWords() }
+    case .string(let text):
+      guard !text.hasBytePrefix("$") || GreetingWords.names.contains(text) else {
+        throw fault("'\(text)' is not known; there are \(GreetingWords.names.joined(separator: ", "))")
+      }
+    case .plain: break
+    }
+  }
+}

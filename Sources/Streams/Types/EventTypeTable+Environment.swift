@@ -1,0 +1,40 @@
+import Glibc
+package import Telemetry
+
+// Where the file comes from, and the room's border to C: reading one.
+
+extension EventTypeTable {
+  /// The file that `EVENT_TYPES_FILE` names, else the one that was built in.
+  package init(_ environment: Environment) throws(EventTypeFileError) {
+    guard let path = environment["EVENT_TYPES_FILE"] else {
+      try self.init(reading: PackageResources.EventTypes_json, file: "EventTypes.json")
+      return
+    }
+    try self.init(reading: Self.contents(of: path), file: path)
+  }
+
+  private static let maximumBytes = 256 * 1024
+
+  private static func contents(of path: String) throws(EventTypeFileError) -> [UInt8] {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw unreadable(path) }
+    defer { close(descriptor) }
+    var contents: [UInt8] = []
+    var part = [UInt8](repeating: 0, count: 16 * 1024)
+    while true {
+      let count = read(descriptor, &part, part.count)
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw unreadable(path) }
+      if count == 0 { return contents }
+      contents += part[..<count]
+      guard contents.count <= maximumBytes else {
+        throw EventTypeFileError(file: path, member: "", reason: "is larger than \(maximumBytes / 1024) KB")
+      }
+    }
+  }
+
+  private static func unreadable(_ path: String) -> EventTypeFileError {
+    EventTypeFileError(
+      file: path, member: "", reason: "EVENT_TYPES_FILE cannot be read: \(String(cString: strerror(errno)))")
+  }
+}

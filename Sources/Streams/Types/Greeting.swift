@@ -1,0 +1,69 @@
+import JSON
+package import Messaging
+
+/// What a greeting tells of a connection.
+package struct GreetingWords: Sendable {
+  package let connectionID: ConnectionID
+  package let user: String?
+  package let role: Role?
+  /// RFC 3339.
+  package let timestamp: String
+
+  package init(connectionID: ConnectionID, user: String?, role: Role?, timestamp: String) {
+    self.connectionID = connectionID
+    self.user = user
+    self.role = role
+    self.timestamp = timestamp
+  }
+
+  static let names = ["$connectionId", "$userId", "$role", "$timestamp"]
+
+  fileprivate func isWord(_ text: String) -> Bool { Self.names.contains(text) }
+
+  fileprivate subscript(_ name: String) -> String? {
+    switch name {
+    case "$connectionId": connectionID.text
+    case "$userId": user
+    case "$role": role?.rawValue
+    default: timestamp
+    }
+  }
+}
+
+extension EventTypeTable {
+  /// The frame that greets a client of that dialect which says no `hello`; nil if the dialect has none.
+  package func greeting(of dialect: Dialect, _ words: GreetingWords) -> [UInt8]? {
+    guard let greeting = greeting(of: dialect) else { return nil }
+    var writer = JSONWriter()
+    greeting.frame.write(to: &writer, words)
+    return writer.bytes
+  }
+}
+
+extension JSONTree {
+  /// A string that is one of the words is written as what it stands for, `null` where there is nothing.
+  fileprivate func write(to writer: inout JSONWriter, _ words: GreetingWords) {
+    switch self {
+    case .object(let members):
+      writer.object { writer in
+        for member in members {
+          writer.key(member.name)
+          member.value.write(to: &writer, words)
+        }
+      }
+    case .array(let elements):
+      writer.array { writer in
+        for element in elements { element.write(to: &writer, words) }
+      }
+    case .string(let text):
+      if !words.isWord(text) {
+        writer.string(text)
+      } else if let word = words[text] {
+        writer.string(word)
+      } else {
+        writer.null()
+      }
+    case .plain(let bytes): writer.raw(bytes)
+    }
+  }
+}

@@ -1,0 +1,38 @@
+import JSON
+
+/// A whole JSON text as a value, for small files that are read once.
+indirect enum JSONTree: Equatable, Sendable {
+  case object([Member])
+  case array([JSONTree])
+  case string(String)
+  /// A number, `true`, `false` or `null`, as it is written.
+  case plain([UInt8])
+
+  struct Member: Equatable, Sendable {
+    let name: String
+    let value: JSONTree
+  }
+
+  init(_ bytes: [UInt8]) throws(JSONError) {
+    var reader = JSONReader(bytes, maximumDepth: 16)
+    self = try Self.value(&reader)
+    try reader.end()
+  }
+
+  private static func value(_ reader: inout JSONReader) throws(JSONError) -> JSONTree {
+    switch try reader.peek() {
+    case .object:
+      var members: [Member] = []
+      try reader.beginObject()
+      while let name = try reader.nextKey() { members.append(Member(name: name, value: try value(&reader))) }
+      return .object(members)
+    case .array:
+      var elements: [JSONTree] = []
+      try reader.beginArray()
+      while try reader.nextElement() { elements.append(try value(&reader)) }
+      return .array(elements)
+    case .string: return .string(try reader.string())
+    case .number, .boolean, .null: return .plain(Array(try reader.rawValue()))
+    }
+  }
+}

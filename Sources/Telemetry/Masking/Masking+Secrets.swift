@@ -1,0 +1,119 @@
+extension Masking {
+  /// The value of something that is named like a secret: `password=x`, `"token":"x"`, `x-api-key: x`, also where JSON stands
+  /// as text in JSON (`\"token\":\"x\"`). `value` is where it would begin.
+  static func secret(_ text: Span<UInt8>, _ name: Range<Int>, _ assignment: Int, value start: Int) -> Match? {
+    guard !name.isEmpty, assignment - name.upperBound <= 8,
+      let kind = SensitiveName.kind(text, in: name)
+    else { return nil }
+    for place in name.upperBound..<assignment where !isPadding(text[place]) { return nil }
+    var place = start
+    while place < text.count, place < start + 4, text[place] == UInt8(ascii: " ") { place += 1 }
+    let opening = openingQuote(text, place)
+    let range =
+      opening > 0
+      ? place + opening..<quotedEnd(text, place + opening, text[place + opening - 1], depth: opening - 1)
+      : place..<(SensitiveName.takesTheRest(text, name) ? lineEnd(text, place) : bareEnd(text, place))
+    return range.isEmpty ? nil : Match(range: range, kind: kind)
+  }
+
+  /// What may stand between a name and its `:` or `=`.
+  private static func isPadding(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "'") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: " ")
+  }
+
+  /// The length of the quote that opens a value, with the backslashes before it; 0: none does.
+  private static func openingQuote(_ text: Span<UInt8>, _ start: Int) -> Int {
+    var place = start
+    while place < text.count, place < start + 8, text[place] == UInt8(ascii: "\\") { place += 1 }
+    guard place < text.count, text[place] == UInt8(ascii: "\"") || text[place] == UInt8(ascii: "'") else { return 0 }
+    return place - start + 1
+  }
+
+  /// Where a quoted value ends: before the quote that closes it and the backslashes that belong to that.
+  private static func quotedEnd(_ text: Span<UInt8>, _ start: Int, _ quote: UInt8, depth: Int) -> Int {
+    var backslashes = 0
+    for place in start..<text.count {
+      let byte = text[place]
+      if byte == quote {
+        if depth == 0, backslashes % 2 == 0 { return place }
+        if depth > 0, backslashes <= depth { return place - backslashes }
+      }
+      backslashes = byte == UInt8(ascii: "\\") ? backslashes + 1 : 0
+    }
+    return text.count
+  }
+
+  private static func bareEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
+    var end = start
+    while end < text.count {
+      switch text[end] {
+      case 0...0x20, UInt8(ascii: "&"), UInt8(ascii: ";"), UInt8(ascii: ","), UInt8(ascii: "\""), UInt8(ascii: ")"),
+        UInt8(ascii: "}"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\\"):
+        return end
+      default: end += 1
+      }
+    }
+    return end
+  }
+
+  /// `Authorization: Basic dTpw` and `Cookie: a=1; b=2` go on to the end of the line, or of what they are quoted in.
+  private static func lineEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
+    var end = start
+    while end < text.count, text[end] != 0x0A, text[end] != 0x0D, text[end] != UInt8(ascii: "\""),
+      text[end] != UInt8(ascii: "\\")
+    {
+      end += 1
+    }
+    return end
+  }
+}
+
+/// Names of what nobody may read in a log.
+enum SensitiveName {
+  /// Nil for any other name. What matters is the end, in any case: `clientSecret`, `X-Api-Key`, `DB_PASSWORD`.
+  static func kind(_ text: Span<UInt8>, in name: Range<Int>) -> Masking.Kind? {
+    guard let last = name.last else { return nil }
+    func ends(_ word: StaticString) -> Bool { Self.ends(text, name, word) }
+    func isWhole(_ word: StaticString) -> Bool { name.count == word.utf8CodeUnitCount && ends(word) }
+    switch text[last] | 0x20 {
+    case UInt8(ascii: "d"):
+      return ends("password") || ends("passwd") || ends("pwd") || ends("sessionid") || ends("session_id")
+        || ends("session-id") ? .secret : nil
+    case UInt8(ascii: "e"):
+      if ends("phone") || ends("mobile") { return .phone }
+      return ends("passphrase") || ends("cookie") || ends("signature") ? .secret : nil
+    case UInt8(ascii: "t"): return ends("secret") || ends("jwt") ? .secret : nil
+    case UInt8(ascii: "n"): return ends("token") || ends("authorization") || isWhole("session") ? .secret : nil
+    case UInt8(ascii: "y"): return isKey(text, name) ? .secret : nil
+    case UInt8(ascii: "h"): return isWhole("auth") ? .secret : nil
+    case UInt8(ascii: "s"): return ends("credentials") || isWhole("pass") ? .secret : nil
+    case UInt8(ascii: "l"):
+      if ends("email") || ends("e-mail") { return .email }
+      if isWhole("tel") { return .phone }
+      return ends("credential") ? .secret : nil
+    case UInt8(ascii: "r"):
+      return ends("phonenumber") || ends("phone_number") || ends("phone-number") ? .phone : nil
+    default: return nil
+    }
+  }
+
+  static func takesTheRest(_ text: Span<UInt8>, _ name: Range<Int>) -> Bool {
+    ends(text, name, "authorization") || ends(text, name, "cookie")
+  }
+
+  /// `apiKey`, `api_key`, `api-key` and so on; a `key` alone is that of an event.
+  private static func isKey(_ text: Span<UInt8>, _ name: Range<Int>) -> Bool {
+    guard ends(text, name, "key") else { return false }
+    var front = name.dropLast(3)
+    if let last = front.last, text[last] == UInt8(ascii: "_") || text[last] == UInt8(ascii: "-") {
+      front = front.dropLast()
+    }
+    return ends(text, front, "api") || ends(text, front, "access") || ends(text, front, "secret")
+      || ends(text, front, "private")
+  }
+
+  private static func ends(_ text: Span<UInt8>, _ name: Range<Int>, _ word: StaticString) -> Bool {
+    let length = word.utf8CodeUnitCount
+    return name.count >= length && Masking.begins(text, name.upperBound - length, word, ignoringCase: true)
+  }
+}

@@ -1,0 +1,83 @@
+extension Masking {
+  private static let keyPrefix: StaticString = "tt_"
+  private static let webTokenPrefix: StaticString = "eyJ"
+
+  /// A key for the API: `tt_` and at least twelve more.
+  static func key(_ text: Span<UInt8>, _ start: Int) -> Match? {
+    guard begins(text, start, keyPrefix) else { return nil }
+    let end = wordEnd(text, start)
+    return end - start >= 15 ? Match(range: start..<end, kind: .key) : nil
+  }
+
+  /// A JSON Web Token or a part of one: `eyJ` is how `{"` begins in base64url.
+  static func webToken(_ text: Span<UInt8>, _ start: Int) -> Match? {
+    guard begins(text, start, webTokenPrefix) else { return nil }
+    let end = wordEnd(text, start)
+    return end - start >= 16 ? Match(range: start..<end, kind: .token) : nil
+  }
+
+  /// `Bearer …` and `Basic …`, as in `Authorization` and in the pair of subprotocols.
+  static func credentials(_ text: Span<UInt8>, _ start: Int) -> Match? {
+    let name = start + schemeLength(text, start)
+    let place = name > start ? gapEnd(text, name) : start
+    guard place > name else { return nil }
+    let end = credentialsEnd(text, place)
+    return isCredential(text, place..<end) ? Match(range: place..<end, kind: .token) : nil
+  }
+
+  /// 0 if no scheme is named here.
+  private static func schemeLength(_ text: Span<UInt8>, _ start: Int) -> Int {
+    if begins(text, start, "bearer", ignoringCase: true) { return 6 }
+    if begins(text, start, "basic", ignoringCase: true) { return 5 }
+    return 0
+  }
+
+  /// Passes what may stand between the scheme and the token, as in `Bearer x`, `bearer, x`, `Bearer%20x`, `"bearer":"x"`.
+  private static func gapEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
+    if begins(text, start, "%20") { return start + 3 }
+    var place = start
+    while place < text.count, place < start + 4 {
+      switch text[place] {
+      case UInt8(ascii: " "), UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "="), UInt8(ascii: "\""), 0x09:
+        place += 1
+      default: return place
+      }
+    }
+    return place
+  }
+
+  /// Base64 has `/` and `=` beside the characters of words.
+  private static func credentialsEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
+    var end = start
+    while end < text.count, isWord(text[end]) || text[end] == UInt8(ascii: "/") || text[end] == UInt8(ascii: "=") {
+      end += 1
+    }
+    return end
+  }
+
+  /// "bearer token" and "basic authentication" are plain speech: lower-case words of less than 20 letters.
+  private static func isCredential(_ text: Span<UInt8>, _ range: Range<Int>) -> Bool {
+    if range.count >= 20 { return true }
+    for place in range where !(UInt8(ascii: "a")...UInt8(ascii: "z") ~= text[place]) { return range.count >= 4 }
+    return false
+  }
+
+  static func wordEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
+    var end = start
+    while end < text.count, isWord(text[end]) { end += 1 }
+    return end
+  }
+
+  /// Whether lower-case letters stand at a place.
+  static func begins(
+    _ text: Span<UInt8>, _ start: Int, _ prefix: StaticString, ignoringCase: Bool = false
+  ) -> Bool {
+    guard start >= 0, text.count - start >= prefix.utf8CodeUnitCount else { return false }
+    for place in 0..<prefix.utf8CodeUnitCount {
+      let byte = text[start + place]
+      let isUpper = ignoringCase && UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+      if (isUpper ? byte | 0x20 : byte) != prefix.utf8Start[place] { return false }
+    }
+    return true
+  }
+}

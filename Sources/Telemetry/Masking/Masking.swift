@@ -1,0 +1,165 @@
+/// Text as it may stand in a log: e-mail addresses, phone numbers, keys, tokens, and whatever bears the name of a secret, are
+/// put out of sight.
+///
+///     Masking.masked("joe@example.com called, Authorization: Bearer eyJhbGciOi…")
+///     // "[email] called, Authorization: [secret]"
+///
+/// It goes over the bytes once, whatever they are. It would rather hide a word too much than show a secret: a log is read
+/// by more people than what it speaks of.
+package enum Masking {
+  /// What was found, and what stands in its place.
+  enum Kind {
+    case email, phone, key, token, secret
+
+    var text: String {
+      switch self {
+      case .email: "[email]"
+      case .phone: "[phone]"
+      case .key: "[key]"
+      case .token: "[token]"
+      case .secret: "[secret]"
+      }
+    }
+  }
+
+  struct Match {
+    let range: Range<Int>
+    let kind: Kind
+  }
+
+  /// The text with everything masked; nil if there is nothing to mask.
+  package static func masked(_ text: String) -> String? {
+    let bytes = text.utf8Span.span
+    guard var match = next(in: bytes, from: 0) else { return nil }
+    var masked: [UInt8] = []
+    masked.reserveCapacity(bytes.count)
+    var copied = 0
+    while true {
+      for place in copied..<match.range.lowerBound { masked.append(bytes[place]) }
+      masked.append(contentsOf: match.kind.text.utf8)
+      copied = match.range.upperBound
+      guard let following = next(in: bytes, from: copied) else { break }
+      match = following
+    }
+    for place in copied..<bytes.count { masked.append(bytes[place]) }
+    return String(decoding: masked, as: UTF8.self)
+  }
+
+  /// What stands for the text of a field of that name: the name alone may say that it is a secret.
+  package static func masked(_ text: String, named name: String) -> String? {
+    let bytes = name.utf8Span.span
+    if !text.isEmpty, let kind = SensitiveName.kind(bytes, in: 0..<bytes.count) { return kind.text }
+    return masked(text)
+  }
+
+  // MARK: Searching
+
+  /// The first thing to mask at or after `start`, where a word begins.
+  static func next(in text: Span<UInt8>, from start: Int) -> Match? {
+    var place = start
+    var wordStart = start
+    // The word before the one at hand, which a `:` or `=` may make the name of what follows.
+    var name = start..<start
+    // After `://`, where a password may stand.
+    var authority: Int?
+    if let match = atWordStart(text, start) { return match }
+    while place < text.count {
+      let byte = text[place]
+      if isWord(byte) {
+        place &+= 1
+        continue
+      }
+      if wordStart < place { name = wordStart..<place }
+      let separator = Separator(text, place)
+      switch separator.kind {
+      case .at:
+        if let match = email(text, authority ?? wordStart, place, domain: place + separator.length) { return match }
+      case .assignment:
+        if let match = secret(text, name, place, value: place + separator.length) { return match }
+      case .slash: authority = begins(text, place - 2, "://") ? place + 1 : nil
+      case .end: authority = nil
+      case .other: break
+      }
+      place += separator.length
+      wordStart = place
+      if let match = atWordStart(text, place) { return match }
+    }
+    return nil
+  }
+
+  /// Letters, digits, `+-._~` and everything beyond ASCII: what a name, the front of an e-mail address, and a token are
+  /// made of.
+  @inline(__always)
+  static func isWord(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
+      UInt8(ascii: "_"), UInt8(ascii: "~"), 0x80...0xFF:
+      true
+    default: false
+    }
+  }
+
+  /// What stands between words; three bytes where it is percent-encoded.
+  private struct Separator {
+    enum Kind { case at, assignment, slash, end, other }
+
+    let kind: Kind
+    let length: Int
+
+    @inline(__always)
+    init(_ text: Span<UInt8>, _ place: Int) {
+      var byte = text[place]
+      var length = 1
+      if byte == UInt8(ascii: "%"), place + 2 < text.count, let decoded = Self.decoded(text[place + 1], text[place + 2])
+      {
+        (byte, length) = (decoded, 3)
+      }
+      switch byte {
+      case UInt8(ascii: "@"): kind = .at
+      case UInt8(ascii: "="), UInt8(ascii: ":"): kind = .assignment
+      case UInt8(ascii: "/"): kind = .slash
+      case 0...0x20, UInt8(ascii: "?"), UInt8(ascii: "#"), UInt8(ascii: "\""), UInt8(ascii: ","): kind = .end
+      default: kind = .other
+      }
+      self.length = length
+    }
+
+    private static func decoded(_ high: UInt8, _ low: UInt8) -> UInt8? {
+      guard let high = hexadecimal(high), let low = hexadecimal(low) else { return nil }
+      return high << 4 | low
+    }
+
+    private static func hexadecimal(_ byte: UInt8) -> UInt8? {
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+      default: nil
+      }
+    }
+  }
+
+  /// What shows itself by how it begins.
+  @inline(__always)
+  private static func atWordStart(_ text: Span<UInt8>, _ place: Int) -> Match? {
+    guard place < text.count else { return nil }
+    switch text[place] {
+    case UInt8(ascii: "t"): return key(text, place)
+    case UInt8(ascii: "e"): return webToken(text, place)
+    case UInt8(ascii: "b"), UInt8(ascii: "B"): return credentials(text, place)
+    case UInt8(ascii: "+"), UInt8(ascii: "("), UInt8(ascii: "0")...UInt8(ascii: "9"): return phone(text, place)
+    default: return nil
+    }
+  }
+
+  /// `joe@example.com`; the front may be missing a little where it holds other characters than those of words.
+  private static func email(_ text: Span<UInt8>, _ start: Int, _ place: Int, domain: Int) -> Match? {
+    guard start < place else { return nil }
+    var end = domain
+    while end < text.count, isWord(text[end]) { end += 1 }
+    // The full stop of a sentence.
+    while end > domain, text[end - 1] == UInt8(ascii: ".") { end -= 1 }
+    return end > domain ? Match(range: start..<end, kind: .email) : nil
+  }
+}

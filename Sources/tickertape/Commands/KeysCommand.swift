@@ -1,0 +1,82 @@
+import Access
+import Telemetry
+
+/// `tickertape keys`: makes, lists and revokes the keys that clients connect with.
+struct KeysCommand: Command {
+  static let syntax = CommandSyntax(
+    name: "keys", summary: "Create, list and revoke the keys that clients connect with.",
+    operands: "create | list | revoke KEY", maximumOperands: 2,
+    options: [
+      .value("user", "USER", "create: whose connections the key opens."),
+      .value("role", "ROLE", "create: admin, analyst, approver or viewer. Default viewer."),
+      .value("group", "GROUP", "create: a group the user is in; several with commas.", isRepeatable: true),
+      .value("expires", "WHEN", "create: after 90d, 12h or 30m, at the end of 2027-01-31, or never. Default never."),
+      .value("label", "TEXT", "create: what the key is for, for your own list."),
+      .value(
+        "store", "STORE",
+        "The table: sqlite:PATH or dynamodb:TABLE. Default $CONNECTION_STORE, else sqlite:.tickertape/table.sqlite."),
+      .flag("json", "Print JSON: one object, of list an array."),
+    ],
+    details: [
+      "The key itself is printed once, by create; the table holds only its hash. revoke takes the id that list shows, the "
+        + "beginning of one (8 characters at least), or a key itself. Connections that a key opened before stay until "
+        + "they end.",
+      "A client gives a key as ?apiKey=KEY, as the header x-api-key, or as Authorization: Bearer KEY.",
+    ],
+    examples: [
+      "tickertape keys create --user u-1 --role analyst --group desk-7 --expires 90d --label dashboard",
+      "tickertape keys list", "tickertape keys revoke 3f9a6c21",
+      "CONNECTION_STORE=dynamodb:tickertape-dev tickertape keys list --json",
+    ])
+
+  private enum Action {
+    case create(KeyWishes)
+    case list
+    case revoke(String)
+  }
+
+  private let action: Action
+  private let store: String?
+  private let asJSON: Bool
+
+  init(_ arguments: Arguments) throws(CommandFailure) {
+    store = arguments.value("store")
+    asJSON = arguments.has("json")
+    let word = arguments.operands.first
+    guard word == "revoke" || arguments.operands.count < 2 else {
+      throw CommandFailure(.usage, "keys \(word ?? "") takes no '\(arguments.operands[1])'")
+    }
+    switch word {
+    case "create": action = .create(try KeyWishes(arguments))
+    case "list": action = .list
+    case "revoke":
+      guard let key = arguments.operands.dropFirst().first else {
+        throw CommandFailure(.usage, "keys revoke needs a key: the id that 'tickertape keys list' shows")
+      }
+      action = .revoke(key)
+    case let other:
+      let words = ["create", "list", "revoke"]
+      let what = other.map { "keys does not know '\($0)'\(Suggestion.phrase(for: $0, among: words))" }
+      throw CommandFailure(
+        .usage, what ?? "keys needs one of \(words.joined(separator: ", "))",
+        advice: ["for example: \(Self.syntax.examples[0])"])
+    }
+    if case .create = action { return }
+    for name in ["user", "role", "group", "expires", "label"] where arguments.has(name) {
+      throw CommandFailure(.usage, "--\(name) goes with 'keys create' only")
+    }
+  }
+
+  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+    let ring = try KeyRing(store, in: surroundings)
+    let report = KeyReport(terminal: surroundings.terminal, asJSON: asJSON)
+    switch action {
+    case .create(let wishes):
+      let (key, stored) = try ring.create(try wishes.grant(secondsSinceEpoch: surroundings.clock.seconds))
+      try report.created(key, stored)
+    case .list: try report.list(try ring.list())
+    case .revoke(let name): try report.revoked(try ring.revoke(name))
+    }
+    return .success
+  }
+}

@@ -1,0 +1,83 @@
+import Access
+import ConnectionStore
+import ConnectionStoreSelection
+import Telemetry
+
+/// The keys of the table that is meant.
+struct KeyRing {
+  private let keys: APIKeys
+  private let place: String
+
+  private static let defaultStore = "sqlite:.tickertape/table.sqlite"
+  /// So many characters of an id name one key among millions.
+  private static let shortestID = 8
+
+  /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it.
+  init(_ store: String?, in surroundings: Surroundings) throws(CommandFailure) {
+    let environment = surroundings.environment
+    let table = environment[TableSelection.tableNameVariable].map { "dynamodb:\($0)" }
+    place = store ?? environment[TableSelection.variable] ?? table ?? Self.defaultStore
+    guard !place.hasPrefix("memory:") else {
+      throw CommandFailure(.usage, "a table in memory ends with this command; --store sqlite:PATH or dynamodb:TABLE")
+    }
+    if place.hasPrefix("sqlite:") {
+      let path = System.absolutePath(String(place.dropFirst("sqlite:".count)))
+      do {
+        try System.makeDirectories(Path.directory(of: path) ?? "/")
+      } catch {
+        throw CommandFailure(
+          .cannotCreate, "no directory for the table: \(error)", advice: ["--store sqlite:PATH chooses another"])
+      }
+    }
+    do {
+      keys = APIKeys(
+        try TableSelection.open(place, environment, clock: surroundings.clock), clock: surroundings.clock,
+        randomness: surroundings.randomness)
+    } catch {
+      throw Self.failure(error, place)
+    }
+  }
+
+  func create(_ grant: KeyGrant) throws(CommandFailure) -> (key: APIKey, stored: StoredKey) {
+    do { return try keys.create(grant) } catch { throw Self.failure(error, place) }
+  }
+
+  func list() throws(CommandFailure) -> [StoredKey] {
+    do { return try keys.list() } catch { throw Self.failure(error, place) }
+  }
+
+  /// By a key's id, the beginning of one, or the key itself.
+  func revoke(_ name: String) throws(CommandFailure) -> StoredKey {
+    let prefix = APIKey(name)?.hash ?? name
+    guard prefix.utf8.count >= Self.shortestID, prefix.utf8.allSatisfy(Self.isDigit) else {
+      throw CommandFailure(
+        .usage, "that is no id of a key: \(Self.shortestID) characters at least of what 'tickertape keys list' shows")
+    }
+    do {
+      let found = try keys.list(hashPrefix: prefix)
+      guard let only = found.first else { throw Missing.none }
+      guard found.count == 1 else { throw Missing.several }
+      try keys.revoke(only.hash)
+      return only
+    } catch let error as TableError {
+      throw Self.failure(error, place)
+    } catch Missing.several {
+      throw CommandFailure(.usage, "several keys begin with \(prefix); give more of the id")
+    } catch {
+      throw CommandFailure(.failure, "\(place) has no such key", advice: ["'tickertape keys list' shows those it has"])
+    }
+  }
+
+  private enum Missing: Error {
+    case none
+    case several
+  }
+
+  private static func isDigit(_ byte: UInt8) -> Bool {
+    (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
+  }
+
+  private static func failure(_ error: TableError, _ place: String) -> CommandFailure {
+    CommandFailure(.unavailable, "\(place): \(error)")
+  }
+}

@@ -1,0 +1,193 @@
+import Access
+import ConnectionStore
+import Messaging
+import Streams
+import Telemetry
+import TestSupport
+import Testing
+
+@Suite("Who may connect, and how often")
+struct ConnectAccessTests {
+  private static let required = ["ACCESS": "required"]
+
+  private func key(
+    _ stage: Stage, user: String = "u-1", role: Role = .analyst, groups: [String] = [], expires: Int64? = nil
+  ) throws -> String {
+    try stage.keys.create(KeyGrant(principal: Principal(user: user, role: role, groups: groups), expires: expires)).key
+      .text
+  }
+
+  private func name(_ number: Int) -> ConnectionID { ConnectionID("C\(number)=")! }
+
+  @Test("a key gives the connection its user, role and groups, and its end")
+  func key() throws {
+    let stage = Stage()
+    let end = stage.clock.seconds + 600
+    let key = try key(stage, groups: ["desk"], expires: end)
+    #expect(try stage.connect([("apiKey", key)], access: Self.required) == #"{"statusCode":200}"#)
+    let record = try #require(try stage.connections.connection(stage.id))
+    #expect(record.principal == Principal(user: "u-1", role: .analyst, groups: ["desk"]))
+    #expect(record.untilMilliseconds == end * 1000)
+    #expect(try stage.connections.connections(of: "u-1").map(\.untilMilliseconds) == [end * 1000])
+  }
+
+  @Test("a revoked and an expired key open nothing")
+  func endedKeys() throws {
+    let stage = Stage()
+    let revoked = try key(stage)
+    try stage.keys.revoke(try #require(APIKey(revoked)).hash)
+    #expect(try stage.connect([("apiKey", revoked)], access: Self.required).hasPrefix(#"{"statusCode":401,"#))
+    let short = try key(stage, expires: stage.clock.seconds + 60)
+    stage.clock.advance(seconds: 60)
+    #expect(try stage.connect([("apiKey", short)], access: Self.required).hasPrefix(#"{"statusCode":401,"#))
+  }
+
+  @Test("another person's userId is refused with 403, to an admin it is allowed")
+  func userID() throws {
+    let stage = Stage()
+    let own = try key(stage)
+    let query = [("apiKey", own), ("userId", "u-2")]
+    #expect(try stage.connect(query, access: Self.required).hasPrefix(#"{"statusCode":403,"#))
+    #expect(try stage.connect([("apiKey", own), ("userId", "u-1")], access: Self.required) == #"{"statusCode":200}"#)
+    let admin = try key(stage, user: "root", role: .admin)
+    _ = try stage.connect([("apiKey", admin), ("userId", "u-2")], access: Self.required, id: name(2))
+    #expect(try stage.connections.connection(name(2))?.principal == Principal(user: "u-2", role: .admin))
+  }
+
+  @Test("no refusal says what was wrong, no line of the log holds a credential")
+  func secrets() throws {
+    let stage = Stage()
+    let key = try key(stage)
+    let wrong = "tt_" + String(repeating: "A", count: 43)
+    var answers: Set<String> = []
+    for query in [
+      [], [("apiKey", wrong)], [("token", "a.b.c")], [("apiKey", "x")], [("apiKey", key), ("token", wrong)],
+    ] {
+      answers.insert(try stage.connect(query, access: Self.required))
+    }
+    #expect(answers.count == 1, "\(answers)")
+    _ = try stage.connect([("apiKey", key)], access: Self.required)
+    let log = stage.lines.all.joined()
+    #expect(!log.contains(key) && !log.contains(wrong) && !log.contains("a.b.c"))
+    #expect(stage.lines.all.allSatisfy { $0.contains(#""event":"audit""#) } && stage.lines.all.count == 6)
+  }
+
+  @Test("a user that is an e-mail address or a telephone number stands masked in the log")
+  func masked() throws {
+    let stage = Stage()
+    _ = try stage.connect([("userId", "anna@example.com")])
+    _ = try stage.connect([("userId", "+49 30 1234567")], id: name(2))
+    let log = stage.lines.all.joined()
+    #expect(!log.contains("example.com") && !log.contains("1234567") && log.contains("sha256:"))
+  }
+
+  // MARK: Attempts
+
+  @Test("the sixth refused attempt of an address in a minute is 429, whoever proves who they are still comes in")
+  func attempts() throws {
+    let stage = Stage()
+    let key = try key(stage)
+    for _ in 0..<5 { #expect(try stage.connect(access: Self.required).hasPrefix(#"{"statusCode":401,"#)) }
+    let sixth = try stage.connect(access: Self.required)
+    #expect(sixth.hasPrefix(#"{"statusCode":429,"#) && sixth.contains("Retry-After"))
+    #expect(try stage.connect(access: Self.required, address: "192.0.2.1").hasPrefix(#"{"statusCode":401,"#))
+    #expect(try stage.connect([("apiKey", key)], access: Self.required) == #"{"statusCode":200}"#)
+    stage.clock.advance(seconds: 60)
+    #expect(try stage.connect(access: Self.required).hasPrefix(#"{"statusCode":401,"#))
+  }
+
+  @Test("all attempts count where that is wanted, good ones too")
+  func allAttempts() throws {
+    let stage = Stage()
+    let settings = ["ACCESS": "open", "CONNECT_LIMIT_COUNTS": "all", "CONNECT_REFUSALS_PER_MINUTE": "2"]
+    for number in 0..<2 {
+      #expect(try stage.connect(access: settings, id: name(number)) == #"{"statusCode":200}"#)
+    }
+    #expect(try stage.connect(access: settings, id: name(2)).hasPrefix(#"{"statusCode":429,"#))
+    #expect(try stage.connections.connection(name(2)) == nil)
+  }
+
+  @Test("a flood of refused attempts costs no more writes than the limit and one")
+  func flood() throws {
+    var counter: FailingTable?
+    let stage = Stage {
+      let table = FailingTable($0, failing: 0)
+      counter = table
+      return table
+    }
+    var limit = try AttemptLimit(Environment([:]), table: stage.table, clock: stage.clock.clock)
+    for number in 1...100 { #expect(try limit.take("192.0.2.1") == (number <= 5)) }
+    #expect(counter?.calls == 6)
+  }
+
+  // MARK: Connections of one user
+
+  private func fill(_ stage: Stage, _ count: Int, maximum: Int = 10) throws {
+    for number in 0..<count {
+      let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "\(maximum)"]
+      #expect(try stage.connect([("userId", "u-1")], access: settings, id: name(number)) == #"{"statusCode":200}"#)
+    }
+  }
+
+  private func living(_ stage: Stage) throws -> Set<String> {
+    Set(try stage.connections.connections(of: "u-1").map(\.id.text))
+  }
+
+  @Test("the eleventh connection of a user closes the oldest, which is told why; other users are left alone")
+  func eleventh() throws {
+    let stage = Stage()
+    _ = try stage.connect([("userId", "u-2")], id: ConnectionID("OTHER="))
+    try fill(stage, 10)
+    #expect(stage.ear.closed.isEmpty && stage.ear.asked.isEmpty)
+    stage.clock.advance(seconds: 60)
+    _ = try stage.connect([("userId", "u-1")], id: name(10))
+    #expect(stage.ear.closed == ["C0="])
+    #expect(stage.ear.frames(to: name(0)).count == 1)
+    #expect(stage.ear.frames(to: name(0))[0].hasPrefix(#"{"type":"error","code":"limit","message":"#))
+    #expect(try living(stage) == Set((1...10).map { name($0).text }))
+    #expect(try stage.connections.connection(name(0)) == nil)
+    #expect(try stage.connections.connection(ConnectionID("OTHER=")!) != nil)
+    #expect(stage.lines.all.contains { $0.contains(#""closed":"C0=""#) && $0.contains(#""event":"audit""#) })
+  }
+
+  @Test("connections that are gone make room, and nobody who is there is closed for them")
+  func gone() throws {
+    let stage = Stage()
+    try fill(stage, 10)
+    stage.clock.advance(seconds: 60)
+    stage.ear.gone = ["C3=", "C4="]
+    _ = try stage.connect([("userId", "u-1")], id: name(10))
+    #expect(stage.ear.closed.isEmpty && stage.ear.posts.isEmpty)
+    #expect(try living(stage) == Set([0, 1, 2, 5, 6, 7, 8, 9, 10].map { name($0).text }))
+  }
+
+  @Test("a young connection, of which 410 says nothing yet, is not asked")
+  func young() throws {
+    let stage = Stage()
+    try fill(stage, 10)
+    stage.ear.gone = Set((0..<10).map { name($0).text })
+    _ = try stage.connect([("userId", "u-1")], id: name(10))
+    #expect(stage.ear.asked.isEmpty && stage.ear.closed == ["C0="])
+  }
+
+  @Test("one that cannot be closed keeps its row, and the next connect tries again")
+  func stubborn() throws {
+    let stage = Stage()
+    stage.ear.stubborn = ["C0="]
+    try fill(stage, 3, maximum: 2)
+    #expect(stage.ear.closed.isEmpty)
+    #expect(try living(stage).count == 3)
+    stage.ear.stubborn = []
+    let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "2"]
+    _ = try stage.connect([("userId", "u-1")], access: settings, id: name(3))
+    #expect(stage.ear.closed == ["C0=", "C1="])
+    #expect(try living(stage) == ["C2=", "C3="])
+  }
+
+  @Test("a table that fails at the count does not undo the connection")
+  func failingCount() throws {
+    let stage = Stage { FailingTable($0, failing: 2) }
+    #expect(try stage.connect([("userId", "u-1")]) == #"{"statusCode":200}"#)
+    #expect(stage.lines.all.contains { $0.contains("not counted") })
+  }
+}

@@ -1,0 +1,262 @@
+import ConnectionStore
+import Messaging
+import Streams
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import DefaultHandler
+
+@Suite("hello")
+struct HelloTests {
+  private func connected(_ query: [(String, String)] = []) throws -> Stage {
+    let stage = Stage()
+    _ = try stage.connect(query)
+    return stage
+  }
+
+  private func frames(_ stage: Stage) -> [String] { stage.ear.frames(to: stage.id) }
+
+  private func publish(_ stage: Stage, _ type: String, _ key: String?, _ data: Int) throws {
+    let member = key.map { "\"key\":\"\($0)\"," } ?? ""
+    _ = try stage.publish("{\"type\":\"\(type)\",\(member)\"data\":\(data)}")
+    stage.clock.advance(milliseconds: 100)
+  }
+
+  private func cursor(in frame: String?) throws -> String {
+    let after = try #require(frame?.split(separator: "\"cursor\":\"").last)
+    return String(after.prefix { $0 != "\"" })
+  }
+
+  @Test("is answered by posts, each with the count of hellos: connection, the state, what came after it, ready")
+  func first() throws {
+    let stage = try connected()
+    for (key, data) in [("AAPL", 1), ("MSFT", 2), ("AAPL", 3)] { try publish(stage, "price:update", key, data) }
+    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    let unsent = Event(type: "price:update", key: "AAPL", data: bytes("4"), id: "1-x", timestamp: "")
+    _ = try log.append([unsent], to: "all/price:update")
+    #expect(try stage.say(#"{"type":"hello","n":2,"eventTypes":["price:update"],"accept":["batch"]}"#) == nil)
+    let frames = frames(stage)
+    #expect(frames.map { $0.contains(#""replay":2"#) } == [true, true, true, true])
+    #expect(frames[0].hasPrefix(#"{"type":"connection","status":"connected","connectionId":"R0oXAdfD0kwCH6w=""#))
+    #expect(frames[1].hasPrefix(#"{"type":"snapshot","replay":2,"stream":"all/price:update","seq":3,"events":["#))
+    #expect(frames[1].contains(#""seq":2,"#) && frames[1].hasSuffix(#""data":3}]}"#))
+    #expect(frames[2].hasPrefix(#"{"type":"price:update","key":"AAPL","id":"1-x","stream":"all/price:update","seq":4"#))
+    #expect(frames[3].hasPrefix(#"{"type":"ready","replay":2,"cursor":""#))
+    #expect(Cursor(try cursor(in: frames[3]))?.isEmpty == false)
+  }
+
+  @Test("with the cursor of a ready gets what was missed, once and in order, and nothing that it has")
+  func resumed() throws {
+    let stage = try connected()
+    _ = try stage.say(#"{"type":"hello","eventTypes":["price:update"]}"#)
+    let cursor = try cursor(in: frames(stage).last)
+    _ = try stage.disconnect()
+    for data in 1...3 { try publish(stage, "price:update", "AAPL", data) }
+    let id = try #require(ConnectionID("second="))
+    _ = try stage.connect(id: id)
+    _ = try stage.say(
+      "{\"type\":\"hello\",\"n\":1,\"cursor\":\"\(cursor)\",\"eventTypes\":[\"price:update\"]}", id: id)
+    let frames = stage.ear.frames(to: id)
+    #expect(frames[1].hasPrefix("{\"type\":\"resume\",\"replay\":1,\"from\":\"\(cursor)\",\"to\":\""))
+    #expect(frames[1].hasSuffix(#""recovered":"all","missed":0,"reason":null}"#))
+    #expect(frames[2...4].map { $0.contains(#""replay":1,"#) } == [true, true, true])
+    #expect(frames[2...4].map { $0.suffix(9) } == [#""data":1}"#, #""data":2}"#, #""data":3}"#])
+    #expect(frames.count == 6)
+    // What came since the cursor is not asked for again.
+    _ = try stage.say(
+      "{\"type\":\"hello\",\"n\":2,\"cursor\":\"\(cursor)\",\"seen\":{\"all/price:update\":2}}", id: id)
+    let second = stage.ear.frames(to: id).dropFirst(6)
+    #expect(second.count == 4 && second.dropFirst(2).first?.hasSuffix(#""data":3}"#) == true)
+  }
+
+  @Test(
+    "a cursor that cannot be read, or is none of this log, gets the state and says so; none is an error",
+    arguments: ["AQ!", "", "AA", "not a cursor", String(repeating: "A", count: 2_000)])
+  func unreadable(cursor: String) throws {
+    let stage = try connected()
+    try publish(stage, "signal", "k", 1)
+    _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor)\",\"eventTypes\":[\"signal\"]}")
+    let frames = frames(stage)
+    #expect(frames[1].contains(#""from":null"#))
+    #expect(
+      frames[1].contains(#""recovered":"none","missed":null,"reason":"unknown","streams":[{"stream":"all/signal""#))
+    #expect(frames[2].hasPrefix(#"{"type":"snapshot""#) && frames[3].hasPrefix(#"{"type":"ready""#))
+  }
+
+  @Test("a cursor ahead of the log, or of a log before this one, is told so and gets the state")
+  func otherEpoch() throws {
+    let stage = try connected()
+    try publish(stage, "signal", "k", 1)
+    let epoch = try #require(try StreamLog(stage.table, clock: stage.clock.clock).head("all/signal")).epoch
+    for (epoch, sequence) in [(epoch, 7), ("1-old", 1)] as [(String, Int64)] {
+      var cursor = Cursor()
+      cursor.set("all/signal", epoch: epoch, to: sequence)
+      let before = frames(stage).count
+      _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor.text)\",\"eventTypes\":[\"signal\"]}")
+      let frames = frames(stage).dropFirst(before)
+      #expect(frames.dropFirst().first?.contains(#""recovered":"none","missed":null,"reason":"epoch""#) == true)
+      #expect(frames.dropFirst(2).first?.hasPrefix(#"{"type":"snapshot""#) == true)
+    }
+  }
+
+  @Test("a cursor that tells of other people's streams gives nothing of them")
+  func foreign() throws {
+    let stage = try connected([("userId", "u-1"), ("role", "viewer")])
+    _ = try stage.publish(#"{"type":"note","user":"u-2","data":"secret"}"#)
+    _ = try stage.publish(#"{"type":"risk","data":"secret"}"#)
+    var cursor = Cursor()
+    for stream in ["user/u-2", "all/risk"] {
+      let epoch = try #require(try StreamLog(stage.table, clock: stage.clock.clock).head(stream)).epoch
+      cursor.set(stream, epoch: epoch, to: 0)
+    }
+    _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor.text)\",\"eventTypes\":[\"signal\",\"risk\"]}")
+    #expect(!frames(stage).joined().contains("secret"))
+    #expect(frames(stage)[0].contains(#""refused":[{"name":"risk","code":"not_allowed""#))
+  }
+
+  @Test("what the log no longer holds is counted, and the state told instead")
+  func expired() throws {
+    let stage = try connected()
+    _ = try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#)
+    let cursor = try cursor(in: frames(stage).last)
+    for data in 1...3 { try publish(stage, "signal", "k\(data)", data) }
+    stage.clock.advance(seconds: 26 * 60 * 60)
+    let id = try #require(ConnectionID("second="))
+    _ = try stage.connect(id: id)
+    try publish(stage, "signal", "k3", 4)
+    _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor)\",\"eventTypes\":[\"signal\"]}", id: id)
+    let frames = stage.ear.frames(to: id)
+    #expect(frames[1].contains(#""recovered":"part","missed":3,"reason":"expired""#))
+    #expect(frames[2].contains(#""seq":3,"events":["#))
+    #expect(
+      frames[2].contains(#""data":1}"#) && frames[2].contains(#""data":2}"#) && !frames[2].contains(#""data":3}"#))
+    #expect(frames[3].hasSuffix(#""data":4}"#))
+  }
+
+  @Test("more than one answer holds is trimmed to the newest, and the rest counted")
+  func trimmed() throws {
+    let stage = try connected()
+    _ = try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#)
+    let cursor = try cursor(in: frames(stage).last)
+    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    _ = try log.append(
+      (1...700).map { Event(type: "signal", key: "k", data: bytes("\($0)"), id: "1-\($0)", timestamp: "") },
+      to: "all/signal")
+    let before = frames(stage).count
+    _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor)\"}")
+    let frames = frames(stage).dropFirst(before)
+    #expect(frames.dropFirst().first?.contains(#""recovered":"part","missed":200,"reason":"trimmed""#) == true)
+    #expect(frames.count == 504)
+  }
+
+  @Test("an event that is published while hello is answered comes live or in the answer")
+  func noRace() throws {
+    for moment in 0..<4 {
+      let stage = try connected()
+      try publish(stage, "signal", "k", 1)
+      var posts = 0
+      stage.ear.beforePost = { _ in
+        posts += 1
+        if posts == moment + 1 { _ = try stage.publish(#"{"type":"signal","key":"k","data":2}"#) }
+      }
+      _ = try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#)
+      stage.ear.beforePost = nil
+      if posts <= moment { continue }
+      #expect(frames(stage).contains { $0.hasSuffix(#""data":2}"#) }, "before post \(moment)")
+    }
+  }
+
+  @Test("a hello that is not answered to its end has no ready")
+  func cutShort() throws {
+    let stage = try connected()
+    try publish(stage, "signal", "k", 1)
+    stage.ear.beforePost = { frame in
+      if frame.hasPrefix(#"{"type":"snapshot""#) { stage.clock.advance(seconds: 40) }
+    }
+    _ = try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#)
+    #expect(!frames(stage).joined().contains("ready"))
+  }
+
+  @Test("a plain subscribe gets the state, then its acknowledgement; the dialects of the documents get it as events")
+  func subscribe() throws {
+    for (dialect, beginning) in [("typed", #"{"type":"snapshot","stream""#), ("flat", #"{"type":"signal","data":1}"#)] {
+      let stage = try connected([("dialect", dialect)])
+      try publish(stage, "signal", "k", 1)
+      let answer = try stage.say(#"{"type":"subscribe","eventTypes":["signal"]}"#)
+      #expect(answer?.hasPrefix(#"{"type":"subscribed""#) == true)
+      #expect(frames(stage).count == 1 && frames(stage)[0].hasPrefix(beginning), "\(frames(stage))")
+    }
+  }
+
+  @Test("a client that says no hello is greeted in its dialect once it is connected, with the state")
+  func greeting() throws {
+    for (dialect, greeting) in [
+      ("typed", #"{"type":"connection_established","data":{"connectionId":"R0oXAdfD0kwCH6w=","role":"admin""#),
+      ("flat", #"{"type":"connection","status":"connected"}"#),
+    ] {
+      let stage = try connected([("dialect", dialect), ("eventTypes", "signal")])
+      try publish(stage, "signal", "k", 1)
+      let before = frames(stage).count
+      stage.ear.notYet = 3
+      #expect(try stage.greet("{\"greet\":\"\(stage.id.text)\"}") == "{}")
+      #expect(frames(stage)[before].hasPrefix(greeting), "\(frames(stage))")
+      #expect(frames(stage).count == before + 2)
+    }
+  }
+
+  @Test("who said hello, or has left, or never was, is not greeted")
+  func noGreeting() throws {
+    let stage = try connected()
+    _ = try stage.say(#"{"type":"hello"}"#)
+    let before = frames(stage).count
+    _ = try stage.greet("{\"greet\":\"\(stage.id.text)\"}")
+    _ = try stage.greet(#"{"greet":"nobody="}"#)
+    let other = try connected()
+    other.ear.notYet = 1_000
+    _ = try other.greet("{\"greet\":\"\(other.id.text)\"}")
+    #expect(frames(stage).count == before && frames(other).isEmpty)
+  }
+
+  @Test("$connect asks for a greeting where one is expected, and only there")
+  func asksForGreeting() throws {
+    let access = ["ACCESS": "open", "GREETING_FUNCTION": "DefaultHandler"]
+    for (query, isGreeted) in [
+      ([("dialect", "flat")], true), ([("eventTypes", "signal")], true), ([("userId", "u-1")], false),
+    ] {
+      let stage = Stage()
+      _ = try stage.connect(query, access: access)
+      let expected =
+        #"DefaultHandler {"greet":"R0oXAdfD0kwCH6w=","domainName":"127.0.0.1:8000","stage":"dev"}"#
+      #expect(stage.invocations.payloads == (isGreeted ? [expected] : []))
+      stage.invocations.isRefusing = true
+      #expect(try stage.connect(query, access: access, id: ConnectionID("other=")).contains("200"))
+    }
+  }
+
+  @Test("a connection whose credential has expired is told so and closed, whatever it says, and shown nothing more")
+  func expiredCredential() throws {
+    for frame in [#"{"type":"ping"}"#, #"{"type":"hello"}"#, #"{"type":"subscribe","eventTypes":["risk"]}"#] {
+      let stage = Stage()
+      var record = ConnectionRecord(
+        id: stage.id, principal: Principal(user: nil, role: .admin), connectedAtMilliseconds: 0,
+        untilMilliseconds: stage.clock.clock.milliseconds() + 1_000)
+      _ = record.subscriptions.apply(
+        SubscriptionChange(
+          add: SubscriptionRequest(names: ["signal"]).resolved(for: .admin).wanted,
+          order: Order(count: 1, milliseconds: 0, messageID: "m")))
+      _ = try stage.connections.connect(record)
+      _ = try stage.publish(#"{"type":"signal","data":1}"#)
+      #expect(frames(stage).count == 1)
+      stage.clock.advance(seconds: 2)
+      if frame.contains("ping") {
+        #expect(try stage.publish(#"{"type":"signal","data":2}"#).contains(#""gone":1"#))
+        #expect(try stage.connections.connection(stage.id) == nil)
+      } else {
+        #expect(try stage.say(frame) == nil)
+      }
+      #expect(frames(stage).count == 2 && frames(stage)[1].contains(#""code":"expired""#))
+      #expect(stage.ear.closed == [stage.id.text])
+    }
+  }
+}

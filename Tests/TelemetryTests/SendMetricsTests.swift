@@ -1,0 +1,93 @@
+import JSON
+import Telemetry
+import TestSupport
+import Testing
+
+@Suite("what an invocation sent, as metrics")
+struct SendMetricsTests {
+  @Test("an invocation writes one line with every number, units in the names")
+  func line() throws {
+    let lines = Lines()
+    var sent = SendMetrics()
+    sent.connections = 2
+    sent.accepted = 3
+    sent.gone = 1
+    sent.retried = 4
+    sent.folded = 5
+    sent.behind = 6
+    sent.deliver(events: 98, latencyMilliseconds: 10)
+    sent.deliver(latencyMilliseconds: 40)
+    sent.deliver(latencyMilliseconds: 50)
+    sent.noteLogAge(milliseconds: 1200)
+    sent.noteLogAge(milliseconds: 700)
+    let environment = Environment(["AWS_LAMBDA_FUNCTION_NAME": "tickertape-dev-Publisher"])
+    sent.write(
+      SendMetrics.metrics(environment, clock: .standing, write: lines.write), ["requestId": "r-1"])
+    let names = [
+      "Connections", "Accepted", "Delivered", "Gone", "Retried", "Folded", "Behind", "DeliveryLatencyP50Milliseconds",
+      "DeliveryLatencyP95Milliseconds", "DeliveryLatencyP99Milliseconds", "LogAgeMilliseconds",
+    ]
+    let definitions = names.map {
+      #"{"Name":"\#($0)","Unit":"\#($0.hasSuffix("Milliseconds") ? "Milliseconds" : "Count")"}"#
+    }
+    #expect(
+      lines.all == [
+        #"{"_aws":{"Timestamp":1795176000000,"CloudWatchMetrics":[{"Namespace":"Tickertape","#
+          + #""Dimensions":[["FunctionName"]],"Metrics":["# + definitions.joined(separator: ",") + "]}]},"
+          + #""FunctionName":"tickertape-dev-Publisher","Connections":[2.0],"Accepted":[3.0],"Delivered":[100.0],"#
+          + #""Gone":[1.0],"Retried":[4.0],"Folded":[5.0],"Behind":[6.0],"DeliveryLatencyP50Milliseconds":[10.0],"#
+          + #""DeliveryLatencyP95Milliseconds":[10.0],"DeliveryLatencyP99Milliseconds":[40.0],"#
+          + #""LogAgeMilliseconds":[1200.0],"requestId":"r-1"}"# + "\n"
+      ])
+  }
+
+  @Test("nothing delivered is no latency, not one of zero; the line is written all the same")
+  func nothing() {
+    let lines = Lines()
+    SendMetrics().write(SendMetrics.metrics(Environment([:]), clock: .standing, write: lines.write))
+    #expect(lines.all.count == 1 && !lines.all[0].contains("Latency") && lines.all[0].contains(#""Dimensions":[[]]"#))
+  }
+
+  @Test("a million deliveries are still one line")
+  func bounded() {
+    let lines = Lines()
+    var sent = SendMetrics()
+    for number in 0..<100_000 { sent.deliver(events: 10, latencyMilliseconds: Int64(number)) }
+    sent.write(SendMetrics.metrics(Environment([:]), clock: .standing, write: lines.write))
+    #expect(lines.all.count == 1 && lines.all[0].utf8.count < 2000)
+  }
+}
+
+@Suite("a histogram in a bounded space")
+struct HistogramTests {
+  @Test("its percentiles are those of the sorted values, within a thirty-second part", arguments: 1...100)
+  func percentiles(seed: UInt64) throws {
+    var generator = SeededGenerator(seed)
+    let bits = Int.random(in: 1...39, using: &generator)
+    let values = (0..<Int.random(in: 1...500, using: &generator)).map { _ in
+      Int64.random(in: 0..<1 << Int64(bits), using: &generator)
+    }
+    var histogram = Histogram()
+    var other = Histogram()
+    for (place, value) in values.enumerated() {
+      if place % 3 == 0 { other.record(value) } else { histogram.record(value) }
+    }
+    histogram.add(other)
+    let sorted = values.sorted()
+    for percent in [0, 1, 50, 95, 99, 100] {
+      let exact = sorted[max(0, (sorted.count * percent + 99) / 100 - 1)]
+      let told = try #require(histogram.percentile(percent))
+      #expect(abs(told - exact) <= exact / 32, "seed \(seed): \(percent) % is \(exact), told as \(told)")
+    }
+    #expect(histogram.count == values.count)
+  }
+
+  @Test("values at both ends of what there is are taken", arguments: [Int64.min, -1, 0, 63, 64, 1 << 40, Int64.max])
+  func extremes(value: Int64) {
+    var histogram = Histogram()
+    histogram.record(value)
+    #expect(histogram.percentile(50) == max(0, value))
+  }
+
+  @Test("without a value there is no percentile") func empty() { #expect(Histogram().percentile(99) == nil) }
+}
