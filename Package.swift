@@ -200,7 +200,8 @@ let package = Package(
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
-      "StreamClientTests", ["StreamClient", "JSON", "Shaping", "Telemetry", "TestSupport"], excluding: ["Vectors"]),
+      "StreamClientTests", ["StreamClient", "JSON", "Messaging", "Shaping", "Telemetry", "TestSupport"],
+      excluding: ["Vectors"]),
     tests(
       "StreamsTests",
       [
