@@ -126,7 +126,7 @@ private struct Run {
       case .send(let frame): sent.append(frame)
       case .show(let event): shown.show(event)
       case .snapshot(let snapshot): shown.take(snapshot, in: server.streams)
-      case .gap(let gap): shown.take(gap, server.gaps)
+      case .gap(let gap): shown.take(gap, server.missed)
       case .close: hangUp()
       case .reconnect(let milliseconds): connectsAt = now + milliseconds
       case .notice: break
@@ -139,7 +139,7 @@ private struct Run {
 
   /// Nothing new, and nothing breaks, until everything was sent and shown.
   private mutating func settle() throws {
-    for _ in 0..<2_000 {
+    for _ in 0..<20_000 {
       now += 20
       if let connectsAt, connectsAt <= now { connect() }
       try passOn()

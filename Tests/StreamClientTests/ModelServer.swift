@@ -45,8 +45,8 @@ struct ModelServer {
   var answers: [Answer] = []
   /// What was posted and has not arrived.
   var wire: [[UInt8]] = []
-  /// What each hello was told to be missing, as stream and numbers.
-  var gaps: [Int64: [(stream: String, range: ClosedRange<Int64>)]] = [:]
+  /// What the last hello is told to be missing, as stream and numbers.
+  var missed: [(stream: String, range: ClosedRange<Int64>)] = []
   var generator: SeededGenerator
   private var parts = 0
 
@@ -162,7 +162,7 @@ struct ModelServer {
     let seen = try Members(members["seen"] ?? Array("{}".utf8)[...])
     var frames = [bytes(#"{"type":"connection","replay":\#(replay)}"#)]
     var told: [[UInt8]] = []
-    var missed: [(stream: String, range: ClosedRange<Int64>)] = []
+    missed = []
     for stream in streams where followed.contains(stream.name) {
       let place = Self.place(of: stream, in: cursor, try seen.number(stream.name))
       if let place, place + 1 < stream.first { missed.append((stream.name, place + 1...stream.first - 1)) }
@@ -172,7 +172,6 @@ struct ModelServer {
         told += snapshot(stream, replay)
       }
     }
-    gaps[replay] = missed
     if cursor != nil { frames.append(Self.resume(replay, missed)) }
     frames += told
     frames.append(bytes(#"{"type":"ready","replay":\#(replay),"cursor":"\#(self.cursor { $0.head })"}"#))

@@ -24,10 +24,11 @@ struct Shown {
     snapshots["\(stream.name)-\(stream.epoch)"] = snapshot.sequence
   }
 
-  mutating func take(_ gap: Follower.Gap, _ told: [Int64: [(stream: String, range: ClosedRange<Int64>)]]) {
+  /// `missed` is what the server answered to the last hello.
+  mutating func take(_ gap: Follower.Gap, _ missed: [(stream: String, range: ClosedRange<Int64>)]) {
     for stream in gap.streams {
-      let ranges = told.values.flatMap { $0 }.filter { $0.stream == stream.stream }
-      guard let range = ranges.last(where: { Int64($0.range.count) == stream.missed }) else {
+      let range = missed.first { $0.stream == stream.stream && Int64($0.range.count) == stream.missed }
+      guard let range else {
         faults.append("a gap of \(String(describing: stream.missed)) in \(stream.stream) that is none")
         continue
       }
