@@ -29,12 +29,32 @@ for file in "${certificates[@]}"; do
 done
 cat "${certificates[@]}" >"$roots"
 
-# The compiler's hashes of the modules, which nothing reads any more: they are over the paths, too.
+# Zeros are written over what nothing reads any more.
 blank() { # BINARY SECTION
   local size
-  size=$((16#$(readelf -S -W "$1" | sed -n "s/.* $2 *[A-Z]* *[0-9a-f]* *[0-9a-f]* *\([0-9a-f]*\) .*/\1/p")))
+  size=$((16#$(place "$1" "$2" | cut -d ' ' -f 3)))
   head -c "$size" /dev/zero >"$build.zeros"
   objcopy --update-section "$2=$build.zeros" "$1"
+}
+
+# A section's address, its place in the file, and its size, in hexadecimal.
+place() { # BINARY SECTION
+  readelf -S -W "$1" | sed -n "s/.* ${2//./\\.} *[A-Z0-9_]* *\([0-9a-f]*\) \([0-9a-f]*\) \([0-9a-f]*\) .*/\1 \2 \3/p"
+}
+
+# Unicode's names of characters: half a megabyte in Swift's library that only Unicode.Scalar.Properties.name reads.
+forget_names() { # BINARY UNSTRIPPED
+  local address offset size symbol length
+  if grep -rqE '\.properties\.name' Sources --include '*.swift'; then fault "a source asks for the name of a character"; fi
+  read -r address offset size < <(place "$1" .rodata)
+  nm -S "$2" | sed -nE 's/^([0-9a-f]+) ([0-9a-f]+) . _ZL[0-9]+_swift_stdlib_(names|word).*/\1 \2/p' >"$build.names"
+  while read -r symbol length; do
+    if ((16#$symbol < 16#$address || 16#$symbol + 16#$length > 16#$address + 16#$size)); then
+      fault "the names of characters are not in .rodata"
+    fi
+    head -c "$((16#$length))" /dev/zero |
+      dd of="$1" bs=64K conv=notrunc oflag=seek_bytes seek="$((16#$symbol - 16#$address + 16#$offset))" status=none
+  done <"$build.names"
 }
 
 fault() { echo "package: $1" >&2; exit 1; }
@@ -70,7 +90,10 @@ for name in "${functions[@]}"; do
   rm -rf "${out:?}/$name" "$out/$name.zip"
   mkdir -p "$out/$name"
   strip --strip-all --remove-section=.comment -o "$out/$name/bootstrap" "$build/release/$name"
-  blank "$out/$name/bootstrap" .swift_modhash
+  # The compiler's hashes of the modules are over the paths, too. Nothing here throws C++ exceptions or prints its own stack,
+  # so nobody unwinds: these tables are a tenth of the file.
+  for section in .swift_modhash .eh_frame .eh_frame_hdr; do blank "$out/$name/bootstrap" "$section"; done
+  forget_names "$out/$name/bootstrap" "$build/release/$name"
   cp "$roots" "$out/$name/roots.pem"
   chmod 0755 "$out/$name/bootstrap"
   chmod 0644 "$out/$name/roots.pem"

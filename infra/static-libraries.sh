@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds what the packaged functions link statically: a minimal libcurl from Debian's own source package, and .pc files that
-# name the static libraries. Does nothing if the result is there and was made by this very script from the same sources.
+# Builds what the packaged functions link statically: a minimal libcurl from Debian's own source package, SQLite without the
+# parts nobody uses, and .pc files that name the static libraries. Does nothing if the result is there and was made by this very script from the same sources.
 # Usage: infra/static-libraries.sh [FOLDER]     (default: .build/static)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,7 +10,7 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 
 version=$(dpkg-query -W -f '${Version}' libcurl4-openssl-dev)
-stamp="$version $(dpkg-query -W -f '${Version} ' libssl-dev zlib1g-dev libc-ares-dev libsqlite3-dev) $(sha256sum <"$here/static-libraries.sh")"
+stamp="$version $(dpkg-query -W -f '${Version} ' libssl-dev zlib1g-dev libc-ares-dev libsqlite3-dev) $(cat "$here/static-libraries.sh" "$here/absent.c" | sha256sum)"
 if [ -e "$folder/.done" ] && [ "$(cat "$folder/.done")" = "$stamp" ]; then
   echo "static libraries: $folder is up to date"
   exit 0
@@ -68,6 +68,15 @@ libraries=/usr/lib/$(gcc -print-multiarch)
 for name in ssl crypto z cares sqlite3; do
   [ -e "$libraries/lib$name.a" ] || { echo "static libraries: $libraries/lib$name.a is missing" >&2; exit 69; }
 done
+
+# Debian's SQLite, without its extensions.
+mkdir -p "$folder/sqlite"
+cp "$libraries/libsqlite3.a" "$folder/sqlite/"
+gcc -O2 -Wall -Wextra -Werror -c "$here/absent.c" -o "$folder/sqlite/absent.o"
+ar t "$folder/sqlite/libsqlite3.a" | grep -E '^(fts[35].*|rtree|dbstat|stmt)\.o$' |
+  xargs ar dD "$folder/sqlite/libsqlite3.a"
+ar rsD "$folder/sqlite/libsqlite3.a" "$folder/sqlite/absent.o"
+
 pc() { # NAME INCLUDES LIBRARIES…
   local name=$1 includes=$2
   shift 2
@@ -76,7 +85,7 @@ pc() { # NAME INCLUDES LIBRARIES…
     >"$folder/pkgconfig/$name.pc"
 }
 pc libcurl "-I$folder/curl/include" "-L$folder/curl/lib -lcurl -lcares -lssl -lcrypto -lz"
-pc sqlite3 "" "-lsqlite3 -lm"
+pc sqlite3 "" "-L$folder/sqlite -lsqlite3 -lm"
 pc libcrypto "" "-lcrypto"
 pc zlib "" "-lz"
 rm -rf "$work" "$apt_folder"

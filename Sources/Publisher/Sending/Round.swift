@@ -64,7 +64,9 @@ struct Round {
     let kept = Folding.fold(events.map(\.event), isNeverFolded: isUrgent)
     return (
       kept.map { events[$0.place].event },
-      kept.map { Placement(sequence: events[$0.place].sequence, folded: $0.count) }
+      kept.map {
+        Placement(sequence: events[$0.place].sequence, folded: $0.count, first: events[$0.first].sequence)
+      }
     )
   }
 }

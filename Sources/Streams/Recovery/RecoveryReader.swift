@@ -52,21 +52,24 @@ package struct RecoveryReader {
     case lost(Recovery.Reason)
   }
 
-  /// `cursor`: nil if none came, nil inside if it cannot be read.
+  /// `cursor`: nil if none came, nil inside if it cannot be read. What the client has seen of a stream that its cursor does
+  /// not name was told by a hello that was not answered to its end.
   private static func place(
     _ stream: String, _ head: LogHead?, _ cursor: Cursor??, _ seen: [String: Int64], _ namesOthers: Bool
   ) -> Place {
-    guard let cursor else { return .new }
-    guard let cursor else { return .lost(.unknown) }
-    let newest = seen.first { $0.key.hasSameBytes(as: stream) }?.value ?? 0
+    let newest = seen.first { $0.key.hasSameBytes(as: stream) }?.value
+    if case .some(nil) = cursor { return .lost(.unknown) }
+    let told = cursor ?? nil
     // The log may have been begun since the cursor was made.
-    let begun = cursor.sequence(of: stream, epoch: "")
+    let begun = told?.sequence(of: stream, epoch: "") ?? (newest == 0 ? 0 : nil)
     guard let head else { return begun == nil ? .new : .after(0) }
-    guard let sequence = cursor.sequence(of: stream, epoch: head.epoch) ?? begun else {
-      return namesOthers ? .lost(.epoch) : .new
+    guard let sequence = told?.sequence(of: stream, epoch: head.epoch) ?? begun else {
+      if namesOthers { return .lost(.epoch) }
+      return newest.map { $0 > head.last ? .lost(.epoch) : .after($0) } ?? .new
     }
     if sequence > head.last { return .lost(.epoch) }
-    return .after(newest > head.last ? sequence : max(sequence, newest))
+    guard let newest, newest <= head.last else { return .after(sequence) }
+    return .after(max(sequence, newest))
   }
 
   // MARK: What it gets
