@@ -8,7 +8,7 @@ struct FollowingTests {
   @Test("each event is shown once and in order, or covered by a newer one, a snapshot, or a gap that was told")
   func property() throws {
     let first = UInt64.random(in: 0...UInt64.max)
-    for seed in (0..<300).map({ first &+ $0 }) {
+    for seed in (0..<200).map({ first &+ $0 }) {
       var run = Run(seed: seed)
       try run.go()
       if !run.faults.isEmpty {

@@ -22,7 +22,10 @@ struct WatchScreen {
 
   func snapshot(_ snapshot: Follower.Snapshot) throws(CommandFailure) {
     if asJSON { return try terminal.line(Self.oneLine(Self.json(snapshot))) }
-    if snapshot.isFirst { try line("snapshot  \(snapshot.stream) up to \(snapshot.sequence)", .dim) }
+    // Of a stream in which nothing is, a person need not hear.
+    if snapshot.isFirst, !(snapshot.isLast && snapshot.events.isEmpty) {
+      try line("snapshot  \(snapshot.stream) up to \(snapshot.sequence)", .dim)
+    }
     for event in snapshot.events { try frame(event) }
   }
 
