@@ -81,6 +81,6 @@ extension Listener {
   init(_ recipient: Recipient, _ packed: FrameCache.Packed) {
     self.init(
       id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,
-      marks: packed.sequences)
+      marks: packed.sequences, eventCount: recipient.parts.count)
   }
 }
