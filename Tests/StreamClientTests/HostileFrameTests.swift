@@ -18,7 +18,7 @@ struct HostileFrameTests {
     options.heldEvents = 20
     options.streams = 10_000
     var follower = Follower(options, randomness: Randomness { seed })
-    var places: [String: Int64] = [:]
+    var places: [[UInt8]: Int64] = [:]
     for moment in Int64(1)...40_000 {
       let frame = Self.changed(frames.randomElement(using: &generator) ?? [], &generator)
       for output in follower.handle(.frame(frame), at: moment) {
@@ -34,15 +34,15 @@ struct HostileFrameTests {
   }
 
   private static func check(
-    _ output: Follower.Output, _ places: inout [String: Int64], _ label: String
+    _ output: Follower.Output, _ places: inout [[UInt8]: Int64], _ label: String
   ) throws {
     switch output {
     case .show(let event):
       try JSONReader.validate(event.bytes)
-      guard let stream = event.stream, let sequence = event.sequence else { return }
+      guard let stream = event.stream.map(bytes), let sequence = event.sequence else { return }
       #expect(sequence > places[stream] ?? 0, "\(label)")
       places[stream] = sequence
-    case .snapshot(let snapshot): places[snapshot.stream] = nil
+    case .snapshot(let snapshot): places[bytes(snapshot.stream)] = nil
     // It may say that a stream was begun anew.
     case .notice(let frame): if text(frame).contains("epoch") { places = [:] }
     default: break
