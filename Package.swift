@@ -200,7 +200,8 @@ let package = Package(
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
-      "StreamClientTests", ["StreamClient", "JSON", "Shaping", "Telemetry", "TestSupport"], excluding: ["Vectors"]),
+      "StreamClientTests", ["StreamClient", "JSON", "Messaging", "Shaping", "Telemetry", "TestSupport"],
+      excluding: ["Vectors"]),
     tests(
       "StreamsTests",
       [
@@ -231,9 +232,7 @@ let package = Package(
       "TickertapeTests",
       [
         "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "LocalGateway", "AWSSigning", "HTTPClient",
-        "HTTPWire", "JSON", "Messaging", "Telemetry",
-        "TestSupport",
-        "WebSocketWire",
+        "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry", "TestSupport", "WebSocketWire",
       ]),
   ]
 )
