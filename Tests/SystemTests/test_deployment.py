@@ -113,6 +113,14 @@ async def receive(socket) -> dict:
     return json.loads(await asyncio.wait_for(socket.recv(), 30))
 
 
+async def hello(socket) -> list[dict]:
+    """Says hello: the frames that answer it, to the last one."""
+    frames = [await ask(socket, {"type": "hello", "n": 1, "eventTypes": ["signal"]})]
+    while frames[-1]["type"] != "ready":
+        frames.append(await receive(socket))
+    return frames
+
+
 async def refused(url: str, headers: dict[str, str]) -> int:
     with pytest.raises(websockets.InvalidStatus) as failure:
         await connect(url, additional_headers=headers)
@@ -143,10 +151,8 @@ async def test_who_has_no_key_is_refused_and_leaves_no_connection(cloud, program
 async def test_who_brings_a_token_is_who_it_says(cloud):
     claims = {"sub": "u-1", "role": "viewer", "exp": time.time() + 60}
     async with connect(cloud.url, additional_headers={"Authorization": f"Bearer {token(**claims)}"}) as socket:
-        await socket.send(json.dumps({"type": "hello", "subscriptions": ["signal"]}))
-        greeting = await receive(socket)
-        assert (greeting["userId"], greeting["role"]) == ("u-1", "viewer")
-        assert (await receive(socket))["type"] == "ready"
+        greeting = (await hello(socket))[0]
+        assert (greeting["type"], greeting["userId"], greeting["role"]) == ("connection", "u-1", "viewer")
     assert await refused(cloud.url, {"Authorization": f"Bearer {token(**{**claims, 'exp': 1})}"}) == 403
 
 
@@ -181,9 +187,9 @@ async def test_an_event_goes_from_the_queue_to_who_subscribed_with_its_bytes_unc
 
 async def test_hello_is_answered_through_the_management_api(cloud):
     async with cloud.connection() as socket:
-        await socket.send(json.dumps({"type": "hello", "subscriptions": ["signal"]}))
-        greeting, ready = await receive(socket), await receive(socket)
-        assert (greeting["type"], greeting["userId"], ready["type"]) == ("connection", "u-1", "ready")
+        greeting, *state, ready = await hello(socket)
+        assert (greeting["type"], greeting["userId"]) == ("connection", "u-1")
+        assert all(frame["type"] == "snapshot" for frame in state) and ready["cursor"]
         assert any(pk.startswith("l#t:signal#") for pk, _ in cloud.rows())
 
 
