@@ -45,7 +45,7 @@ unit-tests: ## the Swift tests
 	scripts/check-linkage.sh
 
 emulated-unit-tests: ## the Swift tests, with the table's contract also over two emulators of DynamoDB
-	$(VENV)/bin/python Tests/SystemTests/with_emulators.py $(SWIFT) test --skip-build $(SWIFT_FLAGS)
+	SLOW_TESTS=1 $(VENV)/bin/python Tests/SystemTests/with_emulators.py $(SWIFT) test --skip-build $(SWIFT_FLAGS)
 	scripts/check-linkage.sh
 
 system-tests: ## real processes driven by Python websockets, boto3, the AWS CLI and AWS's runtime emulator

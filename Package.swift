@@ -149,8 +149,8 @@ let package = Package(
       "tickertape",
       [
         "LocalGateway", "Access", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "ConnectionStore",
-        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry",
-        "WebSocketWire",
+        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Streams",
+        "Telemetry", "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
@@ -214,6 +214,12 @@ let package = Package(
         "Access", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
         "FunctionInvocation", "ManagementAPI", "GatewayEvents", "HTTPClient", "ConnectionStore",
         "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
+      ]),
+    tests(
+      "ModelTests",
+      [
+        "DefaultHandler", "Publisher", "StreamClient", "Streams", "Delivery", "FunctionInvocation", "GatewayEvents",
+        "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "LocalGatewayTests",

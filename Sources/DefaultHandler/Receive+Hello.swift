@@ -7,7 +7,7 @@ import Telemetry
 
 extension Receive {
   /// By posts only, in this order: what was asked for is written; then the log is read, so that what is appended after it comes
-  /// by the listener rows; then `connection`, `resume` if a cursor came, states, missed events, `ready`.
+  /// by the listener rows; then `connection`, `resume` if the client said where it was, states, missed events, `ready`.
   mutating func answer(
     _ hello: ClientFrame.Hello, _ context: RequestContext, _ invocation: InvocationContext, _ log: Log
   ) throws -> [UInt8]? {
@@ -25,7 +25,7 @@ extension Receive {
     var frames = [
       Frame.connection(record, refused: refused, replay: hello.replay, milliseconds: clock.milliseconds())
     ]
-    if hello.cursor != nil { frames.append(Frame.resume(found, replay: hello.replay)) }
+    if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found, replay: hello.replay)) }
     for part in found.parts { frames += self.frames(of: part, record, replay: hello.replay) }
     let ready = Frame.ready(replay: hello.replay, cursor: found.cursor)
     let isDone = try post(frames + [ready], Destination(context), invocation)

@@ -7,11 +7,14 @@ package struct Placement: Hashable, Sendable {
   package let folded: Int
   /// The client's count of hellos, if it answers one.
   package let replay: Int64?
+  /// The sequence number of the oldest event it stands for: who lacks this frame lacks everything from there on.
+  package let first: Int64
 
-  package init(sequence: Int64, folded: Int = 0, replay: Int64? = nil) {
+  package init(sequence: Int64, folded: Int = 0, replay: Int64? = nil, first: Int64? = nil) {
     self.sequence = sequence
     self.folded = folded
     self.replay = replay
+    self.first = first ?? sequence
   }
 }
 

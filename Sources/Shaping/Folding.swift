@@ -18,6 +18,7 @@ package enum Folding {
       let mark = Key(type: events[place].type, key: key)
       if let standing = newest[mark] {
         kept[standing].count += 1
+        kept[standing].first = place
       } else {
         newest[mark] = kept.count
         kept.append(Folded(place: place, count: 0))
@@ -47,9 +48,12 @@ package struct Folded: Equatable, Sendable {
   package let place: Int
   /// How many earlier events of its key it stands for.
   package fileprivate(set) var count: Int
+  /// The oldest of these, or itself.
+  package fileprivate(set) var first: Int
 
-  package init(place: Int, count: Int) {
+  package init(place: Int, count: Int, first: Int? = nil) {
     self.place = place
     self.count = count
+    self.first = first ?? place
   }
 }

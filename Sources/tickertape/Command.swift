@@ -13,7 +13,8 @@ enum Tool {
   static let version = "0.1.0"
 
   static let commands: [any Command.Type] = [
-    ServeCommand.self, PublishCommand.self, WatchCommand.self, FeedCommand.self, KeysCommand.self, DoctorCommand.self,
+    ServeCommand.self, PublishCommand.self, WatchCommand.self, FeedCommand.self, KeysCommand.self, LogCommand.self,
+    DoctorCommand.self,
   ]
 
   static func run(_ words: [String], in surroundings: Surroundings) -> ExitCode {

@@ -145,6 +145,12 @@ struct FaultsTests {
     _ = unlimited.decide(.gone, "c1").map { unlimited.inject($0) }
     // Decided while there was room, and done when there is none.
     #expect(!unlimited.inject(pending))
+    fault.limit = .max
+    let bounded = self.faults(fault)
+    time.advance(milliseconds: 199)
+    #expect(bounded.decide(.gone, "c1") != nil)
+    time.advance(milliseconds: 1)
+    #expect(bounded.decide(.gone, "c1") == nil)
   }
 
   @Test("a burst throttles everybody for its time")

@@ -41,6 +41,22 @@ struct ProcessFaultTests {
     try stage.stop()
   }
 
+  @Test("the moment of an invocation that was answered strikes nobody")
+  func missed() throws {
+    // A moment far behind any answer, by a seed that is looked for.
+    let seed = try #require(
+      (1...1000).first { (900...1000).contains(HashedChance(seed: $0).integer(through: 1000, "killed@", "f", 1)) })
+    let faults = Faults(
+      FaultPlan(seed: seed, [fault(.killed) { $0.within = 1000 }]), clock: .system, log: Log(write: { _ in }))
+    let stage = try FunctionStage(faults: faults)
+    #expect(try stage.response("anything") == #""anything""#)
+    var isOver = false
+    stage.loop.schedule(afterMilliseconds: 1001) { isOver = true }
+    try stage.wait("the moment") { isOver }
+    #expect(text(faults.report).contains(#""occasions":1,"chosen":1,"injected":0"#))
+    try stage.stop()
+  }
+
   @Test("a stopped process goes on after its time")
   func stopped() throws {
     let faults = try faults(
@@ -48,7 +64,8 @@ struct ProcessFaultTests {
         $0.milliseconds = 1000
         $0.limit = 1
       })
-    let stage = try FunctionStage(faults: faults)
+    // A function out of time would be killed, and stand still no more either.
+    let stage = try FunctionStage(faults: faults) { $0.timeoutSeconds = 900 }
     stage.host.invoke("f", payload: bytes(#""hang""#), timeoutMilliseconds: 60_000) { _ in }
     try stage.wait("the stop") { Self.hasStoppedChild }
     #expect(text(faults.report).contains(#""injected":1"#))

@@ -15,7 +15,8 @@ struct FoldingTests {
   @Test("of each key the newest event stays, in order, and counts those before it")
   func newest() {
     let events = [event("A"), event("B"), event("A"), event("C"), event("A")]
-    #expect(fold(events) == [Folded(place: 1, count: 0), Folded(place: 3, count: 0), Folded(place: 4, count: 2)])
+    #expect(
+      fold(events) == [Folded(place: 1, count: 0), Folded(place: 3, count: 0), Folded(place: 4, count: 2, first: 0)])
   }
 
   @Test("an event without a key stands for itself")
@@ -26,7 +27,7 @@ struct FoldingTests {
   @Test("an event of high priority is neither folded away nor stands for others")
   func high() {
     let events = [event("A"), event("A", high: true), event("A")]
-    #expect(fold(events) == [Folded(place: 1, count: 0), Folded(place: 2, count: 1)])
+    #expect(fold(events) == [Folded(place: 1, count: 0), Folded(place: 2, count: 1, first: 0)])
   }
 
   @Test("the same key of two types is two keys, and so are two spellings of one letter")

@@ -215,7 +215,9 @@ async def frame_within(ws, seconds):
 
 
 async def test_clients_of_the_source_documents_paths_are_let_in(gateway):
-    for path in ["/realtime/ws/client123?user_id=user456", "/stream/ws?userId=u-1", "/dev?userId=u"]:
+    for path in ["/realtime/ws/client123?user_id=user456", "/realtime/ws/dashboard/user456", "/stream/ws?userId=u-1&apiKey=k",
+                 "/v1?userId=u-1&apiKey=k", "/v1/stream/ws?userId=u-1", "/ws?eventTypes=signal,proposal&auth=t",
+                 "/streaming/ws?channels=stream:market_data:AAPL&symbols=AAPL", "/dev?userId=u"]:
         async with connect(f"ws://127.0.0.1:{gateway.port}{path}") as ws:
             await ws.send('{"type":"ping"}')
             assert json.loads(await asyncio.wait_for(ws.recv(), 20))["type"] == "pong"

@@ -40,6 +40,24 @@ struct ServeSettingsTests {
     #expect(settings.idleTimeoutMilliseconds == 600_000 && settings.maximumDurationMilliseconds == 7_200_000)
   }
 
+  @Test(
+    "time passes as on AWS unless it is told to pass faster, and the Publisher is swept each minute unless it is not")
+  func time() throws {
+    let settings = try settings()
+    #expect(settings.clock == 1 && settings.sweepMilliseconds == 60_000 && settings.faultsPath == nil)
+    let fast = try self.settings("--clock", "10000", "--sweep", "0.5")
+    #expect(fast.clock == 10_000 && fast.sweepMilliseconds == 500)
+    #expect(try self.settings("--sweep", "0").sweepMilliseconds == 0)
+    #expect(try self.settings(file: #"{"sweep": 0, "clock": 2}"#).clock == 2)
+  }
+
+  @Test("a fault plan is looked for beside the file that names it")
+  func faultsPath() throws {
+    #expect(try settings("--faults", "plans/a.json").faultsPath == "plans/a.json")
+    let path = try settings(file: #"{"faults": "a.json"}"#).faultsPath
+    #expect(path?.hasPrefix("/tmp/") == true && path?.hasSuffix("/a.json") == true)
+  }
+
   @Test("functions and routes of one's own stand beside the others, or in their place")
   func own() throws {
     let settings = try settings(
@@ -97,6 +115,7 @@ struct ServeSettingsTests {
       ["--port", "65536"], ["--stage", "a/b"], ["--store", "memory:"], ["--store", "sqlite:"], ["--function", "Chat"],
       ["--function", "=x"], ["--route", "x=Nobody"], ["--route-response", "nowhere"], ["--log-level", "loud"],
       ["--idle-timeout", "0"], ["--allow-origin", "localhost"], ["--environments", "0"], ["--echo", "8000"],
+      ["--clock", "0"], ["--clock", "10001"], ["--clock", "1.5"], ["--sweep", "-1"], ["--sweep", "soon"],
     ])
   func refusals(words: [String]) {
     #expect(throws: CommandFailure.self) { try settings(words, file: nil) }

@@ -14,7 +14,7 @@ struct FrameCache {
   /// Nearly every recipient of a page gets what the one before got.
   private var last: (parts: [Recipient.Part], dialect: Dialect, accepts: Accepts, packed: Packed)?
 
-  /// Frames and, for each, the sequence number of the first event it carries.
+  /// Frames and, for each, the first event that is lacking without it.
   struct Packed {
     let frames: [[UInt8]]
     let sequences: [Int64]
@@ -43,8 +43,19 @@ struct FrameCache {
     let frames = FramePacking.frames(
       parts.map { frame($0, dialect) }, cursor: cursor, accepts: accepts,
       name: { parts.first.map { events[$0.event].id } ?? "" })
-    let sequences = placements.isEmpty ? [] : frames.map { placements[parts[$0.first].event].sequence }
-    return Packed(frames: frames.map(\.bytes), sequences: sequences)
+    return Packed(frames: frames.map(\.bytes), sequences: placements.isEmpty ? [] : lacking(frames, parts))
+  }
+
+  /// For each frame, what a client lacks from there on that has only the frames before it: an event of this one or a later one
+  /// may stand for events that are older than those of the frames before.
+  private func lacking(_ frames: [PackedFrame], _ parts: [Recipient.Part]) -> [Int64] {
+    var lowest = Int64.max
+    var from = parts.map { placements[$0.event].first }
+    for place in from.indices.reversed() {
+      lowest = min(lowest, from[place])
+      from[place] = lowest
+    }
+    return frames.map { from[$0.first] }
   }
 
   private mutating func frame(_ part: Recipient.Part, _ dialect: Dialect) -> [UInt8] {
@@ -70,6 +81,6 @@ extension Listener {
   init(_ recipient: Recipient, _ packed: FrameCache.Packed) {
     self.init(
       id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,
-      marks: packed.sequences)
+      marks: packed.sequences, eventCount: recipient.parts.count)
   }
 }

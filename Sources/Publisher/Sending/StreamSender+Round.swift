@@ -34,6 +34,7 @@ extension StreamSender {
             let catchUp = try self.catchUp(row, round, &pages)
             if let listener = catchUp.listener {
               catchingUp[row.id] = catchUp
+              result.begin(listener)
               return [listener]
             }
             finish(catchUp, round, &result)
@@ -45,7 +46,10 @@ extension StreamSender {
             if let until = recipient.untilMilliseconds, until <= now {
               return Listener(expired: recipient.id, recipient.connectedAtMilliseconds, through: round.end)
             }
-            return Listener(recipient, frames.frames(recipient.parts, recipient.dialect, recipient.accepts))
+            let packed = frames.frames(recipient.parts, recipient.dialect, recipient.accepts)
+            let listener = Listener(recipient, packed)
+            result.begin(listener)
+            return listener
           }
         } catch {
           result.failure = error
@@ -54,6 +58,7 @@ extension StreamSender {
       },
       settled: { listener, ending in
         let row = catchingUp.removeValue(forKey: listener.id)?.row
+        result.leave(listener)
         settle(listener, ending, row, run, &result)
       })
     for catchUp in catchingUp.values { finish(catchUp, round, &result) }
@@ -135,7 +140,7 @@ extension StreamSender {
     let packed = frames.frames(parts, record.dialect, record.accepts)
     let listener = Listener(
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: packed.frames,
-      marks: packed.sequences)
+      marks: packed.sequences, eventCount: parts.count)
     return CatchUp(row: row, listener: listener, through: page.through)
   }
 

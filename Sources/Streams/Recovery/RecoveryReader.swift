@@ -52,21 +52,24 @@ package struct RecoveryReader {
     case lost(Recovery.Reason)
   }
 
-  /// `cursor`: nil if none came, nil inside if it cannot be read.
+  /// `cursor`: nil if none came, nil inside if it cannot be read. What the client has seen of a stream that its cursor does
+  /// not name was told by a hello that was not answered to its end.
   private static func place(
     _ stream: String, _ head: LogHead?, _ cursor: Cursor??, _ seen: [String: Int64], _ namesOthers: Bool
   ) -> Place {
-    guard let cursor else { return .new }
-    guard let cursor else { return .lost(.unknown) }
-    let newest = seen.first { $0.key.hasSameBytes(as: stream) }?.value ?? 0
+    let newest = seen.first { $0.key.hasSameBytes(as: stream) }?.value
+    if case .some(nil) = cursor { return .lost(.unknown) }
+    let told = cursor ?? nil
     // The log may have been begun since the cursor was made.
-    let begun = cursor.sequence(of: stream, epoch: "")
+    let begun = told?.sequence(of: stream, epoch: "") ?? (newest == 0 ? 0 : nil)
     guard let head else { return begun == nil ? .new : .after(0) }
-    guard let sequence = cursor.sequence(of: stream, epoch: head.epoch) ?? begun else {
-      return namesOthers ? .lost(.epoch) : .new
+    guard let sequence = told?.sequence(of: stream, epoch: head.epoch) ?? begun else {
+      if namesOthers { return .lost(.epoch) }
+      return newest.map { $0 > head.last ? .lost(.epoch) : .after($0) } ?? .new
     }
     if sequence > head.last { return .lost(.epoch) }
-    return .after(newest > head.last ? sequence : max(sequence, newest))
+    guard let newest, newest <= head.last else { return .after(sequence) }
+    return .after(max(sequence, newest))
   }
 
   // MARK: What it gets
@@ -178,26 +181,43 @@ package struct RecoveryReader {
 
   /// Up to where a connection lacks nothing, in every stream it follows.
   package func standing(_ record: ConnectionRecord) throws(TableError) -> Cursor {
+    var cursor = Cursor()
+    for one in try standings(record) { cursor.set(one.stream, epoch: one.epoch, to: one.delivered) }
+    return cursor
+  }
+
+  /// Where a connection is in a stream.
+  package struct Standing: Equatable, Sendable {
+    package let stream: String
+    /// Empty: the stream has no log.
+    package let epoch: String
+    /// The newest event there is.
+    package let last: Int64
+    /// Everything up to this one was delivered, as far as it is for this connection.
+    package let delivered: Int64
+  }
+
+  package func standings(_ record: ConnectionRecord) throws(TableError) -> [Standing] {
     let streams = record.streams
     let heads = try heads(of: streams)
     // The marks before the rows of those who are behind: these are written before a mark passes what they lack.
     let marks = try table.pages(of: streams.map { Query(Keys.mark($0).partition) })
     let behind = try table.pages(
       of: streams.map { Query(Keys.behind($0), .between(record.id.text, record.id.text)) })
-    var cursor = Cursor()
+    var standings: [Standing] = []
     for (place, stream) in streams.enumerated() {
       guard let head = heads[place] else {
-        cursor.set(stream, epoch: "", to: 0)
+        standings.append(Standing(stream: stream, epoch: "", last: 0, delivered: 0))
         continue
       }
-      guard let mark = marks[place].items.first, mark.string("epoch") == head.epoch else { continue }
-      var sequence = mark.number("sent") ?? 0
+      var sequence: Int64 = 0
+      if let mark = marks[place].items.first, mark.string("epoch") == head.epoch { sequence = mark.number("sent") ?? 0 }
       if let row = behind[place].items.first.flatMap(Behind.init), row.epoch == head.epoch {
         sequence = min(sequence, row.from - 1)
       }
-      cursor.set(stream, epoch: head.epoch, to: sequence)
+      standings.append(Standing(stream: stream, epoch: head.epoch, last: head.last, delivered: sequence))
     }
-    return cursor
+    return standings
   }
 
   private func heads(of streams: [String]) throws(TableError) -> [LogHead?] {

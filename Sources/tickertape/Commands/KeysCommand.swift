@@ -12,9 +12,7 @@ struct KeysCommand: Command {
       .value("group", "GROUP", "create: a group the user is in; several with commas.", isRepeatable: true),
       .value("expires", "WHEN", "create: after 90d, 12h or 30m, at the end of 2027-01-31, or never. Default never."),
       .value("label", "TEXT", "create: what the key is for, for your own list."),
-      .value(
-        "store", "STORE",
-        "The table: sqlite:PATH or dynamodb:TABLE. Default $CONNECTION_STORE, else sqlite:.tickertape/table.sqlite."),
+      ChosenTable.option,
       .flag("json", "Print JSON: one object, of list an array."),
     ],
     details: [

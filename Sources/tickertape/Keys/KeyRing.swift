@@ -1,49 +1,27 @@
 import Access
 import ConnectionStore
-import ConnectionStoreSelection
 import Telemetry
 
 /// The keys of the table that is meant.
 struct KeyRing {
   private let keys: APIKeys
-  private let place: String
+  private let chosen: ChosenTable
 
-  private static let defaultStore = "sqlite:.tickertape/table.sqlite"
   /// So many characters of an id name one key among millions.
   private static let shortestID = 8
 
   /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it.
   init(_ store: String?, in surroundings: Surroundings) throws(CommandFailure) {
-    let environment = surroundings.environment
-    let table = environment[TableSelection.tableNameVariable].map { "dynamodb:\($0)" }
-    place = store ?? environment[TableSelection.variable] ?? table ?? Self.defaultStore
-    guard !place.hasPrefix("memory:") else {
-      throw CommandFailure(.usage, "a table in memory ends with this command; --store sqlite:PATH or dynamodb:TABLE")
-    }
-    if place.hasPrefix("sqlite:") {
-      let path = System.absolutePath(String(place.dropFirst("sqlite:".count)))
-      do {
-        try System.makeDirectories(Path.directory(of: path) ?? "/")
-      } catch {
-        throw CommandFailure(
-          .cannotCreate, "no directory for the table: \(error)", advice: ["--store sqlite:PATH chooses another"])
-      }
-    }
-    do {
-      keys = APIKeys(
-        try TableSelection.open(place, environment, clock: surroundings.clock), clock: surroundings.clock,
-        randomness: surroundings.randomness)
-    } catch {
-      throw Self.failure(error, place)
-    }
+    chosen = try ChosenTable(store, in: surroundings)
+    keys = APIKeys(chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)
   }
 
   func create(_ grant: KeyGrant) throws(CommandFailure) -> (key: APIKey, stored: StoredKey) {
-    do { return try keys.create(grant) } catch { throw Self.failure(error, place) }
+    do { return try keys.create(grant) } catch { throw chosen.failure(error) }
   }
 
   func list() throws(CommandFailure) -> [StoredKey] {
-    do { return try keys.list() } catch { throw Self.failure(error, place) }
+    do { return try keys.list() } catch { throw chosen.failure(error) }
   }
 
   /// By a key's id, the beginning of one, or the key itself.
@@ -60,11 +38,12 @@ struct KeyRing {
       try keys.revoke(only.hash)
       return only
     } catch let error as TableError {
-      throw Self.failure(error, place)
+      throw chosen.failure(error)
     } catch Missing.several {
       throw CommandFailure(.usage, "several keys begin with \(prefix); give more of the id")
     } catch {
-      throw CommandFailure(.failure, "\(place) has no such key", advice: ["'tickertape keys list' shows those it has"])
+      throw CommandFailure(
+        .failure, "\(chosen.place) has no such key", advice: ["'tickertape keys list' shows those it has"])
     }
   }
 
@@ -75,9 +54,5 @@ struct KeyRing {
 
   private static func isDigit(_ byte: UInt8) -> Bool {
     (0x30...0x39).contains(byte) || (0x61...0x66).contains(byte)
-  }
-
-  private static func failure(_ error: TableError, _ place: String) -> CommandFailure {
-    CommandFailure(.unavailable, "\(place): \(error)")
   }
 }

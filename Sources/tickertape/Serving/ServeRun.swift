@@ -139,6 +139,7 @@ struct ServeRun {
     result.environment["CONNECTION_STORE"] = store
     result.environment["API_GATEWAY_ENDPOINT"] = "http://127.0.0.1:\(port)/\(settings.stage)"
     result.environment["AWS_ENDPOINT_URL_LAMBDA"] = "http://127.0.0.1:\(port)"
+    result.environment["GREETING_FUNCTION"] = "DefaultHandler"
     result.environment["STAGE"] = settings.stage
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
     for name in AccessSettings.variables { result.environment[name] = surroundings.environment[name] }

@@ -1,0 +1,90 @@
+import ConnectionStore
+import JSON
+import Messaging
+import Streams
+
+/// `tickertape log`: shows what the log of a stream holds.
+struct LogCommand: Command {
+  static let syntax = CommandSyntax(
+    name: "log", summary: "Show what the log of a stream holds, one event a line.",
+    operands: "STREAM", maximumOperands: 1,
+    options: [
+      .value("after", "SEQ", "Only events after this sequence number. Default 0."),
+      .value("limit", "N", "At most so many."),
+      .flag("head", "Only where the log stands: epoch, last sequence number, how far it was sent."),
+      ChosenTable.option,
+    ],
+    details: [
+      "A stream is all/TYPE, user/USER or group/GROUP. Each line is the event as a client of the dialect typed gets it."
+    ],
+    examples: [
+      "tickertape log all/price:update --after 1200 --limit 10", "tickertape log user/u-1 --head",
+      "CONNECTION_STORE=dynamodb:tickertape-dev tickertape log all/signal",
+    ])
+
+  private let stream: String
+  private let after: Int64
+  private let limit: Int
+  private let showsHead: Bool
+  private let store: String?
+
+  init(_ arguments: Arguments) throws(CommandFailure) {
+    guard let stream = arguments.operands.first, StreamName.audience(of: stream) != nil else {
+      throw CommandFailure(
+        .usage, "log needs a stream: all/TYPE, user/USER or group/GROUP",
+        advice: ["for example: \(Self.syntax.examples[0])"])
+    }
+    self.stream = stream
+    after = Int64(try arguments.integer("after", in: 0...Int.max) ?? 0)
+    limit = try arguments.integer("limit", in: 1...Int.max) ?? .max
+    showsHead = arguments.has("head")
+    store = arguments.value("store")
+  }
+
+  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+    let chosen = try ChosenTable(store, in: surroundings)
+    let log = StreamLog(chosen.table, clock: surroundings.clock)
+    do {
+      guard let head = try log.head(stream) else {
+        throw CommandFailure(.failure, "\(chosen.place) has no log of \(stream)")
+      }
+      if showsHead {
+        let mark = try Marks(chosen.table, clock: surroundings.clock).look(stream)
+        try surroundings.terminal.line(Self.line(head, sentThrough: mark?.epoch == head.epoch ? mark?.sentThrough : 0))
+      } else {
+        try show(log, head, surroundings.terminal)
+      }
+      return .success
+    } catch let failure as CommandFailure {
+      throw failure
+    } catch let error as TableError {
+      throw chosen.failure(error)
+    } catch {
+      throw CommandFailure(.failure, "\(error)")
+    }
+  }
+
+  private func show(_ log: StreamLog, _ head: LogHead, _ terminal: Terminal) throws {
+    var place = after
+    var left = limit
+    while place < head.last, left > 0 {
+      let page = try log.read(stream, head: head, after: place)
+      for logged in page.events.prefix(left) {
+        let placement = Placement(sequence: logged.sequence)
+        try terminal.line(Frame.event(logged.event, shownAs: logged.event.type, .typed, placement))
+      }
+      left -= page.events.count
+      place = page.through
+    }
+  }
+
+  private static func line(_ head: LogHead, sentThrough: Int64?) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("epoch", head.epoch)
+      writer.member("last", head.last)
+      writer.member("sentThrough", sentThrough ?? 0)
+    }
+    return writer.bytes
+  }
+}

@@ -1,0 +1,42 @@
+import ConnectionStore
+import ConnectionStoreSelection
+import Telemetry
+
+/// The table that a command works on.
+struct ChosenTable {
+  let table: any Table
+  /// As the user would write it.
+  let place: String
+
+  private static let defaultStore = "sqlite:.tickertape/table.sqlite"
+
+  static let option = OptionSyntax.value(
+    "store", "STORE",
+    "The table: sqlite:PATH or dynamodb:TABLE. Default $CONNECTION_STORE, else sqlite:.tickertape/table.sqlite.")
+
+  /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it.
+  init(_ store: String?, in surroundings: Surroundings) throws(CommandFailure) {
+    let environment = surroundings.environment
+    let named = environment[TableSelection.tableNameVariable].map { "dynamodb:\($0)" }
+    place = store ?? environment[TableSelection.variable] ?? named ?? Self.defaultStore
+    guard !place.hasPrefix("memory:") else {
+      throw CommandFailure(.usage, "a table in memory ends with this command; --store sqlite:PATH or dynamodb:TABLE")
+    }
+    if place.hasPrefix("sqlite:") {
+      let path = System.absolutePath(String(place.dropFirst("sqlite:".count)))
+      do {
+        try System.makeDirectories(Path.directory(of: path) ?? "/")
+      } catch {
+        throw CommandFailure(
+          .cannotCreate, "no directory for the table: \(error)", advice: ["--store sqlite:PATH chooses another"])
+      }
+    }
+    do {
+      table = try TableSelection.open(place, environment, clock: surroundings.clock)
+    } catch {
+      throw CommandFailure(.unavailable, "\(place): \(error)")
+    }
+  }
+
+  func failure(_ error: TableError) -> CommandFailure { CommandFailure(.unavailable, "\(place): \(error)") }
+}

@@ -1,0 +1,44 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Schedules of publishers, clients and time, with a failure or anything else at each step of every function.
+///
+///     MODEL_SEED=30 MODEL_SCHEDULES=1 MODEL_TRACE=1 swift test --filter ModelTests     # what happened in one of them
+@Suite("Every schedule")
+struct ModelTests {
+  private static let environment = ProcessInfo.processInfo.environment
+  private static let first = environment["MODEL_SEED"].flatMap(UInt64.init) ?? 1
+  private static let lanes = 4
+
+  private static func faults(_ seed: UInt64) throws -> [String] {
+    let world = ModelWorld(seed: seed)
+    for _ in 0..<30 { world.happen() }
+    world.settle()
+    if environment["MODEL_TRACE"] != nil {
+      for line in world.trace { print(line) }
+      for client in world.clients { print("client \(client.place)", client.records) }
+    }
+    return try Verdict(world).faults
+  }
+
+  private static func run(_ count: Int, lane: Int, offset: UInt64 = 0) throws {
+    for place in stride(from: lane, to: count, by: lanes) {
+      let seed = first + offset + UInt64(place)
+      let faults = try faults(seed)
+      #expect(faults.isEmpty, "MODEL_SEED=\(seed) MODEL_SCHEDULES=1: \(faults.prefix(3))")
+      if !faults.isEmpty { return }
+    }
+  }
+
+  @Test(
+    "whatever fails at whichever step, each client is shown what it may see, all of it, once, in order, and nothing else",
+    arguments: 0..<lanes)
+  func schedules(lane: Int) throws {
+    try Self.run(Self.environment["MODEL_SCHEDULES"].flatMap(Int.init) ?? 400, lane: lane)
+  }
+
+  /// Takes minutes: `make test` sets `SLOW_TESTS`.
+  @Test("the same of 10,000 more", .enabled(if: environment["SLOW_TESTS"] != nil), arguments: 0..<lanes)
+  func manySchedules(lane: Int) throws { try Self.run(10_000, lane: lane, offset: 1_000_000) }
+}

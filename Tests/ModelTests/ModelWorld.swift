@@ -1,0 +1,215 @@
+import ConnectionStore
+import ConnectionStoreMemory
+import Delivery
+import Foundation
+import FunctionInvocation
+import GatewayEvents
+import LambdaRuntime
+import Messaging
+import StreamClient
+import Streams
+import Telemetry
+import TestSupport
+
+@testable import DefaultHandler
+@testable import Publisher
+
+/// Everything in one process: the table, the functions, the gateway and the clients, with a seed that decides what happens
+/// at each step of a function. A step is a call to the table or a post; at any of them the function may die, an answer may be
+/// lost, and anything else may happen first, such as another function running from its beginning to its end.
+final class ModelWorld {
+  let clock = SettableClock()
+  let table: MemoryTable
+  let randomness: Randomness
+  var dice: Dice
+  private(set) var clients: [ModelClient] = []
+  let wire: ModelWire
+  /// No faults any more.
+  var isCalm = false
+  private var depth = 0
+  /// The publisher's numbers that were answered as accepted, and those with an idempotency key.
+  private(set) var accepted: Set<Int> = []
+  private(set) var keyed: Set<Int> = []
+  private var numbers = 0
+  /// Payloads whose publish failed or was not answered: they come again.
+  private var unanswered: [(payload: String, numbers: [Int])] = []
+  private(set) var drains: [[UInt8]] = []
+  /// What happened, for whoever looks into a failure.
+  private(set) var trace: [String] = []
+
+  func note(_ what: @autoclosure () -> String) {
+    if isTraced {
+      trace.append("\(clock.clock.milliseconds() % 10_000_000) \(String(repeating: "  ", count: depth))\(what())")
+    }
+  }
+
+  private let isTraced: Bool
+
+  init(seed: UInt64) {
+    dice = Dice(seed)
+    isTraced = ProcessInfo.processInfo.environment["MODEL_TRACE"] != nil
+    table = MemoryTable(clock: clock.clock)
+    wire = ModelWire()
+    let generator = SharedGenerator(seed ^ 0xABCD)
+    randomness = Randomness { generator.next() }
+    wire.world = self
+    for plan in ModelClient.plans { clients.append(ModelClient(plan, clients.count, seed: seed)) }
+  }
+
+  // MARK: A step
+
+  /// Called before each step of a function. True: the function dies now.
+  func step() -> Bool {
+    guard !isCalm else { return false }
+    if depth < 2, dice.one(in: 14) {
+      depth += 1
+      happen()
+      depth -= 1
+    }
+    if dice.one(in: 60) { clock.advance(milliseconds: dice.pick([1, 50, 120, 2_000, 11_000])) }
+    return dice.one(in: 40)
+  }
+
+  /// One thing that happens by itself.
+  func happen() {
+    switch dice.number(below: 20) {
+    case 0..<8: publish()
+    case 8..<13: clients[dice.number(below: clients.count)].act(self)
+    case 13: sweep()
+    case 14: drain()
+    case 15: wire.deliverLate()
+    case 16: clock.advance(milliseconds: dice.pick([10, 100, 500, 3_000, 11_000]))
+    case 17: publishAgain()
+    default: clients[dice.number(below: clients.count)].passTime(self)
+    }
+  }
+
+  // MARK: Functions
+
+  private var log: Log { Log(minimum: .fatal) }
+
+  private func run(_ payload: String) -> String? {
+    note("publisher runs \(payload)")
+    defer { note("publisher ended") }
+    let environment = ModelEnvironment(self)
+    var handler = Publish(
+      eventLog: StreamLog(environment.table, clock: clock.clock, randomness: randomness),
+      streams: StreamSender(
+        environment.table, sender: ModelSender(environment: environment), log: log, clock: clock.clock,
+        randomness: randomness),
+      invocation: ModelInvocations(environment), ownName: "Publisher", log: log, clock: clock.clock,
+      randomness: randomness)
+    let context = InvocationContext(requestID: "p", deadlineMilliseconds: clock.clock.milliseconds() + 30_000)
+    let answer = try? text(handler.handle(bytes(payload), context))
+    return environment.isDead ? nil : answer
+  }
+
+  private func publish() {
+    var events: [String] = []
+    var list: [Int] = []
+    for _ in 0..<dice.pick([1, 1, 2, 4]) {
+      numbers += 1
+      list.append(numbers)
+      events.append(event(numbers))
+    }
+    send("{\"events\":[\(events.joined(separator: ","))]}", list)
+  }
+
+  private func event(_ number: Int) -> String {
+    var members = "\"data\":{\"n\":\(number)}"
+    switch dice.number(below: 10) {
+    case 0..<6: members += ",\"type\":\"price:update\",\"key\":\"\(dice.pick(["A", "B", "C"]))\""
+    case 6, 7: members += ",\"type\":\"signal\""
+    case 8: members += ",\"type\":\"note\",\"user\":\"\(dice.pick(["u-0", "u-1"]))\""
+    default: members += ",\"type\":\"risk\",\"key\":\"A\",\"priority\":\"high\""
+    }
+    if dice.one(in: 2) {
+      keyed.insert(number)
+      members += ",\"idempotencyKey\":\"k-\(number)\""
+    }
+    return "{\(members)}"
+  }
+
+  private func send(_ payload: String, _ list: [Int]) {
+    if let answer = run(payload), answer.contains("\"accepted\":\(list.count),") {
+      accepted.formUnion(list)
+    } else if list.allSatisfy(keyed.contains) {
+      unanswered.append((payload, list))
+    }
+  }
+
+  /// A queue brings a message again.
+  private func publishAgain() {
+    guard !unanswered.isEmpty else { return }
+    let message = unanswered.remove(at: dice.number(below: unanswered.count))
+    send(message.payload, message.numbers)
+  }
+
+  func sweep() { _ = run(#"{"sweep":{}}"#) }
+
+  func later(_ payload: [UInt8]) { drains.append(payload) }
+
+  private func drain() {
+    guard !drains.isEmpty else { return }
+    _ = run(text(drains.removeFirst()))
+  }
+
+  /// A client's frame, in an environment of its own.
+  func receive(_ frame: [UInt8], _ id: ConnectionID) {
+    note("\(id.text) says \(text(frame))")
+    let environment = ModelEnvironment(self)
+    var handler = Receive(
+      connections: Connections(environment.table, clock: clock.clock, randomness: randomness),
+      recovery: RecoveryReader(environment.table, clock: clock.clock), outbox: ModelOutbox(environment: environment),
+      log: log, clock: clock.clock)
+    let now = clock.clock.milliseconds()
+    let context = RequestContext(
+      routeKey: "$default", eventType: "MESSAGE", requestID: "r", connectionID: id, messageID: "m-\(now)", apiID: "a",
+      stage: "s", domainName: "d", requestTime: "", requestTimeMilliseconds: now, connectedAtMilliseconds: now,
+      sourceAddress: "")
+    let event = GatewayEvent.message(MessageEvent(context: context, body: frame)).encoded()
+    let invocation = InvocationContext(requestID: "d", deadlineMilliseconds: now + 29_000)
+    guard let answer = try? handler.handle(event, invocation), !environment.isDead else { return }
+    if let body = RouteAnswer.body(answer) { _ = wire.carry(bytes(body), to: id, isFaulty: false) }
+  }
+
+  /// `$connect`. False: it failed.
+  func connect(_ record: ConnectionRecord) -> Bool {
+    let environment = ModelEnvironment(self)
+    let connections = Connections(environment.table, clock: clock.clock, randomness: randomness)
+    guard let outcome = try? connections.connect(record), !environment.isDead else { return false }
+    return outcome == .connected
+  }
+
+  /// `$disconnect`, which is not always run.
+  func disconnect(_ id: ConnectionID) {
+    guard isCalm || !dice.one(in: 3) else { return }
+    let environment = ModelEnvironment(self)
+    try? Connections(environment.table, clock: clock.clock, randomness: randomness).disconnect(id)
+  }
+
+  // MARK: The end
+
+  /// Lets everything come to rest: nothing fails any more, the sweep comes, each client comes back.
+  func settle() {
+    isCalm = true
+    while !unanswered.isEmpty { publishAgain() }
+    wire.deliverAllLate()
+    for _ in 0..<12 {
+      clock.advance(seconds: 11)
+      for client in clients { client.comeBack(self) }
+      sweep()
+    }
+  }
+}
+
+/// Decisions in an order that a seed fixes.
+struct Dice {
+  private var generator: SeededGenerator
+
+  init(_ seed: UInt64) { generator = SeededGenerator(seed) }
+
+  mutating func number(below bound: Int) -> Int { Int(generator.next() % UInt64(bound)) }
+  mutating func one(in count: Int) -> Bool { number(below: count) == 0 }
+  mutating func pick<T>(_ list: [T]) -> T { list[number(below: list.count)] }
+}

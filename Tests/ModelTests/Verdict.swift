@@ -1,0 +1,110 @@
+import ConnectionStore
+import JSON
+import Messaging
+import Streams
+import TestSupport
+
+@testable import Publisher
+
+/// Compares what each client showed with what the log holds.
+struct Verdict {
+  private(set) var faults: [String] = []
+
+  init(_ world: ModelWorld) throws {
+    var logs: [String: [LoggedEvent]] = [:]
+    let log = StreamLog(world.table, clock: world.clock.clock)
+    for stream in ["all/price:update", "all/signal", "all/risk", "user/u-0", "user/u-1"] {
+      guard let head = try log.head(stream) else { continue }
+      logs[stream] = try log.read(stream, head: head, after: 0, limitEvents: .max, limitBytes: .max).events
+    }
+    judgeLog(world, logs)
+    for client in world.clients { judge(client, logs) }
+  }
+
+  /// Dense, each accepted event there, none with an idempotency key twice.
+  private mutating func judgeLog(_ world: ModelWorld, _ logs: [String: [LoggedEvent]]) {
+    var counts: [Int: Int] = [:]
+    for (stream, events) in logs {
+      if events.map(\.sequence) != Array(1...Int64(events.count)) { faults.append("\(stream) has holes") }
+      for event in events { counts[Self.number(of: event), default: 0] += 1 }
+    }
+    for number in world.accepted where counts[number] == nil { faults.append("accepted \(number) is not in the log") }
+    for (number, count) in counts where count > 1 && world.keyed.contains(number) {
+      faults.append("\(number) stands \(count) times in the log")
+    }
+  }
+
+  private mutating func judge(_ client: ModelClient, _ logs: [String: [LoggedEvent]]) {
+    let name = "client \(client.place)"
+    if client.records.contains(.gap) { faults.append("\(name): a gap was told, but nothing was missing") }
+    var streams = client.types.filter { client.plan.principal.mayFollow($0) }.map { "all/\($0)" }
+    if let user = client.plan.principal.user { streams.append("user/\(user)") }
+    for case .event(let stream, let sequence, _, _) in client.records where !streams.contains(stream) {
+      faults.append("\(name): saw \(stream) \(sequence)")
+    }
+    for stream in streams { judge(client, stream, logs[stream] ?? [], name) }
+  }
+
+  private mutating func judge(_ client: ModelClient, _ stream: String, _ log: [LoggedEvent], _ name: String) {
+    var place: Int64?
+    var covered: Set<Int64> = []
+    for record in client.records {
+      switch record {
+      case .snapshot(stream, let through, let isFirst):
+        if place != nil, isFirst { faults.append("\(name): a second state of \(stream)") }
+        place = max(place ?? 0, through)
+        covered.formUnion(log.lazy.map(\.sequence).filter { $0 <= through })
+      case .event(stream, let sequence, let folded, let number):
+        guard let last = place else {
+          faults.append("\(name): \(stream) \(sequence) before its state")
+          continue
+        }
+        guard sequence > last else {
+          faults.append("\(name): \(stream) \(sequence) after \(last)")
+          continue
+        }
+        guard sequence <= log.count, Self.number(of: log[Int(sequence) - 1]) == number else {
+          faults.append("\(name): \(stream) \(sequence) is another event than the log's")
+          continue
+        }
+        place = sequence
+        covered.insert(sequence)
+        var left = folded
+        let event = log[Int(sequence) - 1].event
+        for earlier in log[..<(Int(sequence) - 1)].reversed() where left > 0 && Self.stands(event, for: earlier.event) {
+          covered.insert(earlier.sequence)
+          left -= 1
+        }
+        if left > 0 { faults.append("\(name): \(stream) \(sequence) stands for \(left) too many") }
+      default: break
+      }
+    }
+    guard place != nil else { return faults.append("\(name): nothing of \(stream)") }
+    for event in log where client.plan.wants(event.event) && !covered.contains(event.sequence) {
+      faults.append("\(name): never got \(stream) \(event.sequence)")
+    }
+  }
+
+  private static func stands(_ event: Event, for earlier: Event) -> Bool {
+    guard let key = event.key, let other = earlier.key else { return false }
+    return key == other && event.type == earlier.type && !Round.isUrgent(earlier)
+  }
+
+  static func number(of event: LoggedEvent) -> Int {
+    var reader = JSONReader(event.event.data)
+    guard (try? reader.beginObject()) != nil, (try? reader.nextKey()) == "n", let number = try? reader.integer() else {
+      return 0
+    }
+    return Int(number)
+  }
+}
+
+extension Principal {
+  fileprivate func mayFollow(_ type: String) -> Bool { EventTypes.mayBeSeen(type, by: role) }
+}
+
+extension ModelClient.Plan {
+  fileprivate func wants(_ event: Event) -> Bool {
+    event.audience != .everyone || keys.isEmpty || event.key.map(keys.contains) ?? false
+  }
+}
