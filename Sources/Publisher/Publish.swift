@@ -101,7 +101,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
         count += 1
         log.debug(
           "accepted",
-          ["stream": .text(stream), "id": .text(event.id), "correlationId": .text(event.correlationID ?? "")])
+          ["stream": .text(stream), "id": .text(event.id), "correlationId": .text(event.correlationID ?? event.id)])
       case .refused(let refusal): answer.reject(PublishError(refusal, index: index))
       }
     }

@@ -150,8 +150,10 @@ package struct RecoveryReader {
   private func replay(
     _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ after: Int64, _ budget: inout RecoveryLimits
   ) throws(TableError) -> Replay {
+    guard after < head.last else { return Replay(base: after) }
     let reach = StreamName.isPersonal(stream) ? budget.personalEvents : budget.scannedEvents
     let start = max(after, head.last - reach)
+    let lapsed = try lapsed(record, stream)
     var kept = KeptEvents(limits: budget)
     var replay = Replay(base: start, isTrimmed: start > after)
     var place = start
@@ -166,6 +168,10 @@ package struct RecoveryReader {
         (replay.base, replay.isTrimmed) = (page.through, false)
       }
       for event in page.events where record.shownName(of: event.event) != nil {
+        if lapsed > 0, EventTime.milliseconds(ofID: event.event.id) ?? .max < lapsed {
+          (replay.base, replay.isTrimmed) = (event.sequence, false)
+          continue
+        }
         if let dropped = kept.add(event) { (replay.base, replay.isTrimmed) = (dropped, true) }
       }
       place = page.through
@@ -175,6 +181,13 @@ package struct RecoveryReader {
     budget.events = max(100, budget.events - replay.events.count)
     budget.bytes = max(64 << 10, budget.bytes - kept.bytes)
     return replay
+  }
+
+  /// What was kept for a person who was away for long is not shown any more.
+  private func lapsed(_ record: ConnectionRecord, _ stream: String) throws(TableError) -> Int64 {
+    guard StreamName.isPersonal(stream), let user = record.principal.user else { return 0 }
+    return try Presence(table: table, clock: clock).lapsed(
+      user, connectedAtMilliseconds: record.connectedAtMilliseconds)
   }
 
   // MARK: Without reading events
