@@ -36,14 +36,24 @@ struct UserLimit<Calls: ConnectionCalls> {
     self.clock = clock
   }
 
-  mutating func enforce(
-    for record: ConnectionRecord, _ context: RequestContext, _ audit: Audit
-  ) throws(TableError) {
-    guard let user = record.principal.user else { return }
+  /// False: newer ones have come meanwhile, and the connection itself was one of those that had to go; its rows are gone.
+  mutating func admits(
+    _ record: ConnectionRecord, _ context: RequestContext, _ audit: Audit
+  ) throws(TableError) -> Bool {
+    guard let user = record.principal.user else { return true }
     let rows = try connections.connections(of: user)
-    guard rows.count > maximum else { return }
-    let living = try dropGone(rows, besides: record, context)
-    for row in oldest(of: living, besides: record.id) {
+    guard rows.count > maximum else { return true }
+    let leaving = oldest(of: try dropGone(rows, besides: record, context))
+    try close(leaving.filter { $0.id != record.id }, of: user, context, audit)
+    guard leaving.contains(where: { $0.id == record.id }) else { return true }
+    try connections.disconnect(record.id, found: [.user(user)])
+    return false
+  }
+
+  private mutating func close(
+    _ rows: [ListenerRow], of user: String, _ context: RequestContext, _ audit: Audit
+  ) throws(TableError) {
+    for row in rows {
       let outcome = calls.close(row.id, telling: Self.frame(maximum, context), context)
       if let outcome {
         audit.notClosed(row.id, outcome)
@@ -66,12 +76,11 @@ struct UserLimit<Calls: ConnectionCalls> {
     return rows.filter { !gone.contains($0.id) }
   }
 
-  private func oldest(of rows: [ListenerRow], besides own: ConnectionID) -> [ListenerRow] {
-    let excess = min(max(0, rows.count - maximum), Self.atOnce)
-    return Array(Self.byAge(rows.filter { $0.id != own }).prefix(excess))
+  /// Those that have to go. The oldest first; of the same age in an order that everybody agrees on.
+  private func oldest(of rows: [ListenerRow]) -> ArraySlice<ListenerRow> {
+    Self.byAge(rows).prefix(min(max(0, rows.count - maximum), Self.atOnce))
   }
 
-  /// The oldest first; of the same age in an order that everybody agrees on.
   private static func byAge(_ rows: [ListenerRow]) -> [ListenerRow] {
     rows.sorted { ($0.connectedAtMilliseconds, $0.id.text) < ($1.connectedAtMilliseconds, $1.id.text) }
   }

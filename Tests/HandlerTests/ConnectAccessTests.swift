@@ -190,6 +190,28 @@ struct ConnectAccessTests {
     #expect(stage.ear.asked.isEmpty && stage.ear.closed == ["C0="])
   }
 
+  @Test("of connections that come at once all see the same ones too many, whoever counts last, and one of them stays")
+  func racers() throws {
+    for maximum in 1...3 {
+      // Each has written its row when any of them counts: the oldest finds itself, nobody is closed twice over.
+      let stage = Stage()
+      let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "\(maximum)"]
+      let start = stage.clock.clock.milliseconds()
+      var answers: [String] = []
+      for number in [4, 2, 3, 1] {
+        var context = stage.context("CONNECT", id: name(number))
+        context.connectedAtMilliseconds = start + Int64(number)
+        let event = GatewayEvent.connect(
+          ConnectEvent(context: context, query: QueryParameters([(name: "userId", value: "u-1")])))
+        var handler = try stage.connector(Environment(settings))
+        answers.append(text(try handler.handle(event.encoded(), stage.invocation)))
+      }
+      #expect(try living(stage) == Set((5 - maximum...4).map { name($0).text }), "maximum \(maximum)")
+      #expect(answers[3].hasPrefix(#"{"statusCode":429,"#) && answers[0] == #"{"statusCode":200}"#)
+      #expect(!stage.ear.closed.contains("C4="))
+    }
+  }
+
   @Test("far too many are closed fifty at a time, the oldest first")
   func farTooMany() throws {
     let stage = Stage()
