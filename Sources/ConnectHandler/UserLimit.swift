@@ -16,6 +16,9 @@ struct UserLimit<Calls: ConnectionCalls> {
   let maximum: Int
   private let clock: Clock
 
+  /// So many are asked, and so many closed, at one connect: its client waits. The next connect goes on.
+  static var atOnce: Int { 50 }
+
   /// API Gateway says 410 of a connection whose `$connect` is still running, and it waits 29 seconds for that.
   static var youngMilliseconds: Int64 { 30_000 }
 
@@ -57,16 +60,20 @@ struct UserLimit<Calls: ConnectionCalls> {
     _ rows: [ListenerRow], besides record: ConnectionRecord, _ context: RequestContext
   ) throws(TableError) -> [ListenerRow] {
     let young = clock.milliseconds() - Self.youngMilliseconds
-    let asked = rows.filter { $0.id != record.id && $0.connectedAtMilliseconds < young }
-    let gone = calls.gone(among: asked.map(\.id), context)
+    let asked = Self.byAge(rows.filter { $0.id != record.id && $0.connectedAtMilliseconds < young })
+    let gone = calls.gone(among: asked.prefix(Self.atOnce).map(\.id), context)
     for id in gone { try connections.disconnect(id, found: record.principal.user.map { [.user($0)] } ?? []) }
     return rows.filter { !gone.contains($0.id) }
   }
 
   private func oldest(of rows: [ListenerRow], besides own: ConnectionID) -> [ListenerRow] {
-    let others = rows.filter { $0.id != own }
-      .sorted { ($0.connectedAtMilliseconds, $0.id.text) < ($1.connectedAtMilliseconds, $1.id.text) }
-    return Array(others.prefix(max(0, rows.count - maximum)))
+    let excess = min(max(0, rows.count - maximum), Self.atOnce)
+    return Array(Self.byAge(rows.filter { $0.id != own }).prefix(excess))
+  }
+
+  /// The oldest first; of the same age in an order that everybody agrees on.
+  private static func byAge(_ rows: [ListenerRow]) -> [ListenerRow] {
+    rows.sorted { ($0.connectedAtMilliseconds, $0.id.text) < ($1.connectedAtMilliseconds, $1.id.text) }
   }
 
   private static func frame(_ maximum: Int, _ context: RequestContext) -> [UInt8] {

@@ -2,16 +2,21 @@
 been shown each event that it may see and wants, once and in order, or a later one of its key that stands for it.
 
     python delivery_proof.py SEED [SEED …]      # or --soak 200
+    python delivery_proof.py --soak 10 --jobs 3
+
+The functions are the packaged ones where they have been built, else those of the debug build.
 """
 
 import argparse
 import asyncio
 import collections
+import concurrent.futures
 import http.client
 import json
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -243,13 +248,19 @@ def judge_log(logs, events):
     return faults
 
 
+def packaged():
+    """The very files that are deployed, if they are there."""
+    found = sorted((BIN.parent / "package").glob("*/bootstrap"))
+    return [word for path in found for word in ("--function", f"{path.parent.name}={path}")]
+
+
 def prove(seed, folder, events=20_000, publishers=4, clients=50, faults=FAULTS):
     """Runs one seed; returns what is wrong, and figures."""
     folder = pathlib.Path(folder)
     plan = folder / "faults.json"
     plan.write_text(json.dumps({"seed": seed, "faults": faults}))
     gateway = Gateway(
-        folder, "--faults", str(plan), "--sweep", "3", "--log-level", os.environ.get("PROOF_LOG_LEVEL", "error"),
+        folder, "--faults", str(plan), "--sweep", "3", "--log-level", os.environ.get("PROOF_LOG_LEVEL", "error"), *packaged(),
         environment={"MAX_CONNECTIONS_PER_USER": "100"}).start()
     report = {"seed": seed}
     try:
@@ -278,20 +289,40 @@ def main():
     parser.add_argument("--soak", type=int, metavar="N", help="seeds 1 to N")
     parser.add_argument("--events", type=int, default=20_000)
     parser.add_argument("--keep", action="store_true", help="keep table and log of a seed that fails")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many seeds side by side")
     options = parser.parse_args()
-    failed = []
-    for seed in options.seeds + list(range(1, (options.soak or 0) + 1)):
-        folder = tempfile.mkdtemp(prefix="proof-")
-        wrong, report = prove(seed, folder, events=options.events)
-        print(json.dumps(report), "ok" if not wrong else "FAILED", flush=True)
-        for line in wrong[:5]:
-            print("  ", line[:600], flush=True)
-        if wrong:
-            failed.append(seed)
-        if not (wrong and options.keep):
-            subprocess.run(["rm", "-rf", folder])
-        else:
-            print("  ", folder)
+    seeds = options.seeds + list(range(1, (options.soak or 0) + 1))
+    if options.jobs > 1:
+        return side_by_side(seeds, options)
+    failed = [seed for seed in seeds if not run(seed, options)]
+    if failed:
+        sys.exit(f"failed: {failed}")
+
+
+def run(seed, options):
+    folder = tempfile.mkdtemp(prefix="proof-")
+    wrong, report = prove(seed, folder, events=options.events)
+    print(json.dumps(report), "ok" if not wrong else "FAILED", flush=True)
+    for line in wrong[:5]:
+        print("  ", line[:600], flush=True)
+    if wrong and options.keep:
+        print("  ", folder, flush=True)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return not wrong
+
+
+def side_by_side(seeds, options):
+    """Each seed in a process of its own."""
+    def one(seed):
+        command = [sys.executable, __file__, str(seed), "--events", str(options.events)]
+        done = subprocess.run(command + (["--keep"] if options.keep else []), capture_output=True, text=True)
+        print(done.stdout + (done.stderr if done.returncode not in (0, 1) else ""), end="", flush=True)
+        return done.returncode == 0
+
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        results = list(pool.map(one, seeds))
+    failed = [seed for seed, isGood in zip(seeds, results) if not isGood]
     if failed:
         sys.exit(f"failed: {failed}")
 

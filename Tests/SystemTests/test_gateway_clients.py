@@ -163,7 +163,7 @@ async def test_a_refused_connect_is_an_http_status_with_a_reason(tmp_path):
     try:
         with pytest.raises(websockets.InvalidStatus) as refused:
             await connect(closed.socket_url())
-        assert refused.value.response.status_code == 403
+        assert refused.value.response.status_code == 401
         assert json.loads(refused.value.response.body)["message"]
     finally:
         closed.stop()

@@ -80,7 +80,9 @@ struct Round {
     return (
       kept.map { events[$0.place].event },
       kept.map {
-        Placement(sequence: events[$0.place].sequence, folded: $0.count, first: events[$0.first].sequence)
+        Placement(
+          sequence: events[$0.place].sequence, folded: $0.count, first: events[$0.first].sequence,
+          group: $0.group)
       }
     )
   }
