@@ -85,8 +85,11 @@ extension Follower {
     if let frame = result.joined { take(frame, outOf: .parts) }
   }
 
-  /// Nobody knows what the frame held; a later event would hide that it is missing, so the server is asked from here.
-  private mutating func askAgain() { if options.saysHello, phase == .live { sayHelloAgain() } }
+  /// Nobody knows what the frame held; a later event would hide that it is missing, so the server is asked from here. Once
+  /// only: a frame that nobody can read would come again and again.
+  private mutating func askAgain() {
+    if options.saysHello, phase == .live || line.retries == 0 { sayHelloAgain() }
+  }
 
   /// The cursor of a batch names one stream only, so it is no place for the next hello; the events' own numbers are.
   private mutating func takeBatch(_ members: FrameMembers) throws(FrameFault) {
