@@ -247,6 +247,11 @@ if Context.environment["TICKERTAPE_BENCHMARKS"] != nil {
       path: "Benchmarks/delivery/DeliveryBenchmark", swiftSettings: strict))
   package.targets.append(
     .executableTarget(
+      name: "StreamBenchmark",
+      dependencies: ["ConnectionStoreSQLite", "Messaging", "Shaping", "Streams"],
+      path: "Benchmarks/streams/StreamBenchmark", swiftSettings: strict))
+  package.targets.append(
+    .executableTarget(
       name: "SignatureBenchmark", dependencies: ["AWSSigning"], path: "Benchmarks/signed/SignatureBenchmark",
       swiftSettings: strict))
 }
