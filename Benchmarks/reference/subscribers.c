@@ -1,16 +1,17 @@
 /* subscribers.c - many clients of the streams' protocol, in one process: they say hello, wait for ready, and time what comes.
  * build: gcc -O2 -Wall -o subscribers subscribers.c -lz
- * usage: subscribers -p PORT [-n 1000] [-m 100] [-r 5] [-k 1] [-e 1] [-b 150] [-P 1] [-w /dev] [-g] [-c CPU] [-L label]
+ * usage: subscribers -p PORT [-n 1000] [-m 100] [-r 5] [-k 1] [-e 1] [-u 0] [-b 150] [-w /dev] [-g] [-c CPU] [-L label]
  *        subscribers -p PORT -R ROUNDS [-m 1000] [-b 150] [-g] [-c CPU] [-L label]
  *
- *   -m publishes of -e events each, -r publishes a second, over -P connections in turn; event n has the key n mod (-k), so one
- *      connection tells all events of a key as long as -k divides or is divided by -P times -e
+ *   -m publishes of -e events each, -r publishes a second, each over a connection of its own if those before are not answered;
+ *      event n has the key n mod (-k)
+ *   -u every so many publishes are of high priority; their latency is told apart
  *   -g clients accept gzip too, beside batch and parts
  *   -R instead: ROUNDS times a client that has left comes back with its cursor, and lacks -m events; from its hello to ready
  *
- * A publish is timed from the moment it was due, not from when it could be written. An event has arrived at a client when it
- * or, as its "folded" counts, a later one of its key came. Untagged events that come twice are counted as repeated; the clients
- * that stay connected are not shown any twice. Prints one JSON line; the exit status is 1 if anything is lacking.
+ * A publish is timed from the moment it was due, not from when it could be written. The latency is that of the events shown; for
+ * the ratio those count too which another of their key stands for, as its "folded" says. What the state of the stream tells is
+ * not counted. Prints one JSON line; the exit status is 1 if a client lacks an event, or was shown one twice.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -30,6 +31,7 @@
 #include <zlib.h>
 
 enum { CONNECTING, UPGRADING, GREETED, READY, LEFT };
+enum { MOST_PUBLISHERS = 64 };
 
 typedef struct {
   int fd, state, hellos, publisher; /* publisher: a connection to the Invoke API, not a client */
@@ -44,15 +46,15 @@ typedef struct {
   int busy, answers;
 } client;
 
-static int port, clients_n = 1000, publishes = 100, keys = 1, each = 1, bytes = 150, publishers = 1, takes_gzip, cpu = -1, rounds;
+static int port, clients_n = 1000, publishes = 100, keys = 1, each = 1, bytes = 150, urgent, takes_gzip, cpu = -1, rounds;
 static double rate = 5;
 static const char *path = "/dev", *label = "";
 static int ep, events_n, ready_n, left_n;
 static int64_t *due;         /* of each publish */
 static float *latency;       /* of each arrival, in ms */
-static uint8_t *late_kind;
+static uint8_t *is_urgent; /* of each arrival */
 static size_t arrivals;
-static uint64_t frames, text_bytes, unread;
+static uint64_t frames, text_bytes, unread, counted;
 static char scratch[1 << 20];
 
 static int64_t now_ns(void) {
@@ -125,14 +127,15 @@ static void say_hello(client *c) {
 
 // What comes ----------------------------------------------------------------------------------------------------------
 
-static void arrived(client *c, int64_t n, int64_t now, int kind) {
+static int is_urgent_publish(int64_t publish) { return urgent && publish % urgent == urgent - 1; }
+static void arrived(client *c, int64_t n, int64_t now) {
   if (n < 0 || n >= events_n) return;
   if (c->has[n / 8] >> n % 8 & 1) {
     c->repeated++;
     return;
   }
   c->has[n / 8] |= 1 << n % 8;
-  late_kind[arrivals] = kind;
+  is_urgent[arrivals] = is_urgent_publish(n / each);
   latency[arrivals++] = (now - due[n / each]) / 1e6;
 }
 /* Walks over the events of a frame: each ends with its number, and says "folded" before it. */
@@ -147,10 +150,8 @@ static void count_events(client *c, const char *text, size_t length, int64_t now
       if (f) folded = strtoll(f + 9, NULL, 10);
       c->shown++;
       c->folded += folded;
-      if (due) {
-        arrived(c, n, now, 0);
-        for (int64_t k = 1; k <= folded; k++) arrived(c, n - k * keys, now, 1);
-      }
+      counted += 1 + folded;
+      if (due) arrived(c, n, now);
     }
     p = mark + 8;
   }
@@ -309,7 +310,8 @@ static void publish(client *c, int first, int count) {
   if (count > 1) p += sprintf(p, "{\"events\":[");
   for (int i = 0; i < count; i++) {
     int n = first + i;
-    p += sprintf(p, "%s{\"type\":\"price:update\",\"key\":\"K%05d\",\"data\":{\"price\":152.5,\"pad\":\"", i ? "," : "", n % keys);
+    p += sprintf(p, "%s{\"type\":\"price:update\",\"key\":\"K%05d\",%s\"data\":{\"price\":152.5,\"pad\":\"", i ? "," : "", n % keys,
+                 is_urgent_publish(n / each) ? "\"priority\":\"high\"," : "");
     memset(p, 'm', bytes);
     p += bytes;
     p += sprintf(p, "\",\"bench\":%d}}", n);
@@ -333,53 +335,64 @@ static int by_float(const void *a, const void *b) {
 }
 static double share(float *list, size_t n, double p) { return n ? list[(size_t)((n - 1) * p)] : 0; }
 
+/* A connection that waits for no answer. */
+static client *idle_publisher(client *list, int *count) {
+  for (int i = 0; i < *count; i++)
+    if (!list[i].busy) return &list[i];
+  if (*count == MOST_PUBLISHERS) return NULL;
+  client *c = &list[(*count)++];
+  c->publisher = 1;
+  dial(c);
+  return c;
+}
 static int measure_arrivals(client *list) {
   due = calloc(publishes, sizeof *due);
   latency = malloc(sizeof *latency * events_n * (size_t)clients_n);
-  late_kind = malloc(events_n * (size_t)clients_n);
-  client *posts = calloc(publishers, sizeof *posts);
-  for (int i = 0; i < publishers; i++) posts[i].publisher = 1, dial(&posts[i]);
+  is_urgent = malloc(events_n * (size_t)clients_n);
+  client *posts = calloc(MOST_PUBLISHERS, sizeof *posts), *post;
+  int posts_n = 0;
+  idle_publisher(posts, &posts_n);
   for (int64_t stop = now_ns() + 300000000LL; now_ns() < stop;) pump(50);
-  frames = text_bytes = 0;
+  frames = text_bytes = counted = 0;
   int64_t start = now_ns() + 100000000LL;
   for (int i = 0; i < publishes; i++) due[i] = start + (int64_t)(i * 1e9 / rate);
   uint64_t want = (uint64_t)events_n * clients_n;
-  /* Each publisher has every -P th publish, and makes one after the other. */
-  int *next = calloc(publishers, sizeof *next), open = publishes;
-  for (int i = 0; i < publishers; i++) next[i] = i;
+  int next = 0;
   int64_t give_up = due[publishes - 1] + 15000000000LL, held = 0;
-  while (now_ns() < give_up && (open || arrivals < want)) {
-    int64_t now = now_ns(), soonest = give_up;
-    for (int i = 0; i < publishers; i++) {
-      if (next[i] >= publishes || posts[i].busy) continue;
-      if (due[next[i]] <= now) {
-        if (now - due[next[i]] > held) held = now - due[next[i]];
-        publish(&posts[i], next[i] * each, each);
-        next[i] += publishers;
-        open--;
-      }
-      if (next[i] < publishes && !posts[i].busy && due[next[i]] < soonest) soonest = due[next[i]];
+  while (now_ns() < give_up && (next < publishes || counted < want)) {
+    int64_t now = now_ns();
+    if (next < publishes && due[next] <= now && (post = idle_publisher(posts, &posts_n))) {
+      if (now - due[next] > held) held = now - due[next];
+      publish(post, next * each, each);
+      next++;
     }
-    int64_t wait = (soonest - now_ns()) / 1000000;
+    int64_t wait = next < publishes ? (due[next] - now_ns()) / 1000000 : 50;
     pump(wait < 0 ? 0 : wait > 50 ? 50 : wait);
   }
   double seconds = (now_ns() - start) / 1e9;
-  uint64_t shown = 0, folded = 0, repeated = 0;
-  for (int i = 0; i < clients_n; i++) shown += list[i].shown, folded += list[i].folded, repeated += list[i].repeated;
-  float *direct = malloc(sizeof *direct * arrivals + 1);
-  size_t direct_n = 0;
-  for (size_t i = 0; i < arrivals; i++)
-    if (!late_kind[i]) direct[direct_n++] = latency[i];
-  qsort(latency, arrivals, sizeof *latency, by_float);
-  qsort(direct, direct_n, sizeof *direct, by_float);
-  printf("{\"label\":\"%s\",\"clients\":%d,\"events\":%d,\"events_per_s\":%.1f,\"arrived\":%zu,\"wanted\":%llu,\"ratio\":%.6f,"
-         "\"shown\":%llu,\"folded\":%llu,\"repeated\":%llu,\"left\":%d,\"unread\":%llu,\"p50_ms\":%.2f,\"p95_ms\":%.2f,\"p99_ms\":%.2f,"
-         "\"max_ms\":%.2f,\"with_folded_p50_ms\":%.2f,\"with_folded_p99_ms\":%.2f,\"frames_per_s\":%.0f,\"publish_held_ms\":%.1f}\n",
-         label, clients_n, events_n, rate * each, arrivals, (unsigned long long)want, (double)arrivals / want, (unsigned long long)shown,
-         (unsigned long long)folded, (unsigned long long)repeated, left_n, (unsigned long long)unread, share(direct, direct_n, .5),
-         share(direct, direct_n, .95), share(direct, direct_n, .99), share(direct, direct_n, 1), share(latency, arrivals, .5),
-         share(latency, arrivals, .99), frames / seconds, held / 1e6);
-  return arrivals != want || repeated || left_n || unread;
+  for (int64_t stop = now_ns() + 300000000LL; now_ns() < stop;) pump(50); /* whether anything comes twice */
+  uint64_t shown = 0, folded = 0, repeated = 0, lacking = 0;
+  for (int i = 0; i < clients_n; i++) {
+    shown += list[i].shown, folded += list[i].folded, repeated += list[i].repeated;
+    lacking += list[i].shown + list[i].folded != (uint64_t)events_n;
+  }
+  float *fast = malloc(sizeof *fast * arrivals + 1), *usual = malloc(sizeof *usual * arrivals + 1);
+  size_t fast_n = 0, usual_n = 0;
+  for (size_t i = 0; i < arrivals; i++) {
+    if (is_urgent[i]) fast[fast_n++] = latency[i];
+    else usual[usual_n++] = latency[i];
+  }
+  qsort(fast, fast_n, sizeof *fast, by_float);
+  qsort(usual, usual_n, sizeof *usual, by_float);
+  printf("{\"label\":\"%s\",\"clients\":%d,\"events\":%d,\"events_per_s\":%.1f,\"counted\":%llu,\"wanted\":%llu,\"ratio\":%.6f,"
+         "\"shown\":%llu,\"folded\":%llu,\"repeated\":%llu,\"lacking\":%llu,\"left\":%d,\"unread\":%llu,"
+         "\"p50_ms\":%.2f,\"p95_ms\":%.2f,\"p99_ms\":%.2f,\"max_ms\":%.2f,\"urgent_p50_ms\":%.2f,\"urgent_p99_ms\":%.2f,"
+         "\"frames_per_s\":%.0f,\"publish_held_ms\":%.1f,\"publishers\":%d}\n",
+         label, clients_n, events_n, rate * each, (unsigned long long)counted, (unsigned long long)want, (double)counted / want,
+         (unsigned long long)shown, (unsigned long long)folded, (unsigned long long)repeated, (unsigned long long)lacking, left_n,
+         (unsigned long long)unread, share(usual, usual_n, .5), share(usual, usual_n, .95), share(usual, usual_n, .99),
+         share(usual, usual_n, 1), share(fast, fast_n, .5), share(fast, fast_n, .99), frames / seconds, held / 1e6, posts_n);
+  return lacking || repeated || left_n || unread;
 }
 static int measure_resumes(client *c) {
   client post = {.publisher = 1};
@@ -415,7 +428,7 @@ static int measure_resumes(client *c) {
 
 int main(int argc, char **argv) {
   int o;
-  while ((o = getopt(argc, argv, "p:n:m:r:k:e:b:P:w:c:L:R:g")) != -1) switch (o) {
+  while ((o = getopt(argc, argv, "p:n:m:r:k:e:b:u:w:c:L:R:g")) != -1) switch (o) {
     case 'p': port = atoi(optarg); break;
     case 'n': clients_n = atoi(optarg); break;
     case 'm': publishes = atoi(optarg); break;
@@ -423,7 +436,7 @@ int main(int argc, char **argv) {
     case 'k': keys = atoi(optarg); break;
     case 'e': each = atoi(optarg); break;
     case 'b': bytes = atoi(optarg); break;
-    case 'P': publishers = atoi(optarg); break;
+    case 'u': urgent = atoi(optarg); break;
     case 'w': path = optarg; break;
     case 'c': cpu = atoi(optarg); break;
     case 'L': label = optarg; break;
