@@ -64,7 +64,7 @@ for _ in $(seq "$rounds"); do
   stop_nchan
   start_gateway
   "$tools/wsfan" -p "$port" -n "$subscribers" -m "$messages" -b 300 -g "$gateway" -a -c 1 -J price:update \
-    -s '/dev?userId=u&eventTypes=price:update' -u /2015-03-31/functions/Publisher/invocations \
+    -s '/dev?eventTypes=price:update' -u /2015-03-31/functions/Publisher/invocations \
     -L "gateway fan-out" >>"$out"
   stop_gateway
 done
@@ -72,7 +72,7 @@ start_nchan
 "$tools/wsfan" -p "$port" -n "$idle" -g "$nginx" -c 1 -I -L "nchan idle" >>"$out"
 stop_nchan
 start_gateway
-"$tools/wsfan" -p "$port" -n "$idle" -g "$gateway" -a -c 1 -I -s '/dev?userId=u' -L "gateway idle" >>"$out"
+"$tools/wsfan" -p "$port" -n "$idle" -g "$gateway" -a -c 1 -I -s /dev -L "gateway idle" >>"$out"
 stop_gateway
 
 if [ $json = yes ]; then cat "$out"; exit; fi

@@ -19,8 +19,9 @@ trap '[ -z "$sink" ] || kill "$sink" 2>/dev/null || true; rm -rf "$work"' EXIT
 gcc -O2 -Wall -o "$work/runtime_api" Benchmarks/lambda/runtime_api.c
 for program in sink fanout_raw; do gcc -O2 -Wall -o "$work/$program" "Benchmarks/reference/$program.c" -lcrypto; done
 
-# The listeners come into the table as they do in life: through ConnectHandler, subscribed by their query.
-sed 's/"queryStringParameters":{/&"eventTypes":"price:update","userId":"u-1",/' Benchmarks/lambda/events/connect.json \
+# The listeners come into the table as they do in life: through ConnectHandler, subscribed by their query. Nobody in
+# particular: a person has ten connections at most.
+sed 's/"queryStringParameters":{/&"eventTypes":"price:update",/' Benchmarks/lambda/events/connect.json \
   >"$work/connect.json"
 store=sqlite:$work/table.sqlite
 "$work/runtime_api" -i -e "$work/connect.json" -r 1 -w 0 -n "$connections" -E ACCESS=open \

@@ -33,7 +33,8 @@ struct AppendFigures {
       throw Unsound(what: "\(appended) of \(events.count) appended")
     }
     report([
-      "what": "append", "events": events.count, "batch": batch, "per_s": (Double(events.count) * 1e6 / wall).rounded2,
+      "what": events.first?.idempotencyKey == nil ? "append" : "append, keys", "events": events.count, "batch": batch,
+      "per_s": (Double(events.count) * 1e6 / wall).rounded2,
       "wall_us": (wall / Double(events.count)).rounded2, "cpu_us": (cpu / Double(events.count)).rounded2,
     ])
   }

@@ -8,10 +8,12 @@ struct ResumeFigures {
   private let reader: RecoveryReader
   private let record: ConnectionRecord
   private let cursor: String
+  private let segment: Int
 
   private static let missed = 1_000
 
   init(path: String, segment: Int) throws {
+    self.segment = segment
     let table = try SQLiteTable(path: path)
     var log = StreamLog(table)
     _ = try log.append((0..<9_000).map { Sample.event($0, keys: 500) }, to: Sample.stream)
@@ -51,7 +53,8 @@ struct ResumeFigures {
         }
       }
       report([
-        "what": accepts.contains(.gzip) ? "resume, gzip" : "resume", "missed": Self.missed, "frames": frames,
+        "what": accepts.contains(.gzip) ? "resume, gzip" : "resume", "missed": Self.missed, "segment": segment,
+        "frames": frames,
         "read_ms": read.share(0.5).rounded2, "p50_ms": whole.share(0.5).rounded2, "p95_ms": whole.share(0.95).rounded2,
       ])
     }

@@ -16,6 +16,7 @@ case ("append", 3):
 case ("resume", 2): try ResumeFigures(path: arguments[1], segment: numbers[0]).run(rounds: numbers[1])
 case ("shape", 3): ShapingFigures(events: numbers[0], keys: numbers[1]).run(rounds: numbers[2])
 default:
-  print("usage: StreamBenchmark append FILE EVENTS BATCH BYTES [keys] | resume FILE SEGMENT ROUNDS | shape EVENTS KEYS ROUNDS")
+  print("usage: StreamBenchmark append FILE EVENTS BATCH BYTES [keys]")
+  print("       StreamBenchmark resume FILE SEGMENT ROUNDS | StreamBenchmark shape EVENTS KEYS ROUNDS")
   exit(2)
 }
