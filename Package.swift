@@ -155,7 +155,8 @@ let package = Package(
 
     // Tests: a target a room, and what they share
     .target(
-      name: "TestSupport", dependencies: ["ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
+      name: "TestSupport",
+      dependencies: ["CLinux", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
       path: "Tests/TestSupport", swiftSettings: strict),
     testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
     .executableTarget(
@@ -201,12 +202,12 @@ let package = Package(
     tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
       "StreamClientTests", ["StreamClient", "JSON", "Shaping", "Telemetry", "TestSupport"], excluding: ["Vectors"]),
+    testProgram("LogStress", ["ConnectionStoreSQLite", "Messaging", "Streams", "Telemetry"]),
     tests(
       "StreamsTests",
       [
-        "Streams", "Publisher", "Delivery", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON",
-        "Telemetry",
-        "TestSupport",
+        "Streams", "LogStress", "Publisher", "Delivery", "ConnectionStore", "ConnectionStoreMemory",
+        "ConnectionStoreSQLite", "Crypto", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "HandlerTests",
