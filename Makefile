@@ -13,7 +13,7 @@ VENV_CLI := .build/venv-cli
 # The import check refuses a module that a target uses without naming it as a dependency.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 
-.PHONY: help run package package-check test check unit-tests emulated-unit-tests system-tests build release format lint bench fuzz packages packages-test python clean
+.PHONY: help run package package-check test check unit-tests emulated-unit-tests system-tests soak build release format lint bench fuzz packages packages-test python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,11 +45,14 @@ unit-tests: ## the Swift tests
 	scripts/check-linkage.sh
 
 emulated-unit-tests: ## the Swift tests, with the table's contract also over two emulators of DynamoDB
-	$(VENV)/bin/python Tests/SystemTests/with_emulators.py $(SWIFT) test --skip-build $(SWIFT_FLAGS)
+	SLOW_TESTS=1 $(VENV)/bin/python Tests/SystemTests/with_emulators.py $(SWIFT) test --skip-build $(SWIFT_FLAGS)
 	scripts/check-linkage.sh
 
 system-tests: ## real processes driven by Python websockets, boto3, the AWS CLI and AWS's runtime emulator
 	AWS_CLI="$(abspath $(VENV_CLI))/bin/aws" $(VENV)/bin/python -m pytest Tests/SystemTests
+
+soak: packages-test package python ## 200 seeds of the delivery proof; hours
+	$(VENV)/bin/python Tests/SystemTests/delivery_proof.py --soak 200 --jobs 2 --keep
 
 lint: ## formatting, floors, forbidden words
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift

@@ -201,7 +201,8 @@ let package = Package(
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
-      "StreamClientTests", ["StreamClient", "JSON", "Shaping", "Telemetry", "TestSupport"], excluding: ["Vectors"]),
+      "StreamClientTests", ["StreamClient", "JSON", "Messaging", "Shaping", "Telemetry", "TestSupport"],
+      excluding: ["Vectors"]),
     testProgram("LogStress", ["ConnectionStoreSQLite", "Messaging", "Streams", "Telemetry"]),
     tests(
       "StreamsTests",
@@ -232,9 +233,7 @@ let package = Package(
       "TickertapeTests",
       [
         "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "LocalGateway", "AWSSigning", "HTTPClient",
-        "HTTPWire", "JSON", "Messaging", "Telemetry",
-        "TestSupport",
-        "WebSocketWire",
+        "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry", "TestSupport", "WebSocketWire",
       ]),
   ]
 )

@@ -15,7 +15,7 @@ Packages the functions, uploads them, deploys infra/template.yaml, waits, sends 
   --stage NAME          name of this deployment: dev, prod, … (prod keeps its table and logs when it is destroyed)
   --region REGION       default: AWS_REGION, or what the profile says
   --profile NAME        a profile of ~/.aws/config
-  --public              let everybody on the internet connect (default: only callers that sign with this account's IAM)
+  --public              let everybody on the internet connect without a key or a token, as whomever they say they are
   --memory MB           of each function (default 128)
   --shards N            partitions that the listeners of a topic are spread over (default 8)
   --table NAME          use a table that is there, such as one that stage prod kept, instead of making one
@@ -27,14 +27,18 @@ Packages the functions, uploads them, deploys infra/template.yaml, waits, sends 
   --json                print what was deployed as JSON
   --help                this text
 
-A setting that is not given stays as it was deployed last. Without --public, $connect is open to IAM only again.
+Clients connect with a key ('tickertape keys create'), or with a token if these say how tokens are checked: JWT_SECRET,
+JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE, JWT_LEEWAY_SECONDS, JWT_USER_CLAIM; ACCESS_ORIGINS names pages of
+other hosts that may use the session cookie. They are taken from the environment; one that is set to nothing is taken back.
+
+A setting that is not given stays as it was deployed last. Without --public, a key or a token is needed again.
 Exit codes: 64 wrong usage, 69 a tool is missing, 70 AWS refused, 75 another deployment is running, 76 the test event did
 not arrive, 77 no credentials, 78 no region.
 END
 }
 
 functions=(ConnectHandler DisconnectHandler DefaultHandler Publisher)
-packages="" tool="" smoke_test=yes public=no json=no
+packages="" tool="" smoke_test=yes public=no json=no folder="" watcher="" smoke_key=""
 parameters=()
 
 while [ $# -gt 0 ]; do
@@ -134,19 +138,58 @@ mention_kept_table() {
     say "Note: a table is left from before, and a new one will be made. To use the old one: --table ${kept%%[[:space:]]*}"
 }
 
+# Leaves nothing behind, however the script ends.
+clean_up() {
+  [ -z "$watcher" ] || kill "$watcher" 2>/dev/null || true
+  forget_key
+  [ -z "$folder" ] || rm -rf "$folder"
+  folder=""
+}
+
+# What says how tokens are checked: the template's parameters, and the variables of the same meaning.
+token_settings=(
+  JwtSecret:JWT_SECRET JwtPublicKey:JWT_PUBLIC_KEY JwtJwksUrl:JWT_JWKS_URL JwtIssuer:JWT_ISSUER JwtAudience:JWT_AUDIENCE
+  JwtLeewaySeconds:JWT_LEEWAY_SECONDS JwtUserClaim:JWT_USER_CLAIM AccessOrigins:ACCESS_ORIGINS
+)
+
+take_token_settings() {
+  local setting variable
+  for setting in "${token_settings[@]}"; do
+    variable=${setting#*:}
+    if [ -n "${!variable+set}" ]; then parameters+=("${setting%%:*}=${!variable}"); fi
+  done
+}
+
+# One JSON string a parameter, in a file that only we may read: a command line is seen by everybody on the machine.
+write_parameters() {
+  local parameter comma=""
+  printf '['
+  for parameter in "${parameters[@]}"; do
+    printf '%s"' "$comma"
+    printf '%s' "$parameter" | awk '{ gsub(/["\\]/, "\\\\&"); printf "%s%s", (NR > 1 ? "\\n" : ""), $0 }'
+    printf '"'
+    comma=,
+  done
+  printf ']'
+}
+
 deploy_stack() {
   if [ "$public" = yes ]; then
     say "--public: everybody on the internet who knows the URL may connect, claim any user and role, and read every event."
-    parameters+=("ConnectAuthorization=NONE")
+    parameters+=("Access=open")
   else
-    parameters+=("ConnectAuthorization=AWS_IAM")
+    parameters+=("Access=required")
   fi
+  take_token_settings
   parameters+=("Stage=$stage" "EmulatorEndpoint=$endpoint")
+  folder=$(mktemp -d)
+  trap clean_up EXIT
+  (umask 077 && write_parameters >"$folder/parameters.json")
   say "Deploying the stack $stack (a first time takes about two minutes)"
   local answer failures
   answer=$(aws cloudformation deploy --stack-name "$stack" --template-file "$here/template.yaml" \
     --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --no-fail-on-empty-changeset \
-    --parameter-overrides "${parameters[@]}" 2>&1) && return 0
+    --parameter-overrides "file://$folder/parameters.json" 2>&1) && return 0
   failures=$(stack_failures "$stack")
   [ -n "$failures" ] || fail 70 "the stack $stack was not deployed: $(cause "$answer")" "$(remedy "$answer")"
   fail 70 "the stack $stack was not deployed:"$'\n'"$failures" "remove the cause, then run infra/deploy.sh again"
@@ -167,11 +210,15 @@ web_socket_url() { output WebSocketUrl | sed 's,^http,ws,'; }
 # A client connects, an event goes into the queue, the client must get it.
 send_test_event() {
   say "Sending a test event"
-  local word watching=("$(web_socket_url)?userId=smoke-test" --subscribe smoke:test --json --no-reconnect --count 1 --for 60)
+  local word watching=("$(web_socket_url)?userId=smoke-test" --subscribe smoke:test --json)
+  watching+=(--no-reconnect --no-sign --count 1 --for 60)
   word=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
-  if [ "$public" = yes ]; then watching+=(--no-sign); else watching+=(--sign ${profile:+--profile "$profile"}); fi
-  folder=$(mktemp -d)
-  trap 'kill "$watcher" 2>/dev/null || true; rm -rf "$folder"' EXIT
+  if [ "$public" = no ]; then
+    smoke_key=$(tool keys create --store "dynamodb:$(output TableName)" --user smoke-test --role admin --expires 30m \
+      --label 'the test event of infra/deploy.sh' 2>"$folder/errors") ||
+      fail 76 "cannot make a key for the test client: $(cause "$(cat "$folder/errors")")" "--no-smoke-test does without"
+    watching+=(--header "x-api-key: $smoke_key")
+  fi
   watch_ready "${watching[@]}"
   attempt "cannot send to the queue" sqs send-message --queue-url "$(output IngestQueueUrl)" --message-group-id smoke-test \
     --message-body "{\"type\":\"smoke:test\",\"data\":{\"word\":\"$word\"}}" >/dev/null
@@ -179,15 +226,29 @@ send_test_event() {
     fail 76 "the test event did not arrive within a minute" \
       "the log of the Publisher says why: aws logs tail $(output PublisherLogs) --region $region"
   fi
-  rm -rf "$folder"
-  trap - EXIT
+}
+
+# The tool, in this account and region. In the background, the process that $! names is the tool itself.
+tool() {
+  local surroundings=(AWS_REGION="$region")
+  [ -z "$profile" ] || surroundings+=(AWS_PROFILE="$profile")
+  [ -z "$endpoint" ] || surroundings+=(AWS_ENDPOINT_URL="$endpoint")
+  if [ "$BASHPID" = $$ ]; then env "${surroundings[@]}" "$tool" "$@"; else exec env "${surroundings[@]}" "$tool" "$@"; fi
+}
+
+# The key of the test client, if there is one.
+forget_key() {
+  [ -n "$smoke_key" ] || return 0
+  tool keys revoke "$smoke_key" --store "dynamodb:$(output TableName)" >/dev/null 2>&1 ||
+    say "Note: the test client's key could not be revoked; it expires in half an hour"
+  smoke_key=""
 }
 
 # Starts the client and waits until it has been greeted; a new API may take seconds until it answers.
 watch_ready() {
   local attempt_number
   for attempt_number in 1 2 3 4 5 6; do
-    AWS_REGION=$region "$tool" watch "$@" >"$folder/frames" 2>"$folder/errors" &
+    tool watch "$@" >"$folder/frames" 2>"$folder/errors" &
     watcher=$!
     while kill -0 "$watcher" 2>/dev/null; do
       if grep -q '"type":"ready"' "$folder/frames"; then return 0; fi
@@ -215,12 +276,17 @@ print_result() {
       END { print "}" }' <<<"$outputs"
     return
   fi
-  local sign=" --sign${profile:+ --profile $profile}"
-  [ "$public" = no ] || sign=" --no-sign"
+  local table where="AWS_REGION=$region${profile:+ AWS_PROFILE=$profile}${endpoint:+ AWS_ENDPOINT_URL=$endpoint} "
+  table=$(output TableName)
+  printf 'Deployed: %s\n\n' "$(web_socket_url)"
+  if [ "$public" = yes ]; then
+    printf "Listen:   tickertape watch '%s?userId=u-1' --no-sign --subscribe price:update\n" "$(web_socket_url)"
+  else
+    printf 'Key:      %stickertape keys create --store dynamodb:%s \\\n' "$where" "$table"
+    printf '            --user u-1 --role analyst --expires 90d\n'
+    printf "Listen:   tickertape watch '%s?userId=u-1' --no-sign --header 'x-api-key: KEY' --subscribe price:update\n" "$(web_socket_url)"
+  fi
   cat <<END
-Deployed: $(web_socket_url)
-
-Listen:   tickertape watch '$(web_socket_url)?userId=u-1' --subscribe price:update$sign
 Publish:  aws sqs send-message --region $region${endpoint:+ --endpoint-url $endpoint} --queue-url $(output IngestQueueUrl) \\
             --message-group-id prices --message-body '{"type":"price:update","key":"AAPL","data":{"price":152.50}}'
 Remove:   infra/destroy.sh --stage $stage --region $region${profile:+ --profile $profile}${endpoint:+ --endpoint-url $endpoint}

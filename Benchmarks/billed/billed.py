@@ -100,7 +100,7 @@ def context(connection: str, kind: str, route: str) -> dict:
 def connect_event(connection: str, types: str) -> dict:
     return dict(
         context(connection, "CONNECT", "$connect"), headers={"Host": "abc", "X-Forwarded-For": "203.0.113.57"},
-        queryStringParameters={"userId": "u-1", "eventTypes": types})
+        queryStringParameters={"userId": f"u-{connection}", "eventTypes": types})
 
 
 def message_event(connection: str) -> dict:

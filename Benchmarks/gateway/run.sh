@@ -72,7 +72,7 @@ start_nchan
 "$tools/wsfan" -p "$port" -n "$idle" -g "$nginx" -c 1 -I -L "nchan idle" >>"$out"
 stop_nchan
 start_gateway
-"$tools/wsfan" -p "$port" -n "$idle" -g "$gateway" -a -c 1 -I -s /dev -L "gateway idle" >>"$out"
+"$tools/wsfan" -p "$port" -n "$idle" -g "$gateway" -a -c 1 -I -s '/dev' -L "gateway idle" >>"$out"
 stop_gateway
 
 if [ $json = yes ]; then cat "$out"; exit; fi

@@ -112,13 +112,3 @@ extension StoredKey {
     return groups
   }
 }
-
-extension JSONReader {
-  /// An array of strings.
-  mutating func strings() throws(JSONError) -> [String] {
-    var list: [String] = []
-    try beginArray()
-    while try nextElement() { list.append(try string()) }
-    return list
-  }
-}

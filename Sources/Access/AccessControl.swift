@@ -43,7 +43,7 @@ package struct AccessControl {
       case .refused(let refusal): return .refused(refusal)
       }
     }
-    guard var identity = identities.first, identities.allSatisfy({ $0.principal == identity.principal }) else {
+    guard var identity = identities.first, identities.allSatisfy({ $0.speaksForSame(as: identity) }) else {
       return .refused(.unproven("credentials of different principals"))
     }
     identity.untilMilliseconds = identities.compactMap(\.untilMilliseconds).min()

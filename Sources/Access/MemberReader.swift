@@ -24,3 +24,13 @@ struct MemberReader {
     return name
   }
 }
+
+extension JSONReader {
+  /// An array of strings.
+  mutating func strings() throws(JSONError) -> [String] {
+    var list: [String] = []
+    try beginArray()
+    while try nextElement() { list.append(try string()) }
+    return list
+  }
+}

@@ -101,6 +101,7 @@ private struct RemoteKeysFailure: Error {
 extension RemoteKeys {
   /// Over a connection of its own each time: there are minutes between two.
   package static func overNetwork(_ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse {
-    try HTTPSession().send(request)
+    let tls = request.url.isSecure ? TLSOptions(rootsFile: TrustedRoots.fileForAnybody(.process)) : .standard
+    return try HTTPSession(tls: tls).send(request)
   }
 }

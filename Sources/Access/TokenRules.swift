@@ -58,4 +58,12 @@ package struct Identity: Equatable, Sendable {
     self.scopes = scopes
     self.untilMilliseconds = untilMilliseconds
   }
+
+  /// Whether both speak for one principal, byte for byte.
+  func speaksForSame(as other: Identity) -> Bool {
+    let (left, right) = (principal, other.principal)
+    return left.role == right.role && left.groups.count == right.groups.count
+      && zip(left.groups + [left.user ?? ""], right.groups + [right.user ?? ""]).allSatisfy { $0.hasSameBytes(as: $1) }
+      && (left.user == nil) == (right.user == nil)
+  }
 }

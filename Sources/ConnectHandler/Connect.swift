@@ -38,19 +38,23 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     }
     let record = request.record(of: event)
     let response = answer(event, try connections.connect(record), record, audit)
-    if response.statusCode == 200 {
-      enforceUserLimit(record, event, audit)
-      if Greetings.areExpected(by: record) { greetings.ask(for: record.id, event.context, log) }
+    guard response.statusCode == 200 else { return response }
+    guard isWithinUserLimit(record, event, audit) else {
+      let message = "a user may have \(userLimit.maximum) connections, and newer ones have come"
+      audit.refused(429, message)
+      return ProxyResponse(429, error: "Too Many Requests", message: message)
     }
+    if Greetings.areExpected(by: record) { greetings.ask(for: record.id, event.context, log) }
     return response
   }
 
   /// The connection is written: whatever goes wrong now, it stands, and the next one finds too many again.
-  private mutating func enforceUserLimit(_ record: ConnectionRecord, _ event: ConnectEvent, _ audit: Audit) {
+  private mutating func isWithinUserLimit(_ record: ConnectionRecord, _ event: ConnectEvent, _ audit: Audit) -> Bool {
     do throws(TableError) {
-      try userLimit.enforce(for: record, event.context, audit)
+      return try userLimit.admits(record, event.context, audit)
     } catch {
       log.error("connections of a user not counted", ["reason": .text(error.description)])
+      return true
     }
   }
 

@@ -44,8 +44,8 @@ struct ConnectQuery {
 
   private static func dialect(_ text: String?) throws(Invalid) -> Dialect {
     guard let text else { return .typed }
-    guard let dialect = Dialect(rawValue: text) else {
-      throw Invalid(message: "dialect must be one of \(Dialect.allCases.map(\.rawValue).joined(separator: ", "))")
+    guard let dialect = EventTypes.table.dialect(named: text) else {
+      throw Invalid(message: "dialect must be one of \(EventTypes.table.dialectNames.joined(separator: ", "))")
     }
     return dialect
   }

@@ -3,12 +3,12 @@ import GatewayEvents
 import JSON
 
 extension Presentation {
-  /// What came with a handshake. A parameter or field that was given several times is in the event's lists of values; its
-  /// single value is only the last of them.
+  /// What came with a handshake: an event's single values, and its lists of values, since of a parameter or field that was
+  /// given several times the single value is only the last.
   init(_ event: ConnectEvent) {
-    let query = event.multiValueQuery.flatMap(Self.lists) ?? event.query.pairs
-    let headers = event.multiValueHeaders.flatMap(Self.lists) ?? Self.pairs(event.headers.json)
-    self.init(query: query, headers: headers)
+    self.init(
+      query: event.query.pairs + (event.multiValueQuery.flatMap(Self.lists) ?? []),
+      headers: Self.pairs(event.headers.json) + (event.multiValueHeaders.flatMap(Self.lists) ?? []))
   }
 
   /// `{"name":["value","value"]}`; nil for what is not of that shape.

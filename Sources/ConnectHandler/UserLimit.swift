@@ -16,6 +16,9 @@ struct UserLimit<Calls: ConnectionCalls> {
   let maximum: Int
   private let clock: Clock
 
+  /// So many are asked, and so many closed, at one connect: its client waits. The next connect goes on.
+  static var atOnce: Int { 50 }
+
   /// API Gateway says 410 of a connection whose `$connect` is still running, and it waits 29 seconds for that.
   static var youngMilliseconds: Int64 { 30_000 }
 
@@ -33,14 +36,24 @@ struct UserLimit<Calls: ConnectionCalls> {
     self.clock = clock
   }
 
-  mutating func enforce(
-    for record: ConnectionRecord, _ context: RequestContext, _ audit: Audit
-  ) throws(TableError) {
-    guard let user = record.principal.user else { return }
+  /// False: newer ones have come meanwhile, and the connection itself was one of those that had to go; its rows are gone.
+  mutating func admits(
+    _ record: ConnectionRecord, _ context: RequestContext, _ audit: Audit
+  ) throws(TableError) -> Bool {
+    guard let user = record.principal.user else { return true }
     let rows = try connections.connections(of: user)
-    guard rows.count > maximum else { return }
-    let living = try dropGone(rows, besides: record, context)
-    for row in oldest(of: living, besides: record.id) {
+    guard rows.count > maximum else { return true }
+    let leaving = oldest(of: try dropGone(rows, besides: record, context))
+    try close(leaving.filter { $0.id != record.id }, of: user, context, audit)
+    guard leaving.contains(where: { $0.id == record.id }) else { return true }
+    try connections.disconnect(record.id, found: [.user(user)])
+    return false
+  }
+
+  private mutating func close(
+    _ rows: [ListenerRow], of user: String, _ context: RequestContext, _ audit: Audit
+  ) throws(TableError) {
+    for row in rows {
       let outcome = calls.close(row.id, telling: Self.frame(maximum, context), context)
       if let outcome {
         audit.notClosed(row.id, outcome)
@@ -57,16 +70,19 @@ struct UserLimit<Calls: ConnectionCalls> {
     _ rows: [ListenerRow], besides record: ConnectionRecord, _ context: RequestContext
   ) throws(TableError) -> [ListenerRow] {
     let young = clock.milliseconds() - Self.youngMilliseconds
-    let asked = rows.filter { $0.id != record.id && $0.connectedAtMilliseconds < young }
-    let gone = calls.gone(among: asked.map(\.id), context)
+    let asked = Self.byAge(rows.filter { $0.id != record.id && $0.connectedAtMilliseconds < young })
+    let gone = calls.gone(among: asked.prefix(Self.atOnce).map(\.id), context)
     for id in gone { try connections.disconnect(id, found: record.principal.user.map { [.user($0)] } ?? []) }
     return rows.filter { !gone.contains($0.id) }
   }
 
-  private func oldest(of rows: [ListenerRow], besides own: ConnectionID) -> [ListenerRow] {
-    let others = rows.filter { $0.id != own }
-      .sorted { ($0.connectedAtMilliseconds, $0.id.text) < ($1.connectedAtMilliseconds, $1.id.text) }
-    return Array(others.prefix(max(0, rows.count - maximum)))
+  /// Those that have to go. The oldest first; of the same age in an order that everybody agrees on.
+  private func oldest(of rows: [ListenerRow]) -> ArraySlice<ListenerRow> {
+    Self.byAge(rows).prefix(min(max(0, rows.count - maximum), Self.atOnce))
+  }
+
+  private static func byAge(_ rows: [ListenerRow]) -> [ListenerRow] {
+    rows.sorted { ($0.connectedAtMilliseconds, $0.id.text) < ($1.connectedAtMilliseconds, $1.id.text) }
   }
 
   private static func frame(_ maximum: Int, _ context: RequestContext) -> [UInt8] {

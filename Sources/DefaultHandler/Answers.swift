@@ -89,7 +89,8 @@ extension Frame {
   }
 
   /// Types without their keys: 128 keys of 256 bytes would not fit one frame of API Gateway (32 KB).
-  static func status(_ record: ConnectionRecord) -> [UInt8] {
+  /// `standings`: where it is in each stream it follows, the first few of them.
+  static func status(_ record: ConnectionRecord, _ standings: [RecoveryReader.Standing]) -> [UInt8] {
     var names: [String] = []
     for entry in record.subscriptions.active {
       let name = entry.shownAs ?? entry.type
@@ -105,6 +106,16 @@ extension Frame {
       writer.member("connectedAt", Timestamp.rfc3339(milliseconds: record.connectedAtMilliseconds))
       writer.member("eventTypes", names)
       writer.member("subscriptions", record.subscriptions.active.count)
+      writer.key("streams")
+      writer.array { writer in
+        for one in standings.prefix(40) {
+          writer.object { writer in
+            writer.member("stream", one.stream)
+            writer.member("last", one.last)
+            writer.member("delivered", one.delivered)
+          }
+        }
+      }
     }
   }
 

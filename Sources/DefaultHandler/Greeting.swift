@@ -57,28 +57,12 @@ extension Receive {
 }
 
 extension Frame {
-  /// What the clients of a dialect expect first; nil: nothing.
+  /// What the clients of a dialect expect first, as the file of event types says; nil: nothing.
   static func greeting(_ record: ConnectionRecord, milliseconds: Int64) -> [UInt8]? {
-    var writer = JSONWriter()
-    switch record.dialect {
-    case .typed:
-      writer.object { writer in
-        writer.member("type", "connection_established")
-        writer.key("data")
-        writer.object { writer in
-          writer.member("connectionId", record.id.text)
-          writer.member("userId", ifPresent: record.principal.user)
-          writer.member("role", ifPresent: record.principal.role?.rawValue)
-          writer.member("timestamp", Timestamp.rfc3339(milliseconds: milliseconds))
-        }
-      }
-    case .flat:
-      writer.object { writer in
-        writer.member("type", "connection")
-        writer.member("status", "connected")
-      }
-    case .message: return nil
-    }
-    return writer.bytes
+    EventTypes.table.greeting(
+      of: record.dialect,
+      GreetingWords(
+        connectionID: record.id, user: record.principal.user, role: record.principal.role,
+        timestamp: Timestamp.rfc3339(milliseconds: milliseconds)))
   }
 }

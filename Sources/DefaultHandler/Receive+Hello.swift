@@ -28,6 +28,15 @@ extension Receive {
     if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found, replay: hello.replay)) }
     for part in found.parts { frames += self.frames(of: part, record, replay: hello.replay) }
     let ready = Frame.ready(replay: hello.replay, cursor: found.cursor)
+    if let missed = found.missed, missed > 0 {
+      log.warn(
+        "events missed",
+        [
+          "connectionId": .text(record.id.text), "missed": .number(missed),
+          "reason": .text(found.reason?.rawValue ?? ""),
+          "streams": .text(found.parts.filter { $0.missed ?? 0 > 0 }.map(\.stream).joined(separator: ",")),
+        ])
+    }
     let isDone = try post(frames + [ready], Destination(context), invocation)
     log.info(
       "hello answered",

@@ -137,7 +137,8 @@ struct Receive<Out: Outbox>: LambdaHandler {
   }
 
   private func status(_ context: RequestContext) throws -> [UInt8] {
-    Frame.status(try connection(context))
+    let record = try connection(context)
+    return Frame.status(record, try recovery.standings(record))
   }
 
   // MARK: Refusals

@@ -11,17 +11,20 @@ package struct Listener: Sendable {
   package let frames: [[UInt8]]
   /// What the caller wants to know of each frame when it did not arrive; shared as the frames are.
   package let marks: [Int64]
+  /// How many events its frames carry, for whoever counts.
+  package let eventCount: Int
   /// Its connection is closed once it has its frames.
   package let isClosedAfterwards: Bool
 
   package init(
-    id: ConnectionID, connectedAtMilliseconds: Int64, frames: [[UInt8]], marks: [Int64] = [],
+    id: ConnectionID, connectedAtMilliseconds: Int64, frames: [[UInt8]], marks: [Int64] = [], eventCount: Int = 0,
     isClosedAfterwards: Bool = false
   ) {
     self.id = id
     self.connectedAtMilliseconds = connectedAtMilliseconds
     self.frames = frames
     self.marks = marks
+    self.eventCount = eventCount
     self.isClosedAfterwards = isClosedAfterwards
   }
 }

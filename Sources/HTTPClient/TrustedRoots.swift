@@ -25,4 +25,12 @@ package enum TrustedRoots {
     if let shipped = environment["LAMBDA_TASK_ROOT"].map({ $0 + "/roots.pem" }), isReadable(shipped) { return shipped }
     return system
   }
+
+  /// For servers that are not AWS's, such as an identity provider's: `TLS_ROOTS`, else the system's whole list.
+  package static func fileForAnybody(
+    _ environment: Environment, isReadable: (String) -> Bool = { access($0, R_OK) == 0 }
+  ) -> String? {
+    environment["TLS_ROOTS"].flatMap { $0 == "system" ? nil : $0 } ?? systemFiles.first(where: isReadable)
+      ?? file(environment, isReadable: isReadable)
+  }
 }

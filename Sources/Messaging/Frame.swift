@@ -9,12 +9,15 @@ package struct Placement: Hashable, Sendable {
   package let replay: Int64?
   /// The sequence number of the oldest event it stands for: who lacks this frame lacks everything from there on.
   package let first: Int64
+  /// Which events are not to be parted.
+  package let group: Int
 
-  package init(sequence: Int64, folded: Int = 0, replay: Int64? = nil, first: Int64? = nil) {
+  package init(sequence: Int64, folded: Int = 0, replay: Int64? = nil, first: Int64? = nil, group: Int = 0) {
     self.sequence = sequence
     self.folded = folded
     self.replay = replay
     self.first = first ?? sequence
+    self.group = group
   }
 }
 

@@ -15,6 +15,8 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   /// This function's own name, under which it is invoked again for what is left; nil: the sweep sends what is left.
   let ownName: String?
   let log: Log
+  /// Nil: none are written.
+  var metrics: Metrics?
   var clock = Clock.system
   var randomness = Randomness.system
 
@@ -39,7 +41,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       answer.add(report, events: touched.count(report.stream))
       if report.needsDrain { drainLater(report.stream, log) }
     }
-    self.report(answer, intake.source, log)
+    self.report(answer, intake.source, context, log)
     return try intake.answer(answer, log)
   }
 
@@ -99,7 +101,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
         count += 1
         log.debug(
           "accepted",
-          ["stream": .text(stream), "id": .text(event.id), "correlationId": .text(event.correlationID ?? "")])
+          ["stream": .text(stream), "id": .text(event.id), "correlationId": .text(event.correlationID ?? event.id)])
       case .refused(let refusal): answer.reject(PublishError(refusal, index: index))
       }
     }
@@ -115,7 +117,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       answer.add(report, events: 0)
       if report.needsDrain { drainLater(report.stream, log) }
     }
-    if answer.tally != Tally() { self.report(answer, .direct, log) }
+    if !names.isEmpty { self.report(answer, .direct, context, log) }
     return answer.encoded()
   }
 
@@ -137,7 +139,14 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     }
   }
 
-  private func report(_ answer: PublishAnswer, _ source: EventSource, _ log: Log) {
+  private func report(
+    _ answer: PublishAnswer, _ source: EventSource, _ context: InvocationContext, _ log: Log
+  ) {
+    if let metrics {
+      var sent = answer.sent
+      sent.accepted = answer.accepted
+      sent.write(metrics, ["requestId": .text(context.requestID)])
+    }
     log.info(
       "published",
       [

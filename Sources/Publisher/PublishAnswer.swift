@@ -1,8 +1,9 @@
 import Delivery
 import JSON
+import Telemetry
 
 /// What came of a publish.
-struct PublishAnswer: Equatable {
+struct PublishAnswer {
   var accepted = 0
   var rejected = 0
   var tally = Tally()
@@ -12,8 +13,8 @@ struct PublishAnswer: Equatable {
   var folded = 0
   /// Connections that lack something and get it in a later round.
   var behind = 0
-  /// How old the oldest event was when its round began.
-  var oldestMilliseconds: Int64?
+  /// For the metrics.
+  var sent = SendMetrics()
   var errors: [PublishError] = []
   /// The places of events that the log did not take for a reason that may pass.
   var notAppended: Set<Int> = []
@@ -27,7 +28,13 @@ struct PublishAnswer: Equatable {
     folded += report.folded
     behind += report.behind
     if report.isQueued { queued += events }
-    if let oldest = report.oldestMilliseconds { oldestMilliseconds = max(oldestMilliseconds ?? 0, oldest) }
+    sent.connections += report.connections
+    sent.gone += report.tally.gone
+    sent.retried += report.tally.retried
+    sent.folded += report.folded
+    sent.behind += report.behind
+    sent.deliver(events: report.events, report.latencies)
+    sent.noteLogAge(milliseconds: report.leftMilliseconds)
   }
 
   mutating func reject(_ error: PublishError) {

@@ -16,7 +16,8 @@ func makePublish(_ environment: Environment) throws -> Publish<Fanout> {
   return Publish(
     eventLog: StreamLog(table, shards: shards),
     streams: StreamSender(table, sender: fanout, shards: shards, log: log),
-    invocation: FunctionInvoker(environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log)
+    invocation: FunctionInvoker(environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log,
+    metrics: environment["METRICS"] == "off" ? nil : SendMetrics.metrics(environment))
 }
 
 LambdaRuntime.run(try makePublish(.process))

@@ -5,26 +5,41 @@ package import Messaging
 /// All of them stay in the log. An event without a key stands for itself, and so does one of high priority.
 package enum Folding {
   /// The places of the events that are sent, in order, each with the number of earlier events it stands for.
-  package static func fold(_ events: [Event], isNeverFolded: (Event) -> Bool) -> [Folded] {
+  ///
+  /// No event stands for another across the border of two groups, and what is left of a group fits `groupBytes` (a single event
+  /// may be larger). A client that got the frames of some groups and not the others lacks nothing of those it got.
+  package static func fold(
+    _ events: [Event], groupBytes: Int = FramePacking.groupBytes, isNeverFolded: (Event) -> Bool
+  ) -> [Folded] {
     if events.count < 2 { return events.indices.map { Folded(place: $0, count: 0) } }
-    var kept: [Folded] = []
+    var kept: [Folded?] = []
     kept.reserveCapacity(events.count)
     var newest: [Key: Int] = [:]
-    for place in events.indices.reversed() {
-      guard let key = events[place].key, !isNeverFolded(events[place]) else {
-        kept.append(Folded(place: place, count: 0))
-        continue
+    var group = 0
+    var bytes = 0
+    for (place, event) in events.enumerated() {
+      let size = FramePacking.bound(of: event)
+      let mark = event.key.flatMap { isNeverFolded(event) ? nil : Key(type: event.type, key: $0) }
+      var standing = mark.flatMap { newest[$0] }
+      let replaced = standing.flatMap { kept[$0] }.map { FramePacking.bound(of: events[$0.place]) } ?? 0
+      if bytes + size - replaced > groupBytes, bytes > 0 {
+        group += 1
+        bytes = 0
+        newest.removeAll(keepingCapacity: true)
+        standing = nil
       }
-      let mark = Key(type: events[place].type, key: key)
-      if let standing = newest[mark] {
-        kept[standing].count += 1
-        kept[standing].first = place
-      } else {
-        newest[mark] = kept.count
-        kept.append(Folded(place: place, count: 0))
+      var one = Folded(place: place, count: 0, group: group)
+      if let standing, let earlier = kept[standing] {
+        one.count = earlier.count + 1
+        one.first = earlier.first
+        kept[standing] = nil
+        bytes -= replaced
       }
+      bytes += size
+      if let mark { newest[mark] = kept.count }
+      kept.append(one)
     }
-    return kept.reversed()
+    return kept.compactMap { $0 }
   }
 
   /// Bytes, since two keys that Swift takes for equal strings may be two keys.
@@ -50,10 +65,13 @@ package struct Folded: Equatable, Sendable {
   package fileprivate(set) var count: Int
   /// The oldest of these, or itself.
   package fileprivate(set) var first: Int
+  /// Frames begin where a group begins.
+  package let group: Int
 
-  package init(place: Int, count: Int, first: Int? = nil) {
+  package init(place: Int, count: Int, first: Int? = nil, group: Int = 0) {
     self.place = place
     self.count = count
     self.first = first ?? place
+    self.group = group
   }
 }

@@ -18,10 +18,21 @@ package enum FramePacking {
   /// still fits one message.
   static let compressedBatchBytes = 90 * 1024
 
+  /// What the events of a group take at most, so that a group fits one frame of a client that knows no compression.
+  package static let groupBytes = unitBytes - 1024
+
+  /// At least as many bytes as the event takes in a batch.
+  package static func bound(of event: Event) -> Int {
+    // The names of the members, numbers, and what is escaped in strings from outside.
+    event.data.count + 2 * (event.key?.utf8.count ?? 0) + 3 * event.type.utf8.count
+      + (event.correlationID?.utf8.count ?? 0) + event.stream.utf8.count + 256
+  }
+
   /// The frames for one connection, in order. `events` are frames by themselves, each one JSON object in the dialect
-  /// `typed`; `cursor` is where a client stands that has all of them.
+  /// `typed`; `cursor` is where a client stands that has all of them. `groups`: of each event the group it
+  /// belongs to, whose events are not parted; nil: each is one.
   package static func frames(
-    _ events: [[UInt8]], cursor: String?, accepts: Accepts, name: () -> String
+    _ events: [[UInt8]], groups: [Int]? = nil, cursor: String?, accepts: Accepts, name: () -> String
   ) -> [PackedFrame] {
     guard accepts.contains(.batch), events.count > 1 else {
       return events.enumerated().flatMap { place, event in packed(event, place, accepts, name) }
@@ -30,11 +41,14 @@ package enum FramePacking {
     var frames: [PackedFrame] = []
     var start = 0
     while start < events.count {
-      var end = start + 1
-      var bytes = events[start].count
-      while end < events.count, bytes + events[end].count + 1 <= limit {
-        bytes += events[end].count + 1
-        end += 1
+      var end = start
+      var bytes = 0
+      while end < events.count {
+        let next = groupEnd(after: end, events.count, groups)
+        let added = events[end..<next].reduce(next - end) { $0 + $1.count }
+        if end > start, bytes + added > limit { break }
+        bytes += added
+        end = next
       }
       let isLast = end == events.count
       let frame =
@@ -44,6 +58,13 @@ package enum FramePacking {
       start = end
     }
     return frames
+  }
+
+  private static func groupEnd(after start: Int, _ count: Int, _ groups: [Int]?) -> Int {
+    guard let groups else { return start + 1 }
+    var end = start + 1
+    while end < count, groups[end] == groups[start] { end += 1 }
+    return end
   }
 
   private static func packed(

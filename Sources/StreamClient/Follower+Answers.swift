@@ -131,7 +131,8 @@ extension Follower {
       return hold(event)
     }
     // A server without a log sends events without a place: there is nothing to tell a second one by.
-    if let event { show(event) } else { output.append(.show(bytes)) }
+    guard let event else { return output.append(.show(Event(bytes: bytes, stream: nil, sequence: nil))) }
+    show(event)
   }
 
   private static func requireEvent(_ members: FrameMembers) throws(FrameFault) {
@@ -167,7 +168,8 @@ extension Follower {
     case .new: break
     case .unplaced: tellOfStreams()
     }
-    output.append(.show(event.bytes))
+    let stream = String(decoding: event.stream, as: UTF8.self)
+    output.append(.show(Event(bytes: event.bytes, stream: stream, sequence: event.sequence)))
   }
 
   /// Once a connection.

@@ -63,7 +63,8 @@ extension Follower {
     guard let compressed = Base64.decode(try members.requiredString("data").utf8),
       let frame = Gzip.decompress(compressed, maximumBytes: options.joinedBytes)
     else {
-      throw FrameFault(.badGzip, "'data' is not base64 of gzip of at most \(options.joinedBytes) bytes")
+      tell(FrameFault(.badGzip, "'data' is not base64 of gzip of at most \(options.joinedBytes) bytes"))
+      return askAgain()
     }
     take(frame, outOf: .gzip)
   }
@@ -77,8 +78,17 @@ extension Follower {
       throw FrameFault(.wrongShape, "part \(part.index) of \(part.count)")
     }
     let result = line.parts.take(part, maximumBytes: options.joinedBytes)
-    if let reason = result.dropped { tell(FrameFault(.partDropped, "a frame in parts was dropped: \(reason)")) }
+    if let reason = result.dropped {
+      tell(FrameFault(.partDropped, "a frame in parts was dropped: \(reason)"))
+      askAgain()
+    }
     if let frame = result.joined { take(frame, outOf: .parts) }
+  }
+
+  /// Nobody knows what the frame held; a later event would hide that it is missing, so the server is asked from here. Once
+  /// only: a frame that nobody can read would come again and again.
+  private mutating func askAgain() {
+    if options.saysHello, phase == .live || line.retries == 0 { sayHelloAgain() }
   }
 
   /// The cursor of a batch names one stream only, so it is no place for the next hello; the events' own numbers are.

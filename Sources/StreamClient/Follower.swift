@@ -144,7 +144,7 @@ package struct Follower {
   private static func isFinal(_ status: Int) -> Bool {
     switch status {
     case 408, 425, 429: false
-    default: (400..<500).contains(status)
+    default: status < 500
     }
   }
 

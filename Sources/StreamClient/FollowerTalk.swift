@@ -14,8 +14,7 @@ extension Follower {
   /// What is to be done.
   package enum Output: Equatable, Sendable {
     case send([UInt8])
-    /// An event, as the bytes it came in.
-    case show([UInt8])
+    case show(Event)
     case snapshot(Snapshot)
     case gap(Gap)
     /// A frame that is no event but is worth telling: `connection`, `ready`, `error`, an acknowledgement.
@@ -26,6 +25,15 @@ extension Follower {
     case reconnect(afterMilliseconds: Int64)
     /// It is over; nothing that is handed in after it has an effect.
     case stop(StopReason)
+  }
+
+  /// What is shown once, and in order within its stream.
+  package struct Event: Equatable, Sendable {
+    /// The event as it came.
+    package let bytes: [UInt8]
+    /// Where it stands; nil from a server that has no streams.
+    package let stream: String?
+    package let sequence: Int64?
   }
 
   /// The state of a stream: it takes the place of what was shown of it before.

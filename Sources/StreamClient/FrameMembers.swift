@@ -13,7 +13,7 @@ struct FrameMembers {
       try read(frame)
     } catch {
       if case .wrongKind = error.code { throw FrameFault(.wrongShape, "a frame is one JSON object") }
-      throw FrameFault(.notJSON, "\(error)")
+      throw FrameFault(.notJSON, "\(error): \(String(decoding: frame.prefix(60), as: UTF8.self))")
     }
   }
 

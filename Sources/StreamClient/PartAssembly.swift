@@ -36,6 +36,11 @@ struct PartAssembly {
     guard let place = frames.firstIndex(where: { $0.id == part.id }) else {
       return begin(part, maximumBytes: maximumBytes)
     }
+    if part.index == 0, frames[place].next > 1 {
+      // The server broke off and sends it from its beginning.
+      frames.remove(at: place)
+      return begin(part, maximumBytes: maximumBytes)
+    }
     let frame = frames[place]
     guard part.count == frame.count else {
       return drop(place, "the count of its parts changed from \(frame.count) to \(part.count)")

@@ -96,7 +96,8 @@ package struct Connections {
     throw TableError(.contention, "transact", key: Keys.connection(id), detail: "\(Self.attempts) attempts")
   }
 
-  /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch.
+  /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch. If it was the last of
+  /// its person, that is noted.
   ///
   /// May be repeated, also by another process. `found` names topics under which a row may stand, in case the
   /// connection's own row is gone and does not tell.
@@ -109,9 +110,13 @@ package struct Connections {
     change.createsItem = true
     change.expiresOnCreation = end
     let left = try table.update(Keys.connection(id), change, if: .always)
-    let topics = ConnectionRecord(left, id: id)?.topics ?? found
+    let record = ConnectionRecord(left, id: id)
+    let topics = record?.topics ?? found
     guard !topics.isEmpty else { return }
     try table.writeBatch(topics.map { .delete(Keys.listener($0, id, shards: shards)) })
+    if let user = record?.principal.user, try connections(of: user).isEmpty {
+      try Presence(table: table, clock: clock).noteLeft(user)
+    }
   }
 
   /// The connection's row, or nil if it never was, has left, or expired.

@@ -31,7 +31,8 @@ package struct RunListeners {
   ) {
     self.run = run
     self.table = table
-    self.shards = shards
+    // A run is of one stream: either all of its topics are a person's, or none is.
+    self.shards = run.topics.allSatisfy(\.isPersonal) ? 1 : shards
     self.pageSize = pageSize
     self.position = position ?? ListenerPosition(shard: 0, after: "")
     shard = self.position.shard

@@ -39,6 +39,9 @@ package enum Topic: Hashable, Sendable {
     }
   }
 
+  /// A person's own connections are few: they stand in one partition, whatever the shards, and are read with one query.
+  var isPersonal: Bool { if case .user = self { true } else { false } }
+
   /// The topics whose listeners an event of that audience is for; a listener may stand under several of them.
   package static func topics(of event: Event) -> [Topic] {
     switch event.audience {
@@ -64,7 +67,7 @@ package enum Keys {
   package static func listeners(_ topic: Topic, shard: Int) -> String { "l#\(topic.name)#\(shard)" }
 
   package static func listener(_ topic: Topic, _ id: ConnectionID, shards: Int) -> ItemKey {
-    ItemKey(listeners(topic, shard: shard(of: id, of: shards)), id.text)
+    ItemKey(listeners(topic, shard: shard(of: id, of: topic.isPersonal ? 1 : shards)), id.text)
   }
 
   /// The listeners of one topic are spread over `count` partitions: a DynamoDB partition takes 1,000 writes a second.

@@ -34,6 +34,12 @@ package struct SendMetrics: Sendable {
     latencies.record(latencyMilliseconds, count: events)
   }
 
+  /// Events with the latencies of a sample of them.
+  package mutating func deliver(events: Int, _ sample: Histogram) {
+    delivered += events
+    latencies.add(sample)
+  }
+
   /// Of several streams the age of the oldest counts.
   package mutating func noteLogAge(milliseconds: Int64) { logAgeMilliseconds = max(logAgeMilliseconds, milliseconds) }
 

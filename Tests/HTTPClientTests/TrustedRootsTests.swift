@@ -33,4 +33,17 @@ struct TrustedRootsTests {
     let variables = ["TLS_ROOTS": "system", "LAMBDA_TASK_ROOT": "/var/task"]
     #expect(file(variables, readable: ["/var/task/roots.pem", debian]) == debian)
   }
+
+  @Test("servers that are not AWS's are checked by the system's whole list, also where a shorter one was packed")
+  func anybody() {
+    func file(_ variables: [String: String], readable: [String]) -> String? {
+      TrustedRoots.fileForAnybody(Environment(variables)) { readable.contains($0) }
+    }
+    let packed = ["LAMBDA_TASK_ROOT": "/var/task"]
+    #expect(file(packed, readable: ["/var/task/roots.pem", amazon]) == amazon)
+    #expect(file(packed, readable: ["/var/task/roots.pem"]) == "/var/task/roots.pem")
+    #expect(file(["AWS_CA_BUNDLE": "/other.pem"], readable: [debian]) == debian)
+    #expect(file(["TLS_ROOTS": "/mine.pem"], readable: [debian]) == "/mine.pem")
+    #expect(file(["TLS_ROOTS": "system"], readable: [debian]) == debian)
+  }
 }

@@ -1,10 +1,13 @@
 import Access
 import ConnectionStore
+import GatewayEvents
 import Messaging
 import Streams
 import Telemetry
 import TestSupport
 import Testing
+
+@testable import ConnectHandler
 
 @Suite("Who may connect, and how often")
 struct ConnectAccessTests {
@@ -79,6 +82,23 @@ struct ConnectAccessTests {
     _ = try stage.connect([("userId", "+49 30 1234567")], id: name(2))
     let log = stage.lines.all.joined()
     #expect(!log.contains("example.com") && !log.contains("1234567") && log.contains("sha256:"))
+  }
+
+  @Test("a parameter and a field that came twice are both looked at")
+  func severalValues() throws {
+    let stage = Stage()
+    let event = ConnectEvent(
+      context: stage.context("CONNECT"),
+      headers: GatewayHeaders(json: bytes(#"{"Host":"h","Authorization":"Bearer b","x":null}"#)[...]),
+      query: QueryParameters([(name: "token", value: "b")]),
+      multiValueHeaders: bytes(#"{"Authorization":["Bearer a","Bearer b"]}"#),
+      multiValueQuery: bytes(#"{"token":["a","b"],"auth":["c"]}"#))
+    let presentation = Presentation(event)
+    #expect(presentation.query.map { "\($0.name)=\($0.value)" } == ["token=b", "token=a", "token=b", "auth=c"])
+    #expect(presentation.headers.map(\.value) == ["h", "Bearer b", "Bearer a", "Bearer b"])
+    var damaged = event
+    damaged.multiValueQuery = bytes(#"{"token":"a"}"#)
+    #expect(Presentation(damaged).query.map(\.value) == ["b"])
   }
 
   // MARK: Attempts
@@ -168,6 +188,40 @@ struct ConnectAccessTests {
     stage.ear.gone = Set((0..<10).map { name($0).text })
     _ = try stage.connect([("userId", "u-1")], id: name(10))
     #expect(stage.ear.asked.isEmpty && stage.ear.closed == ["C0="])
+  }
+
+  @Test("of connections that come at once all see the same ones too many, whoever counts last, and one of them stays")
+  func racers() throws {
+    for maximum in 1...3 {
+      // Each has written its row when any of them counts: the oldest finds itself, nobody is closed twice over.
+      let stage = Stage()
+      let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "\(maximum)"]
+      let start = stage.clock.clock.milliseconds()
+      var answers: [String] = []
+      for number in [4, 2, 3, 1] {
+        var context = stage.context("CONNECT", id: name(number))
+        context.connectedAtMilliseconds = start + Int64(number)
+        let event = GatewayEvent.connect(
+          ConnectEvent(context: context, query: QueryParameters([(name: "userId", value: "u-1")])))
+        var handler = try stage.connector(Environment(settings))
+        answers.append(text(try handler.handle(event.encoded(), stage.invocation)))
+      }
+      #expect(try living(stage) == Set((5 - maximum...4).map { name($0).text }), "maximum \(maximum)")
+      #expect(answers[3].hasPrefix(#"{"statusCode":429,"#) && answers[0] == #"{"statusCode":200}"#)
+      #expect(!stage.ear.closed.contains("C4="))
+    }
+  }
+
+  @Test("far too many are closed fifty at a time, the oldest first")
+  func farTooMany() throws {
+    let stage = Stage()
+    try fill(stage, 70, maximum: 100)
+    stage.clock.advance(seconds: 60)
+    let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "5"]
+    _ = try stage.connect([("userId", "u-1")], access: settings, id: name(70))
+    #expect(stage.ear.closed == (0..<50).map { name($0).text } && stage.ear.asked == stage.ear.closed)
+    _ = try stage.connect([("userId", "u-1")], access: settings, id: name(71))
+    #expect(try living(stage) == Set((67...71).map { name($0).text }))
   }
 
   @Test("one that cannot be closed keeps its row, and the next connect tries again")

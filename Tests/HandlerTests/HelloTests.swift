@@ -259,4 +259,40 @@ struct HelloTests {
       #expect(stage.ear.closed == [stage.id.text])
     }
   }
+
+  @Test("what is kept for a person lapses five minutes after the last client was seen, and not while one is there")
+  func lapse() throws {
+    for (away, isKept) in [(Int64(4 * 60), true), (6 * 60, false)] {
+      let stage = try connected([("userId", "u-1")])
+      _ = try stage.say(#"{"type":"hello"}"#)
+      let cursor = try cursor(in: frames(stage).last)
+      _ = try stage.disconnect()
+      _ = try stage.publish(#"{"type":"note","user":"u-1","data":1}"#)
+      stage.clock.advance(seconds: away)
+      let id = try #require(ConnectionID("second="))
+      _ = try stage.connect([("userId", "u-1")], id: id)
+      _ = try stage.publish(#"{"type":"note","user":"u-1","data":2}"#)
+      for _ in 0..<2 {
+        let before = stage.ear.frames(to: id).count
+        _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor)\"}", id: id)
+        let frames = stage.ear.frames(to: id).dropFirst(before)
+        let expected = isKept ? #""recovered":"all","missed":0"# : #""recovered":"part","missed":1,"reason":"expired""#
+        #expect(frames.contains { $0.contains(expected) }, "\(frames)")
+        #expect(frames.contains { $0.hasSuffix(#""data":1}"#) } == isKept)
+        #expect(frames.contains { $0.hasSuffix(#""data":2}"#) })
+      }
+    }
+    let stage = try connected([("userId", "u-1")])
+    _ = try stage.connect([("userId", "u-1")], id: ConnectionID("other="))
+    _ = try stage.disconnect()
+    stage.clock.advance(seconds: 600)
+    _ = try stage.publish(#"{"type":"note","user":"u-1","data":1}"#)
+    let third = try #require(ConnectionID("third="))
+    _ = try stage.connect([("userId", "u-1")], id: third)
+    var cursor = Cursor()
+    cursor.set("user/u-1", epoch: "", to: 0)
+    _ = try stage.say(
+      "{\"type\":\"hello\",\"cursor\":\"\(cursor.text)\"}", id: third)
+    #expect(stage.ear.frames(to: third).contains { $0.hasSuffix(#""data":1}"#) })
+  }
 }

@@ -131,7 +131,12 @@ struct ReceiveTests {
     let stage = try connected([("userId", "u-1"), ("eventTypes", "risk_alert"), ("client_id", "c1")])
     let answer = try stage.say(#"{"type":"status"}"#)
     #expect(answer?.contains(#""userId":"u-1","role":"admin","clientId":"c1","dialect":"typed""#) == true)
-    #expect(answer?.hasSuffix(#""eventTypes":["risk_alert"],"subscriptions":1}"#) == true)
+    #expect(
+      answer?.hasSuffix(
+        #""eventTypes":["risk_alert"],"subscriptions":1,"streams":[{"stream":"user/u-1","last":0,"delivered":0},{"stream":"all/risk","last":0,"delivered":0}]}"#
+      ) == true)
+    _ = try stage.publish(#"{"type":"risk","data":1}"#)
+    #expect(try stage.say(#"{"type":"status"}"#)?.contains(#"{"stream":"all/risk","last":1,"delivered":1}"#) == true)
   }
 
   @Test(

@@ -101,7 +101,7 @@ final class ModelClient {
     for output in outputs {
       switch output {
       case .send(let frame): if let id { world.receive(frame, id) }
-      case .show(let bytes): if let event = ShownEvent(bytes) { records.append(event.record) }
+      case .show(let event): if let event = ShownEvent(event.bytes) { records.append(event.record) }
       case .snapshot(let snapshot):
         records.append(.snapshot(stream: snapshot.stream, through: snapshot.sequence, isFirst: snapshot.isFirst))
       case .gap: records.append(.gap)

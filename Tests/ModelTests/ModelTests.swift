@@ -38,6 +38,7 @@ struct ModelTests {
     try Self.run(Self.environment["MODEL_SCHEDULES"].flatMap(Int.init) ?? 400, lane: lane)
   }
 
-  @Test("Slow: the same of 10,000 more", .enabled(if: environment["MODEL_SCHEDULES"] == nil), arguments: 0..<lanes)
+  /// Takes minutes: `make test` sets `SLOW_TESTS`.
+  @Test("the same of 10,000 more", .enabled(if: environment["SLOW_TESTS"] != nil), arguments: 0..<lanes)
   func manySchedules(lane: Int) throws { try Self.run(10_000, lane: lane, offset: 1_000_000) }
 }

@@ -116,7 +116,8 @@ final class ModelWorld {
   }
 
   private func event(_ number: Int) -> String {
-    var members = "\"data\":{\"n\":\(number)}"
+    let text = dice.one(in: 4) ? ",\"text\":\"\(String(repeating: "x", count: 14_000))\"" : ""
+    var members = "\"data\":{\"n\":\(number)\(text)}"
     switch dice.number(below: 10) {
     case 0..<6: members += ",\"type\":\"price:update\",\"key\":\"\(dice.pick(["A", "B", "C"]))\""
     case 6, 7: members += ",\"type\":\"signal\""

@@ -54,4 +54,27 @@ struct FoldingTests {
       }
     }
   }
+
+  @Test("no event stands for another across the border of two groups, and each group fits")
+  func groups() {
+    var generator = SeededGenerator(11)
+    for _ in 0..<200 {
+      let events = (0..<Int.random(in: 1...60, using: &generator)).map { _ in
+        Event(
+          type: "t", key: ["A", "B", "C", nil].randomElement(using: &generator)!, audience: .everyone,
+          data: [UInt8](repeating: 0x31, count: Int.random(in: 1...900, using: &generator)), id: "1-a", timestamp: "",
+          priority: Int.random(in: 0..<5, using: &generator) == 0 ? .high : nil)
+      }
+      let kept = Folding.fold(events, groupBytes: 2_000) { $0.priority == .high }
+      #expect(kept.map(\.place) == kept.map(\.place).sorted())
+      #expect(kept.reduce(0) { $0 + 1 + $1.count } == events.count)
+      for group in Set(kept.map(\.group)) {
+        let members = kept.filter { $0.group == group }
+        let bytes = members.reduce(0) { $0 + FramePacking.bound(of: events[$1.place]) }
+        #expect(bytes <= 2_000 || members.count == 1)
+        let last = kept.last { $0.group == group - 1 }?.place ?? -1
+        #expect(members.allSatisfy { $0.first > last })
+      }
+    }
+  }
 }

@@ -45,7 +45,7 @@ extension Follower.Output {
     writer.object { writer in
       switch self {
       case .send(let frame): writer.member("send", raw: frame)
-      case .show(let event): writer.member("show", raw: event)
+      case .show(let event): writer.member("show", raw: event.bytes)
       case .notice(let frame): writer.member("notice", raw: frame)
       case .diagnostic(let diagnostic): writer.member("diagnostic", diagnostic.code.rawValue)
       case .close(let reason): writer.member("close", reason.rawValue)

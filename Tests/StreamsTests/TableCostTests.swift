@@ -40,6 +40,9 @@ struct TableCostTests {
       row("`$connect` of a user with three subscriptions") { connections, world in
         _ = try connections.connect(world.record(["signal", "risk", "system"]))
       },
+      row("and the count of that user's connections") { connections, world in
+        _ = try connections.connections(of: "u-1")
+      },
       row("`subscribe` to one type") { connections, world in
         _ = try connections.change(world.id) { _ in world.change(add: ["decision"], count: 1) }
       },
@@ -93,6 +96,9 @@ struct TableCostTests {
       row("publish of 100 events of 20 keys with idempotency keys, to 1,000 listeners") { connections, world in
         try Self.publish(count: 100, isNamed: true, over: connections.table, world)
       },
+      row("publish of an event to one user") { connections, world in
+        try Self.publish(user: "u-1", over: connections.table, world)
+      },
       row("sweep, nothing to do") { connections, world in
         _ = try OpenStreams(connections.table, shards: Self.shards, clock: world.clock.clock).streams()
       },
@@ -121,11 +127,10 @@ struct TableCostTests {
     }
   }
 
-  private static let stream = "all/price:update"
-
   /// Append and send, by an environment that published to this stream a moment ago.
   private static func publish(
-    key: String? = nil, count: Int = 1, isNamed: Bool = false, over table: any Table, _ world: World
+    key: String? = nil, user: String? = nil, count: Int = 1, isNamed: Bool = false, over table: any Table,
+    _ world: World
   ) throws {
     guard let table = table as? MeteredTable else { return }
     var log = StreamLog(table, shards: shards, clock: world.clock.clock)
@@ -134,10 +139,12 @@ struct TableCostTests {
     for attempt in 0..<2 {
       let events = (0..<count).map { number in
         Event(
-          type: "price:update", key: count == 1 ? key : key ?? "K\(number % 20)", audience: .everyone, data: bytes("7"),
-          id: "1-\(number)", timestamp: "", idempotencyKey: !isNamed ? nil : "i-\(attempt)-\(number)")
+          type: "price:update", key: count == 1 ? key : key ?? "K\(number % 20)",
+          audience: user.map(Audience.user) ?? .everyone, data: bytes("7"), id: "1-\(number)", timestamp: "",
+          idempotencyKey: !isNamed ? nil : "i-\(attempt)-\(number)")
       }
       if attempt == 1 { table.reset() }
+      let stream = events[0].stream
       _ = try log.append(events, to: stream)
       _ = sender.send(stream, deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
       world.clock.advance(seconds: 1)

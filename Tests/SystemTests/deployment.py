@@ -18,10 +18,17 @@ def deployer_of(emulator: AWSEmulator) -> Caller:
     return emulator.user("deployer", json.loads((ROOT / "infra" / "deployer-policy.json").read_text()))
 
 
-def infra(script: str | Path, caller: Caller, *arguments, **options) -> subprocess.CompletedProcess:
+def infra(script: str | Path, caller: Caller, *arguments, environment=None) -> subprocess.CompletedProcess:
     return subprocess.run(
-        command(script, caller, *arguments), env=surroundings(caller), capture_output=True, text=True, timeout=300,
-        stdin=subprocess.DEVNULL, **options)
+        command(script, caller, *arguments), env={**surroundings(caller), **(environment or {})}, capture_output=True,
+        text=True, timeout=300, stdin=subprocess.DEVNULL)
+
+
+def keys(programs: Path, caller: Caller, table: str, *arguments) -> str:
+    """`tickertape keys …` on the table of a deployment: what it prints."""
+    return succeed(subprocess.run(
+        [programs / "tickertape", "keys", *arguments, "--store", f"dynamodb:{table}"], capture_output=True, text=True,
+        env={**surroundings(caller), "AWS_ENDPOINT_URL": caller.endpoint}, timeout=60, stdin=subprocess.DEVNULL)).strip()
 
 
 def answer(words: str, script: str, caller: Caller, *arguments) -> tuple[int, str]:
@@ -79,5 +86,6 @@ def everything(caller: Caller) -> list[str]:
     names += [role["RoleName"] for role in of("iam").list_roles()["Roles"] if not role["Path"].startswith("/aws-")]
     names += [group["logGroupName"] for group in of("logs").describe_log_groups()["logGroups"]]
     names += [alarm["AlarmName"] for alarm in of("cloudwatch").describe_alarms()["MetricAlarms"]]
+    names += [schedule["Name"] for schedule in of("scheduler").list_schedules()["Schedules"]]
     names += [bucket["Name"] for bucket in of("s3").list_buckets()["Buckets"]]
     return names

@@ -6,7 +6,10 @@ emulator does otherwise than AWS stands in `aws_emulator.py`.
 """
 
 import asyncio
+import base64
 import contextlib
+import hashlib
+import hmac
 import json
 import time
 import uuid
@@ -16,8 +19,10 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
-from aws_emulator import REGION, AWSEmulator, Caller
-from deployment import STAGE, deployer_of, everything, infra, succeed
+from aws_emulator import AWSEmulator, Caller
+from deployment import deployer_of, everything, infra, keys, succeed
+
+SECRET = "0123456789abcdef0123456789abcdef \" \\ 'secret'"
 
 
 @dataclass
@@ -28,6 +33,7 @@ class Cloud:
     deployer: Caller
     client: Caller
     outputs: dict[str, str]
+    key: str
 
     @property
     def url(self) -> str:
@@ -35,7 +41,7 @@ class Cloud:
 
     @contextlib.asynccontextmanager
     async def connection(self):
-        async with connect(self.url, additional_headers=self.client.handshake_headers(self.url)) as socket:
+        async with connect(self.url, additional_headers={"x-api-key": self.key}) as socket:
             yield socket
 
     def send(self, event: object, group: str = "prices"):
@@ -45,11 +51,11 @@ class Cloud:
             MessageBody=event if isinstance(event, str) else json.dumps(event))
 
     def rows(self) -> list[tuple[str, str]]:
-        """The keys of the rows that live: those that have expired, or say that a connection left, do not count."""
+        """The keys of the rows of connections that live: those that have expired, or say that one left, do not count."""
         items = self.emulator.root.client("dynamodb").scan(TableName=self.outputs["TableName"])["Items"]
         return sorted(
             (item["pk"]["S"], item["sk"]["S"]) for item in items
-            if "gone" not in item and int(item.get("expires", {}).get("N", time.time() + 60)) > time.time())
+            if item["pk"]["S"][:2] in ("c#", "l#") and "gone" not in item and int(item.get("expires", {}).get("N", time.time() + 60)) > time.time())
 
     def make_older(self, rows: list[tuple[str, str]], milliseconds: int):
         """Moves the moment back at which the connection was made that these rows are of."""
@@ -80,14 +86,13 @@ def emulator(request, tmp_path_factory):
 def cloud(emulator, packages, programs):
     deployer = deployer_of(emulator)
     options = ["--packages", packages, "--tool", programs / "tickertape", "--json"]
-    outputs = json.loads(succeed(infra("deploy.sh", deployer, *options)))
+    outputs = json.loads(succeed(infra("deploy.sh", deployer, *options, environment={"JWT_SECRET": SECRET})))
     client = emulator.user("client", {
         "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": outputs["IngestQueueArn"]},
-            {"Effect": "Allow", "Action": "execute-api:Invoke",
-             "Resource": f"arn:aws:execute-api:{REGION}:*:{outputs['ApiId']}/{STAGE}/$connect"}]})
-    return Cloud(emulator, deployer, client, outputs)
+        "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": outputs["IngestQueueArn"]}]})
+    assert keys(programs, deployer, outputs["TableName"], "list") == "", "the smoke test leaves no key"
+    key = keys(programs, deployer, outputs["TableName"], "create", "--user", "u-1", "--role", "admin")
+    return Cloud(emulator, deployer, client, outputs, key)
 
 
 @pytest.fixture(autouse=True)
@@ -108,27 +113,63 @@ async def receive(socket) -> dict:
     return json.loads(await asyncio.wait_for(socket.recv(), 30))
 
 
-async def test_who_does_not_sign_is_refused_before_any_function_runs(cloud):
+async def hello(socket) -> list[dict]:
+    """Says hello: the frames that answer it, to the last one."""
+    frames = [await ask(socket, {"type": "hello", "n": 1, "eventTypes": ["signal"]})]
+    while frames[-1]["type"] != "ready":
+        frames.append(await receive(socket))
+    return frames
+
+
+async def refused(url: str, headers: dict[str, str]) -> int:
+    with pytest.raises(websockets.InvalidStatus) as failure:
+        await connect(url, additional_headers=headers)
+    return failure.value.response.status_code
+
+
+def token(**claims) -> str:
+    """A JSON Web Token as any identity provider would sign it."""
+    def part(value: bytes) -> str:
+        return base64.urlsafe_b64encode(value).decode().rstrip("=")
+    text = ".".join(part(json.dumps(value).encode()) for value in ({"alg": "HS256"}, claims))
+    return f"{text}.{part(hmac.new(SECRET.encode(), text.encode(), hashlib.sha256).digest())}"
+
+
+async def test_who_has_no_key_is_refused_and_leaves_no_connection(cloud, programs):
     # deploy.sh has ended, and the client of its smoke test leaves the table a moment later.
     await cloud.until(lambda: cloud.rows() == [], "the removal of the smoke test's rows")
-    with pytest.raises(websockets.InvalidStatus) as refused:
-        await connect(cloud.url)
-    assert refused.value.response.status_code == 403
+    assert await refused(cloud.url, {}) == 403
+    assert await refused(cloud.url, {"x-api-key": "tt_" + 43 * "A"}) == 403
+    # A key of one's own, but somebody else's name.
+    theirs = keys(programs, cloud.deployer, cloud.outputs["TableName"], "create", "--user", "u-2", "--role", "viewer")
+    assert await refused(cloud.url, {"x-api-key": theirs}) == 403
+    keys(programs, cloud.deployer, cloud.outputs["TableName"], "revoke", theirs)
+    assert await refused(cloud.url.replace("u-1", "u-2"), {"x-api-key": theirs}) == 403
     assert cloud.rows() == []
 
 
-async def test_a_wrong_key_and_one_without_the_right_are_refused(cloud):
-    if not cloud.emulator.checks:
-        # Without checks the emulator takes any key; that it looks for one is the test above.
-        return
-    forger = Caller(cloud.emulator.endpoint, cloud.client.key, "another secret")
-    stranger = cloud.emulator.user(f"stranger-{uuid.uuid4().hex[:8]}", {
-        "Version": "2012-10-17",
-        "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}]})
-    for caller in (forger, stranger):
-        with pytest.raises(websockets.InvalidStatus) as refused:
-            await connect(cloud.url, additional_headers=caller.handshake_headers(cloud.url))
-        assert refused.value.response.status_code == 403
+async def test_who_brings_a_token_is_who_it_says(cloud):
+    claims = {"sub": "u-1", "role": "viewer", "exp": time.time() + 60}
+    async with connect(cloud.url, additional_headers={"Authorization": f"Bearer {token(**claims)}"}) as socket:
+        greeting = (await hello(socket))[0]
+        assert (greeting["type"], greeting["userId"], greeting["role"]) == ("connection", "u-1", "viewer")
+    assert await refused(cloud.url, {"Authorization": f"Bearer {token(**{**claims, 'exp': 1})}"}) == 403
+
+
+async def test_a_client_that_says_no_hello_is_greeted_by_another_function(cloud):
+    async with connect(cloud.url + "&eventTypes=signal", additional_headers={"x-api-key": cloud.key}) as socket:
+        greeting = await receive(socket)
+        assert greeting["type"] == "connection_established" and greeting["data"]["userId"] == "u-1", greeting
+
+
+def test_each_minute_the_publisher_is_told_to_sweep_and_may(cloud):
+    of = cloud.emulator.root.client
+    (schedule,) = of("scheduler").list_schedules()["Schedules"]
+    details = of("scheduler").get_schedule(Name=schedule["Name"])
+    assert details["ScheduleExpression"] == "rate(1 minute)" and details["State"] == "ENABLED"
+    assert details["Target"]["Arn"].endswith(f":function:{cloud.outputs['PublisherName']}")
+    answer = of("lambda").invoke(FunctionName=cloud.outputs["PublisherName"], Payload=details["Target"]["Input"])
+    assert answer["StatusCode"] == 200 and "FunctionError" not in answer, answer["Payload"].read()
 
 
 async def test_an_event_goes_from_the_queue_to_who_subscribed_with_its_bytes_unchanged(cloud):
@@ -146,9 +187,9 @@ async def test_an_event_goes_from_the_queue_to_who_subscribed_with_its_bytes_unc
 
 async def test_hello_is_answered_through_the_management_api(cloud):
     async with cloud.connection() as socket:
-        await socket.send(json.dumps({"type": "hello", "subscriptions": ["signal"]}))
-        greeting, ready = await receive(socket), await receive(socket)
-        assert (greeting["type"], greeting["userId"], ready["type"]) == ("connection", "u-1", "ready")
+        greeting, *state, ready = await hello(socket)
+        assert (greeting["type"], greeting["userId"]) == ("connection", "u-1")
+        assert all(frame["type"] == "snapshot" for frame in state) and ready["cursor"]
         assert any(pk.startswith("l#t:signal#") for pk, _ in cloud.rows())
 
 
@@ -205,8 +246,11 @@ async def test_a_message_that_can_never_be_published_does_not_hold_up_the_next(c
 
 
 def test_a_second_deployment_changes_nothing_and_says_the_same(cloud, packages):
+    # Without JWT_SECRET this time: what is not given stays as it was.
     again = json.loads(succeed(infra("deploy.sh", cloud.deployer, "--packages", packages, "--no-smoke-test", "--json")))
     assert again == cloud.outputs
+    function = cloud.emulator.root.client("lambda").get_function(FunctionName=cloud.outputs["ConnectHandlerName"])
+    assert function["Configuration"]["Environment"]["Variables"]["JWT_SECRET"] == SECRET
 
 
 def test_destroy_does_nothing_unless_told_so(cloud):

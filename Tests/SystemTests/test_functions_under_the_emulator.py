@@ -40,9 +40,9 @@ def test_a_client_connects_subscribes_and_leaves(emulate, store):
     assert "unknown_connection" in json.dumps(receive.invoke_json(said))
 
 
-def test_nobody_is_let_in_unless_access_is_open(emulate, store):
+def test_nobody_is_let_in_without_a_credential_unless_access_is_open(emulate, store):
     connect = emulate("ConnectHandler", CONNECTION_STORE=store)
-    assert connect.invoke_json(event("connect-browser"))["statusCode"] == 403
+    assert connect.invoke_json(event("connect-browser"))["statusCode"] == 401
 
 
 def test_the_publisher_answers_events_and_what_is_none(emulate, store):

@@ -163,10 +163,25 @@ async def test_a_refused_connect_is_an_http_status_with_a_reason(tmp_path):
     try:
         with pytest.raises(websockets.InvalidStatus) as refused:
             await connect(closed.socket_url())
-        assert refused.value.response.status_code == 403
+        assert refused.value.response.status_code == 401
         assert json.loads(refused.value.response.body)["message"]
     finally:
         closed.stop()
+
+
+async def test_a_file_of_event_types_counts_for_every_function(tmp_path):
+    (tmp_path / "types.json").write_text(
+        '{"version":1,"types":[{"name":"only","aliases":["one"],"roles":["viewer"]}],'
+        '"dialects":[{"name":"flat","aliases":["credit"],"greeting":{"type":"hi","who":"$userId"}}]}')
+    gateway = Gateway(tmp_path, environment={"EVENT_TYPES_FILE": "types.json"}).start()
+    try:
+        async with connect(gateway.socket_url("userId=u-1&role=viewer&dialect=credit&eventTypes=one,signal")) as ws:
+            assert json.loads(await asyncio.wait_for(ws.recv(), 20)) == {"type": "hi", "who": "u-1"}
+            functions = boto3.client("lambda", endpoint_url=gateway.url, **CREDENTIALS)
+            publish(functions, {"events": [{"type": "signal", "data": {}}, {"type": "one", "data": {"n": 1}}]})
+            assert json.loads(await asyncio.wait_for(ws.recv(), 20)) == {"type": "one", "n": 1}
+    finally:
+        gateway.stop()
 
 
 async def test_no_foreign_web_page_gets_in(gateway):

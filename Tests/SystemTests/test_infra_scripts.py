@@ -78,6 +78,33 @@ def test_no_role_may_do_everything_or_something_to_everything(template):
             assert statement["Resource"] != "*" and "ManagedPolicyArns" not in role
 
 
+def test_a_secret_is_never_shown_and_tokens_are_of_no_account_where_access_is_open(template):
+    assert template["Parameters"]["JwtSecret"]["NoEcho"] and template["Parameters"]["Access"]["Default"] == "required"
+    connect = of_type(template, "AWS::Lambda::Function")["ConnectHandler"]["Environment"]["Variables"]
+    tokens = {name: value for name, value in connect.items() if name.startswith("JWT_") or name == "ACCESS_ORIGINS"}
+    assert len(tokens) == 8 and all(value["Fn::If"][:2] == ["IsOpen", ""] for value in tokens.values())
+    routes = of_type(template, "AWS::ApiGatewayV2::Route")
+    assert routes["ConnectRoute"]["AuthorizationType"] == "NONE" and connect["ACCESS"] == {"Ref": "Access"}
+
+
+def test_a_function_may_invoke_one_function_and_the_sweep_the_publisher(template):
+    invocations = {}
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
+            if "lambda:InvokeFunction" in json.dumps(statement["Action"]):
+                invocations[name] = statement["Resource"]
+    assert invocations["ConnectRole"] == {"Fn::GetAtt": ["DefaultHandler", "Arn"]}
+    assert invocations["SweepRole"] == {"Fn::GetAtt": ["Publisher", "Arn"]}
+    assert invocations["PublisherRole"]["Fn::Sub"].endswith(":function:${AWS::StackName}-Publisher")
+    assert len(invocations) == 3
+
+
+def test_a_missed_sweep_is_made_good_by_the_next_not_by_two_at_once(template):
+    (sweep,) = of_type(template, "AWS::Scheduler::Schedule").values()
+    assert sweep["ScheduleExpression"] == "rate(1 minute)" and json.loads(sweep["Target"]["Input"]) == {"sweep": {}}
+    assert sweep["Target"]["RetryPolicy"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+
+
 def test_the_queue_gives_the_function_time_and_lets_go_of_what_always_fails(template):
     queue = of_type(template, "AWS::SQS::Queue")["IngestQueue"]
     publisher = of_type(template, "AWS::Lambda::Function")["Publisher"]

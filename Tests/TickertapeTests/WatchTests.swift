@@ -1,4 +1,5 @@
 import HTTPClient
+import StreamClient
 import Synchronization
 import TestSupport
 import Testing
@@ -8,53 +9,40 @@ import WebSocketWire
 
 @Suite("What a person reads of a frame")
 struct FrameTextTests {
-  func lines(_ frame: String, hasColours: Bool = false) -> [String] {
-    FrameText(bytes(frame)).lines(now: 1_767_349_801_007, terminal: Screen().terminal(hasColours: hasColours))
+  func line(_ frame: String) -> String {
+    FrameText(bytes(frame)).line(now: 1_767_349_801_007, terminal: Screen().terminal())
   }
 
   @Test("an event is its time, type, key and data, as they came")
   func event() {
     #expect(
-      lines(
+      line(
         #"{"type":"price:update","key":"AAPL","id":"1","timestamp":"2026-01-02T10:30:01.000Z","data":{"price":152.50}}"#
       )
-        == [#"10:30:01.000  price:update  AAPL  {"price":152.50}"#])
-    #expect(lines(#"{"type":"signal","data":2}"#) == ["10:30:01.007  signal  2"])
+        == #"10:30:01.000  price:update  AAPL  {"price":152.50}"#)
+    #expect(line(#"{"type":"signal","data":2}"#) == "10:30:01.007  signal  2")
   }
 
-  @Test("events without data show their other members, a batch is a line an event")
+  @Test("events without data show their other members, and so do control frames")
   func others() {
-    #expect(lines(#"{"type":"tick","n":1.0,"x":"y"}"#) == [#"10:30:01.007  tick  {"n":1.0,"x":"y"}"#])
-    let batch = #"{"type":"batch","cursor":"c","events":[{"type":"a","data":1},{"type":"b","data":2}]}"#
-    #expect(lines(batch) == ["10:30:01.007  a  1", "10:30:01.007  b  2"])
-    #expect(FrameText(bytes(batch)).eventCount == 2)
-    #expect(FrameText(bytes(batch)).cursor == "c")
-  }
-
-  @Test("control frames are no events, what is not of this protocol is one")
-  func counting() {
-    for type in ["connection", "ready", "error", "pong", "subscribed", "heartbeat"] {
-      #expect(FrameText(bytes(#"{"type":"\#(type)"}"#)).eventCount == 0)
-    }
-    #expect(FrameText(bytes("hello")).eventCount == 1)
-    #expect(lines("hello") == ["10:30:01.007  hello"])
+    #expect(line(#"{"type":"tick","n":1.0,"x":"y"}"#) == #"10:30:01.007  tick  {"n":1.0,"x":"y"}"#)
+    #expect(line(#"{"type":"ready","replay":1}"#) == #"10:30:01.007  ready  {"replay":1}"#)
   }
 
   @Test("errors are told by code and message, API Gateway's own too")
   func errors() {
-    #expect(lines(#"{"type":"error","code":"bad","message":"no","requestId":"r"}"#) == ["10:30:01.007  error  bad: no"])
+    #expect(line(#"{"type":"error","code":"bad","message":"no","requestId":"r"}"#) == "10:30:01.007  error  bad: no")
     #expect(
-      lines(#"{"message":"Internal server error","connectionId":"a=","requestId":"r"}"#)
-        == ["10:30:01.007  error  Internal server error"])
+      line(#"{"message":"Internal server error","connectionId":"a=","requestId":"r"}"#)
+        == "10:30:01.007  error  Internal server error")
   }
 
   @Test("nothing in a frame can drive the screen or break its line")
   func harmless() {
-    let shown = lines(
+    let shown = line(
       "{\"type\":\"a\\u001b[2J\",\"key\":\"k\\u0007\",\"timestamp\":\"2026-01-02T\\u001b0:30:01.000Z\",\n\"data\":{\n}}"
     )
-    #expect(shown.count == 1)
-    #expect(!shown[0].utf8.contains(0x1B) && !shown[0].utf8.contains(0x07) && !shown[0].utf8.contains(0x0A))
+    #expect(!shown.utf8.contains(0x1B) && !shown.utf8.contains(0x07) && !shown.utf8.contains(0x0A))
   }
 }
 
@@ -153,7 +141,7 @@ struct WatchTests {
     }
     defer { server.stop() }
     var options = Watch.Options()
-    options.readyMilliseconds = 50
+    options.following.readyMilliseconds = 50
     options.count = 1
     var watch = try Watch(Self.url(server), options: options, surroundings: Screen().surroundings())
     #expect(try watch.run() == .success)
@@ -191,23 +179,11 @@ struct WatchTests {
     #expect(screen.errorText.contains("does not bear the key"))
   }
 
-  @Test("hello carries the subscriptions and the cursor; subscribe stands in for it where hello is not known")
-  func frames() {
-    let frames = ClientFrames(types: ["price:update"], keys: ["AAPL", "M\"*"])
-    #expect(
-      text(frames.hello(count: 2, cursor: "c"))
-        == #"{"type":"hello","n":2,"accept":["batch"],"subscriptions":["price:update"],"keys":["AAPL","M\"*"],"cursor":"c"}"#
-    )
-    #expect(
-      text(frames.subscribe ?? []) == #"{"type":"subscribe","eventTypes":["price:update"],"keys":["AAPL","M\"*"]}"#)
-    #expect(ClientFrames(types: [], keys: []).subscribe == nil)
-  }
-
   @Test(
     "what makes no sense is refused before anything is opened",
     arguments: [
       ["watch", "ftp://x"], ["watch", "nonsense"], ["watch", "--key", "AAPL"], ["watch", "--header", "no colon"],
-      ["watch", "--count", "0"], ["watch", "--for", "-1"],
+      ["watch", "--count", "0"], ["watch", "--for", "-1"], ["watch", "--no-hello", "--cursor", "place"],
     ])
   func refusals(words: [String]) {
     let screen = Screen()

@@ -41,8 +41,9 @@ struct FrameCache {
 
   private mutating func pack(_ parts: [Recipient.Part], _ dialect: Dialect, _ accepts: Accepts) -> Packed {
     let frames = FramePacking.frames(
-      parts.map { frame($0, dialect) }, cursor: cursor, accepts: accepts,
-      name: { parts.first.map { events[$0.event].id } ?? "" })
+      parts.map { frame($0, dialect) }, groups: placements.isEmpty ? nil : parts.map { placements[$0.event].group },
+      cursor: cursor, accepts: accepts,
+      name: { parts.first.map { "\(events[$0.event].id)-\(placements.last?.sequence ?? 0)" } ?? "" })
     return Packed(frames: frames.map(\.bytes), sequences: placements.isEmpty ? [] : lacking(frames, parts))
   }
 
@@ -81,6 +82,6 @@ extension Listener {
   init(_ recipient: Recipient, _ packed: FrameCache.Packed) {
     self.init(
       id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,
-      marks: packed.sequences)
+      marks: packed.sequences, eventCount: recipient.parts.count)
   }
 }

@@ -44,6 +44,9 @@ struct Round {
     var missing: [Missing] = []
     /// How many events others of their key stand for.
     var folded = 0
+    /// How many connections got everything, and how many events that was, counted for each.
+    private(set) var connections = 0
+    private(set) var events = 0
     /// Behind rows whose connections have everything now, or are gone.
     var served: [Behind] = []
     /// Where the reading of the listeners stopped, if there was no time to read them all.
@@ -52,6 +55,18 @@ struct Round {
     var failure: TableError?
     /// Another took the lease.
     var isLeaseLost = false
+
+    mutating func begin(_ listener: Listener) {
+      connections += 1
+      events += listener.eventCount
+    }
+
+    /// It did not get everything after all.
+    mutating func leave(_ listener: Listener) {
+      guard listener.eventCount > 0 else { return }
+      connections -= 1
+      events -= listener.eventCount
+    }
   }
 
   /// Events of high priority, and alarms about errors, are not held back and not folded.
@@ -65,7 +80,9 @@ struct Round {
     return (
       kept.map { events[$0.place].event },
       kept.map {
-        Placement(sequence: events[$0.place].sequence, folded: $0.count, first: events[$0.first].sequence)
+        Placement(
+          sequence: events[$0.place].sequence, folded: $0.count, first: events[$0.first].sequence,
+          group: $0.group)
       }
     )
   }

@@ -34,6 +34,7 @@ extension StreamSender {
             let catchUp = try self.catchUp(row, round, &pages)
             if let listener = catchUp.listener {
               catchingUp[row.id] = catchUp
+              result.begin(listener)
               return [listener]
             }
             finish(catchUp, round, &result)
@@ -45,7 +46,10 @@ extension StreamSender {
             if let until = recipient.untilMilliseconds, until <= now {
               return Listener(expired: recipient.id, recipient.connectedAtMilliseconds, through: round.end)
             }
-            return Listener(recipient, frames.frames(recipient.parts, recipient.dialect, recipient.accepts))
+            let packed = frames.frames(recipient.parts, recipient.dialect, recipient.accepts)
+            let listener = Listener(recipient, packed)
+            result.begin(listener)
+            return listener
           }
         } catch {
           result.failure = error
@@ -54,12 +58,25 @@ extension StreamSender {
       },
       settled: { listener, ending in
         let row = catchingUp.removeValue(forKey: listener.id)?.row
+        result.leave(listener)
         settle(listener, ending, row, run, &result)
       })
     for catchUp in catchingUp.values { finish(catchUp, round, &result) }
     result.tally = tally
+    note(round, shaped.events, tally)
     lease = held
     return result
+  }
+
+  /// What of which publish went out when: by the correlation ids of the events, those of the first few.
+  private func note(_ round: Round, _ sent: [Event], _ tally: Tally) {
+    log.debug(
+      "round sent",
+      [
+        "stream": .text(round.stream), "through": .number(round.end), "events": .number(Int64(sent.count)),
+        "behind": .number(Int64(round.behind.count)), "deliveries": .number(Int64(tally.deliveries)),
+        "correlationIds": .text(sent.prefix(10).map { $0.correlationID ?? $0.id }.joined(separator: ",")),
+      ])
   }
 
   /// `Fanout` starts no call in this last part of its time.
@@ -87,16 +104,28 @@ extension StreamSender {
         note(listener, ending, row, &result)
       }
     case .refused(let status):
-      log.warn("delivery refused", ["connectionId": .text(listener.id.text), "status": .number(Int64(status))])
+      log.warn("delivery refused", fields(listener, ending, run, "status", .number(Int64(status))))
       if status != Self.tooLarge { note(listener, ending, row, &result) } else if let row { result.served.append(row) }
     case .broken(let reason):
-      log.warn("delivery failed", ["connectionId": .text(listener.id.text), "reason": .text(reason)])
+      log.warn("delivery failed", fields(listener, ending, run, "reason", .text(reason)))
       note(listener, ending, row, &result)
     case .unsent: note(listener, ending, row, &result)
     }
   }
 
   private static var tooLarge: Int { 413 }
+
+  /// Which connection lacks what, by the correlation id of the first event it lacks, or by that event's own.
+  private func fields(
+    _ listener: Listener, _ ending: Ending, _ run: EventRun, _ name: String, _ what: Log.Value
+  ) -> Log.Fields {
+    let event = run.events.first
+    let seq = ending.firstMissing < listener.marks.count ? listener.marks[ending.firstMissing] : 0
+    return [
+      "connectionId": .text(listener.id.text), name: what, "stream": .text(event?.stream ?? ""), "seq": .number(seq),
+      "correlationId": .text(event.map { $0.correlationID ?? $0.id } ?? ""),
+    ]
+  }
 
   /// One that got a part of what it lacks has its next turn soon.
   private func note(_ listener: Listener, _ ending: Ending, _ row: Behind?, _ result: inout Round.Result) {
@@ -135,7 +164,7 @@ extension StreamSender {
     let packed = frames.frames(parts, record.dialect, record.accepts)
     let listener = Listener(
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: packed.frames,
-      marks: packed.sequences)
+      marks: packed.sequences, eventCount: parts.count)
     return CatchUp(row: row, listener: listener, through: page.through)
   }
 

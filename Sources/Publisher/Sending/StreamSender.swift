@@ -49,8 +49,13 @@ struct StreamSender<Sender: FrameSender> {
     var folded = 0
     /// How many connections were noted as behind.
     var behind = 0
-    /// The oldest event that was sent, in milliseconds since it was accepted.
-    var oldestMilliseconds: Int64?
+    /// How many connections got everything of a round, and how many events that was, counted for each.
+    var connections = 0
+    var events = 0
+    /// Of each event that was sent, for each connection, how long after it was accepted its round had ended, in milliseconds.
+    var latencies = Histogram()
+    /// How old the oldest event is that is left, in milliseconds since it was accepted.
+    var leftMilliseconds: Int64 = 0
     /// Another holds the lease and sends what is there, or the time was up, or the table failed: the events are in the log
     /// and will be sent.
     var isQueued = false
@@ -250,16 +255,18 @@ extension StreamSender.Report {
     tally.add(result.tally)
     folded += result.folded
     behind += result.missing.count
+    connections += result.connections
+    events += result.events
+    let now = clock.milliseconds()
     guard let oldest = round.events.first.flatMap({ EventTime.milliseconds(ofID: $0.event.id) }) else { return }
-    oldestMilliseconds = max(oldestMilliseconds ?? 0, clock.milliseconds() - oldest)
-  }
-}
-
-/// When an event was accepted, as its name says.
-enum EventTime {
-  /// `1735819801000-000004f2a1` begins with milliseconds since the epoch.
-  static func milliseconds(ofID id: String) -> Int64? {
-    id.utf8.firstIndex(of: UInt8(ascii: "-")).flatMap { Int64(id[..<$0]) }
+    let isLeft = result.isLeaseLost || result.failure != nil || result.cut != nil || !result.missing.isEmpty
+    leftMilliseconds = isLeft ? max(leftMilliseconds, now - oldest) : 0
+    guard !round.events.isEmpty, result.events > 0 else { return }
+    // As many of each as the round had: which of them reached whom is not told.
+    let share = max(1, result.events / round.events.count)
+    for event in round.events {
+      if let accepted = EventTime.milliseconds(ofID: event.event.id) { latencies.record(now - accepted, count: share) }
+    }
   }
 }
 

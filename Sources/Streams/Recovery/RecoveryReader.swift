@@ -150,8 +150,10 @@ package struct RecoveryReader {
   private func replay(
     _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ after: Int64, _ budget: inout RecoveryLimits
   ) throws(TableError) -> Replay {
+    guard after < head.last else { return Replay(base: after) }
     let reach = StreamName.isPersonal(stream) ? budget.personalEvents : budget.scannedEvents
     let start = max(after, head.last - reach)
+    let lapsed = try lapsed(record, stream)
     var kept = KeptEvents(limits: budget)
     var replay = Replay(base: start, isTrimmed: start > after)
     var place = start
@@ -166,6 +168,10 @@ package struct RecoveryReader {
         (replay.base, replay.isTrimmed) = (page.through, false)
       }
       for event in page.events where record.shownName(of: event.event) != nil {
+        if lapsed > 0, EventTime.milliseconds(ofID: event.event.id) ?? .max < lapsed {
+          (replay.base, replay.isTrimmed) = (event.sequence, false)
+          continue
+        }
         if let dropped = kept.add(event) { (replay.base, replay.isTrimmed) = (dropped, true) }
       }
       place = page.through
@@ -177,30 +183,54 @@ package struct RecoveryReader {
     return replay
   }
 
+  /// What was kept for a person who was away for long is not shown any more.
+  private func lapsed(_ record: ConnectionRecord, _ stream: String) throws(TableError) -> Int64 {
+    guard StreamName.isPersonal(stream), let user = record.principal.user else { return 0 }
+    return try Presence(table: table, clock: clock).lapsed(
+      user, connectedAtMilliseconds: record.connectedAtMilliseconds)
+  }
+
   // MARK: Without reading events
 
   /// Up to where a connection lacks nothing, in every stream it follows.
   package func standing(_ record: ConnectionRecord) throws(TableError) -> Cursor {
+    var cursor = Cursor()
+    for one in try standings(record) { cursor.set(one.stream, epoch: one.epoch, to: one.delivered) }
+    return cursor
+  }
+
+  /// Where a connection is in a stream.
+  package struct Standing: Equatable, Sendable {
+    package let stream: String
+    /// Empty: the stream has no log.
+    package let epoch: String
+    /// The newest event there is.
+    package let last: Int64
+    /// Everything up to this one was delivered, as far as it is for this connection.
+    package let delivered: Int64
+  }
+
+  package func standings(_ record: ConnectionRecord) throws(TableError) -> [Standing] {
     let streams = record.streams
     let heads = try heads(of: streams)
     // The marks before the rows of those who are behind: these are written before a mark passes what they lack.
     let marks = try table.pages(of: streams.map { Query(Keys.mark($0).partition) })
     let behind = try table.pages(
       of: streams.map { Query(Keys.behind($0), .between(record.id.text, record.id.text)) })
-    var cursor = Cursor()
+    var standings: [Standing] = []
     for (place, stream) in streams.enumerated() {
       guard let head = heads[place] else {
-        cursor.set(stream, epoch: "", to: 0)
+        standings.append(Standing(stream: stream, epoch: "", last: 0, delivered: 0))
         continue
       }
-      guard let mark = marks[place].items.first, mark.string("epoch") == head.epoch else { continue }
-      var sequence = mark.number("sent") ?? 0
+      var sequence: Int64 = 0
+      if let mark = marks[place].items.first, mark.string("epoch") == head.epoch { sequence = mark.number("sent") ?? 0 }
       if let row = behind[place].items.first.flatMap(Behind.init), row.epoch == head.epoch {
         sequence = min(sequence, row.from - 1)
       }
-      cursor.set(stream, epoch: head.epoch, to: sequence)
+      standings.append(Standing(stream: stream, epoch: head.epoch, last: head.last, delivered: sequence))
     }
-    return cursor
+    return standings
   }
 
   private func heads(of streams: [String]) throws(TableError) -> [LogHead?] {

@@ -41,29 +41,27 @@ extension EventTypeTable {
 }
 
 extension JSONTree {
-  /// A string that is one of the words is written as what it stands for, `null` where there is nothing.
+  /// A string that is one of the words is written as what it stands for; a member whose word stands for nothing is left out.
   fileprivate func write(to writer: inout JSONWriter, _ words: GreetingWords) {
     switch self {
     case .object(let members):
       writer.object { writer in
-        for member in members {
+        for member in members where !member.value.isMissing(words) {
           writer.key(member.name)
           member.value.write(to: &writer, words)
         }
       }
     case .array(let elements):
       writer.array { writer in
-        for element in elements { element.write(to: &writer, words) }
+        for element in elements where !element.isMissing(words) { element.write(to: &writer, words) }
       }
-    case .string(let text):
-      if !words.isWord(text) {
-        writer.string(text)
-      } else if let word = words[text] {
-        writer.string(word)
-      } else {
-        writer.null()
-      }
+    case .string(let text): writer.string(words.isWord(text) ? words[text] ?? "" : text)
     case .plain(let bytes): writer.raw(bytes)
     }
+  }
+
+  private func isMissing(_ words: GreetingWords) -> Bool {
+    guard case .string(let text) = self else { return false }
+    return words.isWord(text) && words[text] == nil
   }
 }

@@ -1,3 +1,5 @@
+import StreamClient
+
 /// `tickertape watch`: connects as a client, subscribes, and prints what comes.
 struct WatchCommand: Command {
   static let syntax = CommandSyntax(
@@ -10,13 +12,17 @@ struct WatchCommand: Command {
       .value("header", "NAME: VALUE", "A header for the handshake, as 'Authorization: Bearer …'.", isRepeatable: true),
       .value("count", "N", "End after N events."),
       .value("for", "SECONDS", "End after so many seconds; with --count, exit code 1 if fewer events came."),
-      .flag("json", "Print the frames as they come, one a line."),
+      .value("cursor", "FILE", "Keep the place in FILE, and go on there in the next run."),
+      .flag(
+        "json",
+        "Print JSON, one text a line: events and other frames as they come, {\"type\":\"gap\",…} for what is missed."),
       .flag("no-hello", "Send subscribe instead of hello, for a server that does not know hello."),
       .flag("no-reconnect", "End when the connection ends."),
     ] + Signing.options,
     details: [
       "URL begins with ws:// or wss://. Default ws://127.0.0.1:8000/dev?userId=u-1. A connection that breaks is opened "
-        + "again, after a pause that doubles each time and is drawn by lot; the first one must work.",
+        + "again, at once if it had lived, else after a pause that doubles each time and is drawn by lot; the first one must "
+        + "work. What was missed meanwhile is shown then, each event once and in order within its stream, or a gap is told.",
       "A handshake with API Gateway (wss://….execute-api.REGION.amazonaws.com/STAGE) is signed, as $connect with "
         + "AWS_IAM asks for.",
     ],
@@ -31,16 +37,21 @@ struct WatchCommand: Command {
   init(_ arguments: Arguments) throws(CommandFailure) {
     url = arguments.operands.first ?? "ws://127.0.0.1:8000/dev?userId=u-1"
     var options = Watch.Options()
-    options.frames = ClientFrames(types: arguments.list("subscribe"), keys: arguments.list("key"))
-    guard options.frames.keys.isEmpty || !options.frames.types.isEmpty else {
+    options.following.eventTypes = arguments.list("subscribe")
+    options.following.keys = arguments.list("key")
+    guard options.following.keys.isEmpty || !options.following.eventTypes.isEmpty else {
       throw CommandFailure(.usage, "--key narrows a subscription: give --subscribe TYPE too")
     }
     options.headers = try Self.headers(arguments.values("header"))
     options.count = try arguments.integer("count", in: 1...Int.max)
     options.milliseconds = try arguments.positiveNumber("for").map { Int64($0 * 1000) }
     options.asJSON = arguments.has("json")
-    options.saysHello = !arguments.has("no-hello")
+    options.following.saysHello = !arguments.has("no-hello")
     options.reconnects = !arguments.has("no-reconnect")
+    options.placeFile = arguments.value("cursor").map(PlaceFile.init)
+    guard options.placeFile == nil || options.following.saysHello else {
+      throw CommandFailure(.usage, "--cursor needs hello: a place cannot be told without it")
+    }
     options.signing = try Signing(arguments)
     self.options = options
   }

@@ -42,7 +42,8 @@ struct KeyRing {
     } catch Missing.several {
       throw CommandFailure(.usage, "several keys begin with \(prefix); give more of the id")
     } catch {
-      throw CommandFailure(.failure, "\(chosen.place) has no such key", advice: ["'tickertape keys list' shows those it has"])
+      throw CommandFailure(
+        .failure, "\(chosen.place) has no such key", advice: ["'tickertape keys list' shows those it has"])
     }
   }
 

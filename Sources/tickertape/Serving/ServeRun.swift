@@ -143,6 +143,7 @@ struct ServeRun {
     result.environment["STAGE"] = settings.stage
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
     for name in AccessSettings.variables { result.environment[name] = surroundings.environment[name] }
+    result.environment["EVENT_TYPES_FILE"] = surroundings.environment["EVENT_TYPES_FILE"].map(System.absolutePath)
     result.environment.merge(settings.variables) { $1 }
     result.writesReports = settings.logLevel <= .info
     return result

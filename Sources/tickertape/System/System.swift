@@ -87,6 +87,21 @@ enum System {
       clamping: UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize)).partialValue)
   }
 
+  /// Writes a file beside it and puts that in its place, for this user only.
+  static func replaceFile(_ path: String, with bytes: [UInt8]) throws(SystemFailure) {
+    let fresh = "\(path).new"
+    let descriptor = Glibc.open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw SystemFailure("open", fresh) }
+    do throws(SystemFailure) {
+      defer { close(descriptor) }
+      try write(bytes, to: descriptor, name: fresh)
+    } catch {
+      unlink(fresh)
+      throw error
+    }
+    guard rename(fresh, path) == 0 else { throw SystemFailure("rename", path) }
+  }
+
   /// Where this program's file lies; nil if `/proc` is not there.
   static func executablePath() -> String? {
     guard let resolved = realpath("/proc/self/exe", nil) else { return nil }

@@ -1,214 +1,210 @@
-import AWSSigning
 import HTTPClient
+import StreamClient
 import Telemetry
 
-/// A client that stays connected and prints what comes.
+/// A client that stays connected and prints what comes: a `Follower` with a socket, a screen and perhaps a file.
 struct Watch {
-  /// API Gateway closes a connection that was silent for 10 minutes.
-  private static let keepAliveMilliseconds: Int64 = 5 * 60_000
+  /// The place is kept at most so often; after a crash what was shown since then is shown again.
+  private static let savingMilliseconds: Int64 = 1_000
 
   struct Options {
     var headers: [(name: String, value: String)] = []
-    var frames = ClientFrames(types: [], keys: [])
-    var saysHello = true
+    var following = Follower.Options()
     var asJSON = false
     var reconnects = true
     /// Ends after so many events.
     var count: Int?
     var milliseconds: Int64?
-    /// A hello that `ready` has not answered by then is said again: it, or its answer, may be lost.
-    var readyMilliseconds: Int64 = 10_000
+    /// Where the place in the streams is kept between runs.
+    var placeFile: PlaceFile?
     var signing = Signing.standard
   }
 
-  private enum Outcome {
-    case done
-    case timeIsUp
-    case interrupted
-    case lost(String)
+  private enum Course {
+    case on
+    case lost(reason: String, pauseMilliseconds: Int64)
+    case done(ExitCode)
   }
 
-  private let url: HTTPURL
-  private let text: String
   private let options: Options
-  private let surroundings: Surroundings
+  private let clock: Clock
   private let interruption: Interruption
-  private let dialer: Dialer
-  private let authority: SigningAuthority?
+  private let dialer: WatchDialer
+  private let screen: WatchScreen
   private let deadline: Int64?
+  private var follower: Follower
+  private var client: WebSocketClient?
   private var eventsSeen = 0
-  private var cursor: String?
-  private var attempt = 0
-  private var hellos = 0
-  /// When the last hello is to be said again; nil once it was answered.
-  private var helloAgain: Int64?
+  /// What was shown, which may be less than what the follower had: the last events may not be on the screen.
+  private var place: Follower.Place
+  private var savedPlace: Follower.Place?
+  private var savedAt: Int64 = 0
 
   init(_ text: String, options: Options, surroundings: Surroundings) throws(CommandFailure) {
-    do {
-      url = try HTTPURL(text)
-    } catch {
-      throw CommandFailure(
-        .usage, "'\(text)': \(error.message)", advice: ["for example ws://127.0.0.1:8000/dev?userId=u-1"])
-    }
-    do { dialer = try Dialer() } catch { throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)") }
-    let isAuthorized = options.headers.contains { $0.name.lowercased() == "authorization" }
-    authority =
-      isAuthorized ? nil : try options.signing.authority(for: url, service: "execute-api", in: surroundings)
-    self.text = text
-    self.options = options
-    self.surroundings = surroundings
     interruption = surroundings.interruption()
+    dialer = try WatchDialer(
+      text, headers: options.headers, signing: options.signing, surroundings: surroundings,
+      interruption: interruption)
+    self.options = options
+    clock = surroundings.clock
+    screen = WatchScreen(surroundings, asJSON: options.asJSON)
     deadline = options.milliseconds.map { surroundings.clock.monotonicMilliseconds() + $0 }
+    place = try options.placeFile?.load() ?? Follower.Place()
+    follower = Follower(options.following, place: place, randomness: surroundings.randomness)
   }
 
   /// Watches until the count or the time is reached, Ctrl-C, or a connection that cannot be had again.
   mutating func run() throws(CommandFailure) -> ExitCode {
-    var wasConnected = false
-    while true {
-      switch try connectAndWatch(mayRetry: wasConnected) {
-      case .done: return .success
-      case .timeIsUp: return options.count == nil ? .success : try missed()
-      case .interrupted: return .interrupted
-      case .lost(let reason):
-        guard options.reconnects else { throw CommandFailure(.unavailable, reason) }
-        wasConnected = true
-        if let code = pause(after: reason) { return code }
-      }
+    // Whether the file can be written is known before anything is shown.
+    try save()
+    let code: ExitCode
+    do throws(CommandFailure) {
+      code = try follow()
+    } catch {
+      try save()
+      throw error
     }
-  }
-
-  private func missed() throws(CommandFailure) -> ExitCode {
-    let wanted = Figures.count(options.count ?? 0, "event")
-    throw CommandFailure(.failure, "the time is up: \(Figures.grouped(eventsSeen)) of \(wanted) came")
+    try save()
+    return code
   }
 
   /// The first connection must work: an address with a fault in it would be tried for ever.
-  private mutating func connectAndWatch(mayRetry: Bool) throws(CommandFailure) -> Outcome {
-    switch connect() {
-    case .success(let client): return try watch(client)
-    case .failure(.interrupted): return .interrupted
-    case .failure(let error):
-      let failure = error.failure(url: text)
-      guard mayRetry, error.mayPass else { throw failure }
-      return .lost(failure.message)
-    }
-  }
-
-  /// A handshake that was refused because of this machine's clock is signed anew and sent once more.
-  private func connect() -> Result<WebSocketClient, WatchFailure> {
-    do throws(WatchFailure) {
-      let proof = try proof()
-      do throws(WatchFailure) {
-        return .success(try connect(proof))
-      } catch {
-        guard let proof, case .refused(let status, let date, let body) = error,
-          authority?.learn(
-            from: .init(status: status, date: date, errorType: nil, body: body), of: proof) == true
-        else { throw error }
-        return .success(try connect(try self.proof()))
-      }
-    } catch {
-      return .failure(error)
-    }
-  }
-
-  private func proof() throws(WatchFailure) -> SigningAuthority.Proof? {
-    do throws(CredentialError) { return try authority?.proof() } catch { throw .notWebSocket(error.description) }
-  }
-
-  private func connect(_ proof: SigningAuthority.Proof?) throws(WatchFailure) -> WebSocketClient {
-    var headers = options.headers
-    if let authority, let proof {
-      let request = Signer.Request(method: "GET", target: url.target, headers: [("Host", url.authority)])
-      headers += authority.headers(signing: request, with: proof)
-    }
-    return try WebSocketClient(
-      url, headers: headers, dialer: dialer, clock: surroundings.clock, interruption: interruption)
-  }
-
-  private mutating func watch(_ client: WebSocketClient) throws(CommandFailure) -> Outcome {
-    do { try greet(client) } catch { return .lost(error.message) }
-    if !options.asJSON { note("connected to \(url.authority)") }
+  private mutating func follow() throws(CommandFailure) -> ExitCode {
+    var wasConnected = false
     while true {
-      switch client.next(until: nextMoment) {
-      case .text(let bytes):
-        attempt = 0
-        if try show(bytes, from: client) {
-          client.close()
-          return .done
-        }
-      case .closed(let code, let reason): return .lost(Self.sentence(code: code, reason: reason))
-      case .interrupted:
-        client.close()
-        return .interrupted
-      case .timeIsUp:
-        if isOver {
-          client.close()
-          return .timeIsUp
-        }
-        if isUnanswered { try? greet(client) } else { try? client.send(ClientFrames.ping) }
+      let course: Course
+      switch dialer.connect() {
+      case .success(let client):
+        wasConnected = true
+        course = try watch(client)
+      case .failure(.interrupted): return .interrupted
+      case .failure(let error):
+        let failure = dialer.failure(error)
+        guard wasConnected else { throw failure }
+        course = try hand(.disconnected(status: error.status), failure)
+      }
+      switch course {
+      case .on: break
+      case .done(let code): return code
+      case .lost(let reason, let milliseconds):
+        guard options.reconnects else { throw CommandFailure(.unavailable, reason) }
+        if let code = try pause(milliseconds, after: reason) { return code }
       }
     }
   }
 
-  private mutating func greet(_ client: WebSocketClient) throws(HTTPClientError) {
-    hellos += 1
-    if options.saysHello {
-      helloAgain = surroundings.clock.monotonicMilliseconds() + options.readyMilliseconds
-      try client.send(options.frames.hello(count: hellos, cursor: cursor))
-    } else if let subscribe = options.frames.subscribe {
-      try client.send(subscribe)
+  private mutating func watch(_ client: WebSocketClient) throws(CommandFailure) -> Course {
+    self.client = client
+    defer { self.client = nil }
+    var course = try hand(.connected)
+    screen.remark("connected to \(dialer.url.authority)")
+    while case .on = course {
+      switch client.next(until: nextMoment) {
+      case .text(let bytes): course = try hand(.frame(bytes))
+      case .closed(let code, let reason):
+        let sentence = Self.sentence(code: code, reason: reason)
+        course = try hand(.disconnected(status: nil), CommandFailure(.unavailable, sentence))
+      case .interrupted: course = .done(.interrupted)
+      case .timeIsUp: course = isOver ? .done(try timeIsUp()) : try hand(.time)
+      }
+      if case .done = course { client.close() }
     }
+    return course
   }
 
-  /// Prints a frame; true if it was the last one asked for.
-  private mutating func show(_ bytes: [UInt8], from client: WebSocketClient) throws(CommandFailure) -> Bool {
-    let frame = FrameText(bytes)
-    cursor = frame.cursor ?? cursor
-    // The answer to an earlier hello tells nothing of the last one.
-    if frame.type == "ready", frame.replay ?? hellos >= hellos { helloAgain = nil }
-    if frame.type == "ping" { try? client.send(ClientFrames.pong) }
-    let terminal = surroundings.terminal
-    if options.asJSON {
-      try terminal.line(bytes)
-    } else {
-      for line in frame.lines(now: surroundings.clock.milliseconds(), terminal: terminal) { try terminal.line(line) }
+  // MARK: What the follower wants
+
+  /// `failure` is why there is no connection, where that is what happened.
+  private mutating func hand(
+    _ input: Follower.Input, _ failure: CommandFailure? = nil
+  ) throws(CommandFailure) -> Course {
+    let course = try perform(follower.handle(input, at: clock.monotonicMilliseconds()), failure)
+    if options.placeFile != nil {
+      if case .done = course {} else { place = follower.place }
+      if clock.monotonicMilliseconds() - savedAt >= Self.savingMilliseconds { try save() }
     }
-    eventsSeen += frame.eventCount
-    return options.count.map { eventsSeen >= $0 } ?? false
+    return course
+  }
+
+  private mutating func perform(
+    _ outputs: [Follower.Output], _ failure: CommandFailure?
+  ) throws(CommandFailure) -> Course {
+    var course = Course.on
+    var reason = failure?.message ?? ""
+    for output in outputs {
+      switch output {
+      // If it cannot be sent, receiving will tell.
+      case .send(let frame): try? client?.send(frame)
+      case .show(let event): if try show(event) { return .done(.success) }
+      case .snapshot(let snapshot): try screen.snapshot(snapshot)
+      case .gap(let gap): try screen.gap(gap)
+      case .notice(let frame): try screen.frame(frame)
+      case .diagnostic(let diagnostic): screen.note("passed over: \(diagnostic.message)")
+      case .close(let why):
+        client?.close()
+        reason = Self.sentence(why)
+      case .reconnect(let milliseconds): course = .lost(reason: reason, pauseMilliseconds: milliseconds)
+      case .stop(.refused): throw failure ?? CommandFailure(.unavailable, "the connection is refused")
+      case .stop(.expired): throw CommandFailure(.unavailable, Self.sentence(Follower.CloseReason.expired))
+      }
+    }
+    return course
+  }
+
+  /// True if it was the last one asked for.
+  private mutating func show(_ event: Follower.Event) throws(CommandFailure) -> Bool {
+    try screen.frame(event.bytes)
+    if let stream = event.stream { place.seen[stream] = event.sequence }
+    eventsSeen += 1
+    return eventsSeen == options.count
+  }
+
+  private mutating func save() throws(CommandFailure) {
+    savedAt = clock.monotonicMilliseconds()
+    guard let file = options.placeFile, place != savedPlace else { return }
+    try file.save(place)
+    savedPlace = place
   }
 
   // MARK: Time
 
-  private var isOver: Bool { deadline.map { $0 <= surroundings.clock.monotonicMilliseconds() } ?? false }
+  private var isOver: Bool { deadline.map { $0 <= clock.monotonicMilliseconds() } ?? false }
 
-  private var isUnanswered: Bool { helloAgain.map { $0 <= surroundings.clock.monotonicMilliseconds() } ?? false }
+  /// The end, what the follower waits for, or the moment to keep the place.
+  private var nextMoment: Int64? {
+    let saving = options.placeFile == nil || place == savedPlace ? nil : savedAt + Self.savingMilliseconds
+    return [deadline, follower.nextMoment, saving].compactMap { $0 }.min()
+  }
 
-  /// The end, the moment for another hello, or the moment to show the server that somebody is here.
-  private var nextMoment: Int64 {
-    let keepAlive = surroundings.clock.monotonicMilliseconds() + Self.keepAliveMilliseconds
-    return min(deadline ?? keepAlive, helloAgain ?? keepAlive, keepAlive)
+  private func timeIsUp() throws(CommandFailure) -> ExitCode {
+    guard let wanted = options.count else { return .success }
+    throw CommandFailure(
+      .failure,
+      "the time is up: \(Figures.grouped(eventsSeen)) of \(Figures.count(wanted, "event")) came")
   }
 
   /// Waits before the next attempt; an exit code if there is to be none.
-  private mutating func pause(after reason: String) -> ExitCode? {
-    let backoff = Backoff(baseMilliseconds: 500, maximumMilliseconds: 30_000, randomness: surroundings.randomness)
-    let delay = backoff.delayMilliseconds(attempt: attempt)
-    attempt += 1
-    note("\(reason); connecting again in \(Figures.duration(milliseconds: delay))")
-    let now = surroundings.clock.monotonicMilliseconds()
-    if interruption.wait(milliseconds: min(delay, deadline.map { max(0, $0 - now) } ?? delay)) { return .interrupted }
-    guard isOver else { return nil }
-    return options.count == nil ? .success : .failure
+  private func pause(_ milliseconds: Int64, after reason: String) throws(CommandFailure) -> ExitCode? {
+    screen.note("\(reason); connecting again in \(Figures.duration(milliseconds: milliseconds))")
+    let rest = deadline.map { max(0, $0 - clock.monotonicMilliseconds()) }
+    if interruption.wait(milliseconds: min(milliseconds, rest ?? milliseconds)) { return .interrupted }
+    return isOver ? try timeIsUp() : nil
   }
 
-  private func note(_ text: String) {
-    surroundings.terminal.note(surroundings.terminal.paint(Terminal.harmless(text), .dim))
-  }
+  // MARK: Words
 
   /// `the connection was closed: 1001 Going away`
   private static func sentence(code: UInt16?, reason: String) -> String {
     let words = [code.map(String.init), reason.isEmpty ? nil : reason].compactMap { $0 }
     return words.isEmpty ? "the connection broke" : "the connection was closed: \(words.joined(separator: " "))"
+  }
+
+  private static func sentence(_ reason: Follower.CloseReason) -> String {
+    switch reason {
+    case .noReady: "the server does not answer hello"
+    case .noPong: "the server does not answer a ping"
+    case .rotate: "the server asks for a new connection"
+    case .expired: "the credentials of the connection have expired"
+    }
   }
 }

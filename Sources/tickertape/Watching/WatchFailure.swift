@@ -9,7 +9,7 @@ enum WatchFailure: Error {
   case notWebSocket(String)
   case interrupted
 
-  /// What to tell, and whether it may pass by itself.
+  /// What to tell.
   func failure(url: String) -> CommandFailure {
     // The query may hold a token.
     let place = String(url.prefix { $0 != "?" })
@@ -26,13 +26,9 @@ enum WatchFailure: Error {
     }
   }
 
-  /// A refusal is final unless it says that the server is busy or broken.
-  var mayPass: Bool {
-    switch self {
-    case .unreachable, .notWebSocket: true
-    case .refused(let status, _, _): status == 429 || status >= 500
-    case .interrupted: false
-    }
+  /// Of the handshake's answer, if it was refused.
+  var status: Int? {
+    if case .refused(let status, _, _) = self { status } else { nil }
   }
 
   private static func advice(for status: Int) -> [String] {

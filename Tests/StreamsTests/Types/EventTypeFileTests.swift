@@ -139,7 +139,7 @@ struct EventTypeFileTests {
     let words = GreetingWords(connectionID: id, user: "u-\"1\"", role: nil, timestamp: "2026-01-02T10:30:01.000Z")
     #expect(
       EventTypes.table.greeting(of: .typed, words).map { String(decoding: $0, as: UTF8.self) }
-        == #"{"type":"connection_established","data":{"connectionId":"AbC=","userId":"u-\"1\"","role":null,"#
+        == #"{"type":"connection_established","data":{"connectionId":"AbC=","userId":"u-\"1\"","#
         + #""timestamp":"2026-01-02T10:30:01.000Z"}}"#)
     #expect(
       EventTypes.table.greeting(of: .flat, words).map { String(decoding: $0, as: UTF8.self) }

@@ -167,6 +167,57 @@ struct VisibilityTests {
     }
   }
 
+  @Test(
+    "who comes back gets exactly what it may see, by its own cursor, and nothing more by somebody else's",
+    arguments: 1...40)
+  func recoveries(seed: UInt64) throws {
+    var situation = Situation(seed: seed)
+    try situation.connect(8)
+    let world = situation.world
+    let reader = RecoveryReader(world.table, clock: world.clock.clock)
+    let ids = situation.principals.keys.sorted()
+    let records = try ids.map { try #require(try world.connections().connection(ConnectionID($0)!)) }
+    let places = try records.map { try reader.recover($0).cursor.text }
+    let events = (0..<60).map { situation.event($0) }
+    try append(events, sent: situation.chance(50), world)
+    let foreign = situation.pick(places)
+    for (place, record) in records.enumerated() {
+      let mine = events.filter { !situation.names(of: $0, for: ids[place]).isEmpty }
+      let said: Comment = "seed \(seed), connection \(ids[place])"
+      // From where it was, in the order of each stream.
+      let resumed = try reader.recover(record, cursor: places[place])
+      #expect(Set(resumed.parts.flatMap(\.events).map(\.event.id)) == Set(mine.map(\.id)), said)
+      for part in resumed.parts {
+        let expected = mine.filter { $0.stream.utf8.elementsEqual(part.stream.utf8) }.map(\.id)
+        #expect(part.events.map(\.event.id) == expected, said)
+      }
+      // With nothing, with nonsense, with a place that is another's: less, maybe, but nothing of others.
+      for cursor in [nil, "nonsense", foreign] {
+        let parts = try reader.recover(record, cursor: cursor, seen: ["all/system": 0, "user/u-2": 0]).parts
+        let told = parts.flatMap { ($0.snapshot ?? []) + $0.events }.map(\.event.id)
+        #expect(Set(told).isSubset(of: mine.map(\.id)), said)
+      }
+    }
+  }
+
+  /// Into the log, and sent, if so: the newest of each key is noted and the streams' marks stand at their ends.
+  private func append(_ events: [Event], sent: Bool, _ world: World) throws {
+    var log = StreamLog(world.table, clock: world.clock.clock)
+    // By bytes: two spellings of one name are two people.
+    for some in Dictionary(grouping: events, by: { Array($0.stream.utf8) }).values {
+      let stream = some[0].stream
+      _ = try log.append(some, to: stream)
+      guard sent, let head = try log.head(stream) else { continue }
+      let page = try log.read(stream, head: head, after: 0, limitEvents: 1000)
+      try LatestRows(world.table, clock: world.clock.clock).note(page.events, epoch: head.epoch)
+      let marks = Marks(world.table, clock: world.clock.clock)
+      var lease = try #require(try marks.take(stream))
+      lease.follow(head.epoch)
+      lease.advance(through: head.last)
+      #expect(try marks.write(&lease))
+    }
+  }
+
   private func newest(_ events: [Event], of type: String, for id: String, _ situation: Situation) -> [String] {
     var newest: [[UInt8]: Int] = [:]
     for (place, event) in events.enumerated() where event.type.utf8.elementsEqual(type.utf8) {

@@ -1,0 +1,50 @@
+import ConnectionStore
+import Messaging
+import Telemetry
+
+/// When the last client of a person was seen: what is kept for the person lapses some minutes later.
+///
+/// A `$disconnect` that is lost leaves no word; then what is kept stays as long as the log does.
+struct Presence {
+  let table: any Table
+  let clock: Clock
+
+  /// How long a person's events wait for the next client.
+  static let keptMilliseconds: Int64 = 5 * 60 * 1000
+  /// As long as the log may hold something.
+  private static let rowSeconds: Int64 = 25 * 60 * 60
+
+  /// The last client has left.
+  func noteLeft(_ user: String) throws(TableError) {
+    try update(user) { $0.set["left"] = .number(clock.milliseconds()) }
+  }
+
+  /// Before which moment events have lapsed for a client that connected at `connectedAt`, in milliseconds since the epoch.
+  func lapsed(_ user: String, connectedAtMilliseconds connectedAt: Int64) throws(TableError) -> Int64 {
+    guard let row = try table.get(Keys.presence(user), .strong) else { return 0 }
+    let before = row.number("lapsed") ?? 0
+    guard let left = row.number("left") else { return before }
+    let isLapsed = connectedAt - left > Self.keptMilliseconds
+    let lapsed = isLapsed ? max(before, connectedAt) : before
+    // Somebody is here: what the last one to leave said is no longer so.
+    try update(user) { change in
+      change.remove = ["left"]
+      change.set["lapsed"] = .number(lapsed)
+    }
+    return lapsed
+  }
+
+  private func update(_ user: String, _ make: (inout Change) -> Void) throws(TableError) {
+    var change = Change()
+    make(&change)
+    change.set["v"] = .number(1)
+    change.createsItem = true
+    change.expires = .at(clock.seconds + Self.rowSeconds)
+    change.expiresOnCreation = clock.seconds + Self.rowSeconds
+    try table.update(Keys.presence(user), change, if: .always)
+  }
+}
+
+extension Keys {
+  static func presence(_ user: String) -> ItemKey { ItemKey("p#\(PercentEncoding.encode(user))", "p") }
+}

@@ -1,0 +1,62 @@
+import JSON
+import StreamClient
+
+/// A file that keeps a watch's place in its streams between runs: `{"cursor":"…","seen":{"all/price:update":1266}}`.
+struct PlaceFile {
+  private static let maximumBytes = 1 << 20
+
+  let path: String
+
+  /// Where the last run ended; the beginning if there is no such file.
+  func load() throws(CommandFailure) -> Follower.Place {
+    guard System.exists(path) else { return Follower.Place() }
+    let bytes = try content()
+    do throws(JSONError) { return try Self.place(bytes) } catch {
+      throw CommandFailure(
+        .inputOutput, "\(path) does not hold a watch's place: \(error)", advice: ["without it the watch begins anew"])
+    }
+  }
+
+  /// In one step: whoever reads the file finds the old place or the new one.
+  func save(_ place: Follower.Place) throws(CommandFailure) {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("cursor", ifPresent: place.cursor)
+      writer.key("seen")
+      writer.object { writer in
+        for (stream, sequence) in place.seen.sorted(by: { $0.key < $1.key }) { writer.member(stream, sequence) }
+      }
+    }
+    do { try System.replaceFile(path, with: writer.bytes + [0x0A]) } catch {
+      throw CommandFailure(.cannotCreate, "cannot keep the place: \(error)")
+    }
+  }
+
+  private func content() throws(CommandFailure) -> [UInt8] {
+    let source = try ByteSource.file(path)
+    var bytes: [UInt8] = []
+    while bytes.count <= Self.maximumBytes {
+      let more = try source.read()
+      if more.isEmpty { return bytes }
+      bytes += more
+    }
+    throw CommandFailure(.inputOutput, "\(path) is too large to hold a watch's place")
+  }
+
+  private static func place(_ bytes: [UInt8]) throws(JSONError) -> Follower.Place {
+    var place = Follower.Place()
+    var reader = JSONReader(bytes)
+    try reader.beginObject()
+    while let name = try reader.nextKey() {
+      switch name {
+      case "cursor": if try !reader.null() { place.cursor = try reader.string() }
+      case "seen":
+        try reader.beginObject()
+        while let stream = try reader.nextKey() { place.seen[stream] = try reader.integer() }
+      default: try reader.skip()
+      }
+    }
+    try reader.end()
+    return place
+  }
+}

@@ -1,0 +1,67 @@
+import AWSSigning
+import HTTPClient
+
+/// Opens the connections of a watch, one after the other, each with a signature of its own where there is an authority.
+struct WatchDialer {
+  let url: HTTPURL
+  private let text: String
+  private let headers: [(name: String, value: String)]
+  private let dialer: Dialer
+  private let authority: SigningAuthority?
+  private let surroundings: Surroundings
+  private let interruption: Interruption
+
+  init(
+    _ text: String, headers: [(name: String, value: String)], signing: Signing, surroundings: Surroundings,
+    interruption: Interruption
+  ) throws(CommandFailure) {
+    do {
+      url = try HTTPURL(text)
+    } catch {
+      throw CommandFailure(
+        .usage, "'\(text)': \(error.message)", advice: ["for example ws://127.0.0.1:8000/dev?userId=u-1"])
+    }
+    do { dialer = try Dialer() } catch { throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)") }
+    let isAuthorized = headers.contains { $0.name.lowercased() == "authorization" }
+    authority = isAuthorized ? nil : try signing.authority(for: url, service: "execute-api", in: surroundings)
+    self.text = text
+    self.headers = headers
+    self.surroundings = surroundings
+    self.interruption = interruption
+  }
+
+  /// A handshake that was refused because of this machine's clock is signed anew and sent once more.
+  func connect() -> Result<WebSocketClient, WatchFailure> {
+    do throws(WatchFailure) {
+      let proof = try proof()
+      do throws(WatchFailure) {
+        return .success(try connect(proof))
+      } catch {
+        guard let proof, case .refused(let status, let date, let body) = error,
+          authority?.learn(
+            from: .init(status: status, date: date, errorType: nil, body: body), of: proof) == true
+        else { throw error }
+        return .success(try connect(try self.proof()))
+      }
+    } catch {
+      return .failure(error)
+    }
+  }
+
+  /// What to tell of a connection that could not be had.
+  func failure(_ error: WatchFailure) -> CommandFailure { error.failure(url: text) }
+
+  private func proof() throws(WatchFailure) -> SigningAuthority.Proof? {
+    do throws(CredentialError) { return try authority?.proof() } catch { throw .notWebSocket(error.description) }
+  }
+
+  private func connect(_ proof: SigningAuthority.Proof?) throws(WatchFailure) -> WebSocketClient {
+    var headers = headers
+    if let authority, let proof {
+      let request = Signer.Request(method: "GET", target: url.target, headers: [("Host", url.authority)])
+      headers += authority.headers(signing: request, with: proof)
+    }
+    return try WebSocketClient(
+      url, headers: headers, dialer: dialer, clock: surroundings.clock, interruption: interruption)
+  }
+}

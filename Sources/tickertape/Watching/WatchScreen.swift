@@ -1,0 +1,97 @@
+import JSON
+import StreamClient
+import Telemetry
+
+/// Prints what a watch has to show: lines for people, or one JSON text a line.
+struct WatchScreen {
+  private let terminal: Terminal
+  private let clock: Clock
+  private let asJSON: Bool
+
+  init(_ surroundings: Surroundings, asJSON: Bool) {
+    terminal = surroundings.terminal
+    clock = surroundings.clock
+    self.asJSON = asJSON
+  }
+
+  /// An event, or a frame that is worth telling.
+  func frame(_ bytes: [UInt8]) throws(CommandFailure) {
+    if asJSON { return try terminal.line(Self.oneLine(bytes)) }
+    try terminal.line(FrameText(bytes).line(now: clock.milliseconds(), terminal: terminal))
+  }
+
+  func snapshot(_ snapshot: Follower.Snapshot) throws(CommandFailure) {
+    if asJSON { return try terminal.line(Self.oneLine(Self.json(snapshot))) }
+    // Of a stream in which nothing is, a person need not hear.
+    if snapshot.isFirst, !(snapshot.isLast && snapshot.events.isEmpty) {
+      try line("snapshot  \(snapshot.stream) up to \(snapshot.sequence)", .dim)
+    }
+    for event in snapshot.events { try frame(event) }
+  }
+
+  func gap(_ gap: Follower.Gap) throws(CommandFailure) {
+    if asJSON { return try terminal.line(Self.json(gap)) }
+    let missed = gap.missed.map { Figures.count(Int($0), "event") } ?? "nobody knows how many events"
+    let streams = gap.streams.map { "  \($0.stream)\($0.missed.map { ": \(Figures.grouped(Int($0)))" } ?? "")" }
+    try line("gap  \(missed) missed\(gap.reason.map { ": \($0)" } ?? "")\(streams.joined())", .yellow)
+  }
+
+  /// Beside the results, on standard error.
+  func note(_ text: String) { terminal.note(terminal.paint(Terminal.harmless(text), .dim)) }
+
+  /// What only a person wants to know.
+  func remark(_ text: String) { if !asJSON { note(text) } }
+
+  private func line(_ text: String, _ colour: Terminal.Colour) throws(CommandFailure) {
+    let time = String(Timestamp.rfc3339(milliseconds: clock.milliseconds()).dropFirst(11).prefix(12))
+    try terminal.line("\(terminal.paint(time, .dim))  \(terminal.paint(Terminal.harmless(text), colour))")
+  }
+
+  // MARK: JSON
+
+  /// Line ends stand only between the values of a JSON text, where a space does as well.
+  private static func oneLine(_ bytes: [UInt8]) -> [UInt8] {
+    bytes.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
+  }
+
+  private static func json(_ snapshot: Follower.Snapshot) -> [UInt8] {
+    object("snapshot") { writer in
+      writer.member("stream", snapshot.stream)
+      writer.member("seq", snapshot.sequence)
+      writer.member("first", snapshot.isFirst)
+      writer.member("last", snapshot.isLast)
+      writer.key("events")
+      writer.array { writer in for event in snapshot.events { writer.raw(event) } }
+    }
+  }
+
+  private static func json(_ gap: Follower.Gap) -> [UInt8] {
+    object("gap") { writer in
+      append(gap.missed, gap.reason, to: &writer)
+      writer.key("streams")
+      writer.array { writer in
+        for stream in gap.streams {
+          writer.object { writer in
+            writer.member("stream", stream.stream)
+            append(stream.missed, stream.reason, to: &writer)
+          }
+        }
+      }
+    }
+  }
+
+  private static func append(_ missed: Int64?, _ reason: String?, to writer: inout JSONWriter) {
+    writer.key("missed")
+    if let missed { writer.integer(missed) } else { writer.null() }
+    writer.member("reason", ifPresent: reason)
+  }
+
+  private static func object(_ type: String, _ members: (inout JSONWriter) -> Void) -> [UInt8] {
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.member("type", type)
+      members(&writer)
+    }
+    return writer.bytes
+  }
+}

@@ -1,0 +1,331 @@
+"""The delivery proof: many clients that come and go, several publishers, every fault there is. In the end each client has
+been shown each event that it may see and wants, once and in order, or a later one of its key that stands for it.
+
+    python delivery_proof.py SEED [SEED …]      # or --soak 200
+    python delivery_proof.py --soak 10 --jobs 3
+
+The functions are the packaged ones where they have been built, else those of the debug build.
+"""
+
+import argparse
+import asyncio
+import collections
+import concurrent.futures
+import http.client
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from follower import Follower  # noqa: E402
+from gateway_process import BIN, Gateway  # noqa: E402
+
+ROLES = {
+    "admin": None,
+    "analyst": {"signal", "decision", "price:update"},
+    "approver": {"signal", "decision", "risk", "price:update"},
+    "viewer": {"signal", "price:update"},
+}
+TYPES = ["price:update", "signal", "decision", "risk"]
+SYMBOLS = [f"S{number}" for number in range(12)]
+USERS = [f"u-{number}" for number in range(20)]
+FAULTS = [
+    {"kind": "gone", "rate": 0.004},
+    {"kind": "throttled", "rate": 0.01},
+    {"kind": "throttled", "rate": 0.0005, "scope": "all", "milliseconds": 150},
+    {"kind": "failed", "rate": 0.01, "status": 503},
+    {"kind": "slow", "rate": 0.01, "milliseconds": 250},
+    {"kind": "slow", "rate": 0.004, "milliseconds": 600, "delays": "effect"},
+    {"kind": "lost", "rate": 0.01},
+    {"kind": "duplicated", "rate": 0.02},
+    {"kind": "duplicated", "rate": 0.1, "on": "invokes"},
+    {"kind": "reordered", "rate": 0.05},
+    {"kind": "lost-disconnect", "rate": 0.3},
+    {"kind": "killed", "rate": 0.01, "within": 30},
+    {"kind": "stopped", "rate": 0.004, "milliseconds": 1200, "limit": 6},
+    {"kind": "table-throttled", "rate": 0.0005},
+]
+
+
+class Publisher(threading.Thread):
+    """Sends its events in batches; a batch whose answer is not heard, or not good, comes again with the same keys."""
+
+    def __init__(self, gateway, number, count, seed):
+        super().__init__(daemon=True)
+        self.gateway, self.number, self.count = gateway, number, count
+        self.random = random.Random(f"{seed}-publisher-{number}")
+        self.accepted = 0
+        self.attempts = 0
+        self.error = None
+
+    def event(self, number):
+        data = {"n": number, "p": self.number}
+        if self.random.random() < 0.01:
+            data["text"] = "x" * self.random.randrange(1_000, 40_000)
+        event = {"data": data, "idempotencyKey": f"{self.number}-{number}"}
+        roll = self.random.random()
+        if roll < 0.6:
+            event |= {"type": "price:update", "key": self.random.choice(SYMBOLS)}
+        elif roll < 0.7:
+            event |= {"type": "signal"}
+        elif roll < 0.8:
+            event |= {"type": "decision", "key": self.random.choice(SYMBOLS[:3])}
+        elif roll < 0.96:
+            event |= {"type": "risk", "key": "all", "priority": self.random.choice(["high", "normal"])}
+        else:
+            event |= {"type": "note", "user": self.random.choice(USERS)}
+        return event
+
+    def run(self):
+        try:
+            sent = 0
+            while sent < self.count:
+                size = min(self.random.choice([1, 20, 100, 300, 500]), self.count - sent)
+                self.send([self.event(sent + place) for place in range(size)])
+                sent += size
+        except Exception as error:  # noqa: BLE001 (told by whoever waits for this thread)
+            self.error = error
+
+    def send(self, events):
+        body = json.dumps({"events": events})
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            self.attempts += 1
+            try:
+                connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=40)
+                connection.request("POST", "/2015-03-31/functions/Publisher/invocations", body)
+                response = connection.getresponse()
+                answer = json.loads(response.read() or b"null")
+                connection.close()
+                if response.status == 200 and not response.getheader("X-Amz-Function-Error"):
+                    if answer.get("accepted") == len(events):
+                        self.accepted += len(events)
+                        return
+            except (OSError, http.client.HTTPException, ValueError):
+                pass
+            time.sleep(self.random.uniform(0.02, 0.2))
+        raise AssertionError(f"publisher {self.number}: a batch was not accepted within two minutes")
+
+
+def read_log(gateway, stream):
+    """Everything the log of a stream holds, by sequence number; None if it has none."""
+    done = subprocess.run(
+        [BIN / "tickertape", "log", stream, "--store", f"sqlite:{gateway.folder / 'table.sqlite'}"],
+        capture_output=True, text=True, timeout=60)
+    if done.returncode != 0:
+        return None
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def wants(follower, event):
+    return event["type"] == "note" or not follower.keys or event.get("key") in follower.keys
+
+
+def judge(follower, streams, logs):
+    """What is wrong with what a client was shown."""
+    faults = []
+    places, covered = {}, collections.defaultdict(set)
+    for shown in follower.shown:
+        if shown[0] == "gap":
+            faults.append(f"a gap was told: {shown[1]}")
+            continue
+        kind, stream, seq, content = shown
+        log = logs.get(stream)
+        if stream not in streams or log is None:
+            faults.append(f"{kind} of {stream}, which is not for it")
+            continue
+        if kind == "snapshot":
+            if stream in places:
+                faults.append(f"a second state of {stream} at {seq} after {places[stream]}")
+            places[stream] = max(seq, places.get(stream, 0))
+            covered[stream].update(range(1, seq + 1))
+            for event in content:
+                if not wants(follower, event) or log[event["seq"] - 1]["id"] != event["id"]:
+                    faults.append(f"a state of {stream} shows {event['seq']}")
+            continue
+        if stream not in places:
+            faults.append(f"{stream} {seq} before its state")
+        if seq <= places.get(stream, 0):
+            faults.append(f"{stream} {seq} after {places[stream]}")
+            continue
+        places[stream] = seq
+        if seq > len(log) or log[seq - 1]["id"] != content["id"] or log[seq - 1]["data"] != content["data"]:
+            faults.append(f"{stream} {seq} is not what the log holds")
+            continue
+        if not wants(follower, content):
+            faults.append(f"{stream} {seq} was not asked for")
+        covered[stream].add(seq)
+        left, place = content.get("folded", 0), seq - 1
+        while left and place:
+            place -= 1
+            other = log[place]
+            if (other.get("key") == content.get("key") is not None and other["type"] == content["type"]
+                    and other.get("priority") != "high"):
+                covered[stream].add(other["seq"])
+                left -= 1
+        if left:
+            faults.append(f"{stream} {seq} stands for {left} too many")
+    for stream in streams:
+        for event in logs.get(stream) or []:
+            if wants(follower, event) and event["seq"] not in covered[stream]:
+                faults.append(f"never got {stream} {event['seq']} of {len(logs[stream])}")
+    return faults
+
+
+async def follow(gateway, seed, events, publishers, clients, report):
+    dice = random.Random(f"{seed}-clients")
+    followers = []
+    for number in range(clients):
+        role = dice.choice(list(ROLES))
+        user = dice.choice(USERS)
+        types = dice.sample(TYPES, dice.randint(1, len(TYPES)))
+        keys = dice.sample(SYMBOLS, 3) if types == ["price:update"] and dice.random() < 0.8 else []
+        follower = Follower(
+            f"client {number} ({role}, {user}, {types}, {keys})", gateway.socket_url(f"userId={user}&role={role}"), types,
+            keys, random.Random(f"{seed}-client-{number}"))
+        allowed = ROLES[role]
+        follower.streams = [f"all/{kind}" for kind in types if allowed is None or kind in allowed] + [f"user/{user}"]
+        followers.append(follower)
+    tasks = [asyncio.create_task(follower.run()) for follower in followers]
+    threads = [Publisher(gateway, number, events // publishers, seed) for number in range(publishers)]
+    started = time.monotonic()
+    # Most clients are there before the first event.
+    await asyncio.sleep(0.5)
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        await asyncio.sleep(0.1)
+    for thread in threads:
+        if thread.error:
+            raise thread.error
+    report["published"] = round(time.monotonic() - started, 1)
+    # What is left: clients stay now, until each has what it lacks.
+    for follower in followers:
+        follower.isCalm = True
+    logs = await asyncio.to_thread(lambda: {
+        stream: read_log(gateway, stream) for stream in [f"all/{kind}" for kind in TYPES] + [f"user/{u}" for u in USERS]})
+    needed = []
+    for follower in followers:
+        for stream in follower.streams:
+            last = max((event["seq"] for event in logs[stream] or [] if wants(follower, event)), default=0)
+            needed.append((follower, stream, last))
+    deadline = time.monotonic() + 90
+    while needed and time.monotonic() < deadline:
+        await asyncio.sleep(0.2)
+        needed = [one for one in needed if one[0].places.get(one[1], 0) < one[2]]
+    report["settled"] = round(time.monotonic() - started, 1)
+    for follower in followers:
+        follower.isStopped = True
+    await asyncio.gather(*tasks, return_exceptions=True)
+    report["connects"] = sum(follower.connects for follower in followers)
+    report["shown"] = sum(1 for follower in followers for shown in follower.shown if shown[0] == "event")
+    report["folded"] = sum(
+        shown[3].get("folded", 0) for follower in followers for shown in follower.shown if shown[0] == "event")
+    report["attempts"] = sum(thread.attempts for thread in threads)
+    return followers, logs
+
+
+def judge_log(logs, events):
+    faults = []
+    names = collections.Counter()
+    for stream, log in logs.items():
+        if log is None:
+            continue
+        if [event["seq"] for event in log] != list(range(1, len(log) + 1)):
+            faults.append(f"the log of {stream} has holes")
+        names.update((event["data"]["p"], event["data"]["n"]) for event in log)
+    faults += [f"event {name} stands {count} times in the log" for name, count in names.items() if count > 1]
+    if len(names) != events:
+        faults.append(f"{events} events were accepted, the log holds {len(names)}")
+    return faults
+
+
+def packaged():
+    """The very files that are deployed, if they are there."""
+    found = sorted((BIN.parent / "package").glob("*/bootstrap"))
+    return [word for path in found for word in ("--function", f"{path.parent.name}={path}")]
+
+
+def prove(seed, folder, events=20_000, publishers=4, clients=50, faults=FAULTS):
+    """Runs one seed; returns what is wrong, and figures."""
+    folder = pathlib.Path(folder)
+    plan = folder / "faults.json"
+    plan.write_text(json.dumps({"seed": seed, "faults": faults}))
+    gateway = Gateway(
+        folder, "--faults", str(plan), "--sweep", "3", "--log-level", os.environ.get("PROOF_LOG_LEVEL", "error"), *packaged(),
+        environment={"MAX_CONNECTIONS_PER_USER": "100"}).start()
+    report = {"seed": seed}
+    try:
+        followers, logs = asyncio.run(follow(gateway, seed, events, publishers, clients, report))
+        connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+        connection.request("GET", "/_tickertape/faults")
+        counted = json.loads(connection.getresponse().read())["faults"]
+        report["faults"] = collections.Counter()
+        for fault in counted:
+            report["faults"][fault["kind"]] += fault["injected"]
+    finally:
+        gateway.stop()
+    wrong = judge_log(logs, events)
+    for follower in followers:
+        found = judge(follower, follower.streams, logs)
+        if found:
+            wrong.append(f"{follower.name}: {len(found)} faults, the first: {found[:3]}")
+            trace = folder / f"{follower.name.split(' (')[0].replace(' ', '-')}.txt"
+            trace.write_text("\n".join(map(str, found + follower.trace)))
+    return wrong, report
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("seeds", nargs="*", type=int)
+    parser.add_argument("--soak", type=int, metavar="N", help="seeds 1 to N")
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--keep", action="store_true", help="keep table and log of a seed that fails")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="so many seeds side by side")
+    options = parser.parse_args()
+    seeds = options.seeds + list(range(1, (options.soak or 0) + 1))
+    if options.jobs > 1:
+        return side_by_side(seeds, options)
+    failed = [seed for seed in seeds if not run(seed, options)]
+    if failed:
+        sys.exit(f"failed: {failed}")
+
+
+def run(seed, options):
+    folder = tempfile.mkdtemp(prefix="proof-")
+    wrong, report = prove(seed, folder, events=options.events)
+    print(json.dumps(report), "ok" if not wrong else "FAILED", flush=True)
+    for line in wrong[:5]:
+        print("  ", line[:600], flush=True)
+    if wrong and options.keep:
+        print("  ", folder, flush=True)
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+    return not wrong
+
+
+def side_by_side(seeds, options):
+    """Each seed in a process of its own."""
+    def one(seed):
+        command = [sys.executable, __file__, str(seed), "--events", str(options.events)]
+        done = subprocess.run(command + (["--keep"] if options.keep else []), capture_output=True, text=True)
+        print(done.stdout + (done.stderr if done.returncode not in (0, 1) else ""), end="", flush=True)
+        return done.returncode == 0
+
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        results = list(pool.map(one, seeds))
+    failed = [seed for seed, isGood in zip(seeds, results) if not isGood]
+    if failed:
+        sys.exit(f"failed: {failed}")
+
+
+if __name__ == "__main__":
+    main()

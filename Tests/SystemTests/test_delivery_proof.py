@@ -1,0 +1,14 @@
+"""Ten seeds of the delivery proof; `make soak` runs two hundred."""
+
+import pathlib
+import subprocess
+import sys
+
+
+def test_every_client_is_shown_what_it_may_see_once_and_in_order_whatever_fails():
+    script = pathlib.Path(__file__).with_name("delivery_proof.py")
+    done = subprocess.run(
+        [sys.executable, script, "--soak", "10", "--jobs", "3"], capture_output=True, text=True, timeout=1500)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(" ok") == 10

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Removes one mechanism after the other and runs the model check: each removal has to be missed.
+
+    scripts/remove-mechanisms.py [--schedules 4000] [NAME …]
+
+Works in the tree it stands in and puts every file back, so use a checkout of its own. A removal that no schedule misses is
+printed as SURVIVED, and the exit code is 1.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+# name: (file, what stands there, what is put in its place)
+REMOVALS = {
+    "the lease: anybody sends": (
+        "Sources/Streams/Sending/Marks.swift",
+        'let free = Condition.any([.lacks("holder"), .less("end", .number(now))])', "let free = Condition.always"),
+    "the mark is written whoever holds the lease": (
+        "Sources/Streams/Sending/Marks.swift",
+        '_ = try table.update(Keys.mark(lease.stream), change, if: .equals("holder", .string(lease.holder)))',
+        "_ = try table.update(Keys.mark(lease.stream), change, if: .always)"),
+    "behind rows are not written": (
+        "Sources/Streams/Sending/BehindRows.swift", "    guard !missing.isEmpty else { return }\n    let expires",
+        "    guard missing.isEmpty else { return }\n    let expires"),
+    "who is behind gets live frames too": (
+        "Sources/Publisher/Sending/StreamSender+Round.swift", "return page.filter { !round.isLate.contains($0.id) }.map",
+        "return page.map"),
+    "a behind row is cleared whatever it says by now": (
+        "Sources/Streams/Sending/BehindRows.swift", 'if: .equals("by", .string(row.writer))', "if: .always"),
+    "what a lost frame stood for is forgotten": (
+        "Sources/Publisher/Sending/FrameCache.swift", "var from = parts.map { placements[$0.event].first }",
+        "var from = parts.map { placements[$0.event].sequence }"),
+    "events are folded across frames": (
+        "Sources/Shaping/FramePacking.swift", "package static let groupBytes = unitBytes - 1024",
+        "package static let groupBytes = 1 << 30"),
+    "the mark moves before the behind rows are written": (
+        "Sources/Publisher/Sending/StreamSender.swift", "    try settle(round, result)\n    if let failure",
+        "    holding.lease.advance(through: round.end)\n    _ = try marks.write(&holding.lease)\n"
+        "    try settle(round, result)\n    if let failure"),
+    "the head is not looked at after the release": (
+        "Sources/Publisher/Sending/StreamSender.swift",
+        "guard try streamLog.head(holding.lease.stream) != head else { return .done }",
+        "if head.last >= 0 { return .done }"),
+    "no sweep": (
+        "Sources/Publisher/Publish.swift", "where try streams.hasSomethingLeft(stream) { left.append(stream) }",
+        "where try streams.hasSomethingLeft(stream) && stream.isEmpty { left.append(stream) }"),
+    "idempotency keys are not claimed": (
+        "Sources/Streams/Log/StreamLog+Append.swift", "guard let claim = entry.claim else { continue }\n      writes",
+        "guard let claim = entry.claim, claim.key.isEmpty else { continue }\n      writes"),
+    "the head moves unseen": (
+        "Sources/Streams/Log/StreamLog+Append.swift",
+        'if: .all([.equals("epoch", .string(head.epoch)), .equals("next", .number(head.next))]))', "if: .always)"),
+    "a lost answer of an append is taken for a failure": (
+        "Sources/Streams/Log/StreamLog+Append.swift", "case .unavailable where unsettled.count < 2: unsettled.append(attempt)",
+        "case .unavailable where unsettled.count < 2: continue"),
+    "hello reads the log before it writes the listener rows": (
+        "Sources/DefaultHandler/Receive+Hello.swift",
+        "    var refused: [SubscriptionRequest.Refusal] = []\n    // The count",
+        "    var refused: [SubscriptionRequest.Refusal] = []\n"
+        "    if let early = try connections.connection(context.connectionID) {\n"
+        "      var wanted = early\n"
+        "      _ = wanted.subscriptions.apply(\n"
+        "        SubscriptionChange(\n"
+        "          add: hello.subscriptions.resolved(for: early.principal.role).wanted, order: Self.order(nil, context)))\n"
+        "      wanted.accept(hello.accepts)\n"
+        "      let found = try recovery.recover(\n"
+        "        wanted, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts))\n"
+        "      var frames = [Frame.connection(early, refused: [], replay: hello.replay, milliseconds: 0)]\n"
+        "      if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found, replay: hello.replay)) }\n"
+        "      for part in found.parts { frames += self.frames(of: part, wanted, replay: hello.replay) }\n"
+        "      frames.append(Frame.ready(replay: hello.replay, cursor: found.cursor))\n"
+        "      _ = try post(frames, Destination(context), invocation)\n"
+        "      _ = try change(context, accepting: hello.accepts) { record in\n"
+        "        SubscriptionChange(\n"
+        "          add: hello.subscriptions.resolved(for: record.principal.role).wanted, order: Self.order(nil, context))\n"
+        "      }\n"
+        "      return nil\n"
+        "    }\n    // The count"),
+    "a pong tells of what was not delivered": (
+        "Sources/Streams/Recovery/RecoveryReader.swift", "sequence = min(sequence, row.from - 1)",
+        "sequence = max(sequence, row.from - 1)"),
+    "the client shows live events before ready": (
+        "Sources/StreamClient/Follower+Answers.swift", "} else if phase == .asking, let event {\n      return hold(event)",
+        "} else if phase == .stopped, let event {\n      return hold(event)"),
+    "the client shows what it has again": (
+        "Sources/StreamClient/Follower+Answers.swift", "    case .known: return\n", "    case .known: break\n"),
+    "the client takes answers to older hellos": (
+        "Sources/StreamClient/Follower+Answers.swift", "guard replay == hellos, phase == .asking else { return .past }",
+        "guard replay == hellos, phase == .asking else { return .current }"),
+    "the client does not say what it has seen": (
+        "Sources/StreamClient/Follower.swift", "cursor: cursor, seen: places.seen, types", "cursor: cursor, seen: [:], types"),
+    "everybody may see everything": (
+        "Sources/Streams/Types/EventTypes.swift", "-> Bool { table.mayBeSeen(type, by: role) }", "-> Bool { true }"),
+}
+
+
+def run(command, **options):
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, **options)
+
+
+def judge(schedules):
+    """The first seed that misses the mechanism and what it says; None if none does."""
+    environment = dict(os.environ, MODEL_SCHEDULES=str(schedules))
+    try:
+        done = run(["swift", "test", "--skip-build", "--filter", "ModelTests"], env=environment, timeout=1500)
+    except subprocess.TimeoutExpired:
+        return "it did not come to an end"
+    if done.returncode == 0:
+        return None
+    found = re.search(r"MODEL_SEED=(\d+) MODEL_SCHEDULES=1: (.*)", done.stdout + done.stderr)
+    return f"seed {found[1]}: {found[2][:160]}" if found else f"the run broke off: {(done.stdout + done.stderr)[-200:]}"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help="only those whose name holds one of these words")
+    parser.add_argument("--schedules", type=int, default=4_000)
+    options = parser.parse_args()
+    survived = []
+    for name, (file, old, new) in REMOVALS.items():
+        if options.names and not any(word in name for word in options.names):
+            continue
+        path = ROOT / file
+        text = path.read_text()
+        if text.count(old) != 1:
+            sys.exit(f"{file} does not hold what '{name}' removes, or more than once")
+        try:
+            path.write_text(text.replace(old, new))
+            built = run(["swift", "build", "--build-tests"])
+            if built.returncode != 0:
+                sys.exit(f"'{name}' does not build: {(built.stdout + built.stderr)[-1500:]}")
+            missed = judge(options.schedules)
+        finally:
+            path.write_text(text)
+        print(f"{name}: {missed or 'SURVIVED'}", flush=True)
+        if not missed:
+            survived.append(name)
+    sys.exit(1 if survived else 0)
+
+
+if __name__ == "__main__":
+    main()
