@@ -155,7 +155,8 @@ let package = Package(
 
     // Tests: a target a room, and what they share
     .target(
-      name: "TestSupport", dependencies: ["ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
+      name: "TestSupport",
+      dependencies: ["CLinux", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
       path: "Tests/TestSupport", swiftSettings: strict),
     testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
     .executableTarget(
@@ -202,12 +203,12 @@ let package = Package(
     tests(
       "StreamClientTests", ["StreamClient", "JSON", "Messaging", "Shaping", "Telemetry", "TestSupport"],
       excluding: ["Vectors"]),
+    testProgram("LogStress", ["ConnectionStoreSQLite", "Messaging", "Streams", "Telemetry"]),
     tests(
       "StreamsTests",
       [
-        "Streams", "Publisher", "Delivery", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "JSON",
-        "Telemetry",
-        "TestSupport",
+        "Streams", "LogStress", "Publisher", "Delivery", "ConnectionStore", "ConnectionStoreMemory",
+        "ConnectionStoreSQLite", "Crypto", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "HandlerTests",
@@ -244,6 +245,11 @@ if Context.environment["TICKERTAPE_BENCHMARKS"] != nil {
       name: "DeliveryBenchmark",
       dependencies: ["Delivery", "GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"],
       path: "Benchmarks/delivery/DeliveryBenchmark", swiftSettings: strict))
+  package.targets.append(
+    .executableTarget(
+      name: "StreamBenchmark",
+      dependencies: ["ConnectionStoreSQLite", "Messaging", "Shaping", "Streams"],
+      path: "Benchmarks/streams/StreamBenchmark", swiftSettings: strict))
   package.targets.append(
     .executableTarget(
       name: "SignatureBenchmark", dependencies: ["AWSSigning"], path: "Benchmarks/signed/SignatureBenchmark",

@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/packages.sh bench
-for part in lambda delivery signed publisher gateway; do
+for part in lambda delivery signed publisher gateway streams; do
   echo
   echo "## $part"
   "Benchmarks/$part/run.sh"

@@ -19,7 +19,8 @@ trap '[ -z "$sink" ] || kill "$sink" 2>/dev/null || true; rm -rf "$work"' EXIT
 gcc -O2 -Wall -o "$work/runtime_api" Benchmarks/lambda/runtime_api.c
 for program in sink fanout_raw; do gcc -O2 -Wall -o "$work/$program" "Benchmarks/reference/$program.c" -lcrypto; done
 
-# The listeners come into the table as they do in life: through ConnectHandler, subscribed by their query.
+# The listeners come into the table as they do in life: through ConnectHandler, subscribed by their query. Nobody in
+# particular: a person has ten connections at most.
 sed 's/"queryStringParameters":{/&"eventTypes":"price:update",/' Benchmarks/lambda/events/connect.json \
   >"$work/connect.json"
 store=sqlite:$work/table.sqlite

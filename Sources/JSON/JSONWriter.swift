@@ -141,6 +141,21 @@ package struct JSONWriter {
   /// RFC 8259 section 7: quotes, backslashes and control characters are escaped, everything else stands as it is.
   private mutating func quote(_ value: String) {
     bytes.append(UInt8(ascii: "\""))
+    // Nearly every text stands as it is, and is copied at once.
+    let isCopied = value.utf8.withContiguousStorageIfAvailable { text in
+      guard text.allSatisfy(Self.standsAsItIs) else { return false }
+      bytes.append(contentsOf: text)
+      return true
+    }
+    if isCopied != true { escape(value) }
+    bytes.append(UInt8(ascii: "\""))
+  }
+
+  private static func standsAsItIs(_ byte: UInt8) -> Bool {
+    byte >= 0x20 && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+  }
+
+  private mutating func escape(_ value: String) {
     for byte in value.utf8 {
       switch byte {
       case UInt8(ascii: "\""), UInt8(ascii: "\\"):
@@ -156,7 +171,6 @@ package struct JSONWriter {
       default: bytes.append(byte)
       }
     }
-    bytes.append(UInt8(ascii: "\""))
   }
 
   private static let hexadecimalDigits = Array("0123456789abcdef".utf8)

@@ -30,7 +30,8 @@ package struct Cursor: Equatable, Sendable {
     return entries.first { $0.mark == mark }?.sequence
   }
 
-  /// A cursor holds 64 streams; what is beyond them is left out, and its client gets a snapshot of those instead.
+  /// A cursor holds 64 streams; what is beyond them is left out, and its client gets a snapshot of those instead. So is what
+  /// makes its text longer than 1 KB, which takes sequence numbers of more than 34 thousand million.
   package mutating func set(_ stream: String, epoch: String, to sequence: Int64) {
     let mark = Self.mark(stream, epoch)
     if let place = entries.firstIndex(where: { $0.mark == mark }) {
@@ -51,15 +52,21 @@ package struct Cursor: Equatable, Sendable {
   package var text: String {
     var bytes = [Self.version]
     for entry in entries {
-      for shift in stride(from: 40, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: entry.mark >> shift)) }
-      var rest = UInt64(max(0, entry.sequence))
-      while rest >= 0x80 {
-        bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-        rest >>= 7
-      }
-      bytes.append(UInt8(rest))
+      let whole = bytes.count
+      Self.append(entry, to: &bytes)
+      if bytes.count > Self.maximumBytes / 4 * 3 { bytes.removeSubrange(whole...) }
     }
     return Base64URL.encode(bytes)
+  }
+
+  private static func append(_ entry: Entry, to bytes: inout [UInt8]) {
+    for shift in stride(from: 40, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: entry.mark >> shift)) }
+    var rest = UInt64(max(0, entry.sequence))
+    while rest >= 0x80 {
+      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+      rest >>= 7
+    }
+    bytes.append(UInt8(rest))
   }
 
   /// Nil for anything this release did not write: cut short, too long, another version, a stream twice.

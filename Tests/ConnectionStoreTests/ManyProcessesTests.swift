@@ -11,7 +11,7 @@ struct ManyProcessesTests {
   func nothingIsLost() throws {
     // They also create the file, all at once.
     let path = folder.file("table.db")
-    let writers = try ["1", "2", "3", "4"].map { try TableProcess(["write", path, $0, "10000"]) }
+    let writers = try ["1", "2", "3", "4"].map { try TestProgram("TableStress", ["write", path, $0, "10000"]) }
     var races = 0
     for writer in writers {
       #expect(writer.wait() == 0, "\(writer.output)")
@@ -30,7 +30,7 @@ struct ManyProcessesTests {
   func killed() throws {
     let path = folder.file("table.db")
     let table = try SQLiteTable(path: path)
-    let writer = try TableProcess(["write", path, "1", "1000000"])
+    let writer = try TestProgram("TableStress", ["write", path, "1", "1000000"])
     // Until some of its transactions are seen.
     while try table.get(ItemKey("counter", "transaction"), .strong)?.number("n") ?? 0 < 20 {}
     writer.kill()

@@ -118,7 +118,7 @@ struct SQLiteFileTests {
     chmod(path, mode)
     // Root may do everything, so another user tries.
     let user: uid_t = getuid() == 0 ? 65534 : getuid()
-    let process = try TableProcess(["open", path, "\(user)"])
+    let process = try TestProgram("TableStress", ["open", path, "\(user)"])
     #expect(process.wait() == 1)
     #expect(process.output.contains("the table cannot be used (\(path): "))
     #expect(process.output.contains("the right to read and write the file and its folder '\(folder.path)'"))

@@ -31,8 +31,8 @@ extension StreamLog {
       Keys.log(stream), .between(Keys.segmentSort(after + 1), Keys.segmentSort(head.last)), limit: 32)
     repeat {
       let page = try table.query(query)
-      if collected.isEmpty, page.items.first.map({ $0.key.sort != Keys.segmentSort(after + 1) }) ?? true {
-        try collected.take(containing(stream, after + 1))
+      if collected.isEmpty, !beginsAt(after + 1, page.items.first, head) {
+        try collected.take(containing(stream, head, after + 1))
       }
       for item in page.items {
         if collected.isFull(limitEvents, limitBytes) { return collected.page }
@@ -43,15 +43,20 @@ extension StreamLog {
     return collected.finished
   }
 
-  /// The segment that holds an event somewhere after its first one.
-  private func containing(_ stream: String, _ sequence: Int64) throws(TableError) -> Item? {
+  private func beginsAt(_ sequence: Int64, _ segment: Item?, _ head: LogHead) -> Bool {
+    segment?.key.sort == Keys.segmentSort(sequence) && segment?.string("epoch") == head.epoch
+  }
+
+  /// The segment that holds an event somewhere after its first one. Segments of a log before this one, late to expire, may
+  /// stand inside it.
+  private func containing(_ stream: String, _ head: LogHead, _ sequence: Int64) throws(TableError) -> Item? {
     let lowest = Keys.segmentSort(max(1, sequence - Int64(Self.segmentEvents) + 1))
     var query = Query(Keys.log(stream), .between(lowest, Keys.segmentSort(sequence - 1)), limit: Self.segmentEvents)
     var last: Item?
     guard sequence > 1 else { return nil }
     repeat {
       let page = try table.query(query)
-      last = page.items.last ?? last
+      last = page.items.last { $0.string("epoch") == head.epoch } ?? last
       query.after = page.next
     } while query.after != nil
     return last
@@ -97,6 +102,9 @@ private struct Collected {
   /// The page of a reading that stops here.
   var page: LogPage { LogPage(events: events, through: events.last?.sequence ?? after) }
 
-  /// The page of a reading that came to the head.
-  var finished: LogPage { LogPage(events: events, through: head.last) }
+  /// The page of a reading that came to the head. Where the newest events expired before older ones, these stand before a gap
+  /// too.
+  var finished: LogPage {
+    LogPage(events: events.last?.sequence == head.last ? events : [], through: head.last)
+  }
 }

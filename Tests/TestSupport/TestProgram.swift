@@ -1,17 +1,17 @@
 import CLinux
 import Glibc
 
-/// A running `TableStress`, which stands beside the tests' own executable.
-final class TableProcess {
+/// A running program of the tests, such as `TableStress`, which stands beside the tests' own executable.
+package final class TestProgram {
   private let process: pid_t
   private let reading: Int32
   private var status: Int32?
   /// What it has printed, as far as it was read: all of it after `wait`.
-  private(set) var output = ""
+  package private(set) var output = ""
 
-  struct NotStarted: Error { let number: Int32 }
+  package struct NotStarted: Error { let number: Int32 }
 
-  init(_ arguments: [String]) throws {
+  package init(_ name: String, _ arguments: [String]) throws {
     var fromChild: [Int32] = [0, 0]
     // Closed on exec, or a second process would hold the first one's open. Glibc's module has no pipe2.
     let kind = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
@@ -23,11 +23,11 @@ final class TableProcess {
       posix_spawn_file_actions_destroy(&actions)
       close(fromChild[1])
     }
-    var words = (["TableStress"] + arguments).map { strdup($0) } + [nil]
+    var words = ([name] + arguments).map { strdup($0) } + [nil]
     defer { words.forEach { free($0) } }
     var environment: [UnsafeMutablePointer<CChar>?] = [nil]
     var process: pid_t = 0
-    let number = posix_spawn(&process, Self.executable, &actions, nil, &words, &environment)
+    let number = posix_spawn(&process, Self.folder + name, &actions, nil, &words, &environment)
     guard number == 0 else { throw NotStarted(number: number) }
     self.process = process
     reading = fromChild[0]
@@ -41,10 +41,10 @@ final class TableProcess {
     close(reading)
   }
 
-  func kill() { Glibc.kill(process, SIGKILL) }
+  package func kill() { Glibc.kill(process, SIGKILL) }
 
   /// Its exit status, or 128 and the number of the signal that ended it.
-  func wait() -> Int32 {
+  package func wait() -> Int32 {
     while readByte() != nil {}
     var status: Int32 = 0
     while waitpid(process, &status, 0) == -1, errno == EINTR {}
@@ -59,10 +59,11 @@ final class TableProcess {
     return byte
   }
 
-  private static let executable: String = {
+  /// With a slash at its end.
+  private static let folder: String = {
     var path = [CChar](repeating: 0, count: 4096)
     let count = readlink("/proc/self/exe", &path, path.count - 1)
     let own = String(decoding: path.prefix(max(count, 0)).map(UInt8.init(bitPattern:)), as: UTF8.self)
-    return (own.lastIndex(of: "/").map { String(own[...$0]) } ?? "./") + "TableStress"
+    return (own.lastIndex(of: "/").map { String(own[...$0]) } ?? "./")
   }()
 }
