@@ -79,7 +79,10 @@ struct FunctionRuntimeAPITests {
 
   @Test("START, the function's lines, END and REPORT come in that order")
   func reports() throws {
-    let stage = try FunctionStage { $0.memoryMegabytes = 256 }
+    let stage = try FunctionStage {
+      $0.memoryMegabytes = 256
+      $0.maximumEnvironments = 1
+    }
     _ = try stage.response("print")
     let kinds = stage.lines.map { String($0.prefix { $0 != " " }) }
     #expect(kinds == ["START", "first", "second", "END", "REPORT"])

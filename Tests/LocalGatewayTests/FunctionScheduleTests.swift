@@ -24,7 +24,8 @@ struct FunctionScheduleTests {
   @Test("it is invoked again and again with its payload")
   func again() throws {
     let found = try lines("print") { function, _ in function.count { $0 == "second line" } >= 3 }
-    #expect(found.gateway.isEmpty)
+    // A busy machine may not be done with one turn when the next comes.
+    #expect(found.gateway.allSatisfy { $0.contains("is still running") })
   }
 
   @Test("an error is a line at debug, and the next invocation comes all the same")
