@@ -112,7 +112,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
       audit.refused(410, "the connection left before it was connected")
       return ProxyResponse(410, error: "Gone", message: "the connection has left")
     case .tooManySubscriptions(let count):
-      let message = ConnectQuery.tooMany(count)
+      let message = ConnectQuery.tooMany(count, connections.limits.subscriptions)
       audit.refused(400, message)
       return ProxyResponse(400, error: "Bad Request", message: message)
     }
@@ -128,7 +128,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
 extension Connect where Calls == ManagementCalls {
   init(_ environment: Environment, table: any Table, shards: Int) throws {
     let log = Log(environment)
-    let connections = Connections(table, shards: shards)
+    let connections = Connections(table, shards: shards, limits: try StreamLimits(environment))
     self.init(
       connections: connections,
       access: AccessControl(try AccessSettings(environment), keys: APIKeys(table), log: log),

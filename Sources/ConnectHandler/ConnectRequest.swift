@@ -35,11 +35,14 @@ struct ConnectQuery {
       eventTypes: Self.list(query["eventTypes"]) + Self.list(query["subscriptions"]) + Self.list(query["channels"]),
       keys: Self.list(query["keys"]), symbols: Self.list(query["symbols"]), dataTypes: Self.list(query["data_types"]))
     let count = subscriptions.names.count * max(1, subscriptions.keys.count)
-    guard count <= 4 * Limit.subscriptions else { throw Invalid(message: Self.tooMany(count)) }
+    // No role could bring it below any limit.
+    guard count <= Self.mostNames else { throw Invalid(message: Self.tooMany(count, Self.mostNames)) }
   }
 
-  static func tooMany(_ count: Int) -> String {
-    "\(count) subscriptions are too many: one connection may hold \(Limit.subscriptions)"
+  private static let mostNames = 4_000
+
+  static func tooMany(_ count: Int, _ limit: Int) -> String {
+    "\(count) subscriptions are too many: one connection may hold \(limit)"
   }
 
   private static func dialect(_ text: String?) throws(Invalid) -> Dialect {

@@ -142,7 +142,7 @@ private struct FrameMembers {
     }
   }
 
-  private static let maximumSeen = Limit.subscriptions + Limit.groups + 1
+  private static let maximumSeen = 512
 
   private mutating func readData(_ reader: inout JSONReader) throws {
     guard try reader.peek() == .object else { return try reader.skip() }

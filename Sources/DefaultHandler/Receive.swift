@@ -13,6 +13,8 @@ struct Receive<Out: Outbox>: LambdaHandler {
   let log: Log
   var clock = Clock.system
 
+  private var limits: StreamLimits { connections.limits }
+
   mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .text(context.requestID)])
     if let greeting = Greeting(decoding: event) { return try greet(greeting, context, log) }
@@ -81,8 +83,8 @@ struct Receive<Out: Outbox>: LambdaHandler {
     switch try connections.change(context.connectionID, accepting: accepting, makeChange) {
     case .changed(let record): return try lasting(record)
     case .unknownConnection: throw FrameRefusal.unknownConnection
-    case .tooManySubscriptions(let count): throw FrameRefusal.tooManySubscriptions(count)
-    case .tooFast: throw FrameRefusal.tooFast
+    case .tooManySubscriptions(let count): throw FrameRefusal.tooManySubscriptions(count, limits)
+    case .tooFast: throw FrameRefusal.tooFast(limits)
     }
   }
 
@@ -100,7 +102,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
   /// Refuses what no role could bring below the limit, before any of it is looked at.
   func checkSize(_ request: SubscriptionRequest) throws(FrameRefusal) {
     let count = request.names.count * max(1, request.keys.count)
-    if count > 4 * Limit.subscriptions { throw .tooManySubscriptions(count) }
+    if count > 4 * limits.subscriptions { throw .tooManySubscriptions(count, limits) }
   }
 
   static func order(_ count: Int64?, _ context: RequestContext) -> Order {
@@ -172,13 +174,17 @@ extension FrameRefusal {
   static let expired = FrameRefusal(
     "expired", "the credential of this connection has expired; connect with a new one")
 
-  static let tooFast = FrameRefusal(
-    "too_fast", "subscriptions change too often: 10 frames a second, 20 at once; this one changed nothing")
+  static func tooFast(_ limits: StreamLimits) -> FrameRefusal {
+    FrameRefusal(
+      "too_fast",
+      "subscriptions change too often: \(limits.clientFramesPerSecond) frames a second, \(limits.clientFramesBurst) at "
+        + "once; this one changed nothing")
+  }
 
-  static func tooManySubscriptions(_ count: Int) -> FrameRefusal {
+  static func tooManySubscriptions(_ count: Int, _ limits: StreamLimits) -> FrameRefusal {
     FrameRefusal(
       "too_many_subscriptions",
-      "\(count) subscriptions are too many: one connection may hold \(Limit.subscriptions); nothing was changed")
+      "\(count) subscriptions are too many: one connection may hold \(limits.subscriptions); nothing was changed")
   }
 }
 

@@ -7,8 +7,10 @@ func makeReceive(_ environment: Environment) throws -> Receive<ManagementOutbox>
   try EventTypes.load()
   let table = try TableSelection.open(environment)
   let shards = try TableSelection.listenerShards(environment)
+  let limits = try StreamLimits(environment)
   return Receive(
-    connections: Connections(table, shards: shards), recovery: RecoveryReader(table, shards: shards),
+    connections: Connections(table, shards: shards, limits: limits),
+    recovery: RecoveryReader(table, shards: shards, limits: limits),
     outbox: ManagementOutbox(environment), log: Log(environment))
 }
 

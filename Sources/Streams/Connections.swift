@@ -13,8 +13,7 @@ package struct Connections {
   let randomness: Randomness
   /// Over how many partitions the listeners of one topic are spread. Must be the same wherever the table is used.
   package let shards: Int
-  /// How often a connection may change something.
-  let frameLimit: FrameLimit
+  package let limits: StreamLimits
 
   /// How long a tombstone stands: the longest an invocation can come late (29 s), with room.
   static let tombstoneSeconds: Int64 = 5 * 60
@@ -24,12 +23,12 @@ package struct Connections {
   static let attempts = 64
 
   package init(
-    _ table: any Table, shards: Int = 1, frameLimit: FrameLimit = FrameLimit(), clock: Clock = .system,
+    _ table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system,
     randomness: Randomness = .system
   ) {
     self.table = table
     self.shards = shards
-    self.frameLimit = frameLimit
+    self.limits = limits
     self.clock = clock
     self.randomness = randomness
   }
@@ -55,7 +54,7 @@ package struct Connections {
   /// half the price on DynamoDB. May be repeated.
   package func connect(_ record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
     let count = record.subscriptions.active.count
-    guard count <= Limit.subscriptions else { return .tooManySubscriptions(count) }
+    guard count <= limits.subscriptions else { return .tooManySubscriptions(count) }
     var record = record
     record.expires = clock.seconds + ConnectionRecord.lifetimeSeconds
     let topics = record.topics
@@ -83,14 +82,14 @@ package struct Connections {
       guard var record = try connection(id) else { return .unknownConnection }
       var touched = record.subscriptions.apply(makeChange(record))
       let count = record.subscriptions.active.count
-      guard count <= Limit.subscriptions else { return .tooManySubscriptions(count) }
+      guard count <= limits.subscriptions else { return .tooManySubscriptions(count) }
       let isAcceptingOther = accepting.map { $0 != record.accepts } ?? false
       if let accepting, isAcceptingOther {
         record.accept(accepting)
         touched.formUnion(record.topics)
       }
       if touched.isEmpty, !isAcceptingOther { return .changed(record) }
-      guard record.bucket.take(frameLimit, nowMilliseconds: clock.milliseconds()) else { return .tooFast }
+      guard record.bucket.take(limits, nowMilliseconds: clock.milliseconds()) else { return .tooFast }
       if try commit(&record, touched.ordered()) { return .changed(record) }
     }
     throw TableError(.contention, "transact", key: Keys.connection(id), detail: "\(Self.attempts) attempts")

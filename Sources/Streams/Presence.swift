@@ -9,8 +9,6 @@ struct Presence {
   let table: any Table
   let clock: Clock
 
-  /// How long a person's events wait for the next client.
-  static let keptMilliseconds: Int64 = 5 * 60 * 1000
   /// As long as the log may hold something.
   private static let rowSeconds: Int64 = 25 * 60 * 60
 
@@ -20,11 +18,13 @@ struct Presence {
   }
 
   /// Before which moment events have lapsed for a client that connected at `connectedAt`, in milliseconds since the epoch.
-  func lapsed(_ user: String, connectedAtMilliseconds connectedAt: Int64) throws(TableError) -> Int64 {
+  func lapsed(
+    _ user: String, connectedAtMilliseconds connectedAt: Int64, keptSeconds: Int64
+  ) throws(TableError) -> Int64 {
     guard let row = try table.get(Keys.presence(user), .strong) else { return 0 }
     let before = row.number("lapsed") ?? 0
     guard let left = row.number("left") else { return before }
-    let isLapsed = connectedAt - left > Self.keptMilliseconds
+    let isLapsed = connectedAt - left > keptSeconds * 1000
     let lapsed = isLapsed ? max(before, connectedAt) : before
     // Somebody is here: what the last one to leave said is no longer so.
     try update(user) { change in

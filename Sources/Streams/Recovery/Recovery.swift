@@ -68,8 +68,6 @@ package struct RecoveryLimits: Equatable, Sendable {
   package var bytes = 4 << 20
   /// How far back the log of one stream is read for events that are for this client.
   package var scannedEvents: Int64 = 100_000
-  /// Of the streams of one person.
-  package var personalEvents: Int64 = 100
 
   package init() {}
 }

@@ -11,7 +11,14 @@ package struct RecoveryReader {
   private let latest: LatestRows
   private let clock: Clock
 
-  package init(_ table: any Table, shards: Int = 1, clock: Clock = .system) {
+  private let personalEvents: Int64
+  private let personalSeconds: Int64
+
+  package init(
+    _ table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system
+  ) {
+    personalEvents = limits.personalEvents
+    personalSeconds = limits.personalSeconds
     self.table = table
     self.clock = clock
     streamLog = StreamLog(table, shards: shards, clock: clock)
@@ -151,7 +158,7 @@ package struct RecoveryReader {
     _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ after: Int64, _ budget: inout RecoveryLimits
   ) throws(TableError) -> Replay {
     guard after < head.last else { return Replay(base: after) }
-    let reach = StreamName.isPersonal(stream) ? budget.personalEvents : budget.scannedEvents
+    let reach = StreamName.isPersonal(stream) ? personalEvents : budget.scannedEvents
     let start = max(after, head.last - reach)
     let lapsed = try lapsed(record, stream)
     var kept = KeptEvents(limits: budget)
@@ -187,7 +194,7 @@ package struct RecoveryReader {
   private func lapsed(_ record: ConnectionRecord, _ stream: String) throws(TableError) -> Int64 {
     guard StreamName.isPersonal(stream), let user = record.principal.user else { return 0 }
     return try Presence(table: table, clock: clock).lapsed(
-      user, connectedAtMilliseconds: record.connectedAtMilliseconds)
+      user, connectedAtMilliseconds: record.connectedAtMilliseconds, keptSeconds: personalSeconds)
   }
 
   // MARK: Without reading events

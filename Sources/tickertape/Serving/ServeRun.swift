@@ -1,5 +1,6 @@
 import Access
 import LocalGateway
+import Streams
 import Telemetry
 
 /// The gateway as `serve` composes it out of its settings.
@@ -142,6 +143,7 @@ struct ServeRun {
     result.environment["GREETING_FUNCTION"] = "DefaultHandler"
     result.environment["STAGE"] = settings.stage
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
+    for name in StreamLimits.variables { result.environment[name] = surroundings.environment[name] }
     for name in AccessSettings.variables { result.environment[name] = surroundings.environment[name] }
     result.environment["EVENT_TYPES_FILE"] = surroundings.environment["EVENT_TYPES_FILE"].map(System.absolutePath)
     result.environment.merge(settings.variables) { $1 }

@@ -1,0 +1,71 @@
+package import Telemetry
+
+/// The bounds on what a client may do and gets, as the environment says; each has the protocol's default.
+package struct StreamLimits: Equatable, Sendable {
+  /// `MAX_SUBSCRIPTIONS`: of one connection. One transaction of the table has room for a hundred, the rest follows it.
+  package var subscriptions = 128
+  /// `CLIENT_FRAMES_PER_SECOND`: how often a connection may change something, for long; 0: as often as it likes.
+  package var clientFramesPerSecond: Int64 = 10
+  /// `CLIENT_FRAMES_BURST`: and for a moment.
+  package var clientFramesBurst: Int64 = 20
+  /// `FRAMES_PER_SECOND`: what a client gets of one stream at most; what is more is folded.
+  package var framesPerSecond: Int64 = 10
+  /// `PERSONAL_EVENTS`: how many of one person are kept for a client that comes back.
+  package var personalEvents: Int64 = 100
+  /// `PERSONAL_SECONDS`: and for how long after the last client was seen.
+  package var personalSeconds: Int64 = 300
+
+  package init() {}
+
+  package init(_ environment: Environment) throws(StreamLimitError) {
+    subscriptions = Int(try Self.read("MAX_SUBSCRIPTIONS", environment, Int64(subscriptions), 1...1_000))
+    clientFramesPerSecond = try Self.read("CLIENT_FRAMES_PER_SECOND", environment, clientFramesPerSecond, 0...1_000)
+    clientFramesBurst = try Self.read("CLIENT_FRAMES_BURST", environment, clientFramesBurst, 1...10_000)
+    framesPerSecond = try Self.read("FRAMES_PER_SECOND", environment, framesPerSecond, 1...1_000)
+    personalEvents = try Self.read("PERSONAL_EVENTS", environment, personalEvents, 1...10_000)
+    personalSeconds = try Self.read("PERSONAL_SECONDS", environment, personalSeconds, 1...86_400)
+  }
+
+  /// Their names, for whoever hands an environment on.
+  package static let variables = [
+    "MAX_SUBSCRIPTIONS", "CLIENT_FRAMES_PER_SECOND", "CLIENT_FRAMES_BURST", "FRAMES_PER_SECOND", "PERSONAL_EVENTS",
+    "PERSONAL_SECONDS",
+  ]
+
+  private static func read(
+    _ name: String, _ environment: Environment, _ standard: Int64, _ allowed: ClosedRange<Int64>
+  ) throws(StreamLimitError) -> Int64 {
+    guard let text = environment[name] else { return standard }
+    guard let number = Int64(text), allowed.contains(number) else {
+      throw StreamLimitError(name: name, value: text, allowed: allowed, standard: standard)
+    }
+    return number
+  }
+}
+
+/// A limit that cannot be one.
+package struct StreamLimitError: Error, Equatable, CustomStringConvertible {
+  let name: String
+  let value: String
+  let allowed: ClosedRange<Int64>
+  let standard: Int64
+
+  package var description: String {
+    "\(name)=\(value) is no number from \(allowed.lowerBound) to \(allowed.upperBound); for example \(name)=\(standard)"
+  }
+}
+
+/// A token bucket that needs one number: when it will be full again, were nothing taken any more.
+struct TokenBucket: Equatable {
+  /// Milliseconds since the epoch.
+  var fullAtMilliseconds: Int64 = 0
+
+  /// Takes a token. False: there is none.
+  mutating func take(_ limits: StreamLimits, nowMilliseconds now: Int64) -> Bool {
+    guard limits.clientFramesPerSecond > 0 else { return true }
+    let interval = 1_000 / limits.clientFramesPerSecond
+    guard fullAtMilliseconds - now <= (limits.clientFramesBurst - 1) * interval else { return false }
+    fullAtMilliseconds = max(fullAtMilliseconds, now) + interval
+    return true
+  }
+}
