@@ -1,5 +1,6 @@
 import Streams
 import Telemetry
+import TestSupport
 import Testing
 
 @Suite("limits")
