@@ -16,8 +16,8 @@ package final class Fanout {
     /// Kept free before the deadline for what comes after the sending. No call starts in it; in its first half answers
     /// are still waited for.
     package var reserveMilliseconds: Int64 = 1_000
-    /// How long the last ones are waited for once every listener was begun; nil: until they have ended. Whoever is not
-    /// done by then ends as `unsent`: one client that takes its time does not hold up all others.
+    /// How long the last ones are waited for once every listener was begun and others have been answered; nil: until they
+    /// have ended. Whoever is not done by then ends as `unsent`: one client that takes its time does not hold up all others.
     package var patienceMilliseconds: Int64?
 
     package init() {}
@@ -53,6 +53,8 @@ package final class Fanout {
     let stopAt = deadlineMilliseconds - epoch - options.reserveMilliseconds
     var giveUpAt = stopAt + options.reserveMilliseconds / 2
     var isPatienceSet = false
+    // Until somebody is answered it may be the endpoint that takes its time, as while the first connections are opened.
+    var hasAnswer = false
     var stateOptions = options.state
     stateOptions.width = min(stateOptions.width, client.options.width)
     var state = FanoutState(
@@ -68,12 +70,13 @@ package final class Fanout {
         readPage(&state, now < giveUpAt, nextPage)
         now = clock.monotonicMilliseconds()
       case .wait(let moment):
-        if let patience = options.patienceMilliseconds, !isPatienceSet, state.hasBegunAll {
+        if let patience = options.patienceMilliseconds, !isPatienceSet, hasAnswer, state.hasBegunAll {
           isPatienceSet = true
           giveUpAt = min(giveUpAt, now + patience)
         }
         client.step(untilMilliseconds: min(moment, giveUpAt), into: &ended)
         now = clock.monotonicMilliseconds()
+        hasAnswer = hasAnswer || ended.contains { $0.isAnswered }
         tell(&state, ended, now)
         if now >= giveUpAt {
           client.abandon(into: &ended)
@@ -105,5 +108,11 @@ package final class Fanout {
         state.broke(token: completion.token, reason: error.description, nowMilliseconds: now)
       }
     }
+  }
+}
+
+extension Completion {
+  fileprivate var isAnswered: Bool {
+    if case .answered = outcome { true } else { false }
   }
 }
