@@ -2,7 +2,8 @@
 # The local gateway as a fan-out server, beside nginx with nchan in the same run.
 #
 #   idle      N idle WebSocket connections: growth of the gateway's Pss, bytes each (the functions' processes apart)
-#   fan-out   one event published to M subscribers, through the Publisher and the @connections API: publish to last frame
+#   fan-out   one event published to M subscribers, through the Publisher and the @connections API: publish to last frame; the
+#             next one 150 ms later, since a stream has a round in 100 ms
 #
 # Usage: run.sh [--rounds 3] [--idle 10000] [--subscribers 5000] [--messages 30] [--json]
 # Needs the release build and the Debian packages of `scripts/packages.sh bench`.
@@ -60,10 +61,10 @@ stop_nchan() { kill "$nginx"; while kill -0 "$nginx" 2>/dev/null; do sleep 0.05;
 
 for _ in $(seq "$rounds"); do
   start_nchan
-  "$tools/wsfan" -p "$port" -n "$subscribers" -m "$messages" -b 300 -g "$nginx" -c 1 -L "nchan fan-out" >>"$out"
+  "$tools/wsfan" -p "$port" -n "$subscribers" -m "$messages" -b 300 -w 150 -g "$nginx" -c 1 -L "nchan fan-out" >>"$out"
   stop_nchan
   start_gateway
-  "$tools/wsfan" -p "$port" -n "$subscribers" -m "$messages" -b 300 -g "$gateway" -a -c 1 -J price:update \
+  "$tools/wsfan" -p "$port" -n "$subscribers" -m "$messages" -b 300 -w 150 -g "$gateway" -a -c 1 -J price:update \
     -s '/dev?eventTypes=price:update' -u /2015-03-31/functions/Publisher/invocations \
     -L "gateway fan-out" >>"$out"
   stop_gateway

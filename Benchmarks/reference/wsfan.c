@@ -1,9 +1,10 @@
 /* wsfan.c - hold N WebSocket or SSE subscribers on a local pub/sub server, publish to them by HTTP POST, measure the deliveries.
  * build: gcc -O2 -Wall -o wsfan wsfan.c
  * usage: wsfan [-p 9580] [-k ws|sse] [-n 5000] [-m 100] [-b 300] [-s /ws?ch=a] [-u /pub?ch=a] [-g SERVER_MASTER_PID] [-c CPU] [-L label]
- *              [-J TYPE] [-a] [-I]
+ *              [-J TYPE] [-w 0] [-a] [-I]
  *   -J TYPE  publish {"type":TYPE,"data":"mmm..."} (the body is JSON of B bytes) instead of B bytes of text
  *   -a       count only the master's memory and CPU, not its children's
+ *   -w MS    so long after a message has reached all, before the next (phase 1)
  *   -I       idle only: connect, measure memory, print, publish nothing
  *   phase 1 (latency): publish one message, wait until all N subscribers have it, then the next; M messages
  *           last_p50_ms/last_p99_ms = publish -> last delivery; each_p50_ms/each_p99_ms = publish -> delivery, over all N*M deliveries
@@ -30,7 +31,7 @@
 
 typedef struct { int fd, state, hn; uint8_t h[14]; uint64_t skip; int line, data; } sub;   /* state: 0 connecting, 1 headers, 2 live */
 static int port = 9580, N = 5000, M = 100, B = 300, sse, cpu = -1; static pid_t srv;
-static const char *jtype; static int alone, idle;
+static const char *jtype; static int alone, idle, rest;
 static const char *spath, *ppath = "/pub?ch=a", *label = "";
 static sub *subs; static int ep, live, failed; static uint64_t delivered; static int pubfd, pub_answers;
 static int64_t t_pub; static double *each; static size_t ne; static char big[1 << 18];
@@ -114,9 +115,9 @@ static void servers(void (*f)(pid_t, void *), void *u) {
 static void add_pss(pid_t p, void *u) { char f[64], l[256]; snprintf(f, sizeof f, "/proc/%d/smaps_rollup", p); FILE *g = fopen(f, "r"); if (!g) return; while (fgets(l, sizeof l, g)) if (!strncmp(l, "Pss:", 4)) *(double *)u += atof(l + 4); fclose(g); }
 static void add_cpu(pid_t p, void *u) { clockid_t c; struct timespec t; if (!clock_getcpuclockid(p, &c) && !clock_gettime(c, &t)) *(double *)u += t.tv_sec * 1e6 + t.tv_nsec / 1e3; }
 int main(int argc, char **argv) {
-    int o; while ((o = getopt(argc, argv, "p:k:n:m:b:s:u:g:c:L:J:aI")) != -1) switch (o) {
+    int o; while ((o = getopt(argc, argv, "p:k:n:m:b:s:u:g:c:L:J:w:aI")) != -1) switch (o) {
         case 'p': port = atoi(optarg); break; case 'k': sse = !strcmp(optarg, "sse"); break; case 'n': N = atoi(optarg); break; case 'm': M = atoi(optarg); break; case 'b': B = atoi(optarg); break;
-        case 's': spath = optarg; break; case 'u': ppath = optarg; break; case 'g': srv = atoi(optarg); break; case 'c': cpu = atoi(optarg); break; case 'L': label = optarg; break; case 'J': jtype = optarg; break; case 'a': alone = 1; break; case 'I': idle = 1; break; default: return 2; }
+        case 's': spath = optarg; break; case 'u': ppath = optarg; break; case 'g': srv = atoi(optarg); break; case 'c': cpu = atoi(optarg); break; case 'L': label = optarg; break; case 'J': jtype = optarg; break; case 'w': rest = atoi(optarg); break; case 'a': alone = 1; break; case 'I': idle = 1; break; default: return 2; }
     if (!spath) spath = sse ? "/sse?ch=a" : "/ws?ch=a";
     if (B < 16) B = 16;
     if (B > 8192) B = 8192;
@@ -146,6 +147,7 @@ int main(int argc, char **argv) {
         for (stop = t_pub + 10000000000LL; delivered < (uint64_t)live && now_ns() < stop;) pump(100);
         last[m] = (now_ns() - t_pub) / 1e6; lost += live - delivered;
         while (pub_answers == a && now_ns() < stop) pump(100);
+        for (stop = now_ns() + rest * 1000000LL; now_ns() < stop;) pump(10);
     }
     servers(add_cpu, &c1); double *keep = each; each = NULL; delivered = 0; uint64_t want = (uint64_t)live * M; t0 = now_ns();
     for (int m = 0; m < M; m++) { int a = pub_answers; publish(m); for (stop = now_ns() + 10000000000LL; pub_answers == a && now_ns() < stop;) pump(100); }
