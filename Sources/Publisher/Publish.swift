@@ -37,7 +37,11 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     for group in intake.groups where !(intake.stopsAtFailure && answer.hasFailures) {
       append(group, &touched, &answer, log)
     }
-    for report in streams.send(touched.names, deadlineMilliseconds: context.deadlineMilliseconds) {
+    // Without a name to be invoked by, nobody else goes on.
+    let reports = streams.send(
+      touched.names, through: touched.through, holdMilliseconds: ownName == nil ? .max : Self.holdMilliseconds,
+      deadlineMilliseconds: context.deadlineMilliseconds)
+    for report in reports {
       answer.add(report, events: touched.count(report.stream))
       if report.needsDrain { drainLater(report.stream, log) }
     }
@@ -45,14 +49,20 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     return try intake.answer(answer, log)
   }
 
+  /// How long whoever waits for the answer is kept for what others publish.
+  static var holdMilliseconds: Int64 { 1_000 }
+
   // MARK: Append
 
   /// The streams that hold events of this publish, in the order of their first one, and how many.
   private struct TouchedStreams {
     private(set) var names: [String] = []
+    /// The last event of each.
+    private(set) var through: [String: Int64] = [:]
     private var counts: [[UInt8]: Int] = [:]
 
-    mutating func add(_ stream: String, _ count: Int) {
+    mutating func add(_ stream: String, _ count: Int, through sequence: Int64) {
+      through[stream] = max(through[stream] ?? 0, sequence)
       if counts[Array(stream.utf8)] == nil { names.append(stream) }
       counts[Array(stream.utf8), default: 0] += count
     }
@@ -94,11 +104,13 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       return
     }
     var count = 0
+    var last: Int64 = 0
     for ((index, event), outcome) in zip(events, outcomes) {
       switch outcome {
       // One that was known may be in the log since a moment ago, by a publish that died before it could send it.
-      case .appended, .known:
+      case .appended(let sequence), .known(let sequence):
         count += 1
+        last = max(last, sequence)
         log.debug(
           "accepted",
           ["stream": .text(stream), "id": .text(event.id), "correlationId": .text(event.correlationID ?? event.id)])
@@ -106,7 +118,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       }
     }
     answer.accepted += count
-    if count > 0 { touched.add(stream, count) }
+    if count > 0 { touched.add(stream, count, through: last) }
   }
 
   // MARK: What was left

@@ -192,6 +192,27 @@ struct PublishTests {
     #expect(stage.ear.posts.count == 1)
   }
 
+  @Test("a publisher is not kept waiting by what others append: after a second another invocation goes on")
+  func notKept() throws {
+    let stage = try connected([("a", "signal")])
+    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    var others = 0
+    stage.ear.beforePage = {
+      guard others < 100 else { return }
+      others += 1
+      let event = Event(type: "signal", audience: .everyone, data: bytes("0"), id: "1-\(others)", timestamp: "")
+      _ = try? log.append([event], to: "all/signal")
+    }
+    let start = stage.clock.clock.milliseconds()
+    let answer = try stage.publish(#"{"type":"signal","data":1}"#)
+    #expect(!answer.contains("queued"))
+    #expect(stage.clock.clock.milliseconds() - start < 1_500)
+    #expect(stage.invocations.payloads == [#"Publisher {"drain":"all/signal"}"#])
+    #expect(others < 100)
+    _ = try stage.publish(#"{"drain":"all/signal"}"#)
+    #expect(others == 100 && stage.ear.posts.count == 101)
+  }
+
   @Test("while one stream waits for its window, others are sent")
   func manyStreams() throws {
     let stage = try connected([("a", "signal,risk,decision")])

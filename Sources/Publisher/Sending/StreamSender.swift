@@ -71,6 +71,9 @@ struct StreamSender<Sender: FrameSender> {
     var dueAt: Int64
     /// When those who are behind are left to the sweep.
     var patientUntil: Int64
+    /// Once everything up to this event was sent, and this moment has passed, another goes on with what others append.
+    let own: Int64
+    let handOverAt: Int64
     var report: Report
   }
 
@@ -82,16 +85,25 @@ struct StreamSender<Sender: FrameSender> {
 
   /// Sends what the logs of the streams hold and was not sent. While one waits for its window, others go on.
   /// `deadlineMilliseconds`: since the epoch, the invocation's.
-  func send(_ streams: [String], deadlineMilliseconds: Int64) -> [Report] {
+  ///
+  /// `through`: the last event of each stream that somebody waits for; once it was sent, the stream is not held for longer than
+  /// `holdMilliseconds` in all: a publisher is not kept waiting by what others append.
+  func send(
+    _ streams: [String], through: [String: Int64] = [:], holdMilliseconds: Int64 = .max, deadlineMilliseconds: Int64
+  ) -> [Report] {
     let stopAt = deadlineMilliseconds - Self.reserveMilliseconds
     var reports: [Report] = []
     var held: [Holding] = []
+    let start = clock.milliseconds()
+    let handOverAt = holdMilliseconds == .max ? .max : start + holdMilliseconds
     for stream in streams {
       var report = Report(stream: stream)
       if let lease = take(stream, &report) {
         let now = clock.milliseconds()
         held.append(
-          Holding(lease: lease, dueAt: now, patientUntil: now + Self.behindPatienceMilliseconds, report: report))
+          Holding(
+            lease: lease, dueAt: now, patientUntil: now + Self.behindPatienceMilliseconds, own: through[stream] ?? 0,
+            handOverAt: handOverAt, report: report))
       } else {
         reports.append(report)
       }
@@ -159,6 +171,9 @@ struct StreamSender<Sender: FrameSender> {
     let due = behind.filter { $0.dueAtMilliseconds <= now }
     let hasNews = holding.lease.sentThrough < head.last
     guard now < stopAt || !hasNews && behind.isEmpty else { return try handOver(&holding) }
+    if now >= holding.handOverAt, holding.lease.sentThrough >= holding.own, hasNews || !behind.isEmpty {
+      return try handOver(&holding, isOwnSent: true)
+    }
     if hasNews {
       let page = try page(holding.lease, head)
       let opens = holding.lease.roundAtMilliseconds + windowMilliseconds
@@ -189,9 +204,9 @@ struct StreamSender<Sender: FrameSender> {
     return .again(at: clock.milliseconds())
   }
 
-  private func handOver(_ holding: inout Holding) throws(TableError) -> Step {
+  private func handOver(_ holding: inout Holding, isOwnSent: Bool = false) throws(TableError) -> Step {
     _ = try marks.write(&holding.lease, releasing: true)
-    holding.report.isQueued = true
+    if !isOwnSent { holding.report.isQueued = true }
     holding.report.needsDrain = true
     return .done
   }
