@@ -26,7 +26,7 @@ package struct APIKeys {
       try table.transact(
         [
           .put(stored.item(Self.row(key.hash)), if: .absent),
-          .put(stored.item(Self.indexRow(key.hash)), if: .absent),
+          .put(stored.item(Self.indexRow(key.hash)), if: .absent), record("created", stored),
         ], durability: .disk)
     } catch {
       // Nobody else draws the same 256 bits: the row that stands is this one, written by an attempt whose answer was lost.
@@ -58,8 +58,40 @@ package struct APIKeys {
 
   /// From now on no handshake finds the key; connections that it opened before stay. May be repeated.
   package func revoke(_ hash: String) throws(TableError) {
-    try table.transact([.delete(Self.row(hash)), .delete(Self.indexRow(hash))], durability: .disk)
+    guard let standing = try stored(hash) else {
+      return try table.transact([.delete(Self.row(hash)), .delete(Self.indexRow(hash))], durability: .disk)
+    }
+    try table.transact(
+      [.delete(Self.row(hash)), .delete(Self.indexRow(hash)), record("revoked", standing)], durability: .disk)
   }
+
+  // MARK: Accountability
+
+  /// What was done with keys, the oldest first; kept for 400 days.
+  package func changes() throws(TableError) -> [KeyChange] {
+    var found: [KeyChange] = []
+    var query = Query(Self.audit)
+    repeat {
+      let page = try table.query(query)
+      found += page.items.compactMap(KeyChange.init)
+      query.after = page.next
+    } while query.after != nil
+    return found
+  }
+
+  /// Goes with the change itself: there is none without its record.
+  private func record(_ action: String, _ key: StoredKey) -> TransactionWrite {
+    let now = clock.milliseconds()
+    var item = Item(
+      ItemKey(Self.audit, "\(now)#\(key.hash.prefix(16))#\(action)"),
+      ["v": .number(1), "action": .string(action), "hash": .string(key.hash), "at": .number(now)],
+      expires: now / 1000 + 400 * 24 * 60 * 60)
+    if let user = key.grant.principal.user { item["user"] = .string(user) }
+    if let role = key.grant.principal.role { item["role"] = .string(role.rawValue) }
+    return .put(item)
+  }
+
+  private static let audit = "aa"
 
   private func stored(_ hash: String) throws(TableError) -> StoredKey? {
     try table.get(Self.row(hash), .strong).flatMap { StoredKey($0, hash: hash) }
@@ -110,5 +142,25 @@ extension StoredKey {
     var reader = JSONReader(bytes)
     guard let groups = try? reader.strings(), (try? reader.end()) != nil else { return nil }
     return groups
+  }
+}
+
+/// A key that was created or revoked.
+package struct KeyChange: Equatable, Sendable {
+  package let action: String
+  package let hash: String
+  package let user: String?
+  package let role: String?
+  package let atMilliseconds: Int64
+
+  init?(_ item: Item) {
+    guard let action = item.string("action"), let hash = item.string("hash"), let at = item.number("at") else {
+      return nil
+    }
+    self.action = action
+    self.hash = hash
+    user = item.string("user")
+    role = item.string("role")
+    atMilliseconds = at
   }
 }

@@ -34,7 +34,12 @@ package struct AccessControl {
   ) throws(TableError) -> AccessDecision {
     if isOpen { return .admitted(Identity(principal: claim.principalOfOpenDoor)) }
     let credentials = Credential.all(in: presentation)
-    guard !credentials.isEmpty else { return .refused(.unproven("no credential")) }
+    guard !credentials.isEmpty else {
+      guard let role = settings.anonymousRole, claim.isOfNobody(role) else {
+        return .refused(.unproven("no credential"))
+      }
+      return .admitted(Identity(principal: Principal(user: nil, role: role)))
+    }
     guard credentials.count <= Credential.maximumCount else { return .refused(.unproven("too many credentials")) }
     var identities: [Identity] = []
     for credential in credentials {
@@ -115,6 +120,11 @@ package struct Claim: Equatable, Sendable {
     self.user = user
     self.role = role
     self.groups = groups
+  }
+
+  /// Whether somebody without a credential may say so: names no person and no group, and no other role.
+  func isOfNobody(_ role: Role) -> Bool {
+    user == nil && groups.isEmpty && (self.role.map { $0.hasSameBytes(as: role.rawValue) } ?? true)
   }
 
   /// Who names no role may see everything; a role nobody knows sees no broadcast.

@@ -1,6 +1,6 @@
 import Crypto
 package import HTTPClient
-import Messaging
+package import Messaging
 package import Telemetry
 
 /// Who may connect, as the environment says it.
@@ -8,6 +8,7 @@ package import Telemetry
 /// - `ACCESS`: `required` (the default), or `open`: everybody is whoever they say they are.
 /// - `JWT_SECRET` (HS256), `JWT_PUBLIC_KEY` (PEM, RS256 or ES256), `JWT_JWKS_URL`: what signatures of tokens are checked with.
 /// - `JWT_ISSUER`, `JWT_AUDIENCE` (several with commas), `JWT_LEEWAY_SECONDS` (0 to 300, default 60), `JWT_USER_CLAIM` (`sub`).
+/// - `ANONYMOUS_ROLE`: who comes without a credential may come in with this role and as nobody in particular; not admin.
 /// - `ACCESS_ORIGINS` (several with commas): pages, beside those of the same host, that may use the `session` cookie.
 package struct AccessSettings {
   package struct Tokens {
@@ -20,11 +21,14 @@ package struct AccessSettings {
   /// Nil: no token is taken, only keys.
   package let tokens: Tokens?
   package let cookieOrigins: [String]
+  /// What who brings no credential may see; nil: nobody comes in without one.
+  package let anonymousRole: Role?
 
   package init(_ environment: Environment) throws(AccessSettingError) {
     isOpen = try Self.isOpen(environment)
     tokens = try Self.tokens(environment)
     cookieOrigins = Self.list(environment["ACCESS_ORIGINS"])
+    anonymousRole = try Self.anonymousRole(environment)
     if isOpen, let name = Self.names.first(where: { environment[$0] != nil }) {
       throw AccessSettingError(
         "\(name) is set, but ACCESS=open lets in everybody without asking; leave one of them out, for example ACCESS=required"
@@ -34,7 +38,7 @@ package struct AccessSettings {
 
   private static let sources = ["JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"]
   private static let rules = ["JWT_ISSUER", "JWT_AUDIENCE", "JWT_LEEWAY_SECONDS", "JWT_USER_CLAIM"]
-  private static var names: [String] { sources + rules + ["ACCESS_ORIGINS"] }
+  private static var names: [String] { sources + rules + ["ACCESS_ORIGINS", "ANONYMOUS_ROLE"] }
   /// Every variable that says who may connect, and how often.
   package static var variables: [String] {
     ["ACCESS"] + names + ["CONNECT_LIMIT_COUNTS", "CONNECT_REFUSALS_PER_MINUTE", "MAX_CONNECTIONS_PER_USER"]
@@ -46,6 +50,15 @@ package struct AccessSettings {
     case "open": true
     case let word?: throw AccessSettingError("ACCESS=\(word) is neither open nor required; for example ACCESS=required")
     }
+  }
+
+  private static func anonymousRole(_ environment: Environment) throws(AccessSettingError) -> Role? {
+    guard let word = environment["ANONYMOUS_ROLE"] else { return nil }
+    guard let role = Role(rawValue: word), role != .admin else {
+      throw AccessSettingError(
+        "ANONYMOUS_ROLE=\(word) is none of analyst, approver and viewer; for example ANONYMOUS_ROLE=viewer")
+    }
+    return role
   }
 
   private static func tokens(_ environment: Environment) throws(AccessSettingError) -> Tokens? {

@@ -22,9 +22,14 @@ struct APIKeyTests {
     #expect(try keys.find(#require(APIKey(key.text)))?.grant == grant)
     #expect(try keys.list() == [stored])
     #expect(try keys.list(hashPrefix: String(key.hash.prefix(8))) == [stored])
+    clock.advance(seconds: 5)
     try keys.revoke(key.hash)
     #expect(try keys.find(key) == nil && keys.list() == [])
     try keys.revoke(key.hash)
+    let changes = try keys.changes()
+    #expect(changes.map(\.action) == ["created", "revoked"])
+    #expect(changes.allSatisfy { $0.hash == key.hash && $0.user == "u-1" && $0.role == "viewer" })
+    #expect(changes[1].atMilliseconds - changes[0].atMilliseconds == 5_000)
   }
 
   @Test("a key ends at its second, in lists too")

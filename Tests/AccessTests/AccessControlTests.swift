@@ -39,6 +39,21 @@ struct AccessControlTests {
     }
   }
 
+  @Test("without a credential nobody comes in, but as nobody in particular where a role is given for that")
+  func anonymous() throws {
+    #expect(status(try decide()) == 401)
+    let open = ["ANONYMOUS_ROLE": "viewer"]
+    #expect(try decide(open) == .admitted(Identity(principal: Principal(user: nil, role: .viewer))))
+    #expect(status(try decide(claim: Claim(role: "viewer"), open)) == 200)
+    for claim in [Claim(user: "u-1"), Claim(role: "admin"), Claim(groups: ["desk"])] {
+      #expect(status(try decide(claim: claim, open)) == 401)
+    }
+    #expect(status(try decide(query: [("apiKey", "tt_wrong")], open)) == 401)
+    for word in ["admin", "anybody"] {
+      #expect(throws: AccessSettingError.self) { _ = try AccessSettings(Environment(["ANONYMOUS_ROLE": word])) }
+    }
+  }
+
   private func token(_ name: String = "HS256") -> String { fixture.good.first { $0.name == name }!.token }
 
   /// Signed with the shared secret.

@@ -30,7 +30,8 @@ final class Stage {
   init(_ wrap: (any Table) -> any Table = { $0 }) { table = wrap(MemoryTable(clock: clock.clock)) }
 
   let lines = Lines()
-  private var log: Log { Log(clock: clock.clock, write: { [lines] in lines.add($0) }) }
+  var level = Log.Level.info
+  private var log: Log { Log(minimum: level, clock: clock.clock, write: { [lines] in lines.add($0) }) }
   var connections: Connections { Connections(table, clock: clock.clock) }
 
   func context(_ type: String, id: ConnectionID? = nil) -> RequestContext {
@@ -124,7 +125,10 @@ final class Stage {
     var handler = Publish(
       eventLog: StreamLog(table, clock: clock.clock),
       streams: StreamSender(table, sender: ear, log: log, clock: clock.clock), invocation: invocations,
-      ownName: "Publisher", log: log, clock: clock.clock, randomness: randomness ?? .system)
+      ownName: "Publisher", log: log,
+      metrics: SendMetrics.metrics(
+        Environment(["AWS_LAMBDA_FUNCTION_NAME": "Publisher"]), clock: clock.clock, write: { [lines] in lines.add($0) }),
+      clock: clock.clock, randomness: randomness ?? .system)
     return text(try handler.handle(bytes(payload), invocation))
   }
 }

@@ -23,7 +23,7 @@ final class ModelClient {
   ]
 
   enum Record: Equatable {
-    case snapshot(stream: String, through: Int64, isFirst: Bool)
+    case snapshot(stream: String, through: Int64, isFirst: Bool, isLast: Bool)
     case event(stream: String, sequence: Int64, folded: Int, number: Int)
     case gap
   }
@@ -103,7 +103,9 @@ final class ModelClient {
       case .send(let frame): if let id { world.receive(frame, id) }
       case .show(let event): if let event = ShownEvent(event.bytes) { records.append(event.record) }
       case .snapshot(let snapshot):
-        records.append(.snapshot(stream: snapshot.stream, through: snapshot.sequence, isFirst: snapshot.isFirst))
+        records.append(
+          .snapshot(
+            stream: snapshot.stream, through: snapshot.sequence, isFirst: snapshot.isFirst, isLast: snapshot.isLast))
       case .gap: records.append(.gap)
       case .close:
         if let id {

@@ -27,7 +27,7 @@ final class ModelWire {
   private func carried(_ frame: [UInt8], to id: ConnectionID, isFaulty: Bool) -> Outcome {
     guard let world, let client = open[id.text] else { return .gone }
     if isFaulty, !world.isCalm {
-      switch world.dice.number(below: 60) {
+      switch world.dice.number(below: world.postsPerFault) {
       case 0: return .gone
       case 1, 2: return .refused
       case 3:

@@ -24,6 +24,8 @@ final class ModelWorld {
   var dice: Dice
   private(set) var clients: [ModelClient] = []
   let wire: ModelWire
+  /// Of so many posts six go wrong, each in its way: in some schedules hardly any, in others nearly all.
+  let postsPerFault: Int
   /// No faults any more.
   var isCalm = false
   private var depth = 0
@@ -48,6 +50,7 @@ final class ModelWorld {
   init(seed: UInt64) {
     dice = Dice(seed)
     isTraced = ProcessInfo.processInfo.environment["MODEL_TRACE"] != nil
+    postsPerFault = [60, 30, 15, 9][Int(seed % 4)]
     table = MemoryTable(clock: clock.clock)
     wire = ModelWire()
     let generator = SharedGenerator(seed ^ 0xABCD)

@@ -50,8 +50,10 @@ struct Verdict {
     var covered: Set<Int64> = []
     for record in client.records {
       switch record {
-      case .snapshot(stream, let through, let isFirst):
+      case .snapshot(stream, let through, let isFirst, let isLast):
+        // One that did not come to its end is replaced by another.
         if place != nil, isFirst { faults.append("\(name): a second state of \(stream)") }
+        guard isLast else { continue }
         place = max(place ?? 0, through)
         covered.formUnion(log.lazy.map(\.sequence).filter { $0 <= through })
       case .event(stream, let sequence, let folded, let number):

@@ -57,7 +57,7 @@ class Follower:
             pause = min(1, pause * 2)
 
     async def _follow(self, ws):
-        self.held, self.parts, self.snapshots = [], [], {}
+        self.held, self.parts, self.snapshots, self.states = [], [], {}, {}
         asking = True
         await self._hello(ws)
         deadline = asyncio.get_running_loop().time() + 10
@@ -98,8 +98,12 @@ class Follower:
                 elif kind == "snapshot":
                     if frame["replay"] == self.hellos and asking:
                         if frame["stream"] not in self.snapshots or self.snapshots[frame["stream"]] < frame["seq"]:
+                            self.states.setdefault(frame["stream"], []).extend(frame["events"])
+                            if frame.get("more"):
+                                continue
                             self.snapshots[frame["stream"]] = frame["seq"]
-                            self.shown.append(("snapshot", frame["stream"], frame["seq"], frame["events"]))
+                            rows = self.states.pop(frame["stream"])
+                            self.shown.append(("snapshot", frame["stream"], frame["seq"], rows))
                             self.places[frame["stream"]] = max(frame["seq"], self.places.get(frame["stream"], 0))
                 elif kind == "resume":
                     if frame["replay"] == self.hellos and asking and frame["recovered"] != "all":
@@ -120,7 +124,7 @@ class Follower:
 
     async def _hello(self, ws):
         self.hellos += 1
-        self.snapshots = {}
+        self.snapshots, self.states = {}, {}
         hello = {"type": "hello", "n": self.hellos, "eventTypes": self.types, "accept": ["batch", "gzip"]}
         if self.keys:
             hello["keys"] = self.keys

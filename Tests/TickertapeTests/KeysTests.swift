@@ -46,6 +46,12 @@ struct KeysTests {
     #expect(run(empty, "list", "--store", store) == .success)
     #expect(empty.output.isEmpty && empty.errorText.contains("There are no keys"))
     #expect(run(Screen(), "revoke", id, "--store", store) == .failure)
+
+    let audit = Screen()
+    #expect(run(audit, "audit", "--store", store) == .success)
+    #expect(audit.outputLines.count == 2)
+    #expect(audit.outputLines[0].contains("created  \(id)  user u-1, role analyst"))
+    #expect(audit.outputLines[1].contains("revoked  \(id)") && !audit.outputText.contains(key))
   }
 
   @Test("as JSON everything can be read by a program, and a key revokes itself")

@@ -5,7 +5,7 @@ import Telemetry
 struct KeysCommand: Command {
   static let syntax = CommandSyntax(
     name: "keys", summary: "Create, list and revoke the keys that clients connect with.",
-    operands: "create | list | revoke KEY", maximumOperands: 2,
+    operands: "create | list | revoke KEY | audit", maximumOperands: 2,
     options: [
       .value("user", "USER", "create: whose connections the key opens."),
       .value("role", "ROLE", "create: admin, analyst, approver or viewer. Default viewer."),
@@ -13,12 +13,13 @@ struct KeysCommand: Command {
       .value("expires", "WHEN", "create: after 90d, 12h or 30m, at the end of 2027-01-31, or never. Default never."),
       .value("label", "TEXT", "create: what the key is for, for your own list."),
       ChosenTable.option,
-      .flag("json", "Print JSON: one object, of list an array."),
+      .flag("json", "Print JSON: one object, of list an array, of audit an object a line."),
     ],
     details: [
       "The key itself is printed once, by create; the table holds only its hash. revoke takes the id that list shows, the "
         + "beginning of one (8 characters at least), or a key itself. Connections that a key opened before stay until "
         + "they end.",
+      "audit shows which keys were created and revoked in the last 400 days.",
       "A client gives a key as ?apiKey=KEY, as the header x-api-key, or as Authorization: Bearer KEY.",
     ],
     examples: [
@@ -31,6 +32,7 @@ struct KeysCommand: Command {
     case create(KeyWishes)
     case list
     case revoke(String)
+    case audit
   }
 
   private let action: Action
@@ -47,13 +49,14 @@ struct KeysCommand: Command {
     switch word {
     case "create": action = .create(try KeyWishes(arguments))
     case "list": action = .list
+    case "audit": action = .audit
     case "revoke":
       guard let key = arguments.operands.dropFirst().first else {
         throw CommandFailure(.usage, "keys revoke needs a key: the id that 'tickertape keys list' shows")
       }
       action = .revoke(key)
     case let other:
-      let words = ["create", "list", "revoke"]
+      let words = ["create", "list", "revoke", "audit"]
       let what = other.map { "keys does not know '\($0)'\(Suggestion.phrase(for: $0, among: words))" }
       throw CommandFailure(
         .usage, what ?? "keys needs one of \(words.joined(separator: ", "))",
@@ -73,6 +76,7 @@ struct KeysCommand: Command {
       let (key, stored) = try ring.create(try wishes.grant(secondsSinceEpoch: surroundings.clock.seconds))
       try report.created(key, stored)
     case .list: try report.list(try ring.list())
+    case .audit: try report.changes(try ring.changes())
     case .revoke(let name): try report.revoked(try ring.revoke(name))
     }
     return .success

@@ -29,6 +29,27 @@ struct KeyReport {
     try terminal.line("revoked \(Self.shortID(key))  \(Self.details(key))")
   }
 
+  func changes(_ changes: [KeyChange]) throws(CommandFailure) {
+    for change in changes {
+      let at = Timestamp.rfc3339(milliseconds: change.atMilliseconds)
+      if asJSON {
+        try terminal.line(
+          Self.json { writer in
+            writer.object { writer in
+              writer.member("timestamp", at)
+              writer.member("action", change.action)
+              writer.member("id", change.hash)
+              writer.member("user", ifPresent: change.user)
+              writer.member("role", ifPresent: change.role)
+            }
+          })
+      } else {
+        let who = "user \(change.user ?? "none"), role \(change.role ?? "none")"
+        try terminal.line(Terminal.harmless("\(at)  \(change.action)  \(change.hash.prefix(16))  \(who)"))
+      }
+    }
+  }
+
   // MARK: Texts
 
   private static func shortID(_ key: StoredKey) -> String { String(key.hash.prefix(16)) }

@@ -24,6 +24,10 @@ struct KeyRing {
     do { return try keys.list() } catch { throw chosen.failure(error) }
   }
 
+  func changes() throws(CommandFailure) -> [KeyChange] {
+    do { return try keys.changes() } catch { throw chosen.failure(error) }
+  }
+
   /// By a key's id, the beginning of one, or the key itself.
   func revoke(_ name: String) throws(CommandFailure) -> StoredKey {
     let prefix = APIKey(name)?.hash ?? name

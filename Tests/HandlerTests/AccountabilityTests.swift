@@ -1,0 +1,84 @@
+import Messaging
+import Streams
+import Telemetry
+import TestSupport
+import Testing
+
+@Suite("accountability")
+struct AccountabilityTests {
+  private func connected() throws -> Stage {
+    let stage = Stage()
+    _ = try stage.connect([("userId", "u-1"), ("role", "approver")])
+    return stage
+  }
+
+  private func lines(_ stage: Stage, _ word: String) -> [String] { stage.lines.all.filter { $0.contains(word) } }
+
+  @Test("who is subscribed to what, and who no longer, stands in the log as audit")
+  func subscriptions() throws {
+    let stage = try connected()
+    _ = try stage.say(#"{"type":"subscribe","eventTypes":["signal"],"keys":["AAPL"]}"#)
+    _ = try stage.say(#"{"type":"unsubscribe","eventTypes":["signal"]}"#)
+    _ = try stage.say(#"{"type":"hello","eventTypes":["risk"]}"#)
+    let audit = lines(stage, #""message":"audit""#)
+    #expect(audit.count == 3)
+    #expect(
+      audit[0].contains(
+        #""action":"subscribed","connectionId":"R0oXAdfD0kwCH6w=","user":"u-1","names":"signal","keys":"AAPL","subscriptions":1"#
+      ))
+    #expect(audit[1].contains(#""action":"unsubscribed""#) && audit[1].contains(#""subscriptions":0"#))
+    #expect(audit[2].contains(#""action":"subscribed""#) && audit[2].contains(#""names":"risk""#))
+  }
+
+  @Test("events that a client will never see are a warning, with how many of which streams")
+  func missed() throws {
+    let stage = try connected()
+    var cursor = Cursor()
+    cursor.set("all/signal", epoch: "", to: 0)
+    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    let event = Event(type: "signal", audience: .everyone, data: bytes("1"), id: "1-a", timestamp: "")
+    _ = try log.append([event, event], to: "all/signal")
+    stage.clock.advance(seconds: 26 * 60 * 60)
+    _ = try stage.connect([("userId", "u-1"), ("role", "approver")], id: ConnectionID("later="))
+    _ = try stage.say(
+      "{\"type\":\"hello\",\"cursor\":\"\(cursor.text)\",\"eventTypes\":[\"signal\"]}", id: ConnectionID("later="))
+    let warnings = lines(stage, "events missed")
+    #expect(warnings.count == 1 && warnings[0].contains(#""level":"WARN""#))
+    #expect(warnings[0].contains(#""missed":2,"reason":"expired","streams":"all/signal""#))
+  }
+
+  @Test("what a publisher calls an event, else the event's own id, is in the lines from its publish to its delivery")
+  func correlation() throws {
+    let stage = try connected()
+    stage.level = .debug
+    _ = try stage.say(#"{"type":"subscribe","eventTypes":["signal"]}"#)
+    _ = try stage.publish(#"{"type":"signal","data":1,"correlationId":"order-7"}"#)
+    #expect(lines(stage, #""correlationId":"order-7""#).contains { $0.contains(#""message":"accepted""#) })
+    #expect(lines(stage, #""correlationIds":"order-7""#).contains { $0.contains(#""message":"round sent""#) })
+    _ = try stage.publish(#"{"type":"signal","data":2}"#)
+    let id = try #require(stage.ear.frames(to: stage.id).last?.split(separator: #""id":""#).last?.prefix { $0 != "\"" })
+    #expect(lines(stage, "\"correlationId\":\"\(id)\"").contains { $0.contains(#""message":"accepted""#) })
+    #expect(lines(stage, "\"correlationIds\":\"\(id)\"").contains { $0.contains(#""message":"round sent""#) })
+  }
+
+  @Test("an invocation writes what it accepted and sent, to how many, and how long that took, as one line of metrics")
+  func metrics() throws {
+    let stage = try connected()
+    _ = try stage.say(#"{"type":"subscribe","eventTypes":["signal"]}"#)
+    _ = try stage.publish(
+      #"{"events":[{"type":"signal","key":"k","data":1},{"type":"signal","key":"k","data":2},{"type":"signal","data":3}]}"#
+    )
+    let written = lines(stage, #""_aws""#)
+    #expect(written.count == 1)
+    for member in [
+      #""FunctionName":"Publisher""#, #""Connections":[1.0]"#, #""Accepted":[3.0]"#, #""Delivered":[2.0]"#,
+      #""Folded":[1.0]"#,
+      #""Gone":[0.0]"#, #""Behind":[0.0]"#, #""DeliveryLatencyP50Milliseconds":["#,
+      #""DeliveryLatencyP99Milliseconds":["#,
+      #""LogAgeMilliseconds":[0.0]"#,
+    ] {
+      #expect(written.first?.contains(member) == true, "\(member) in \(written)")
+    }
+    #expect(written.first?.contains(#""requestId":"i""#) == true)
+  }
+}
