@@ -24,6 +24,8 @@ final class ModelWorld {
   var dice: Dice
   private(set) var clients: [ModelClient] = []
   let wire: ModelWire
+  /// In a schedule of ten rounds do not fit one frame.
+  private let hasLargeEvents: Bool
   /// Of so many posts six go wrong, each in its way: in some schedules hardly any, in others nearly all.
   let postsPerFault: Int
   /// No faults any more.
@@ -50,6 +52,7 @@ final class ModelWorld {
   init(seed: UInt64) {
     dice = Dice(seed)
     isTraced = ProcessInfo.processInfo.environment["MODEL_TRACE"] != nil
+    hasLargeEvents = seed % 10 == 3
     postsPerFault = [60, 30, 15, 9][Int(seed % 4)]
     table = MemoryTable(clock: clock.clock)
     wire = ModelWire()
@@ -118,8 +121,11 @@ final class ModelWorld {
     send("{\"events\":[\(events.joined(separator: ","))]}", list)
   }
 
+  /// So large that a round of several such events does not fit one frame.
+  private static let padding = String(repeating: "x", count: 40_000)
+
   private func event(_ number: Int) -> String {
-    let text = dice.one(in: 4) ? ",\"text\":\"\(String(repeating: "x", count: 14_000))\"" : ""
+    let text = hasLargeEvents && dice.one(in: 2) ? ",\"text\":\"\(Self.padding)\"" : ""
     var members = "\"data\":{\"n\":\(number)\(text)}"
     switch dice.number(below: 10) {
     case 0..<6: members += ",\"type\":\"price:update\",\"key\":\"\(dice.pick(["A", "B", "C"]))\""
