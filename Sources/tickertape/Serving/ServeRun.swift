@@ -142,6 +142,8 @@ struct ServeRun {
     result.environment["AWS_ENDPOINT_URL_LAMBDA"] = "http://127.0.0.1:\(port)"
     result.environment["GREETING_FUNCTION"] = "DefaultHandler"
     result.environment["STAGE"] = settings.stage
+    // On a terminal a line of metrics after each invocation hides everything else.
+    if settings.logLevel > .info { result.environment["METRICS"] = "off" }
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
     for name in StreamLimits.variables { result.environment[name] = surroundings.environment[name] }
     for name in AccessSettings.variables { result.environment[name] = surroundings.environment[name] }
