@@ -233,7 +233,7 @@ let package = Package(
       "TickertapeTests",
       [
         "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "LocalGateway", "AWSSigning", "HTTPClient",
-        "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry", "TestSupport", "WebSocketWire",
+        "HTTPWire", "JSON", "Messaging", "StreamClient", "Streams", "Telemetry", "TestSupport", "WebSocketWire",
       ]),
   ]
 )
