@@ -1,5 +1,6 @@
 """The delivery proof: many clients that come and go, several publishers, every fault there is. In the end each client has
-been shown each event that it may see and wants, once and in order, or a later one of its key that stands for it.
+been shown each event that it may see and wants, once and in order, or a later one of its key that stands for it; or, away for more
+than one answer holds, was told how many it missed and shown the state.
 
     python delivery_proof.py SEED [SEED …]      # or --soak 200
     python delivery_proof.py --soak 10 --jobs 3
@@ -132,10 +133,14 @@ def wants(follower, event):
 def judge(follower, streams, logs):
     """What is wrong with what a client was shown."""
     faults = []
-    places, covered = {}, collections.defaultdict(set)
+    places, covered, announced = {}, collections.defaultdict(set), {}
     for shown in follower.shown:
         if shown[0] == "gap":
-            faults.append(f"a gap was told: {shown[1]}")
+            # Whoever was away for more than one answer holds is told how much is gone, and gets the state.
+            for lost in shown[1].get("streams", []):
+                if lost["reason"] != "trimmed":
+                    faults.append(f"a gap was told: {lost}")
+                announced[lost["stream"]] = lost["missed"]
             continue
         kind, stream, seq, content = shown
         log = logs.get(stream)
@@ -143,7 +148,7 @@ def judge(follower, streams, logs):
             faults.append(f"{kind} of {stream}, which is not for it")
             continue
         if kind == "snapshot":
-            if stream in places:
+            if stream in places and not 0 < (announced.pop(stream, None) or 0) <= seq - places[stream]:
                 faults.append(f"a second state of {stream} at {seq} after {places[stream]}")
             places[stream] = max(seq, places.get(stream, 0))
             covered[stream].update(range(1, seq + 1))
@@ -229,6 +234,7 @@ async def follow(gateway, seed, events, publishers, clients, report):
     report["shown"] = sum(1 for follower in followers for shown in follower.shown if shown[0] == "event")
     report["folded"] = sum(
         shown[3].get("folded", 0) for follower in followers for shown in follower.shown if shown[0] == "event")
+    report["trimmed"] = sum(1 for follower in followers for shown in follower.shown if shown[0] == "gap")
     report["attempts"] = sum(thread.attempts for thread in threads)
     return followers, logs
 
