@@ -77,4 +77,16 @@ struct FoldingTests {
       }
     }
   }
+
+  @Test(
+    "what does not fit one frame is not folded into one, or a client that got only the first would never hear of it")
+  func frames() {
+    let events = ["A", "B", "A"].map { key in
+      Event(
+        type: "t", key: key, audience: .everyone, data: [UInt8](repeating: 0x31, count: 20_000), id: "1-a",
+        timestamp: "")
+    }
+    #expect(Folding.fold(events) { _ in false }.map(\.place) == [0, 1, 2])
+    #expect(Folding.fold(Array(events.dropFirst())) { _ in false }.map(\.group) == [0, 1])
+  }
 }
