@@ -295,4 +295,16 @@ struct HelloTests {
       "{\"type\":\"hello\",\"cursor\":\"\(cursor.text)\"}", id: third)
     #expect(stage.ear.frames(to: third).contains { $0.hasSuffix(#""data":1}"#) })
   }
+
+  @Test("a pong's cursor does not pass what a connection lacks")
+  func pongOfWhoIsBehind() throws {
+    let stage = try connected()
+    _ = try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#)
+    for data in 1...3 { try publish(stage, "signal", nil, data) }
+    let epoch = try #require(try StreamLog(stage.table, clock: stage.clock.clock).head("all/signal")).epoch
+    try BehindRows(stage.table, clock: stage.clock.clock).note(
+      [Missing(stage.id, from: 2)], "all/signal", epoch: epoch)
+    let pong = try #require(try stage.say(#"{"type":"ping"}"#))
+    #expect(Cursor(try cursor(in: pong))?.sequence(of: "all/signal", epoch: epoch) == 1)
+  }
 }
