@@ -133,7 +133,7 @@ def wants(follower, event):
 def judge(follower, streams, logs):
     """What is wrong with what a client was shown."""
     faults = []
-    places, covered, announced = {}, collections.defaultdict(set), {}
+    places, covered, announced, hellos = {}, collections.defaultdict(set), {}, {}
     for shown in follower.shown:
         if shown[0] == "gap":
             # Whoever was away for more than one answer holds is told how much is gone, and gets the state.
@@ -142,13 +142,15 @@ def judge(follower, streams, logs):
                     faults.append(f"a gap was told: {lost}")
                 announced[lost["stream"]] = lost["missed"]
             continue
-        kind, stream, seq, content = shown
+        kind, stream, seq, content = shown[:4]
         log = logs.get(stream)
         if stream not in streams or log is None:
             faults.append(f"{kind} of {stream}, which is not for it")
             continue
         if kind == "snapshot":
-            if stream in places and not 0 < (announced.pop(stream, None) or 0) <= seq - places[stream]:
+            isSameHello = hellos.get(stream) == shown[4]
+            hellos[stream] = shown[4]
+            if stream in places and not isSameHello and not 0 < (announced.pop(stream, None) or 0) <= seq - places[stream]:
                 faults.append(f"a second state of {stream} at {seq} after {places[stream]}")
             places[stream] = max(seq, places.get(stream, 0))
             covered[stream].update(range(1, seq + 1))

@@ -97,13 +97,15 @@ class Follower:
                         self.cursor = frame["cursor"]
                 elif kind == "snapshot":
                     if frame["replay"] == self.hellos and asking:
-                        if frame["stream"] not in self.snapshots or self.snapshots[frame["stream"]] < frame["seq"]:
+                        # A hello that is worked on twice may be answered with two states: a newer one counts.
+                        told = self.snapshots.get(frame["stream"])
+                        if told is None or told < frame["seq"] > self.places.get(frame["stream"], 0):
                             self.states.setdefault(frame["stream"], []).extend(frame["events"])
                             if frame.get("more"):
                                 continue
                             self.snapshots[frame["stream"]] = frame["seq"]
                             rows = self.states.pop(frame["stream"])
-                            self.shown.append(("snapshot", frame["stream"], frame["seq"], rows))
+                            self.shown.append(("snapshot", frame["stream"], frame["seq"], rows, self.hellos))
                             self.places[frame["stream"]] = max(frame["seq"], self.places.get(frame["stream"], 0))
                 elif kind == "resume":
                     if frame["replay"] == self.hellos and asking and frame["recovered"] != "all":
