@@ -1,5 +1,5 @@
 import ManagementAPI
-package import Messaging
+import Messaging
 package import Telemetry
 
 /// Decides what is to be done next in a fan-out; does nothing itself and reads no clock.
@@ -7,32 +7,6 @@ package import Telemetry
 /// `next` gives one action at a time; `add`, `endPages`, `answered` and `broke` tell what came of them. A connection has
 /// one call on its way at most, and its next frame is posted only when the one before was delivered or given up.
 package struct FanoutState {
-  package enum Action {
-    /// Post the frame; tell how it ended under the token.
-    case post(token: Int, ConnectionID, frame: [UInt8])
-    /// Close the connection at the gateway; tell how it ended under the token.
-    case delete(token: Int, ConnectionID)
-    /// Read the next page of listeners.
-    case page
-    /// Tell the caller.
-    case settle(Listener, Ending)
-    /// Nothing to do until an answer comes, or this moment of the monotonic clock.
-    case wait(untilMilliseconds: Int64)
-    case done
-  }
-
-  package struct Options: Sendable {
-    package var width = 64
-    package var backoff = Backoff()
-    /// A 410 from a connection younger than this may only mean that its `$connect` has not quite ended.
-    package var youngMilliseconds: Int64 = 30_000
-    /// How many listeners are begun and not ended at most, those that wait for another attempt included. When there
-    /// are so many, no further ones are begun.
-    package var maximumActive = 1_024
-
-    package init() {}
-  }
-
   /// A listener that was begun.
   private struct Active {
     var listener: Listener

@@ -7,8 +7,6 @@ package enum Limit {
   package static let correlationBytes = 256
   /// One event as the publisher wrote it.
   package static let eventBytes = 96 * 1024
-  /// How many subscriptions one connection may hold: a type, a key of a type and a prefix of keys count one each.
-  package static let subscriptions = 128
   package static let groups = 32
 }
 

@@ -1,0 +1,29 @@
+package import Messaging
+
+extension FanoutState {
+  package enum Action {
+    /// Post the frame; tell how it ended under the token.
+    case post(token: Int, ConnectionID, frame: [UInt8])
+    /// Close the connection at the gateway; tell how it ended under the token.
+    case delete(token: Int, ConnectionID)
+    /// Read the next page of listeners.
+    case page
+    /// Tell the caller.
+    case settle(Listener, Ending)
+    /// Nothing to do until an answer comes, or this moment of the monotonic clock.
+    case wait(untilMilliseconds: Int64)
+    case done
+  }
+
+  package struct Options: Sendable {
+    package var width = 64
+    package var backoff = Backoff()
+    /// A 410 from a connection younger than this may only mean that its `$connect` has not quite ended.
+    package var youngMilliseconds: Int64 = 30_000
+    /// How many listeners are begun and not ended at most, those that wait for another attempt included. When there
+    /// are so many, no further ones are begun.
+    package var maximumActive = 1_024
+
+    package init() {}
+  }
+}
