@@ -23,7 +23,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   mutating func handle(_ payload: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .text(context.requestID)])
     switch Command(payload) {
-    case .drain(let stream): return drain([stream], context, log)
+    case .drain(let stream): return drain(context, log) { $0.sendWhatIsLeft(of: stream, deadlineMilliseconds: $1) }
     case .sweep: return try sweep(context, log)
     case nil: return try publish(payload, context, log)
     }
@@ -45,7 +45,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       answer.add(report, events: touched.count(report.stream))
       if report.needsDrain { drainLater(report.stream, log) }
     }
-    self.report(answer, intake.source, context, log)
+    self.report(answer, intake.source, context, log.with(["correlationIds": .text(intake.correlationIDs)]))
     return try intake.answer(answer, log)
   }
 
@@ -58,13 +58,14 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   private struct TouchedStreams {
     private(set) var names: [String] = []
     /// The last event of each.
-    private(set) var through: [String: Int64] = [:]
+    private(set) var through: [[UInt8]: Int64] = [:]
     private var counts: [[UInt8]: Int] = [:]
 
     mutating func add(_ stream: String, _ count: Int, through sequence: Int64) {
-      through[stream] = max(through[stream] ?? 0, sequence)
-      if counts[Array(stream.utf8)] == nil { names.append(stream) }
-      counts[Array(stream.utf8), default: 0] += count
+      let name = Array(stream.utf8)
+      through[name] = max(through[name] ?? 0, sequence)
+      if counts[name] == nil { names.append(stream) }
+      counts[name, default: 0] += count
     }
 
     func count(_ stream: String) -> Int { counts[Array(stream.utf8)] ?? 0 }
@@ -123,13 +124,17 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   // MARK: What was left
 
-  private func drain(_ names: [String], _ context: InvocationContext, _ log: Log) -> [UInt8] {
+  private func drain(
+    _ context: InvocationContext, _ log: Log,
+    _ send: (_ streams: StreamSender<Sender>, _ deadlineMilliseconds: Int64) -> [StreamSender<Sender>.Report]
+  ) -> [UInt8] {
     var answer = PublishAnswer()
-    for report in streams.send(names, deadlineMilliseconds: context.deadlineMilliseconds) {
+    let reports = send(streams, context.deadlineMilliseconds)
+    for report in reports {
       answer.add(report, events: 0)
       if report.needsDrain { drainLater(report.stream, log) }
     }
-    if !names.isEmpty { self.report(answer, .direct, context, log) }
+    if !reports.isEmpty { self.report(answer, .direct, context, log) }
     return answer.encoded()
   }
 
@@ -138,7 +143,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     var left: [String] = []
     for stream in try streams.openStreams.streams() where try streams.hasSomethingLeft(stream) { left.append(stream) }
     if !left.isEmpty { log.info("sweep found streams to send", ["streams": .number(Int64(left.count))]) }
-    return drain(left, context, log)
+    return drain(context, log) { $0.send(left, deadlineMilliseconds: $1) }
   }
 
   /// Lambda runs this function again, soon. If it cannot be told, the sweep finds the stream within a minute.

@@ -76,6 +76,7 @@ struct ReceiveTests {
       (#"{"type":"subscribe","eventTypes":["nothing*"]}"#, "unknown_type"),
       (#"{"type":"subscribe","eventTypes":["ready"]}"#, "invalid_name"),
       (#"{"type":"subscribe","eventTypes":["risk"]}"#, "not_allowed"),
+      (#"{"type":"subscribe","eventTypes":["risk","risk"]}"#, "not_allowed"),
       (#"{"type":"subscribe","eventTypes":["\ud800"]}"#, "not_json"),
       (#"{"type":"ping"} x"#, "not_json"),
     ])
@@ -124,6 +125,14 @@ struct ReceiveTests {
     #expect(try stage.connections.connection(stage.id)?.subscriptions.active.count == 40 - refused)
     stage.clock.advance(seconds: 3)
     #expect(try stage.say(#"{"type":"subscribe","eventTypes":["late"]}"#)?.hasPrefix(#"{"type":"subscribed""#) == true)
+  }
+
+  @Test("so is who says hello faster, also without changing anything: each is answered with all there is")
+  func helloTooFast() throws {
+    let stage = try connected()
+    let answers = try (0..<60).map { _ in try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#) }
+    let refused = answers.filter { $0?.contains(#""code":"too_fast""#) == true }.count
+    #expect((35...40).contains(refused) && answers.count { $0 == nil } == 60 - refused, "\(refused)")
   }
 
   @Test("status tells who is connected and what it listens to")

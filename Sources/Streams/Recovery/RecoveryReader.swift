@@ -29,12 +29,11 @@ package struct RecoveryReader {
   ///
   /// - `cursor`: as it came; nil: the client comes for the first time.
   /// - `seen`: for each stream the newest event the client got since that cursor.
-  /// - `streams`: some of those it follows; nil: all of them.
   package func recover(
-    _ record: ConnectionRecord, of streams: [String]? = nil, cursor text: String? = nil, seen: [String: Int64] = [:],
+    _ record: ConnectionRecord, cursor text: String? = nil, seen: [String: Int64] = [:],
     limits: RecoveryLimits = RecoveryLimits()
   ) throws(TableError) -> Recovery {
-    let streams = streams ?? record.streams
+    let streams = record.streams
     let heads = try heads(of: streams)
     let cursor = text.flatMap { Cursor($0) }
     var recovery = Recovery()
@@ -48,6 +47,24 @@ package struct RecoveryReader {
       recovery.parts.append(part)
     }
     return recovery
+  }
+
+  /// The state of some streams as of the places that are held for the connection in them; what comes after those is the
+  /// sender's.
+  package func states(_ record: ConnectionRecord, _ holds: [Hold]) throws(TableError) -> [Recovery.Part] {
+    var parts: [Recovery.Part] = []
+    for hold in holds {
+      var part = Recovery.Part(stream: hold.stream, base: hold.through)
+      part.snapshot = try snapshot(record, hold.stream, epoch: hold.epoch, through: hold.through)
+      parts.append(part)
+    }
+    return parts
+  }
+
+  /// Whether a stream holds anything that comes after the place held.
+  package func hasMore(than holds: [Hold]) throws(TableError) -> [String] {
+    let heads = try heads(of: holds.map(\.stream))
+    return zip(holds, heads).compactMap { hold, head in head?.last ?? 0 > hold.through ? hold.stream : nil }
   }
 
   // MARK: Where the client is
@@ -116,7 +133,7 @@ package struct RecoveryReader {
     part.missed = replay.base - after
     part.reason = replay.isTrimmed ? .trimmed : .expired
     part.extent = replay.base == head.last ? Recovery.Extent.none : .part
-    part.snapshot = try snapshot(record, stream, head, through: replay.base)
+    part.snapshot = try snapshot(record, stream, epoch: head.epoch, through: replay.base)
     return part
   }
 
@@ -129,20 +146,20 @@ package struct RecoveryReader {
     let replay = try replay(record, part.stream, head, min(sent, head.last), &budget)
     part.base = replay.base
     part.events = replay.events
-    part.snapshot = try snapshot(record, part.stream, head, through: replay.base)
+    part.snapshot = try snapshot(record, part.stream, epoch: head.epoch, through: replay.base)
   }
 
   /// Rows that are newer than `through` are left out: the events they tell of are replayed.
   private func snapshot(
-    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, through: Int64
+    _ record: ConnectionRecord, _ stream: String, epoch: String, through: Int64
   ) throws(TableError) -> [LoggedEvent] {
     guard let type = StreamName.type(of: stream) else { return [] }
     var rows: [LoggedEvent] = []
     if let keys = record.subscriptions.onlyKeys(of: type) {
-      for key in keys { rows += try latest.read(type, key: key, epoch: head.epoch) }
+      for key in keys { rows += try latest.read(type, key: key, epoch: epoch) }
       rows.sort { $0.sequence < $1.sequence }
     } else {
-      rows = try latest.read(type, epoch: head.epoch)
+      rows = try latest.read(type, epoch: epoch)
     }
     return rows.filter { $0.sequence <= through && record.shownName(of: $0.event) != nil }
   }
@@ -232,7 +249,7 @@ package struct RecoveryReader {
       }
       var sequence: Int64 = 0
       if let mark = marks[place].items.first, mark.string("epoch") == head.epoch { sequence = mark.number("sent") ?? 0 }
-      if let row = behind[place].items.first.flatMap(Behind.init), row.epoch == head.epoch {
+      if let row = behind[place].items.first.flatMap(Behind.init), row.isOf(head.epoch) {
         sequence = min(sequence, row.from - 1)
       }
       standings.append(Standing(stream: stream, epoch: head.epoch, last: head.last, delivered: sequence))
