@@ -125,13 +125,7 @@ struct StreamSender<Sender: FrameSender> {
   }
 
   /// Whether a stream has something to send and nobody sends it.
-  func hasSomethingLeft(_ stream: String) throws(TableError) -> Bool {
-    guard let head = try streamLog.head(stream) else { return false }
-    let mark = try marks.look(stream)
-    if mark?.isHeld == true { return false }
-    if mark?.epoch != head.epoch || mark?.sentThrough ?? 0 < head.last { return true }
-    return try !behindRows.all(stream, epoch: head.epoch).isEmpty
-  }
+  func hasSomethingLeft(_ stream: String) throws(TableError) -> Bool { try openStreams.areLeft([stream]) == [true] }
 
   private func take(_ stream: String, _ report: inout Report) -> Lease? {
     do throws(TableError) {
@@ -204,10 +198,12 @@ struct StreamSender<Sender: FrameSender> {
     return .again(at: clock.milliseconds())
   }
 
-  private func handOver(_ holding: inout Holding, isOwnSent: Bool = false) throws(TableError) -> Step {
+  private func handOver(
+    _ holding: inout Holding, isOwnSent: Bool = false, isDrainedSoon: Bool = true
+  ) throws(TableError) -> Step {
     _ = try marks.write(&holding.lease, releasing: true)
     if !isOwnSent { holding.report.isQueued = true }
-    holding.report.needsDrain = true
+    holding.report.needsDrain = isDrainedSoon
     return .done
   }
 
@@ -230,9 +226,10 @@ struct StreamSender<Sender: FrameSender> {
       _ = try marks.write(&holding.lease, releasing: true)
       throw failure
     }
-    if let cut = result.cut {
-      holding.lease.cut = CutRound(end: round.end, position: cut)
-      return try handOver(&holding)
+    if let cut = result.cut { holding.lease.cut = CutRound(end: round.end, position: cut) }
+    if result.cut != nil || result.isBrokenOff {
+      // With time left, what broke it off would break off another try at once: the sweep makes it.
+      return try handOver(&holding, isDrainedSoon: !result.isBrokenOff || clock.milliseconds() >= stopAt)
     }
     holding.lease.advance(through: round.end)
     let isQuiet = result.missing.isEmpty && behind.count == result.served.count
