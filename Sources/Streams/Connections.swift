@@ -127,9 +127,11 @@ package struct Connections {
     let topics = record?.topics ?? found
     guard !topics.isEmpty else { return }
     try table.writeBatch(topics.map { .delete(Keys.listener($0, id, shards: shards)) })
-    if let user = record?.principal.user, try connections(of: user).isEmpty {
-      try Presence(table: table, clock: clock).noteLeft(user)
-    }
+    guard let user = record?.principal.user, try connections(of: user).isEmpty else { return }
+    let presence = Presence(table: table, clock: clock)
+    let moment = try presence.noteLeft(user)
+    // Somebody may have come between the look and the note, and found none to take back.
+    if try !connections(of: user).isEmpty { try presence.takeBack(user, leftAt: moment) }
   }
 
   /// The connection's row, or nil if it never was, has left, or expired.

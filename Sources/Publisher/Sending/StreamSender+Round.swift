@@ -64,6 +64,10 @@ extension StreamSender {
       })
     for catchUp in catchingUp.values { finish(catchUp, round, &result) }
     result.tally = tally
+    if !tally.isEveryPageRead, !result.isLeaseLost, result.failure == nil, result.cut == nil {
+      result.isBrokenOff = true
+      result.cut = listeners?.position
+    }
     note(round, shaped.events, tally)
     lease = held
     return result

@@ -129,31 +129,19 @@ struct StreamSender<Sender: FrameSender> {
 
   /// For whoever was told that something of a stream is left. Another may hold the lease who does not know of it: it may have
   /// looked who is behind before somebody was. So a lease that is taken is waited for, for a little.
-  func sendWhatIsLeft(of stream: String, deadlineMilliseconds: Int64) -> [Report] {
+  func sendWhatIsLeft(of stream: String, deadlineMilliseconds: Int64) -> Report {
     let until = min(clock.milliseconds() + Self.leasePatienceMilliseconds, deadlineMilliseconds)
     while true {
-      let report = send([stream], deadlineMilliseconds: deadlineMilliseconds)[0]
-      guard report.isLeaseTaken, clock.milliseconds() < until else { return [report] }
+      let report = send(stream, deadlineMilliseconds: deadlineMilliseconds)
+      guard report.isLeaseTaken, clock.milliseconds() < until else { return report }
       clock.pause(windowMilliseconds)
-      if let isLeft = try? hasSomethingToSend(stream, marks.look(stream)), !isLeft { return [report] }
     }
   }
 
   static var leasePatienceMilliseconds: Int64 { 2_000 }
 
   /// Whether a stream has something to send and nobody sends it.
-  func hasSomethingLeft(_ stream: String) throws(TableError) -> Bool {
-    let mark = try marks.look(stream)
-    return mark?.isHeld == true ? false : try hasSomethingToSend(stream, mark)
-  }
-
-  private func hasSomethingToSend(
-    _ stream: String, _ mark: (epoch: String, sentThrough: Int64, isHeld: Bool)?
-  ) throws(TableError) -> Bool {
-    guard let head = try streamLog.head(stream) else { return false }
-    if mark?.epoch != head.epoch || mark?.sentThrough ?? 0 < head.last { return true }
-    return try !behindRows.all(stream, epoch: head.epoch).isEmpty
-  }
+  func hasSomethingLeft(_ stream: String) throws(TableError) -> Bool { try openStreams.areLeft([stream]) == [true] }
 
   private func take(_ stream: String, _ report: inout Report) -> Lease? {
     do throws(TableError) {
@@ -227,10 +215,12 @@ struct StreamSender<Sender: FrameSender> {
     return .again(at: clock.milliseconds())
   }
 
-  private func handOver(_ holding: inout Holding, isOwnSent: Bool = false) throws(TableError) -> Step {
+  private func handOver(
+    _ holding: inout Holding, isOwnSent: Bool = false, isDrainedSoon: Bool = true
+  ) throws(TableError) -> Step {
     _ = try marks.write(&holding.lease, releasing: true)
     if !isOwnSent { holding.report.isQueued = true }
-    holding.report.needsDrain = true
+    holding.report.needsDrain = isDrainedSoon
     return .done
   }
 
@@ -253,9 +243,10 @@ struct StreamSender<Sender: FrameSender> {
       _ = try marks.write(&holding.lease, releasing: true)
       throw failure
     }
-    if let cut = result.cut {
-      holding.lease.cut = CutRound(end: round.end, position: cut)
-      return try handOver(&holding)
+    if let cut = result.cut { holding.lease.cut = CutRound(end: round.end, position: cut) }
+    if result.cut != nil || result.isBrokenOff {
+      // With time left, what broke it off would break off another try at once: the sweep makes it.
+      return try handOver(&holding, isDrainedSoon: !result.isBrokenOff || clock.milliseconds() >= stopAt)
     }
     holding.lease.advance(through: round.end)
     let isQuiet = result.missing.isEmpty && behind.count == result.served.count
