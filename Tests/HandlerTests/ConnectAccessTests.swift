@@ -224,6 +224,45 @@ struct ConnectAccessTests {
     #expect(try living(stage) == Set((67...71).map { name($0).text }))
   }
 
+  @Test("the oldest whose own handshake is just ending is waited for, told and closed")
+  func establishing() throws {
+    let stage = Stage()
+    try fill(stage, 2, maximum: 2)
+    stage.ear.establishing = ["C0=": 2]
+    let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "2"]
+    #expect(try stage.connect([("userId", "u-1")], access: settings, id: name(2)) == #"{"statusCode":200}"#)
+    #expect(stage.ear.closed == ["C0="])
+    #expect(try living(stage) == ["C1=", "C2="])
+    #expect(stage.lines.all.count { $0.contains("closed: too many") } == 1)
+  }
+
+  @Test("one that may still come in keeps its rows, so that it is never there without them; the next connect closes it")
+  func neverWithoutRows() throws {
+    let stage = Stage()
+    try fill(stage, 2, maximum: 2)
+    stage.ear.establishing = ["C0=": 4]
+    let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "2"]
+    _ = try stage.connect([("userId", "u-1")], access: settings, id: name(2))
+    #expect(stage.ear.closed.isEmpty)
+    #expect(try living(stage) == ["C0=", "C1=", "C2="])
+    #expect(try stage.connections.connection(name(0)) != nil)
+    _ = try stage.connect([("userId", "u-1")], access: settings, id: name(3))
+    #expect(try living(stage) == ["C2=", "C3="])
+  }
+
+  @Test("one that another connect closes meanwhile is not waited for and not told of twice")
+  func closedByAnother() throws {
+    let stage = Stage()
+    try fill(stage, 2, maximum: 2)
+    stage.ear.establishing = ["C0=": 100]
+    stage.ear.whenNotYet = { try? stage.connections.disconnect(self.name(0)) }
+    let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "2"]
+    _ = try stage.connect([("userId", "u-1")], access: settings, id: name(2))
+    #expect(stage.ear.establishing["C0="] == 99)
+    #expect(!stage.lines.all.contains { $0.contains("C0=") && $0.contains("too many") })
+    #expect(try living(stage) == ["C1=", "C2="])
+  }
+
   @Test("one that cannot be closed keeps its row, and the next connect tries again")
   func stubborn() throws {
     let stage = Stage()
