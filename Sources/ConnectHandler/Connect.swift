@@ -118,10 +118,8 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     }
   }
 
-  /// A browser closes a connection whose answer names none of the subprotocols it offered. Of the pair `bearer, TOKEN` the
-  /// first is the name; the second must never be sent back.
   private static func subprotocol(_ event: ConnectEvent) -> [(name: String, value: String)] {
-    event.offeredSubprotocols.first.map { [("Sec-WebSocket-Protocol", $0)] } ?? []
+    Presentation(event).subprotocol.map { [("Sec-WebSocket-Protocol", $0)] } ?? []
   }
 }
 
