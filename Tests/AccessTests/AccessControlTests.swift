@@ -146,6 +146,17 @@ struct AccessControlTests {
       try status(decide(query: [("token", token())], headers: [host, ("Origin", "https://evil.example")])) == 200)
   }
 
+  @Test("a page of the same host that came without TLS counts only for a handshake without TLS")
+  func originsWithoutTLS() throws {
+    let fields = [
+      ("Cookie", "session=\(token())"), ("Host", "live.example.com"), ("Origin", "http://live.example.com"),
+    ]
+    #expect(try status(decide(headers: fields + [("X-Forwarded-Proto", "http")])) == 200)
+    #expect(try status(decide(headers: fields + [("X-Forwarded-Proto", "https")])) == 403)
+    #expect(try status(decide(headers: fields + [("X-Forwarded-Proto", "http"), ("x-forwarded-proto", "https")])) == 403)
+    #expect(try status(decide(headers: fields)) == 403)
+  }
+
   @Test("the subprotocol of the answer is the first that is a name and no credential, whatever fields it came in")
   func subprotocol() throws {
     let (token, key) = (token(), try key())

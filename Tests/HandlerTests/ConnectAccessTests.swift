@@ -116,6 +116,35 @@ struct ConnectAccessTests {
     #expect(try stage.connect(access: Self.required).hasPrefix(#"{"statusCode":401,"#))
   }
 
+  @Test("an attempt that makes no sense counts as a refused one: nobody without a credential writes line after line")
+  func senselessAttempts() throws {
+    let stage = Stage()
+    let query = [("dialect", "klingon")]
+    for _ in 0..<5 { #expect(try stage.connect(query, access: Self.required).hasPrefix(#"{"statusCode":400,"#)) }
+    for _ in 0..<20 {
+      // One environment, as a flood meets it.
+      #expect(try stage.connect(query, access: Self.required).hasPrefix(#"{"statusCode":429,"#))
+    }
+    #expect(try stage.connect(access: Self.required).hasPrefix(#"{"statusCode":429,"#))
+  }
+
+  @Test("an environment writes one line of a flood from one address in a minute, and again in the next")
+  func floodOfLines() throws {
+    let stage = Stage()
+    var handler = try stage.connector(Environment(Self.required))
+    func attempt() throws -> String {
+      let event = GatewayEvent.connect(ConnectEvent(context: stage.context("CONNECT")))
+      return text(try handler.handle(event.encoded(), stage.invocation))
+    }
+    for _ in 0..<100 { _ = try attempt() }
+    #expect(stage.lines.all.count == 6)
+    #expect(stage.lines.all.last?.contains(#""status":429"#) == true)
+    #expect(try attempt().hasPrefix(#"{"statusCode":429,"#))
+    stage.clock.advance(seconds: 60)
+    for _ in 0..<100 { _ = try attempt() }
+    #expect(stage.lines.all.count == 12)
+  }
+
   @Test("all attempts count where that is wanted, good ones too")
   func allAttempts() throws {
     let stage = Stage()
@@ -136,7 +165,9 @@ struct ConnectAccessTests {
       return table
     }
     var limit = try AttemptLimit(Environment([:]), table: stage.table, clock: stage.clock.clock)
-    for number in 1...100 { #expect(try limit.take("192.0.2.1") == (number <= 5)) }
+    for number in 1...100 {
+      #expect(try limit.take("192.0.2.1") == (number <= 5 ? .within : number == 6 ? .firstBeyond : .beyond))
+    }
     #expect(counter?.calls == 6)
   }
 
