@@ -212,17 +212,26 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   private(set) var asked: [String] = []
   /// Connections that cannot be closed.
   var stubborn: Set<String> = []
+  /// How many more calls find a connection not established yet.
+  var establishing: [String: Int] = [:]
+  /// Something that happens when one was not.
+  var whenNotYet: (() -> Void)?
 
   func gone(among ids: [ConnectionID], _ context: RequestContext) -> Set<ConnectionID> {
     asked += ids.map(\.text)
     return Set(ids.filter { gone.contains($0.text) })
   }
 
-  func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> String? {
-    if stubborn.contains(id.text) { return "500 of a test" }
+  func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> Closing {
+    if stubborn.contains(id.text) { return .failed("500 of a test") }
+    if let calls = establishing[id.text], calls > 0 {
+      establishing[id.text] = calls - 1
+      whenNotYet?()
+      return .gone
+    }
     posts.append((id.text, text(frame)))
     closed.append(id.text)
-    return nil
+    return .closed
   }
 
   func close(_ destination: Destination) { closed.append(destination.connectionID.text) }
