@@ -308,6 +308,31 @@ struct HelloTests {
     #expect(stage.ear.frames(to: third).contains { $0.hasSuffix(#""data":1}"#) })
   }
 
+  @Test(
+    "what is kept for a person does not lapse while another client of the person is there, whatever that one lacked")
+  func otherClientPresent() throws {
+    for hasHistory in [true, false] {
+      let stage = try connected([("userId", "u-1")])
+      if hasHistory { _ = try stage.publish(#"{"type":"note","user":"u-1","data":0}"#) }
+      _ = try stage.say(#"{"type":"hello"}"#)
+      let cursor = try cursor(in: frames(stage).last)
+      _ = try stage.disconnect()
+      // Another one comes soon, lacks nothing, and stays.
+      stage.clock.advance(seconds: 60)
+      let other = try #require(ConnectionID("other="))
+      _ = try stage.connect([("userId", "u-1")], id: other)
+      _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor)\"}", id: other)
+      stage.clock.advance(seconds: 600)
+      _ = try stage.publish(#"{"type":"note","user":"u-1","data":1}"#)
+      let third = try #require(ConnectionID("third="))
+      _ = try stage.connect([("userId", "u-1")], id: third)
+      _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor)\"}", id: third)
+      let frames = stage.ear.frames(to: third)
+      #expect(frames.contains { $0.contains(#""recovered":"all","missed":0"#) }, "\(frames)")
+      #expect(frames.contains { $0.hasSuffix(#""data":1}"#) }, "\(frames)")
+    }
+  }
+
   @Test("a pong's cursor does not pass what a connection lacks")
   func pongOfWhoIsBehind() throws {
     let stage = try connected()
