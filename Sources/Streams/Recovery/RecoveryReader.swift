@@ -39,6 +39,8 @@ package struct RecoveryReader {
     var recovery = Recovery()
     recovery.from = cursor == nil ? nil : text
     var budget = limits
+    // Asked also where nothing is lacking: it notes that somebody of the person is here again.
+    budget.lapsedMilliseconds = try lapsed(record, streams)
     let namesOthers = cursor.map { $0.namesOthers(than: zip(streams, heads).map { ($0, $1?.epoch) }) } ?? false
     for (stream, head) in zip(streams, heads) {
       let place = Self.place(stream, head, text == nil ? nil : .some(cursor), seen, namesOthers)
@@ -177,7 +179,7 @@ package struct RecoveryReader {
     guard after < head.last else { return Replay(base: after) }
     let reach = StreamName.isPersonal(stream) ? personalEvents : budget.scannedEvents
     let start = max(after, head.last - reach)
-    let lapsed = try lapsed(record, stream)
+    let lapsed = StreamName.isPersonal(stream) ? budget.lapsedMilliseconds : 0
     var kept = KeptEvents(limits: budget)
     var replay = Replay(base: start, isTrimmed: start > after)
     var place = start
@@ -208,8 +210,8 @@ package struct RecoveryReader {
   }
 
   /// What was kept for a person who was away for long is not shown any more.
-  private func lapsed(_ record: ConnectionRecord, _ stream: String) throws(TableError) -> Int64 {
-    guard StreamName.isPersonal(stream), let user = record.principal.user else { return 0 }
+  private func lapsed(_ record: ConnectionRecord, _ streams: [String]) throws(TableError) -> Int64 {
+    guard streams.contains(where: StreamName.isPersonal), let user = record.principal.user else { return 0 }
     return try Presence(table: table, clock: clock).lapsed(
       user, connectedAtMilliseconds: record.connectedAtMilliseconds, keptSeconds: personalSeconds)
   }
