@@ -6,10 +6,10 @@ package import Telemetry
 ///
 /// What it shows is decided by `ConnectionRecord.shownName(of:)`, as on every path.
 package struct RecoveryReader {
-  private let table: any Table
-  private let streamLog: StreamLog
+  let table: any Table
+  let streamLog: StreamLog
   private let latest: LatestRows
-  private let clock: Clock
+  let clock: Clock
 
   private let personalEvents: Int64
   private let personalSeconds: Int64
@@ -88,7 +88,11 @@ package struct RecoveryReader {
     let told = cursor ?? nil
     // The log may have been begun since the cursor was made.
     let begun = told?.sequence(of: stream, epoch: "") ?? (newest == 0 ? 0 : nil)
-    guard let head else { return begun == nil ? .new : .after(0) }
+    guard let head else {
+      // Of a log that was forgotten nobody knows what is missed.
+      if newest ?? 0 > 0 || begun == nil && namesOthers { return .lost(.epoch) }
+      return begun == nil ? .new : .after(0)
+    }
     guard let sequence = told?.sequence(of: stream, epoch: head.epoch) ?? begun else {
       if namesOthers { return .lost(.epoch) }
       return newest.map { $0 > head.last ? .lost(.epoch) : .after($0) } ?? .new
@@ -135,7 +139,7 @@ package struct RecoveryReader {
     part.missed = replay.base - after
     part.reason = replay.isTrimmed ? .trimmed : .expired
     part.extent = replay.base == head.last ? Recovery.Extent.none : .part
-    part.snapshot = try snapshot(record, stream, epoch: head.epoch, through: replay.base)
+    part.snapshot = try snapshot(record, stream, head, replay)
     return part
   }
 
@@ -148,12 +152,21 @@ package struct RecoveryReader {
     let replay = try replay(record, part.stream, head, min(sent, head.last), &budget)
     part.base = replay.base
     part.events = replay.events
-    part.snapshot = try snapshot(record, part.stream, epoch: head.epoch, through: replay.base)
+    part.snapshot = try snapshot(record, part.stream, head, replay)
   }
 
-  /// Rows that are newer than `through` are left out: the events they tell of are replayed.
   private func snapshot(
-    _ record: ConnectionRecord, _ stream: String, epoch: String, through: Int64
+    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ replay: Replay
+  ) throws(TableError) -> [LoggedEvent] {
+    // Before the rows, which are written before the mark says so.
+    let unsent = replay.isTrimmed ? try unsent(record, stream, head, through: replay.base) : [:]
+    return try snapshot(record, stream, epoch: head.epoch, through: replay.base, unsent)
+  }
+
+  /// Rows that are newer than `through` are left out: the events they tell of are replayed. `unsent`: of some keys what is newer
+  /// than their rows.
+  private func snapshot(
+    _ record: ConnectionRecord, _ stream: String, epoch: String, through: Int64, _ unsent: [[UInt8]: LoggedEvent] = [:]
   ) throws(TableError) -> [LoggedEvent] {
     guard let type = StreamName.type(of: stream) else { return [] }
     var rows: [LoggedEvent] = []
@@ -163,7 +176,11 @@ package struct RecoveryReader {
     } else {
       rows = try latest.read(type, epoch: epoch)
     }
-    return rows.filter { $0.sequence <= through && record.shownName(of: $0.event) != nil }
+    rows = rows.filter { row in
+      row.sequence <= through && record.shownName(of: row.event) != nil
+        && unsent[Array((row.event.key ?? "").utf8)] == nil
+    }
+    return unsent.isEmpty ? rows : (rows + unsent.values).sorted { $0.sequence < $1.sequence }
   }
 
   private struct Replay {

@@ -102,7 +102,8 @@ package struct OpenStreams {
 
   private func item(_ stream: String) -> Item {
     Item(
-      Keys.openStream(stream, shards: shards), ["v": .number(1), "stream": .string(stream), "at": .number(clock.seconds)],
+      Keys.openStream(stream, shards: shards),
+      ["v": .number(1), "stream": .string(stream), "at": .number(clock.seconds)],
       expires: clock.seconds + Self.keptSeconds)
   }
 }
