@@ -134,6 +134,12 @@ struct FrameTests {
   @Test("in the flat dialect has the fields of the data beside the type, whose name they may not take")
   func flat() {
     #expect(text(Frame.event(event, shownAs: "price", .flat)) == #"{"type":"price","price":152.50}"#)
+    // What a document wants under `data` is published with a member of that name.
+    var credit = event
+    credit.data = bytes(#"{"data":{"score":700}}"#)
+    #expect(
+      text(Frame.event(credit, shownAs: "credit_analysis", .flat))
+        == #"{"type":"credit_analysis","data":{"score":700}}"#)
     var list = event
     list.data = bytes("[1]")
     #expect(text(Frame.event(list, shownAs: "price", .flat)) == #"{"type":"price","data":[1]}"#)

@@ -127,6 +127,33 @@ def test_the_queue_gives_the_function_time_and_lets_go_of_what_always_fails(temp
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+def alarms(node):
+    """All of the template, those in loops too."""
+    if isinstance(node, dict):
+        if node.get("Type") == "AWS::CloudWatch::Alarm":
+            yield node["Properties"]
+        for value in node.values():
+            yield from alarms(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from alarms(value)
+
+
+def test_what_fails_in_silence_raises_an_alarm_that_a_topic_hears(template):
+    found = list(alarms(template["Resources"]))
+    told = {(alarm["Namespace"], json.dumps(alarm["MetricName"]).strip('"')) for alarm in found}
+    assert told == {
+        ("AWS/Lambda", "Errors"), ("AWS/Lambda", "Throttles"), ("Tickertape", "LogAgeMilliseconds"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/DynamoDB", json.dumps({"Fn::Sub": "${Direction}ThrottleEvents"}))}
+    for alarm in found:
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold" and alarm["AlarmActions"]["Fn::If"][0] == "TellsOfAlarms"
+        assert alarm["TreatMissingData"] == "notBreaching"
+    loops = {name: body for name, body in template["Resources"].items() if name.startswith("Fn::ForEach")}
+    assert loops["Fn::ForEach::FunctionAlarms"][1] == sorted(of_type(template, "AWS::Lambda::Function"), key=loops[
+        "Fn::ForEach::FunctionAlarms"][1].index)
+
+
 def test_the_deployers_policy_is_json_and_names_only_what_is_ours_where_it_can():
     policy = json.loads((INFRA / "deployer-policy.json").read_text())
     assert len(json.dumps(policy, separators=(",", ":"))) <= 6144, "a managed policy holds 6,144 characters"
