@@ -1,4 +1,5 @@
 import ConnectionStoreSelection
+import FunctionInvocation
 import LambdaRuntime
 import Streams
 import Telemetry
@@ -11,6 +12,7 @@ func makeReceive(_ environment: Environment) throws -> Receive<ManagementOutbox>
   return Receive(
     connections: Connections(table, shards: shards, limits: limits),
     recovery: RecoveryReader(table, shards: shards, limits: limits),
+    behindRows: BehindRows(table), drains: Drains(environment, FunctionInvoker(environment)),
     outbox: ManagementOutbox(environment), log: Log(environment))
 }
 

@@ -76,6 +76,7 @@ struct ReceiveTests {
       (#"{"type":"subscribe","eventTypes":["nothing*"]}"#, "unknown_type"),
       (#"{"type":"subscribe","eventTypes":["ready"]}"#, "invalid_name"),
       (#"{"type":"subscribe","eventTypes":["risk"]}"#, "not_allowed"),
+      (#"{"type":"subscribe","eventTypes":["risk","risk"]}"#, "not_allowed"),
       (#"{"type":"subscribe","eventTypes":["\ud800"]}"#, "not_json"),
       (#"{"type":"ping"} x"#, "not_json"),
     ])
@@ -134,6 +135,14 @@ struct ReceiveTests {
     stage.clock.advance(milliseconds: 1_000 - 40)
     #expect(try refused(20) == Array(repeating: false, count: 10) + Array(repeating: true, count: 10))
     for _ in 0..<40 { #expect(try stage.say(#"{"type":"ping"}"#)?.hasPrefix(#"{"type":"pong""#) == true) }
+  }
+
+  @Test("so is who says hello faster, also without changing anything: each is answered with all there is")
+  func helloTooFast() throws {
+    let stage = try connected()
+    let answers = try (0..<60).map { _ in try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#) }
+    let refused = answers.filter { $0?.contains(#""code":"too_fast""#) == true }.count
+    #expect((35...40).contains(refused) && answers.count { $0 == nil } == 60 - refused, "\(refused)")
   }
 
   @Test("status tells who is connected and what it listens to")

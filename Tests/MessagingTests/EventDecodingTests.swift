@@ -93,6 +93,19 @@ struct EventDecodingTests {
     #expect(refusal(event(type: 128, key: 256, user: 257))?.code == .invalidField)
   }
 
+  @Test("is refused beyond 64 levels of nesting, so that a batch of what is taken can be read by every reader here")
+  func depth() throws {
+    func event(_ levels: Int) throws -> Event {
+      let data = String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+      return try decode(#"{"type":"x","data":\#(data)}"#)
+    }
+    let frame = Frame.event(try event(63), shownAs: "x", .typed, Placement(sequence: 1))
+    try JSONReader.validate(bytes(#"{"type":"snapshot","events":[\#(text(frame))]}"#))
+    for levels in [64, 99, 127] {
+      #expect(throws: EventRefusal.self) { _ = try event(levels) }
+    }
+  }
+
   @Test("is refused beyond 96 KB of JSON and taken at it")
   func size() throws {
     let frame = #"{"type":"t","data":""}"#

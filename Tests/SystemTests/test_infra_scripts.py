@@ -78,6 +78,19 @@ def test_no_role_may_do_everything_or_something_to_everything(template):
             assert statement["Resource"] != "*" and "ManagedPolicyArns" not in role
 
 
+def test_no_function_makes_or_changes_a_key_and_only_connect_looks_one_up(template):
+    roles = of_type(template, "AWS::IAM::Role")
+    for name in ["ConnectRole", "DisconnectRole", "DefaultRole", "PublisherRole"]:
+        statements = roles[name]["Policies"][0]["PolicyDocument"]["Statement"]
+        (denied,) = [one for one in statements if one["Effect"] == "Deny"]
+        assert denied["Condition"] == {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["a", "a#*", "aa"]}}
+        (allowed,) = [one for one in statements if one["Effect"] == "Allow" and one["Resource"] == denied["Resource"]]
+        actions = allowed["Action"]
+        reads = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"} if name == "ConnectRole" else set()
+        assert set(actions) - reads <= set(denied["Action"]), name
+        assert not reads & set(denied["Action"])
+
+
 def test_a_secret_is_never_shown_and_tokens_are_of_no_account_where_access_is_open(template):
     assert template["Parameters"]["JwtSecret"]["NoEcho"] and template["Parameters"]["Access"]["Default"] == "required"
     connect = of_type(template, "AWS::Lambda::Function")["ConnectHandler"]["Environment"]["Variables"]
