@@ -1,4 +1,3 @@
-import JSON
 import TestSupport
 
 /// Makes values and texts by chance; the same seed makes the same ones.
