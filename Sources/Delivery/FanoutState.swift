@@ -238,7 +238,10 @@ package struct FanoutState {
   private mutating func giveUp(_ token: Int, _ reason: Ending.Reason) {
     let one = active[token]
     free(token)
-    settle(one.listener, one.failure ?? Ending(reason, firstMissing: one.frame), from: one.frame, reason)
+    // One that has all of its frames and could not be closed counts as lacking the last; one that was refused a frame as too
+    // large lacks those after it for another reason.
+    let firstMissing = one.failure?.firstMissing ?? min(one.frame, one.listener.frames.count - 1)
+    settle(one.listener, Ending(reason, firstMissing: firstMissing), from: one.frame, reason)
     for listener in one.later { settle(listener, Ending(reason, firstMissing: 0), from: 0, reason) }
   }
 

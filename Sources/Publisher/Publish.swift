@@ -23,7 +23,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   mutating func handle(_ payload: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .text(context.requestID)])
     switch Command(payload) {
-    case .drain(let stream): return drain([stream], context, log)
+    case .drain(let stream): return drain(stream, context, log)
     case .sweep: return try sweep(context, log)
     case nil: return try publish(payload, context, log)
     }
@@ -45,7 +45,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       answer.add(report, events: touched.count(report.stream))
       if report.needsDrain { drainLater(report.stream, log) }
     }
-    self.report(answer, intake.source, context, log)
+    self.report(answer, intake.source, context, log.with(["correlationIds": .text(intake.correlationIDs)]))
     return try intake.answer(answer, log)
   }
 
@@ -58,13 +58,14 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   private struct TouchedStreams {
     private(set) var names: [String] = []
     /// The last event of each.
-    private(set) var through: [String: Int64] = [:]
+    private(set) var through: [[UInt8]: Int64] = [:]
     private var counts: [[UInt8]: Int] = [:]
 
     mutating func add(_ stream: String, _ count: Int, through sequence: Int64) {
-      through[stream] = max(through[stream] ?? 0, sequence)
-      if counts[Array(stream.utf8)] == nil { names.append(stream) }
-      counts[Array(stream.utf8), default: 0] += count
+      let name = Array(stream.utf8)
+      through[name] = max(through[name] ?? 0, sequence)
+      if counts[name] == nil { names.append(stream) }
+      counts[name, default: 0] += count
     }
 
     func count(_ stream: String) -> Int { counts[Array(stream.utf8)] ?? 0 }
@@ -123,22 +124,57 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   // MARK: What was left
 
-  private func drain(_ names: [String], _ context: InvocationContext, _ log: Log) -> [UInt8] {
+  private func drain(_ stream: String, _ context: InvocationContext, _ log: Log) -> [UInt8] {
     var answer = PublishAnswer()
-    for report in streams.send(names, deadlineMilliseconds: context.deadlineMilliseconds) {
-      answer.add(report, events: 0)
-      if report.needsDrain { drainLater(report.stream, log) }
-    }
-    if !names.isEmpty { self.report(answer, .direct, context, log) }
+    take([streams.sendWhatIsLeft(of: stream, deadlineMilliseconds: context.deadlineMilliseconds)], &answer, log)
+    report(answer, .direct, context, log)
     return answer.encoded()
   }
 
-  /// Sends every stream that is behind its log, or has connections that are behind, unless somebody is at it.
+  private func drain(_ names: [String], _ answer: inout PublishAnswer, _ context: InvocationContext, _ log: Log) {
+    take(streams.send(names, deadlineMilliseconds: context.deadlineMilliseconds), &answer, log)
+  }
+
+  private func take(_ reports: [StreamSender<Sender>.Report], _ answer: inout PublishAnswer, _ log: Log) {
+    for report in reports {
+      answer.add(report, events: 0)
+      if report.needsDrain { drainLater(report.stream, log) }
+    }
+  }
+
+  /// So many streams are looked at, and sent, at once.
+  private static var sweptTogether: Int { 64 }
+  /// Nothing more is looked for so short before the deadline.
+  private static var sweepReserveMilliseconds: Int64 { 5_000 }
+
+  /// Sends every stream that is behind its log, or has connections that are behind, unless somebody is at it. It begins
+  /// anywhere: one that has no time for all of them comes to each by and by.
   private func sweep(_ context: InvocationContext, _ log: Log) throws(TableError) -> [UInt8] {
+    var answer = PublishAnswer()
+    let rows = try streams.openStreams.all()
+    let first = rows.isEmpty ? 0 : randomness.integer(in: 0...rows.count - 1)
+    var rest = rows[first...] + rows[..<first]
     var left: [String] = []
-    for stream in try streams.openStreams.streams() where try streams.hasSomethingLeft(stream) { left.append(stream) }
-    if !left.isEmpty { log.info("sweep found streams to send", ["streams": .number(Int64(left.count))]) }
-    return drain(left, context, log)
+    var swept = 0
+    while !rest.isEmpty, clock.milliseconds() < context.deadlineMilliseconds - Self.sweepReserveMilliseconds {
+      let some = Array(rest.prefix(Self.sweptTogether))
+      rest = rest.dropFirst(some.count)
+      let areLeft = try streams.openStreams.areLeft(some.map(\.stream))
+      left += zip(some, areLeft).compactMap { $1 ? $0.stream : nil }
+      swept += areLeft.count { $0 }
+      if left.count >= Self.sweptTogether || rest.isEmpty {
+        drain(left, &answer, context, log)
+        left = []
+      }
+      try streams.openStreams.close(zip(some, areLeft).compactMap { $1 ? nil : $0 })
+    }
+    drain(left, &answer, context, log)
+    if !rest.isEmpty { log.warn("sweep had no time for all streams", ["left": .number(Int64(rest.count))]) }
+    if swept > 0 {
+      log.info("sweep found streams to send", ["streams": .number(Int64(swept))])
+      report(answer, .direct, context, log)
+    }
+    return answer.encoded()
   }
 
   /// Lambda runs this function again, soon. If it cannot be told, the sweep finds the stream within a minute.

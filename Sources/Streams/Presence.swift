@@ -12,9 +12,22 @@ struct Presence {
   /// As long as the log may hold something.
   private static let rowSeconds: Int64 = 25 * 60 * 60
 
-  /// The last client has left.
-  func noteLeft(_ user: String) throws(TableError) {
-    try update(user) { $0.set["left"] = .number(clock.milliseconds()) }
+  /// The last client has left. Answers the moment that was noted, in milliseconds since the epoch.
+  func noteLeft(_ user: String) throws(TableError) -> Int64 {
+    let now = clock.milliseconds()
+    try update(user) { $0.set["left"] = .number(now) }
+    return now
+  }
+
+  /// It was not the last one after all.
+  func takeBack(_ user: String, leftAt moment: Int64) throws(TableError) {
+    var change = Change()
+    change.remove = ["left"]
+    do {
+      try table.update(Keys.presence(user), change, if: .equals("left", .number(moment)))
+    } catch {
+      guard error.code == .conditionFailed else { throw error }
+    }
   }
 
   /// Before which moment events have lapsed for a client that connected at `connectedAt`, in milliseconds since the epoch.

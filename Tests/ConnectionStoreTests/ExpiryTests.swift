@@ -52,4 +52,36 @@ struct ExpiryTests {
     #expect(try table.query(Query("p")).items.count == 100)
     #expect(try before.query(Query("p")).items.count == 100)
   }
+
+  @Test(
+    "a file to which large transactions are written does not grow for ever with what has expired",
+    arguments: [1, 8, 100])
+  func growth(itemsPerTransaction: Int) throws {
+    let folder = TemporaryFolder()
+    defer { withExtendedLifetime(folder) {} }
+    let time = SettableClock()
+    let past = SettableClock(seconds: time.seconds - 1_000_000)
+    let table = try SQLiteTable(path: folder.file("table.db"), clock: time.clock)
+    let before = try SQLiteTable(path: folder.file("table.db"), clock: past.clock)
+    for call in 0..<200 {
+      let items = (0..<itemsPerTransaction).map {
+        Item(ItemKey("p", "\(call)-\($0)"), expires: time.seconds + 10)
+      }
+      if call % 2 == 0 {
+        try table.transact(items.map { .put($0) })
+      } else {
+        try table.writeBatch(items.map { .put($0) })
+      }
+      time.advance(seconds: 1)
+    }
+    var count = 0
+    var query = Query("p")
+    repeat {
+      let page = try before.query(query)
+      count += page.items.count
+      query.after = page.next
+    } while query.after != nil
+    // Those of the last ten calls live; as many again may wait.
+    #expect(count <= 50 * itemsPerTransaction, "\(count) items")
+  }
 }

@@ -85,6 +85,20 @@ struct FanoutStateTests {
     #expect(stage.state.tally.gone == 1 && stage.state.tally.deliveries == 3)
   }
 
+  @Test(
+    "of a connection that cannot be closed, whoever is told of it can look up a frame of its",
+    arguments: [403, 429, 500])
+  func notClosed(status: Int) {
+    for patientFor in [2, Int.max] {
+      var stage = Stage()
+      stage.patientFor = patientFor
+      stage.add(listener("a", frames: 1, isClosedAfterwards: true))
+      stage.run { call, _ in .status(call.hasPrefix("DELETE") ? status : 200) }
+      #expect(stage.endings.map(\.id) == ["a"])
+      #expect(stage.endings.allSatisfy { $0.ending.reason != .gone && $0.ending.firstMissing == 0 }, "\(stage.endings)")
+    }
+  }
+
   @Test("once all are begun, who is not done when patience ends is left, as not sent")
   func patience() {
     var stage = Stage()

@@ -170,8 +170,11 @@ final class ModelWorld {
     let environment = ModelEnvironment(self)
     var handler = Receive(
       connections: Connections(environment.table, clock: clock.clock, randomness: randomness),
-      recovery: RecoveryReader(environment.table, clock: clock.clock), outbox: ModelOutbox(environment: environment),
-      log: log, clock: clock.clock)
+      recovery: RecoveryReader(environment.table, clock: clock.clock),
+      behindRows: BehindRows(environment.table, clock: clock.clock, randomness: randomness),
+      drains: Drains(
+        Environment(["PUBLISHER_FUNCTION": "Publisher"]), ModelInvocations(environment)),
+      outbox: ModelOutbox(environment: environment), log: log, clock: clock.clock)
     let now = clock.clock.milliseconds()
     let context = RequestContext(
       routeKey: "$default", eventType: "MESSAGE", requestID: "r", connectionID: id, messageID: "m-\(now)", apiID: "a",

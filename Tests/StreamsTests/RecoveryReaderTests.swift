@@ -151,4 +151,50 @@ struct RecoveryReaderTests {
     #expect(part.snapshot?.map(\.sequence) == [18, 19, 20])
     #expect(part.extent == nil && part.missed == 0)
   }
+
+  @Test(
+    "what was trimmed and not sent yet is part of the state: no key is missing, whoever comes, however often",
+    arguments: [false, true])
+  func trimmedBeforeItWasSent(isResumed: Bool) throws {
+    try append("all/signal", (0..<300).map { event("signal", $0, key: "k\($0 % 200)") })
+    var limits = RecoveryLimits()
+    limits.events = 40
+    let record = world.record(["signal"], user: nil)
+    let reader = RecoveryReader(world.table, clock: world.clock.clock)
+    let text = isResumed ? try cursor(["all/signal": 10]) : nil
+    let part = try #require(try reader.recover(record, cursor: text, limits: limits).parts.first)
+    #expect(part.base == 260 && part.events.map(\.sequence) == Array(261...300))
+    var newest: [String: Int64] = [:]
+    for logged in part.snapshot ?? [] { newest[logged.event.key ?? ""] = logged.sequence }
+    // The newest of each key up to the base; what follows tells of later ones itself.
+    let state = (0..<260).reduce(into: [:]) { $0["k\($1 % 200)"] = Int64($1 + 1) }
+    #expect(newest == state)
+    #expect(part.snapshot?.map(\.sequence) == part.snapshot?.map(\.sequence).sorted())
+  }
+
+  @Test(
+    "who comes back to a log that was forgotten is told so, and not that nothing was missed", arguments: [false, true])
+  func forgotten(isNewAgain: Bool) throws {
+    try append("all/signal", (0..<5).map { event("signal", $0) })
+    let text = try cursor(["all/signal": 3])
+    world.clock.advance(seconds: 31 * 24 * 60 * 60)
+    if isNewAgain { try append("all/signal", (0..<5).map { event("signal", $0) }) }
+    let reader = RecoveryReader(world.table, clock: world.clock.clock)
+    let record = world.record(["signal"], user: nil)
+    for (cursor, seen) in [(text, ["all/signal": 3]), (text, [:])] as [(String?, [String: Int64])] {
+      let found = try reader.recover(record, cursor: cursor, seen: seen)
+      #expect(found.extent == .none && found.missed == nil && found.reason == .epoch, "\(seen)")
+    }
+  }
+
+  @Test("who was told of an empty log, saw events, and comes back when it was forgotten, is told so")
+  func forgottenAfterBegun() throws {
+    let reader = RecoveryReader(world.table, clock: world.clock.clock)
+    let record = world.record(["signal"], user: nil)
+    let text = try reader.recover(record).cursor.text
+    try append("all/signal", (0..<5).map { event("signal", $0) })
+    world.clock.advance(seconds: 31 * 24 * 60 * 60)
+    let found = try reader.recover(record, cursor: text, seen: ["all/signal": 3])
+    #expect(found.extent == .none && found.missed == nil && found.reason == .epoch)
+  }
 }

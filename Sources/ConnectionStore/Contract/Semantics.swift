@@ -43,6 +43,7 @@ extension Condition {
     case .exists: item != nil
     case .equals(let name, let value): item?[name] == value
     case .less(let name, let value): item?[name].map { Value.isLess($0, value) } ?? false
+    case .greater(let name, let value): item?[name].map { Value.isLess(value, $0) } ?? false
     case .lacks(let name): item?[name] == nil
     case .all(let conditions): conditions.allSatisfy { $0.holds(of: item) }
     case .any(let conditions): conditions.contains { $0.holds(of: item) }

@@ -165,6 +165,8 @@ package indirect enum Condition: Equatable, Sendable {
   case equals(String, Value)
   /// The item exists and the attribute is there, of the same kind, and lower: numbers by value, strings and bytes by bytes.
   case less(String, Value)
+  /// As `less`, and higher.
+  case greater(String, Value)
   /// The attribute is missing, or the item is.
   case lacks(String)
   case all([Condition])

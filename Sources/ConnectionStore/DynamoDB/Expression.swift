@@ -44,6 +44,7 @@ struct Expression {
     case .exists: return live()
     case .equals(let attribute, let value): return "(\(live()) AND \(name(attribute)) = \(self.value(value)))"
     case .less(let attribute, let value): return "(\(live()) AND \(name(attribute)) < \(self.value(value)))"
+    case .greater(let attribute, let value): return "(\(live()) AND \(name(attribute)) > \(self.value(value)))"
     case .lacks(let attribute): return "(attribute_not_exists(\(name(attribute))) OR \(absent()))"
     case .all(let parts): return joined(parts, " AND ") ?? text(.always)
     case .any(let parts): return joined(parts, " OR ") ?? "(\(live()) AND \(absent()))"

@@ -13,12 +13,15 @@ package final class SQLiteTable: LocalTable {
   private var prepared: [Schema.SQL: Statement] = [:]
   private var syncsCommits = false
   private var writes = 0
+  /// Items stored since expired ones were deleted.
+  private var stores: Int64 = 0
 
   /// Writes a batch does in one transaction, so that other processes need not wait for a long one.
   private static let batchStep = 100
-  /// Every so many writing calls expired items are deleted, a bounded number: more than these calls could have added
-  /// singly, and never on the first one, which belongs to a cold start.
+  /// Every so many writing calls, or items, expired items are deleted: a bounded number, and more than were added since, so
+  /// that the file does not grow with what has expired. Never on the first call, which belongs to a cold start.
   private static let callsPerSweep = 8
+  private static let storesPerSweep: Int64 = 64
   private static let itemsPerSweep: Int64 = 32
 
   /// Opens the file and creates it if it is missing; its folder must be there.
@@ -110,6 +113,7 @@ package final class SQLiteTable: LocalTable {
         .text(item.key.partition), .text(item.key.sort), .integer(item.expires), .bytes(attributes),
       ]
       try run(.store, bindings, operation, item.key)
+      stores += 1
     case .remove(let key): try run(.remove, [.text(key.partition), .text(key.sort)], operation, key)
     case .nothing: break
     }
@@ -124,8 +128,10 @@ package final class SQLiteTable: LocalTable {
     do throws(TableError) {
       let answer = try body()
       writes += 1
-      if writes % Self.callsPerSweep == 0 {
-        try run(.removeExpired, [.integer(clock.seconds), .integer(Self.itemsPerSweep)], operation)
+      if writes % Self.callsPerSweep == 0 || writes > 1 && stores >= Self.storesPerSweep {
+        let count = max(Self.itemsPerSweep, 2 * stores)
+        try run(.removeExpired, [.integer(clock.seconds), .integer(count)], operation)
+        stores = 0
       }
       try run(.commit, [], operation)
       return answer

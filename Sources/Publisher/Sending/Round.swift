@@ -55,6 +55,9 @@ struct Round {
     var failure: TableError?
     /// Another took the lease.
     var isLeaseLost = false
+    /// The sending ended before every listener was read, or everybody who is behind had a turn: the endpoint cannot be called,
+    /// or the time was up before the next page was asked for.
+    var isBrokenOff = false
 
     mutating func begin(_ listener: Listener) {
       connections += 1

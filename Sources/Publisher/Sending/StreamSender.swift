@@ -59,6 +59,8 @@ struct StreamSender<Sender: FrameSender> {
     /// Another holds the lease and sends what is there, or the time was up, or the table failed: the events are in the log
     /// and will be sent.
     var isQueued = false
+    /// It is the first: another was at it from the start.
+    var isLeaseTaken = false
     /// Something is left and nobody is at it: the function should be invoked again.
     var needsDrain = false
     var failure: TableError?
@@ -89,7 +91,7 @@ struct StreamSender<Sender: FrameSender> {
   /// `through`: the last event of each stream that somebody waits for; once it was sent, the stream is not held for longer than
   /// `holdMilliseconds` in all: a publisher is not kept waiting by what others append.
   func send(
-    _ streams: [String], through: [String: Int64] = [:], holdMilliseconds: Int64 = .max, deadlineMilliseconds: Int64
+    _ streams: [String], through: [[UInt8]: Int64] = [:], holdMilliseconds: Int64 = .max, deadlineMilliseconds: Int64
   ) -> [Report] {
     let stopAt = deadlineMilliseconds - Self.reserveMilliseconds
     var reports: [Report] = []
@@ -102,7 +104,8 @@ struct StreamSender<Sender: FrameSender> {
         let now = clock.milliseconds()
         held.append(
           Holding(
-            lease: lease, dueAt: now, patientUntil: now + Self.behindPatienceMilliseconds, own: through[stream] ?? 0,
+            lease: lease, dueAt: now, patientUntil: now + Self.behindPatienceMilliseconds,
+            own: through[Array(stream.utf8)] ?? 0,
             handOverAt: handOverAt, report: report))
       } else {
         reports.append(report)
@@ -124,19 +127,27 @@ struct StreamSender<Sender: FrameSender> {
     send([stream], deadlineMilliseconds: deadlineMilliseconds)[0]
   }
 
-  /// Whether a stream has something to send and nobody sends it.
-  func hasSomethingLeft(_ stream: String) throws(TableError) -> Bool {
-    guard let head = try streamLog.head(stream) else { return false }
-    let mark = try marks.look(stream)
-    if mark?.isHeld == true { return false }
-    if mark?.epoch != head.epoch || mark?.sentThrough ?? 0 < head.last { return true }
-    return try !behindRows.all(stream, epoch: head.epoch).isEmpty
+  /// For whoever was told that something of a stream is left. Another may hold the lease who does not know of it: it may have
+  /// looked who is behind before somebody was. So a lease that is taken is waited for, for a little.
+  func sendWhatIsLeft(of stream: String, deadlineMilliseconds: Int64) -> Report {
+    let until = min(clock.milliseconds() + Self.leasePatienceMilliseconds, deadlineMilliseconds)
+    while true {
+      let report = send(stream, deadlineMilliseconds: deadlineMilliseconds)
+      guard report.isLeaseTaken, clock.milliseconds() < until else { return report }
+      clock.pause(windowMilliseconds)
+    }
   }
+
+  static var leasePatienceMilliseconds: Int64 { 2_000 }
+
+  /// Whether a stream has something to send and nobody sends it.
+  func hasSomethingLeft(_ stream: String) throws(TableError) -> Bool { try openStreams.areLeft([stream]) == [true] }
 
   private func take(_ stream: String, _ report: inout Report) -> Lease? {
     do throws(TableError) {
       if let lease = try marks.take(stream) { return lease }
       report.isQueued = true
+      report.isLeaseTaken = true
     } catch {
       fail(error, &report)
     }
@@ -204,10 +215,12 @@ struct StreamSender<Sender: FrameSender> {
     return .again(at: clock.milliseconds())
   }
 
-  private func handOver(_ holding: inout Holding, isOwnSent: Bool = false) throws(TableError) -> Step {
+  private func handOver(
+    _ holding: inout Holding, isOwnSent: Bool = false, isDrainedSoon: Bool = true
+  ) throws(TableError) -> Step {
     _ = try marks.write(&holding.lease, releasing: true)
     if !isOwnSent { holding.report.isQueued = true }
-    holding.report.needsDrain = true
+    holding.report.needsDrain = isDrainedSoon
     return .done
   }
 
@@ -230,9 +243,10 @@ struct StreamSender<Sender: FrameSender> {
       _ = try marks.write(&holding.lease, releasing: true)
       throw failure
     }
-    if let cut = result.cut {
-      holding.lease.cut = CutRound(end: round.end, position: cut)
-      return try handOver(&holding)
+    if let cut = result.cut { holding.lease.cut = CutRound(end: round.end, position: cut) }
+    if result.cut != nil || result.isBrokenOff {
+      // With time left, what broke it off would break off another try at once: the sweep makes it.
+      return try handOver(&holding, isDrainedSoon: !result.isBrokenOff || clock.milliseconds() >= stopAt)
     }
     holding.lease.advance(through: round.end)
     let isQuiet = result.missing.isEmpty && behind.count == result.served.count

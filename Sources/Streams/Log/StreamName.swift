@@ -5,8 +5,9 @@ package enum StreamName {
   /// Whom the events of a stream are for. Nil for what is no stream's name.
   package static func audience(of stream: String) -> Audience? {
     guard let slash = stream.utf8.firstIndex(of: UInt8(ascii: "/")) else { return nil }
-    let name = String(stream[stream.index(after: slash)...])
-    switch stream[..<slash] {
+    // By bytes: a name may begin with a combining mark, which makes one character with the slash.
+    let name = String(Substring(stream.utf8[stream.utf8.index(after: slash)...]))
+    switch String(Substring(stream.utf8[..<slash])) {
     case "all": return name.isEmpty ? nil : .everyone
     case "user": return name.isEmpty ? nil : .user(name)
     case "group": return name.isEmpty ? nil : .group(name)

@@ -12,6 +12,8 @@ package struct Marks {
 
   /// How long a holder that says nothing keeps others waiting. A holder renews well before.
   package static let leaseMilliseconds: Int64 = 10_000
+  /// Of two machines the clock of one may be ahead.
+  private static let longestMilliseconds = 2 * leaseMilliseconds
   /// As long as a stream's head is kept after its last append: a mark that went first would have everything sent again.
   static let keptSeconds: Int64 = 31 * 24 * 60 * 60
 
@@ -29,7 +31,10 @@ package struct Marks {
     change.set = ["v": .number(1), "holder": .string(holder), "end": .number(now + Self.leaseMilliseconds)]
     change.createsItem = true
     change.expiresOnCreation = now / 1000 + Self.keptSeconds
-    let free = Condition.any([.lacks("holder"), .less("end", .number(now))])
+    // What lasts longer than a lease can was written by a clock that has been set back since.
+    let free = Condition.any([
+      .lacks("holder"), .less("end", .number(now)), .greater("end", .number(now + Self.longestMilliseconds)),
+    ])
     do {
       return Lease(try table.update(Keys.mark(stream), change, if: free), stream, holder)
     } catch {
@@ -76,7 +81,13 @@ package struct Marks {
   /// How far a stream was sent and whether somebody sends it, without taking part.
   package func look(_ stream: String) throws(TableError) -> (epoch: String, sentThrough: Int64, isHeld: Bool)? {
     guard let item = try table.get(Keys.mark(stream), .strong) else { return nil }
-    let isHeld = item.string("holder") != nil && item.number("end") ?? 0 >= clock.milliseconds()
+    return Self.standing(item, at: clock.milliseconds())
+  }
+
+  /// What a mark's row says.
+  static func standing(_ item: Item, at now: Int64) -> (epoch: String, sentThrough: Int64, isHeld: Bool) {
+    let isHeld =
+      item.string("holder") != nil && (now...now + longestMilliseconds).contains(item.number("end") ?? 0)
     return (item.string("epoch") ?? "", item.number("sent") ?? 0, isHeld)
   }
 

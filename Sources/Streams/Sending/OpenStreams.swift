@@ -12,8 +12,11 @@ package struct OpenStreams {
   /// When this environment put the row of a stream last, in seconds since the epoch.
   private var putAt: [[UInt8]: Int64] = [:]
 
-  /// The sweep comes each minute; a row must outlive several of them.
-  static let keptSeconds: Int64 = 10 * 60
+  /// As long as the log may hold what was not sent: however long no sweep came, the next one finds it.
+  static let keptSeconds: Int64 = 26 * 60 * 60
+  /// A stream with nothing left is looked at for as long: whoever left its row out of an append put it, or met it, not so
+  /// long ago.
+  static let watchedSeconds: Int64 = 10 * 60
   static let renewalSeconds: Int64 = 3 * 60
   /// Bounds what an environment remembers.
   static let rememberedStreams = 4_096
@@ -39,23 +42,68 @@ package struct OpenStreams {
   /// Keeps the sweep looking at a stream that still has something to send.
   package func renew(_ stream: String) throws(TableError) { try table.put(item(stream), if: .always) }
 
+  /// A stream that had an append, and when that was told, in seconds since the epoch.
+  package struct Open: Equatable, Sendable {
+    package let stream: String
+    let key: ItemKey
+    let at: Int64
+  }
+
   /// All of them.
-  package func streams() throws(TableError) -> [String] {
-    var names: [String] = []
+  package func all() throws(TableError) -> [Open] {
+    var rows: [Open] = []
     for shard in 0..<shards {
       var query = Query(Keys.openStreams(shard: shard))
       repeat {
         let page = try table.query(query)
-        names += page.items.compactMap { $0.string("stream") }
+        for item in page.items {
+          guard let stream = item.string("stream") else { continue }
+          rows.append(Open(stream: stream, key: item.key, at: item.number("at") ?? .max))
+        }
         query.after = page.next
       } while query.after != nil
     }
-    return names
+    return rows
+  }
+
+  /// Looks no more at those of these streams that had no append for long; they have nothing left.
+  package func close(_ rows: [Open]) throws(TableError) {
+    for row in rows where row.at < clock.seconds - Self.watchedSeconds {
+      do {
+        try table.delete(row.key, if: .equals("at", .number(row.at)))
+      } catch {
+        guard error.code == .conditionFailed else { throw error }
+      }
+    }
+  }
+
+  /// Of each of the streams whether it has something to send, or somebody who is behind, while nobody sends it.
+  package func areLeft(_ streams: [String]) throws(TableError) -> [Bool] {
+    let heads = try table.pages(of: streams.map { Query(Keys.log($0), .between("!", "!")) })
+    let marks = try table.pages(of: streams.map { Query(Keys.mark($0).partition) })
+    var areLeft = streams.map { _ in false }
+    var sent: [(place: Int, epoch: String)] = []
+    for place in streams.indices {
+      guard let head = heads[place].items.first.flatMap(LogHead.init) else { continue }
+      let mark = marks[place].items.first.map { Marks.standing($0, at: clock.milliseconds()) }
+      if mark?.isHeld == true { continue }
+      if mark?.epoch != head.epoch || mark?.sentThrough ?? 0 < head.last {
+        areLeft[place] = true
+      } else {
+        sent.append((place, head.epoch))
+      }
+    }
+    let behind = try table.pages(of: sent.map { Query(Keys.behind(streams[$0.place]), limit: 10) })
+    for ((place, epoch), page) in zip(sent, behind) {
+      areLeft[place] = page.next != nil || page.items.contains { Behind($0)?.isOf(epoch) == true }
+    }
+    return areLeft
   }
 
   private func item(_ stream: String) -> Item {
     Item(
-      Keys.openStream(stream, shards: shards), ["v": .number(1), "stream": .string(stream)],
+      Keys.openStream(stream, shards: shards),
+      ["v": .number(1), "stream": .string(stream), "at": .number(clock.seconds)],
       expires: clock.seconds + Self.keptSeconds)
   }
 }

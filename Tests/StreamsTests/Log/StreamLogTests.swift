@@ -194,6 +194,6 @@ struct StreamLogTests {
   func open() throws {
     var log = world.log()
     _ = try log.append(LogWorld.events(0..<1), to: stream)
-    #expect(try OpenStreams(world.table, clock: world.clock.clock).streams() == [stream])
+    #expect(try OpenStreams(world.table, clock: world.clock.clock).all().map(\.stream) == [stream])
   }
 }

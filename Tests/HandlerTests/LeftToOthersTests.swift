@@ -1,0 +1,175 @@
+import ConnectionStore
+import ConnectionStoreMemory
+import Delivery
+import Messaging
+import Streams
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import Publisher
+
+/// A sender that stops in the middle, as `Fanout` does when its endpoint cannot be called or its time is up.
+final class StoppingWire: FrameSender {
+  var pages: Int
+  private(set) var reached: [String] = []
+
+  init(pages: Int) { self.pages = pages }
+
+  func deliver(
+    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+  ) -> Tally {
+    var tally = Tally()
+    for _ in 0..<pages {
+      guard let page = nextPage() else { return tally }
+      reached += page.map(\.id.text)
+      tally.deliveries += page.count
+    }
+    tally.isEveryPageRead = false
+    return tally
+  }
+}
+
+@Suite("what one invocation leaves to another")
+struct LeftToOthersTests {
+  let clock = SettableClock()
+  let table: MemoryTable
+  let stream = "all/price:update"
+
+  init() { table = MemoryTable(clock: clock.clock) }
+
+  private func append(_ stream: String, _ event: Event) throws {
+    var log = StreamLog(table, clock: clock.clock)
+    _ = try log.append([event], to: stream)
+  }
+
+  private func connect(_ count: Int) throws -> [String] {
+    var subscriptions = Subscriptions()
+    _ = subscriptions.apply(
+      SubscriptionChange(
+        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin).wanted,
+        order: Order(count: 1, milliseconds: 0, messageID: "m")))
+    return try (0..<count).map { number in
+      let id = "c\(10_000 + number)"
+      _ = try Connections(table, clock: clock.clock).connect(
+        ConnectionRecord(
+          id: ConnectionID(id)!, principal: Principal(user: nil, role: .admin),
+          connectedAtMilliseconds: clock.clock.milliseconds(), subscriptions: subscriptions))
+      return id
+    }
+  }
+
+  @Test("listeners that a round did not come to get its events from the next one", arguments: [0, 1, 2])
+  func pagesLeft(pages: Int) throws {
+    let names = try connect(1_200)
+    try append(stream, Event(type: "price:update", data: bytes("1"), id: "1-a", timestamp: ""))
+    let wire = StoppingWire(pages: pages)
+    let sender = StreamSender(table, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
+    let report = sender.send(stream, deadlineMilliseconds: clock.clock.milliseconds() + 30_000)
+    #expect(report.isQueued)
+    // There is time left, so another try at once would end as this one did: the sweep makes it.
+    #expect(!report.needsDrain)
+    #expect(try sender.hasSomethingLeft(stream))
+    wire.pages = .max
+    #expect(!sender.send(stream, deadlineMilliseconds: clock.clock.milliseconds() + 30_000).isQueued)
+    #expect(Set(wire.reached) == Set(names))
+    #expect(wire.reached.count == names.count)
+  }
+
+  @Test("an event to a person is not shown to another whose name begins with a later letter of it")
+  func combiningNames() throws {
+    let stage = Stage()
+    let other = try #require(ConnectionID("Other="))
+    _ = try stage.connect([("userId", "bob")])
+    _ = try stage.connect([("userId", "\u{301}bob")], id: other)
+    let answer = try stage.publish("{\"type\":\"note\",\"user\":\"\u{301}bob\",\"data\":{\"n\":1}}")
+    #expect(answer.contains("\"accepted\":1"))
+    #expect(stage.ear.frames(to: stage.id).isEmpty, "bob got what is not his")
+    #expect(stage.ear.frames(to: other).count == 1)
+  }
+
+  @Test("what a killed publisher left is sent after an outage of any length", arguments: [1, 9, 11, 60, 20 * 60])
+  func longOutage(minutes: Int64) throws {
+    let stage = Stage()
+    _ = try stage.connect([("userId", "u-1")])
+    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    _ = try log.append(
+      [Event(type: "note", audience: .user("u-1"), data: bytes("1"), id: "1-a", timestamp: "")], to: "user/u-1")
+    stage.clock.advance(seconds: 60 * minutes)
+    if minutes >= 60 { _ = try stage.connect([("userId", "u-1")], id: ConnectionID("Later=")) }
+    _ = try stage.publish(#"{"sweep":{}}"#)
+    let id = minutes >= 60 ? ConnectionID("Later=")! : stage.id
+    #expect(stage.ear.frames(to: id).count == 1)
+  }
+
+  @Test("a sweep that has no time to look at every stream comes to each of them all the same")
+  func manyOpenStreams() throws {
+    let stage = Stage()
+    _ = try stage.connect([("userId", "zz")])
+    for number in 0..<3_000 {
+      // Sent in the regular way.
+      _ = try stage.publish("{\"type\":\"note\",\"user\":\"u-\(number)\",\"data\":1}")
+    }
+    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    _ = try log.append(
+      [Event(type: "note", audience: .user("zz"), data: bytes("1"), id: "1-a", timestamp: "")], to: "user/zz")
+    for _ in 0..<5 where stage.ear.frames(to: stage.id).isEmpty {
+      let deadline = stage.clock.clock.milliseconds() + 30_000
+      _ = try? stage.publish(#"{"sweep":{}}"#, over: SlowTable(stage.table, stage.clock, until: deadline))
+      stage.clock.advance(seconds: 60)
+    }
+    #expect(stage.ear.frames(to: stage.id).count == 1)
+  }
+}
+
+/// Each call takes 8 ms; after the deadline whoever calls is no more.
+private final class SlowTable: Table {
+  private let table: any Table
+  private let clock: SettableClock
+  private let deadline: Int64
+
+  init(_ table: any Table, _ clock: SettableClock, until deadline: Int64) {
+    self.table = table
+    self.clock = clock
+    self.deadline = deadline
+  }
+
+  private func step() throws(TableError) {
+    clock.advance(milliseconds: 8)
+    if clock.clock.milliseconds() > deadline { throw TableError(.unavailable, "call", detail: "the time is up") }
+  }
+
+  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
+    try step()
+    return try table.get(key, consistency)
+  }
+  func put(_ item: Item, if condition: Condition) throws(TableError) {
+    try step()
+    try table.put(item, if: condition)
+  }
+  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
+    try step()
+    return try table.update(key, change, if: condition)
+  }
+  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
+    try step()
+    try table.delete(key, if: condition)
+  }
+  func query(_ query: Query) throws(TableError) -> Page {
+    try step()
+    return try table.query(query)
+  }
+  func pages(of queries: [Query]) throws(TableError) -> [Page] {
+    // Side by side, as many as DynamoDB's connections carry.
+    for _ in stride(from: 0, to: queries.count, by: 16) { try step() }
+    return try table.pages(of: queries)
+  }
+  func writeBatch(_ writes: [BatchWrite]) throws(TableError) {
+    try step()
+    try table.writeBatch(writes)
+  }
+  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
+    try step()
+    try table.transact(writes, durability: durability)
+  }
+}
