@@ -158,22 +158,18 @@ final class Invocations: AsynchronousInvocation {
 struct InvocationsRefused: Error {}
 
 /// A table on which nothing can be appended to the stream `all/broken`.
-final class BrokenStreamTable: Table {
+final class BrokenStreamTable: ForwardingTable {
   private let table: any Table
 
   init(_ table: any Table) { self.table = table }
 
-  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? { try table.get(key, consistency) }
-  func put(_ item: Item, if condition: Condition) throws(TableError) { try table.put(item, if: condition) }
-  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    try table.update(key, change, if: condition)
-  }
-  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) { try table.delete(key, if: condition) }
-  func query(_ query: Query) throws(TableError) -> Page { try table.query(query) }
-  func writeBatch(_ writes: [BatchWrite]) throws(TableError) { try table.writeBatch(writes) }
-  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
-    if writes.contains(where: { $0.key.partition == "s#all%2Fbroken" }) { throw TableError(.unavailable, "transact") }
-    try table.transact(writes, durability: durability)
+  func pass<Answer>(
+    _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
+  ) throws(TableError) -> Answer {
+    if call.writtenKeys.contains(where: { $0.partition == "s#all%2Fbroken" }) {
+      throw TableError(.unavailable, call.operation)
+    }
+    return try body(table)
   }
 }
 
