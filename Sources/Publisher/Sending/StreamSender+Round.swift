@@ -11,7 +11,8 @@ extension StreamSender {
     let shaped = Round.shaped(round.events)
     let run = EventRun(shaped.events)
     var frames = FrameCache(shaped.events, shaped.placements, cursor: round.cursor(through: round.end).text)
-    var listeners = shaped.events.isEmpty ? nil : connections.listeners(of: run, pageSize: pageSize, after: lease.cut?.position)
+    var listeners =
+      shaped.events.isEmpty ? nil : connections.listeners(of: run, pageSize: pageSize, after: lease.cut?.position)
     var late = round.behind[...]
     var catchingUp: [ConnectionID: CatchUp] = [:]
     var held = lease
