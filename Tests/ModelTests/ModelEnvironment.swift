@@ -99,7 +99,7 @@ struct ModelSender: FrameSender {
   let environment: ModelEnvironment
 
   func deliver(
-    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
   ) -> Tally {
     let clock = environment.clock
     let epoch = clock.milliseconds() - clock.monotonicMilliseconds()
@@ -115,6 +115,10 @@ struct ModelSender: FrameSender {
       options: options, randomness: environment.world.randomness, stopAtMilliseconds: stopAt, epochMilliseconds: epoch)
     while true {
       let now = clock.monotonicMilliseconds()
+      if !keepsOn() {
+        state.leavePages()
+        state.giveUpRest()
+      }
       switch state.next(nowMilliseconds: now, room: 1) {
       case .post(let token, let id, let frame): tell(&state, token, now, post(frame, to: id))
       case .delete(let token, let id): tell(&state, token, now, delete(id))

@@ -21,6 +21,17 @@ extension StreamSender {
     var pages = LogPages(self, round)
     let tally = sender.deliver(
       deadlineMilliseconds: stopAt + Self.fanoutReserveMilliseconds,
+      keepsOn: {
+        do throws(TableError) {
+          guard try prolong(&held) else {
+            result.isLeaseLost = true
+            return false
+          }
+        } catch {
+          log.warn("lease not prolonged", ["stream": .text(round.stream), "reason": .text(error.description)])
+        }
+        return true
+      },
       nextPage: {
         do throws(TableError) {
           guard try prolong(&held) else {
