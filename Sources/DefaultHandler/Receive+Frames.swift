@@ -13,7 +13,8 @@ extension Receive {
     let accepts = record.dialect == .typed ? record.accepts : []
     let frames = FramePacking.frames(
       part.events.map { encode($0, record, replay: replay) }, cursor: nil, accepts: accepts,
-      name: { part.events.first?.event.id ?? "" })
+      // The answer to another hello may be on its way at the same time.
+      name: { "\(part.events.first?.event.id ?? "")-\(replay ?? 0)" })
     return frames.map(\.bytes)
   }
 
@@ -35,7 +36,7 @@ extension Receive {
       rest = rest.dropFirst(some.count)
       let frame = Frame.snapshot(
         part.stream, through: part.base, events: some, replay: replay, hasMore: !rest.isEmpty)
-      frames += FramePacking.bounded(frame, record.accepts) { "\(part.base)-\(rest.count)" }
+      frames += FramePacking.bounded(frame, record.accepts) { "\(part.base)-\(rest.count)-\(replay ?? 0)" }
     } while !rest.isEmpty
     return frames
   }

@@ -45,8 +45,11 @@ package final class Fanout {
   ///   should return within a page's sending. If it fails, it is for the caller to remember and return nil.
   /// - `settled` is called once for each listener that did not get all of its frames, as soon as that is known. A
   ///   connection that is listed several times is told as gone once.
+  /// - `keepsOn` is asked every half second, however long a page takes. False: nothing more is sent, and what is on its way is not
+  ///   waited for.
   package func deliver(
-    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool = { true }, nextPage: () -> [Listener]?,
+    settled: (Listener, Ending) -> Void
   ) -> Tally {
     var now = clock.monotonicMilliseconds()
     let epoch = clock.milliseconds() - now
@@ -60,8 +63,18 @@ package final class Fanout {
     var state = FanoutState(
       options: stateOptions, randomness: randomness, stopAtMilliseconds: stopAt, epochMilliseconds: epoch)
     var ended: [Completion] = []
+    var asksAt = now + Self.askMilliseconds
     client.expect(calls: 1)
     while true {
+      if now >= asksAt {
+        asksAt = now + Self.askMilliseconds
+        if !keepsOn() {
+          client.abandon(into: &ended)
+          tell(&state, ended, now)
+          state.leavePages()
+          state.giveUpRest()
+        }
+      }
       switch state.next(nowMilliseconds: now, room: client.room) {
       case .post(let token, let id, let frame): client.start(Call(.post(frame), id), token: token)
       case .delete(let token, let id): client.start(Call(.delete, id), token: token)
@@ -74,7 +87,7 @@ package final class Fanout {
           isPatienceSet = true
           giveUpAt = min(giveUpAt, now + patience)
         }
-        client.step(untilMilliseconds: min(moment, giveUpAt), into: &ended)
+        client.step(untilMilliseconds: min(moment, giveUpAt, asksAt), into: &ended)
         now = clock.monotonicMilliseconds()
         hasAnswer = hasAnswer || ended.contains { $0.isAnswered }
         tell(&state, ended, now)
@@ -87,6 +100,8 @@ package final class Fanout {
       }
     }
   }
+
+  private static var askMilliseconds: Int64 { 500 }
 
   private func readPage(_ state: inout FanoutState, _ hasTime: Bool, _ nextPage: () -> [Listener]?) {
     guard hasTime else { return state.leavePages() }

@@ -70,7 +70,8 @@ package enum FramePacking {
   private static func packed(
     _ frame: [UInt8], _ first: Int, _ accepts: Accepts, _ name: () -> String
   ) -> [PackedFrame] {
-    bounded(frame, accepts, name).map { PackedFrame(bytes: $0, first: first) }
+    // A part that comes late is not taken for one of the next frame.
+    bounded(frame, accepts) { "\(name())-\(first)" }.map { PackedFrame(bytes: $0, first: first) }
   }
 
   /// One frame as it may be sent: as it is, compressed, or in parts.

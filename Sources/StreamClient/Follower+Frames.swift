@@ -20,6 +20,7 @@ extension Follower {
       try take(FrameMembers(frame), frame, wrapping)
     } catch {
       tell(error)
+      if wrapping != .none, error.code == .notJSON { askAgain() }
     }
   }
 
@@ -86,9 +87,15 @@ extension Follower {
   }
 
   /// Nobody knows what the frame held; a later event would hide that it is missing, so the server is asked from here. Once
-  /// only: a frame that nobody can read would come again and again.
+  /// only: a frame that nobody can read would come again and again. What is lost then is told as a gap.
   private mutating func askAgain() {
-    if options.saysHello, phase == .live || line.retries == 0 { sayHelloAgain() }
+    guard options.saysHello else { return }
+    guard phase == .live || !line.hasAskedForLost else {
+      line.isLossy = true
+      return
+    }
+    line.hasAskedForLost = true
+    sayHelloAgain()
   }
 
   /// The cursor of a batch names one stream only, so it is no place for the next hello; the events' own numbers are.

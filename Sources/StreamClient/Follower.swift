@@ -124,6 +124,7 @@ package struct Follower {
     phase = .asking
     line.snapshots = [:]
     line.resumedTo = nil
+    line.isLossy = false
     line.helloAgain = now + options.readyMilliseconds
     output.append(
       .send(ClientFrame.hello(count: hellos, cursor: cursor, seen: places.seen, types: types, keys: keys)))
@@ -225,6 +226,10 @@ struct Line {
   var snapshots: [[UInt8]: SnapshotProgress] = [:]
   var held = HeldEvents()
   var parts = PartAssembly()
+  /// A frame was lost, and hello was said again for it since the last `ready`.
+  var hasAskedForLost = false
+  /// Another one was lost of the answer to that.
+  var isLossy = false
   var isOverLimit = false
   var hasToldOfStreams = false
 }

@@ -156,4 +156,23 @@ struct FanoutTests {
     #expect(reasons.count == 1 && reasons.allSatisfy { $0.contains("needs a route") }, "\(reasons)")
     #expect(server.connectionCount == 2)
   }
+
+  @Test("who says that it is not to go on is asked soon, and nothing more is sent, also while a page takes long")
+  func stopped() throws {
+    for silence in [false, true] {
+      let server = ScriptedServer { _ in silence ? [.silence] : [.answer(200)] }
+      defer { server.stop() }
+      var isAsked = false
+      var endings: [Ending.Reason] = []
+      let tally = try fanout(server).deliver(
+        deadlineMilliseconds: Clock.system.milliseconds() + 3_600_000,
+        keepsOn: {
+          isAsked = true
+          return false
+        }, nextPage: pages(1_000_000, of: 50), settled: { _, ending in endings.append(ending.reason) })
+      #expect(isAsked && !tally.isEveryPageRead)
+      #expect(
+        endings.allSatisfy { $0 == .unsent } && tally.unsent == endings.count && (tally.deliveries > 0) != silence)
+    }
+  }
 }

@@ -17,7 +17,7 @@ final class StoppingWire: FrameSender {
   init(pages: Int) { self.pages = pages }
 
   func deliver(
-    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
   ) -> Tally {
     var tally = Tally()
     for _ in 0..<pages {
@@ -26,6 +26,38 @@ final class StoppingWire: FrameSender {
       tally.deliveries += page.count
     }
     tally.isEveryPageRead = false
+    return tally
+  }
+}
+
+/// A throttled endpoint: a post takes 100 ms, one after the other, and the next page is asked for when 64 are left.
+final class SlowWire: FrameSender {
+  private let clock: SettableClock
+  private(set) var reached: [String] = []
+  var eachSecond: () throws -> Void = {}
+
+  init(_ clock: SettableClock) { self.clock = clock }
+
+  func deliver(
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+  ) -> Tally {
+    var tally = Tally()
+    var pending: [Listener] = []
+    var hasMore = true
+    while hasMore || !pending.isEmpty {
+      while hasMore, pending.count <= 64 {
+        if let page = nextPage() { pending += page } else { hasMore = false }
+      }
+      guard !pending.isEmpty else { break }
+      clock.advance(milliseconds: 100)
+      guard keepsOn() else {
+        tally.isEveryPageRead = false
+        return tally
+      }
+      reached.append(pending.removeFirst().id.text)
+      tally.deliveries += 1
+      do { if reached.count % 10 == 0 { try eachSecond() } } catch { Issue.record(error) }
+    }
     return tally
   }
 }
@@ -74,6 +106,22 @@ struct LeftToOthersTests {
     #expect(!sender.send(stream, deadlineMilliseconds: clock.clock.milliseconds() + 30_000).isQueued)
     #expect(Set(wire.reached) == Set(names))
     #expect(wire.reached.count == names.count)
+  }
+
+  @Test("a round that is slow keeps its lease, so that others who publish do not begin it again and again")
+  func slowRound() throws {
+    let names = try connect(600)
+    try append(stream, Event(type: "price:update", data: bytes("1"), id: "1-a", timestamp: ""))
+    let wire = SlowWire(clock)
+    let sender = StreamSender(table, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
+    let other = StreamSender(table, sender: StoppingWire(pages: 0), log: Log(minimum: .fatal), clock: clock.clock)
+    var thefts = 0
+    wire.eachSecond = {
+      if try other.marks.take(stream) != nil { thefts += 1 }
+    }
+    _ = sender.send(stream, deadlineMilliseconds: clock.clock.milliseconds() + 90_000)
+    #expect(thefts == 0)
+    #expect(Set(wire.reached) == Set(names))
   }
 
   @Test("an event to a person is not shown to another whose name begins with a later letter of it")

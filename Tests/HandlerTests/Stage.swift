@@ -236,7 +236,7 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   func close(_ destination: Destination) { closed.append(destination.connectionID.text) }
 
   func deliver(
-    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
   ) -> Tally {
     var tally = Tally()
     while let page = {

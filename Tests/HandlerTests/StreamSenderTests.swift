@@ -247,7 +247,7 @@ final class Wire: FrameSender {
   var during: (() throws -> Void)?
 
   func deliver(
-    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
   ) -> Tally {
     var tally = Tally()
     while let page = nextPage() {

@@ -16,8 +16,17 @@ final class ModelEnvironment {
   let world: ModelWorld
   private(set) var isDead = false
   private(set) lazy var table = ModelTable(self)
+  /// Of two machines the clock of one may be ahead.
+  let clock: Clock
 
-  init(_ world: ModelWorld) { self.world = world }
+  init(_ world: ModelWorld) {
+    self.world = world
+    let skew: Int64 = world.isSkewed ? world.dice.pick([0, 0, -900, 900, -4_000, 4_000, 12_000]) : 0
+    let time = world.clock.clock
+    clock = Clock(
+      milliseconds: { time.milliseconds() + skew }, monotonicMilliseconds: { time.milliseconds() },
+      pause: { time.pause($0) })
+  }
 
   enum Fate {
     case done
@@ -64,39 +73,69 @@ final class ModelTable: ForwardingTable {
   }
 }
 
-/// Posts of the Publisher: in order for each connection, none after one that failed.
+/// Posts of the Publisher: decided by `FanoutState`, one after the other, each in its time.
 struct ModelSender: FrameSender {
   let environment: ModelEnvironment
 
   func deliver(
-    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
   ) -> Tally {
-    var tally = Tally()
-    while let page = nextPage() {
-      for listener in page {
-        if let ending = deliver(listener, &tally) { settled(listener, ending) }
+    let clock = environment.clock
+    let epoch = clock.milliseconds() - clock.monotonicMilliseconds()
+    // As `Fanout` does it.
+    let stopAt = deadlineMilliseconds - epoch - 1_000
+    var giveUpAt = stopAt + 500
+    var options = FanoutState.Options()
+    options.backoff.attempts = 3
+    options.backoff.baseMilliseconds = 50
+    options.width = 1
+    options.maximumActive = 3
+    var state = FanoutState(
+      options: options, randomness: environment.world.randomness, stopAtMilliseconds: stopAt, epochMilliseconds: epoch)
+    while true {
+      let now = clock.monotonicMilliseconds()
+      if !keepsOn() {
+        state.leavePages()
+        state.giveUpRest()
+      }
+      switch state.next(nowMilliseconds: now, room: 1) {
+      case .post(let token, let id, let frame): tell(&state, token, now, post(frame, to: id))
+      case .delete(let token, let id): tell(&state, token, now, delete(id))
+      case .settle(let listener, let ending): settled(listener, ending)
+      case .page:
+        if now >= giveUpAt {
+          state.leavePages()
+        } else if let page = nextPage() {
+          state.add(page)
+        } else {
+          state.endPages()
+        }
+      case .wait(let moment):
+        if state.hasBegunAll { giveUpAt = min(giveUpAt, now + 300) }
+        clock.pause(max(1, min(moment, giveUpAt) - now))
+        if clock.monotonicMilliseconds() >= giveUpAt { state.giveUpRest() }
+      case .done: return state.tally
       }
     }
-    return tally
   }
 
-  private func deliver(_ listener: Listener, _ tally: inout Tally) -> Ending? {
-    for (place, frame) in listener.frames.enumerated() {
-      switch post(frame, to: listener.id) {
-      case .taken: tally.deliveries += 1
-      case .gone:
-        tally.gone += 1
-        environment.world.wire.close(listener.id)
-        return Ending(.gone, firstMissing: place)
-      case .refused:
-        tally.failed += 1
-        return Ending(.refused(status: 429), firstMissing: place)
-      case .broken:
-        tally.failed += 1
-        return Ending(.broken("no answer"), firstMissing: place)
-      }
+  private func tell(_ state: inout FanoutState, _ token: Int, _ now: Int64, _ outcome: ModelWire.Outcome) {
+    environment.world.passTimeOfPost()
+    switch outcome {
+    case .taken: state.answered(token: token, status: 200, nowMilliseconds: now)
+    case .gone: state.answered(token: token, status: 410, nowMilliseconds: now)
+    case .refused: state.answered(token: token, status: 429, nowMilliseconds: now)
+    case .broken where environment.world.isEndpointLost:
+      state.cannotCall(token: token, reason: "no route")
+      state.leavePages()
+    case .broken: state.broke(token: token, reason: "no answer", nowMilliseconds: now)
     }
-    return nil
+  }
+
+  private func delete(_ id: ConnectionID) -> ModelWire.Outcome {
+    let fate = environment.step()
+    if fate != .failed { environment.world.wire.close(id) }
+    return fate == .done ? .taken : .broken
   }
 
   private func post(_ frame: [UInt8], to id: ConnectionID) -> ModelWire.Outcome {
@@ -140,7 +179,10 @@ struct ModelInvocations: AsynchronousInvocation {
   init(_ environment: ModelEnvironment) { self.environment = environment }
 
   func invokeLater(_ function: String, _ payload: [UInt8]) {
-    if environment.step() != .failed { environment.world.later(payload) }
+    guard environment.step() != .failed else { return }
+    environment.world.later(payload)
+    // Lambda may run it twice.
+    if environment.world.dice.one(in: 6) { environment.world.later(payload) }
   }
 }
 

@@ -28,6 +28,13 @@ final class ModelWorld {
   private let hasLargeEvents: Bool
   /// Of so many posts six go wrong, each in its way: in some schedules hardly any, in others nearly all.
   let postsPerFault: Int
+  /// The functions' clocks differ.
+  let isSkewed: Bool
+  /// Posts take so long that a round has no time for all.
+  private let isSlow: Bool
+  private let shards: Int
+  /// What the gateway invokes is now and then invoked twice.
+  let repeatsInvocations: Bool
   /// No faults any more.
   var isCalm = false
   private var depth = 0
@@ -38,6 +45,8 @@ final class ModelWorld {
   /// Payloads whose publish failed or was not answered: they come again.
   private var unanswered: [(payload: String, numbers: [Int])] = []
   private(set) var drains: [[UInt8]] = []
+  /// Invocations that are made once more.
+  private var repeated: [(event: [UInt8], id: ConnectionID)] = []
   /// What happened, for whoever looks into a failure.
   private(set) var trace: [String] = []
 
@@ -54,6 +63,10 @@ final class ModelWorld {
     isTraced = ProcessInfo.processInfo.environment["MODEL_TRACE"] != nil
     hasLargeEvents = seed % 10 == 3
     postsPerFault = [60, 30, 15, 9][Int(seed % 4)]
+    isSkewed = seed / 4 % 2 == 1
+    isSlow = seed / 8 % 2 == 1
+    shards = seed / 16 % 2 == 1 ? 3 : 1
+    repeatsInvocations = seed / 32 % 2 == 1
     table = MemoryTable(clock: clock.clock)
     wire = ModelWire()
     let generator = SharedGenerator(seed ^ 0xABCD)
@@ -78,6 +91,7 @@ final class ModelWorld {
 
   /// One thing that happens by itself.
   func happen() {
+    if dice.one(in: 20) { return receiveAgain() }
     switch dice.number(below: 20) {
     case 0..<8: publish()
     case 8..<13: clients[dice.number(below: clients.count)].act(self)
@@ -90,6 +104,16 @@ final class ModelWorld {
     }
   }
 
+  /// A post takes its time.
+  func passTimeOfPost() {
+    guard isSlow, !isCalm else { return }
+    clock.advance(milliseconds: dice.pick([0, 1, 5, 30, 300, 3_000]))
+    if dice.one(in: 40) { clock.advance(milliseconds: dice.pick([10_500, 27_000, 29_500])) }
+  }
+
+  /// Of an answer that does not come, whether there will be none for longer.
+  var isEndpointLost: Bool { !isCalm && dice.one(in: 8) }
+
   // MARK: Functions
 
   private var log: Log { Log(minimum: .fatal) }
@@ -98,14 +122,15 @@ final class ModelWorld {
     note("publisher runs \(payload)")
     defer { note("publisher ended") }
     let environment = ModelEnvironment(self)
-    var handler = Publish(
-      eventLog: StreamLog(environment.table, clock: clock.clock, randomness: randomness),
-      streams: StreamSender(
-        environment.table, sender: ModelSender(environment: environment), log: log, clock: clock.clock,
-        randomness: randomness),
-      invocation: ModelInvocations(environment), ownName: "Publisher", log: log, clock: clock.clock,
+    let clock = environment.clock
+    var sender = StreamSender(
+      environment.table, sender: ModelSender(environment: environment), shards: shards, log: log, clock: clock,
       randomness: randomness)
-    let context = InvocationContext(requestID: "p", deadlineMilliseconds: clock.clock.milliseconds() + 30_000)
+    sender.pageSize = isSlow ? 1 : 500
+    var handler = Publish(
+      eventLog: StreamLog(environment.table, shards: shards, clock: clock, randomness: randomness), streams: sender,
+      invocation: ModelInvocations(environment), ownName: "Publisher", log: log, clock: clock, randomness: randomness)
+    let context = InvocationContext(requestID: "p", deadlineMilliseconds: clock.milliseconds() + 30_000)
     let answer = try? text(handler.handle(bytes(payload), context))
     return environment.isDead ? nil : answer
   }
@@ -164,24 +189,40 @@ final class ModelWorld {
     _ = run(text(drains.removeFirst()))
   }
 
-  /// A client's frame, in an environment of its own.
+  /// A client's frame, in an environment of its own; now and then in two.
   func receive(_ frame: [UInt8], _ id: ConnectionID) {
     note("\(id.text) says \(text(frame))")
-    let environment = ModelEnvironment(self)
-    var handler = Receive(
-      connections: Connections(environment.table, clock: clock.clock, randomness: randomness),
-      recovery: RecoveryReader(environment.table, clock: clock.clock),
-      behindRows: BehindRows(environment.table, clock: clock.clock, randomness: randomness),
-      drains: Drains(
-        Environment(["PUBLISHER_FUNCTION": "Publisher"]), ModelInvocations(environment)),
-      outbox: ModelOutbox(environment: environment), log: log, clock: clock.clock)
     let now = clock.clock.milliseconds()
     let context = RequestContext(
       routeKey: "$default", eventType: "MESSAGE", requestID: "r", connectionID: id, messageID: "m-\(now)", apiID: "a",
       stage: "s", domainName: "d", requestTime: "", requestTimeMilliseconds: now, connectedAtMilliseconds: now,
       sourceAddress: "")
     let event = GatewayEvent.message(MessageEvent(context: context, body: frame)).encoded()
-    let invocation = InvocationContext(requestID: "d", deadlineMilliseconds: now + 29_000)
+    if repeatsInvocations, !isCalm, dice.one(in: 8) {
+      repeated.append((event, id))
+      if dice.one(in: 2) { receiveAgain() }
+    }
+    receive(event: event, id)
+  }
+
+  /// The same invocation once more, while the first one runs or later.
+  private func receiveAgain() {
+    guard !repeated.isEmpty else { return }
+    let (event, id) = repeated.remove(at: dice.number(below: repeated.count))
+    note("\(id.text) again")
+    receive(event: event, id)
+  }
+
+  private func receive(event: [UInt8], _ id: ConnectionID) {
+    let environment = ModelEnvironment(self)
+    let clock = environment.clock
+    var handler = Receive(
+      connections: Connections(environment.table, shards: shards, clock: clock, randomness: randomness),
+      recovery: RecoveryReader(environment.table, shards: shards, clock: clock),
+      behindRows: BehindRows(environment.table, clock: clock, randomness: randomness),
+      drains: Drains(Environment(["PUBLISHER_FUNCTION": "Publisher"]), ModelInvocations(environment)),
+      outbox: ModelOutbox(environment: environment), log: log, clock: clock)
+    let invocation = InvocationContext(requestID: "d", deadlineMilliseconds: clock.milliseconds() + 29_000)
     guard let answer = try? handler.handle(event, invocation), !environment.isDead else { return }
     if let body = RouteAnswer.body(answer) { _ = wire.carry(bytes(body), to: id, isFaulty: false) }
   }
@@ -189,7 +230,8 @@ final class ModelWorld {
   /// `$connect`. False: it failed.
   func connect(_ record: ConnectionRecord) -> Bool {
     let environment = ModelEnvironment(self)
-    let connections = Connections(environment.table, clock: clock.clock, randomness: randomness)
+    let connections = Connections(
+      environment.table, shards: shards, clock: environment.clock, randomness: randomness)
     guard let outcome = try? connections.connect(record), !environment.isDead else { return false }
     return outcome == .connected
   }
@@ -198,7 +240,7 @@ final class ModelWorld {
   func disconnect(_ id: ConnectionID) {
     guard isCalm || !dice.one(in: 3) else { return }
     let environment = ModelEnvironment(self)
-    try? Connections(environment.table, clock: clock.clock, randomness: randomness).disconnect(id)
+    try? Connections(environment.table, shards: shards, clock: environment.clock, randomness: randomness).disconnect(id)
   }
 
   // MARK: The end

@@ -9,8 +9,10 @@ import TestSupport
 /// Compares what each client showed with what the log holds.
 struct Verdict {
   private(set) var faults: [String] = []
+  private let repeatsHellos: Bool
 
   init(_ world: ModelWorld) throws {
+    repeatsHellos = world.repeatsInvocations
     var logs: [String: [LoggedEvent]] = [:]
     let log = StreamLog(world.table, clock: world.clock.clock)
     for stream in ["all/price:update", "all/signal", "all/risk", "user/u-0", "user/u-1"] {
@@ -49,17 +51,22 @@ struct Verdict {
     var place: Int64?
     var covered: Set<Int64> = []
     var state: [ModelClient.Record] = []
+    var isWhole = true
     for record in client.records {
       switch record {
       case .snapshot(stream, let through, let isFirst, let isLast, let events):
-        // One that did not come to its end is replaced by another.
-        if place != nil, isFirst { faults.append("\(name): a second state of \(stream)") }
+        // One that did not come to its end is replaced by another; and a hello that was worked on twice may tell a newer one.
+        if isFirst, let place, !repeatsHellos || through < place {
+          faults.append("\(name): a second state of \(stream)")
+        }
         state = isFirst ? events : state + events
+        isWhole = isLast
         guard isLast else { continue }
         judge(state, of: stream, through: through, log, client.plan, name)
         place = max(place ?? 0, through)
         covered.formUnion(log.lazy.map(\.sequence).filter { $0 <= through })
       case .event(stream, let sequence, let folded, let number):
+        if !isWhole { faults.append("\(name): \(stream) \(sequence) in the middle of its state") }
         guard let last = place else {
           faults.append("\(name): \(stream) \(sequence) before its state")
           continue
@@ -84,6 +91,7 @@ struct Verdict {
       default: break
       }
     }
+    if !isWhole { faults.append("\(name): half a state of \(stream)") }
     guard place != nil else { return faults.append("\(name): nothing of \(stream)") }
     for event in log where client.plan.wants(event.event) && !covered.contains(event.sequence) {
       faults.append("\(name): never got \(stream) \(event.sequence)")

@@ -195,7 +195,7 @@ struct TableCostTests {
 /// Everybody gets everything.
 private struct Everybody: FrameSender {
   func deliver(
-    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
   ) -> Tally {
     var tally = Tally()
     while let page = nextPage() { tally.deliveries += page.count }

@@ -2,8 +2,10 @@ import Delivery
 
 /// Who brings frames to connections; `Fanout` does, a test listens in its place.
 protocol FrameSender {
+  /// `keepsOn` is asked now and then; after false nothing more is sent.
   func deliver(
-    deadlineMilliseconds: Int64, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?,
+    settled: (Listener, Ending) -> Void
   ) -> Tally
 }
 

@@ -11,7 +11,8 @@ extension StreamSender {
     let shaped = Round.shaped(round.events)
     let run = EventRun(shaped.events)
     var frames = FrameCache(shaped.events, shaped.placements, cursor: round.cursor(through: round.end).text)
-    var listeners = shaped.events.isEmpty ? nil : connections.listeners(of: run, after: lease.cut?.position)
+    var listeners =
+      shaped.events.isEmpty ? nil : connections.listeners(of: run, pageSize: pageSize, after: lease.cut?.position)
     var late = round.behind[...]
     var catchingUp: [ConnectionID: CatchUp] = [:]
     var held = lease
@@ -20,6 +21,17 @@ extension StreamSender {
     var pages = LogPages(self, round)
     let tally = sender.deliver(
       deadlineMilliseconds: stopAt + Self.fanoutReserveMilliseconds,
+      keepsOn: {
+        do throws(TableError) {
+          guard try prolong(&held) else {
+            result.isLeaseLost = true
+            return false
+          }
+        } catch {
+          log.warn("lease not prolonged", ["stream": .text(round.stream), "reason": .text(error.description)])
+        }
+        return true
+      },
       nextPage: {
         do throws(TableError) {
           guard try prolong(&held) else {

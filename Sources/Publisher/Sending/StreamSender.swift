@@ -20,6 +20,8 @@ struct StreamSender<Sender: FrameSender> {
   let clock: Clock
   /// A client gets one frame a window at most of one stream.
   let windowMilliseconds: Int64
+  /// How many listeners are read at once.
+  var pageSize = 500
 
   /// Kept free before the deadline: for the calls on their way, the rows of those who lack something, and the hand-over.
   static var reserveMilliseconds: Int64 { 2_000 }
