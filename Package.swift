@@ -133,8 +133,8 @@ let package = Package(
     program(
       "DefaultHandler",
       [
-        "LambdaRuntime", "GatewayAccess", "GatewayEvents", "Shaping", "Streams", "ManagementAPI",
-        "ConnectionStoreSelection", "ConnectionStore", "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "Access", "FunctionInvocation", "GatewayAccess", "GatewayEvents", "Shaping", "Streams",
+        "ManagementAPI", "ConnectionStoreSelection", "ConnectionStore", "Messaging", "JSON", "Telemetry",
       ]),
     program(
       "Publisher",

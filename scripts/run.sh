@@ -34,7 +34,6 @@ trap 'exit 143' TERM
 
 mkdir -p .tickertape
 export ACCESS=${ACCESS:-open}
-[ "$ACCESS" != open ] || echo "ACCESS=open: anybody on this machine may connect, as whoever they say; ACCESS=required asks for keys."
 functions=()
 if [ -n "${PACKAGED:-}" ]; then
   for bootstrap in .build/package/*/bootstrap; do

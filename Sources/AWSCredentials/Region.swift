@@ -23,5 +23,7 @@ package enum Region {
 /// No region is set anywhere.
 package struct RegionError: Error, Equatable, Sendable, CustomStringConvertible {
   package let tried: [String]
-  package var description: String { "no AWS region in \(tried.joined(separator: ", ")); set AWS_REGION" }
+  package var description: String {
+    "no AWS region in \(tried.joined(separator: ", ")); set AWS_REGION, for example AWS_REGION=eu-west-1"
+  }
 }

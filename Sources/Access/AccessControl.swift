@@ -90,12 +90,19 @@ package enum AccessDecision: Equatable, Sendable {
 
 /// Why somebody may not come in.
 package struct AccessRefusal: Equatable, Sendable {
-  /// 401: there is no proof of who it is; 403: it is known and not allowed; 503: it cannot be told now.
+  /// 401: there is no proof of who it is; 403: it is known and not allowed; 503: it cannot be told now; 400: what it asks
+  /// for makes no sense, whoever it is.
   package let status: Int
-  /// For the client. The same whatever was wrong.
+  /// For the client. Of 401 and 403 the same whatever was wrong.
   package let message: String
   /// For the operator's log. Holds nothing secret.
   package let reason: String
+
+  package init(status: Int, message: String, reason: String) {
+    self.status = status
+    self.message = message
+    self.reason = reason
+  }
 
   static func unproven(_ reason: String) -> AccessRefusal {
     AccessRefusal(status: 401, message: "a valid API key or token is required", reason: reason)

@@ -15,7 +15,7 @@ package struct AttemptLimit {
   package let perMinute: Int64
   private let table: any Table
   private let clock: Clock
-  /// Addresses known to be over the limit in a window, so that a flood costs no writes.
+  /// Addresses known to be over the limit in a window, so that a flood costs no writes and no lines of the log.
   private var exhausted: Set<String> = []
   private var window: Int64 = 0
 
@@ -40,8 +40,16 @@ package struct AttemptLimit {
     self.clock = clock
   }
 
-  /// Counts one attempt from an address. False: it is one more than the limit allows.
-  package mutating func take(_ address: String) throws(TableError) -> Bool {
+  /// Where an attempt stands.
+  package enum Standing: Equatable, Sendable {
+    case within
+    /// One more than the limit allows, the first of its address in this window that this environment sees.
+    case firstBeyond
+    case beyond
+  }
+
+  /// Counts one attempt from an address.
+  package mutating func take(_ address: String) throws(TableError) -> Standing {
     let who = Self.group(of: address)
     let now = clock.seconds
     let start = now - now % Self.windowSeconds
@@ -49,11 +57,12 @@ package struct AttemptLimit {
       window = start
       exhausted = []
     }
-    if exhausted.contains(who) { return false }
+    if exhausted.contains(who) { return .beyond }
     let row = ItemKey("r#connect#\(who)", "\(start)")
     let count = try table.increment(row, "count", expires: start + 2 * Self.windowSeconds)
-    if count > perMinute { exhausted.insert(who) }
-    return count <= perMinute
+    guard count > perMinute else { return .within }
+    exhausted.insert(who)
+    return .firstBeyond
   }
 
   /// When the next window begins.

@@ -71,7 +71,7 @@ struct Credential {
     add("auth", presentation.parameters("auth"))
     add("token", presentation.parameters("token"))
     add("authorization", presentation.fields("Authorization").compactMap(bearer))
-    add("subprotocol", subprotocolTokens(presentation.fields("Sec-WebSocket-Protocol")))
+    add("subprotocol", tokens(in: presentation.offeredSubprotocols))
     add(cookie, presentation.fields("Cookie").flatMap { CookieReader.values(of: "session", in: $0) })
     return found
   }
@@ -88,13 +88,8 @@ struct Credential {
   }
 
   /// What follows `bearer` in the list of subprotocols: a browser can set no header but this one.
-  private static func subprotocolTokens(_ values: [String]) -> [String] {
-    let names = values.flatMap { $0.utf8.split(separator: UInt8(ascii: ",")) }.map { ASCII.trimmed(Array($0)) }
-    var tokens: [String] = []
-    for (name, next) in zip(names, names.dropFirst()) where name == Array("bearer".utf8) {
-      tokens.append(String(decoding: next, as: UTF8.self))
-    }
-    return tokens
+  private static func tokens(in subprotocols: [String]) -> [String] {
+    zip(subprotocols, subprotocols.dropFirst()).compactMap { $0.hasSameBytes(as: "bearer") ? $1 : nil }
   }
 }
 

@@ -25,15 +25,12 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
 
   private mutating func answer(_ event: ConnectEvent, _ log: Log) throws(TableError) -> ProxyResponse {
     let audit = Audit(log, event)
-    if attempts.counting == .all, try !attempts.take(event.context.sourceAddress) {
-      return tooManyAttempts(audit, "too many attempts of this address")
-    }
+    if attempts.counting == .all, let answer = try tooManyAttempts(event, audit, "too many attempts") { return answer }
     let request: ConnectRequest
     switch try admit(event) {
     case .refused(let refusal): return try refuse(refusal, event, audit)
     case .invalid(let message):
-      audit.refused(400, message)
-      return ProxyResponse(400, error: "Bad Request", message: message)
+      return try refuse(AccessRefusal(status: 400, message: message, reason: message), event, audit)
     case .admitted(let admitted): request = admitted
     }
     let record = request.record(of: event)
@@ -87,14 +84,24 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   private mutating func refuse(
     _ refusal: AccessRefusal, _ event: ConnectEvent, _ audit: Audit
   ) throws(TableError) -> ProxyResponse {
-    let isCounted = attempts.counting == .refused && refusal.isByCredential
-    if isCounted, try !attempts.take(event.context.sourceAddress) { return tooManyAttempts(audit, refusal.reason) }
+    if attempts.counting == .refused, refusal.isOfTheClient,
+      let answer = try tooManyAttempts(event, audit, refusal.reason)
+    {
+      return answer
+    }
     audit.refused(refusal.status, refusal.reason)
     return ProxyResponse(refusal.status, error: refusal.title, message: refusal.message)
   }
 
-  private func tooManyAttempts(_ audit: Audit, _ reason: String) -> ProxyResponse {
-    audit.refused(429, reason)
+  /// Counts the attempt; nil if its address may have one more. A flood is one line of the log.
+  private mutating func tooManyAttempts(
+    _ event: ConnectEvent, _ audit: Audit, _ reason: String
+  ) throws(TableError) -> ProxyResponse? {
+    switch try attempts.take(event.context.sourceAddress) {
+    case .within: return nil
+    case .firstBeyond: audit.refused(429, "\(reason); what more this address tries in this minute is not written")
+    case .beyond: break
+    }
     var response = ProxyResponse(
       429, error: "Too Many Requests", message: "too many attempts to connect; try again in a minute")
     response.headers.append(("Retry-After", "\(attempts.secondsToWait)"))
@@ -118,10 +125,8 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     }
   }
 
-  /// A browser closes a connection whose answer names none of the subprotocols it offered. Of the pair `bearer, TOKEN` the
-  /// first is the name; the second must never be sent back.
   private static func subprotocol(_ event: ConnectEvent) -> [(name: String, value: String)] {
-    event.offeredSubprotocols.first.map { [("Sec-WebSocket-Protocol", $0)] } ?? []
+    Presentation(event).subprotocol.map { [("Sec-WebSocket-Protocol", $0)] } ?? []
   }
 }
 
@@ -140,10 +145,11 @@ extension Connect where Calls == ManagementCalls {
 
 extension AccessRefusal {
   /// 503 says nothing of who asked.
-  fileprivate var isByCredential: Bool { status == 401 || status == 403 }
+  fileprivate var isOfTheClient: Bool { status < 500 }
 
   fileprivate var title: String {
     switch status {
+    case 400: "Bad Request"
     case 401: "Unauthorized"
     case 403: "Forbidden"
     default: "Service Unavailable"

@@ -41,15 +41,15 @@ struct ManagementCalls: ConnectionCalls {
     return gone
   }
 
-  mutating func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> String? {
+  mutating func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> Closing {
     do {
       let client = try client(context)
       let told = try client.send(Call(.post(frame), id))
-      if told.meaning == .gone { return nil }
+      if told.meaning == .gone { return .gone }
       let closed = try client.send(Call(.delete, id))
-      return closed.meaning == .accepted || closed.meaning == .gone ? nil : closed.explanation
+      return closed.meaning == .accepted || closed.meaning == .gone ? .closed : .failed(closed.explanation)
     } catch {
-      return "\(error)"
+      return .failed("\(error)")
     }
   }
 

@@ -22,6 +22,9 @@ struct UserLimit<Calls: ConnectionCalls> {
   /// API Gateway says 410 of a connection whose `$connect` is still running, and it waits 29 seconds for that.
   static var youngMilliseconds: Int64 { 30_000 }
 
+  /// How long one that may be about to come in is waited for: its handshake ends some milliseconds after its `$connect`.
+  static var closingPauses: [Int64] { [50, 100, 200] }
+
   init(
     _ environment: Environment, connections: Connections, calls: Calls, clock: Clock = .system
   ) throws(AccessSettingError) {
@@ -53,16 +56,36 @@ struct UserLimit<Calls: ConnectionCalls> {
   private mutating func close(
     _ rows: [ListenerRow], of user: String, _ context: RequestContext, _ audit: Audit
   ) throws(TableError) {
+    var rest = try closeNow(rows, of: user, context, audit)
+    for pause in Self.closingPauses where !rest.isEmpty {
+      clock.pause(pause)
+      var standing: [ListenerRow] = []
+      // Others close the same ones.
+      for row in rest where try connections.connection(row.id) != nil { standing.append(row) }
+      rest = try closeNow(standing, of: user, context, audit)
+    }
+    // Without its row it would come in and hear nothing. With it the next connect finds it.
+    for row in rest { audit.notClosed(row.id, "its handshake has not ended, or it left a moment ago") }
+  }
+
+  /// The rows of those that may not have come in yet.
+  private mutating func closeNow(
+    _ rows: [ListenerRow], of user: String, _ context: RequestContext, _ audit: Audit
+  ) throws(TableError) -> [ListenerRow] {
+    let young = clock.milliseconds() - Self.youngMilliseconds
+    var rest: [ListenerRow] = []
     for row in rows {
-      let outcome = calls.close(row.id, telling: Self.frame(maximum, context), context)
-      if let outcome {
-        audit.notClosed(row.id, outcome)
-      } else {
+      switch calls.close(row.id, telling: Self.frame(maximum, context), context) {
+      case .gone where row.connectedAtMilliseconds >= young: rest.append(row)
+      case .gone: try connections.disconnect(row.id, found: [.user(user)])
+      case .failed(let reason): audit.notClosed(row.id, reason)
+      case .closed:
         // Whatever of it is still on its way finds no row, and is told to connect again.
         try connections.disconnect(row.id, found: [.user(user)])
         audit.closedForLimit(row.id, user: user, limit: maximum)
       }
     }
+    return rest
   }
 
   /// The rows of connections that are there, as far as can be told; what is gone leaves the table too.
@@ -97,6 +120,14 @@ protocol ConnectionCalls {
   /// Those that are known to have left; who cannot be asked is not among them.
   mutating func gone(among ids: [ConnectionID], _ context: RequestContext) -> Set<ConnectionID>
 
-  /// Sends a last frame and closes. Nil: it is closed, or was; else why not.
-  mutating func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> String?
+  /// Sends a last frame and closes.
+  mutating func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> Closing
+}
+
+/// What became of closing a connection.
+enum Closing: Equatable {
+  case closed
+  /// It has left, or has not come in yet: API Gateway tells the two apart for nobody.
+  case gone
+  case failed(String)
 }

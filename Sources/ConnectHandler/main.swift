@@ -10,4 +10,15 @@ func makeConnect(_ environment: Environment) throws -> some LambdaHandler {
     environment, table: TableSelection.open(environment), shards: TableSelection.listenerShards(environment))
 }
 
-LambdaRuntime.run(try makeConnect(.process))
+LambdaRuntime.run(
+  try makeConnect(.process),
+  help: """
+    ConnectHandler answers $connect: it decides who may connect, and remembers the connection.
+
+    Variables, for example:
+      CONNECTION_STORE        the table: sqlite:.tickertape/table.sqlite or dynamodb:TABLE
+      ACCESS                  required (the default) or open; README.md says how keys and tokens are checked
+      API_GATEWAY_ENDPOINT    where frames are posted: http://127.0.0.1:8000/dev
+      EVENT_TYPES_FILE        which event types there are, and who sees them: /opt/types.json
+      AWS_LAMBDA_LOG_LEVEL    DEBUG, INFO, WARN, ERROR
+    """)

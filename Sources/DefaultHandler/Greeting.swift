@@ -51,7 +51,8 @@ extension Receive {
         clock.pause(pause)
       }
     }
-    try postState(of: record.streams, record, greeting.destination, invocation)
+    // Events may have come before; what comes after the state is everything after it.
+    try holding(record.subscribedStreams, record, greeting.destination, invocation, log) { _ in }
     return Array("{}".utf8)
   }
 }

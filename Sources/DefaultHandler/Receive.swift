@@ -9,11 +9,13 @@ import Telemetry
 struct Receive<Out: Outbox>: LambdaHandler {
   let connections: Connections
   let recovery: RecoveryReader
+  let behindRows: BehindRows
+  let drains: Drains
   var outbox: Out
   let log: Log
   var clock = Clock.system
 
-  private var limits: StreamLimits { connections.limits }
+  var limits: StreamLimits { connections.limits }
 
   mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .text(context.requestID)])
@@ -41,85 +43,15 @@ struct Receive<Out: Outbox>: LambdaHandler {
     }
   }
 
-  // MARK: Subscriptions
-
-  /// The state of what is new is posted before the acknowledgement, which is the answer.
-  private mutating func subscribe(
-    _ request: SubscriptionRequest, _ count: Int64?, _ context: RequestContext, _ invocation: InvocationContext,
-    _ log: Log
-  ) throws -> [UInt8] {
-    try checkSize(request)
-    var refused: [SubscriptionRequest.Refusal] = []
-    var before: Set<String> = []
-    let record = try change(context) { record in
-      let resolved = request.resolved(for: record.principal.role)
-      refused = resolved.refused
-      before = Set(record.streams)
-      return SubscriptionChange(add: resolved.wanted, order: Self.order(count, context))
-    }
-    if let first = refused.first, refused.count == Set(request.names).count {
-      throw FrameRefusal(first.code.rawValue, refused.map { "'\($0.name)': \($0.message)" }.joined(separator: "; "))
-    }
-    audit("subscribed", request, record, log)
-    let added = record.streams.filter { !before.contains($0) }
-    if !added.isEmpty { try postState(of: added, record, Destination(context), invocation) }
-    return Frame.changed("subscribed", request, refused, record.subscriptions, count: count)
-  }
-
-  private func unsubscribe(
-    _ request: SubscriptionRequest, _ count: Int64?, _ context: RequestContext, _ log: Log
-  ) throws -> [UInt8] {
-    try checkSize(request)
-    let record = try change(context) { _ in
-      SubscriptionChange(remove: request.removals, order: Self.order(count, context))
-    }
-    audit("unsubscribed", request, record, log)
-    return Frame.changed("unsubscribed", request, [], record.subscriptions, count: count)
-  }
-
-  func change(
-    _ context: RequestContext, accepting: Accepts? = nil, _ makeChange: (ConnectionRecord) -> SubscriptionChange
-  ) throws -> ConnectionRecord {
-    switch try connections.change(context.connectionID, accepting: accepting, makeChange) {
-    case .changed(let record): return try lasting(record)
-    case .unknownConnection: throw FrameRefusal.unknownConnection
-    case .tooManySubscriptions(let count): throw FrameRefusal.tooManySubscriptions(count, limits)
-    case .tooFast: throw FrameRefusal.tooFast(limits)
-    }
-  }
-
   /// The connection of a frame; one whose credential has expired is closed.
   func connection(_ context: RequestContext) throws -> ConnectionRecord {
     guard let record = try connections.connection(context.connectionID) else { throw FrameRefusal.unknownConnection }
     return try lasting(record)
   }
 
-  private func lasting(_ record: ConnectionRecord) throws(FrameRefusal) -> ConnectionRecord {
+  func lasting(_ record: ConnectionRecord) throws(FrameRefusal) -> ConnectionRecord {
     if let until = record.untilMilliseconds, until <= clock.milliseconds() { throw .expired }
     return record
-  }
-
-  /// Refuses what no role could bring below the limit, before any of it is looked at.
-  func checkSize(_ request: SubscriptionRequest) throws(FrameRefusal) {
-    let count = request.names.count * max(1, request.keys.count)
-    if count > 4 * limits.subscriptions { throw .tooManySubscriptions(count, limits) }
-  }
-
-  static func order(_ count: Int64?, _ context: RequestContext) -> Order {
-    Order(
-      count: count, milliseconds: context.requestTimeMilliseconds,
-      messageID: context.messageID ?? context.requestID)
-  }
-
-  /// Who listens to what since when, for whoever has to account for it.
-  func audit(_ what: String, _ request: SubscriptionRequest, _ record: ConnectionRecord, _ log: Log) {
-    log.info(
-      "audit",
-      [
-        "action": .text(what), "connectionId": .text(record.id.text), "user": .text(record.principal.user ?? ""),
-        "names": .text(request.names.joined(separator: ",")), "keys": .text(request.keys.joined(separator: ",")),
-        "subscriptions": .number(Int64(record.subscriptions.active.count)),
-      ])
   }
 
   // MARK: Ping and status

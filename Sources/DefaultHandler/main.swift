@@ -1,4 +1,5 @@
 import ConnectionStoreSelection
+import FunctionInvocation
 import LambdaRuntime
 import Streams
 import Telemetry
@@ -11,7 +12,18 @@ func makeReceive(_ environment: Environment) throws -> Receive<ManagementOutbox>
   return Receive(
     connections: Connections(table, shards: shards, limits: limits),
     recovery: RecoveryReader(table, shards: shards, limits: limits),
+    behindRows: BehindRows(table), drains: Drains(environment, FunctionInvoker(environment)),
     outbox: ManagementOutbox(environment), log: Log(environment))
 }
 
-LambdaRuntime.run(try makeReceive(.process))
+LambdaRuntime.run(
+  try makeReceive(.process),
+  help: """
+    DefaultHandler answers $default: the frames of clients.
+
+    Variables, for example:
+      CONNECTION_STORE        the table: sqlite:.tickertape/table.sqlite or dynamodb:TABLE
+      API_GATEWAY_ENDPOINT    where frames are posted: http://127.0.0.1:8000/dev
+      EVENT_TYPES_FILE        which event types there are, and who sees them: /opt/types.json
+      AWS_LAMBDA_LOG_LEVEL    DEBUG, INFO, WARN, ERROR
+    """)

@@ -61,16 +61,6 @@ package struct ConnectEvent {
       multiValueQuery: parts.multiValueQuery.map(Array.init),
       stageVariables: parts.stageVariables.map(Array.init))
   }
-
-  /// The subprotocols a client offered (RFC 6455, section 4.1), in its order.
-  package var offeredSubprotocols: [String] {
-    guard let value = headers["Sec-WebSocket-Protocol"] else { return [] }
-    return value.utf8.split(separator: UInt8(ascii: ",")).compactMap { part in
-      let isSpace = { (byte: UInt8) in byte == 0x20 || byte == 0x09 }
-      let trimmed = part.drop(while: isSpace).reversed().drop(while: isSpace).reversed()
-      return trimmed.isEmpty ? nil : String(decoding: Array(trimmed), as: UTF8.self)
-    }
-  }
 }
 
 /// A client sent a text frame. There are no headers on this event.

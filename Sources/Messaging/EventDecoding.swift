@@ -53,7 +53,7 @@ private struct PublishedFields {
   private var seen: [String] = []
 
   mutating func read(_ bytes: [UInt8], in range: Range<Int>) throws {
-    var reader = JSONReader(bytes, in: range)
+    var reader = JSONReader(bytes, in: range, maximumDepth: Limit.eventDepth)
     let kind = try reader.peek()
     guard kind == .object else { throw EventRefusal(.notAnObject, "an event is an object, not \(kind.rawValue)") }
     try reader.beginObject()

@@ -7,6 +7,8 @@ package enum Limit {
   package static let correlationBytes = 256
   /// One event as the publisher wrote it.
   package static let eventBytes = 96 * 1024
+  /// Levels of nesting of one event: a batch or a snapshot of events is still less deep than `JSONReader` reads.
+  package static let eventDepth = 64
   package static let groups = 32
 }
 

@@ -19,6 +19,16 @@ struct Intake {
   /// Of an ordered queue nothing is done after the first failure: it would overtake what comes again.
   var stopsAtFailure: Bool { batch.source == .sqs(isOrdered: true) }
 
+  /// By which the lines of a publish, of its rounds and of its deliveries are found together: those of the first few events.
+  var correlationIDs: String {
+    var ids: [String] = []
+    for (_, event) in events.prefix(100) {
+      let id = event.correlationID ?? event.id
+      if !ids.contains(id) { ids.append(id) }
+    }
+    return ids.prefix(10).joined(separator: ",")
+  }
+
   /// The events that are appended and sent together: of an ordered queue those of one message, else all.
   var groups: [[(index: Int, event: Event)]] {
     guard stopsAtFailure else { return [events] }

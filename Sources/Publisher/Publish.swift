@@ -45,7 +45,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       answer.add(report, events: touched.count(report.stream))
       if report.needsDrain { drainLater(report.stream, log) }
     }
-    self.report(answer, intake.source, context, log)
+    self.report(answer, intake.source, context, log.with(["correlationIds": .text(intake.correlationIDs)]))
     return try intake.answer(answer, log)
   }
 
@@ -58,13 +58,14 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   private struct TouchedStreams {
     private(set) var names: [String] = []
     /// The last event of each.
-    private(set) var through: [String: Int64] = [:]
+    private(set) var through: [[UInt8]: Int64] = [:]
     private var counts: [[UInt8]: Int] = [:]
 
     mutating func add(_ stream: String, _ count: Int, through sequence: Int64) {
-      through[stream] = max(through[stream] ?? 0, sequence)
-      if counts[Array(stream.utf8)] == nil { names.append(stream) }
-      counts[Array(stream.utf8), default: 0] += count
+      let name = Array(stream.utf8)
+      through[name] = max(through[name] ?? 0, sequence)
+      if counts[name] == nil { names.append(stream) }
+      counts[name, default: 0] += count
     }
 
     func count(_ stream: String) -> Int { counts[Array(stream.utf8)] ?? 0 }
@@ -125,13 +126,17 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   private func drain(_ stream: String, _ context: InvocationContext, _ log: Log) -> [UInt8] {
     var answer = PublishAnswer()
-    drain([stream], &answer, context, log)
+    take([streams.sendWhatIsLeft(of: stream, deadlineMilliseconds: context.deadlineMilliseconds)], &answer, log)
     report(answer, .direct, context, log)
     return answer.encoded()
   }
 
   private func drain(_ names: [String], _ answer: inout PublishAnswer, _ context: InvocationContext, _ log: Log) {
-    for report in streams.send(names, deadlineMilliseconds: context.deadlineMilliseconds) {
+    take(streams.send(names, deadlineMilliseconds: context.deadlineMilliseconds), &answer, log)
+  }
+
+  private func take(_ reports: [StreamSender<Sender>.Report], _ answer: inout PublishAnswer, _ log: Log) {
+    for report in reports {
       answer.add(report, events: 0)
       if report.needsDrain { drainLater(report.stream, log) }
     }

@@ -21,4 +21,14 @@ func makePublish(_ environment: Environment) throws -> Publish<Fanout> {
     metrics: environment["METRICS"] == "off" ? nil : SendMetrics.metrics(environment))
 }
 
-LambdaRuntime.run(try makePublish(.process))
+LambdaRuntime.run(
+  try makePublish(.process),
+  help: """
+    Publisher appends events to their streams and sends them to who listens.
+
+    Variables, for example:
+      CONNECTION_STORE        the table: sqlite:.tickertape/table.sqlite or dynamodb:TABLE
+      API_GATEWAY_ENDPOINT    where frames are posted: http://127.0.0.1:8000/dev
+      EVENT_TYPES_FILE        which event types there are, and who sees them: /opt/types.json
+      AWS_LAMBDA_LOG_LEVEL    DEBUG, INFO, WARN, ERROR
+    """)

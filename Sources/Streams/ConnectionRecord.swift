@@ -18,6 +18,9 @@ package struct ConnectionRecord: Equatable, Sendable {
   package internal(set) var accepts: Accepts = []
   /// What is left of its right to change things.
   var bucket = TokenBucket()
+  /// Until when senders that meet its listener rows ask whether its place is held, in milliseconds since the epoch; stands in the
+  /// rows that are written with this change only.
+  var heldUntilMilliseconds: Int64?
   /// Counts the changes: every write says which one it saw.
   package internal(set) var revision: Int64 = 1
   /// Seconds since the epoch, set when the row is written first; the listener rows expire with the connection.

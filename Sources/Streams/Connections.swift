@@ -74,25 +74,39 @@ package struct Connections {
   /// Changes what a connection is subscribed to: one read, one transaction, none if there is nothing to change.
   ///
   /// `makeChange` is told the connection as it stands, for its role; it is asked again whenever another change came first.
-  /// `accepting`: what the client says from now on that its frames may look like; its listener rows are told.
+  /// `accepting`: what the client says from now on that its frames may look like; its listener rows are told. Whoever says so asks for
+  /// an answer of any size, so it counts as a change whether or not it is one.
+  /// `isHeld`: its place in the streams is held (`BehindRows.hold`), which senders have to heed.
   package func change(
-    _ id: ConnectionID, accepting: Accepts? = nil, _ makeChange: (ConnectionRecord) -> SubscriptionChange
+    _ id: ConnectionID, accepting: Accepts? = nil, isHeld: Bool = false,
+    _ makeChange: (ConnectionRecord) -> SubscriptionChange
   ) throws(TableError) -> ChangeOutcome {
     for _ in 0..<Self.attempts {
       guard var record = try connection(id) else { return .unknownConnection }
-      var touched = record.subscriptions.apply(makeChange(record))
-      let count = record.subscriptions.active.count
-      guard count <= limits.subscriptions else { return .tooManySubscriptions(count) }
+      let change = makeChange(record)
+      if let refusal = refusal(of: change, for: record) { return refusal }
+      var touched = record.subscriptions.apply(change)
+      record.heldUntilMilliseconds = isHeld ? clock.milliseconds() + BehindRows.attentionMilliseconds : nil
       let isAcceptingOther = accepting.map { $0 != record.accepts } ?? false
       if let accepting, isAcceptingOther {
         record.accept(accepting)
         touched.formUnion(record.topics)
       }
-      if touched.isEmpty, !isAcceptingOther { return .changed(record) }
+      if touched.isEmpty, accepting == nil { return .changed(record) }
       guard record.bucket.take(limits, nowMilliseconds: clock.milliseconds()) else { return .tooFast }
       if try commit(&record, touched.ordered()) { return .changed(record) }
     }
     throw TableError(.contention, "transact", key: Keys.connection(id), detail: "\(Self.attempts) attempts")
+  }
+
+  /// Why a change of a connection, as it stands, would not be made; nil: it would be, or there is nothing to change.
+  package func refusal(of change: SubscriptionChange, for record: ConnectionRecord) -> ChangeOutcome? {
+    var (subscriptions, bucket) = (record.subscriptions, record.bucket)
+    let touched = subscriptions.apply(change)
+    let count = subscriptions.active.count
+    if count > limits.subscriptions { return .tooManySubscriptions(count) }
+    let isInTime = touched.isEmpty || bucket.take(limits, nowMilliseconds: clock.milliseconds())
+    return isInTime ? nil : .tooFast
   }
 
   /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch. If it was the last of
@@ -170,11 +184,20 @@ package struct Connections {
       "accepts": .number(record.accepts.rawValue), "bucket": .number(record.bucket.fullAtMilliseconds),
     ]
     let first = topics.prefix(Self.transactionItems - 1)
-    let row = TransactionWrite.update(Keys.connection(record.id), change, if: .equals("rev", .number(seen)))
+    let (key, unchanged) = (Keys.connection(record.id), Condition.equals("rev", .number(seen)))
     do {
-      try table.transact([row] + first.map { [record] topic in listenerWrite(topic, of: record) })
+      if first.isEmpty {
+        // Half the price of a transaction.
+        try table.update(key, change, if: unchanged)
+      } else {
+        let row = TransactionWrite.update(key, change, if: unchanged)
+        try table.transact([row] + first.map { [record] topic in listenerWrite(topic, of: record) })
+      }
     } catch {
-      guard case .transactionFailed = error.code else { throw error }
+      switch error.code {
+      case .conditionFailed, .transactionFailed: break
+      default: throw error
+      }
       guard try isWritten(record.id, by: writer) else { return false }
     }
     _ = try settle(record, topics.dropFirst(first.count))
@@ -197,7 +220,9 @@ package struct Connections {
       } catch {
         guard case .transactionFailed = error.code else { throw error }
         guard let now = try connection(record.id) else { return false }
+        let heldUntil = record.heldUntilMilliseconds
         record = now
+        record.heldUntilMilliseconds = heldUntil
       }
     }
     throw TableError(.contention, "transact", key: Keys.connection(record.id), detail: "\(Self.attempts) attempts")

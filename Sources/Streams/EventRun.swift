@@ -75,6 +75,8 @@ package struct Recipient: Equatable, Sendable {
   package let topics: [Topic]
   /// Milliseconds since the epoch from which on nothing may be sent to it; nil: no end.
   package let untilMilliseconds: Int64?
+  /// Until then its place may be held (`ListenerRow.heldUntilMilliseconds`); nil: it is not.
+  package let heldUntilMilliseconds: Int64?
 
   package struct Part: Equatable, Sendable {
     /// The event's place in the run.

@@ -102,7 +102,8 @@ package struct RunListeners {
     return Recipient(
       id: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds, dialect: listener.dialect,
       parts: lastParts, accepts: listener.accepts, topics: rows.map { run.topics[$0.topic] },
-      untilMilliseconds: listener.untilMilliseconds)
+      untilMilliseconds: listener.untilMilliseconds,
+      heldUntilMilliseconds: rows.lazy.compactMap(\.listener.heldUntilMilliseconds).max())
   }
 
   private func parts(_ wanted: [Wanted]) -> [Recipient.Part] {

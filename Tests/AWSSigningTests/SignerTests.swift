@@ -50,7 +50,7 @@ import Testing
 
   @Test(arguments: [true, false]) func `many requests signed in a row are signed as each alone`(_ withToken: Bool) {
     let seed = UInt64.random(in: 1 ... .max)
-    var random = SplitMix(seed: seed)
+    var random = SeededGenerator(seed)
     let credentials = withToken ? credentials : Credentials(accessKeyID: "AKID", secretAccessKey: "secret")
     var fast = RequestSigner(credentials, region: "eu-west-1", service: "execute-api", host: "example.com:8443")
     var slow = Signer(region: "eu-west-1", service: "execute-api")
@@ -70,20 +70,5 @@ import Testing
       ).map { "\($0.name): \($0.value)\r\n" }.joined()
       #expect(text(bytes[start...]) == expected, "seed \(seed)")
     }
-  }
-}
-
-/// A generator with a seed (Vigna's SplitMix64), so that a failure can be repeated.
-struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-
-  init(seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var word = state
-    word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-    word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-    return word ^ word >> 31
   }
 }

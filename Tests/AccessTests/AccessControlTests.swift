@@ -146,6 +146,36 @@ struct AccessControlTests {
       try status(decide(query: [("token", token())], headers: [host, ("Origin", "https://evil.example")])) == 200)
   }
 
+  @Test("a page of the same host that came without TLS counts only for a handshake without TLS")
+  func originsWithoutTLS() throws {
+    let fields = [
+      ("Cookie", "session=\(token())"), ("Host", "live.example.com"), ("Origin", "http://live.example.com"),
+    ]
+    #expect(try status(decide(headers: fields + [("X-Forwarded-Proto", "http")])) == 200)
+    #expect(try status(decide(headers: fields + [("X-Forwarded-Proto", "https")])) == 403)
+    #expect(
+      try status(decide(headers: fields + [("X-Forwarded-Proto", "http"), ("x-forwarded-proto", "https")])) == 403)
+    #expect(try status(decide(headers: fields)) == 403)
+  }
+
+  @Test("the subprotocol of the answer is the first that is a name and no credential, whatever fields it came in")
+  func subprotocol() throws {
+    let (token, key) = (token(), try key())
+    for (fields, expected) in [
+      (["events.v1"], "events.v1"), (["bearer, \(token)"], "bearer"), (["v2", "v1"], "v2"),
+      // What API Gateway shows of two fields: the last one alone, then both.
+      ([token, "bearer", token], "bearer"), (["bearer", token], "bearer"), (["\(token), bearer, \(token)"], "bearer"),
+      ([token], nil), (["\(key),bearer"], "bearer"), (["bearer,short"], "bearer"), (["short,bearer,short"], "bearer"),
+      (["a b,\"x\",<y>,é,a\tb"], nil), ([" , ,v1"], "v1"), ([], nil), ([String(repeating: "v", count: 65)], nil),
+    ] as [([String], String?)] {
+      let presentation = Presentation(headers: fields.map { (name: "sec-websocket-protocol", value: $0) })
+      #expect(presentation.subprotocol == expected, "\(fields)")
+    }
+    let besides = Presentation(
+      query: [(name: "token", value: "abc")], headers: [(name: "Sec-WebSocket-Protocol", value: "abc, v1")])
+    #expect(besides.subprotocol == "v1")
+  }
+
   // MARK: Several
 
   @Test("the same credential twice is one; others must speak for the same principal")

@@ -68,7 +68,7 @@ enum Call {
 
 /// Calls on few keys, so that they meet; the time moves on, so that items expire.
 struct RandomCalls {
-  private var random: SplitMix
+  private var random: SeededGenerator
   private var now: Int64
 
   private static let partitions = ["p", "p\u{0}", "é", "e\u{301}"]
@@ -76,7 +76,7 @@ struct RandomCalls {
   private static let names = ["n", "s", "b"]
 
   init(seed: UInt64, now: Int64) {
-    random = SplitMix(state: seed)
+    random = SeededGenerator(seed)
     self.now = now
   }
 
@@ -165,18 +165,5 @@ struct RandomCalls {
       }
     let after = Bool.random(using: &random) ? pick(Self.sorts) : nil
     return Query(pick(Self.partitions), sort, limit: pick([1, 2, 3, 100]), after: after)
-  }
-}
-
-/// Sebastiano Vigna's SplitMix64: the same numbers for the same seed.
-struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
   }
 }

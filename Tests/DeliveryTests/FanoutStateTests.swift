@@ -300,7 +300,7 @@ struct FanoutStateTests {
   func anyAnswers() {
     for _ in 0..<200 {
       let seed = UInt64.random(in: 1 ... .max)
-      var random = SplitMix(state: seed)
+      var random = SeededGenerator(seed)
       var stage = Stage(
         stopAt: Bool.random(using: &random) ? 400 : 1_000_000, attempts: 3, maximumActive: 7, width: 5)
       var listed: [String: [Int]] = [:]
@@ -333,15 +333,5 @@ struct FanoutStateTests {
         #expect(tally.deliveries + tally.failed + tally.unsent == frames, "seed \(seed)")
       }
     }
-  }
-}
-
-private struct SplitMix: RandomNumberGenerator {
-  var state: UInt64
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = (state ^ state >> 30) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ mixed >> 31
   }
 }

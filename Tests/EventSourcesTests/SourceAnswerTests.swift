@@ -50,7 +50,7 @@ struct SourceAnswerTests {
 
   @Test("any mix of failures names what comes again, never more than it must", arguments: [UInt64(1), 2, 3])
   func mixes(seed: UInt64) throws {
-    var generator = SeededNumbers(seed)
+    var generator = SeededGenerator(seed)
     for name in ["sqs", "sqs-fifo", "kinesis", "dynamodb-stream"] {
       let batch = try SourceBatch(decoding: Fixture.source(name))
       for _ in 0..<50 {
@@ -66,14 +66,5 @@ struct SourceAnswerTests {
         #expect(batch.answer(failed: failed) == .answer(bytes(wanted)), "\(name), seed \(seed)")
       }
     }
-  }
-}
-
-private struct SeededNumbers: RandomNumberGenerator {
-  private var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-    return state ^ state >> 29
   }
 }

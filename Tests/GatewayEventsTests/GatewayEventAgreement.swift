@@ -19,7 +19,6 @@ enum GatewayEventAgreement {
   private static func lookIn(_ event: GatewayEvent) {
     switch event {
     case .connect(let event):
-      _ = event.offeredSubprotocols
       _ = event.query["userId"]
     case .message: break
     case .disconnect(let event): _ = event.headers["Host"]

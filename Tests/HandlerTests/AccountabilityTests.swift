@@ -20,14 +20,27 @@ struct AccountabilityTests {
     _ = try stage.say(#"{"type":"subscribe","eventTypes":["signal"],"keys":["AAPL"]}"#)
     _ = try stage.say(#"{"type":"unsubscribe","eventTypes":["signal"]}"#)
     _ = try stage.say(#"{"type":"hello","eventTypes":["risk"]}"#)
-    let audit = lines(stage, #""message":"audit""#)
-    #expect(audit.count == 3)
+    let audit = lines(stage, #""event":"audit""#)
+    try #require(audit.count == 4 && audit[0].contains(#""message":"connected""#))
     #expect(
-      audit[0].contains(
-        #""action":"subscribed","connectionId":"R0oXAdfD0kwCH6w=","user":"u-1","names":"signal","keys":"AAPL","subscriptions":1"#
-      ))
-    #expect(audit[1].contains(#""action":"unsubscribed""#) && audit[1].contains(#""subscriptions":0"#))
-    #expect(audit[2].contains(#""action":"subscribed""#) && audit[2].contains(#""names":"risk""#))
+      audit[1].contains(#""message":"subscribed","#)
+        && audit[1].contains(
+          #""connectionId":"R0oXAdfD0kwCH6w=","user":"u-1","names":"signal","keys":"AAPL","subscriptions":1"#)
+    )
+    #expect(audit[2].contains(#""message":"unsubscribed""#) && audit[2].contains(#""subscriptions":0"#))
+    #expect(audit[3].contains(#""message":"subscribed""#) && audit[3].contains(#""names":"risk""#))
+  }
+
+  @Test("a user who is an e-mail address stands in no line as one")
+  func maskedUser() throws {
+    let stage = Stage()
+    stage.level = .trace
+    _ = try stage.connect([("userId", "jane@example.com")])
+    _ = try stage.say(#"{"type":"subscribe","eventTypes":["signal"]}"#)
+    _ = try stage.say(#"{"type":"hello"}"#)
+    _ = try stage.disconnect()
+    #expect(stage.lines.all.count >= 4)
+    #expect(!stage.lines.all.contains { $0.contains("jane") })
   }
 
   @Test("events that a client will never see are a warning, with how many of which streams")
@@ -50,6 +63,8 @@ struct AccountabilityTests {
   @Test("what a publisher calls an event, else the event's own id, is in the lines from its publish to its delivery")
   func correlation() throws {
     let stage = try connected()
+    _ = try stage.publish(#"{"type":"signal","data":0,"correlationId":"order-6"}"#)
+    #expect(lines(stage, #""correlationIds":"order-6""#).contains { $0.contains(#""message":"published""#) })
     stage.level = .debug
     _ = try stage.say(#"{"type":"subscribe","eventTypes":["signal"]}"#)
     _ = try stage.publish(#"{"type":"signal","data":1,"correlationId":"order-7"}"#)

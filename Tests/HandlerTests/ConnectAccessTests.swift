@@ -116,6 +116,35 @@ struct ConnectAccessTests {
     #expect(try stage.connect(access: Self.required).hasPrefix(#"{"statusCode":401,"#))
   }
 
+  @Test("an attempt that makes no sense counts as a refused one: nobody without a credential writes line after line")
+  func senselessAttempts() throws {
+    let stage = Stage()
+    let query = [("dialect", "klingon")]
+    for _ in 0..<5 { #expect(try stage.connect(query, access: Self.required).hasPrefix(#"{"statusCode":400,"#)) }
+    for _ in 0..<20 {
+      // One environment, as a flood meets it.
+      #expect(try stage.connect(query, access: Self.required).hasPrefix(#"{"statusCode":429,"#))
+    }
+    #expect(try stage.connect(access: Self.required).hasPrefix(#"{"statusCode":429,"#))
+  }
+
+  @Test("an environment writes one line of a flood from one address in a minute, and again in the next")
+  func floodOfLines() throws {
+    let stage = Stage()
+    var handler = try stage.connector(Environment(Self.required))
+    func attempt() throws -> String {
+      let event = GatewayEvent.connect(ConnectEvent(context: stage.context("CONNECT")))
+      return text(try handler.handle(event.encoded(), stage.invocation))
+    }
+    for _ in 0..<100 { _ = try attempt() }
+    #expect(stage.lines.all.count == 6)
+    #expect(stage.lines.all.last?.contains(#""status":429"#) == true)
+    #expect(try attempt().hasPrefix(#"{"statusCode":429,"#))
+    stage.clock.advance(seconds: 60)
+    for _ in 0..<100 { _ = try attempt() }
+    #expect(stage.lines.all.count == 12)
+  }
+
   @Test("all attempts count where that is wanted, good ones too")
   func allAttempts() throws {
     let stage = Stage()
@@ -136,7 +165,9 @@ struct ConnectAccessTests {
       return table
     }
     var limit = try AttemptLimit(Environment([:]), table: stage.table, clock: stage.clock.clock)
-    for number in 1...100 { #expect(try limit.take("192.0.2.1") == (number <= 5)) }
+    for number in 1...100 {
+      #expect(try limit.take("192.0.2.1") == (number <= 5 ? .within : number == 6 ? .firstBeyond : .beyond))
+    }
     #expect(counter?.calls == 6)
   }
 
@@ -222,6 +253,45 @@ struct ConnectAccessTests {
     #expect(stage.ear.closed == (0..<50).map { name($0).text } && stage.ear.asked == stage.ear.closed)
     _ = try stage.connect([("userId", "u-1")], access: settings, id: name(71))
     #expect(try living(stage) == Set((67...71).map { name($0).text }))
+  }
+
+  @Test("the oldest whose own handshake is just ending is waited for, told and closed")
+  func establishing() throws {
+    let stage = Stage()
+    try fill(stage, 2, maximum: 2)
+    stage.ear.establishing = ["C0=": 2]
+    let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "2"]
+    #expect(try stage.connect([("userId", "u-1")], access: settings, id: name(2)) == #"{"statusCode":200}"#)
+    #expect(stage.ear.closed == ["C0="])
+    #expect(try living(stage) == ["C1=", "C2="])
+    #expect(stage.lines.all.count { $0.contains("closed: too many") } == 1)
+  }
+
+  @Test("one that may still come in keeps its rows, so that it is never there without them; the next connect closes it")
+  func neverWithoutRows() throws {
+    let stage = Stage()
+    try fill(stage, 2, maximum: 2)
+    stage.ear.establishing = ["C0=": 4]
+    let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "2"]
+    _ = try stage.connect([("userId", "u-1")], access: settings, id: name(2))
+    #expect(stage.ear.closed.isEmpty)
+    #expect(try living(stage) == ["C0=", "C1=", "C2="])
+    #expect(try stage.connections.connection(name(0)) != nil)
+    _ = try stage.connect([("userId", "u-1")], access: settings, id: name(3))
+    #expect(try living(stage) == ["C2=", "C3="])
+  }
+
+  @Test("one that another connect closes meanwhile is not waited for and not told of twice")
+  func closedByAnother() throws {
+    let stage = Stage()
+    try fill(stage, 2, maximum: 2)
+    stage.ear.establishing = ["C0=": 100]
+    stage.ear.whenNotYet = { try? stage.connections.disconnect(self.name(0)) }
+    let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "2"]
+    _ = try stage.connect([("userId", "u-1")], access: settings, id: name(2))
+    #expect(stage.ear.establishing["C0="] == 99)
+    #expect(!stage.lines.all.contains { $0.contains("C0=") && $0.contains("too many") })
+    #expect(try living(stage) == ["C1=", "C2="])
   }
 
   @Test("one that cannot be closed keeps its row, and the next connect tries again")

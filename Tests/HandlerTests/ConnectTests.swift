@@ -65,6 +65,7 @@ struct ConnectTests {
     #expect(
       try Stage().connect(protocols: "events.v1")
         == #"{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"events.v1"}}"#)
+    #expect(try Stage().connect([("auth", "secret")], protocols: "secret") == #"{"statusCode":200}"#)
   }
 
   @Test(

@@ -33,12 +33,33 @@ struct PublishTests {
   @Test("a listener gets the events of a batch in order, all to one person on all of its connections")
   func order() throws {
     let stage = try connected([("a", "price:update"), ("b", "signal")])
+    _ = try stage.connect([("userId", "u-b")], id: ConnectionID("b2"))
     let events = (0..<50).map { "{\"type\":\"price:update\",\"key\":\"k\($0)\",\"data\":\($0)}" }
     _ = try stage.publish(
       "{\"events\":[\(events.joined(separator: ",")),{\"type\":\"x\",\"user\":\"u-b\",\"data\":50}]}")
     let numbers = stage.ear.posts.filter { $0.id == "a" }.map { $0.frame.split(separator: ":").last ?? "" }
     #expect(numbers == (0..<50).map { "\($0)}" })
-    #expect(stage.ear.posts.filter { $0.id == "b" }.count == 1)
+    for id in ["b", "b2"] {
+      #expect(stage.ear.posts.filter { $0.id == id }.map { $0.frame.suffix(11) } == [#","data":50}"#], "\(id)")
+    }
+    #expect(stage.ear.posts.count == 52)
+  }
+
+  @Test("an event's id is the moment it came in and a word by chance, another one for each")
+  func ids() throws {
+    let stage = try connected([("a", "signal")])
+    let events = Array(repeating: #"{"type":"signal","data":1}"#, count: 200)
+    let moment = stage.clock.clock.milliseconds()
+    _ = try stage.publish("{\"events\":[\(events.joined(separator: ","))]}")
+    let ids = stage.ear.posts.compactMap { post in
+      post.frame.split(separator: #""id":""#).last.map { $0.prefix { $0 != "\"" } }
+    }
+    #expect(ids.count == 200 && Set(ids).count == 200)
+    for id in ids {
+      let parts = id.split(separator: "-")
+      #expect(parts.count == 2 && parts[0] == "\(moment)" && parts[1].count == 16, "\(id)")
+      #expect(parts.last?.allSatisfy { $0.isHexDigit && !$0.isUppercase } == true, "\(id)")
+    }
   }
 
   @Test("a channel's name holds the key")

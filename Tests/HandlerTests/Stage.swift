@@ -93,13 +93,13 @@ final class Stage {
   }
 
   /// The frame that `$default` answers a frame with, or nil.
-  func say(_ frame: String, id: ConnectionID? = nil) throws -> String? {
-    try say(bytes(frame), id: id)
+  func say(_ frame: String, id: ConnectionID? = nil, over table: (any Table)? = nil) throws -> String? {
+    try say(bytes(frame), id: id, over: table)
   }
 
-  func say(_ frame: [UInt8], id: ConnectionID? = nil) throws -> String? {
+  func say(_ frame: [UInt8], id: ConnectionID? = nil, over table: (any Table)? = nil) throws -> String? {
     let event = GatewayEvent.message(MessageEvent(context: context("MESSAGE", id: id), body: frame))
-    var handler = receive
+    var handler = receive(over: table ?? self.table)
     var reader = JSONReader(try handler.handle(event.encoded(), invocation))
     var body: String?
     try reader.beginObject()
@@ -109,14 +109,16 @@ final class Stage {
     return body
   }
 
-  private var receive: Receive<Ear> {
+  private func receive(over table: any Table) -> Receive<Ear> {
     Receive(
-      connections: connections, recovery: RecoveryReader(table, clock: clock.clock), outbox: ear, log: log,
+      connections: Connections(table, clock: clock.clock), recovery: RecoveryReader(table, clock: clock.clock),
+      behindRows: BehindRows(table, clock: clock.clock),
+      drains: Drains(Environment(["PUBLISHER_FUNCTION": "Publisher"]), invocations), outbox: ear, log: log,
       clock: clock.clock)
   }
 
   func greet(_ payload: String) throws -> String {
-    var handler = receive
+    var handler = receive(over: table)
     return text(try handler.handle(bytes(payload), invocation))
   }
 
@@ -137,6 +139,12 @@ final class Stage {
 final class Invocations: AsynchronousInvocation {
   private(set) var payloads: [String] = []
   var isRefusing = false
+
+  /// What Lambda would run by now.
+  func takeAll() -> [String] {
+    defer { payloads = [] }
+    return payloads.compactMap { $0.split(separator: " ", maxSplits: 1).last.map(String.init) }
+  }
 
   func invokeLater(_ function: String, _ payload: [UInt8]) throws {
     if isRefusing { throw InvocationsRefused() }
@@ -204,17 +212,26 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   private(set) var asked: [String] = []
   /// Connections that cannot be closed.
   var stubborn: Set<String> = []
+  /// How many more calls find a connection not established yet.
+  var establishing: [String: Int] = [:]
+  /// Something that happens when one was not.
+  var whenNotYet: (() -> Void)?
 
   func gone(among ids: [ConnectionID], _ context: RequestContext) -> Set<ConnectionID> {
     asked += ids.map(\.text)
     return Set(ids.filter { gone.contains($0.text) })
   }
 
-  func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> String? {
-    if stubborn.contains(id.text) { return "500 of a test" }
+  func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> Closing {
+    if stubborn.contains(id.text) { return .failed("500 of a test") }
+    if let calls = establishing[id.text], calls > 0 {
+      establishing[id.text] = calls - 1
+      whenNotYet?()
+      return .gone
+    }
     posts.append((id.text, text(frame)))
     closed.append(id.text)
-    return nil
+    return .closed
   }
 
   func close(_ destination: Destination) { closed.append(destination.connectionID.text) }

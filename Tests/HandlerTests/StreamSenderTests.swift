@@ -29,12 +29,13 @@ struct StreamSenderTests {
   private let stream = "all/price:update"
 
   private func connect(
-    _ names: String..., keys: [String] = [], accepts: Accepts = [], over table: (any Table)? = nil
+    _ names: String..., to type: String = "price:update", keys: [String] = [], accepts: Accepts = [],
+    over table: (any Table)? = nil
   ) throws {
     let connections = Connections(table ?? self.table, clock: clock.clock)
     for name in names {
       var subscriptions = Subscriptions()
-      let request = SubscriptionRequest(names: ["price:update"], keys: keys)
+      let request = SubscriptionRequest(names: [type], keys: keys)
       _ = subscriptions.apply(
         SubscriptionChange(
           add: request.resolved(for: .admin).wanted, order: Order(count: 1, milliseconds: 0, messageID: "m")))
@@ -128,6 +129,31 @@ struct StreamSenderTests {
     try append(4..<5)
     _ = sender().send(stream, deadlineMilliseconds: deadline)
     #expect(clock.clock.milliseconds() == first + 600)
+  }
+
+  @Test(
+    "an alarm about an error is sent at once and not folded, another alarm waits and is",
+    arguments: [
+      (#"{"level":"error"}"#, true), (#"{"text":"x","level":"error"}"#, true), (#"{"level":"warning"}"#, false),
+      (#"{"nested":{"level":"error"}}"#, false), (#""error""#, false), ("{}", false),
+    ])
+  func alarms(data: String, isUrgent: Bool) throws {
+    for (type, counts) in [("alert:new", true), ("price:update", false)] {
+      let world = StreamSenderTests()
+      try world.connect("a", to: type)
+      func send(_ count: Int) throws {
+        var log = StreamLog(world.table, clock: world.clock.clock)
+        let event = Event(type: type, key: "k", audience: .everyone, data: bytes(data), id: "1-a", timestamp: "")
+        _ = try log.append(Array(repeating: event, count: count), to: "all/\(type)")
+        _ = world.sender().send("all/\(type)", deadlineMilliseconds: world.deadline)
+      }
+      try send(1)
+      let first = world.clock.clock.milliseconds()
+      try send(3)
+      let isSentAtOnce = world.clock.clock.milliseconds() == first
+      #expect(isSentAtOnce == (isUrgent && counts), "\(type)")
+      #expect(world.wire.sequences("a") == (isUrgent && counts ? [1, 2, 3, 4] : [1, 4]), "\(type)")
+    }
   }
 
   @Test(

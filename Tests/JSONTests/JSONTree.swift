@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 
 /// A whole JSON text as a value: numbers as they are written, members in their order. The tests compare such trees; the
 /// shipped code never builds one.
@@ -74,19 +75,13 @@ indirect enum JSONTree: Equatable {
   }
 }
 
-/// Makes values and texts by chance; the same seed makes the same ones (SplitMix64).
+/// Makes values and texts by chance; the same seed makes the same ones.
 struct JSONGenerator: RandomNumberGenerator {
-  private var state: UInt64
+  private var numbers: SeededGenerator
 
-  init(seed: UInt64) { state = seed }
+  init(seed: UInt64) { numbers = SeededGenerator(seed) }
 
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var bits = state
-    bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
-    return bits ^ (bits >> 31)
-  }
+  mutating func next() -> UInt64 { numbers.next() }
 
   mutating func tree(depth: Int = 4) -> JSONTree {
     switch Int.random(in: 0..<(depth > 0 ? 8 : 5), using: &self) {

@@ -16,6 +16,7 @@ struct FunctionHostTests {
   func reuse() throws {
     let stage = try FunctionStage()
     let first = try stage.response("pid")
+    try stage.waitUntilIdle()
     #expect(try stage.response("pid") == first)
     try stage.stop()
     #expect(!FunctionStage.isRunning(pid_t(first) ?? 0))

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import LocalGateway
@@ -304,7 +305,7 @@ struct FunctionPoolTests {
 
 /// Random inputs, and the books on what came of them.
 private struct RandomRun {
-  private var generator: Xorshift
+  private var generator: SeededGenerator
   private var stage = Stage {
     $0.maximumEnvironments = 3
     $0.queueLength = 8
@@ -318,7 +319,7 @@ private struct RandomRun {
   private var made = 0
   private(set) var problems: [String] = []
 
-  init(seed: UInt64) { generator = Xorshift(state: seed) }
+  init(seed: UInt64) { generator = SeededGenerator(seed) }
 
   mutating func step() {
     let environment = living.sorted().randomElement(using: &generator)
@@ -359,16 +360,5 @@ private struct RandomRun {
       }
     }
     if living.count > 3 { problems.append("\(living.count) environments") }
-  }
-}
-
-private struct Xorshift: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return state
   }
 }

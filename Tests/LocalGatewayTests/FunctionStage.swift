@@ -46,6 +46,13 @@ final class FunctionStage {
     }
   }
 
+  /// A process that has answered takes the next invocation only once it has asked for it.
+  func waitUntilIdle(_ name: String = "f") throws {
+    try wait("an idle process") {
+      host.runners[name]?.pool.environments.values.contains { if case .idle = $0 { true } else { false } } ?? false
+    }
+  }
+
   /// Invokes and waits for the outcome.
   func invoke(_ command: String, of name: String = "f", timeoutMilliseconds: Int64 = 60_000) throws -> InvocationOutcome
   {

@@ -93,6 +93,19 @@ struct EventDecodingTests {
     #expect(refusal(event(type: 128, key: 256, user: 257))?.code == .invalidField)
   }
 
+  @Test("is refused beyond 64 levels of nesting, so that a batch of what is taken can be read by every reader here")
+  func depth() throws {
+    func event(_ levels: Int) throws -> Event {
+      let data = String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+      return try decode(#"{"type":"x","data":\#(data)}"#)
+    }
+    let frame = Frame.event(try event(63), shownAs: "x", .typed, Placement(sequence: 1))
+    try JSONReader.validate(bytes(#"{"type":"snapshot","events":[\#(text(frame))]}"#))
+    for levels in [64, 99, 127] {
+      #expect(throws: EventRefusal.self) { _ = try event(levels) }
+    }
+  }
+
   @Test("is refused beyond 96 KB of JSON and taken at it")
   func size() throws {
     let frame = #"{"type":"t","data":""}"#
@@ -121,6 +134,12 @@ struct FrameTests {
   @Test("in the flat dialect has the fields of the data beside the type, whose name they may not take")
   func flat() {
     #expect(text(Frame.event(event, shownAs: "price", .flat)) == #"{"type":"price","price":152.50}"#)
+    // What a document wants under `data` is published with a member of that name.
+    var credit = event
+    credit.data = bytes(#"{"data":{"score":700}}"#)
+    #expect(
+      text(Frame.event(credit, shownAs: "credit_analysis", .flat))
+        == #"{"type":"credit_analysis","data":{"score":700}}"#)
     var list = event
     list.data = bytes("[1]")
     #expect(text(Frame.event(list, shownAs: "price", .flat)) == #"{"type":"price","data":[1]}"#)

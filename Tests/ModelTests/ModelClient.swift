@@ -23,7 +23,8 @@ final class ModelClient {
   ]
 
   enum Record: Equatable {
-    case snapshot(stream: String, through: Int64, isFirst: Bool, isLast: Bool)
+    /// `events`: those that this frame of it holds.
+    case snapshot(stream: String, through: Int64, isFirst: Bool, isLast: Bool, events: [Record])
     case event(stream: String, sequence: Int64, folded: Int, number: Int)
     case gap
   }
@@ -105,7 +106,8 @@ final class ModelClient {
       case .snapshot(let snapshot):
         records.append(
           .snapshot(
-            stream: snapshot.stream, through: snapshot.sequence, isFirst: snapshot.isFirst, isLast: snapshot.isLast))
+            stream: snapshot.stream, through: snapshot.sequence, isFirst: snapshot.isFirst, isLast: snapshot.isLast,
+            events: snapshot.events.compactMap { ShownEvent($0)?.record }))
       case .gap: records.append(.gap)
       case .close:
         if let id {

@@ -219,6 +219,8 @@ final class ModelWorld {
     var handler = Receive(
       connections: Connections(environment.table, shards: shards, clock: clock, randomness: randomness),
       recovery: RecoveryReader(environment.table, shards: shards, clock: clock),
+      behindRows: BehindRows(environment.table, clock: clock, randomness: randomness),
+      drains: Drains(Environment(["PUBLISHER_FUNCTION": "Publisher"]), ModelInvocations(environment)),
       outbox: ModelOutbox(environment: environment), log: log, clock: clock)
     let invocation = InvocationContext(requestID: "d", deadlineMilliseconds: clock.milliseconds() + 29_000)
     guard let answer = try? handler.handle(event, invocation), !environment.isDead else { return }

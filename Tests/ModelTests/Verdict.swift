@@ -51,15 +51,18 @@ struct Verdict {
     var place: Int64?
     var covered: Set<Int64> = []
     var isWhole = true
+    var state: [ModelClient.Record] = []
     for record in client.records {
       switch record {
-      case .snapshot(stream, let through, let isFirst, let isLast):
+      case .snapshot(stream, let through, let isFirst, let isLast, let events):
         // One that did not come to its end is replaced by another; and a hello that was worked on twice may tell a newer one.
         if isFirst, let place, !repeatsHellos || through < place {
           faults.append("\(name): a second state of \(stream)")
         }
         isWhole = isLast
+        state = isFirst ? events : state + events
         guard isLast else { continue }
+        judge(state, of: stream, through: through, log, client.plan, name)
         place = max(place ?? 0, through)
         covered.formUnion(log.lazy.map(\.sequence).filter { $0 <= through })
       case .event(stream, let sequence, let folded, let number):
@@ -92,6 +95,29 @@ struct Verdict {
     guard place != nil else { return faults.append("\(name): nothing of \(stream)") }
     for event in log where client.plan.wants(event.event) && !covered.contains(event.sequence) {
       faults.append("\(name): never got \(stream) \(event.sequence)")
+    }
+  }
+
+  /// A state holds the newest event of each key that is wanted, as the log has it, and nothing else. A key may be left out
+  /// that has a newer event: that one comes after the state.
+  private mutating func judge(
+    _ state: [ModelClient.Record], of stream: String, through: Int64, _ log: [LoggedEvent], _ plan: ModelClient.Plan,
+    _ name: String
+  ) {
+    var newest: [String: Int64] = [:]
+    for logged in log where logged.event.audience == .everyone && plan.wants(logged.event) {
+      if let key = logged.event.key, logged.sequence <= through { newest[key] = logged.sequence }
+    }
+    var told: Set<Int64> = []
+    for case .event(let origin, let sequence, _, let number) in state {
+      let isRight =
+        origin == stream && newest.values.contains(sequence) && Self.number(of: log[Int(sequence) - 1]) == number
+      if !isRight { faults.append("\(name): the state of \(stream) through \(through) shows \(origin) \(sequence)") }
+      if !told.insert(sequence).inserted { faults.append("\(name): the state of \(stream) shows \(sequence) twice") }
+    }
+    for (key, sequence) in newest where !told.contains(sequence) {
+      if log.contains(where: { $0.event.key == key && $0.sequence > through }) { continue }
+      faults.append("\(name): the state of \(stream) through \(through) lacks \(sequence)")
     }
   }
 

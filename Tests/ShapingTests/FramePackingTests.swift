@@ -66,6 +66,35 @@ struct FramePackingTests {
     #expect(try bytes(packed.map(part).map(\.data).joined()) == large)
   }
 
+  @Test(
+    "whatever letters it holds, no part is over a unit and joined they are the frame",
+    arguments: 1...20 as ClosedRange<UInt64>)
+  func anyParts(seed: UInt64) throws {
+    var generator = SeededGenerator(seed)
+    let alphabets: [[Character]] = [
+      ["\"", "\\"], ["\u{1}", "\n"], ["\u{1F600}", "é", "a"], ["x"], ["\"", "\u{7F}", "\u{2028}", "\u{10FFFF}"],
+    ]
+    let letters = try #require(alphabets.randomElement(using: &generator))
+    let count = Int.random(in: 33_000...96_000, using: &generator)
+    let large = bytes(String((0..<count).map { _ in letters.randomElement(using: &generator)! }))
+    let packed = FramePacking.frames([large], cursor: nil, accepts: library) { "1795258110446-522bb31e70522d10" }
+    #expect(packed.allSatisfy { $0.bytes.count <= FramePacking.unitBytes }, "seed \(seed)")
+    #expect(try bytes(packed.map { try part($0.bytes).data }.joined()) == large, "seed \(seed)")
+  }
+
+  @Test("what fits a unit is never compressed, and what does not is in parts if it does not shrink")
+  func notCompressed() throws {
+    let everything: Accepts = [.parts, .batch, .gzip]
+    let small = event(1, padding: 30_000)
+    #expect(small.count < FramePacking.unitBytes && frames([small], everything) == [small])
+    var generator = SeededGenerator(3)
+    let noise = bytes(
+      String((0..<40_000).map { _ in Character(Unicode.Scalar(UInt8.random(in: 0x23...0x5B, using: &generator))) }))
+    let packed = frames([noise], everything)
+    #expect(packed.allSatisfy { text($0).hasPrefix(#"{"type":"gzip""#) || $0.count <= FramePacking.unitBytes })
+    #expect(packed.allSatisfy { $0.count <= FramePacking.messageBytes })
+  }
+
   @Test("each frame says which event it begins with")
   func firsts() {
     let events = (0..<20).map { event($0, padding: 8_000) }

@@ -78,6 +78,19 @@ def test_no_role_may_do_everything_or_something_to_everything(template):
             assert statement["Resource"] != "*" and "ManagedPolicyArns" not in role
 
 
+def test_no_function_makes_or_changes_a_key_and_only_connect_looks_one_up(template):
+    roles = of_type(template, "AWS::IAM::Role")
+    for name in ["ConnectRole", "DisconnectRole", "DefaultRole", "PublisherRole"]:
+        statements = roles[name]["Policies"][0]["PolicyDocument"]["Statement"]
+        (denied,) = [one for one in statements if one["Effect"] == "Deny"]
+        assert denied["Condition"] == {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["a", "a#*", "aa"]}}
+        (allowed,) = [one for one in statements if one["Effect"] == "Allow" and one["Resource"] == denied["Resource"]]
+        actions = allowed["Action"]
+        reads = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"} if name == "ConnectRole" else set()
+        assert set(actions) - reads <= set(denied["Action"]), name
+        assert not reads & set(denied["Action"])
+
+
 def test_a_secret_is_never_shown_and_tokens_are_of_no_account_where_access_is_open(template):
     assert template["Parameters"]["JwtSecret"]["NoEcho"] and template["Parameters"]["Access"]["Default"] == "required"
     connect = of_type(template, "AWS::Lambda::Function")["ConnectHandler"]["Environment"]["Variables"]
@@ -112,6 +125,33 @@ def test_the_queue_gives_the_function_time_and_lets_go_of_what_always_fails(temp
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
     (mapping,) = of_type(template, "AWS::Lambda::EventSourceMapping").values()
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def alarms(node):
+    """All of the template, those in loops too."""
+    if isinstance(node, dict):
+        if node.get("Type") == "AWS::CloudWatch::Alarm":
+            yield node["Properties"]
+        for value in node.values():
+            yield from alarms(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from alarms(value)
+
+
+def test_what_fails_in_silence_raises_an_alarm_that_a_topic_hears(template):
+    found = list(alarms(template["Resources"]))
+    told = {(alarm["Namespace"], json.dumps(alarm["MetricName"]).strip('"')) for alarm in found}
+    assert told == {
+        ("AWS/Lambda", "Errors"), ("AWS/Lambda", "Throttles"), ("Tickertape", "LogAgeMilliseconds"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/DynamoDB", json.dumps({"Fn::Sub": "${Direction}ThrottleEvents"}))}
+    for alarm in found:
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold" and alarm["AlarmActions"]["Fn::If"][0] == "TellsOfAlarms"
+        assert alarm["TreatMissingData"] == "notBreaching"
+    loops = {name: body for name, body in template["Resources"].items() if name.startswith("Fn::ForEach")}
+    assert loops["Fn::ForEach::FunctionAlarms"][1] == sorted(of_type(template, "AWS::Lambda::Function"), key=loops[
+        "Fn::ForEach::FunctionAlarms"][1].index)
 
 
 def test_the_deployers_policy_is_json_and_names_only_what_is_ours_where_it_can():

@@ -53,10 +53,20 @@ def test_the_cli_publishes_to_a_watcher_and_leaves_the_bytes_alone(gateway):
 
 
 def test_every_command_explains_itself_and_refuses_what_it_does_not_know():
-    for command in ("serve", "publish", "watch", "feed", "keys", "doctor"):
+    for command in ("serve", "publish", "watch", "feed", "keys", "log", "doctor"):
         assert "usage:" in tickertape(command, "--help").stdout
         wrong = tickertape(command, "--colour-of-the-sky", "blue")
         assert wrong.returncode == 64 and "--colour-of-the-sky" in wrong.stderr
+
+
+@pytest.mark.parametrize("name", ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher"])
+def test_every_function_says_what_it_is_and_what_it_lacks(name):
+    asked = subprocess.run([gateway_program().parent / name, "--help"], capture_output=True, text=True, timeout=30, env={})
+    assert asked.returncode == 0 and not asked.stderr
+    assert asked.stdout.startswith(f"{name} ") and "CONNECTION_STORE" in asked.stdout and "AWS_LAMBDA_RUNTIME_API" in asked.stdout
+    lacking = subprocess.run([gateway_program().parent / name], capture_output=True, text=True, timeout=30, env={})
+    assert lacking.returncode == 78 and not lacking.stdout
+    assert "AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001" in lacking.stderr
 
 
 def test_a_port_in_use_is_told_with_the_way_out(gateway, tmp_path):

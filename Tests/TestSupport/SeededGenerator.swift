@@ -1,4 +1,4 @@
-/// Numbers that a seed fixes, so that a failure can be repeated.
+/// Numbers that a seed fixes, so that a failure can be repeated: Steele, Lea and Flood's SplitMix64.
 package struct SeededGenerator: RandomNumberGenerator {
   private var state: UInt64
 

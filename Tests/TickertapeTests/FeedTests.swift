@@ -1,3 +1,4 @@
+import Glibc
 import HTTPClient
 import TestSupport
 import Testing
@@ -62,6 +63,27 @@ struct FeedTests {
     #expect(publisher.events[2].contains(#""low":null"#))
     #expect(screen.outputText.hasPrefix("fed 3 events in "))
     #expect(screen.outputText.hasSuffix(": 3 accepted, 6 deliveries\n"))
+  }
+
+  @Test(
+    "a Ctrl-C that stopped the gateway too, in the middle of a batch, is an interruption and not a fault of the gateway"
+  )
+  func interruptedTogether() throws {
+    for wasInterrupted in [true, false] {
+      var pair: [Int32] = [-1, -1]
+      try #require(pipe(&pair) == 0)
+      let ends = pair
+      defer { for end in ends { close(end) } }
+      let screen = Screen()
+      var surroundings = screen.surroundings(input: Self.bars) { request throws(HTTPClientError) in
+        if wasInterrupted { _ = write(ends[1], [2], 1) }
+        throw HTTPClientError(.notConnected, tried: "POST", host: request.url.origin, message: "refused")
+      }
+      surroundings.interruption = { Interruption(descriptor: ends[0]) }
+      let code = screen.run("feed", "-", "--rate", "max", in: surroundings)
+      #expect(code == (wasInterrupted ? .interrupted : .unavailable))
+      #expect(screen.errorText.isEmpty == wasInterrupted, "\(screen.errorText)")
+    }
   }
 
   @Test("--limit ends the feed in the middle of a batch, --json gives one object")

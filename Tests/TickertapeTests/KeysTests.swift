@@ -91,6 +91,16 @@ struct KeysTests {
     #expect(screen.output.isEmpty && !screen.errorText.isEmpty)
   }
 
+  @Test("only create makes a table; what only reads says that there is none, and leaves none behind")
+  func noTable() {
+    for words in [["list"], ["audit"], ["revoke", "3f9a6c21"]] {
+      let screen = Screen()
+      #expect(Tool.run(["keys"] + words + ["--store", store], in: screen.surroundings()) == .inputOutput)
+      #expect(screen.errorText.contains("there is no table at \(folder.path)/deeper/t.sqlite"))
+      #expect(screen.output.isEmpty && !System.exists("\(folder.path)/deeper"))
+    }
+  }
+
   @Test(
     "a key may end after a time, or with a day",
     arguments: [

@@ -19,7 +19,7 @@ struct LogCommandTests {
 
   @Test("shows the events of a stream in order, a part of them, or where its log stands")
   func show() throws {
-    var log = StreamLog(try ChosenTable(store, in: Screen().surroundings()).table)
+    var log = StreamLog(try ChosenTable(store, mayCreate: true, in: Screen().surroundings()).table)
     let events = (1...700).map {
       Event(type: "signal", key: "k", audience: .everyone, data: bytes("\($0)"), id: "1-\($0)", timestamp: "")
     }
@@ -36,10 +36,14 @@ struct LogCommandTests {
   }
 
   @Test("what is no stream, and a stream without a log, are told apart")
-  func nothing() {
+  func nothing() throws {
     let wrong = Screen()
     #expect(run(wrong, "signal") == .usage)
     #expect(wrong.errorText.contains("all/TYPE, user/USER or group/GROUP"))
+    let none = Screen()
+    #expect(run(none, "all/signal") == .inputOutput)
+    #expect(none.errorText.contains("there is no table at \(folder.path)/t.sqlite"))
+    _ = try ChosenTable(store, mayCreate: true, in: Screen().surroundings())
     let empty = Screen()
     #expect(run(empty, "all/signal") == .failure)
     #expect(empty.errorText.contains("has no log of all/signal"))

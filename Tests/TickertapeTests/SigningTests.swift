@@ -89,6 +89,6 @@ struct SigningTests {
     #expect(screen.run("publish", "signal", "--sign", "--no-sign") == .usage)
     let lost = screen.surroundings(environment: Self.nothing)
     #expect(screen.run("publish", "signal", "--sign", in: lost) == .usage)
-    #expect(screen.errorText.contains("set AWS_REGION"))
+    #expect(screen.errorText.contains("for example AWS_REGION=eu-west-1"))
   }
 }

@@ -31,7 +31,7 @@ struct WebSocketSessionTests {
   @Test("frames cut at random places give the same messages")
   func randomCuts() {
     let seed = UInt64.random(in: .min ... .max)
-    var generator = Seeded(state: seed)
+    var generator = SeededGenerator(seed)
     var stream: [UInt8] = []
     var expected: [WebSocketMessage] = []
     for _ in 0..<300 {
@@ -240,16 +240,3 @@ private let invalidTexts: [[UInt8]] = [
   [0x80], [0xC0, 0x80], [0xC1, 0xBF], [0xE0, 0x80], [0xED, 0xA0], [0xF0, 0x80], [0xF4, 0x90], [0xF5], [0xFF],
   [0xE2, 0x28], bytes("eight or more letters and then ") + [0xFE],
 ]
-
-/// SplitMix64: small, and the same for the same seed.
-struct Seeded: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var mixed = state
-    mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-    return mixed ^ (mixed >> 31)
-  }
-}

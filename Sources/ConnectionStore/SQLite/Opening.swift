@@ -16,7 +16,12 @@ enum Opening {
   }
 
   private static func create(in database: Database, found version: Int64, tries: Int) throws(SQLiteError) {
-    guard version == 0, try integer(.isEmpty, in: database) == 0 else { throw foreign(version) }
+    guard version == 0, try integer(.isEmpty, in: database) == 0 else {
+      // Another process may have made it between the two looks.
+      let now = try integer(.version, in: database)
+      if now == Schema.version { return }
+      throw foreign(now)
+    }
     if database.isReadOnly { throw .readOnly }
     try switchToWAL(database, tries: tries)
     try database.execute(Schema.SQL.begin.rawValue)

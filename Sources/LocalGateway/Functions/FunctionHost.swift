@@ -10,7 +10,7 @@ import Telemetry
 final class FunctionHost: FunctionInvoker {
   let surroundings: FunctionSurroundings
   let loop: EventLoop
-  private let runners: [String: FunctionRunner]
+  let runners: [String: FunctionRunner]
   private(set) var isStopping = false
 
   /// `onLogLine` gets every line that functions write, and Lambda's lines around them. Of several functions with one

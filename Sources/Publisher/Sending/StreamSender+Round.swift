@@ -54,7 +54,8 @@ extension StreamSender {
           }
           guard let page = try listeners?.next(), !page.isEmpty else { return nil }
           let now = clock.milliseconds()
-          return page.filter { !round.isLate.contains($0.id) }.map { recipient in
+          let isLate = try whoIsLate(among: page, round, now)
+          return page.filter { !isLate.contains($0.id) }.map { recipient in
             if let until = recipient.untilMilliseconds, until <= now {
               return Listener(expired: recipient.id, recipient.connectedAtMilliseconds, through: round.end)
             }
@@ -93,6 +94,17 @@ extension StreamSender {
         "behind": .number(Int64(round.behind.count)), "deliveries": .number(Int64(tally.deliveries)),
         "correlationIds": .text(sent.prefix(10).map { $0.correlationID ?? $0.id }.joined(separator: ",")),
       ])
+  }
+
+  /// Those of a page who lack something. One that has subscribed since the round began is held where it was shown the
+  /// state; its hold stands since before its listener rows, so whoever finds these finds it.
+  private func whoIsLate(
+    among page: [Recipient], _ round: Round, _ now: Int64
+  ) throws(TableError) -> Set<ConnectionID> {
+    guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && !round.isLate.contains($0.id) }) else {
+      return round.isLate
+    }
+    return try round.isLate.union(behindRows.all(round.stream, epoch: round.epoch).map(\.id))
   }
 
   /// `Fanout` starts no call in this last part of its time.

@@ -61,6 +61,8 @@ struct StreamSender<Sender: FrameSender> {
     /// Another holds the lease and sends what is there, or the time was up, or the table failed: the events are in the log
     /// and will be sent.
     var isQueued = false
+    /// It is the first: another was at it from the start.
+    var isLeaseTaken = false
     /// Something is left and nobody is at it: the function should be invoked again.
     var needsDrain = false
     var failure: TableError?
@@ -91,7 +93,7 @@ struct StreamSender<Sender: FrameSender> {
   /// `through`: the last event of each stream that somebody waits for; once it was sent, the stream is not held for longer than
   /// `holdMilliseconds` in all: a publisher is not kept waiting by what others append.
   func send(
-    _ streams: [String], through: [String: Int64] = [:], holdMilliseconds: Int64 = .max, deadlineMilliseconds: Int64
+    _ streams: [String], through: [[UInt8]: Int64] = [:], holdMilliseconds: Int64 = .max, deadlineMilliseconds: Int64
   ) -> [Report] {
     let stopAt = deadlineMilliseconds - Self.reserveMilliseconds
     var reports: [Report] = []
@@ -104,7 +106,8 @@ struct StreamSender<Sender: FrameSender> {
         let now = clock.milliseconds()
         held.append(
           Holding(
-            lease: lease, dueAt: now, patientUntil: now + Self.behindPatienceMilliseconds, own: through[stream] ?? 0,
+            lease: lease, dueAt: now, patientUntil: now + Self.behindPatienceMilliseconds,
+            own: through[Array(stream.utf8)] ?? 0,
             handOverAt: handOverAt, report: report))
       } else {
         reports.append(report)
@@ -126,6 +129,19 @@ struct StreamSender<Sender: FrameSender> {
     send([stream], deadlineMilliseconds: deadlineMilliseconds)[0]
   }
 
+  /// For whoever was told that something of a stream is left. Another may hold the lease who does not know of it: it may have
+  /// looked who is behind before somebody was. So a lease that is taken is waited for, for a little.
+  func sendWhatIsLeft(of stream: String, deadlineMilliseconds: Int64) -> Report {
+    let until = min(clock.milliseconds() + Self.leasePatienceMilliseconds, deadlineMilliseconds)
+    while true {
+      let report = send(stream, deadlineMilliseconds: deadlineMilliseconds)
+      guard report.isLeaseTaken, clock.milliseconds() < until else { return report }
+      clock.pause(windowMilliseconds)
+    }
+  }
+
+  static var leasePatienceMilliseconds: Int64 { 2_000 }
+
   /// Whether a stream has something to send and nobody sends it.
   func hasSomethingLeft(_ stream: String) throws(TableError) -> Bool { try openStreams.areLeft([stream]) == [true] }
 
@@ -133,6 +149,7 @@ struct StreamSender<Sender: FrameSender> {
     do throws(TableError) {
       if let lease = try marks.take(stream) { return lease }
       report.isQueued = true
+      report.isLeaseTaken = true
     } catch {
       fail(error, &report)
     }

@@ -4,8 +4,12 @@ extension ConnectionRecord {
   /// The streams whose events may be for this connection, in a certain order: its person's, its groups', then those of the types
   /// it is subscribed to and may see.
   package var streams: [String] {
-    var names = principal.user.map { [StreamName.user($0)] } ?? []
-    names += principal.groups.map(StreamName.group)
+    (principal.user.map { [StreamName.user($0)] } ?? []) + principal.groups.map(StreamName.group) + subscribedStreams
+  }
+
+  /// Those among them that it asked for.
+  package var subscribedStreams: [String] {
+    var names: [String] = []
     var types: Set<[UInt8]> = []
     for entry in subscriptions.active
     where EventTypes.mayBeSeen(entry.type, by: principal.role) && types.insert(Array(entry.type.utf8)).inserted {
@@ -15,7 +19,26 @@ extension ConnectionRecord {
   }
 }
 
+extension ConnectionRecord {
+  /// The same connection, subscribed to nothing but what a change would bring it that it does not get already.
+  package func gaining(_ change: SubscriptionChange) -> ConnectionRecord {
+    var changed = subscriptions
+    _ = changed.apply(change)
+    var gain = self
+    gain.subscriptions = Subscriptions()
+    gain.subscriptions.entries = changed.active.filter { !subscriptions.covers($0) }
+    return gain
+  }
+}
+
 extension Subscriptions {
+  /// Whether everything that another subscription asks for comes by these already.
+  fileprivate func covers(_ other: Entry) -> Bool {
+    active.contains { entry in
+      entry.type.hasSameBytes(as: other.type) && (entry.selector == .all || entry.selector == other.selector)
+    }
+  }
+
   /// The keys of a type, if nothing but single keys of it is subscribed to.
   func onlyKeys(of type: String) -> [String]? {
     var keys: [String] = []

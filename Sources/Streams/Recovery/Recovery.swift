@@ -68,6 +68,8 @@ package struct RecoveryLimits: Equatable, Sendable {
   package var bytes = 4 << 20
   /// How far back the log of one stream is read for events that are for this client.
   package var scannedEvents: Int64 = 100_000
+  /// What came to the person before this moment has lapsed; the reader says so.
+  var lapsedMilliseconds: Int64 = 0
 
   package init() {}
 }

@@ -29,17 +29,18 @@ package struct RecoveryReader {
   ///
   /// - `cursor`: as it came; nil: the client comes for the first time.
   /// - `seen`: for each stream the newest event the client got since that cursor.
-  /// - `streams`: some of those it follows; nil: all of them.
   package func recover(
-    _ record: ConnectionRecord, of streams: [String]? = nil, cursor text: String? = nil, seen: [String: Int64] = [:],
+    _ record: ConnectionRecord, cursor text: String? = nil, seen: [String: Int64] = [:],
     limits: RecoveryLimits = RecoveryLimits()
   ) throws(TableError) -> Recovery {
-    let streams = streams ?? record.streams
+    let streams = record.streams
     let heads = try heads(of: streams)
     let cursor = text.flatMap { Cursor($0) }
     var recovery = Recovery()
     recovery.from = cursor == nil ? nil : text
     var budget = limits
+    // Asked also where nothing is lacking: it notes that somebody of the person is here again.
+    budget.lapsedMilliseconds = try lapsed(record, streams)
     let namesOthers = cursor.map { $0.namesOthers(than: zip(streams, heads).map { ($0, $1?.epoch) }) } ?? false
     for (stream, head) in zip(streams, heads) {
       let place = Self.place(stream, head, text == nil ? nil : .some(cursor), seen, namesOthers)
@@ -48,6 +49,24 @@ package struct RecoveryReader {
       recovery.parts.append(part)
     }
     return recovery
+  }
+
+  /// The state of some streams as of the places that are held for the connection in them; what comes after those is the
+  /// sender's.
+  package func states(_ record: ConnectionRecord, _ holds: [Hold]) throws(TableError) -> [Recovery.Part] {
+    var parts: [Recovery.Part] = []
+    for hold in holds {
+      var part = Recovery.Part(stream: hold.stream, base: hold.through)
+      part.snapshot = try snapshot(record, hold.stream, epoch: hold.epoch, through: hold.through)
+      parts.append(part)
+    }
+    return parts
+  }
+
+  /// Whether a stream holds anything that comes after the place held.
+  package func hasMore(than holds: [Hold]) throws(TableError) -> [String] {
+    let heads = try heads(of: holds.map(\.stream))
+    return zip(holds, heads).compactMap { hold, head in head?.last ?? 0 > hold.through ? hold.stream : nil }
   }
 
   // MARK: Where the client is
@@ -136,22 +155,29 @@ package struct RecoveryReader {
     part.snapshot = try snapshot(record, part.stream, head, replay)
   }
 
-  /// Rows that are newer than the base of `replay` are left out: the events they tell of are replayed.
   private func snapshot(
     _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ replay: Replay
   ) throws(TableError) -> [LoggedEvent] {
-    guard let type = StreamName.type(of: stream) else { return [] }
     // Before the rows, which are written before the mark says so.
     let unsent = replay.isTrimmed ? try unsent(record, stream, head, through: replay.base) : [:]
+    return try snapshot(record, stream, epoch: head.epoch, through: replay.base, unsent)
+  }
+
+  /// Rows that are newer than `through` are left out: the events they tell of are replayed. `unsent`: of some keys what is newer
+  /// than their rows.
+  private func snapshot(
+    _ record: ConnectionRecord, _ stream: String, epoch: String, through: Int64, _ unsent: [[UInt8]: LoggedEvent] = [:]
+  ) throws(TableError) -> [LoggedEvent] {
+    guard let type = StreamName.type(of: stream) else { return [] }
     var rows: [LoggedEvent] = []
     if let keys = record.subscriptions.onlyKeys(of: type) {
-      for key in keys { rows += try latest.read(type, key: key, epoch: head.epoch) }
+      for key in keys { rows += try latest.read(type, key: key, epoch: epoch) }
       rows.sort { $0.sequence < $1.sequence }
     } else {
-      rows = try latest.read(type, epoch: head.epoch)
+      rows = try latest.read(type, epoch: epoch)
     }
     rows = rows.filter { row in
-      row.sequence <= replay.base && record.shownName(of: row.event) != nil
+      row.sequence <= through && record.shownName(of: row.event) != nil
         && unsent[Array((row.event.key ?? "").utf8)] == nil
     }
     return unsent.isEmpty ? rows : (rows + unsent.values).sorted { $0.sequence < $1.sequence }
@@ -170,7 +196,7 @@ package struct RecoveryReader {
     guard after < head.last else { return Replay(base: after) }
     let reach = StreamName.isPersonal(stream) ? personalEvents : budget.scannedEvents
     let start = max(after, head.last - reach)
-    let lapsed = try lapsed(record, stream)
+    let lapsed = StreamName.isPersonal(stream) ? budget.lapsedMilliseconds : 0
     var kept = KeptEvents(limits: budget)
     var replay = Replay(base: start, isTrimmed: start > after)
     var place = start
@@ -201,8 +227,8 @@ package struct RecoveryReader {
   }
 
   /// What was kept for a person who was away for long is not shown any more.
-  private func lapsed(_ record: ConnectionRecord, _ stream: String) throws(TableError) -> Int64 {
-    guard StreamName.isPersonal(stream), let user = record.principal.user else { return 0 }
+  private func lapsed(_ record: ConnectionRecord, _ streams: [String]) throws(TableError) -> Int64 {
+    guard streams.contains(where: StreamName.isPersonal), let user = record.principal.user else { return 0 }
     return try Presence(table: table, clock: clock).lapsed(
       user, connectedAtMilliseconds: record.connectedAtMilliseconds, keptSeconds: personalSeconds)
   }
@@ -242,7 +268,7 @@ package struct RecoveryReader {
       }
       var sequence: Int64 = 0
       if let mark = marks[place].items.first, mark.string("epoch") == head.epoch { sequence = mark.number("sent") ?? 0 }
-      if let row = behind[place].items.first.flatMap(Behind.init), row.epoch == head.epoch {
+      if let row = behind[place].items.first.flatMap(Behind.init), row.isOf(head.epoch) {
         sequence = min(sequence, row.from - 1)
       }
       standings.append(Standing(stream: stream, epoch: head.epoch, last: head.last, delivered: sequence))

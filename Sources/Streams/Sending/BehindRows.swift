@@ -4,8 +4,8 @@ package import Telemetry
 
 /// Which connections lack events that the others have, stream by stream.
 ///
-/// Only the holder of a stream's lease writes them. One that lost its lease without knowing does no harm: it deletes a row
-/// only as it read it, and what it puts is lower than what its successor knows.
+/// Only the holder of a stream's lease writes them, and whoever holds a place (`Hold`). One that lost its lease without knowing
+/// does no harm: it deletes a row only as it read it, and what it puts is lower than what its successor knows.
 package struct BehindRows {
   let table: any Table
   let clock: Clock
@@ -26,7 +26,7 @@ package struct BehindRows {
     var query = Query(Keys.behind(stream))
     repeat {
       let page = try table.query(query)
-      rows += page.items.compactMap(Behind.init).filter { $0.epoch == epoch }
+      rows += page.items.compactMap(Behind.init).filter { $0.isOf(epoch) }
       query.after = page.next
     } while query.after != nil
     return rows
@@ -97,6 +97,9 @@ package struct Behind: Equatable, Sendable {
   /// When it is tried again, in milliseconds since the epoch.
   package let dueAtMilliseconds: Int64
   let writer: String
+
+  /// Whether it tells of that log: one that was held before there was any tells of whichever came.
+  func isOf(_ epoch: String) -> Bool { self.epoch == epoch || self.epoch.isEmpty }
 
   /// Nil for a row that this release does not understand.
   init?(_ item: Item) {

@@ -95,7 +95,7 @@ package struct OpenStreams {
     }
     let behind = try table.pages(of: sent.map { Query(Keys.behind(streams[$0.place]), limit: 10) })
     for ((place, epoch), page) in zip(sent, behind) {
-      areLeft[place] = page.next != nil || page.items.contains { Behind($0)?.epoch == epoch }
+      areLeft[place] = page.next != nil || page.items.contains { Behind($0)?.isOf(epoch) == true }
     }
     return areLeft
   }

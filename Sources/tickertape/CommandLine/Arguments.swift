@@ -45,8 +45,9 @@ struct Arguments: Equatable {
   func integer(_ name: String, in range: ClosedRange<Int>) throws(CommandFailure) -> Int? {
     guard let text = value(name) else { return nil }
     guard let number = Int(text), range.contains(number) else {
-      throw CommandFailure(
-        .usage, "--\(name) takes a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text)'")
+      let allowed =
+        range.upperBound == .max ? "of \(range.lowerBound) or more" : "from \(range.lowerBound) to \(range.upperBound)"
+      throw CommandFailure(.usage, "--\(name) takes a whole number \(allowed), not '\(text)'")
     }
     return number
   }

@@ -31,7 +31,7 @@ struct KeysCommand: Command {
   private enum Action {
     case create(KeyWishes)
     case list
-    case revoke(String)
+    case revoke(hashPrefix: String)
     case audit
   }
 
@@ -54,13 +54,15 @@ struct KeysCommand: Command {
       guard let key = arguments.operands.dropFirst().first else {
         throw CommandFailure(.usage, "keys revoke needs a key: the id that 'tickertape keys list' shows")
       }
-      action = .revoke(key)
+      action = .revoke(hashPrefix: try KeyRing.hashPrefix(key))
     case let other:
       let words = ["create", "list", "revoke", "audit"]
       let what = other.map { "keys does not know '\($0)'\(Suggestion.phrase(for: $0, among: words))" }
       throw CommandFailure(
         .usage, what ?? "keys needs one of \(words.joined(separator: ", "))",
-        advice: ["for example: \(Self.syntax.examples[0])"])
+        advice: (what == nil ? [] : ["it knows \(words.joined(separator: ", "))"]) + [
+          "for example: \(Self.syntax.examples[0])"
+        ])
     }
     if case .create = action { return }
     for name in ["user", "role", "group", "expires", "label"] where arguments.has(name) {
@@ -68,8 +70,10 @@ struct KeysCommand: Command {
     }
   }
 
+  private var isCreation: Bool { if case .create = action { true } else { false } }
+
   func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
-    let ring = try KeyRing(store, in: surroundings)
+    let ring = try KeyRing(store, mayCreate: isCreation, in: surroundings)
     let report = KeyReport(terminal: surroundings.terminal, asJSON: asJSON)
     switch action {
     case .create(let wishes):
@@ -77,7 +81,7 @@ struct KeysCommand: Command {
       try report.created(key, stored)
     case .list: try report.list(try ring.list())
     case .audit: try report.changes(try ring.changes())
-    case .revoke(let name): try report.revoked(try ring.revoke(name))
+    case .revoke(let prefix): try report.revoked(try ring.revoke(hashPrefix: prefix))
     }
     return .success
   }

@@ -42,7 +42,7 @@ struct LogCommand: Command {
   }
 
   func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
-    let chosen = try ChosenTable(store, in: surroundings)
+    let chosen = try ChosenTable(store, mayCreate: false, in: surroundings)
     let log = StreamLog(chosen.table, clock: surroundings.clock)
     do {
       guard let head = try log.head(stream) else {

@@ -77,7 +77,7 @@ struct Feed {
       wasInterrupted = true
       return
     }
-    let answer = try PublisherAnswer(try api.invoke(batch.payload))
+    guard let answer = try send() else { return }
     pace.record(sent: batch.count)
     sent += batch.count
     totals.add(answer)
@@ -85,6 +85,15 @@ struct Feed {
     batch.removeAll()
     let now = surroundings.clock.monotonicMilliseconds()
     try progress.show(fraction: fraction, sent: sent, totals: totals, elapsedMilliseconds: now - started, now: now)
+  }
+
+  /// Nil: a Ctrl-C that the gateway got too, as from the terminal both run in, ended it under this request.
+  private mutating func send() throws(CommandFailure) -> PublisherAnswer? {
+    do throws(CommandFailure) { return try PublisherAnswer(try api.invoke(batch.payload)) } catch {
+      guard interruption.hasCome else { throw error }
+      wasInterrupted = true
+      return nil
+    }
   }
 
   private mutating func list(_ rejections: [PublisherAnswer.Rejection]) throws(CommandFailure) {

@@ -11,8 +11,8 @@ struct KeyRing {
   private static let shortestID = 8
 
   /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it.
-  init(_ store: String?, in surroundings: Surroundings) throws(CommandFailure) {
-    chosen = try ChosenTable(store, in: surroundings)
+  init(_ store: String?, mayCreate: Bool, in surroundings: Surroundings) throws(CommandFailure) {
+    chosen = try ChosenTable(store, mayCreate: mayCreate, in: surroundings)
     keys = APIKeys(chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)
   }
 
@@ -28,13 +28,17 @@ struct KeyRing {
     do { return try keys.changes() } catch { throw chosen.failure(error) }
   }
 
-  /// By a key's id, the beginning of one, or the key itself.
-  func revoke(_ name: String) throws(CommandFailure) -> StoredKey {
+  /// What a key's hash begins with, of its id, the beginning of one, or the key itself.
+  static func hashPrefix(_ name: String) throws(CommandFailure) -> String {
     let prefix = APIKey(name)?.hash ?? name
-    guard prefix.utf8.count >= Self.shortestID, prefix.utf8.allSatisfy(Self.isDigit) else {
+    guard prefix.utf8.count >= shortestID, prefix.utf8.allSatisfy(isDigit) else {
       throw CommandFailure(
-        .usage, "that is no id of a key: \(Self.shortestID) characters at least of what 'tickertape keys list' shows")
+        .usage, "that is no id of a key: \(shortestID) characters at least of what 'tickertape keys list' shows")
     }
+    return prefix
+  }
+
+  func revoke(hashPrefix prefix: String) throws(CommandFailure) -> StoredKey {
     do {
       let found = try keys.list(hashPrefix: prefix)
       guard let only = found.first else { throw Missing.none }

@@ -38,7 +38,8 @@ struct ServeGreeting {
 
   private func accessLine(terminal: Terminal) -> String {
     switch access {
-    case "open": "ACCESS=open: everybody on this machine may connect."
+    case "open":
+      "ACCESS=open: everybody on this machine may connect, as whoever they say; ACCESS=required asks for keys."
     case nil, "required":
       terminal.paint("Clients need a key or a token. ", .yellow)
         + "'\(program) keys create --store \(store) --user u-1 --role admin' makes a key; "

@@ -141,6 +141,7 @@ struct ServeRun {
     result.environment["API_GATEWAY_ENDPOINT"] = "http://127.0.0.1:\(port)/\(settings.stage)"
     result.environment["AWS_ENDPOINT_URL_LAMBDA"] = "http://127.0.0.1:\(port)"
     result.environment["GREETING_FUNCTION"] = "DefaultHandler"
+    result.environment["PUBLISHER_FUNCTION"] = "Publisher"
     result.environment["STAGE"] = settings.stage
     // On a terminal a line of metrics after each invocation hides everything else.
     if settings.logLevel > .info { result.environment["METRICS"] = "off" }

@@ -9,10 +9,21 @@ extension ServeSettings {
       let own = arguments.values(key.rawValue)
       // A list on the command line replaces the file's; of named values each replaces only its own.
       if own.isEmpty || key.isNamed {
-        for setting in file where setting.key == key { try set(key, setting.text, base: base) }
+        for setting in file where setting.key == key {
+          try set(key, setting.text, base: base, saying: "\(path ?? ServeConfiguration.defaultPath): ")
+        }
       }
-      for text in own { try set(key, text, base: nil) }
+      for text in own { try set(key, text, base: nil, saying: "--") }
     }
     try validate()
+  }
+
+  /// What is wrong with a setting begins with its name; `origin` says before that where it stands.
+  private mutating func set(
+    _ key: Key, _ text: String, base: String?, saying origin: String
+  ) throws(CommandFailure) {
+    do throws(CommandFailure) { try set(key, text, base: base) } catch {
+      throw CommandFailure(error.code, origin + error.message, advice: error.advice)
+    }
   }
 }

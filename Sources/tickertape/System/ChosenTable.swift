@@ -14,8 +14,9 @@ struct ChosenTable {
     "store", "STORE",
     "The table: sqlite:PATH or dynamodb:TABLE. Default $CONNECTION_STORE, else sqlite:.tickertape/table.sqlite.")
 
-  /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it.
-  init(_ store: String?, in surroundings: Surroundings) throws(CommandFailure) {
+  /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it. A command that only
+  /// reads makes no file (`mayCreate` false): a path with a slip in it would be an empty table.
+  init(_ store: String?, mayCreate: Bool, in surroundings: Surroundings) throws(CommandFailure) {
     let environment = surroundings.environment
     let named = environment[TableSelection.tableNameVariable].map { "dynamodb:\($0)" }
     place = store ?? environment[TableSelection.variable] ?? named ?? Self.defaultStore
@@ -24,6 +25,11 @@ struct ChosenTable {
     }
     if place.hasPrefix("sqlite:") {
       let path = System.absolutePath(String(place.dropFirst("sqlite:".count)))
+      guard mayCreate || System.exists(path) else {
+        throw CommandFailure(
+          .inputOutput, "there is no table at \(path)",
+          advice: ["'tickertape serve' and 'tickertape keys create' make one; --store names another"])
+      }
       do {
         try System.makeDirectories(Path.directory(of: path) ?? "/")
       } catch {

@@ -15,11 +15,12 @@ struct WatchDialer {
     _ text: String, headers: [(name: String, value: String)], signing: Signing, surroundings: Surroundings,
     interruption: Interruption
   ) throws(CommandFailure) {
-    do {
-      url = try HTTPURL(text)
-    } catch {
-      throw CommandFailure(
-        .usage, "'\(text)': \(error.message)", advice: ["for example ws://127.0.0.1:8000/dev?userId=u-1"])
+    let advice = ["for example ws://127.0.0.1:8000/dev?userId=u-1"]
+    do { url = try HTTPURL(text) } catch {
+      throw CommandFailure(.usage, "'\(text)': \(error.message)", advice: advice)
+    }
+    guard text.lowercased().hasPrefix("ws") else {
+      throw CommandFailure(.usage, "'\(text)': a WebSocket's URL begins with ws:// or wss://", advice: advice)
     }
     do { dialer = try Dialer() } catch { throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)") }
     let isAuthorized = headers.contains { $0.name.lowercased() == "authorization" }

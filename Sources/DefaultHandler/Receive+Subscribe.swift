@@ -1,0 +1,116 @@
+import Access
+import ConnectionStore
+import GatewayEvents
+import LambdaRuntime
+import Messaging
+import Streams
+import Telemetry
+
+extension Receive {
+  /// The state of what is new, then everything after it: the connection's place in the new streams is held before the listener
+  /// rows are written, the state as of there is posted, and then the sender goes on from there. The acknowledgement is the answer.
+  mutating func subscribe(
+    _ request: SubscriptionRequest, _ count: Int64?, _ context: RequestContext, _ invocation: InvocationContext,
+    _ log: Log
+  ) throws -> [UInt8] {
+    try checkSize(request)
+    let standing = try connection(context)
+    let resolved = request.resolved(for: standing.principal.role)
+    if let first = resolved.refused.first, resolved.wanted.isEmpty {
+      let reasons = resolved.refused.map { "'\($0.name)': \($0.message)" }
+      throw FrameRefusal(first.code.rawValue, reasons.joined(separator: "; "))
+    }
+    let change = SubscriptionChange(add: resolved.wanted, order: Self.order(count, context))
+    // Before anything is written.
+    if let refusal = connections.refusal(of: change, for: standing) { _ = try changed(refusal) }
+    let gain = standing.gaining(change)
+    let handler = self
+    let record = try holding(gain.subscribedStreams, gain, Destination(context), invocation, log) {
+      try handler.change(context, isHeld: $0) { _ in change }
+    }
+    audit("subscribed", request, record, log)
+    return Frame.changed("subscribed", request, resolved.refused, record.subscriptions, count: count)
+  }
+
+  /// Holds a connection's place in some streams while `body` makes it a listener of them, told whether anything is held, and while
+  /// it is shown their state.
+  mutating func holding<Answer>(
+    _ streams: [String], _ record: ConnectionRecord, _ destination: Destination, _ invocation: InvocationContext,
+    _ log: Log, _ body: (_ isHeld: Bool) throws -> Answer
+  ) throws -> Answer {
+    let holds = try behindRows.hold(streams, record.id)
+    let answer: Answer
+    do {
+      answer = try body(!holds.isEmpty)
+      let frames = try recovery.states(record, holds).flatMap { self.frames(of: $0, record, replay: nil) }
+      _ = try post(frames, destination, invocation)
+    } catch {
+      // What was held goes on, without a state.
+      release(holds, record.id, log)
+      throw error
+    }
+    release(holds, record.id, log)
+    return answer
+  }
+
+  /// What a hold delays ends by itself, so nothing is refused for a release that fails.
+  private func release(_ holds: [Hold], _ id: ConnectionID, _ log: Log) {
+    do throws(TableError) {
+      try behindRows.release(holds, id)
+      for stream in try recovery.hasMore(than: holds) { drains.ask(for: stream, log) }
+    } catch {
+      log.warn("place not released", ["connectionId": .text(id.text), "reason": .text(error.description)])
+    }
+  }
+
+  func unsubscribe(
+    _ request: SubscriptionRequest, _ count: Int64?, _ context: RequestContext, _ log: Log
+  ) throws -> [UInt8] {
+    try checkSize(request)
+    let record = try change(context) { _ in
+      SubscriptionChange(remove: request.removals, order: Self.order(count, context))
+    }
+    audit("unsubscribed", request, record, log)
+    return Frame.changed("unsubscribed", request, [], record.subscriptions, count: count)
+  }
+
+  func change(
+    _ context: RequestContext, accepting: Accepts? = nil, isHeld: Bool = false,
+    _ makeChange: (ConnectionRecord) -> SubscriptionChange
+  ) throws -> ConnectionRecord {
+    let outcome = try connections.change(context.connectionID, accepting: accepting, isHeld: isHeld, makeChange)
+    return try lasting(changed(outcome))
+  }
+
+  private func changed(_ outcome: Connections.ChangeOutcome) throws(FrameRefusal) -> ConnectionRecord {
+    switch outcome {
+    case .changed(let record): return record
+    case .unknownConnection: throw .unknownConnection
+    case .tooManySubscriptions(let count): throw .tooManySubscriptions(count, limits)
+    case .tooFast: throw .tooFast(limits)
+    }
+  }
+
+  /// Refuses what no role could bring below the limit, before any of it is looked at.
+  func checkSize(_ request: SubscriptionRequest) throws(FrameRefusal) {
+    let count = request.names.count * max(1, request.keys.count)
+    if count > 4 * limits.subscriptions { throw .tooManySubscriptions(count, limits) }
+  }
+
+  static func order(_ count: Int64?, _ context: RequestContext) -> Order {
+    Order(
+      count: count, milliseconds: context.requestTimeMilliseconds,
+      messageID: context.messageID ?? context.requestID)
+  }
+
+  /// Who listens to what since when, for whoever has to account for it.
+  func audit(_ what: String, _ request: SubscriptionRequest, _ record: ConnectionRecord, _ log: Log) {
+    log.info(
+      what,
+      [
+        "event": "audit", "connectionId": .text(record.id.text), "user": .text(Masked.user(record.principal.user)),
+        "names": .text(request.names.joined(separator: ",")), "keys": .text(request.keys.joined(separator: ",")),
+        "subscriptions": .number(Int64(record.subscriptions.active.count)),
+      ])
+  }
+}

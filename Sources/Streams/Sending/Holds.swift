@@ -1,0 +1,89 @@
+package import ConnectionStore
+package import Messaging
+import Telemetry
+
+/// A place in a stream that is kept for a connection while it is shown the state up to there: what comes after it waits.
+///
+/// A hold is a row of somebody who is behind, whose turn has not come. It stands before the listener rows do, so a sender that
+/// finds the listener finds the hold too, and sends nothing of the stream past it; with `release` the connection's turn has
+/// come. So the state and what follows it have one order, though two processes post them.
+package struct Hold: Equatable, Sendable {
+  package let stream: String
+  /// Of the log that `through` counts in; empty: there was no log yet.
+  package let epoch: String
+  /// What comes after this event is sent once the hold is released.
+  package let through: Int64
+  let writer: String
+}
+
+extension BehindRows {
+  /// How long a hold stands at most. Whoever held it and died delays the stream for this connection by so much.
+  package static let holdMilliseconds: Int64 = 10_000
+  /// For so long after a change of subscriptions a sender asks once more who is behind when it meets the listener. Longer than
+  /// clocks differ.
+  package static let attentionMilliseconds: Int64 = 60_000
+  private static let attempts = 16
+
+  /// Holds a connection's place in each of some streams: where it is behind already, there; else where everybody is.
+  package func hold(_ streams: [String], _ id: ConnectionID) throws(TableError) -> [Hold] {
+    let log = StreamLog(table, clock: clock)
+    let marks = Marks(table, clock: clock)
+    var holds: [Hold] = []
+    for stream in streams {
+      let head = try log.head(stream)
+      let mark = try marks.look(stream)
+      let sent = mark.flatMap { $0.epoch == head?.epoch ? $0.sentThrough : nil } ?? 0
+      holds.append(try hold(stream, id, epoch: head?.epoch ?? "", through: sent))
+    }
+    return holds
+  }
+
+  /// The connection's turn has come, in all of these streams.
+  package func release(_ holds: [Hold], _ id: ConnectionID) throws(TableError) {
+    for hold in holds {
+      var change = Change()
+      change.set["due"] = .number(clock.milliseconds())
+      do {
+        try table.update(Keys.behind(hold.stream, id), change, if: .equals("by", .string(hold.writer)))
+      } catch {
+        // A sender, or another hold, has written what it knows since.
+        guard error.code == .conditionFailed else { throw error }
+      }
+    }
+  }
+
+  private func hold(
+    _ stream: String, _ id: ConnectionID, epoch: String, through: Int64
+  ) throws(TableError) -> Hold {
+    let key = Keys.behind(stream, id)
+    var condition = Condition.absent
+    var place = through
+    for _ in 0..<Self.attempts {
+      let hold = Hold(stream: stream, epoch: epoch, through: place, writer: randomness.hexadecimal())
+      do {
+        try table.put(row(key, hold), if: condition)
+        return hold
+      } catch {
+        guard error.code == .conditionFailed else { throw error }
+      }
+      guard let standing = try table.get(key, .strong).flatMap(Behind.init) else {
+        (condition, place) = (.absent, through)
+        continue
+      }
+      // A backend that lost the answer and tried again is refused by its own write.
+      if standing.writer == hold.writer { return hold }
+      condition = .equals("by", .string(standing.writer))
+      place = standing.isOf(epoch) ? min(through, standing.from - 1) : through
+    }
+    throw TableError(.contention, "put", key: key, detail: "\(Self.attempts) attempts")
+  }
+
+  private func row(_ key: ItemKey, _ hold: Hold) -> Item {
+    Item(
+      key,
+      [
+        "v": .number(1), "epoch": .string(hold.epoch), "from": .number(hold.through + 1), "tries": .number(0),
+        "due": .number(clock.milliseconds() + Self.holdMilliseconds), "by": .string(hold.writer),
+      ], expires: clock.seconds + Self.keptSeconds)
+  }
+}
