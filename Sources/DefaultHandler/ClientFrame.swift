@@ -138,7 +138,8 @@ private struct FrameMembers {
     while let stream = try reader.nextKey() {
       let sequence = try integer("seen", &reader)
       // A connection follows no more streams than it has subscriptions and groups.
-      if seen.count < Self.maximumSeen { seen[stream] = max(0, sequence) }
+      // Two names that Swift takes for equal strings may be two streams: the lower number loses nothing.
+      if seen.count < Self.maximumSeen { seen[stream] = min(seen[stream] ?? .max, max(0, sequence)) }
     }
   }
 

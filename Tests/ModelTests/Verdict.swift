@@ -50,8 +50,8 @@ struct Verdict {
   private mutating func judge(_ client: ModelClient, _ stream: String, _ log: [LoggedEvent], _ name: String) {
     var place: Int64?
     var covered: Set<Int64> = []
-    var state: [ModelClient.Record] = []
     var isWhole = true
+    var state: [ModelClient.Record] = []
     for record in client.records {
       switch record {
       case .snapshot(stream, let through, let isFirst, let isLast, let events):
@@ -59,8 +59,8 @@ struct Verdict {
         if isFirst, let place, !repeatsHellos || through < place {
           faults.append("\(name): a second state of \(stream)")
         }
-        state = isFirst ? events : state + events
         isWhole = isLast
+        state = isFirst ? events : state + events
         guard isLast else { continue }
         judge(state, of: stream, through: through, log, client.plan, name)
         place = max(place ?? 0, through)
