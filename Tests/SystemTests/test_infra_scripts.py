@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -94,10 +95,24 @@ def test_no_function_makes_or_changes_a_key_and_only_connect_looks_one_up(templa
 def test_a_secret_is_never_shown_and_tokens_are_of_no_account_where_access_is_open(template):
     assert template["Parameters"]["JwtSecret"]["NoEcho"] and template["Parameters"]["Access"]["Default"] == "required"
     connect = of_type(template, "AWS::Lambda::Function")["ConnectHandler"]["Environment"]["Variables"]
-    tokens = {name: value for name, value in connect.items() if name.startswith("JWT_") or name == "ACCESS_ORIGINS"}
-    assert len(tokens) == 8 and all(value["Fn::If"][:2] == ["IsOpen", ""] for value in tokens.values())
+    tokens = {name: value for name, value in connect.items() if name.startswith("JWT_") or name in ("ACCESS_ORIGINS", "ANONYMOUS_ROLE")}
+    assert len(tokens) == 9 and all(value["Fn::If"][:2] == ["IsOpen", ""] for value in tokens.values())
     routes = of_type(template, "AWS::ApiGatewayV2::Route")
     assert routes["ConnectRoute"]["AuthorizationType"] == "NONE" and connect["ACCESS"] == {"Ref": "Access"}
+
+
+def test_every_limit_can_be_set_where_it_counts_and_a_deployment_hands_it_on(template):
+    settings = dict(re.findall(r"\b([A-Z][A-Za-z]+):([A-Z][A-Z_]+)\b", (INFRA / "deploy.sh").read_text()))
+    names = {name: variable for name, variable in settings.items() if name in template["Parameters"]}
+    limits = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', (ROOT / "Sources/Streams/StreamLimits.swift").read_text()))
+    access = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', (ROOT / "Sources/Access/AccessSettings.swift").read_text()))
+    assert limits and access and limits | access == set(names.values())
+    functions = of_type(template, "AWS::Lambda::Function")
+    for function, variables in [("ConnectHandler", limits | access), ("DefaultHandler", limits), ("Publisher", limits)]:
+        handed = functions[function]["Environment"]["Variables"]
+        for name, variable in names.items():
+            if variable in variables:
+                assert handed[variable] in ({"Ref": name}, {"Fn::If": ["IsOpen", "", {"Ref": name}]}), variable
 
 
 def test_a_function_may_invoke_one_function_and_the_sweep_the_publisher(template):
@@ -109,7 +124,8 @@ def test_a_function_may_invoke_one_function_and_the_sweep_the_publisher(template
     assert invocations["ConnectRole"] == {"Fn::GetAtt": ["DefaultHandler", "Arn"]}
     assert invocations["SweepRole"] == {"Fn::GetAtt": ["Publisher", "Arn"]}
     assert invocations["PublisherRole"]["Fn::Sub"].endswith(":function:${AWS::StackName}-Publisher")
-    assert len(invocations) == 3
+    assert invocations["DefaultRole"] == {"Fn::GetAtt": ["Publisher", "Arn"]}
+    assert len(invocations) == 4
 
 
 def test_a_missed_sweep_is_made_good_by_the_next_not_by_two_at_once(template):
