@@ -1,31 +1,31 @@
 import CCrypto
 
-// Everything this module asks of libcrypto.
+// The border to libcrypto: every call of it is in this file.
 
-/// FIPS 180-4, by libcrypto.
-package enum SHA256 {
-  /// 32 bytes.
-  package static func hash(_ bytes: [UInt8]) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: 32) { digest, count in
-      var size: UInt32 = 0
-      let isDone = EVP_Digest(bytes, bytes.count, digest.baseAddress, &size, EVP_sha256(), nil)
-      precondition(isDone == 1 && size == 32, "libcrypto has no SHA-256")
-      count = 32
-    }
+/// SHA-256 (FIPS 180-4) of bytes that come in pieces. A value: a copy goes on from where the original stands.
+package struct SHA256: Sendable {
+  private var state = SHA256_CTX()
+
+  package init() { SHA256_Init(&state) }
+
+  package mutating func update(_ bytes: [UInt8]) { SHA256_Update(&state, bytes, bytes.count) }
+
+  package mutating func update(_ digest: Digest) {
+    withUnsafeBytes(of: digest.vector) { _ = SHA256_Update(&state, $0.baseAddress, $0.count) }
   }
-}
 
-/// RFC 2104 over SHA-256, by libcrypto.
-package enum HMACSHA256 {
-  /// 32 bytes.
-  package static func code(of message: [UInt8], key: [UInt8]) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: 32) { code, count in
-      var size: UInt32 = 0
-      let done = HMAC(
-        EVP_sha256(), key, Int32(key.count), message, message.count, code.baseAddress, &size)
-      precondition(done != nil && size == 32, "libcrypto has no HMAC")
-      count = 32
+  package mutating func finish() -> Digest {
+    var vector = SIMD32<UInt8>()
+    withUnsafeMutableBytes(of: &vector) {
+      _ = SHA256_Final($0.baseAddress?.assumingMemoryBound(to: UInt8.self), &state)
     }
+    return Digest(vector: vector)
+  }
+
+  package static func hash(_ bytes: [UInt8]) -> Digest {
+    var hash = SHA256()
+    hash.update(bytes)
+    return hash.finish()
   }
 }
 

@@ -69,7 +69,7 @@ struct AccessControlTests {
       writer.array { writer in for group in groups { writer.string(group) } }
     }
     let signed = "\(Base64URL.encode(bytes(#"{"alg":"HS256"}"#))).\(Base64URL.encode(writer.bytes))"
-    return "\(signed).\(Base64URL.encode(HMACSHA256.code(of: bytes(signed), key: bytes(fixture.secret))))"
+    return "\(signed).\(Base64URL.encode(HMACSHA256(key: bytes(fixture.secret)).code(of: bytes(signed)).bytes))"
   }
 
   private func key(user: String = "u-1", role: Role = .analyst, groups: [String] = []) throws -> String {

@@ -95,36 +95,42 @@ def test_no_function_makes_or_changes_a_key_and_only_connect_looks_one_up(templa
 def test_a_secret_is_never_shown_and_tokens_are_of_no_account_where_access_is_open(template):
     assert template["Parameters"]["JwtSecret"]["NoEcho"] and template["Parameters"]["Access"]["Default"] == "required"
     connect = of_type(template, "AWS::Lambda::Function")["ConnectHandler"]["Environment"]["Variables"]
-    tokens = {name: value for name, value in connect.items() if name.startswith("JWT_") or name in ("ACCESS_ORIGINS", "ANONYMOUS_ROLE")}
-    assert len(tokens) == 9 and all(value["Fn::If"][:2] == ["IsOpen", ""] for value in tokens.values())
+    tokens = {name: value for name, value in connect.items() if name.startswith("JWT_") or name == "ACCESS_ORIGINS"}
+    assert len(tokens) == 8 and all(value["Fn::If"][:2] == ["IsOpen", ""] for value in tokens.values())
     routes = of_type(template, "AWS::ApiGatewayV2::Route")
     assert routes["ConnectRoute"]["AuthorizationType"] == "NONE" and connect["ACCESS"] == {"Ref": "Access"}
 
 
-def test_every_limit_can_be_set_where_it_counts_and_a_deployment_hands_it_on(template):
-    settings = dict(re.findall(r"\b([A-Z][A-Za-z]+):([A-Z][A-Z_]+)\b", (INFRA / "deploy.sh").read_text()))
-    names = {name: variable for name, variable in settings.items() if name in template["Parameters"]}
-    limits = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', (ROOT / "Sources/Streams/StreamLimits.swift").read_text()))
-    access = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', (ROOT / "Sources/Access/AccessSettings.swift").read_text()))
-    assert limits and access and limits | access == set(names.values())
-    functions = of_type(template, "AWS::Lambda::Function")
-    for function, variables in [("ConnectHandler", limits | access), ("DefaultHandler", limits), ("Publisher", limits)]:
-        handed = functions[function]["Environment"]["Variables"]
-        for name, variable in names.items():
-            if variable in variables:
-                assert handed[variable] in ({"Ref": name}, {"Fn::If": ["IsOpen", "", {"Ref": name}]}), variable
+def test_every_setting_of_the_functions_is_a_parameter_that_deploy_sh_hands_on(template):
+    listed = re.search(r"^settings=\((.*?)\)", (ROOT / "infra/deploy.sh").read_text(), re.M | re.S).group(1).split()
+    settings = {variable: (parameter, standard) for parameter, variable, standard in (
+        (one.split(":") + [""])[:3] for one in listed)}
+    for variable, (parameter, standard) in settings.items():
+        assert str(template["Parameters"][parameter]["Default"]) == standard, variable
+    functions = [one["Environment"]["Variables"] for one in of_type(template, "AWS::Lambda::Function").values()]
+    used = {variable: value for variables in functions for variable, value in variables.items()}
+    for variable, (parameter, _) in settings.items():
+        if variable != "EVENT_TYPES_LAYER":
+            assert parameter in json.dumps(used[variable]), variable
+    sources = (ROOT / "Sources/Streams/StreamLimits.swift").read_text()
+    limits = re.findall(r'read\(\s*"([A-Z_]+)"', sources)
+    assert len(limits) == 9 and set(limits) <= set(settings)
+    for name, value in re.findall(r"/// `([A-Z_]+)`.*\n\s+package var \w+(?:: Int64)? = ([\d_]+)", sources):
+        assert settings[name][1] == value.replace("_", ""), name
+    documented = (ROOT / "README.md").read_text()
+    assert all(f"`{variable}`" in documented or f"`{variable}=" in documented for variable in settings)
 
 
-def test_a_function_may_invoke_one_function_and_the_sweep_the_publisher(template):
+def test_a_function_may_invoke_one_function_at_most_and_the_sweep_the_publisher(template):
     invocations = {}
     for name, role in of_type(template, "AWS::IAM::Role").items():
         for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
             if "lambda:InvokeFunction" in json.dumps(statement["Action"]):
                 invocations[name] = statement["Resource"]
     assert invocations["ConnectRole"] == {"Fn::GetAtt": ["DefaultHandler", "Arn"]}
-    assert invocations["SweepRole"] == {"Fn::GetAtt": ["Publisher", "Arn"]}
+    # A subscribe has what came meanwhile sent.
+    assert invocations["DefaultRole"] == invocations["SweepRole"] == {"Fn::GetAtt": ["Publisher", "Arn"]}
     assert invocations["PublisherRole"]["Fn::Sub"].endswith(":function:${AWS::StackName}-Publisher")
-    assert invocations["DefaultRole"] == {"Fn::GetAtt": ["Publisher", "Arn"]}
     assert len(invocations) == 4
 
 
