@@ -1,0 +1,62 @@
+"""What running programs write down: who came, who was refused, who listens to what, which keys were made, what was sent."""
+
+import json
+
+import pytest
+import websockets
+from websockets.asyncio.client import connect
+
+from gateway_process import Gateway, tickertape
+from test_hostile_clients import SETTINGS, publish, token, until
+
+METRICS = {
+    "Connections", "Accepted", "Delivered", "Gone", "Retried", "Folded", "Behind", "DeliveryLatencyP50Milliseconds",
+    "DeliveryLatencyP95Milliseconds", "DeliveryLatencyP99Milliseconds", "LogAgeMilliseconds"}
+
+
+def lines(gateway, function):
+    """What a function wrote, line by line, as JSON."""
+    starts = [line.split(" | ", 1)[1] for line in gateway.log().splitlines() if line.startswith(function) and " | {" in line]
+    return [json.loads(text) for text in starts]
+
+
+async def test_every_step_is_written_down_without_what_is_nobodys_business(tmp_path):
+    gateway = Gateway(tmp_path, access="required", environment={**SETTINGS, "MAX_CONNECTIONS_PER_USER": "1"}).start()
+    store = f"sqlite:{tmp_path / 'table.sqlite'}"
+    try:
+        made = json.loads(tickertape("keys", "create", "--user", "u-1", "--json", "--store", store).stdout)
+        with pytest.raises(websockets.InvalidStatus):
+            async with connect(gateway.socket_url("token=abc.def.ghi&password=hunter2")):
+                pass
+        async with connect(gateway.socket_url(f"apiKey={made['key']}")):
+            async with connect(gateway.socket_url(f"token={token('joe@example.com', 'analyst')}")) as ws:
+                await ws.send('{"type":"hello","n":1,"eventTypes":["price:update"],"accept":["batch"]}')
+                await until(ws, "ready")
+                await ws.send('{"type":"unsubscribe","eventTypes":["risk"]}')
+                await until(ws, "unsubscribed")
+                published = {"type": "price:update", "key": "AAPL", "data": {"iban": "DE02"}, "correlationId": "order-4711"}
+                assert publish(gateway, published)["deliveries"] == 1
+                assert (await until(ws, "price:update"))[-1]["correlationId"] == "order-4711"
+                async with connect(gateway.socket_url(f"token={token('joe@example.com', 'analyst')}")):
+                    assert (await until(ws, "error"))[-1]["code"] == "limit"
+        assert tickertape("keys", "revoke", made["id"], "--store", store).returncode == 0
+        changes = [json.loads(line) for line in tickertape("keys", "audit", "--json", "--store", store).stdout.splitlines()]
+    finally:
+        gateway.stop()
+    assert [(one["action"], one["id"], one["user"]) for one in changes] == [
+        ("created", made["id"], "u-1"), ("revoked", made["id"], "u-1")]
+    audit = [one for function in ["ConnectHandler", "DefaultHandler"] for one in lines(gateway, function) if one.get("event") == "audit"]
+    told = [one["message"] for one in audit]
+    assert told.count("connected") == 3 and told.count("connection refused") == 1
+    assert told.count("subscribed") == 1 and told.count("unsubscribed") == 1
+    assert told.count("connection closed: too many of one user") == 1
+    assert all(one["connectionId"] and one["requestId"] for one in audit)
+    people = {one["user"] for one in audit if "user" in one}
+    assert "u-1" in people and len(people) == 2, "a person is told by one word, whichever function writes it"
+    sent = lines(gateway, "Publisher")
+    assert any("order-4711" in str(one) for one in sent if one.get("level") == "INFO")
+    (line,) = [one for one in sent if one.get("Delivered", [0])[0] == 1]
+    assert METRICS <= set(line) and line["Accepted"] == [1] and line["FunctionName"] == "Publisher"
+    assert {one["Name"] for one in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]} == METRICS
+    for secret in [made["key"], "abc.def", "hunter2", "example.com", "DE02", SETTINGS["JWT_SECRET"], "eyJ"]:
+        assert secret not in gateway.log(), secret
