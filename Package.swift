@@ -91,7 +91,7 @@ let package = Package(
     room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
     room("Shaping", ["CZlib", "JSON", "Messaging"]),
     room("HTTPClient", ["CCurl", "HTTPWire", "Telemetry"]),
-    room("AWSSigning", ["CCrypto", "Telemetry"]),
+    room("AWSSigning", ["Crypto", "HTTPWire", "Telemetry"]),
     // Floor 3
     room("AWSCredentials", ["AWSSigning", "HTTPClient", "JSON", "Telemetry"]),
     room("AWSClient", ["AWSSigning", "HTTPClient", "Telemetry"]),
@@ -170,7 +170,7 @@ let package = Package(
     tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
     tests("EventSourcesTests", ["EventSources", "JSON", "Messaging", "TestSupport"]),
     tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "Telemetry", "TestSupport"]),
-    tests("AWSSigningTests", ["AWSSigning", "JSON", "TestSupport"]),
+    tests("AWSSigningTests", ["AWSSigning", "Crypto", "JSON", "TestSupport"]),
     tests("AWSCredentialsTests", ["AWSCredentials", "AWSSigning", "Telemetry", "TestSupport"]),
     tests("AWSClientTests", ["AWSClient", "AWSSigning", "HTTPClient", "Telemetry", "TestSupport"]),
     tests("LambdaRuntimeTests", ["LambdaRuntime", "HTTPWire", "JSON", "Telemetry", "TestSupport"]),
@@ -191,7 +191,7 @@ let package = Package(
     tests(
       "GatewayAccessTests",
       ["GatewayAccess", "AWSSigning", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
-    tests("CryptoTests", ["Crypto", "TestSupport"]),
+    tests("CryptoTests", ["Crypto", "Messaging", "TestSupport"]),
     tests(
       "AccessTests",
       [

@@ -1,3 +1,6 @@
+package import Crypto
+import HTTPWire
+
 /// The first stage of Signature Version 4: a request as one text that both sides write alike.
 ///
 /// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
@@ -36,7 +39,7 @@ package struct CanonicalRequest: Sendable {
   /// Encoded once more than it is sent: the `%3D` in a connection's path is signed as `%253D`.
   private static func path(_ path: String) -> String {
     var bytes: [UInt8] = []
-    URIEncoding.append(path.utf8, leavesSlashes: true, to: &bytes)
+    PercentEncoding.append(Array(path.utf8)[...], leavesSlashes: true, to: &bytes)
     return bytes.isEmpty ? "/" : String(decoding: bytes, as: UTF8.self)
   }
 
@@ -67,7 +70,7 @@ package struct CanonicalRequest: Sendable {
 
   private static func encodedOnce(_ text: Substring) -> String {
     var bytes: [UInt8] = []
-    URIEncoding.append(URIEncoding.decoded(text), leavesSlashes: false, to: &bytes)
+    PercentEncoding.append(PercentEncoding.decodedBytes(text, plusIsSpace: false).bytes[...], to: &bytes)
     return String(decoding: bytes, as: UTF8.self)
   }
 

@@ -1,3 +1,6 @@
+import Crypto
+import HTTPWire
+
 /// Signs many requests to one host that differ only in method, path and body: 1 to 2 µs each with a long session token.
 ///
 /// What stays the same is put together once: the key's hash states, the header lines with the token, and, for the length
@@ -53,7 +56,7 @@ package struct RequestSigner: Sendable {
     scratch.removeAll(keepingCapacity: true)
     method.withUTF8Buffer { scratch.append(contentsOf: $0) }
     scratch.append(0x0A)
-    URIEncoding.append(bytes[path], leavesSlashes: true, to: &scratch)
+    PercentEncoding.append(bytes[path], leavesSlashes: true, to: &scratch)
     scratch += canonicalTail
     scratch += bodyHash
     let hash = SHA256.hash(scratch)

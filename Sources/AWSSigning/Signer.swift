@@ -1,3 +1,6 @@
+import Crypto
+import HTTPWire
+
 /// Signs requests to one service in one region with Signature Version 4, in headers or in the query.
 ///
 ///     var signer = Signer(region: "eu-west-1", service: "dynamodb")
@@ -112,16 +115,16 @@ package struct Signer: Sendable {
   ) -> String {
     let scope = moment.scope(region: region, service: service)
     let names = request.canonical(payload: CanonicalRequest.payloadHash([])).signedHeaders
-    let credential = URIEncoding.encoded("\(credentials.accessKeyID)/\(scope.text)")
+    let credential = PercentEncoding.encode("\(credentials.accessKeyID)/\(scope.text)")
     var target = request.target
     target += target.contains("?") ? "&" : "?"
     target += "X-Amz-Algorithm=\(StringToSign.algorithm)&X-Amz-Credential=\(credential)&X-Amz-Date=\(moment.text)"
-    target += "&X-Amz-SignedHeaders=\(URIEncoding.encoded(names))&X-Amz-Expires=\(expirySeconds)"
+    target += "&X-Amz-SignedHeaders=\(PercentEncoding.encode(names))&X-Amz-Expires=\(expirySeconds)"
     if let token = credentials.sessionToken, request.signsSessionToken { target += Self.parameter(token) }
     return target
   }
 
-  private static func parameter(_ token: String) -> String { "&X-Amz-Security-Token=\(URIEncoding.encoded(token))" }
+  private static func parameter(_ token: String) -> String { "&X-Amz-Security-Token=\(PercentEncoding.encode(token))" }
 
   // MARK: The key
 

@@ -1,3 +1,4 @@
+package import Crypto
 import Telemetry
 
 /// For what a signature counts: one day, one region, one service.
@@ -31,20 +32,20 @@ package struct SigningMoment: Sendable, Equatable {
 
 /// The key that is derived from a secret for one scope: five hashes, so it is worth keeping for its day.
 package struct SigningKey: Sendable {
-  private let key: HMAC
+  private let key: HMACSHA256
 
   package init(secretAccessKey: String, scope: SigningScope) {
-    var key = HMAC(key: Array("AWS4\(secretAccessKey)".utf8))
+    var key = HMACSHA256(key: Array("AWS4\(secretAccessKey)".utf8))
     for part in [scope.day, scope.region, scope.service, "aws4_request"] {
-      key = HMAC(key: key.authenticate(Array(part.utf8)))
+      key = HMACSHA256(key: key.code(of: Array(part.utf8)))
     }
     self.key = key
   }
 
   /// The last stage: the signature of a string to sign.
-  package func signature(of stringToSign: String) -> Digest { key.authenticate(Array(stringToSign.utf8)) }
+  package func signature(of stringToSign: String) -> Digest { key.code(of: Array(stringToSign.utf8)) }
 
-  func signature(of stringToSign: [UInt8]) -> Digest { key.authenticate(stringToSign) }
+  func signature(of stringToSign: [UInt8]) -> Digest { key.code(of: stringToSign) }
 }
 
 /// The second stage: what is signed, from the hash of the canonical request.

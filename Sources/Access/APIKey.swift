@@ -31,7 +31,7 @@ package struct APIKey: Sendable {
 
   private init(trusted text: String) {
     self.text = text
-    hash = Hexadecimal.encode(SHA256.hash(Array(text.utf8)))
+    hash = SHA256.hash(Array(text.utf8)).hexadecimal
   }
 }
 
@@ -57,18 +57,4 @@ package struct StoredKey: Equatable, Sendable {
   package let grant: KeyGrant
   /// Milliseconds since the epoch.
   package let createdMilliseconds: Int64
-}
-
-enum Hexadecimal {
-  private static let digits = Array("0123456789abcdef".utf8)
-
-  static func encode(_ bytes: [UInt8]) -> String {
-    var text: [UInt8] = []
-    text.reserveCapacity(bytes.count * 2)
-    for byte in bytes {
-      text.append(digits[Int(byte >> 4)])
-      text.append(digits[Int(byte & 15)])
-    }
-    return String(decoding: text, as: UTF8.self)
-  }
 }

@@ -9,6 +9,6 @@ package enum Masked {
     let digits = name.utf8.count { (0x30...0x39).contains($0) }
     let isTelephone = digits >= 7 && name.utf8.allSatisfy { (0x30...0x39).contains($0) || " +-().".utf8.contains($0) }
     guard isTelephone || name.utf8.contains(UInt8(ascii: "@")) else { return name }
-    return "sha256:\(Hexadecimal.encode(Array(SHA256.hash(Array(name.utf8)).prefix(6))))"
+    return "sha256:\(SHA256.hash(Array(name.utf8)).hexadecimal.prefix(12))"
   }
 }

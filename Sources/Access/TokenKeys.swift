@@ -31,7 +31,7 @@ package struct TokenKey {
     guard token.algorithm == algorithm else { return false }
     switch material {
     case .secret(let secret):
-      return ConstantTime.areEqual(HMACSHA256.code(of: token.signed, key: secret), token.signature)
+      return ConstantTime.areEqual(HMACSHA256(key: secret).code(of: token.signed).bytes, token.signature)
     case .publicKey(let key): return key.verifies(token.signature, of: token.signed)
     }
   }

@@ -1,31 +1,31 @@
 import CCrypto
 
-// Everything this module asks of libcrypto.
+// The border to libcrypto: every call of it is in this file.
 
-/// FIPS 180-4, by libcrypto.
-package enum SHA256 {
-  /// 32 bytes.
-  package static func hash(_ bytes: [UInt8]) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: 32) { digest, count in
-      var size: UInt32 = 0
-      let isDone = EVP_Digest(bytes, bytes.count, digest.baseAddress, &size, EVP_sha256(), nil)
-      precondition(isDone == 1 && size == 32, "libcrypto has no SHA-256")
-      count = 32
-    }
+/// SHA-256 (FIPS 180-4) of bytes that come in pieces. A value: a copy goes on from where the original stands.
+package struct SHA256: Sendable {
+  private var state = SHA256_CTX()
+
+  package init() { SHA256_Init(&state) }
+
+  package mutating func update(_ bytes: [UInt8]) { SHA256_Update(&state, bytes, bytes.count) }
+
+  package mutating func update(_ digest: Digest) {
+    withUnsafeBytes(of: digest.vector) { _ = SHA256_Update(&state, $0.baseAddress, $0.count) }
   }
-}
 
-/// RFC 2104 over SHA-256, by libcrypto.
-package enum HMACSHA256 {
-  /// 32 bytes.
-  package static func code(of message: [UInt8], key: [UInt8]) -> [UInt8] {
-    [UInt8](unsafeUninitializedCapacity: 32) { code, count in
-      var size: UInt32 = 0
-      let done = HMAC(
-        EVP_sha256(), key, Int32(key.count), message, message.count, code.baseAddress, &size)
-      precondition(done != nil && size == 32, "libcrypto has no HMAC")
-      count = 32
+  package mutating func finish() -> Digest {
+    var vector = SIMD32<UInt8>()
+    withUnsafeMutableBytes(of: &vector) {
+      _ = SHA256_Final($0.baseAddress?.assumingMemoryBound(to: UInt8.self), &state)
     }
+    return Digest(vector: vector)
+  }
+
+  package static func hash(_ bytes: [UInt8]) -> Digest {
+    var hash = SHA256()
+    hash.update(bytes)
+    return hash.finish()
   }
 }
 
@@ -50,8 +50,8 @@ package final class PublicKey {
   private static let modulusBits = 2048...8192
 
   /// From a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) in DER, which is what a PEM block `PUBLIC KEY` holds. Nil for
-  /// any other kind of key, another curve, a point that is not on it, an RSA modulus outside 2048 to 8192 bits, and bytes
-  /// after the key.
+  /// any other kind of key, another curve, a point that is not on it, an RSA modulus outside 2048 to 8192 bits, an RSA
+  /// exponent that is even, below 3 or over 64 bits, and bytes after the key.
   package init?(subjectPublicKeyInfo bytes: [UInt8]) {
     defer { ERR_clear_error() }
     let read = bytes.withUnsafeBufferPointer { buffer -> OpaquePointer? in
@@ -76,10 +76,18 @@ package final class PublicKey {
 
   private static func kind(of key: OpaquePointer, _ bytes: [UInt8]) -> Kind? {
     switch EVP_PKEY_get_base_id(key) {
-    case EVP_PKEY_RSA: modulusBits.contains(Int(EVP_PKEY_get_bits(key))) ? .rsa : nil
+    case EVP_PKEY_RSA: modulusBits.contains(Int(EVP_PKEY_get_bits(key))) && hasGoodExponent(key) ? .rsa : nil
     case EVP_PKEY_EC: bytes.starts(with: DER.p256Prefix) ? .p256 : nil
     default: nil
     }
+  }
+
+  /// With an exponent of 1 everybody can sign, with an even one nobody; a long one makes a verification expensive.
+  private static func hasGoodExponent(_ key: OpaquePointer) -> Bool {
+    var exponent: OpaquePointer?
+    guard EVP_PKEY_get_bn_param(key, "e", &exponent) == 1, let exponent else { return false }
+    defer { BN_free(exponent) }
+    return BN_num_bits(exponent) <= 64 && BN_is_odd(exponent) == 1 && BN_get_word(exponent) >= 3
   }
 
   /// Whether the signature, as a JWS holds it (RFC 7518, sections 3.3 and 3.4), is this key's under the message.

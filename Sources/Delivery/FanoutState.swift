@@ -31,10 +31,8 @@ package struct FanoutState {
   private let epoch: Int64
   private var width: Width
 
-  /// Listeners not begun: the pages in hand, the first of them from `pageOffset` on.
-  private var pages: [[Listener]] = []
-  private var pageOffset = 0
-  private var pendingCount = 0
+  /// Listeners not begun.
+  private var pending = ListenerPages()
   private var hasMorePages = true
 
   /// By token.
@@ -74,8 +72,8 @@ package struct FanoutState {
       return .settle(listener, ending)
     }
     if room > 0, inFlight < width.current, let action = call(now) { return action }
-    if hasMorePages, pendingCount <= options.width, activeCount < options.maximumActive { return .page }
-    if inFlight > 0 || activeCount > 0 || pendingCount > 0 {
+    if hasMorePages, pending.count <= options.width, activeCount < options.maximumActive { return .page }
+    if inFlight > 0 || activeCount > 0 || pending.count > 0 {
       // A retry that is due waits for an answer to make room.
       let due = inFlight < width.current && room > 0 ? retries.earliest ?? .max : .max
       return .wait(untilMilliseconds: now < stopAt ? min(due, stopAt) : .max)
@@ -87,7 +85,7 @@ package struct FanoutState {
 
   private mutating func call(_ now: Int64) -> Action? {
     if let token = ready.popLast() ?? retries.take(dueAt: now) { return call(token: token) }
-    while activeCount < options.maximumActive, let listener = takePending() {
+    while activeCount < options.maximumActive, let listener = pending.popFirst() {
       if !goneIDs.isEmpty, goneIDs.contains(listener.id) { continue }
       if let token = begin(listener) { return call(token: token) }
     }
@@ -105,9 +103,7 @@ package struct FanoutState {
   // MARK: Listeners
 
   package mutating func add(_ page: [Listener]) {
-    guard !page.isEmpty else { return }
-    pages.append(page)
-    pendingCount += page.count
+    pending.add(page)
     listenerCount += page.count
   }
 
@@ -121,22 +117,10 @@ package struct FanoutState {
   }
 
   /// Every listener was begun, and there are no more pages.
-  package var hasBegunAll: Bool { !hasMorePages && pendingCount == 0 }
+  package var hasBegunAll: Bool { !hasMorePages && pending.count == 0 }
 
   /// The time for those that are not done is up.
   package mutating func giveUpRest() { hopeless = .unsent }
-
-  private mutating func takePending() -> Listener? {
-    guard let page = pages.first else { return nil }
-    let listener = page[pageOffset]
-    pageOffset += 1
-    pendingCount -= 1
-    if pageOffset == page.count {
-      pages.removeFirst()
-      pageOffset = 0
-    }
-    return listener
-  }
 
   /// Its token; nil if there is nothing to call for now.
   private mutating func begin(_ listener: Listener) -> Int? {
@@ -272,7 +256,7 @@ package struct FanoutState {
   /// Time is up, or calling is of no use: whatever is not on its way is not sent.
   private mutating func leave(_ reason: Ending.Reason) {
     while let token = ready.popLast() ?? retries.take(dueAt: .max) { giveUp(token, reason) }
-    while settled.count < options.maximumActive, let listener = takePending() {
+    while settled.count < options.maximumActive, let listener = pending.popFirst() {
       if goneIDs.contains(listener.id) { continue }
       settle(listener, Ending(reason, firstMissing: 0), from: 0, reason)
     }

@@ -46,7 +46,7 @@ struct PathAlias {
     for (pattern, part) in zip(segments, parts) {
       if pattern.hasPrefix("{"), pattern.hasSuffix("}") {
         taken.append(
-          (String(pattern.dropFirst().dropLast()), PercentEncoding.decodeLeniently(part[...], plusIsSpace: false)))
+          (String(pattern.dropFirst().dropLast()), PercentEncoding.decodeLeniently(part[...])))
       } else if pattern != part {
         return nil
       }

@@ -129,7 +129,8 @@ struct RuntimeClient: ~Copyable {
   private mutating func begin(_ invocation: Invocation, _ outcome: StaticString) {
     begin()
     HTTPWriter.append(Path.invocation, to: &request)
-    appendEscaped(invocation.context.requestID)
+    // A caller may choose the request id: nothing in it may end or lengthen the path.
+    PercentEncoding.append(invocation.context.requestID, to: &request)
     HTTPWriter.append(outcome, to: &request)
     Self.endRequestLine(host: connection.address, of: &request)
     if let deliveryID = invocation.deliveryID { append(Header.invocationID, deliveryID) }
@@ -159,30 +160,6 @@ struct RuntimeClient: ~Copyable {
     HTTPWriter.append(": ", to: &request)
     request.append(contentsOf: value.utf8)
     HTTPWriter.append("\r\n", to: &request)
-  }
-
-  /// A caller may choose the request id: what would end or lengthen the path is percent-encoded.
-  private mutating func appendEscaped(_ segment: String) {
-    if segment.utf8.allSatisfy(Self.isPlain) { return request.append(contentsOf: segment.utf8) }
-    let digits: StaticString = "0123456789ABCDEF"
-    for byte in segment.utf8 {
-      if Self.isPlain(byte) {
-        request.append(byte)
-      } else {
-        request += [UInt8(ascii: "%"), digits.utf8Start[Int(byte >> 4)], digits.utf8Start[Int(byte & 15)]]
-      }
-    }
-  }
-
-  /// Unreserved in RFC 3986, section 2.3.
-  private static func isPlain(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"),
-      UInt8(ascii: "~"):
-      true
-    default: false
-    }
   }
 }
 

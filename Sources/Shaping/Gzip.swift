@@ -1,5 +1,6 @@
 import CZlib
 import JSON
+import Messaging
 
 /// RFC 1952, by zlib.
 package enum Gzip {
@@ -10,7 +11,9 @@ package enum Gzip {
     writer.object { writer in
       writer.member("type", "gzip")
       writer.key("data")
-      writer.raw([UInt8(ascii: "\"")] + base64(compressed) + [UInt8(ascii: "\"")])
+      var text = [UInt8(ascii: "\"")]
+      Base64.append(compressed, to: &text)
+      writer.raw(text + [UInt8(ascii: "\"")])
     }
     return writer.bytes
   }
@@ -61,24 +64,5 @@ package enum Gzip {
       return false
     }
     return hasEnded && output.count <= maximumBytes ? output : nil
-  }
-
-  private static func base64(_ bytes: [UInt8]) -> [UInt8] {
-    let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-    var text: [UInt8] = []
-    text.reserveCapacity((bytes.count + 2) / 3 * 4)
-    var place = 0
-    while place < bytes.count {
-      let count = min(3, bytes.count - place)
-      var group = UInt32(bytes[place]) << 16
-      if count > 1 { group |= UInt32(bytes[place + 1]) << 8 }
-      if count > 2 { group |= UInt32(bytes[place + 2]) }
-      text.append(digits[Int(group >> 18 & 63)])
-      text.append(digits[Int(group >> 12 & 63)])
-      text.append(count > 1 ? digits[Int(group >> 6 & 63)] : UInt8(ascii: "="))
-      text.append(count > 2 ? digits[Int(group & 63)] : UInt8(ascii: "="))
-      place += 3
-    }
-    return text
   }
 }

@@ -1,4 +1,5 @@
 import Crypto
+import Messaging
 
 /// Where a client is in every stream it follows, as one opaque word.
 ///
@@ -44,7 +45,7 @@ package struct Cursor: Equatable, Sendable {
   /// 48 bits: two of a client's 64 streams have the same once in a hundred thousand million clients.
   private static func mark(_ stream: String, _ epoch: String) -> UInt64 {
     let digest = SHA256.hash(Array("\(stream.utf8.count):\(stream)\(epoch)".utf8))
-    return digest.prefix(6).reduce(0) { $0 << 8 | UInt64($1) }
+    return digest.bytes.prefix(6).reduce(0) { $0 << 8 | UInt64($1) }
   }
 
   // MARK: Text

@@ -40,4 +40,12 @@ package struct WebSocketError: Error, Equatable, CustomStringConvertible {
   package let reason: String
 
   package var description: String { "WebSocket failed with \(closeCode): \(reason)" }
+
+  static func violation(_ reason: String) -> WebSocketError {
+    WebSocketError(closeCode: WebSocketCloseCode.protocolError, reason: reason)
+  }
+
+  static func invalidText(_ subject: String) -> WebSocketError {
+    WebSocketError(closeCode: WebSocketCloseCode.invalidPayload, reason: "\(subject) is not UTF-8")
+  }
 }

@@ -31,33 +31,10 @@ package struct WebSocketSession {
     package static let apiGateway = Limits(messageBytes: 128 << 10, frameBytes: 32 << 10, acceptsBinary: false)
   }
 
-  private enum Opcode {
-    static let continuation: UInt8 = 0
-    static let text: UInt8 = 1
-    static let binary: UInt8 = 2
-    static let close: UInt8 = 8
-    static let ping: UInt8 = 9
-    static let pong: UInt8 = 10
-  }
-
-  /// The frame whose payload is on its way.
-  private struct Frame {
-    let opcode: UInt8
-    let isFinal: Bool
-    var remainingBytes: UInt64
-    var isControl: Bool { opcode & 8 != 0 }
-  }
-
   private let codec: FrameCodec
-  private let limits: Limits
   private let role: Role
   private var decoder: FrameDecoder?
-  private var frame: Frame?
-  /// Text or binary, while a message's frames are coming.
-  private var messageOpcode: UInt8?
-  private var message: [UInt8] = []
-  private var control: [UInt8] = []
-  private var utf8 = UTF8Check()
+  private var incoming: MessageAssembly
 
   /// A close frame was written: nothing more is sent.
   package private(set) var hasSentClose = false
@@ -67,8 +44,8 @@ package struct WebSocketSession {
 
   package init(role: Role, limits: Limits = Limits(), codec: FrameCodec) {
     self.role = role
-    self.limits = limits
     self.codec = codec
+    incoming = MessageAssembly(role: role, limits: limits)
   }
 
   // MARK: Receiving
@@ -97,9 +74,9 @@ package struct WebSocketSession {
       guard let decoder else { return nil }
       switch decoder.read(&input) {
       case .needsBytes:
-        if decoder.isEmpty, frame == nil { returnDecoder() }
+        if decoder.isEmpty, !incoming.isInsideFrame { returnDecoder() }
         return nil
-      case .violation: throw violation("malformed frame")
+      case .violation: throw .violation("malformed frame")
       case .piece(let piece):
         if let message = try take(piece, decoder, output: &output) { return message }
       }
@@ -110,94 +87,31 @@ package struct WebSocketSession {
   private mutating func take(
     _ piece: FramePiece, _ decoder: FrameDecoder, output: inout [UInt8]
   ) throws(WebSocketError) -> WebSocketMessage? {
-    var current: Frame
-    if let frame {
-      current = frame
-    } else {
-      decoder.passedHead(of: piece)
-      current = try begin(piece)
-    }
-    try collect(piece.data, of: current)
-    current.remainingBytes -= UInt64(piece.data.count)
-    frame = current.remainingBytes == 0 ? nil : current
-    guard current.remainingBytes == 0 else { return nil }
-    if current.isControl { return try finishControl(current.opcode, output: &output) }
-    return current.isFinal ? try finishMessage() : nil
-  }
-
-  private mutating func begin(_ piece: FramePiece) throws(WebSocketError) -> Frame {
-    guard piece.reservedBits == 0 else { throw violation("reserved bit set, no extension was agreed on") }
-    guard piece.isMasked == (role == .server) else {
-      throw violation(role == .server ? "frame not masked" : "frame masked by the server")
-    }
-    switch piece.opcode {
-    case Opcode.continuation:
-      guard messageOpcode != nil else { throw violation("continuation of no message") }
-      try checkSize(piece)
-    case Opcode.text, Opcode.binary:
-      guard messageOpcode == nil else { throw violation("message begun inside another") }
-      guard piece.opcode == Opcode.text || limits.acceptsBinary else {
-        throw WebSocketError(closeCode: WebSocketCloseCode.unsupportedData, reason: "binary frames are not supported")
-      }
-      try checkSize(piece)
-      messageOpcode = piece.opcode
-    case Opcode.close, Opcode.ping, Opcode.pong: break
-    default: throw violation("reserved opcode \(piece.opcode)")
-    }
-    return Frame(opcode: piece.opcode, isFinal: piece.isFinal, remainingBytes: piece.payloadBytes)
-  }
-
-  private func checkSize(_ piece: FramePiece) throws(WebSocketError) {
-    guard piece.payloadBytes <= UInt64(limits.frameBytes) else {
-      throw WebSocketError(closeCode: WebSocketCloseCode.tooBig, reason: "frame over \(limits.frameBytes) bytes")
-    }
-    guard piece.payloadBytes <= UInt64(limits.messageBytes - message.count) else {
-      throw WebSocketError(closeCode: WebSocketCloseCode.tooBig, reason: "message over \(limits.messageBytes) bytes")
-    }
-  }
-
-  private mutating func collect(_ data: UnsafeRawBufferPointer, of frame: Frame) throws(WebSocketError) {
-    guard !frame.isControl else { return control.append(contentsOf: data) }
-    if messageOpcode == Opcode.text, !utf8.accept(data) { throw invalidText("text") }
-    message.append(contentsOf: data)
-  }
-
-  private mutating func finishMessage() throws(WebSocketError) -> WebSocketMessage? {
-    let isText = messageOpcode == Opcode.text
-    guard !isText || utf8.isComplete else { throw invalidText("text") }
-    let whole = message
-    // Not kept for the next message: an idle session holds no buffer.
-    message = []
-    messageOpcode = nil
+    if !incoming.isInsideFrame { decoder.passedHead(of: piece) }
+    guard let whole = try incoming.take(piece) else { return nil }
+    switch whole {
     // What comes after our close frame is read over (RFC 6455 section 1.4).
-    if hasSentClose { return nil }
-    return isText ? .text(whole) : .binary(whole)
-  }
-
-  private mutating func finishControl(
-    _ opcode: UInt8, output: inout [UInt8]
-  ) throws(WebSocketError) -> WebSocketMessage? {
-    let payload = control
-    control = []
-    switch opcode {
-    case Opcode.ping:
+    case .text where hasSentClose, .binary where hasSentClose: return nil
+    case .text(let text): return .text(text)
+    case .binary(let bytes): return .binary(bytes)
+    case .ping(let payload):
       append(Opcode.pong, payload, to: &output)
       return .ping(payload)
-    case Opcode.pong: return .pong(payload)
-    default: return try finishClose(payload, output: &output)
+    case .pong(let payload): return .pong(payload)
+    case .close(let payload): return try finishClose(payload, output: &output)
     }
   }
 
   private mutating func finishClose(
     _ payload: [UInt8], output: inout [UInt8]
   ) throws(WebSocketError) -> WebSocketMessage {
-    guard payload.count != 1 else { throw violation("close frame with half a code") }
+    guard payload.count != 1 else { throw .violation("close frame with half a code") }
     var code: UInt16?
     if payload.count >= 2 {
       let number = UInt16(payload[0]) << 8 | UInt16(payload[1])
-      guard WebSocketCloseCode.isSendable(number) else { throw violation("close code \(number)") }
+      guard WebSocketCloseCode.isSendable(number) else { throw .violation("close code \(number)") }
       guard payload.withUnsafeBytes({ UTF8Check.isValid(UnsafeRawBufferPointer(rebasing: $0[2...])) }) else {
-        throw invalidText("close reason")
+        throw .invalidText("close reason")
       }
       code = number
     }
@@ -205,14 +119,6 @@ package struct WebSocketSession {
     hasSentClose = true
     end()
     return .close(code: code, reason: String(decoding: payload.dropFirst(2), as: UTF8.self))
-  }
-
-  private func violation(_ reason: String) -> WebSocketError {
-    WebSocketError(closeCode: WebSocketCloseCode.protocolError, reason: reason)
-  }
-
-  private func invalidText(_ subject: String) -> WebSocketError {
-    WebSocketError(closeCode: WebSocketCloseCode.invalidPayload, reason: "\(subject) is not UTF-8")
   }
 
   // MARK: Sending
@@ -257,11 +163,10 @@ package struct WebSocketSession {
 
   private mutating func end() {
     isOver = true
-    message = []
-    control = []
     // Inside a frame the decoder is of no use to anyone else.
-    if let decoder, decoder.isEmpty, frame == nil { codec.giveBack(decoder) }
+    if let decoder, decoder.isEmpty, !incoming.isInsideFrame { codec.giveBack(decoder) }
     decoder = nil
+    incoming.removeAll()
   }
 
   private mutating func returnDecoder() {

@@ -1,4 +1,5 @@
 import AWSSigning
+import Crypto
 import Testing
 
 /// Every stage of every case, so that a failure says where the two part.

@@ -1,5 +1,5 @@
-import Crypto
 import FoundationEssentials
+import Messaging
 
 @testable import Access
 

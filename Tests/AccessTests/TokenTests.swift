@@ -1,4 +1,3 @@
-import Crypto
 import Messaging
 import Telemetry
 import TestSupport

@@ -55,7 +55,7 @@ final class Stage {
 }
 
 /// A table that keeps the folder of its file as long as it is used itself.
-private final class HousedTable: Table {
+private final class HousedTable: ForwardingTable {
   private let table: SQLiteTable
   private let folder: TemporaryFolder
 
@@ -64,16 +64,10 @@ private final class HousedTable: Table {
     self.folder = folder
   }
 
-  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? { try table.get(key, consistency) }
-  func put(_ item: Item, if condition: Condition) throws(TableError) { try table.put(item, if: condition) }
-  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    try table.update(key, change, if: condition)
-  }
-  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) { try table.delete(key, if: condition) }
-  func query(_ query: Query) throws(TableError) -> Page { try table.query(query) }
-  func writeBatch(_ writes: [BatchWrite]) throws(TableError) { try table.writeBatch(writes) }
-  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
-    try table.transact(writes, durability: durability)
+  func pass<Answer>(
+    _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
+  ) throws(TableError) -> Answer {
+    try body(table)
   }
 }
 

@@ -1,4 +1,5 @@
 import Crypto
+import Messaging
 import TestSupport
 import Testing
 
@@ -37,7 +38,7 @@ struct PublicKeyTests {
     let signed =
       "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
     #expect(
-      Base64URL.encode(HMACSHA256.code(of: bytes(signed), key: key)) == "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+      Base64URL.encode(HMACSHA256(key: key).code(of: bytes(signed)).bytes) == "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
   }
 
   @Test("points that are not on the curve, and numbers of other lengths, make no key")
@@ -48,6 +49,17 @@ struct PublicKeyTests {
     #expect(PublicKey(x: [UInt8](repeating: 0, count: 32), y: [UInt8](repeating: 0, count: 32)) == nil)
     #expect(PublicKey(x: [UInt8](repeating: 0xFF, count: 32), y: [UInt8](repeating: 0xFF, count: 32)) == nil)
     #expect(PublicKey(x: [0] + decoded(x), y: decoded(y)) == nil)
+  }
+
+  @Test("an RSA exponent with which everybody can sign, or nobody, makes no key")
+  func exponents() {
+    let modulus = [UInt8](repeating: 0xFF, count: 256)
+    for exponent in [[0], [1], [2], [0, 0, 1], [1, 0, 0]] as [[UInt8]] {
+      #expect(PublicKey(modulus: modulus, exponent: exponent) == nil, "\(exponent)")
+    }
+    for exponent in [[3], [17], [1, 0, 1], [UInt8](repeating: 0xFF, count: 8)] as [[UInt8]] {
+      #expect(PublicKey(modulus: modulus, exponent: exponent)?.kind == .rsa, "\(exponent)")
+    }
   }
 
   @Test("an RSA modulus outside 2048 to 8192 bits makes no key")

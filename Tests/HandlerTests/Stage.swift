@@ -29,10 +29,11 @@ final class Stage {
 
   init(_ wrap: (any Table) -> any Table = { $0 }) { table = wrap(MemoryTable(clock: clock.clock)) }
 
+  var limits = StreamLimits()
   let lines = Lines()
   var level = Log.Level.info
   private var log: Log { Log(minimum: level, clock: clock.clock, write: { [lines] in lines.add($0) }) }
-  var connections: Connections { Connections(table, clock: clock.clock) }
+  var connections: Connections { Connections(table, limits: limits, clock: clock.clock) }
 
   func context(_ type: String, id: ConnectionID? = nil) -> RequestContext {
     requests += 1
@@ -111,8 +112,9 @@ final class Stage {
 
   private func receive(over table: any Table) -> Receive<Ear> {
     Receive(
-      connections: Connections(table, clock: clock.clock), recovery: RecoveryReader(table, clock: clock.clock),
-      behindRows: BehindRows(table, clock: clock.clock),
+      connections: Connections(table, limits: limits, clock: clock.clock),
+      recovery: RecoveryReader(table, limits: limits, clock: clock.clock),
+      behindRows: BehindRows(table, limits: limits, clock: clock.clock),
       drains: Drains(Environment(["PUBLISHER_FUNCTION": "Publisher"]), invocations), outbox: ear, log: log,
       clock: clock.clock)
   }
@@ -125,8 +127,9 @@ final class Stage {
   func publish(_ payload: String, over table: (any Table)? = nil, randomness: Randomness? = nil) throws -> String {
     let table = table ?? self.table
     var handler = Publish(
-      eventLog: StreamLog(table, clock: clock.clock),
-      streams: StreamSender(table, sender: ear, log: log, clock: clock.clock), invocation: invocations,
+      eventLog: StreamLog(table, limits: limits, clock: clock.clock),
+      streams: StreamSender(table, sender: ear, limits: limits, log: log, clock: clock.clock), limits: limits,
+      invocation: invocations,
       ownName: "Publisher", log: log,
       metrics: SendMetrics.metrics(
         Environment(["AWS_LAMBDA_FUNCTION_NAME": "Publisher"]), clock: clock.clock, write: { [lines] in lines.add($0) }),
@@ -155,22 +158,18 @@ final class Invocations: AsynchronousInvocation {
 struct InvocationsRefused: Error {}
 
 /// A table on which nothing can be appended to the stream `all/broken`.
-final class BrokenStreamTable: Table {
+final class BrokenStreamTable: ForwardingTable {
   private let table: any Table
 
   init(_ table: any Table) { self.table = table }
 
-  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? { try table.get(key, consistency) }
-  func put(_ item: Item, if condition: Condition) throws(TableError) { try table.put(item, if: condition) }
-  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    try table.update(key, change, if: condition)
-  }
-  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) { try table.delete(key, if: condition) }
-  func query(_ query: Query) throws(TableError) -> Page { try table.query(query) }
-  func writeBatch(_ writes: [BatchWrite]) throws(TableError) { try table.writeBatch(writes) }
-  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
-    if writes.contains(where: { $0.key.partition == "s#all%2Fbroken" }) { throw TableError(.unavailable, "transact") }
-    try table.transact(writes, durability: durability)
+  func pass<Answer>(
+    _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
+  ) throws(TableError) -> Answer {
+    if call.writtenKeys.contains(where: { $0.partition == "s#all%2Fbroken" }) {
+      throw TableError(.unavailable, call.operation)
+    }
+    return try body(table)
   }
 }
 

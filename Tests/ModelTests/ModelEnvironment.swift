@@ -46,42 +46,21 @@ final class ModelEnvironment {
 }
 
 /// The table as one run of a function sees it.
-final class ModelTable: Table {
+final class ModelTable: ForwardingTable {
   private unowned let environment: ModelEnvironment
-  private var table: any Table { environment.world.table }
 
   init(_ environment: ModelEnvironment) { self.environment = environment }
 
-  private func call<T>(_ body: () throws(TableError) -> T) throws(TableError) -> T {
+  func pass<Answer>(
+    _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
+  ) throws(TableError) -> Answer {
     switch environment.step() {
-    case .done: return try body()
+    case .done: return try body(environment.world.table)
     case .unheard:
-      _ = try body()
-      throw TableError(.unavailable, "call", detail: "answer lost")
-    case .failed: throw TableError(.unavailable, "call", detail: "not reached")
+      _ = try body(environment.world.table)
+      throw TableError(.unavailable, call.operation, key: call.key, detail: "answer lost")
+    case .failed: throw TableError(.unavailable, call.operation, key: call.key, detail: "not reached")
     }
-  }
-
-  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
-    try call { () throws(TableError) in try table.get(key, consistency) }
-  }
-  func put(_ item: Item, if condition: Condition) throws(TableError) {
-    try call { () throws(TableError) in try table.put(item, if: condition) }
-  }
-  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    try call { () throws(TableError) in try table.update(key, change, if: condition) }
-  }
-  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
-    try call { () throws(TableError) in try table.delete(key, if: condition) }
-  }
-  func query(_ query: Query) throws(TableError) -> Page {
-    try call { () throws(TableError) in try table.query(query) }
-  }
-  func writeBatch(_ writes: [BatchWrite]) throws(TableError) {
-    try call { () throws(TableError) in try table.writeBatch(writes) }
-  }
-  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
-    try call { () throws(TableError) in try table.transact(writes, durability: durability) }
   }
 }
 

@@ -4,7 +4,7 @@ import ConnectionStore
 ///
 /// A write costs a unit for each begun kilobyte of the item, the larger of before and after, twice that in a transaction. A
 /// read costs a unit for each begun 4 KB of all items of a request, at least one, half of that if it is eventual.
-final class MeteredTable: Table {
+final class MeteredTable: ForwardingTable {
   struct Meter: Equatable {
     var requests = 0
     var itemsWritten = 0
@@ -42,49 +42,33 @@ final class MeteredTable: Table {
     return page
   }
 
-  func put(_ item: Item, if condition: Condition) throws(TableError) {
-    try write([item.key], unitsPerKilobyte: 1) { (table) throws(TableError) in try table.put(item, if: condition) }
-  }
-
-  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    try write([key], unitsPerKilobyte: 1) { (table) throws(TableError) in
-      try table.update(key, change, if: condition)
-    }
-  }
-
-  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
-    try write([key], unitsPerKilobyte: 1) { (table) throws(TableError) in try table.delete(key, if: condition) }
-  }
-
-  func writeBatch(_ writes: [BatchWrite]) throws(TableError) {
-    try write(writes.map(\.key), unitsPerKilobyte: 1) { (table) throws(TableError) in try table.writeBatch(writes) }
-    // DynamoDB takes 25 in one request.
-    meter.requests += max(0, (writes.count - 1) / 25)
-  }
-
-  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
-    try write(writes.map(\.key), unitsPerKilobyte: 2) { (table) throws(TableError) in
-      try table.transact(writes, durability: durability)
-    }
-  }
-
-  private func write<Answer>(
-    _ keys: [ItemKey], unitsPerKilobyte: Int, _ body: (any Table) throws(TableError) -> Answer
+  func pass<Answer>(
+    _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
   ) throws(TableError) -> Answer {
-    let before = try sizes(keys)
+    let before = try sizes(call)
     let answer = try body(table)
-    let after = try sizes(keys)
-    meter.requests += 1
-    meter.itemsWritten += keys.count
+    let after = try sizes(call)
+    meter.requests += Self.requests(call)
+    meter.itemsWritten += after.count
     for (before, after) in zip(before, after) {
-      meter.writeUnits += unitsPerKilobyte * max(1, (max(before, after) + 1023) / 1024)
+      let kilobytes = max(1, (max(before, after) + 1023) / 1024)
+      if case .transact = call { meter.writeUnits += 2 * kilobytes } else { meter.writeUnits += kilobytes }
     }
     return answer
   }
 
-  private func sizes(_ keys: [ItemKey]) throws(TableError) -> [Int] {
+  private static func requests(_ call: TableCall) -> Int {
+    guard case .writeBatch(let writes) = call else { return 1 }
+    // DynamoDB takes 25 in one request.
+    return 1 + max(0, (writes.count - 1) / 25)
+  }
+
+  /// The sizes of the items that a call may change, as they are now.
+  private func sizes(_ call: TableCall) throws(TableError) -> [Int] {
     var sizes: [Int] = []
-    for key in keys { sizes.append(try table.get(key, .strong)?.size ?? 0) }
+    for key in call.writtenKeys {
+      sizes.append(try table.get(key, .strong)?.size ?? 0)
+    }
     return sizes
   }
 

@@ -66,7 +66,7 @@ struct World {
 }
 
 /// A table that counts its calls, and runs something of another invocation just before the n-th.
-final class InterruptedTable: Table {
+final class InterruptedTable: ForwardingTable {
   private let table: any Table
   private let place: Int
   private var interruption: (() throws -> Void)?
@@ -86,39 +86,14 @@ final class InterruptedTable: Table {
     if let thrown { throw thrown }
   }
 
-  private func step() {
+  func pass<Answer>(
+    _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
+  ) throws(TableError) -> Answer {
     calls += 1
-    guard calls == place, let run = interruption else { return }
-    interruption = nil
-    do { try run() } catch { thrown = error }
-  }
-
-  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
-    step()
-    return try table.get(key, consistency)
-  }
-  func put(_ item: Item, if condition: Condition) throws(TableError) {
-    step()
-    try table.put(item, if: condition)
-  }
-  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    step()
-    return try table.update(key, change, if: condition)
-  }
-  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
-    step()
-    try table.delete(key, if: condition)
-  }
-  func query(_ query: Query) throws(TableError) -> Page {
-    step()
-    return try table.query(query)
-  }
-  func writeBatch(_ writes: [BatchWrite]) throws(TableError) {
-    step()
-    try table.writeBatch(writes)
-  }
-  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
-    step()
-    try table.transact(writes, durability: durability)
+    if calls == place, let run = interruption {
+      interruption = nil
+      do { try run() } catch { thrown = error }
+    }
+    return try body(table)
   }
 }

@@ -1,7 +1,7 @@
 package import ConnectionStore
 
 /// A table whose n-th call fails as `.unavailable`, and only that one.
-package final class FailingTable: Table {
+package final class FailingTable: ForwardingTable {
   /// What has become of the failed call.
   package enum Moment: String, CaseIterable, Sendable {
     /// It never reached the table.
@@ -28,49 +28,21 @@ package final class FailingTable: Table {
   /// Whether the call that had to fail was made.
   package var hasFailed: Bool { failing > 0 && calls >= failing }
 
-  package func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
-    try call("get", key) { (table) throws(TableError) in try table.get(key, consistency) }
-  }
-
-  package func put(_ item: Item, if condition: Condition) throws(TableError) {
-    try call("put", item.key) { (table) throws(TableError) in try table.put(item, if: condition) }
-  }
-
-  package func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    try call("update", key) { (table) throws(TableError) in try table.update(key, change, if: condition) }
-  }
-
-  package func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
-    try call("delete", key) { (table) throws(TableError) in try table.delete(key, if: condition) }
-  }
-
-  package func query(_ query: Query) throws(TableError) -> Page {
-    try call("query", nil) { (table) throws(TableError) in try table.query(query) }
-  }
-
-  package func writeBatch(_ writes: [BatchWrite]) throws(TableError) {
-    let half = Array(writes.prefix(writes.count / 2))
-    try call("writeBatch", nil, half: { (table) throws(TableError) in try table.writeBatch(half) }) {
-      (table) throws(TableError) in try table.writeBatch(writes)
-    }
-  }
-
-  package func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
-    try call("transact", nil) { (table) throws(TableError) in try table.transact(writes, durability: durability) }
-  }
-
-  private func call<Answer>(
-    _ operation: String, _ key: ItemKey?, half: (any Table) throws(TableError) -> Void = { _ in },
-    _ body: (any Table) throws(TableError) -> Answer
+  package func pass<Answer>(
+    _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
   ) throws(TableError) -> Answer {
     calls += 1
     guard calls == failing else { return try body(table) }
     switch moment {
     case .before: break
-    case .halfway: try half(table)
+    case .halfway:
+      if case .writeBatch(let writes) = call {
+        let half = Array(writes.prefix(writes.count / 2))
+        try table.writeBatch(half)
+      }
     case .after: _ = try body(table)
     }
-    throw TableError(.unavailable, operation, key: key, detail: "call \(calls) fails, \(moment)")
+    throw TableError(.unavailable, call.operation, key: call.key, detail: "call \(calls) fails, \(moment)")
   }
 }
 

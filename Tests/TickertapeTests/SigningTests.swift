@@ -54,14 +54,18 @@ struct SigningTests {
     #expect(server.requests.last?.head.contains("X-Amz-Date: 20380101T08") == true)
   }
 
-  @Test("an address of AWS without credentials says where they were looked for, and nothing is sent")
-  func noCredentials() {
+  @Test(
+    "what is to be signed says without credentials where they were looked for, and nothing is sent",
+    arguments: [
+      ["watch", "wss://abc.execute-api.eu-west-1.amazonaws.com/dev", "--sign"],
+      ["publish", "signal", "--endpoint", "https://lambda.eu-west-1.amazonaws.com"],
+    ])
+  func noCredentials(words: [String]) {
     let screen = Screen()
-    let code = screen.run(
-      "watch", "wss://abc.execute-api.eu-west-1.amazonaws.com/dev",
-      in: screen.surroundings(environment: Self.nothing))
+    let code = Tool.run(words, in: screen.surroundings(environment: Self.nothing))
     #expect(code == .unavailable)
-    for part in ["AWS_ACCESS_KEY_ID", "/nonexistent/.aws/config", "AWS_EC2_METADATA_DISABLED", "--no-sign"] {
+    let otherwise = words[0] == "watch" ? "without --sign it is called unsigned" : "--no-sign calls it unsigned"
+    for part in ["AWS_ACCESS_KEY_ID", "/nonexistent/.aws/config", "AWS_EC2_METADATA_DISABLED", otherwise] {
       #expect(screen.errorText.contains(part), "\(screen.errorText)")
     }
   }

@@ -4,7 +4,7 @@ package import Telemetry
 /// A table some of whose calls fail, as a DynamoDB table's do under load: refused for their rate, or done and not answered.
 ///
 /// Which ones is a pure function of the seed, of who calls, and of the how-manieth call it is in this process.
-package final class FaultyTable: Table {
+package final class FaultyTable: ForwardingTable {
   private static let kind = "table-throttled"
 
   private let table: any Table
@@ -28,36 +28,8 @@ package final class FaultyTable: Table {
     start = faults.start ?? clock.milliseconds()
   }
 
-  package func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
-    try call("get", key) { (table) throws(TableError) in try table.get(key, consistency) }
-  }
-
-  package func put(_ item: Item, if condition: Condition) throws(TableError) {
-    try call("put", item.key) { (table) throws(TableError) in try table.put(item, if: condition) }
-  }
-
-  package func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    try call("update", key) { (table) throws(TableError) in try table.update(key, change, if: condition) }
-  }
-
-  package func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
-    try call("delete", key) { (table) throws(TableError) in try table.delete(key, if: condition) }
-  }
-
-  package func query(_ query: Query) throws(TableError) -> Page {
-    try call("query") { (table) throws(TableError) in try table.query(query) }
-  }
-
-  package func writeBatch(_ writes: [BatchWrite]) throws(TableError) {
-    try call("writeBatch") { (table) throws(TableError) in try table.writeBatch(writes) }
-  }
-
-  package func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
-    try call("transact") { (table) throws(TableError) in try table.transact(writes, durability: durability) }
-  }
-
-  private func call<Answer>(
-    _ operation: String, _ key: ItemKey? = nil, _ body: (any Table) throws(TableError) -> Answer
+  package func pass<Answer>(
+    _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
   ) throws(TableError) -> Answer {
     calls += 1
     guard isFailing else { return try body(table) }
@@ -68,10 +40,11 @@ package final class FaultyTable: Table {
     log.info(
       "fault injected",
       [
-        "kind": .text(Self.kind), "who": .text(faults.who), "n": .number(Int64(calls)), "operation": .text(operation),
+        "kind": .text(Self.kind), "who": .text(faults.who), "n": .number(Int64(calls)),
+        "operation": .text(call.operation),
         "done": .flag(isDone),
       ])
-    throw TableError(isDone ? .unavailable : .throttled, operation, key: key, detail: "fault injected")
+    throw TableError(isDone ? .unavailable : .throttled, call.operation, key: call.key, detail: "fault injected")
   }
 
   private var isFailing: Bool {

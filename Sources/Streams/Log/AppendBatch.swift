@@ -85,6 +85,6 @@ struct AppendBatch {
     writer.text(event.priority?.rawValue ?? "")
     writer.text(event.correlationID.map { "c\($0)" } ?? "")
     writer.field(event.data)
-    return Array(SHA256.hash(writer.bytes).prefix(16))
+    return Array(SHA256.hash(writer.bytes).bytes.prefix(16))
   }
 }

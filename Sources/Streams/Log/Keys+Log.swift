@@ -22,11 +22,6 @@ extension Keys {
   static func claim(_ stream: String, _ idempotencyKey: String) -> ItemKey {
     var bytes = Array("\(stream.utf8.count):\(stream)".utf8)
     bytes.append(contentsOf: idempotencyKey.utf8)
-    return ItemKey("k#\(hexadecimal(SHA256.hash(bytes)))", "k")
-  }
-
-  private static func hexadecimal(_ bytes: [UInt8]) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    return ItemKey("k#\(SHA256.hash(bytes).hexadecimal)", "k")
   }
 }

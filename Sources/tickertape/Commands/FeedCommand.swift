@@ -17,7 +17,7 @@ struct FeedCommand: Command {
       .value("limit", "N", "Stop after so many events."),
       .flag("loop", "Begin again at the end of the file, until Ctrl-C."),
       .flag("json", "Print a summary as one JSON object, and no progress."),
-    ] + PublishTarget.options + Signing.options,
+    ] + PublishTarget.options + Signing.callOptions,
     details: [
       "The first line of the file names the columns. A field that is a number travels as it is written: 67.6 stays "
         + "67.6. Ctrl-C ends the feed after the batch at hand and prints the summary."

@@ -17,7 +17,7 @@ struct PublishCommand: Command {
       .value("file", "PATH", "Events from a file, a JSON object a line (NDJSON); - is standard input."),
       .value("batch", "N", "Events a request, 1 to 500. Default 100."),
       .flag("json", "Print the function's answers as they come."),
-    ] + PublishTarget.options + Signing.options,
+    ] + PublishTarget.options + Signing.callOptions,
     details: [
       "With --endpoint https://lambda.eu-west-1.amazonaws.com the function on AWS is called, signed.",
       "An event is {\"type\":…,\"key\":…,\"data\":…} with \"user\" or \"group\" for a smaller "

@@ -18,13 +18,11 @@ struct WatchCommand: Command {
         "Print JSON, one text a line: events and other frames as they come, {\"type\":\"gap\",…} for what is missed."),
       .flag("no-hello", "Send subscribe instead of hello, for a server that does not know hello."),
       .flag("no-reconnect", "End when the connection ends."),
-    ] + Signing.options,
+    ] + Signing.handshakeOptions,
     details: [
       "URL begins with ws:// or wss://. Default ws://127.0.0.1:8000/dev?userId=u-1. A connection that breaks is opened "
         + "again, at once if it had lived, else after a pause that doubles each time and is drawn by lot; the first one must "
-        + "work. What was missed meanwhile is shown then, each event once and in order within its stream, or a gap is told.",
-      "A handshake with API Gateway (wss://….execute-api.REGION.amazonaws.com/STAGE) is signed, as $connect with "
-        + "AWS_IAM asks for.",
+        + "work. What was missed meanwhile is shown then, each event once and in order within its stream, or a gap is told."
     ],
     examples: [
       "tickertape watch 'ws://127.0.0.1:8000/dev?userId=u-1' --subscribe price:update --key AAPL,MSFT",
@@ -52,7 +50,7 @@ struct WatchCommand: Command {
     guard options.placeFile == nil || options.following.saysHello else {
       throw CommandFailure(.usage, "--cursor needs hello: a place cannot be told without it")
     }
-    options.signing = try Signing(arguments)
+    options.signing = Signing(ofHandshakes: arguments)
     self.options = options
   }
 

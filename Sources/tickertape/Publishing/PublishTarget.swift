@@ -15,7 +15,7 @@ struct PublishTarget {
   init(_ arguments: Arguments) throws(CommandFailure) {
     endpoint = arguments.value("endpoint") ?? "http://127.0.0.1:8000"
     function = arguments.value("function") ?? "Publisher"
-    signing = try Signing(arguments)
+    signing = try Signing(ofCalls: arguments)
   }
 
   func api(in surroundings: Surroundings) throws(CommandFailure) -> InvokeAPI {

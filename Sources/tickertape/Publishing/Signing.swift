@@ -4,43 +4,64 @@ import AWSSigning
 import HTTPClient
 import Telemetry
 
-/// Whether and as whom calls are signed: hosts of AWS are, others only if asked, with the credentials that AWS's own
-/// tools would find.
+/// Which hosts are called signed, and as whom: with the credentials that AWS's own tools would find.
 struct Signing {
-  static let options: [OptionSyntax] = [
-    .value("profile", "NAME", "Sign with this profile of ~/.aws instead of what the environment gives."),
-    .flag("sign", "Sign calls to a host that is not AWS's own: a custom domain, an emulator."),
-    .flag("no-sign", "Do not sign calls to AWS: for an API that is open to all."),
+  private enum Hosts {
+    case all
+    case ofAWS
+    case none
+  }
+
+  private static let profileOption = OptionSyntax.value(
+    "profile", "NAME", "Sign with this profile of ~/.aws instead of what the environment gives.")
+
+  static let callOptions: [OptionSyntax] = [
+    profileOption,
+    .flag("sign", "Sign calls to a host that is not AWS's own: an emulator."),
+    .flag("no-sign", "Do not sign calls to AWS."),
+  ]
+
+  static let handshakeOptions: [OptionSyntax] = [
+    profileOption, .flag("sign", "Sign the handshake, for an API whose $connect asks for AWS_IAM."),
   ]
 
   private let profile: String?
-  private let always: Bool
-  private let never: Bool
+  private let hosts: Hosts
+  /// How it goes without credentials.
+  private let advice: String
 
-  init(_ arguments: Arguments) throws(CommandFailure) {
-    profile = arguments.value("profile")
-    always = arguments.has("sign")
-    never = arguments.has("no-sign")
+  /// Of calls to Lambda: those to AWS are signed, which takes no others.
+  init(ofCalls arguments: Arguments) throws(CommandFailure) {
+    let (always, never) = (arguments.has("sign"), arguments.has("no-sign"))
     if always, never { throw CommandFailure(.usage, "--sign or --no-sign, not both") }
+    profile = arguments.value("profile")
+    hosts = always ? .all : never ? .none : .ofAWS
+    advice = "--no-sign calls it unsigned"
   }
 
-  private init() { (profile, always, never) = (nil, false, false) }
+  /// Of handshakes: only if asked, since a deployed $connect takes keys and tokens.
+  init(ofHandshakes arguments: Arguments) {
+    profile = arguments.value("profile")
+    hosts = arguments.has("sign") ? .all : .none
+    advice = "without --sign it is called unsigned"
+  }
 
-  /// Signs calls to AWS only.
-  static let standard = Signing()
+  private init() { (profile, hosts, advice) = (nil, .none, "") }
+
+  static let none = Signing()
 
   /// What signs calls to this host; nil where calls are not signed.
   func authority(
     for url: HTTPURL, service: String, in surroundings: Surroundings
   ) throws(CommandFailure) -> SigningAuthority? {
-    guard !never, always || Self.isAWS(url.host) else { return nil }
+    guard hosts == .all || hosts == .ofAWS && Self.isAWS(url.host) else { return nil }
     let environment = surroundings.environment
     let region = try region(of: url, environment)
     let chain = CredentialChain(environment, profile: profile, clock: surroundings.clock)
     do throws(CredentialError) { _ = try chain.credentials() } catch {
       throw CommandFailure(
-        .unavailable, "\(url.authority) takes signed calls only, and there is nothing to sign with",
-        advice: error.attempts.map { "\($0.place): \($0.reason)" } + ["--no-sign calls it unsigned"])
+        .unavailable, "calls to \(url.authority) are to be signed, and there is nothing to sign with",
+        advice: error.attempts.map { "\($0.place): \($0.reason)" } + [advice])
     }
     return SigningAuthority(service: service, region: region, source: chain, clock: surroundings.clock)
   }

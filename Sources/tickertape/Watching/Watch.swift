@@ -17,7 +17,7 @@ struct Watch {
     var milliseconds: Int64?
     /// Where the place in the streams is kept between runs.
     var placeFile: PlaceFile?
-    var signing = Signing.standard
+    var signing = Signing.none
   }
 
   private enum Course {

@@ -1,0 +1,26 @@
+/// The listeners that were read and not begun, a page after the other.
+struct ListenerPages {
+  private var pages: [[Listener]] = []
+  /// Where the rest of the first page begins.
+  private var offset = 0
+  /// How many are left.
+  private(set) var count = 0
+
+  mutating func add(_ page: [Listener]) {
+    guard !page.isEmpty else { return }
+    pages.append(page)
+    count += page.count
+  }
+
+  mutating func popFirst() -> Listener? {
+    guard let page = pages.first else { return nil }
+    let listener = page[offset]
+    offset += 1
+    count -= 1
+    if offset == page.count {
+      pages.removeFirst()
+      offset = 0
+    }
+    return listener
+  }
+}
