@@ -16,7 +16,7 @@ SWIFT_FLAGS := --explicit-target-dependency-import-check error
 .PHONY: help run package package-check test check unit-tests emulated-unit-tests system-tests soak build release format lint bench fuzz packages packages-test python clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run takes PORT=8000, RATE=50 (events a second), DATA=Data (a folder of CSV files)"
 	@echo "  and PACKAGED=1 (run the very files that are deployed)."

@@ -99,6 +99,19 @@ struct ReceiveTests {
     #expect(try stage.connections.connection(stage.id)?.subscriptions.active == [])
   }
 
+  @Test(
+    "10,000 subscriptions in one small frame, a hundred names of a hundred keys, are refused as what they are",
+    arguments: ["subscribe", "hello"])
+  func tooManyPairs(type: String) throws {
+    let stage = try connected()
+    let names = (0..<100).map { "\"t\($0)\"" }.joined(separator: ",")
+    let answer = try stage.say("{\"type\":\"\(type)\",\"eventTypes\":[\(names)],\"keys\":[\(names)]}")
+    #expect(
+      answer?.contains("10000 subscriptions are too many: one connection may hold 128") == true, "\(answer ?? "")")
+    #expect(try stage.connections.connection(stage.id)?.subscriptions.active == [])
+    #expect(stage.ear.posts.isEmpty)
+  }
+
   @Test("ping is answered, with its cursor for whoever said hello; pong is not")
   func ping() throws {
     let stage = try connected()
