@@ -29,7 +29,10 @@ Packages the functions, uploads them, deploys infra/template.yaml, waits, sends 
 
 Clients connect with a key ('tickertape keys create'), or with a token if these say how tokens are checked: JWT_SECRET,
 JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE, JWT_LEEWAY_SECONDS, JWT_USER_CLAIM; ACCESS_ORIGINS names pages of
-other hosts that may use the session cookie. They are taken from the environment; one that is set to nothing is taken back.
+other hosts that may use the session cookie, ANONYMOUS_ROLE says who comes in without any. Limits are MAX_SUBSCRIPTIONS,
+CLIENT_FRAMES_PER_SECOND, CLIENT_FRAMES_BURST, FRAMES_PER_SECOND, PERSONAL_EVENTS, PERSONAL_SECONDS, LOG_SECONDS, REPLAY_EVENTS,
+EVENT_BYTES, MAX_CONNECTIONS_PER_USER, CONNECT_REFUSALS_PER_MINUTE, CONNECT_LIMIT_COUNTS; EVENT_TYPES_FILE with EVENT_TYPES_LAYER
+says which types there are. All are taken from the environment; one that is set to nothing is what it was without it.
 
 A setting that is not given stays as it was deployed last. Without --public, a key or a token is needed again.
 Exit codes: 64 wrong usage, 69 a tool is missing, 70 AWS refused, 75 another deployment is running, 76 the test event did
@@ -146,17 +149,24 @@ clean_up() {
   folder=""
 }
 
-# What says how tokens are checked: the template's parameters, and the variables of the same meaning.
-token_settings=(
+# Who may come in, and the limits: the template's parameters, the variables of the same meaning, and what nothing means where
+# the template takes no empty word.
+settings=(
   JwtSecret:JWT_SECRET JwtPublicKey:JWT_PUBLIC_KEY JwtJwksUrl:JWT_JWKS_URL JwtIssuer:JWT_ISSUER JwtAudience:JWT_AUDIENCE
-  JwtLeewaySeconds:JWT_LEEWAY_SECONDS JwtUserClaim:JWT_USER_CLAIM AccessOrigins:ACCESS_ORIGINS
+  JwtLeewaySeconds:JWT_LEEWAY_SECONDS:60 JwtUserClaim:JWT_USER_CLAIM:sub AccessOrigins:ACCESS_ORIGINS
+  AnonymousRole:ANONYMOUS_ROLE ConnectRefusalsPerMinute:CONNECT_REFUSALS_PER_MINUTE:5
+  ConnectLimitCounts:CONNECT_LIMIT_COUNTS:refused MaxConnectionsPerUser:MAX_CONNECTIONS_PER_USER:10
+  MaxSubscriptions:MAX_SUBSCRIPTIONS:128 ClientFramesPerSecond:CLIENT_FRAMES_PER_SECOND:10
+  ClientFramesBurst:CLIENT_FRAMES_BURST:20 FramesPerSecond:FRAMES_PER_SECOND:10 PersonalEvents:PERSONAL_EVENTS:100
+  PersonalSeconds:PERSONAL_SECONDS:300 LogSeconds:LOG_SECONDS:86400 ReplayEvents:REPLAY_EVENTS:10000
+  EventBytes:EVENT_BYTES:98304 EventTypesFile:EVENT_TYPES_FILE EventTypesLayer:EVENT_TYPES_LAYER
 )
 
-take_token_settings() {
-  local setting variable
-  for setting in "${token_settings[@]}"; do
-    variable=${setting#*:}
-    if [ -n "${!variable+set}" ]; then parameters+=("${setting%%:*}=${!variable}"); fi
+take_settings() {
+  local setting parameter variable standard
+  for setting in "${settings[@]}"; do
+    IFS=: read -r parameter variable standard <<<"$setting"
+    if [ -n "${!variable+set}" ]; then parameters+=("$parameter=${!variable:-$standard}"); fi
   done
 }
 
@@ -180,7 +190,7 @@ deploy_stack() {
   else
     parameters+=("Access=required")
   fi
-  take_token_settings
+  take_settings
   parameters+=("Stage=$stage" "EmulatorEndpoint=$endpoint")
   folder=$(mktemp -d)
   trap clean_up EXIT

@@ -20,7 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 REMOVALS = {
     "the lease: anybody sends": (
         "Sources/Streams/Sending/Marks.swift",
-        'let free = Condition.any([.lacks("holder"), .less("end", .number(now))])', "let free = Condition.always"),
+        'let free = Condition.any([\n      .lacks("holder"), .less("end", .number(now)), '
+        '.greater("end", .number(now + Self.longestMilliseconds)),\n    ])', "let free = Condition.always"),
     "the mark is written whoever holds the lease": (
         "Sources/Streams/Sending/Marks.swift",
         '_ = try table.update(Keys.mark(lease.stream), change, if: .equals("holder", .string(lease.holder)))',
@@ -29,7 +30,8 @@ REMOVALS = {
         "Sources/Streams/Sending/BehindRows.swift", "    guard !missing.isEmpty else { return }\n    let expires",
         "    guard missing.isEmpty else { return }\n    let expires"),
     "who is behind gets live frames too": (
-        "Sources/Publisher/Sending/StreamSender+Round.swift", "return page.filter { !round.isLate.contains($0.id) }.map",
+        "Sources/Publisher/Sending/StreamSender+Round.swift",
+        "let isLate = try whoIsLate(among: page, round, now)\n          return page.filter { !isLate.contains($0.id) }.map",
         "return page.map"),
     "a behind row is cleared whatever it says by now": (
         "Sources/Streams/Sending/BehindRows.swift", 'if: .equals("by", .string(row.writer))', "if: .always"),
@@ -48,8 +50,8 @@ REMOVALS = {
         "guard try streamLog.head(holding.lease.stream) != head else { return .done }",
         "if head.last >= 0 { return .done }"),
     "no sweep": (
-        "Sources/Publisher/Publish.swift", "where try streams.hasSomethingLeft(stream) { left.append(stream) }",
-        "where try streams.hasSomethingLeft(stream) && stream.isEmpty { left.append(stream) }"),
+        "Sources/Publisher/Publish.swift", "compactMap { $1 ? $0.stream : nil }",
+        "compactMap { $1 && $0.stream.isEmpty ? $0.stream : nil }"),
     "idempotency keys are not claimed": (
         "Sources/Streams/Log/StreamLog+Append.swift", "guard let claim = entry.claim else { continue }\n      writes",
         "guard let claim = entry.claim, claim.key.isEmpty else { continue }\n      writes"),

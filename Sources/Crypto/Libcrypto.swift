@@ -50,8 +50,8 @@ package final class PublicKey {
   private static let modulusBits = 2048...8192
 
   /// From a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) in DER, which is what a PEM block `PUBLIC KEY` holds. Nil for
-  /// any other kind of key, another curve, a point that is not on it, an RSA modulus outside 2048 to 8192 bits, and bytes
-  /// after the key.
+  /// any other kind of key, another curve, a point that is not on it, an RSA modulus outside 2048 to 8192 bits, an RSA
+  /// exponent that is even, below 3 or over 64 bits, and bytes after the key.
   package init?(subjectPublicKeyInfo bytes: [UInt8]) {
     defer { ERR_clear_error() }
     let read = bytes.withUnsafeBufferPointer { buffer -> OpaquePointer? in
@@ -76,10 +76,18 @@ package final class PublicKey {
 
   private static func kind(of key: OpaquePointer, _ bytes: [UInt8]) -> Kind? {
     switch EVP_PKEY_get_base_id(key) {
-    case EVP_PKEY_RSA: modulusBits.contains(Int(EVP_PKEY_get_bits(key))) ? .rsa : nil
+    case EVP_PKEY_RSA: modulusBits.contains(Int(EVP_PKEY_get_bits(key))) && hasGoodExponent(key) ? .rsa : nil
     case EVP_PKEY_EC: bytes.starts(with: DER.p256Prefix) ? .p256 : nil
     default: nil
     }
+  }
+
+  /// With an exponent of 1 everybody can sign, with an even one nobody; a long one makes a verification expensive.
+  private static func hasGoodExponent(_ key: OpaquePointer) -> Bool {
+    var exponent: OpaquePointer?
+    guard EVP_PKEY_get_bn_param(key, "e", &exponent) == 1, let exponent else { return false }
+    defer { BN_free(exponent) }
+    return BN_num_bits(exponent) <= 64 && BN_is_odd(exponent) == 1 && BN_get_word(exponent) >= 3
   }
 
   /// Whether the signature, as a JWS holds it (RFC 7518, sections 3.3 and 3.4), is this key's under the message.

@@ -20,7 +20,7 @@ extension Receive {
     }
     if !hello.subscriptions.names.isEmpty { audit("subscribed", hello.subscriptions, record, log) }
     let found = try recovery.recover(
-      record, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts))
+      record, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts, limits))
     var frames = [
       Frame.connection(record, refused: refused, replay: hello.replay, milliseconds: clock.milliseconds())
     ]
@@ -62,8 +62,9 @@ extension Receive {
 
 extension RecoveryLimits {
   /// Who takes no batches gets a post an event, and there is time for so many only.
-  init(for accepts: Accepts) {
+  init(for accepts: Accepts, _ limits: StreamLimits) {
     self.init()
-    if !accepts.contains(.batch) { events = 500 }
+    events = limits.replayEvents
+    if !accepts.contains(.batch) { events = min(events, 500) }
   }
 }

@@ -12,7 +12,7 @@ func makeReceive(_ environment: Environment) throws -> Receive<ManagementOutbox>
   return Receive(
     connections: Connections(table, shards: shards, limits: limits),
     recovery: RecoveryReader(table, shards: shards, limits: limits),
-    behindRows: BehindRows(table), drains: Drains(environment, FunctionInvoker(environment)),
+    behindRows: BehindRows(table, limits: limits), drains: Drains(environment, FunctionInvoker(environment)),
     outbox: ManagementOutbox(environment), log: Log(environment))
 }
 

@@ -14,8 +14,7 @@ extension Event {
     published bytes: [UInt8], in range: Range<Int>, id: String, timestamp: String
   ) throws(EventRefusal) {
     guard range.count <= Limit.eventBytes else {
-      throw EventRefusal(
-        .tooLarge, "the event is \(range.count) bytes of JSON; at most \(Limit.eventBytes) (96 KB) are allowed")
+      throw EventRefusal(bytes: range.count, maximum: Limit.eventBytes)
     }
     var fields = PublishedFields()
     do {

@@ -19,5 +19,10 @@ package struct EventRefusal: Error, Equatable, Sendable, CustomStringConvertible
     self.message = message
   }
 
+  /// The event is too large.
+  package init(bytes: Int, maximum: Int) {
+    self.init(.tooLarge, "the event is \(bytes) bytes of JSON; at most \(maximum) are allowed")
+  }
+
   package var description: String { "\(code.rawValue): \(message)" }
 }

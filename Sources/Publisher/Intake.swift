@@ -1,6 +1,7 @@
 import EventSources
 import LambdaRuntime
 import Messaging
+import Streams
 import Telemetry
 
 /// The events of one invocation, whatever invoked it, and the way back from an event to the message it came in.
@@ -37,21 +38,27 @@ struct Intake {
 
   /// An event that brings no idempotency key gets one from its message, so that a message that comes again is the same
   /// event. A publish of somebody who waits for the answer has no such name.
-  init(decoding payload: [UInt8], clock: Clock, randomness: Randomness) throws(UnknownSource) {
+  init(
+    decoding payload: [UInt8], _ limits: StreamLimits, _ clock: Clock, _ randomness: Randomness
+  ) throws(UnknownSource) {
     do throws(SourceRefusal) {
       batch = try SourceBatch(decoding: payload)
     } catch {
       throw UnknownSource(refusal: error)
     }
-    for (record, message) in batch.records.enumerated() { take(message, record, clock, randomness) }
+    for (record, message) in batch.records.enumerated() {
+      take(message, record) {
+        PublishRequest(decoding: $0, maximumBytes: limits.eventBytes, clock: clock, randomness: randomness)
+      }
+    }
   }
 
-  private mutating func take(_ message: SourceRecord, _ record: Int, _ clock: Clock, _ randomness: Randomness) {
+  private mutating func take(_ message: SourceRecord, _ record: Int, _ decode: ([UInt8]) -> PublishRequest) {
     switch message.payload {
     case .failure(let refusal):
       refuse(PublishError(code: refusal.code, message: refusal.message), record)
     case .success(let payload):
-      let request = PublishRequest(decoding: payload, clock: clock, randomness: randomness)
+      let request = decode(payload)
       let first = recordOf.count
       for error in request.errors { refuse(error.moved(by: first), record) }
       for (index, event) in request.events {

@@ -11,6 +11,7 @@ import Telemetry
 struct Publish<Sender: FrameSender>: LambdaHandler {
   var eventLog: StreamLog
   let streams: StreamSender<Sender>
+  var limits = StreamLimits()
   let invocation: any AsynchronousInvocation
   /// This function's own name, under which it is invoked again for what is left; nil: the sweep sends what is left.
   let ownName: String?
@@ -30,7 +31,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   }
 
   private mutating func publish(_ payload: [UInt8], _ context: InvocationContext, _ log: Log) throws -> [UInt8] {
-    let intake = try Intake(decoding: payload, clock: clock, randomness: randomness)
+    let intake = try Intake(decoding: payload, limits, clock, randomness)
     var answer = PublishAnswer()
     for error in intake.errors { answer.reject(error) }
     var touched = TouchedStreams()

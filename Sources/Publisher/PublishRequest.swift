@@ -10,8 +10,8 @@ struct PublishRequest {
   /// How many events there are, good and bad.
   private(set) var count = 0
 
-  /// Every event gets the moment it was accepted, and a name no other has.
-  init(decoding bytes: [UInt8], clock: Clock, randomness: Randomness) {
+  /// Every event gets the moment it was accepted, and a name no other has. `maximumBytes`: of one event.
+  init(decoding bytes: [UInt8], maximumBytes: Int, clock: Clock, randomness: Randomness) {
     let places: [Range<Int>]
     do throws(PublishError) {
       places = try Self.places(in: bytes)
@@ -26,6 +26,7 @@ struct PublishRequest {
     for (index, place) in places.enumerated() {
       do throws(EventRefusal) {
         let id = "\(now)-\(randomness.hexadecimal())"
+        guard place.count <= maximumBytes else { throw EventRefusal(bytes: place.count, maximum: maximumBytes) }
         events.append((index, try Self.event(bytes, place, id: id, timestamp: timestamp)))
       } catch {
         errors.append(PublishError(error, index: index))

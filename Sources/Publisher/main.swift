@@ -13,10 +13,10 @@ func makePublish(_ environment: Environment) throws -> Publish<Fanout> {
   let shards = try TableSelection.listenerShards(environment)
   let log = Log(environment)
   let fanout = try Fanout(client: access.client(for: access.requiredEndpoint()), options: .inRounds)
-  var sender = StreamSender(table, sender: fanout, shards: shards, log: log)
-  sender.windowMilliseconds = try 1_000 / StreamLimits(environment).framesPerSecond
+  let limits = try StreamLimits(environment)
   return Publish(
-    eventLog: StreamLog(table, shards: shards), streams: sender,
+    eventLog: StreamLog(table, shards: shards, limits: limits),
+    streams: StreamSender(table, sender: fanout, shards: shards, limits: limits, log: log), limits: limits,
     invocation: FunctionInvoker(environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log,
     metrics: environment["METRICS"] == "off" ? nil : SendMetrics.metrics(environment))
 }

@@ -9,8 +9,8 @@ struct Presence {
   let table: any Table
   let clock: Clock
 
-  /// As long as the log may hold something.
-  private static let rowSeconds: Int64 = 25 * 60 * 60
+  /// As long as any log may hold something.
+  private static let rowSeconds: Int64 = StreamLimits.longestLogSeconds + 60 * 60
 
   /// The last client has left. Answers the moment that was noted, in milliseconds since the epoch.
   func noteLeft(_ user: String) throws(TableError) -> Int64 {

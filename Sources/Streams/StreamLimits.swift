@@ -1,3 +1,4 @@
+import Messaging
 package import Telemetry
 
 /// The bounds on what a client may do and gets, as the environment says; each has the protocol's default.
@@ -15,6 +16,15 @@ package struct StreamLimits: Equatable, Sendable {
   package var personalEvents: Int64 = 100
   /// `PERSONAL_SECONDS`: and for how long after the last client was seen.
   package var personalSeconds: Int64 = 300
+  /// `LOG_SECONDS`: how long an event stays in the log, at least.
+  package var logSeconds: Int64 = 86_400
+  /// `REPLAY_EVENTS`: how many events that a client missed one answer brings, the newest.
+  package var replayEvents = 10_000
+  /// `EVENT_BYTES`: of one event as the publisher wrote it; a segment of the log has room for `Limit.eventBytes`.
+  package var eventBytes = Limit.eventBytes
+
+  /// Heads and marks stand for a month after the last append; the log must not outlive them.
+  static let longestLogSeconds: Int64 = 14 * 86_400
 
   package init() {}
 
@@ -25,12 +35,15 @@ package struct StreamLimits: Equatable, Sendable {
     framesPerSecond = try Self.read("FRAMES_PER_SECOND", environment, framesPerSecond, 1...1_000)
     personalEvents = try Self.read("PERSONAL_EVENTS", environment, personalEvents, 1...10_000)
     personalSeconds = try Self.read("PERSONAL_SECONDS", environment, personalSeconds, 1...86_400)
+    logSeconds = try Self.read("LOG_SECONDS", environment, logSeconds, 60...Self.longestLogSeconds)
+    replayEvents = Int(try Self.read("REPLAY_EVENTS", environment, Int64(replayEvents), 1...100_000))
+    eventBytes = Int(try Self.read("EVENT_BYTES", environment, Int64(eventBytes), 256...Int64(Limit.eventBytes)))
   }
 
   /// Their names, for whoever hands an environment on.
   package static let variables = [
     "MAX_SUBSCRIPTIONS", "CLIENT_FRAMES_PER_SECOND", "CLIENT_FRAMES_BURST", "FRAMES_PER_SECOND", "PERSONAL_EVENTS",
-    "PERSONAL_SECONDS",
+    "PERSONAL_SECONDS", "LOG_SECONDS", "REPLAY_EVENTS", "EVENT_BYTES",
   ]
 
   private static func read(

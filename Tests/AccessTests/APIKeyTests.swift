@@ -30,6 +30,10 @@ struct APIKeyTests {
     #expect(changes.map(\.action) == ["created", "revoked"])
     #expect(changes.allSatisfy { $0.hash == key.hash && $0.user == "u-1" && $0.role == "viewer" })
     #expect(changes[1].atMilliseconds - changes[0].atMilliseconds == 5_000)
+    clock.advance(seconds: 400 * 24 * 60 * 60 - 6)
+    #expect(try keys.changes() == changes)
+    clock.advance(seconds: 7)
+    #expect(try keys.changes() == [])
   }
 
   @Test("a key ends at its second, in lists too")

@@ -52,6 +52,17 @@ struct PublicKeyTests {
     #expect(PublicKey(x: [0] + decoded(x), y: decoded(y)) == nil)
   }
 
+  @Test("an RSA exponent with which everybody can sign, or nobody, makes no key")
+  func exponents() {
+    let modulus = [UInt8](repeating: 0xFF, count: 256)
+    for exponent in [[0], [1], [2], [0, 0, 1], [1, 0, 0]] as [[UInt8]] {
+      #expect(PublicKey(modulus: modulus, exponent: exponent) == nil, "\(exponent)")
+    }
+    for exponent in [[3], [17], [1, 0, 1], [UInt8](repeating: 0xFF, count: 8)] as [[UInt8]] {
+      #expect(PublicKey(modulus: modulus, exponent: exponent)?.kind == .rsa, "\(exponent)")
+    }
+  }
+
   @Test("an RSA modulus outside 2048 to 8192 bits makes no key")
   func moduli() {
     let exponent: [UInt8] = [1, 0, 1]

@@ -98,8 +98,10 @@ struct ConnectTests {
     #expect(try stage.disconnect() == #"{"statusCode":200}"#)
     _ = try stage.publish(#"{"events":[{"type":"signal","data":1},{"type":"x","user":"u-1","data":1}]}"#)
     #expect(stage.ear.posts.isEmpty)
+    // API Gateway waits 29 seconds for a function.
     let late = Stage()
     _ = try late.disconnect()
+    late.clock.advance(seconds: 29)
     #expect(try late.connect([("userId", "u-1")]).hasPrefix(#"{"statusCode":410,"#))
   }
 }

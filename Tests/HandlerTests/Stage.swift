@@ -29,10 +29,11 @@ final class Stage {
 
   init(_ wrap: (any Table) -> any Table = { $0 }) { table = wrap(MemoryTable(clock: clock.clock)) }
 
+  var limits = StreamLimits()
   let lines = Lines()
   var level = Log.Level.info
   private var log: Log { Log(minimum: level, clock: clock.clock, write: { [lines] in lines.add($0) }) }
-  var connections: Connections { Connections(table, clock: clock.clock) }
+  var connections: Connections { Connections(table, limits: limits, clock: clock.clock) }
 
   func context(_ type: String, id: ConnectionID? = nil) -> RequestContext {
     requests += 1
@@ -111,8 +112,9 @@ final class Stage {
 
   private func receive(over table: any Table) -> Receive<Ear> {
     Receive(
-      connections: Connections(table, clock: clock.clock), recovery: RecoveryReader(table, clock: clock.clock),
-      behindRows: BehindRows(table, clock: clock.clock),
+      connections: Connections(table, limits: limits, clock: clock.clock),
+      recovery: RecoveryReader(table, limits: limits, clock: clock.clock),
+      behindRows: BehindRows(table, limits: limits, clock: clock.clock),
       drains: Drains(Environment(["PUBLISHER_FUNCTION": "Publisher"]), invocations), outbox: ear, log: log,
       clock: clock.clock)
   }
@@ -125,8 +127,9 @@ final class Stage {
   func publish(_ payload: String, over table: (any Table)? = nil, randomness: Randomness? = nil) throws -> String {
     let table = table ?? self.table
     var handler = Publish(
-      eventLog: StreamLog(table, clock: clock.clock),
-      streams: StreamSender(table, sender: ear, log: log, clock: clock.clock), invocation: invocations,
+      eventLog: StreamLog(table, limits: limits, clock: clock.clock),
+      streams: StreamSender(table, sender: ear, limits: limits, log: log, clock: clock.clock), limits: limits,
+      invocation: invocations,
       ownName: "Publisher", log: log,
       metrics: SendMetrics.metrics(
         Environment(["AWS_LAMBDA_FUNCTION_NAME": "Publisher"]), clock: clock.clock, write: { [lines] in lines.add($0) }),

@@ -81,7 +81,7 @@ struct StreamSenderTests {
     try append(7..<8, high: true)
     _ = sender().send(stream, deadlineMilliseconds: deadline)
     #expect(wire.sequences("a") == [5, 6, 7])
-    #expect(wire.frames("a")[0].contains("\"folded\":4"))
+    #expect(wire.frames("a").first?.contains("\"folded\":4") == true)
     let log = StreamLog(table, clock: clock.clock)
     let head = try #require(try log.head(stream))
     #expect(try log.read(stream, head: head, after: 0).events.count == 7)
@@ -96,7 +96,7 @@ struct StreamSenderTests {
     let epoch = try #require(try StreamLog(table, clock: clock.clock).head(stream)).epoch
     var cursor = Cursor()
     cursor.set(stream, epoch: epoch, to: 3)
-    #expect(wire.frames("a")[0].hasSuffix("\"cursor\":\"\(cursor.text)\"}"))
+    #expect(wire.frames("a").first?.hasSuffix("\"cursor\":\"\(cursor.text)\"}") == true)
   }
 
   @Test("what is appended while another holds the lease is sent by the holder, before it lets go")
@@ -170,7 +170,7 @@ struct StreamSenderTests {
     #expect(wire.sequences("a") == [1, 2])
     // Its round has both, of which the newer stands for the older.
     #expect(wire.sequences("b") == [2])
-    #expect(wire.frames("b")[0].contains("\"folded\":1"))
+    #expect(wire.frames("b").first?.contains("\"folded\":1") == true)
     let epoch = try #require(try StreamLog(table, clock: clock.clock).head(stream)).epoch
     #expect(try BehindRows(table, clock: clock.clock).all(stream, epoch: epoch) == [])
   }

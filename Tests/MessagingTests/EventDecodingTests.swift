@@ -81,6 +81,19 @@ struct EventDecodingTests {
     #expect(refusal?.message.contains(mentions) == true, "\(refusal?.message ?? "taken")")
   }
 
+  @Test(
+    "may not bear the name of a frame of the protocol",
+    arguments: [
+      "connection", "resume", "ready", "snapshot", "batch", "gzip", "part", "heartbeat", "rotate", "error", "hello",
+      "subscribe", "subscribed", "unsubscribe", "unsubscribed", "ping", "pong", "status",
+    ])
+  func reserved(name: String) throws {
+    #expect(refusal("{\"type\":\"\(name)\",\"data\":1}")?.code == .reservedType)
+    for other in ["\(name)s:", name.uppercased(), "x\(name)"] {
+      #expect(try decode("{\"type\":\"\(other)\",\"data\":1}").type == other)
+    }
+  }
+
   @Test("is refused beyond each bound and taken at it")
   func bounds() throws {
     func event(type: Int, key: Int, user: Int) -> String {

@@ -52,6 +52,19 @@ struct RecoveryReaderTests {
     #expect(part.base == 80 && part.missed == 80 && part.reason == .trimmed && part.extent == .part)
   }
 
+  @Test("one answer holds the newest 10,000 events, or 4 MB of them")
+  func standardBounds() throws {
+    for start in stride(from: 0, to: 10_300, by: 500) {
+      try append("all/signal", (start..<min(start + 500, 10_300)).map { event("signal", $0, key: "k") })
+    }
+    let many = try #require(try recover(world.record(["signal"], user: nil), after: ["all/signal": 0]).parts.first)
+    #expect(many.events.count == 10_000 && many.missed == 300 && many.reason == .trimmed)
+    try append("all/risk", (0..<60).map { event("risk", $0, key: "k", size: 90_000) })
+    let large = try #require(try recover(world.record(["risk"], user: nil), after: ["all/risk": 0]).parts.first)
+    // 90,000 bytes and something each.
+    #expect(large.events.count == (4 << 20) / 90_100 && large.missed == Int64(60 - large.events.count))
+  }
+
   @Test("of one event larger than the bound that event comes")
   func oneLarge() throws {
     try append("all/signal", [event("signal", 0), event("signal", 1, size: 90_000)])

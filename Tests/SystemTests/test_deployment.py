@@ -86,7 +86,7 @@ def emulator(request, tmp_path_factory):
 def cloud(emulator, packages, programs):
     deployer = deployer_of(emulator)
     options = ["--packages", packages, "--tool", programs / "tickertape", "--json"]
-    outputs = json.loads(succeed(infra("deploy.sh", deployer, *options, environment={"JWT_SECRET": SECRET})))
+    outputs = json.loads(succeed(infra("deploy.sh", deployer, *options, environment={"JWT_SECRET": SECRET, "MAX_SUBSCRIPTIONS": "127"})))
     client = emulator.user("client", {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": outputs["IngestQueueArn"]}]})
@@ -250,7 +250,8 @@ def test_a_second_deployment_changes_nothing_and_says_the_same(cloud, packages):
     again = json.loads(succeed(infra("deploy.sh", cloud.deployer, "--packages", packages, "--no-smoke-test", "--json")))
     assert again == cloud.outputs
     function = cloud.emulator.root.client("lambda").get_function(FunctionName=cloud.outputs["ConnectHandlerName"])
-    assert function["Configuration"]["Environment"]["Variables"]["JWT_SECRET"] == SECRET
+    variables = function["Configuration"]["Environment"]["Variables"]
+    assert variables["JWT_SECRET"] == SECRET and variables["MAX_SUBSCRIPTIONS"] == "127"
 
 
 def test_destroy_does_nothing_unless_told_so(cloud):

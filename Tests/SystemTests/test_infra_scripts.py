@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -100,16 +101,37 @@ def test_a_secret_is_never_shown_and_tokens_are_of_no_account_where_access_is_op
     assert routes["ConnectRoute"]["AuthorizationType"] == "NONE" and connect["ACCESS"] == {"Ref": "Access"}
 
 
-def test_a_function_may_invoke_one_function_and_the_sweep_the_publisher(template):
+def test_every_setting_of_the_functions_is_a_parameter_that_deploy_sh_hands_on(template):
+    listed = re.search(r"^settings=\((.*?)\)", (ROOT / "infra/deploy.sh").read_text(), re.M | re.S).group(1).split()
+    settings = {variable: (parameter, standard) for parameter, variable, standard in (
+        (one.split(":") + [""])[:3] for one in listed)}
+    for variable, (parameter, standard) in settings.items():
+        assert str(template["Parameters"][parameter]["Default"]) == standard, variable
+    functions = [one["Environment"]["Variables"] for one in of_type(template, "AWS::Lambda::Function").values()]
+    used = {variable: value for variables in functions for variable, value in variables.items()}
+    for variable, (parameter, _) in settings.items():
+        if variable != "EVENT_TYPES_LAYER":
+            assert parameter in json.dumps(used[variable]), variable
+    sources = (ROOT / "Sources/Streams/StreamLimits.swift").read_text()
+    limits = re.findall(r'read\(\s*"([A-Z_]+)"', sources)
+    assert len(limits) == 9 and set(limits) <= set(settings)
+    for name, value in re.findall(r"/// `([A-Z_]+)`.*\n\s+package var \w+(?:: Int64)? = ([\d_]+)", sources):
+        assert settings[name][1] == value.replace("_", ""), name
+    documented = (ROOT / "README.md").read_text()
+    assert all(f"`{variable}`" in documented or f"`{variable}=" in documented for variable in settings)
+
+
+def test_a_function_may_invoke_one_function_at_most_and_the_sweep_the_publisher(template):
     invocations = {}
     for name, role in of_type(template, "AWS::IAM::Role").items():
         for statement in role["Policies"][0]["PolicyDocument"]["Statement"]:
             if "lambda:InvokeFunction" in json.dumps(statement["Action"]):
                 invocations[name] = statement["Resource"]
     assert invocations["ConnectRole"] == {"Fn::GetAtt": ["DefaultHandler", "Arn"]}
-    assert invocations["SweepRole"] == {"Fn::GetAtt": ["Publisher", "Arn"]}
+    # A subscribe has what came meanwhile sent.
+    assert invocations["DefaultRole"] == invocations["SweepRole"] == {"Fn::GetAtt": ["Publisher", "Arn"]}
     assert invocations["PublisherRole"]["Fn::Sub"].endswith(":function:${AWS::StackName}-Publisher")
-    assert len(invocations) == 3
+    assert len(invocations) == 4
 
 
 def test_a_missed_sweep_is_made_good_by_the_next_not_by_two_at_once(template):

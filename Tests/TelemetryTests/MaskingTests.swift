@@ -44,6 +44,14 @@ struct MaskingTests {
       ),
       ("x-api-key: abc", "x-api-key: [secret]"),
       (#"{"phone":"5551234567","email":"joe"}"#, #"{"phone":"[phone]","email":"[email]"}"#),
+      (#"{"token":["a","b]c"],"n":[1]}"#, #"{"token":[[secret]],"n":[1]}"#),
+      (#"{"passwords":["a"],"apiKeys" : [ "b" ],"n":1}"#, #"{"passwords":[[secret]],"apiKeys" : [[secret]],"n":1}"#),
+      (#"{"credentials":{"user":"u","pin":[1,{}]},"n":1}"#, #"{"credentials":{[secret]},"n":1}"#),
+      (#"secret: [never closed"#, #"secret: [[secret]"#),
+      ("X-Auth: abc", "X-Auth: [secret]"),
+      ("otp=123456&passcode=9999", "otp=[secret]&passcode=[secret]"),
+      ("key -----BEGIN EC PRIVATE KEY-----\nMIIE\nAb==\n-----END EC PRIVATE KEY----- follows", "key [secret] follows"),
+      ("-----BEGIN PRIVATE KEY-----\\nMIIE", "[secret]"),
     ])
   func masked(text: String, expected: String) {
     #expect(Masking.masked(text) == expected)
@@ -62,6 +70,7 @@ struct MaskingTests {
       "https://x.example/dev/@connections/AbC%3D",
       "the bearer token is missing", "basic authentication", "tt_short", "eyJ", "GET /dev?userId=u-1&role=viewer",
       "arn:aws:dynamodb:eu-central-1:123456789012:table/tickertape-dev", #"{"key":"AAPL","idempotencyKey":"k-1"}"#,
+      "-----BEGIN PUBLIC KEY-----", "keys: [1,2]", "----- begin", "addresss: x", "tokens", "-- a -- b", "hotpot=1",
       "Sun, 06 Nov 1994 08:49:37 GMT", "key=AAPL", "authority: x", "v0.1.2 of 3-4-5", "\u{1F600}\u{E9}\0",
     ])
   func untouched(text: String) { #expect(Masking.masked(text) == nil) }

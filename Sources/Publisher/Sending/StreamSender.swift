@@ -19,7 +19,7 @@ struct StreamSender<Sender: FrameSender> {
   let log: Log
   let clock: Clock
   /// A client gets one frame a window at most of one stream.
-  var windowMilliseconds: Int64 = 100
+  let windowMilliseconds: Int64
 
   /// Kept free before the deadline: for the calls on their way, the rows of those who lack something, and the hand-over.
   static var reserveMilliseconds: Int64 { 2_000 }
@@ -27,15 +27,16 @@ struct StreamSender<Sender: FrameSender> {
   static var behindPatienceMilliseconds: Int64 { 1_500 }
 
   init(
-    _ table: any Table, sender: Sender, shards: Int = 1, log: Log, clock: Clock = .system,
-    randomness: Randomness = .system
+    _ table: any Table, sender: Sender, shards: Int = 1, limits: StreamLimits = StreamLimits(), log: Log,
+    clock: Clock = .system, randomness: Randomness = .system
   ) {
+    windowMilliseconds = 1_000 / limits.framesPerSecond
     connections = Connections(table, shards: shards, clock: clock, randomness: randomness)
-    streamLog = StreamLog(table, shards: shards, clock: clock, randomness: randomness)
+    streamLog = StreamLog(table, shards: shards, limits: limits, clock: clock, randomness: randomness)
     marks = Marks(table, clock: clock, randomness: randomness)
-    behindRows = BehindRows(table, clock: clock, randomness: randomness)
+    behindRows = BehindRows(table, limits: limits, clock: clock, randomness: randomness)
     latest = LatestRows(table, shards: shards, clock: clock)
-    openStreams = OpenStreams(table, shards: shards, clock: clock)
+    openStreams = OpenStreams(table, shards: shards, limits: limits, clock: clock)
     self.sender = sender
     self.log = log
     self.clock = clock

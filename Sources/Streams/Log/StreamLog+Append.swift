@@ -53,7 +53,7 @@ extension StreamLog {
   }
 
   private mutating func write(_ attempt: Attempt, _ head: LogHead?, _ stream: String) throws(TableError) {
-    let expires = clock.seconds + Self.segmentSeconds
+    let expires = clock.seconds + segmentSeconds
     var writes = [headWrite(attempt, head, stream), .put(segment(attempt, stream, expires))]
     for (offset, entry) in attempt.entries.enumerated() {
       guard let claim = entry.claim else { continue }

@@ -11,20 +11,22 @@ package struct StreamLog {
   let clock: Clock
   let randomness: Randomness
   var openStreams: OpenStreams
+  /// A little longer than it is said to be, so that what readers still show never expires under their eyes.
+  let segmentSeconds: Int64
 
   package init(
-    _ table: any Table, shards: Int = 1, clock: Clock = .system, randomness: Randomness = .system
+    _ table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system,
+    randomness: Randomness = .system
   ) {
+    segmentSeconds = limits.logSeconds + 60 * 60
     self.table = table
     self.clock = clock
     self.randomness = randomness
-    openStreams = OpenStreams(table, shards: shards, clock: clock)
+    openStreams = OpenStreams(table, shards: shards, limits: limits, clock: clock)
   }
 
   /// How long the head stands after the last append: while it does, cursors stay valid.
   static let headSeconds: Int64 = 30 * 24 * 60 * 60
-  /// A little longer than a day, so that what readers still show never expires under their eyes.
-  static let segmentSeconds: Int64 = 25 * 60 * 60
   /// The most events and bytes of one segment: an item of the table holds 400 KB.
   static let segmentEvents = 512
   static let segmentBytes = 256 * 1024

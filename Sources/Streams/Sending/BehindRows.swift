@@ -12,9 +12,12 @@ package struct BehindRows {
   let randomness: Randomness
 
   /// As long as the events that are missing may stand in the log.
-  static let keptSeconds: Int64 = 25 * 60 * 60
+  let keptSeconds: Int64
 
-  package init(_ table: any Table, clock: Clock = .system, randomness: Randomness = .system) {
+  package init(
+    _ table: any Table, limits: StreamLimits = StreamLimits(), clock: Clock = .system, randomness: Randomness = .system
+  ) {
+    keptSeconds = limits.logSeconds + 60 * 60
     self.table = table
     self.clock = clock
     self.randomness = randomness
@@ -41,7 +44,7 @@ package struct BehindRows {
   /// longer for its next turn.
   package func note(_ missing: [Missing], _ stream: String, epoch: String) throws(TableError) {
     guard !missing.isEmpty else { return }
-    let expires = clock.seconds + Self.keptSeconds
+    let expires = clock.seconds + keptSeconds
     let now = clock.milliseconds()
     try table.writeBatch(
       missing.map { one in

@@ -84,6 +84,6 @@ extension BehindRows {
       [
         "v": .number(1), "epoch": .string(hold.epoch), "from": .number(hold.through + 1), "tries": .number(0),
         "due": .number(clock.milliseconds() + Self.holdMilliseconds), "by": .string(hold.writer),
-      ], expires: clock.seconds + Self.keptSeconds)
+      ], expires: clock.seconds + keptSeconds)
   }
 }

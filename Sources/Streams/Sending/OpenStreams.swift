@@ -12,8 +12,8 @@ package struct OpenStreams {
   /// When this environment put the row of a stream last, in seconds since the epoch.
   private var putAt: [[UInt8]: Int64] = [:]
 
-  /// As long as the log may hold what was not sent: however long no sweep came, the next one finds it.
-  static let keptSeconds: Int64 = 26 * 60 * 60
+  /// Longer than the log may hold what was not sent: however long no sweep came, the next one finds it.
+  private let keptSeconds: Int64
   /// A stream with nothing left is looked at for as long: whoever left its row out of an append put it, or met it, not so
   /// long ago.
   static let watchedSeconds: Int64 = 10 * 60
@@ -21,7 +21,10 @@ package struct OpenStreams {
   /// Bounds what an environment remembers.
   static let rememberedStreams = 4_096
 
-  package init(_ table: any Table, shards: Int = 1, clock: Clock = .system) {
+  package init(
+    _ table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system
+  ) {
+    keptSeconds = limits.logSeconds + 2 * 60 * 60
     self.table = table
     self.shards = shards
     self.clock = clock
@@ -104,6 +107,6 @@ package struct OpenStreams {
     Item(
       Keys.openStream(stream, shards: shards),
       ["v": .number(1), "stream": .string(stream), "at": .number(clock.seconds)],
-      expires: clock.seconds + Self.keptSeconds)
+      expires: clock.seconds + keptSeconds)
   }
 }

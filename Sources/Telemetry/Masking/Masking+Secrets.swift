@@ -8,6 +8,10 @@ extension Masking {
     for place in name.upperBound..<assignment where !isPadding(text[place]) { return nil }
     var place = start
     while place < text.count, place < start + 4, text[place] == UInt8(ascii: " ") { place += 1 }
+    if place < text.count, text[place] == UInt8(ascii: "[") || text[place] == UInt8(ascii: "{"), !isMark(text, place) {
+      let inside = place + 1..<containerEnd(text, place)
+      return inside.isEmpty ? nil : Match(range: inside, kind: kind)
+    }
     let opening = openingQuote(text, place)
     let range =
       opening > 0
@@ -39,6 +43,30 @@ extension Masking {
         if depth > 0, backslashes <= depth { return place - backslashes }
       }
       backslashes = byte == UInt8(ascii: "\\") ? backslashes + 1 : 0
+    }
+    return text.count
+  }
+
+  /// Whether what was masked before stands here.
+  private static func isMark(_ text: Span<UInt8>, _ place: Int) -> Bool {
+    begins(text, place, "[secret]") || begins(text, place, "[email]") || begins(text, place, "[phone]")
+      || begins(text, place, "[key]") || begins(text, place, "[token]")
+  }
+
+  /// Where a list or an object ends that begins here: before the bracket that closes it, or with the text. What stands in
+  /// quotes closes none.
+  private static func containerEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
+    var depth = 0
+    var isQuoted = false
+    for place in start..<text.count {
+      switch text[place] {
+      case UInt8(ascii: "\""): isQuoted.toggle()
+      case UInt8(ascii: "["), UInt8(ascii: "{"): if !isQuoted { depth += 1 }
+      case UInt8(ascii: "]"), UInt8(ascii: "}"):
+        if !isQuoted { depth -= 1 }
+        if depth == 0 { return place }
+      default: break
+      }
     }
     return text.count
   }
@@ -81,12 +109,13 @@ enum SensitiveName {
         || ends("session-id") ? .secret : nil
     case UInt8(ascii: "e"):
       if ends("phone") || ends("mobile") { return .phone }
-      return ends("passphrase") || ends("cookie") || ends("signature") ? .secret : nil
+      return ends("passphrase") || ends("passcode") || ends("cookie") || ends("signature") ? .secret : nil
     case UInt8(ascii: "t"): return ends("secret") || ends("jwt") ? .secret : nil
     case UInt8(ascii: "n"): return ends("token") || ends("authorization") || isWhole("session") ? .secret : nil
     case UInt8(ascii: "y"): return isKey(text, name) ? .secret : nil
-    case UInt8(ascii: "h"): return isWhole("auth") ? .secret : nil
-    case UInt8(ascii: "s"): return ends("credentials") || isWhole("pass") ? .secret : nil
+    case UInt8(ascii: "h"): return isWhole("auth") || ends("-auth") || ends("_auth") ? .secret : nil
+    case UInt8(ascii: "s"): return isWhole("pass") ? .secret : plural(text, name)
+    case UInt8(ascii: "p"): return isWhole("otp") ? .secret : nil
     case UInt8(ascii: "l"):
       if ends("email") || ends("e-mail") { return .email }
       if isWhole("tel") { return .phone }
@@ -95,6 +124,13 @@ enum SensitiveName {
       return ends("phonenumber") || ends("phone_number") || ends("phone-number") ? .phone : nil
     default: return nil
     }
+  }
+
+  /// Several of them are as secret as one: `passwords`, `apiKeys`, `credentials`.
+  private static func plural(_ text: Span<UInt8>, _ name: Range<Int>) -> Masking.Kind? {
+    let one = name.dropLast()
+    guard let last = one.last, text[last] | 0x20 != UInt8(ascii: "s") else { return nil }
+    return kind(text, in: one)
   }
 
   static func takesTheRest(_ text: Span<UInt8>, _ name: Range<Int>) -> Bool {

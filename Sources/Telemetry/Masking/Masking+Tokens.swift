@@ -16,6 +16,30 @@ extension Masking {
     return end - start >= 16 ? Match(range: start..<end, kind: .token) : nil
   }
 
+  /// A private key in its textual encoding (RFC 7468): all of it, also if its end is missing.
+  static func privateKey(_ text: Span<UInt8>, _ start: Int) -> Match? {
+    guard begins(text, start, "-----begin ", ignoringCase: true) else { return nil }
+    let label = start + 11
+    guard let dashes = find("-----", in: text, from: label),
+      begins(text, dashes - 11, "private key", ignoringCase: true)
+    else { return nil }
+    let content = dashes + 5
+    guard let end = find("-----end", in: text, from: content) else {
+      return Match(range: start..<text.count, kind: .secret)
+    }
+    return Match(range: start..<(find("-----", in: text, from: end + 8).map { $0 + 5 } ?? text.count), kind: .secret)
+  }
+
+  /// In any case.
+  private static func find(_ word: StaticString, in text: Span<UInt8>, from start: Int) -> Int? {
+    var place = start
+    while place + word.utf8CodeUnitCount <= text.count {
+      if begins(text, place, word, ignoringCase: true) { return place }
+      place += 1
+    }
+    return nil
+  }
+
   /// `Bearer …` and `Basic …`, as in `Authorization` and in the pair of subprotocols.
   static func credentials(_ text: Span<UInt8>, _ start: Int) -> Match? {
     let name = start + schemeLength(text, start)

@@ -148,6 +148,7 @@ package enum Masking {
     case UInt8(ascii: "t"): return key(text, place)
     case UInt8(ascii: "e"): return webToken(text, place)
     case UInt8(ascii: "b"), UInt8(ascii: "B"): return credentials(text, place)
+    case UInt8(ascii: "-"): return privateKey(text, place)
     case UInt8(ascii: "+"), UInt8(ascii: "("), UInt8(ascii: "0")...UInt8(ascii: "9"): return phone(text, place)
     default: return nil
     }

@@ -156,6 +156,36 @@ struct StreamLogTests {
     #expect(try world.numbers(world.all()) == ["1-1", "1-3", "1-4"])
   }
 
+  @Test("an event that differs in anything its publisher said is another event; a key is one stream's")
+  func digests() throws {
+    func event(
+      _ type: String = "t", key: String? = "k", data: String = "1", priority: Priority? = nil, id: String? = nil
+    ) -> Event {
+      Event(
+        type: type, key: key, data: bytes(data), id: "1-\(data)", timestamp: "", priority: priority, correlationID: id,
+        idempotencyKey: "a")
+    }
+    for (place, other) in [
+      event("u"), event(key: nil), event(key: "K"), event(data: "1 "), event(priority: .high), event(id: "c"),
+    ].enumerated() {
+      var log = world.log()
+      #expect(try log.append([event()], to: "all/\(place)") == [.appended(sequence: 1)])
+      guard case .refused(let refusal) = try log.append([other], to: "all/\(place)")[0] else {
+        Issue.record("\(other) is taken")
+        continue
+      }
+      #expect(refusal.message.contains(#""a""#) && refusal.message.contains("event 1 of"))
+    }
+  }
+
+  @Test("what is a day old is still in the log")
+  func retention() throws {
+    var log = world.log()
+    _ = try log.append(LogWorld.events(0..<3), to: stream)
+    world.clock.advance(seconds: 24 * 60 * 60)
+    #expect(try world.all().map(\.sequence) == [1, 2, 3])
+  }
+
   @Test("more idempotency keys than one transaction holds are all kept")
   func manyKeys() throws {
     var log = world.log()
