@@ -57,14 +57,23 @@ func tests(_ name: String, _ dependencies: [String], excluding data: [String] = 
     swiftSettings: strict)
 }
 
-/// Programs that only the benchmarks start; their commands set the variable.
+/// Programs that only the benchmarks start: `Benchmarks/*/run.sh` sets the variable.
+func benchmark(_ name: String, in folder: String, _ dependencies: [String]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Benchmarks/\(folder)/\(name)",
+    swiftSettings: strict)
+}
+
 let benchmarks: [Target] =
   Context.environment["TICKERTAPE_BENCHMARKS"] == nil
   ? []
   : [
-    .executableTarget(
-      name: "DecodeBootstrap", dependencies: ["LambdaRuntime", "GatewayEvents"],
-      path: "Benchmarks/lambda/DecodeBootstrap", swiftSettings: strict)
+    benchmark("DecodeBootstrap", in: "lambda", ["LambdaRuntime", "GatewayEvents"]),
+    benchmark(
+      "DeliveryBenchmark", in: "delivery",
+      ["Delivery", "GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"]),
+    benchmark("SignatureBenchmark", in: "signed", ["AWSSigning"]),
+    benchmark("StreamBenchmark", in: "streams", ["ConnectionStoreSQLite", "Messaging", "Shaping", "Streams"]),
   ]
 
 let package = Package(
@@ -159,8 +168,7 @@ let package = Package(
       dependencies: ["CLinux", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
       path: "Tests/TestSupport", swiftSettings: strict),
     testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
-    .executableTarget(
-      name: "TestBootstrap", dependencies: ["HTTPWire"], path: "Tests/TestBootstrap", swiftSettings: strict),
+    testProgram("TestBootstrap", ["HTTPWire"]),
     testProgram("ManagementProbe", ["GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
     tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
@@ -182,9 +190,7 @@ let package = Package(
         "ConnectionStoreFaults", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
         "TableStress", "Telemetry", "TestSupport",
       ]),
-    .executableTarget(
-      name: "TableStress", dependencies: ["ConnectionStore", "ConnectionStoreSQLite"], path: "Tests/TableStress",
-      swiftSettings: strict),
+    testProgram("TableStress", ["ConnectionStore", "ConnectionStoreSQLite"]),
     tests(
       "ManagementAPITests",
       ["ManagementAPI", "AWSSigning", "HTTPClient", "HTTPWire", "Messaging", "Telemetry", "TestSupport"]),
@@ -237,21 +243,3 @@ let package = Package(
       ]),
   ]
 )
-
-// Measuring programs, built only when they are asked for: `Benchmarks/*/run.sh` sets the variable.
-if Context.environment["TICKERTAPE_BENCHMARKS"] != nil {
-  package.targets.append(
-    .executableTarget(
-      name: "DeliveryBenchmark",
-      dependencies: ["Delivery", "GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"],
-      path: "Benchmarks/delivery/DeliveryBenchmark", swiftSettings: strict))
-  package.targets.append(
-    .executableTarget(
-      name: "StreamBenchmark",
-      dependencies: ["ConnectionStoreSQLite", "Messaging", "Shaping", "Streams"],
-      path: "Benchmarks/streams/StreamBenchmark", swiftSettings: strict))
-  package.targets.append(
-    .executableTarget(
-      name: "SignatureBenchmark", dependencies: ["AWSSigning"], path: "Benchmarks/signed/SignatureBenchmark",
-      swiftSettings: strict))
-}

@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 
 /// Where an event stands in its stream, and how it comes to a client.
 package struct Placement: Hashable, Sendable {
@@ -36,16 +36,23 @@ package enum Frame {
     }
   }
 
-  /// `{"type":"error","code":…,"message":…,"requestId":…}`: what was wrong with a client's frame. The socket stays open.
-  package static func error(code: String, message: String, requestID: String) -> [UInt8] {
+  /// A JSON object whose first member is its type.
+  package static func object(_ type: String, _ members: (inout JSONWriter) -> Void) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
-      writer.member("type", "error")
+      writer.member("type", type)
+      members(&writer)
+    }
+    return writer.bytes
+  }
+
+  /// `{"type":"error","code":…,"message":…,"requestId":…}`: what was wrong with a client's frame. The socket stays open.
+  package static func error(code: String, message: String, requestID: String) -> [UInt8] {
+    object("error") { writer in
       writer.member("code", code)
       writer.member("message", message)
       writer.member("requestId", requestID)
     }
-    return writer.bytes
   }
 
   // MARK: Dialects

@@ -1,15 +1,16 @@
 import JSON
+import Messaging
 
 /// What a client sends.
 enum ClientFrame {
-  /// What of `seen` goes into a hello, in bytes: API Gateway takes frames of 32 KB. For what is left out the cursor speaks,
-  /// so the server sends some events again, and they are dropped.
+  /// What of `seen` goes into a hello, in bytes: API Gateway takes frames of 32 KB. For what is left out the cursor
+  /// speaks, so the server sends some events again, and they are dropped.
   private static let seenBytes = 20_000
 
   static func hello(
     count: Int64, cursor: String?, seen: [String: Int64], types: [String], keys: [String]
   ) -> [UInt8] {
-    object("hello") { writer in
+    Frame.object("hello") { writer in
       writer.member("n", count)
       writer.member("cursor", ifPresent: cursor)
       if !seen.isEmpty { append(seen, to: &writer) }
@@ -19,21 +20,12 @@ enum ClientFrame {
   }
 
   static func subscribe(_ types: [String], _ keys: [String]) -> [UInt8] {
-    object("subscribe") { append(types, keys, to: &$0) }
+    Frame.object("subscribe") { append(types, keys, to: &$0) }
   }
 
-  static func ping(count: Int64) -> [UInt8] { object("ping") { $0.member("n", count) } }
+  static func ping(count: Int64) -> [UInt8] { Frame.object("ping") { $0.member("n", count) } }
 
-  static let pong = object("pong") { _ in }
-
-  private static func object(_ type: String, _ members: (inout JSONWriter) -> Void) -> [UInt8] {
-    var writer = JSONWriter()
-    writer.object { writer in
-      writer.member("type", type)
-      members(&writer)
-    }
-    return writer.bytes
-  }
+  static let pong = Frame.object("pong") { _ in }
 
   private static func append(_ seen: [String: Int64], to writer: inout JSONWriter) {
     writer.key("seen")

@@ -9,8 +9,6 @@ package struct EventRun {
 
   /// One query a topic is open at the same time.
   package static let maximumTopics = 512
-  /// Of runs that are sent without a log, one after the other.
-  private static let topicsOfOneCut = 32
 
   package init(_ events: [Event]) {
     var topics: [Topic] = []
@@ -32,33 +30,6 @@ package struct EventRun {
       count += 1
     }
     return count
-  }
-
-  /// Cuts events into runs: those of one stream stay in order, streams come in the order of their first event.
-  package static func runs(of events: [Event]) -> [EventRun] {
-    var streams: [(name: String, events: [Event])] = []
-    var places: [[UInt8]: Int] = [:]
-    for event in events {
-      let name = event.stream
-      if let place = places[Array(name.utf8)] {
-        streams[place].events.append(event)
-      } else {
-        places[Array(name.utf8)] = streams.count
-        streams.append((name, [event]))
-      }
-    }
-    return streams.flatMap { cut($0.events[...]) }
-  }
-
-  private static func cut(_ events: ArraySlice<Event>) -> [EventRun] {
-    var runs: [EventRun] = []
-    var rest = events
-    while !rest.isEmpty {
-      let part = rest.prefix(fitting(rest, topics: topicsOfOneCut))
-      runs.append(EventRun(Array(part)))
-      rest = rest.dropFirst(part.count)
-    }
-    return runs
   }
 }
 

@@ -3,7 +3,8 @@ package import Telemetry
 
 /// The bounds on what a client may do and gets, as the environment says; each has the protocol's default.
 package struct StreamLimits: Equatable, Sendable {
-  /// `MAX_SUBSCRIPTIONS`: of one connection; a type, a key of a type and a prefix of keys count one each. One transaction of the table has room for a hundred, the rest follows it.
+  /// `MAX_SUBSCRIPTIONS`: of one connection; a type, a key of a type and a prefix of keys count one each. One
+  /// transaction of the table has room for a hundred, the rest follows it.
   package var subscriptions = 128
   /// `CLIENT_FRAMES_PER_SECOND`: how often a connection may change something, for long; 0: as often as it likes.
   package var clientFramesPerSecond: Int64 = 10

@@ -100,13 +100,6 @@ extension Change {
 extension Table {
   /// The sort keys of all pages.
   func sorts(_ query: Query) throws(TableError) -> [String] {
-    var query = query
-    var sorts: [String] = []
-    repeat {
-      let page = try self.query(query)
-      sorts += page.items.map(\.key.sort)
-      query.after = page.next
-    } while query.after != nil
-    return sorts
+    try items(of: query).map(\.key.sort)
   }
 }

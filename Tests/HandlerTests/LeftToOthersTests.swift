@@ -171,7 +171,7 @@ struct LeftToOthersTests {
 }
 
 /// Each call takes 8 ms; after the deadline whoever calls is no more.
-private final class SlowTable: Table {
+private final class SlowTable: ForwardingTable {
   private let table: any Table
   private let clock: SettableClock
   private let deadline: Int64
@@ -182,42 +182,13 @@ private final class SlowTable: Table {
     self.deadline = deadline
   }
 
-  private func step() throws(TableError) {
+  func pass<Answer>(
+    _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
+  ) throws(TableError) -> Answer {
     clock.advance(milliseconds: 8)
-    if clock.clock.milliseconds() > deadline { throw TableError(.unavailable, "call", detail: "the time is up") }
-  }
-
-  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
-    try step()
-    return try table.get(key, consistency)
-  }
-  func put(_ item: Item, if condition: Condition) throws(TableError) {
-    try step()
-    try table.put(item, if: condition)
-  }
-  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    try step()
-    return try table.update(key, change, if: condition)
-  }
-  func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
-    try step()
-    try table.delete(key, if: condition)
-  }
-  func query(_ query: Query) throws(TableError) -> Page {
-    try step()
-    return try table.query(query)
-  }
-  func pages(of queries: [Query]) throws(TableError) -> [Page] {
-    // Side by side, as many as DynamoDB's connections carry.
-    for _ in stride(from: 0, to: queries.count, by: 16) { try step() }
-    return try table.pages(of: queries)
-  }
-  func writeBatch(_ writes: [BatchWrite]) throws(TableError) {
-    try step()
-    try table.writeBatch(writes)
-  }
-  func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
-    try step()
-    try table.transact(writes, durability: durability)
+    guard clock.clock.milliseconds() <= deadline else {
+      throw TableError(.unavailable, call.operation, key: call.key, detail: "the time is up")
+    }
+    return try body(table)
   }
 }

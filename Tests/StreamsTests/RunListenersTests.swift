@@ -55,13 +55,13 @@ struct RunListenersTests {
     #expect(try world.reaches("risk", audience: .user("u-2")) == [])
   }
 
-  @Test("runs keep the order within a stream and open a bounded number of queries")
-  func runs() {
+  @Test("a run takes as many events as have so few topics, each topic once")
+  func fitting() {
     let prices = (0..<100).map { event("price:update", "k\($0 % 70)") }
-    let runs = EventRun.runs(of: [event("signal")] + prices + [event("signal"), event("x", nil, .user("u"))])
-    #expect(runs.allSatisfy { $0.topics.count <= 32 })
-    #expect(runs.first?.events.map(\.type) == ["signal", "signal"])
-    #expect(runs.flatMap(\.events).filter { $0.type == "price:update" } == prices)
-    #expect(runs.last?.topics == [.user("u")])
+    // The type itself is a topic too.
+    #expect(EventRun.fitting(prices, topics: 32) == 31)
+    #expect(EventRun(Array(prices.prefix(31))).topics.count == 32)
+    #expect(EventRun.fitting(prices, topics: 71) == 100)
+    #expect(EventRun(prices).topics.count == 71)
   }
 }

@@ -43,7 +43,7 @@ struct World {
   /// The connections an event reaches, by every page.
   func recipients(_ events: [Event], shards: Int = 1, pageSize: Int = 2) throws -> [Recipient] {
     var all: [Recipient] = []
-    for run in EventRun.runs(of: events) {
+    for run in events.runs {
       var listeners = RunListeners(run, table: table, shards: shards, pageSize: pageSize)
       while case let page = try listeners.next(), !page.isEmpty { all += page }
     }
@@ -65,35 +65,17 @@ struct World {
   }
 }
 
-/// A table that counts its calls, and runs something of another invocation just before the n-th.
-final class InterruptedTable: ForwardingTable {
-  private let table: any Table
-  private let place: Int
-  private var interruption: (() throws -> Void)?
-  private(set) var calls = 0
-  private(set) var thrown: (any Error)?
-
-  init(_ table: any Table, before place: Int, _ interruption: @escaping () throws -> Void) {
-    self.table = table
-    self.place = place
-    self.interruption = interruption
-  }
-
-  /// Runs the interruption if the call it waits for never came.
-  func finish() throws {
-    try interruption?()
-    interruption = nil
-    if let thrown { throw thrown }
-  }
-
-  func pass<Answer>(
-    _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
-  ) throws(TableError) -> Answer {
-    calls += 1
-    if calls == place, let run = interruption {
-      interruption = nil
-      do { try run() } catch { thrown = error }
+extension [Event] {
+  /// A run of each stream, in the order of the streams' first events.
+  var runs: [EventRun] {
+    var streams: [[Event]] = []
+    for event in self {
+      if let place = streams.firstIndex(where: { $0[0].stream.hasSameBytes(as: event.stream) }) {
+        streams[place].append(event)
+      } else {
+        streams.append([event])
+      }
     }
-    return try body(table)
+    return streams.map { EventRun($0) }
   }
 }

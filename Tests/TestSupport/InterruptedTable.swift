@@ -1,11 +1,12 @@
 package import ConnectionStore
 
 /// A table between two of whose calls something else happens: another function runs.
-package final class InterruptedTable: Table {
+package final class InterruptedTable: ForwardingTable {
   private let table: any Table
   private let place: Int
   private let interruption: () throws -> Void
-  private var calls = 0
+  /// Calls made so far.
+  package private(set) var calls = 0
   /// What the interruption threw.
   package private(set) var error: (any Error)?
 
@@ -19,33 +20,19 @@ package final class InterruptedTable: Table {
   /// Whether there were so many calls.
   package var isInterrupted: Bool { calls >= place }
 
-  private func reached() -> any Table {
+  /// Has it happen now if there were not so many calls, and throws what it threw.
+  package func finish() throws {
+    if !isInterrupted { try interruption() }
+    if let error { throw error }
+  }
+
+  package func pass<Answer>(
+    _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
+  ) throws(TableError) -> Answer {
     calls += 1
     if calls == place {
       do { try interruption() } catch { self.error = error }
     }
-    return table
-  }
-
-  package func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
-    try reached().get(key, consistency)
-  }
-
-  package func put(_ item: Item, if condition: Condition) throws(TableError) { try reached().put(item, if: condition) }
-
-  package func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    try reached().update(key, change, if: condition)
-  }
-
-  package func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
-    try reached().delete(key, if: condition)
-  }
-
-  package func query(_ query: Query) throws(TableError) -> Page { try reached().query(query) }
-
-  package func writeBatch(_ writes: [BatchWrite]) throws(TableError) { try reached().writeBatch(writes) }
-
-  package func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError) {
-    try reached().transact(writes, durability: durability)
+    return try body(table)
   }
 }

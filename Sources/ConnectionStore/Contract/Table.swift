@@ -59,6 +59,18 @@ extension Table {
     return pages
   }
 
+  /// The items of every page, in order.
+  package func items(of query: Query) throws(TableError) -> [Item] {
+    var query = query
+    var items: [Item] = []
+    repeat {
+      let page = try self.query(query)
+      items += page.items
+      query.after = page.next
+    } while query.after != nil
+    return items
+  }
+
   /// All of the writes, or none, with `.process` durability.
   package func transact(_ writes: [TransactionWrite]) throws(TableError) {
     try transact(writes, durability: .process)

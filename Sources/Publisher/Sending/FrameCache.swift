@@ -6,10 +6,10 @@ import Streams
 /// The frames of a round's events, each encoded once for a dialect and a name, however many connections get it.
 struct FrameCache {
   private let events: [Event]
-  /// Of each event; empty where no log is kept.
+  /// Of each event.
   private let placements: [Placement]
   /// Where a client stands that has all of them.
-  private let cursor: String?
+  private let cursor: String
   private var encoded: [Key: [UInt8]] = [:]
   /// Nearly every recipient of a page gets what the one before got.
   private var last: (parts: [Recipient.Part], dialect: Dialect, accepts: Accepts, packed: Packed)?
@@ -26,7 +26,7 @@ struct FrameCache {
     let shownAs: [UInt8]
   }
 
-  init(_ events: [Event], _ placements: [Placement] = [], cursor: String? = nil) {
+  init(_ events: [Event], _ placements: [Placement], cursor: String) {
     self.events = events
     self.placements = placements
     self.cursor = cursor
@@ -41,14 +41,14 @@ struct FrameCache {
 
   private mutating func pack(_ parts: [Recipient.Part], _ dialect: Dialect, _ accepts: Accepts) -> Packed {
     let frames = FramePacking.frames(
-      parts.map { frame($0, dialect) }, groups: placements.isEmpty ? nil : parts.map { placements[$0.event].group },
+      parts.map { frame($0, dialect) }, groups: parts.map { placements[$0.event].group },
       cursor: cursor, accepts: accepts,
       name: { parts.first.map { "\(events[$0.event].id)-\(placements.last?.sequence ?? 0)" } ?? "" })
-    return Packed(frames: frames.map(\.bytes), sequences: placements.isEmpty ? [] : lacking(frames, parts))
+    return Packed(frames: frames.map(\.bytes), sequences: lacking(frames, parts))
   }
 
-  /// For each frame, what a client lacks from there on that has only the frames before it: an event of this one or a later one
-  /// may stand for events that are older than those of the frames before.
+  /// For each frame, what a client lacks from there on that has only the frames before it: an event of this one or a
+  /// later one may stand for events that are older than those of the frames before.
   private func lacking(_ frames: [PackedFrame], _ parts: [Recipient.Part]) -> [Int64] {
     var lowest = Int64.max
     var from = parts.map { placements[$0.event].first }
@@ -63,7 +63,7 @@ struct FrameCache {
     let key = Key(event: part.event, dialect: dialect, shownAs: Array(part.shownAs.utf8))
     if let frame = encoded[key] { return frame }
     let frame = Frame.event(
-      events[part.event], shownAs: part.shownAs, dialect, placements.isEmpty ? nil : placements[part.event])
+      events[part.event], shownAs: part.shownAs, dialect, placements[part.event])
     encoded[key] = frame
     return frame
   }

@@ -4,8 +4,8 @@ package import Telemetry
 
 /// The newest event of each key of a type: what a snapshot shows.
 ///
-/// Written by the sender before it says how far it sent; a sender that lost its lease without knowing cannot put an older
-/// event over a newer one.
+/// Written by the sender before it says how far it sent; a sender that lost its lease without knowing cannot put an
+/// older event over a newer one.
 package struct LatestRows {
   let table: any Table
   let shards: Int
@@ -20,8 +20,8 @@ package struct LatestRows {
     self.clock = clock
   }
 
-  /// Notes the newest of each key among events of one stream; events to one person or group and events without a key have
-  /// no row.
+  /// Notes the newest of each key among events of one stream; events to one person or group and events without a key
+  /// have no row.
   package func note(_ events: [LoggedEvent], epoch: String) throws(TableError) {
     var rows: [TransactionWrite] = []
     var seen: Set<ItemKey> = []
@@ -80,12 +80,7 @@ package struct LatestRows {
       if let item = try table.get(Keys.latest(type, key, shards: shards), .strong) { try take(item, epoch, &events) }
     } else {
       for shard in 0..<shards {
-        var query = Query(Keys.latest(type, shard: shard))
-        repeat {
-          let page = try table.query(query)
-          for item in page.items { try take(item, epoch, &events) }
-          query.after = page.next
-        } while query.after != nil
+        for item in try table.items(of: Query(Keys.latest(type, shard: shard))) { try take(item, epoch, &events) }
       }
     }
     return events.sorted { $0.sequence < $1.sequence }

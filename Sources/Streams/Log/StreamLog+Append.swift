@@ -5,8 +5,9 @@ import Telemetry
 extension StreamLog {
   /// Appends events of one stream, in order; answers what became of each, in the order given.
   ///
-  /// When it throws, whether they were appended is not known: the publisher may send the same idempotency keys again. More events than one segment holds, or more idempotency keys than one transaction, make several appends, each whole or
-  /// not at all.
+  /// When it throws, whether they were appended is not known: the publisher may send the same idempotency keys again.
+  /// More events than one segment holds, or more idempotency keys than one transaction, make several appends, each
+  /// whole or not at all.
   package mutating func append(_ events: [Event], to stream: String) throws(TableError) -> [AppendOutcome] {
     var batch = AppendBatch(events)
     while case let part = batch.nextPart(), !part.isEmpty { try append(part, to: stream, &batch) }
@@ -118,7 +119,8 @@ extension StreamLog {
     return nil
   }
 
-  /// What is left of an attempt without the events whose idempotency keys are taken. If none is, only the head had moved.
+  /// What is left of an attempt without the events whose idempotency keys are taken. If none is, only the head had
+  /// moved.
   private func withoutKnown(
     _ attempt: Attempt, _ places: [Int], _ stream: String, _ batch: inout AppendBatch
   ) throws(TableError) -> [AppendBatch.Entry] {

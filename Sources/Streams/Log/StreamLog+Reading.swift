@@ -16,8 +16,8 @@ package struct LogPage: Equatable, Sendable {
 }
 
 extension StreamLog {
-  /// The events after a sequence number up to the head, whole segments at a time: at least one segment, then as many as fit
-  /// both limits. What expired is passed over.
+  /// The events after a sequence number up to the head, whole segments at a time: at least one segment, then as many as
+  /// fit both limits. What expired is passed over.
   ///
   /// `head` says which log is meant: segments of another epoch count as absent.
   package func read(
@@ -47,19 +47,13 @@ extension StreamLog {
     segment?.key.sort == Keys.segmentSort(sequence) && segment?.string("epoch") == head.epoch
   }
 
-  /// The segment that holds an event somewhere after its first one. Segments of a log before this one, late to expire, may
-  /// stand inside it.
+  /// The segment that holds an event somewhere after its first one. Segments of a log before this one, late to expire,
+  /// may stand inside it.
   private func containing(_ stream: String, _ head: LogHead, _ sequence: Int64) throws(TableError) -> Item? {
-    let lowest = Keys.segmentSort(max(1, sequence - Int64(Self.segmentEvents) + 1))
-    var query = Query(Keys.log(stream), .between(lowest, Keys.segmentSort(sequence - 1)), limit: Self.segmentEvents)
-    var last: Item?
     guard sequence > 1 else { return nil }
-    repeat {
-      let page = try table.query(query)
-      last = page.items.last { $0.string("epoch") == head.epoch } ?? last
-      query.after = page.next
-    } while query.after != nil
-    return last
+    let lowest = Keys.segmentSort(max(1, sequence - Int64(Self.segmentEvents) + 1))
+    let query = Query(Keys.log(stream), .between(lowest, Keys.segmentSort(sequence - 1)), limit: Self.segmentEvents)
+    return try table.items(of: query).last { $0.string("epoch") == head.epoch }
   }
 }
 
@@ -102,8 +96,8 @@ private struct Collected {
   /// The page of a reading that stops here.
   var page: LogPage { LogPage(events: events, through: events.last?.sequence ?? after) }
 
-  /// The page of a reading that came to the head. Where the newest events expired before older ones, these stand before a gap
-  /// too.
+  /// The page of a reading that came to the head. Where the newest events expired before older ones, these stand before
+  /// a gap too.
   var finished: LogPage {
     LogPage(events: events.last?.sequence == head.last ? events : [], through: head.last)
   }

@@ -1,4 +1,5 @@
 import JSON
+import Messaging
 import StreamClient
 import Telemetry
 
@@ -55,7 +56,7 @@ struct WatchScreen {
   }
 
   private static func json(_ snapshot: Follower.Snapshot) -> [UInt8] {
-    object("snapshot") { writer in
+    Frame.object("snapshot") { writer in
       writer.member("stream", snapshot.stream)
       writer.member("seq", snapshot.sequence)
       writer.member("first", snapshot.isFirst)
@@ -66,7 +67,7 @@ struct WatchScreen {
   }
 
   private static func json(_ gap: Follower.Gap) -> [UInt8] {
-    object("gap") { writer in
+    Frame.object("gap") { writer in
       append(gap.missed, gap.reason, to: &writer)
       writer.key("streams")
       writer.array { writer in
@@ -84,14 +85,5 @@ struct WatchScreen {
     writer.key("missed")
     if let missed { writer.integer(missed) } else { writer.null() }
     writer.member("reason", ifPresent: reason)
-  }
-
-  private static func object(_ type: String, _ members: (inout JSONWriter) -> Void) -> [UInt8] {
-    var writer = JSONWriter()
-    writer.object { writer in
-      writer.member("type", type)
-      members(&writer)
-    }
-    return writer.bytes
   }
 }

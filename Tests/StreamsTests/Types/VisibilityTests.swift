@@ -137,7 +137,7 @@ struct VisibilityTests {
   /// By the listener rows, as a sender reads them.
   private func shownLive(_ events: [Event], _ situation: Situation) throws -> [String: String] {
     var shown: [String: String] = [:]
-    for run in EventRun.runs(of: events) {
+    for run in events.runs {
       var listeners = RunListeners(run, table: situation.world.table, shards: situation.shards, pageSize: 3)
       while case let page = try listeners.next(), !page.isEmpty {
         for recipient in page {
