@@ -1,0 +1,63 @@
+import Delivery
+import Messaging
+import Streams
+import Telemetry
+
+extension StreamSender {
+  /// What came of sending a stream.
+  struct Report {
+    let stream: String
+    var tally = Tally()
+    /// How many events others stood for.
+    var folded = 0
+    /// How many connections were noted as behind.
+    var behind = 0
+    /// How many connections got everything of a round, and how many events that was, counted for each.
+    var connections = 0
+    var events = 0
+    /// Of each event that was sent, for each connection, how long after it was accepted its round had ended, in
+    /// milliseconds.
+    var latencies = Histogram()
+    /// How old the oldest event is that is left, in milliseconds since it was accepted.
+    var leftMilliseconds: Int64 = 0
+    /// Another holds the lease and sends what is there, or the time was up, or the table failed: the events are in the
+    /// log and will be sent.
+    var isQueued = false
+    /// It is the first: another was at it from the start.
+    var isLeaseTaken = false
+    /// Something is left and nobody is at it: the function should be invoked again.
+    var needsDrain = false
+  }
+}
+
+extension StreamSender.Report {
+  /// What a round adds to it.
+  mutating func add(_ result: Round.Result, _ round: Round, _ clock: Clock) {
+    tally.add(result.tally)
+    folded += result.folded
+    behind += result.missing.count
+    connections += result.connections
+    events += result.events
+    let now = clock.milliseconds()
+    guard let oldest = round.events.first.flatMap({ EventTime.milliseconds(ofID: $0.event.id) }) else { return }
+    let isLeft = result.isLeaseLost || result.failure != nil || result.cut != nil || !result.missing.isEmpty
+    leftMilliseconds = isLeft ? max(leftMilliseconds, now - oldest) : 0
+    guard !round.events.isEmpty, result.events > 0 else { return }
+    // As many of each as the round had: which of them reached whom is not told.
+    let share = max(1, result.events / round.events.count)
+    for event in round.events {
+      if let accepted = EventTime.milliseconds(ofID: event.event.id) { latencies.record(now - accepted, count: share) }
+    }
+  }
+}
+
+extension Tally {
+  mutating func add(_ other: Tally) {
+    deliveries += other.deliveries
+    gone += other.gone
+    retried += other.retried
+    failed += other.failed
+    unsent += other.unsent
+    if !other.isEveryPageRead { isEveryPageRead = false }
+  }
+}
