@@ -1,8 +1,8 @@
 import Messaging
 
 extension ConnectionRecord {
-  /// The streams whose events may be for this connection, in a certain order: its person's, its groups', then those of the types
-  /// it is subscribed to and may see.
+  /// The streams whose events may be for this connection, in a certain order: its person's, its groups', then those of
+  /// the types it is subscribed to and may see.
   package var streams: [String] {
     (principal.user.map { [StreamName.user($0)] } ?? []) + principal.groups.map(StreamName.group) + subscribedStreams
   }

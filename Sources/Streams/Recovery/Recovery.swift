@@ -1,6 +1,7 @@
 import Messaging
 
-/// What a client gets when it says where it is: of each stream it follows what it lacks, or the state and what came after.
+/// What a client gets when it says where it is: of each stream it follows what it lacks, or the state and what came
+/// after.
 package struct Recovery: Equatable, Sendable {
   /// How much of what a client lacked it gets.
   package enum Extent: String, Sendable {

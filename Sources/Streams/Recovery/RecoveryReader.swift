@@ -8,10 +8,10 @@ package import Telemetry
 package struct RecoveryReader {
   let table: any Table
   let streamLog: StreamLog
-  private let latest: LatestRows
+  let latest: LatestRows
   let clock: Clock
 
-  private let personalEvents: Int64
+  let personalEvents: Int64
   private let personalSeconds: Int64
 
   package init(
@@ -25,7 +25,8 @@ package struct RecoveryReader {
     latest = LatestRows(table, shards: shards, clock: clock)
   }
 
-  /// What a client lacks. Its listener rows stand already: so what is appended after this reads the heads is sent to it.
+  /// What a client lacks. Its listener rows stand already: so what is appended after this reads the heads is sent to
+  /// it.
   ///
   /// - `cursor`: as it came; nil: the client comes for the first time.
   /// - `seen`: for each stream the newest event the client got since that cursor.
@@ -51,26 +52,9 @@ package struct RecoveryReader {
     return recovery
   }
 
-  /// The state of some streams as of the places that are held for the connection in them; what comes after those is the
-  /// sender's.
-  package func states(_ record: ConnectionRecord, _ holds: [Hold]) throws(TableError) -> [Recovery.Part] {
-    var parts: [Recovery.Part] = []
-    for hold in holds {
-      var part = Recovery.Part(stream: hold.stream, base: hold.through)
-      part.snapshot = try snapshot(record, hold.stream, epoch: hold.epoch, through: hold.through)
-      parts.append(part)
-    }
-    return parts
-  }
-
-  /// Whether a stream holds anything that comes after the place held.
-  package func hasMore(than holds: [Hold]) throws(TableError) -> [String] {
-    let heads = try heads(of: holds.map(\.stream))
-    return zip(holds, heads).compactMap { hold, head in head?.last ?? 0 > hold.through ? hold.stream : nil }
-  }
-
   // MARK: Where the client is
 
+  /// Where a client is in a stream.
   private enum Place {
     /// It does not follow the stream yet.
     case new
@@ -78,8 +62,8 @@ package struct RecoveryReader {
     case lost(Recovery.Reason)
   }
 
-  /// `cursor`: nil if none came, nil inside if it cannot be read. What the client has seen of a stream that its cursor does
-  /// not name was told by a hello that was not answered to its end.
+  /// `cursor`: nil if none came, nil inside if it cannot be read. What the client has seen of a stream that its cursor
+  /// does not name was told by a hello that was not answered to its end.
   private static func place(
     _ stream: String, _ head: LogHead?, _ cursor: Cursor??, _ seen: [String: Int64], _ namesOthers: Bool
   ) -> Place {
@@ -143,89 +127,6 @@ package struct RecoveryReader {
     return part
   }
 
-  /// The state as of what was sent, and everything after it.
-  private func state(
-    _ record: ConnectionRecord, _ head: LogHead, _ part: inout Recovery.Part, _ budget: inout RecoveryLimits
-  ) throws(TableError) {
-    let mark = try Marks(table, clock: clock).look(part.stream)
-    let sent = mark.map { $0.epoch == head.epoch ? $0.sentThrough : 0 } ?? 0
-    let replay = try replay(record, part.stream, head, min(sent, head.last), &budget)
-    part.base = replay.base
-    part.events = replay.events
-    part.snapshot = try snapshot(record, part.stream, head, replay)
-  }
-
-  private func snapshot(
-    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ replay: Replay
-  ) throws(TableError) -> [LoggedEvent] {
-    // Before the rows, which are written before the mark says so.
-    let unsent = replay.isTrimmed ? try unsent(record, stream, head, through: replay.base) : [:]
-    return try snapshot(record, stream, epoch: head.epoch, through: replay.base, unsent)
-  }
-
-  /// Rows that are newer than `through` are left out: the events they tell of are replayed. `unsent`: of some keys what is newer
-  /// than their rows.
-  private func snapshot(
-    _ record: ConnectionRecord, _ stream: String, epoch: String, through: Int64, _ unsent: [[UInt8]: LoggedEvent] = [:]
-  ) throws(TableError) -> [LoggedEvent] {
-    guard let type = StreamName.type(of: stream) else { return [] }
-    var rows: [LoggedEvent] = []
-    if let keys = record.subscriptions.onlyKeys(of: type) {
-      for key in keys { rows += try latest.read(type, key: key, epoch: epoch) }
-      rows.sort { $0.sequence < $1.sequence }
-    } else {
-      rows = try latest.read(type, epoch: epoch)
-    }
-    rows = rows.filter { row in
-      row.sequence <= through && record.shownName(of: row.event) != nil
-        && unsent[Array((row.event.key ?? "").utf8)] == nil
-    }
-    return unsent.isEmpty ? rows : (rows + unsent.values).sorted { $0.sequence < $1.sequence }
-  }
-
-  private struct Replay {
-    /// Everything that is for the client after this one is in `events`.
-    var base: Int64
-    var events: [LoggedEvent] = []
-    var isTrimmed = false
-  }
-
-  private func replay(
-    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ after: Int64, _ budget: inout RecoveryLimits
-  ) throws(TableError) -> Replay {
-    guard after < head.last else { return Replay(base: after) }
-    let reach = StreamName.isPersonal(stream) ? personalEvents : budget.scannedEvents
-    let start = max(after, head.last - reach)
-    let lapsed = StreamName.isPersonal(stream) ? budget.lapsedMilliseconds : 0
-    var kept = KeptEvents(limits: budget)
-    var replay = Replay(base: start, isTrimmed: start > after)
-    var place = start
-    while place < head.last {
-      let page = try streamLog.read(stream, head: head, after: place, limitEvents: 2_000)
-      if let first = page.events.first, first.sequence > place + 1 {
-        // What stood before is no longer in the log.
-        kept.removeAll()
-        (replay.base, replay.isTrimmed) = (first.sequence - 1, false)
-      } else if page.events.isEmpty {
-        kept.removeAll()
-        (replay.base, replay.isTrimmed) = (page.through, false)
-      }
-      for event in page.events where record.shownName(of: event.event) != nil {
-        if lapsed > 0, EventTime.milliseconds(ofID: event.event.id) ?? .max < lapsed {
-          (replay.base, replay.isTrimmed) = (event.sequence, false)
-          continue
-        }
-        if let dropped = kept.add(event) { (replay.base, replay.isTrimmed) = (dropped, true) }
-      }
-      place = page.through
-    }
-    replay.events = kept.events
-    // The others get a little at least.
-    budget.events = max(100, budget.events - replay.events.count)
-    budget.bytes = max(64 << 10, budget.bytes - kept.bytes)
-    return replay
-  }
-
   /// What was kept for a person who was away for long is not shown any more.
   private func lapsed(_ record: ConnectionRecord, _ streams: [String]) throws(TableError) -> Int64 {
     guard streams.contains(where: StreamName.isPersonal), let user = record.principal.user else { return 0 }
@@ -233,85 +134,9 @@ package struct RecoveryReader {
       user, connectedAtMilliseconds: record.connectedAtMilliseconds, keptSeconds: personalSeconds)
   }
 
-  // MARK: Without reading events
-
-  /// Up to where a connection lacks nothing, in every stream it follows.
-  package func standing(_ record: ConnectionRecord) throws(TableError) -> Cursor {
-    var cursor = Cursor()
-    for one in try standings(record) { cursor.set(one.stream, epoch: one.epoch, to: one.delivered) }
-    return cursor
-  }
-
-  /// Where a connection is in a stream.
-  package struct Standing: Equatable, Sendable {
-    package let stream: String
-    /// Empty: the stream has no log.
-    package let epoch: String
-    /// The newest event there is.
-    package let last: Int64
-    /// Everything up to this one was delivered, as far as it is for this connection.
-    package let delivered: Int64
-  }
-
-  package func standings(_ record: ConnectionRecord) throws(TableError) -> [Standing] {
-    let streams = record.streams
-    let heads = try heads(of: streams)
-    // The marks before the rows of those who are behind: these are written before a mark passes what they lack.
-    let marks = try table.pages(of: streams.map { Query(Keys.mark($0).partition) })
-    let behind = try table.pages(
-      of: streams.map { Query(Keys.behind($0), .between(record.id.text, record.id.text)) })
-    var standings: [Standing] = []
-    for (place, stream) in streams.enumerated() {
-      guard let head = heads[place] else {
-        standings.append(Standing(stream: stream, epoch: "", last: 0, delivered: 0))
-        continue
-      }
-      var sequence: Int64 = 0
-      if let mark = marks[place].items.first, mark.string("epoch") == head.epoch { sequence = mark.number("sent") ?? 0 }
-      if let row = behind[place].items.first.flatMap(Behind.init), row.isOf(head.epoch) {
-        sequence = min(sequence, row.from - 1)
-      }
-      standings.append(Standing(stream: stream, epoch: head.epoch, last: head.last, delivered: sequence))
-    }
-    return standings
-  }
-
-  private func heads(of streams: [String]) throws(TableError) -> [LogHead?] {
+  /// Of each stream the head of its log; nil: it has none.
+  func heads(of streams: [String]) throws(TableError) -> [LogHead?] {
     let pages = try table.pages(of: streams.map { Query(Keys.log($0), .between("!", "!")) })
     return pages.map { $0.items.first.flatMap(LogHead.init) }
-  }
-}
-
-/// The newest events that fit the bounds of one answer.
-private struct KeptEvents {
-  private var list: [LoggedEvent] = []
-  private var start = 0
-  private(set) var bytes = 0
-  private let limits: RecoveryLimits
-
-  init(limits: RecoveryLimits) { self.limits = limits }
-
-  var events: [LoggedEvent] { Array(list[start...]) }
-
-  mutating func removeAll() {
-    list.removeAll()
-    (start, bytes) = (0, 0)
-  }
-
-  /// The sequence number of the newest event that had to go for it, if one had.
-  mutating func add(_ event: LoggedEvent) -> Int64? {
-    list.append(event)
-    bytes += EventBlock.bound(of: event.event)
-    var dropped: Int64?
-    while list.count - start > limits.events || bytes > limits.bytes, start < list.count - 1 {
-      bytes -= EventBlock.bound(of: list[start].event)
-      dropped = list[start].sequence
-      start += 1
-    }
-    if start > 4_096 {
-      list.removeFirst(start)
-      start = 0
-    }
-    return dropped
   }
 }

@@ -1,0 +1,83 @@
+package import ConnectionStore
+import Messaging
+
+// The newest event of every key, as of some place.
+extension RecoveryReader {
+  /// The state of some streams as of the places that are held for the connection in them; what comes after those is the
+  /// sender's.
+  package func states(_ record: ConnectionRecord, _ holds: [Hold]) throws(TableError) -> [Recovery.Part] {
+    var parts: [Recovery.Part] = []
+    for hold in holds {
+      var part = Recovery.Part(stream: hold.stream, base: hold.through)
+      part.snapshot = try snapshot(record, hold.stream, epoch: hold.epoch, through: hold.through)
+      parts.append(part)
+    }
+    return parts
+  }
+
+  /// The streams that hold anything after the place held in them.
+  package func hasMore(than holds: [Hold]) throws(TableError) -> [String] {
+    let heads = try heads(of: holds.map(\.stream))
+    return zip(holds, heads).compactMap { hold, head in head?.last ?? 0 > hold.through ? hold.stream : nil }
+  }
+
+  /// The state as of what was sent, and everything after it.
+  func state(
+    _ record: ConnectionRecord, _ head: LogHead, _ part: inout Recovery.Part, _ budget: inout RecoveryLimits
+  ) throws(TableError) {
+    let mark = try Marks(table, clock: clock).look(part.stream)
+    let sent = mark.map { $0.epoch == head.epoch ? $0.sentThrough : 0 } ?? 0
+    let replay = try replay(record, part.stream, head, min(sent, head.last), &budget)
+    part.base = replay.base
+    part.events = replay.events
+    part.snapshot = try snapshot(record, part.stream, head, replay)
+  }
+
+  /// The state as of where a replay begins.
+  func snapshot(
+    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ replay: Replay
+  ) throws(TableError) -> [LoggedEvent] {
+    // Before the rows, which are written before the mark says so.
+    let unsent = replay.isTrimmed ? try unsent(record, stream, head, through: replay.base) : [:]
+    return try snapshot(record, stream, epoch: head.epoch, through: replay.base, unsent)
+  }
+
+  /// Rows that are newer than `through` are left out: the events they tell of are replayed. `unsent`: of some keys what
+  /// is newer than their rows.
+  private func snapshot(
+    _ record: ConnectionRecord, _ stream: String, epoch: String, through: Int64, _ unsent: [[UInt8]: LoggedEvent] = [:]
+  ) throws(TableError) -> [LoggedEvent] {
+    guard let type = StreamName.type(of: stream) else { return [] }
+    var rows: [LoggedEvent] = []
+    if let keys = record.subscriptions.onlyKeys(of: type) {
+      for key in keys { rows += try latest.read(type, key: key, epoch: epoch) }
+      rows.sort { $0.sequence < $1.sequence }
+    } else {
+      rows = try latest.read(type, epoch: epoch)
+    }
+    rows = rows.filter { row in
+      row.sequence <= through && record.shownName(of: row.event) != nil
+        && unsent[Array((row.event.key ?? "").utf8)] == nil
+    }
+    return unsent.isEmpty ? rows : (rows + unsent.values).sorted { $0.sequence < $1.sequence }
+  }
+
+  /// What the latest rows do not tell yet: of each key the newest event after what was sent. Nearly always there is
+  /// none.
+  private func unsent(
+    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, through: Int64
+  ) throws(TableError) -> [[UInt8]: LoggedEvent] {
+    let mark = try Marks(table, clock: clock).look(stream)
+    var place = mark.map { $0.epoch == head.epoch ? $0.sentThrough : 0 } ?? 0
+    var newest: [[UInt8]: LoggedEvent] = [:]
+    let part = LogHead(epoch: head.epoch, next: through + 1)
+    while place < through {
+      let page = try streamLog.read(stream, head: part, after: place, limitEvents: 2_000)
+      for event in page.events where record.shownName(of: event.event) != nil {
+        if let key = event.event.key { newest[Array(key.utf8)] = event }
+      }
+      place = page.through
+    }
+    return newest
+  }
+}
