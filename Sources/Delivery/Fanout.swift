@@ -16,8 +16,9 @@ package final class Fanout {
     /// Kept free before the deadline for what comes after the sending. No call starts in it; in its first half answers
     /// are still waited for.
     package var reserveMilliseconds: Int64 = 1_000
-    /// How long the last ones are waited for once every listener was begun and others have been answered; nil: until they
-    /// have ended. Whoever is not done by then ends as `unsent`: one client that takes its time does not hold up all others.
+    /// How long the last ones are waited for once every listener was begun and others have been answered; nil: until
+    /// they have ended. Whoever is not done by then ends as `unsent`: one client that takes its time does not hold up
+    /// all others.
     package var patienceMilliseconds: Int64?
 
     package init() {}
@@ -45,8 +46,8 @@ package final class Fanout {
   ///   should return within a page's sending. If it fails, it is for the caller to remember and return nil.
   /// - `settled` is called once for each listener that did not get all of its frames, as soon as that is known. A
   ///   connection that is listed several times is told as gone once.
-  /// - `keepsOn` is asked every half second, however long a page takes. False: nothing more is sent, and what is on its way is not
-  ///   waited for.
+  /// - `keepsOn` is asked every half second, however long a page takes. False: nothing more is sent, and what is on its
+  ///   way is not waited for.
   package func deliver(
     deadlineMilliseconds: Int64, keepsOn: () -> Bool = { true }, nextPage: () -> [Listener]?,
     settled: (Listener, Ending) -> Void
@@ -54,60 +55,52 @@ package final class Fanout {
     var now = clock.monotonicMilliseconds()
     let epoch = clock.milliseconds() - now
     let stopAt = deadlineMilliseconds - epoch - options.reserveMilliseconds
-    var giveUpAt = stopAt + options.reserveMilliseconds / 2
-    var isPatienceSet = false
-    // Until somebody is answered it may be the endpoint that takes its time, as while the first connections are opened.
-    var hasAnswer = false
-    var stateOptions = options.state
-    stateOptions.width = min(stateOptions.width, client.options.width)
-    var state = FanoutState(
-      options: stateOptions, randomness: randomness, stopAtMilliseconds: stopAt, epochMilliseconds: epoch)
+    var state = state(stopAt, epoch)
+    var bounds = Bounds(now, stopAt, options)
     var ended: [Completion] = []
-    var asksAt = now + Self.askMilliseconds
     client.expect(calls: 1)
     while true {
-      if now >= asksAt {
-        asksAt = now + Self.askMilliseconds
-        if !keepsOn() {
-          client.abandon(into: &ended)
-          tell(&state, ended, now)
-          state.leavePages()
-          state.giveUpRest()
-        }
+      if bounds.isTimeToAsk(now), !keepsOn() {
+        giveUp(&state, &ended, now)
+        state.leavePages()
       }
       switch state.next(nowMilliseconds: now, room: client.room) {
       case .post(let token, let id, let frame): client.start(Call(.post(frame), id), token: token)
       case .delete(let token, let id): client.start(Call(.delete, id), token: token)
       case .settle(let listener, let ending): settled(listener, ending)
       case .page:
-        readPage(&state, now < giveUpAt, nextPage)
+        if now < bounds.giveUpAt { readPage(&state, nextPage) } else { state.leavePages() }
         now = clock.monotonicMilliseconds()
       case .wait(let moment):
-        if let patience = options.patienceMilliseconds, !isPatienceSet, hasAnswer, state.hasBegunAll {
-          isPatienceSet = true
-          giveUpAt = min(giveUpAt, now + patience)
-        }
-        client.step(untilMilliseconds: min(moment, giveUpAt, asksAt), into: &ended)
+        if state.hasBegunAll { bounds.startPatience(now) }
+        client.step(untilMilliseconds: min(moment, bounds.giveUpAt, bounds.asksAt), into: &ended)
         now = clock.monotonicMilliseconds()
-        hasAnswer = hasAnswer || ended.contains { $0.isAnswered }
+        bounds.note(ended)
         tell(&state, ended, now)
-        if now >= giveUpAt {
-          client.abandon(into: &ended)
-          tell(&state, ended, now)
-          state.giveUpRest()
-        }
+        if now >= bounds.giveUpAt { giveUp(&state, &ended, now) }
       case .done: return state.tally
       }
     }
   }
 
-  private static var askMilliseconds: Int64 { 500 }
+  private func state(_ stopAt: Int64, _ epoch: Int64) -> FanoutState {
+    var options = options.state
+    options.width = min(options.width, client.options.width)
+    return FanoutState(
+      options: options, randomness: randomness, stopAtMilliseconds: stopAt, epochMilliseconds: epoch)
+  }
 
-  private func readPage(_ state: inout FanoutState, _ hasTime: Bool, _ nextPage: () -> [Listener]?) {
-    guard hasTime else { return state.leavePages() }
+  private func readPage(_ state: inout FanoutState, _ nextPage: () -> [Listener]?) {
     guard let page = nextPage() else { return state.endPages() }
     state.add(page)
     client.expect(calls: state.listenerCount)
+  }
+
+  /// Waits for nobody any more, and begins nobody.
+  private func giveUp(_ state: inout FanoutState, _ ended: inout [Completion], _ now: Int64) {
+    client.abandon(into: &ended)
+    tell(&state, ended, now)
+    state.giveUpRest()
   }
 
   private func tell(_ state: inout FanoutState, _ ended: [Completion], _ now: Int64) {
@@ -123,6 +116,41 @@ package final class Fanout {
         state.broke(token: completion.token, reason: error.description, nowMilliseconds: now)
       }
     }
+  }
+}
+
+/// How long a delivery goes on, in milliseconds of the monotonic clock.
+private struct Bounds {
+  /// Answers are waited for until then.
+  private(set) var giveUpAt: Int64
+  /// When the caller is asked again whether to go on.
+  private(set) var asksAt: Int64
+  private let patience: Int64?
+  private var isPatient = false
+  /// Until somebody is answered it may be the endpoint that takes its time, as while the first connections are opened.
+  private var hasAnswer = false
+
+  private static let askMilliseconds: Int64 = 500
+
+  init(_ now: Int64, _ stopAt: Int64, _ options: Fanout.Options) {
+    giveUpAt = stopAt + options.reserveMilliseconds / 2
+    asksAt = now + Self.askMilliseconds
+    patience = options.patienceMilliseconds
+  }
+
+  mutating func isTimeToAsk(_ now: Int64) -> Bool {
+    guard now >= asksAt else { return false }
+    asksAt = now + Self.askMilliseconds
+    return true
+  }
+
+  mutating func note(_ ended: [Completion]) { hasAnswer = hasAnswer || ended.contains { $0.isAnswered } }
+
+  /// Every listener was begun: from the first answer on, those that are left are waited for so long.
+  mutating func startPatience(_ now: Int64) {
+    guard let patience, !isPatient, hasAnswer else { return }
+    isPatient = true
+    giveUpAt = min(giveUpAt, now + patience)
   }
 }
 

@@ -1,0 +1,130 @@
+import ManagementAPI
+import Messaging
+import Telemetry
+
+// What came of the calls.
+extension FanoutState {
+  /// The call was answered with this status.
+  package mutating func answered(token: Int, status: Int, nowMilliseconds now: Int64) {
+    inFlight -= 1
+    width.record(isRefusal: status == 429)
+    if active[token].isClosing { return closed(token, status, now) }
+    switch status {
+    case 200..<300:
+      tally.deliveries += 1
+      advance(token)
+    case 410 where now + epoch - active[token].listener.connectedAtMilliseconds >= options.youngMilliseconds:
+      active[token].isClosing = true
+      active[token].attempts = 0
+      ready.append(token)
+    case 410, 429, 500...599: retry(token, .refused(status: status), now)
+    case 413: giveUpFrame(token, .refused(status: status))
+    default: giveUp(token, .refused(status: status))
+    }
+  }
+
+  /// The call has no answer.
+  package mutating func broke(token: Int, reason: String, nowMilliseconds now: Int64) {
+    inFlight -= 1
+    retry(token, .broken(reason), now)
+  }
+
+  /// The call could not be made, and no other can: those that are on their way are waited for, the rest is given up for
+  /// the same reason.
+  package mutating func cannotCall(token: Int, reason: String) {
+    inFlight -= 1
+    hopeless = .broken(reason)
+    giveUp(token, .broken(reason))
+  }
+
+  /// The call has no answer and there is no time for another one.
+  package mutating func abandoned(token: Int) {
+    inFlight -= 1
+    giveUp(token, .unsent)
+  }
+
+  /// The gateway was told to close the connection.
+  private mutating func closed(_ token: Int, _ status: Int, _ now: Int64) {
+    switch status {
+    case 200..<300, 404, 410:
+      let one = active[token]
+      tally.gone += 1
+      goneIDs.insert(one.listener.id)
+      let firstMissing = min(one.failure?.firstMissing ?? one.frame, one.listener.frames.count - 1)
+      settled.append((one.listener, Ending(.gone, firstMissing: firstMissing)))
+      free(token)
+    case 429, 500...599: retry(token, .refused(status: status), now)
+    default: giveUp(token, .refused(status: status))
+    }
+  }
+
+  private mutating func retry(_ token: Int, _ reason: Ending.Reason, _ now: Int64) {
+    guard now < stopAt else { return giveUp(token, .unsent) }
+    active[token].attempts += 1
+    guard let delay = options.backoff.delayMilliseconds(afterAttempts: active[token].attempts, randomness) else {
+      return giveUp(token, reason)
+    }
+    tally.retried += 1
+    retries.add(token, dueAt: now + delay)
+  }
+
+  /// One frame cannot be delivered, the others may.
+  private mutating func giveUpFrame(_ token: Int, _ reason: Ending.Reason) {
+    tally.failed += 1
+    if active[token].failure == nil {
+      active[token].failure = Ending(reason, firstMissing: active[token].frame)
+    }
+    advance(token)
+  }
+
+  /// On to the listener's next frame, or, after its last, to its end.
+  private mutating func advance(_ token: Int) {
+    active[token].frame += 1
+    active[token].attempts = 0
+    if active[token].frame < active[token].listener.frames.count { return ready.append(token) }
+    if active[token].listener.isClosedAfterwards {
+      active[token].isClosing = true
+      return ready.append(token)
+    }
+    if let failure = active[token].failure { settled.append((active[token].listener, failure)) }
+    if active[token].later.isEmpty { return free(token) }
+    active[token].listener = active[token].later.removeFirst()
+    active[token].frame = 0
+    active[token].failure = nil
+    ready.append(token)
+  }
+
+  /// The listener's other frames are not delivered either, nor those of its later listings.
+  private mutating func giveUp(_ token: Int, _ reason: Ending.Reason) {
+    let one = active[token]
+    free(token)
+    // One that has all of its frames and could not be closed counts as lacking the last; one that was refused a frame
+    // as too large lacks those after it for another reason.
+    let firstMissing = one.failure?.firstMissing ?? min(one.frame, one.listener.frames.count - 1)
+    settle(one.listener, Ending(reason, firstMissing: firstMissing), from: one.frame, reason)
+    for listener in one.later { settle(listener, Ending(reason, firstMissing: 0), from: 0, reason) }
+  }
+
+  private mutating func settle(
+    _ listener: Listener, _ ending: Ending, from frame: Int, _ reason: Ending.Reason
+  ) {
+    let count = listener.frames.count - frame
+    if reason == .unsent { tally.unsent += count } else { tally.failed += count }
+    settled.append((listener, ending))
+  }
+
+  /// Time is up, or calling is of no use: whatever is not on its way is not sent.
+  mutating func leave(_ reason: Ending.Reason) {
+    while let token = ready.popLast() ?? retries.take(dueAt: .max) { giveUp(token, reason) }
+    while settled.count < options.maximumActive, let listener = pending.popFirst() {
+      if goneIDs.contains(listener.id) { continue }
+      settle(listener, Ending(reason, firstMissing: 0), from: 0, reason)
+    }
+  }
+
+  private mutating func free(_ token: Int) {
+    active[token].isFree = true
+    activeIDs.remove(active[token].place)
+    freeTokens.append(token)
+  }
+}
