@@ -4,8 +4,8 @@ package import Telemetry
 
 /// Which connections lack events that the others have, stream by stream.
 ///
-/// Only the holder of a stream's lease writes them, and whoever holds a place (`Hold`). One that lost its lease without knowing
-/// does no harm: it deletes a row only as it read it, and what it puts is lower than what its successor knows.
+/// Only the holder of a stream's lease writes them, and whoever holds a place (`Hold`). One that lost its lease without
+/// knowing does no harm: it deletes a row only as it read it, and what it puts is lower than what its successor knows.
 package struct BehindRows {
   let table: any Table
   let clock: Clock
@@ -25,14 +25,7 @@ package struct BehindRows {
 
   /// The rows of a stream: of this epoch only, since what an earlier log held is gone. Nearly always none.
   package func all(_ stream: String, epoch: String) throws(TableError) -> [Behind] {
-    var rows: [Behind] = []
-    var query = Query(Keys.behind(stream))
-    repeat {
-      let page = try table.query(query)
-      rows += page.items.compactMap(Behind.init).filter { $0.isOf(epoch) }
-      query.after = page.next
-    } while query.after != nil
-    return rows
+    try table.items(of: Query(Keys.behind(stream))).compactMap(Behind.init).filter { $0.isOf(epoch) }
   }
 
   /// The row of one connection.

@@ -3,8 +3,8 @@ package import Telemetry
 
 /// The streams that had an append lately: where the sweep looks for what a killed sender left.
 ///
-/// A stream's row goes with the append itself, so nothing can be in the log that the sweep does not hear of; an environment
-/// that put the row a moment ago leaves it out.
+/// A stream's row goes with the append itself, so nothing can be in the log that the sweep does not hear of; an
+/// environment that put the row a moment ago leaves it out.
 package struct OpenStreams {
   let table: any Table
   let shards: Int
@@ -14,8 +14,8 @@ package struct OpenStreams {
 
   /// Longer than the log may hold what was not sent: however long no sweep came, the next one finds it.
   private let keptSeconds: Int64
-  /// A stream with nothing left is looked at for as long: whoever left its row out of an append put it, or met it, not so
-  /// long ago.
+  /// A stream with nothing left is looked at for as long: whoever left its row out of an append put it, or met it, not
+  /// so long ago.
   static let watchedSeconds: Int64 = 10 * 60
   static let renewalSeconds: Int64 = 3 * 60
   /// Bounds what an environment remembers.
@@ -50,21 +50,21 @@ package struct OpenStreams {
     package let stream: String
     let key: ItemKey
     let at: Int64
+
+    /// Nil for a row that this release does not understand.
+    fileprivate init?(_ item: Item) {
+      guard let stream = item.string("stream") else { return nil }
+      self.stream = stream
+      key = item.key
+      at = item.number("at") ?? .max
+    }
   }
 
   /// All of them.
   package func all() throws(TableError) -> [Open] {
     var rows: [Open] = []
     for shard in 0..<shards {
-      var query = Query(Keys.openStreams(shard: shard))
-      repeat {
-        let page = try table.query(query)
-        for item in page.items {
-          guard let stream = item.string("stream") else { continue }
-          rows.append(Open(stream: stream, key: item.key, at: item.number("at") ?? .max))
-        }
-        query.after = page.next
-      } while query.after != nil
+      rows += try table.items(of: Query(Keys.openStreams(shard: shard))).compactMap(Open.init)
     }
     return rows
   }
