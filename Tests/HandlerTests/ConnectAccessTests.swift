@@ -193,7 +193,7 @@ struct ConnectAccessTests {
     stage.clock.advance(seconds: 60)
     _ = try stage.connect([("userId", "u-1")], id: name(10))
     #expect(stage.ear.closed == ["C0="])
-    #expect(stage.ear.frames(to: name(0)).count == 1)
+    try #require(stage.ear.frames(to: name(0)).count == 1)
     #expect(stage.ear.frames(to: name(0))[0].hasPrefix(#"{"type":"error","code":"limit","message":"#))
     #expect(try living(stage) == Set((1...10).map { name($0).text }))
     #expect(try stage.connections.connection(name(0)) == nil)

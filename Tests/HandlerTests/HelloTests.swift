@@ -37,7 +37,7 @@ struct HelloTests {
     _ = try log.append([unsent], to: "all/price:update")
     #expect(try stage.say(#"{"type":"hello","n":2,"eventTypes":["price:update"],"accept":["batch"]}"#) == nil)
     let frames = frames(stage)
-    #expect(frames.map { $0.contains(#""replay":2"#) } == [true, true, true, true])
+    try #require(frames.map { $0.contains(#""replay":2"#) } == [true, true, true, true])
     #expect(frames[0].hasPrefix(#"{"type":"connection","status":"connected","connectionId":"R0oXAdfD0kwCH6w=""#))
     #expect(frames[1].hasPrefix(#"{"type":"snapshot","replay":2,"stream":"all/price:update","seq":3,"events":["#))
     #expect(frames[1].contains(#""seq":2,"#) && frames[1].hasSuffix(#""data":3}]}"#))
@@ -58,11 +58,11 @@ struct HelloTests {
     _ = try stage.say(
       "{\"type\":\"hello\",\"n\":1,\"cursor\":\"\(cursor)\",\"eventTypes\":[\"price:update\"]}", id: id)
     let frames = stage.ear.frames(to: id)
+    try #require(frames.count == 6)
     #expect(frames[1].hasPrefix("{\"type\":\"resume\",\"replay\":1,\"from\":\"\(cursor)\",\"to\":\""))
     #expect(frames[1].hasSuffix(#""recovered":"all","missed":0,"reason":null}"#))
     #expect(frames[2...4].map { $0.contains(#""replay":1,"#) } == [true, true, true])
     #expect(frames[2...4].map { $0.suffix(9) } == [#""data":1}"#, #""data":2}"#, #""data":3}"#])
-    #expect(frames.count == 6)
     // What came since the cursor is not asked for again.
     _ = try stage.say(
       "{\"type\":\"hello\",\"n\":2,\"cursor\":\"\(cursor)\",\"seen\":{\"all/price:update\":2}}", id: id)
@@ -78,6 +78,7 @@ struct HelloTests {
     try publish(stage, "signal", "k", 1)
     _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor)\",\"eventTypes\":[\"signal\"]}")
     let frames = frames(stage)
+    try #require(frames.count == 4)
     #expect(frames[1].contains(#""from":null"#))
     #expect(
       frames[1].contains(#""recovered":"none","missed":null,"reason":"unknown","streams":[{"stream":"all/signal""#))
@@ -112,7 +113,8 @@ struct HelloTests {
     }
     _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor.text)\",\"eventTypes\":[\"signal\",\"risk\"]}")
     #expect(!frames(stage).joined().contains("secret"))
-    #expect(frames(stage)[0].contains(#""refused":[{"name":"risk","code":"not_allowed""#))
+    let first = try #require(frames(stage).first)
+    #expect(first.contains(#""refused":[{"name":"risk","code":"not_allowed""#))
   }
 
   @Test("what the log no longer holds is counted, and the state told instead")
@@ -127,6 +129,7 @@ struct HelloTests {
     try publish(stage, "signal", "k3", 4)
     _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor)\",\"eventTypes\":[\"signal\"]}", id: id)
     let frames = stage.ear.frames(to: id)
+    try #require(frames.count == 5)
     #expect(frames[1].contains(#""recovered":"part","missed":3,"reason":"expired""#))
     #expect(frames[2].contains(#""seq":3,"events":["#))
     #expect(
@@ -204,8 +207,8 @@ struct HelloTests {
       let before = frames(stage).count
       stage.ear.notYet = 3
       #expect(try stage.greet("{\"greet\":\"\(stage.id.text)\"}") == "{}")
+      try #require(frames(stage).count == before + 2)
       #expect(frames(stage)[before].hasPrefix(greeting), "\(frames(stage))")
-      #expect(frames(stage).count == before + 2)
     }
   }
 

@@ -5,8 +5,8 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// What each limit of the environment does to whoever meets it. Those of subscriptions and frames are in `ReceiveTests`, those of
-/// connections in `ConnectTests`.
+/// What each limit of the environment does to whoever meets it. Those of subscriptions and frames are in
+/// `ReceiveTests`, those of connections in `ConnectTests`.
 @Suite("Limits of the environment")
 struct LimitsTests {
   private func stage(_ change: (inout StreamLimits) -> Void) -> Stage {
