@@ -1,8 +1,8 @@
 package import AWSSigning
 package import Telemetry
 
-/// Credentials from the first place that has them, in the order of AWS's SDKs: environment variables, the profile in the
-/// shared files, the container's endpoint, the instance's metadata.
+/// Credentials from the first place that has them, in the order of AWS's SDKs: environment variables, the profile in
+/// the shared files, the container's endpoint, the instance's metadata.
 ///
 ///     let source = CredentialChain(.process)
 ///     let credentials = try source.credentials()

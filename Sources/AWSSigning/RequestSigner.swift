@@ -3,8 +3,8 @@ import HTTPWire
 
 /// Signs many requests to one host that differ only in method, path and body: 1 to 2 µs each with a long session token.
 ///
-/// What stays the same is put together once: the key's hash states, the header lines with the token, and, for the length
-/// of a second, those with the time. A fan-out sends one body many times: its hash is kept too.
+/// What stays the same is put together once: the key's hash states, the header lines with the token, and, for the
+/// length of a second, those with the time. A fan-out sends one body many times: its hash is kept too.
 ///
 ///     var signer = RequestSigner(credentials, region: "eu-west-1", service: "execute-api", host: "abc.example.com")
 ///     signer.appendHeaders(method: "POST", path: range, body: frame, secondsSinceEpoch: now, to: &bytes)

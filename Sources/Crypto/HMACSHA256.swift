@@ -1,5 +1,5 @@
-/// HMAC (RFC 2104) over SHA-256 under one key. What the key alone decides, a block of each of the two hashes, is computed
-/// once.
+/// HMAC (RFC 2104) over SHA-256 under one key. What the key alone decides, a block of each of the two hashes, is
+/// computed once.
 package struct HMACSHA256: Sendable {
   private var inner = SHA256()
   private var outer = SHA256()

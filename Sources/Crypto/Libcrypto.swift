@@ -49,9 +49,9 @@ package final class PublicKey {
   /// Shorter moduli can be factored; longer ones make a verification expensive.
   private static let modulusBits = 2048...8192
 
-  /// From a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) in DER, which is what a PEM block `PUBLIC KEY` holds. Nil for
-  /// any other kind of key, another curve, a point that is not on it, an RSA modulus outside 2048 to 8192 bits, an RSA
-  /// exponent that is even, below 3 or over 64 bits, and bytes after the key.
+  /// From a SubjectPublicKeyInfo (RFC 5280, section 4.1.2.7) in DER, which is what a PEM block `PUBLIC KEY` holds. Nil
+  /// for any other kind of key, another curve, a point that is not on it, an RSA modulus outside 2048 to 8192 bits, an
+  /// RSA exponent that is even, below 3 or over 64 bits, and bytes after the key.
   package init?(subjectPublicKeyInfo bytes: [UInt8]) {
     defer { ERR_clear_error() }
     let read = bytes.withUnsafeBufferPointer { buffer -> OpaquePointer? in

@@ -5,8 +5,8 @@ import Messaging
 import Streams
 import Telemetry
 
-/// `{"greet":"CONNECTION","domainName":…,"stage":…}`: ConnectHandler asks for a greeting, since nothing can be posted while
-/// `$connect` runs and the clients of some dialects say no hello.
+/// `{"greet":"CONNECTION","domainName":…,"stage":…}`: ConnectHandler asks for a greeting, since nothing can be posted
+/// while `$connect` runs and the clients of some dialects say no hello.
 struct Greeting: Equatable {
   let destination: Destination
 

@@ -5,8 +5,8 @@ import ManagementAPI
 import Messaging
 import Telemetry
 
-/// Sends through API Gateway's `@connections`. The client is made for the first frame: most invocations answer by their route
-/// response and never need it.
+/// Sends through API Gateway's `@connections`. The client is made for the first frame: most invocations answer by their
+/// route response and never need it.
 struct ManagementOutbox: Outbox {
   private let access: GatewayAccess
   /// The client of the endpoint that was used last: an API may have several domains.

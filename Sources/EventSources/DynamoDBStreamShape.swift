@@ -3,8 +3,8 @@ import JSON
 /// https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 ///
 /// An item with an attribute `event`, a string, publishes what that string says when it is written (the outbox of a
-/// transaction). Any other change is an event of its own: type `table:insert`, `table:modify` or `table:remove`, key the
-/// item's key, data `{"keys":…,"new":…,"old":…}` in plain JSON.
+/// transaction). Any other change is an event of its own: type `table:insert`, `table:modify` or `table:remove`, key
+/// the item's key, data `{"keys":…,"new":…,"old":…}` in plain JSON.
 enum DynamoDBStreamShape {
   static func record(_ reader: inout JSONReader) throws(JSONError) -> SourceRecord {
     var change = Change()

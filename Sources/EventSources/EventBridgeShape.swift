@@ -18,8 +18,8 @@ enum EventBridgeShape {
     return marks.isSuperset(of: ["detail-type", "source", "detail"]) && marks.isDisjoint(with: ["type", "events"])
   }
 
-  /// The `detail`, if it is a publish of its own (it has `type`, or `events`); else an event of the type `detail-type` whose
-  /// data is the detail.
+  /// The `detail`, if it is a publish of its own (it has `type`, or `events`); else an event of the type `detail-type`
+  /// whose data is the detail.
   static func payload(of bytes: [UInt8]) -> (payload: [UInt8], word: String?) {
     var detail: [UInt8] = Array("null".utf8)
     var type = ""

@@ -7,8 +7,8 @@ extension SourceBatch {
     Streams, Kafka and RabbitMQ
     """
 
-  /// Recognises an invocation by its shape. An object without any of the marks of a source is somebody's own publish, and it
-  /// is for that to say what is wrong with it.
+  /// Recognises an invocation by its shape. An object without any of the marks of a source is somebody's own publish,
+  /// and it is for that to say what is wrong with it.
   ///
   /// Throws for what bears the marks of a source that is not known.
   package init(decoding bytes: [UInt8]) throws(SourceRefusal) {

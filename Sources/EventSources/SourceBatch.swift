@@ -1,6 +1,7 @@
 /// Who invoked the Publisher.
 package enum EventSource: Equatable, Sendable {
-  /// Somebody who waits for the answer, or an input that was put together for us: the payload itself is what is published.
+  /// Somebody who waits for the answer, or an input that was put together for us: the payload itself is what is
+  /// published.
   case direct
   case eventBridge
   case sns

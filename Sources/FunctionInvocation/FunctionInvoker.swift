@@ -12,9 +12,9 @@ package protocol AsynchronousInvocation {
 
 /// Lambda's Invoke API with the invocation type `Event`.
 ///
-/// The endpoint is `AWS_ENDPOINT_URL_LAMBDA`, or `AWS_ENDPOINT_URL`, or the service of the region. Calls are signed with the
-/// credentials of `CredentialChain`; where an endpoint of plain `http` is set and the environment holds no key, as with
-/// the local gateway, they are not.
+/// The endpoint is `AWS_ENDPOINT_URL_LAMBDA`, or `AWS_ENDPOINT_URL`, or the service of the region. Calls are signed
+/// with the credentials of `CredentialChain`; where an endpoint of plain `http` is set and the environment holds no
+/// key, as with the local gateway, they are not.
 package final class FunctionInvoker: AsynchronousInvocation {
   private let environment: Environment
   private let clock: Clock

@@ -6,9 +6,9 @@ package import Telemetry
 
 /// Where the `@connections` API is, and whether calls to it are signed.
 ///
-/// The endpoint is `API_GATEWAY_ENDPOINT`, or the domain and stage that an event came from. Calls to an `https` endpoint
-/// are signed with the credentials of `CredentialChain`, calls to an `http` endpoint, as the local gateway's, are not;
-/// `API_GATEWAY_SIGN=always` or `never` says otherwise.
+/// The endpoint is `API_GATEWAY_ENDPOINT`, or the domain and stage that an event came from. Calls to an `https`
+/// endpoint are signed with the credentials of `CredentialChain`, calls to an `http` endpoint, as the local gateway's,
+/// are not; `API_GATEWAY_SIGN=always` or `never` says otherwise.
 package struct GatewayAccess: Sendable {
   private let environment: Environment
 

@@ -1,7 +1,8 @@
 package import JSON
 import Messaging
 
-/// What API Gateway hands a function on a WebSocket route (integration type AWS_PROXY, payload format of WebSocket APIs).
+/// What API Gateway hands a function on a WebSocket route (integration type AWS_PROXY, payload format of WebSocket
+/// APIs).
 ///
 /// Told apart by `eventType`, not by the route key: whether a client can select `$connect` by naming it in a message is
 /// not documented.

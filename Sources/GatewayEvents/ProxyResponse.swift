@@ -2,8 +2,8 @@ import JSON
 
 /// What a function answers API Gateway: `{"statusCode":200,"headers":{…},"body":"…"}`.
 ///
-/// Of a `$connect` answer the status decides the handshake; of a message's answer the body goes to the client if the route
-/// has a route response, else it is dropped.
+/// Of a `$connect` answer the status decides the handshake; of a message's answer the body goes to the client if the
+/// route has a route response, else it is dropped.
 package struct ProxyResponse: Equatable, Sendable {
   package var statusCode: Int
   package var headers: [(name: String, value: String)]

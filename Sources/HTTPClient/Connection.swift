@@ -1,4 +1,5 @@
-/// A byte stream to an HTTP server: names, TCP, TLS, certificates and proxies are libcurl's, the bytes are the caller's.
+/// A byte stream to an HTTP server: names, TCP, TLS, certificates and proxies are libcurl's, the bytes are the
+/// caller's.
 ///
 /// Never waits. Opened by a `Dialer`, and closed when it is let go.
 package final class Connection {

@@ -23,8 +23,8 @@ package final class HTTPSession {
     try send([request])[0].get()
   }
 
-  /// Sends all of them at once, each over a connection of its own, and waits until all have ended; the outcomes are in the
-  /// order of the requests.
+  /// Sends all of them at once, each over a connection of its own, and waits until all have ended; the outcomes are in
+  /// the order of the requests.
   package func send(_ requests: [HTTPRequest]) -> [Result<HTTPResponse, HTTPClientError>] {
     var outcomes = [Result<HTTPResponse, HTTPClientError>?](repeating: nil, count: requests.count)
     var transfers: [Transfer] = []

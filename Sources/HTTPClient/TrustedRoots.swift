@@ -9,9 +9,9 @@ package enum TrustedRoots {
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
   ]
 
-  /// In this order: `TLS_ROOTS`, a file's path or `system`; `AWS_CA_BUNDLE`, as AWS's own tools read it; the roots AWS uses,
-  /// which travel with a packaged function (reading all of a system's takes 35 ms of CPU, half a second at 128 MB); the
-  /// system's. Nil, libcurl's own choice, if there is none of them.
+  /// In this order: `TLS_ROOTS`, a file's path or `system`; `AWS_CA_BUNDLE`, as AWS's own tools read it; the roots AWS
+  /// uses, which travel with a packaged function (reading all of a system's takes 35 ms of CPU, half a second at 128
+  /// MB); the system's. Nil, libcurl's own choice, if there is none of them.
   package static func file(
     _ environment: Environment, isReadable: (String) -> Bool = { access($0, R_OK) == 0 }
   ) -> String? {

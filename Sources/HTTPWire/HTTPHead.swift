@@ -20,8 +20,8 @@ struct HTTPHead: Sendable {
 
   /// Takes bytes up to and with the blank line; `used` is how many, `isWhole` tells that the blank line has come.
   ///
-  /// A line that ends without a carriage return is refused as soon as it ends: some would take it for a line, others not,
-  /// and requests are smuggled through the difference.
+  /// A line that ends without a carriage return is refused as soon as it ends: some would take it for a line, others
+  /// not, and requests are smuggled through the difference.
   mutating func append(
     _ input: UnsafeRawBufferPointer, maximumBytes: Int, malformed: HTTPWireError.Code
   ) throws(HTTPWireError) -> (used: Int, isWhole: Bool) {

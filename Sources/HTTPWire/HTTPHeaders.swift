@@ -48,7 +48,8 @@ package struct HTTPHeaders: Sendable {
     fields.map { (text($0.name), text($0.value)) }
   }
 
-  /// Whether a field of that name has `token` in its comma-separated list (any case), as in `Connection: keep-alive, Upgrade`.
+  /// Whether a field of that name has `token` in its comma-separated list (any case), as in
+  /// `Connection: keep-alive, Upgrade`.
   package func contains(_ name: StaticString, token: String) -> Bool {
     var next = firstIndex(name)
     while let index = next {

@@ -1,8 +1,8 @@
 /// Writes HTTP/1.1 heads (RFC 9112) into a byte array; does no I/O.
 ///
-/// Targets and header values that come from outside must have passed `isSafe`: a space or a line break in one would start
-/// something else. A target that has not is a fault of the caller and stops the program: what would go out is another
-/// request than the one that was meant.
+/// Targets and header values that come from outside must have passed `isSafe`: a space or a line break in one would
+/// start something else. A target that has not is a fault of the caller and stops the program: what would go out is
+/// another request than the one that was meant.
 package enum HTTPWriter {
   /// `POST /path HTTP/1.1` and the headers, `Content-Length` of `body` last, then the body.
   package static func append(

@@ -6,8 +6,8 @@ package enum PercentEncoding {
     append(Array(part.utf8)[...], to: &text)
   }
 
-  /// Encodes all but the unreserved characters. `leavesSlashes`: in a path a slash stands between segments; in a query it is
-  /// data.
+  /// Encodes all but the unreserved characters. `leavesSlashes`: in a path a slash stands between segments; in a query
+  /// it is data.
   package static func append(_ bytes: ArraySlice<UInt8>, leavesSlashes: Bool = false, to text: inout [UInt8]) {
     for byte in bytes {
       if isUnreserved(byte) || leavesSlashes && byte == UInt8(ascii: "/") {
@@ -37,8 +37,8 @@ package enum PercentEncoding {
     String(decoding: decodedBytes(text, plusIsSpace: plusIsSpace).bytes, as: UTF8.self)
   }
 
-  /// What a `%` and two hexadecimal digits stand for; any other byte stands for itself. `isClean` tells that every percent
-  /// sign had its two digits.
+  /// What a `%` and two hexadecimal digits stand for; any other byte stands for itself. `isClean` tells that every
+  /// percent sign had its two digits.
   package static func decodedBytes(_ text: Substring, plusIsSpace: Bool) -> (bytes: [UInt8], isClean: Bool) {
     let text = Array(text.utf8)
     var bytes: [UInt8] = []

@@ -1,7 +1,8 @@
 /// A pull reader over the bytes of one JSON text (RFC 8259).
 ///
 /// The caller asks for what it expects, in the order in which it stands; nothing is built that nobody asked for. Values
-/// that only travel (`rawValue`) are validated and handed on as the very bytes they came in, so `152.50` stays `152.50`.
+/// that only travel (`rawValue`) are validated and handed on as the very bytes they came in, so `152.50` stays
+/// `152.50`.
 ///
 ///     var reader = JSONReader(Array(#"{"type":"ping","n":7}"#.utf8))
 ///     try reader.beginObject()

@@ -1,7 +1,7 @@
 import Telemetry
 
-/// A connection's id as this gateway makes them, sixteen characters with `=` last, kept as its bytes so that looking one
-/// up builds no text.
+/// A connection's id as this gateway makes them, sixteen characters with `=` last, kept as its bytes so that looking
+/// one up builds no text.
 struct ConnectionKey: Hashable {
   private let high: UInt64
   private let low: UInt64

@@ -2,8 +2,8 @@ import HTTPWire
 import Telemetry
 import WebSocketWire
 
-/// API Gateway's WebSocket API on one machine: clients come in at `ws://127.0.0.1:{port}/{stage}`, functions are invoked
-/// for what they do, and post back through `http://127.0.0.1:{port}/{stage}/@connections/{id}`.
+/// API Gateway's WebSocket API on one machine: clients come in at `ws://127.0.0.1:{port}/{stage}`, functions are
+/// invoked for what they do, and post back through `http://127.0.0.1:{port}/{stage}/@connections/{id}`.
 ///
 ///     let gateway = try Gateway(configuration, loop: loop, log: log) { port in functions }
 ///     gateway.server.add(invokeAPI)            // whatever else is to be answered on the port

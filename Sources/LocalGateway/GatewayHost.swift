@@ -56,10 +56,10 @@ package final class GatewayHost {
   package var port: UInt16 { gateway.port }
   package var echoPort: UInt16? { echo?.port }
 
-  /// Serves until a byte comes out of `interruption`, then lets the clients go, ends every process it started, and returns.
-  /// The same byte again ends the processes at once; another one does not, since one Ctrl-C often comes as SIGINT from the
-  /// terminal and as SIGTERM from the script around. With a negative descriptor it serves for ever. `onStopping` is called when
-  /// the first byte has come.
+  /// Serves until a byte comes out of `interruption`, then lets the clients go, ends every process it started, and
+  /// returns. The same byte again ends the processes at once; another one does not, since one Ctrl-C often comes as
+  /// SIGINT from the terminal and as SIGTERM from the script around. With a negative descriptor it serves for ever.
+  /// `onStopping` is called when the first byte has come.
   package func run(until interruption: Int32, onStopping: @escaping () -> Void = {}) {
     if interruption >= 0 {
       // A descriptor that cannot be watched leaves the signals' own effect.

@@ -1,7 +1,7 @@
 import HTTPWire
 
-/// A path of another API under which clients reach the stage: API Gateway shows a function no path, so it is rewritten to
-/// query parameters, as a CloudFront function does on AWS.
+/// A path of another API under which clients reach the stage: API Gateway shows a function no path, so it is rewritten
+/// to query parameters, as a CloudFront function does on AWS.
 ///
 ///     PathAlias("/realtime/ws/{client_id}", adding: [("dialect", "flat")], renaming: [("user_id", "userId")])
 ///     // /realtime/ws/c1?user_id=u  becomes  dialect=flat&client_id=c1&userId=u

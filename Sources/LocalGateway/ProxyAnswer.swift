@@ -12,8 +12,8 @@ struct ProxyAnswer: Equatable {
   /// Decoded if it came in base64.
   private(set) var body: [UInt8]?
 
-  /// Nil if `document` is not such an answer: not an object, no status code, one outside 200 to 599, a body that is said
-  /// to be base64 and is not.
+  /// Nil if `document` is not such an answer: not an object, no status code, one outside 200 to 599, a body that is
+  /// said to be base64 and is not.
   init?(_ document: [UInt8]) {
     var isBase64 = false
     // They win over `headers`, wherever they stand.

@@ -28,8 +28,8 @@ extension ManagementClient {
     lane.connection.close()
   }
 
-  /// Whatever an idle connection has to say, it is of no more use: most often it was closed while nothing was sent. Only
-  /// TLS says things that concern nobody, as a ticket for the next handshake.
+  /// Whatever an idle connection has to say, it is of no more use: most often it was closed while nothing was sent.
+  /// Only TLS says things that concern nobody, as a ticket for the next handshake.
   func hear(idle lane: Lane) {
     if case .wouldBlock? = try? lane.connection.receive(into: &buffer) { return }
     idle.removeAll { $0 === lane }

@@ -59,8 +59,8 @@ package final class ManagementClient {
   /// How many calls were started and have not been told of.
   package private(set) var inFlight = 0
 
-  /// `endpoint` is everything before `/@connections`; a custom domain may have no stage in it. Without an authority calls
-  /// are not signed.
+  /// `endpoint` is everything before `/@connections`; a custom domain may have no stage in it. Without an authority
+  /// calls are not signed.
   package init(
     endpoint: String, signedBy authority: SigningAuthority? = nil, options: Options = Options(),
     clock: Clock = .system

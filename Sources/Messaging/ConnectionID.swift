@@ -2,8 +2,8 @@
 package struct ConnectionID: Hashable, Sendable, CustomStringConvertible {
   package let text: String
 
-  /// Nil unless `text` is 1 to 128 bytes of letters, digits, `-`, `_` and `=`: a name with `/` or `..` in it would reach
-  /// another path of the management API.
+  /// Nil unless `text` is 1 to 128 bytes of letters, digits, `-`, `_` and `=`: a name with `/` or `..` in it would
+  /// reach another path of the management API.
   package init?(_ text: String) {
     guard (1...128).contains(text.utf8.count), text.utf8.allSatisfy(Self.isAllowed) else { return nil }
     self.text = text

@@ -46,7 +46,8 @@ package enum Frame {
     return writer.bytes
   }
 
-  /// `{"type":"error","code":…,"message":…,"requestId":…}`: what was wrong with a client's frame. The socket stays open.
+  /// `{"type":"error","code":…,"message":…,"requestId":…}`: what was wrong with a client's frame. The socket stays
+  /// open.
   package static func error(code: String, message: String, requestID: String) -> [UInt8] {
     object("error") { writer in
       writer.member("code", code)

@@ -20,7 +20,8 @@ struct Intake {
   /// Of an ordered queue nothing is done after the first failure: it would overtake what comes again.
   var stopsAtFailure: Bool { batch.source == .sqs(isOrdered: true) }
 
-  /// By which the lines of a publish, of its rounds and of its deliveries are found together: those of the first few events.
+  /// By which the lines of a publish, of its rounds and of its deliveries are found together: those of the first few
+  /// events.
   var correlationIDs: String {
     var ids: [String] = []
     for (_, event) in events.prefix(100) {
@@ -75,12 +76,12 @@ struct Intake {
     refused.append((record, error))
   }
 
-  /// What the source is told. A message that can never be published is told in the log, once, and does not come again; one
-  /// that failed for a reason that may pass does.
+  /// What the source is told. A message that can never be published is told in the log, once, and does not come again;
+  /// one that failed for a reason that may pass does.
   func answer(_ answer: PublishAnswer, _ log: Log) throws(InvocationFailed) -> [UInt8] {
     if batch.source == .direct {
-      // Scheduler and asynchronous invocations read no answer; Lambda makes them again when they fail. Where something was
-      // accepted that would publish it twice.
+      // Scheduler and asynchronous invocations read no answer; Lambda makes them again when they fail. Where something
+      // was accepted that would publish it twice.
       if answer.accepted == 0, !answer.notAppended.isEmpty {
         throw InvocationFailed(source: batch.source.name, count: answer.notAppended.count)
       }

@@ -6,7 +6,8 @@ public enum LambdaRuntime {
   /// Makes the handler, then answers one event after the other until Lambda ends the process.
   ///
   /// If the handler cannot be made, Lambda is told why (`init/error`) and the process exits with status 1; so it does
-  /// when the Runtime API fails. Started by hand, without `AWS_LAMBDA_RUNTIME_API`, it says so and exits with status 78.
+  /// when the Runtime API fails. Started by hand, without `AWS_LAMBDA_RUNTIME_API`, it says so and exits with status
+  /// 78.
   ///
   /// `help` is what `--help` shows before that: what the handler does, and the variables it reads.
   public static func run<Handler: LambdaHandler>(

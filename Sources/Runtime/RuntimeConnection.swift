@@ -2,9 +2,9 @@ import HTTPWire
 
 /// One kept-alive HTTP connection to the Runtime API: a request goes out, its answer comes back.
 ///
-/// While Lambda has the process frozen the connection may die unnoticed. So a request to which not one byte of an answer
-/// came is sent once more on a new connection. That is harmless for every request there is: `next` hands out the same
-/// event again, and a second answer to the same invocation is refused.
+/// While Lambda has the process frozen the connection may die unnoticed. So a request to which not one byte of an
+/// answer came is sent once more on a new connection. That is harmless for every request there is: `next` hands out the
+/// same event again, and a second answer to the same invocation is refused.
 struct RuntimeConnection: ~Copyable {
   let address: SocketAddress
   private var socket: Socket?

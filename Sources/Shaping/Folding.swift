@@ -6,8 +6,9 @@ package import Messaging
 package enum Folding {
   /// The places of the events that are sent, in order, each with the number of earlier events it stands for.
   ///
-  /// No event stands for another across the border of two groups, and what is left of a group fits `groupBytes` (a single event
-  /// may be larger). A client that got the frames of some groups and not the others lacks nothing of those it got.
+  /// No event stands for another across the border of two groups, and what is left of a group fits `groupBytes` (a
+  /// single event may be larger). A client that got the frames of some groups and not the others lacks nothing of those
+  /// it got.
   package static func fold(
     _ events: [Event], groupBytes: Int = FramePacking.groupBytes, isNeverFolded: (Event) -> Bool
   ) -> [Folded] {

@@ -108,8 +108,8 @@ extension Follower {
   mutating func takeReady(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
     let cursor = try wholeCursor(members, "cursor")
     guard try isCurrent(members) else { return }
-    // An answer tells its snapshots whole before its `ready`. So this is another answer to the same hello, which was worked on
-    // twice; the rest of the one that is being told follows, or hello is said again.
+    // An answer tells its snapshots whole before its `ready`. So this is another answer to the same hello, which was
+    // worked on twice; the rest of the one that is being told follows, or hello is said again.
     guard line.isLossy || line.snapshots.values.allSatisfy(\.isDone) else { return }
     if line.isLossy { output.append(.gap(Gap(missed: nil, reason: "unknown", streams: []))) }
     line.isLossy = false

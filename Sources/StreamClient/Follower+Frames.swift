@@ -86,8 +86,8 @@ extension Follower {
     if let frame = result.joined { take(frame, outOf: .parts) }
   }
 
-  /// Nobody knows what the frame held; a later event would hide that it is missing, so the server is asked from here. Once
-  /// only: a frame that nobody can read would come again and again. What is lost then is told as a gap.
+  /// Nobody knows what the frame held; a later event would hide that it is missing, so the server is asked from here.
+  /// Once only: a frame that nobody can read would come again and again. What is lost then is told as a gap.
   private mutating func askAgain() {
     guard options.saysHello else { return }
     guard phase == .live || !line.hasAskedForLost else {

@@ -164,8 +164,9 @@ package struct Follower {
     isConnected && line.wasReady && now - line.connectedAt >= options.livedMilliseconds
   }
 
-  /// At once if the connection had lived: the server is most likely well, and every moment without it is one too many. Else
-  /// after an even draw up to a bound that doubles with each attempt, so that many clients do not come back together.
+  /// At once if the connection had lived: the server is most likely well, and every moment without it is one too many.
+  /// Else after an even draw up to a bound that doubles with each attempt, so that many clients do not come back
+  /// together.
   private mutating func comeBack(atOnce: Bool) {
     let isOverLimit = line.isOverLimit
     phase = .offline

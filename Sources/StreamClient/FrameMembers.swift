@@ -1,7 +1,7 @@
 import JSON
 
-/// The members of one frame by name, each value as the bytes it came in; of equal names the last counts. A member that is
-/// null is as good as none.
+/// The members of one frame by name, each value as the bytes it came in; of equal names the last counts. A member that
+/// is null is as good as none.
 struct FrameMembers {
   /// Larger ones lose their last digits in languages whose only numbers are doubles.
   private static let largestNumber: Int64 = 9_007_199_254_740_991

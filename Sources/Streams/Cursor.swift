@@ -3,9 +3,9 @@ import Messaging
 
 /// Where a client is in every stream it follows, as one opaque word.
 ///
-/// base64url (RFC 4648 section 5, no padding) of: a version byte, then for each stream 6 bytes of SHA-256 over its name and
-/// epoch, and the sequence number as a varint. The names do not stand in it: they are matched with the streams the client
-/// may follow, so a cursor tells nobody of other people's streams.
+/// base64url (RFC 4648 section 5, no padding) of: a version byte, then for each stream 6 bytes of SHA-256 over its name
+/// and epoch, and the sequence number as a varint. The names do not stand in it: they are matched with the streams the
+/// client may follow, so a cursor tells nobody of other people's streams.
 package struct Cursor: Equatable, Sendable {
   package static let maximumStreams = 64
   package static let maximumBytes = 1024
@@ -25,14 +25,15 @@ package struct Cursor: Equatable, Sendable {
   /// How many streams it tells of.
   package var count: Int { entries.count }
 
-  /// The sequence number of the last event the client has of a stream in that epoch; nil: the cursor says nothing of it.
+  /// The sequence number of the last event the client has of a stream in that epoch; nil: the cursor says nothing of
+  /// it.
   package func sequence(of stream: String, epoch: String) -> Int64? {
     let mark = Self.mark(stream, epoch)
     return entries.first { $0.mark == mark }?.sequence
   }
 
-  /// A cursor holds 64 streams; what is beyond them is left out, and its client gets a snapshot of those instead. So is what
-  /// makes its text longer than 1 KB, which takes sequence numbers of more than 34 thousand million.
+  /// A cursor holds 64 streams; what is beyond them is left out, and its client gets a snapshot of those instead. So is
+  /// what makes its text longer than 1 KB, which takes sequence numbers of more than 34 thousand million.
   package mutating func set(_ stream: String, epoch: String, to sequence: Int64) {
     let mark = Self.mark(stream, epoch)
     if let place = entries.firstIndex(where: { $0.mark == mark }) {

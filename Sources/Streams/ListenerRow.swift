@@ -36,8 +36,8 @@ package struct ListenerRow: Equatable, Sendable {
   package let connectedAtMilliseconds: Int64
   /// Milliseconds since the epoch from which on nothing may be sent to it; nil: no end.
   package let untilMilliseconds: Int64?
-  /// Until then, in milliseconds since the epoch, its place in the stream may be held: it may be behind without having been
-  /// so when the round began. Nil: it is not.
+  /// Until then, in milliseconds since the epoch, its place in the stream may be held: it may be behind without having
+  /// been so when the round began. Nil: it is not.
   package let heldUntilMilliseconds: Int64?
   package let filter: ListenerFilter
   package let accepts: Accepts

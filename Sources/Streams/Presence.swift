@@ -30,7 +30,8 @@ struct Presence {
     }
   }
 
-  /// Before which moment events have lapsed for a client that connected at `connectedAt`, in milliseconds since the epoch.
+  /// Before which moment events have lapsed for a client that connected at `connectedAt`, in milliseconds since the
+  /// epoch.
   func lapsed(
     _ user: String, connectedAtMilliseconds connectedAt: Int64, keptSeconds: Int64
   ) throws(TableError) -> Int64 {

@@ -3,9 +3,9 @@ import Messaging
 
 /// Reads who gets the events of a run, page by page.
 ///
-/// A keyed broadcast has listeners under two topics, and a connection may stand under both. The rows of every topic are read
-/// in the order of their connections and merged, so each connection comes out once, however many there are and with no
-/// more than a page of each topic in memory.
+/// A keyed broadcast has listeners under two topics, and a connection may stand under both. The rows of every topic are
+/// read in the order of their connections and merged, so each connection comes out once, however many there are and
+/// with no more than a page of each topic in memory.
 package struct RunListeners {
   private let run: EventRun
   private let pageSize: Int

@@ -52,9 +52,9 @@ package struct SubscriptionRequest: Equatable, Sendable {
     self.keys = keys
   }
 
-  /// In the words of all documents at once. `symbols` and `dataTypes` are those of the market data clients: a data type is
-  /// the event type `stream:{type}`, a symbol its key; symbols alone are symbols of `market_data`. Beside event types that
-  /// name no keys of their own, symbols are their keys.
+  /// In the words of all documents at once. `symbols` and `dataTypes` are those of the market data clients: a data type
+  /// is the event type `stream:{type}`, a symbol its key; symbols alone are symbols of `market_data`. Beside event
+  /// types that name no keys of their own, symbols are their keys.
   package init(eventTypes: [String], keys: [String] = [], symbols: [String] = [], dataTypes: [String] = []) {
     names = eventTypes + dataTypes.map { "stream:\($0)" }
     if names.isEmpty, !symbols.isEmpty { names = ["stream:market_data"] }
@@ -99,8 +99,8 @@ package struct SubscriptionRequest: Equatable, Sendable {
     return (wanted, refused)
   }
 
-  /// What an unsubscribe with these words takes away: without keys a type with all its keys, and a pattern also matches the
-  /// types the connection is subscribed to that no table knows.
+  /// What an unsubscribe with these words takes away: without keys a type with all its keys, and a pattern also matches
+  /// the types the connection is subscribed to that no table knows.
   package var removals: [SubscriptionChange.Removal] {
     names.flatMap { name -> [SubscriptionChange.Removal] in
       if keys.isEmpty, name.utf8.last == UInt8(ascii: "*"), EventTypes.meaning(of: name).key == nil {

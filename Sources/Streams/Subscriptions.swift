@@ -1,7 +1,7 @@
 import Messaging
 
-/// When a change of subscriptions was meant to happen. Lambda runs the invocations of one connection side by side and in
-/// any order, so the order of arrival says nothing.
+/// When a change of subscriptions was meant to happen. Lambda runs the invocations of one connection side by side and
+/// in any order, so the order of arrival says nothing.
 package struct Order: Equatable, Sendable {
   /// The client's own count of its changes, if it keeps one: the only order that is certain.
   package let count: Int64?
@@ -42,8 +42,8 @@ package struct SubscriptionChange: Equatable, Sendable {
   }
 }
 
-/// The subscriptions of one connection, with the order of the last change of each, kept for a while after it was removed:
-/// whatever order the changes are applied in, the outcome is that of the order they were meant in.
+/// The subscriptions of one connection, with the order of the last change of each, kept for a while after it was
+/// removed: whatever order the changes are applied in, the outcome is that of the order they were meant in.
 package struct Subscriptions: Equatable, Sendable {
   package struct Entry: Equatable, Sendable {
     package let type: String
@@ -62,15 +62,16 @@ package struct Subscriptions: Equatable, Sendable {
     var order: Order
   }
 
-  /// A change comes at most 29 s late (the gateway's limit on an invocation); what was removed longer ago may be forgotten.
+  /// A change comes at most 29 s late (the gateway's limit on an invocation); what was removed longer ago may be
+  /// forgotten.
   static let memoryMilliseconds: Int64 = 10 * 60 * 1000
 
   package init() {}
 
   package var active: [Entry] { entries.filter(\.isActive) }
 
-  /// Applies what is newer than what it meets. Returns the topics whose listener rows must be written or deleted: empty if
-  /// every part of the change came too late.
+  /// Applies what is newer than what it meets. Returns the topics whose listener rows must be written or deleted: empty
+  /// if every part of the change came too late.
   package mutating func apply(_ change: SubscriptionChange) -> Set<Topic> {
     var touched: Set<Topic> = []
     for removal in change.remove { remove(removal, change.order, &touched) }
@@ -127,7 +128,8 @@ package struct Subscriptions: Equatable, Sendable {
     touched.insert(entry.topic)
   }
 
-  /// Beside the active ones at most 128 removed ones are remembered, the newest: the row has to fit an item of the table.
+  /// Beside the active ones at most 128 removed ones are remembered, the newest: the row has to fit an item of the
+  /// table.
   private mutating func forget(before milliseconds: Int64) {
     floors.removeAll { $0.order.milliseconds < milliseconds }
     if floors.count > 64 { floors = Array(floors.sorted { $0.order.isAfter($1.order) }.prefix(64)) }

@@ -1,5 +1,5 @@
-/// How many values of each size there were, in a bounded space: values below 64 are counted exactly, larger ones with 32 steps
-/// to each doubling, so that a percentile is at most 1/32 too high or too low.
+/// How many values of each size there were, in a bounded space: values below 64 are counted exactly, larger ones with
+/// 32 steps to each doubling, so that a percentile is at most 1/32 too high or too low.
 package struct Histogram: Sendable {
   private static let exact = 64
   private static let steps = 32

@@ -7,8 +7,8 @@ import JSON
 ///     log.info("connected", ["connectionId": .text(id)])
 ///     // {"timestamp":"2026-01-02T10:30:01.000Z","level":"INFO","message":"connected","connectionId":"R0oX…="}
 ///
-/// E-mail addresses, phone numbers, keys, tokens and passwords in texts are masked (`Masking`) before they are written; that is
-/// a net, not a licence: none may be given to it knowingly.
+/// E-mail addresses, phone numbers, keys, tokens and passwords in texts are masked (`Masking`) before they are written;
+/// that is a net, not a licence: none may be given to it knowingly.
 package struct Log: Sendable {
   package enum Level: Int, Sendable, Comparable {
     case trace, debug, info, warn, error, fatal

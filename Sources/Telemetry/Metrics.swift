@@ -9,8 +9,8 @@ import JSON
 ///     metrics.flush(["requestId": .text(id)])
 ///     // {"_aws":{"Timestamp":…,"CloudWatchMetrics":[…]},"Service":"Publisher","Stage":"dev","PostLatency":[7.5],…}
 ///
-/// A line holds at most 100 metrics of at most 100 values each. What would be more is written before it is: memory stays
-/// bounded however many values are recorded. Delivery is at least once, as of every log line.
+/// A line holds at most 100 metrics of at most 100 values each. What would be more is written before it is: memory
+/// stays bounded however many values are recorded. Delivery is at least once, as of every log line.
 package struct Metrics: Sendable {
   /// CloudWatch's names of units.
   package enum Unit: String, Sendable {

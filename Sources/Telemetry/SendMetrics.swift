@@ -6,7 +6,8 @@
 ///     sent.write(SendMetrics.metrics(.process), ["requestId": .text(id)])
 ///     // {"_aws":{…},"FunctionName":"tickertape-dev-Publisher","Connections":[1],"Accepted":[10],…,"LogAgeMilliseconds":[0]}
 ///
-/// The latencies of an invocation travel as three percentiles: as samples they would be a line for every hundred deliveries.
+/// The latencies of an invocation travel as three percentiles: as samples they would be a line for every hundred
+/// deliveries.
 package struct SendMetrics: Sendable {
   /// Connections that something was sent to.
   package var connections = 0

@@ -1,8 +1,8 @@
 extension StringProtocol {
   /// Whether the text holds another one, by bytes.
   ///
-  /// The standard library's `contains(_:)` for strings and `firstRange(of:)` bring the whole regular expression engine, a
-  /// megabyte, into a static executable.
+  /// The standard library's `contains(_:)` for strings and `firstRange(of:)` bring the whole regular expression engine,
+  /// a megabyte, into a static executable.
   package func holds(_ text: String) -> Bool { place(of: text) != nil }
 
   /// Where another text begins first; its first byte is that of a character, so the index is one of characters too.

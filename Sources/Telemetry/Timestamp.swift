@@ -1,5 +1,5 @@
-/// A moment as text, without Foundation. Years are written with four digits: a moment before the year 0 or after 9999 is
-/// written as the first or the last one of these.
+/// A moment as text, without Foundation. Years are written with four digits: a moment before the year 0 or after 9999
+/// is written as the first or the last one of these.
 package enum Timestamp {
   private static let writable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
 

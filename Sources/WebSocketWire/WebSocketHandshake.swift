@@ -1,6 +1,7 @@
 import CCrypto
 
-/// The keys of the opening handshake (RFC 6455 sections 4.1 and 4.2.2). The only file of this room that calls libcrypto.
+/// The keys of the opening handshake (RFC 6455 sections 4.1 and 4.2.2). The only file of this room that calls
+/// libcrypto.
 package enum WebSocketHandshake {
   /// The `Sec-WebSocket-Accept` that answers a client's `Sec-WebSocket-Key`.
   package static func accept(forKey key: String) -> String {

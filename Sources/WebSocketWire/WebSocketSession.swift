@@ -135,8 +135,8 @@ package struct WebSocketSession {
   /// At most 125 bytes.
   package func append(ping payload: [UInt8], to output: inout [UInt8]) { append(Opcode.ping, payload, to: &output) }
 
-  /// Writes the close frame, once; messages that still come are read over until the other side has closed too. Without a
-  /// code the frame is empty. A reason is cut to the 123 bytes that have room.
+  /// Writes the close frame, once; messages that still come are read over until the other side has closed too. Without
+  /// a code the frame is empty. A reason is cut to the 123 bytes that have room.
   package mutating func close(code: UInt16?, reason: String = "", output: inout [UInt8]) {
     guard !hasSentClose else { return }
     var payload: [UInt8] = []

@@ -9,7 +9,8 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// The backends every sentence of the contract is tried on; DynamoDB's where an emulator runs (`make test` starts them).
+/// The backends every sentence of the contract is tried on; DynamoDB's where an emulator runs (`make test` starts
+/// them).
 enum Backend: String, CaseIterable, CustomTestStringConvertible {
   case memory
   case sqlite

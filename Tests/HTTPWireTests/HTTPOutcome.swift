@@ -57,8 +57,8 @@ struct HTTPOutcome: Equatable {
   }
 }
 
-/// What must hold of any bytes: how they are cut into pieces changes nothing. The tests, the kept failures and the fuzzer
-/// check the same.
+/// What must hold of any bytes: how they are cut into pieces changes nothing. The tests, the kept failures and the
+/// fuzzer check the same.
 enum HTTPAgreement {
   /// Nil if all holds, else what does not. `cuts` chooses where the input is cut once more.
   static func violation(of input: [UInt8], cuts: [Int]) -> String? {

@@ -1,7 +1,7 @@
 import JSON
 
-/// What must hold of any bytes whatever, given to the reader. The property tests, the kept failures and the fuzzer check
-/// the same.
+/// What must hold of any bytes whatever, given to the reader. The property tests, the kept failures and the fuzzer
+/// check the same.
 enum JSONAgreement {
   /// Nil if all holds, else what does not.
   static func violation(of text: [UInt8]) -> String? {
@@ -48,9 +48,9 @@ enum JSONAgreement {
   }
 
   /// FoundationEssentials' decoder must read the same value, or refuse as well. Where it is known to differ nothing is
-  /// compared: it guesses UTF-16 and UTF-32, passes a byte order mark and a comma before a closing bracket, goes deeper,
-  /// refuses `0e1` and numbers too large or too small for a Double, keeps one of two members of one key, and does not look
-  /// inside the strings and numbers of the other.
+  /// compared: it guesses UTF-16 and UTF-32, passes a byte order mark and a comma before a closing bracket, goes
+  /// deeper, refuses `0e1` and numbers too large or too small for a Double, keeps one of two members of one key, and
+  /// does not look inside the strings and numbers of the other.
   private static func disagreement(refusal: JSONError?, tree: JSONTree?, text: [UInt8]) -> String? {
     if text.prefix(4).contains(0) || (text.first ?? 0) >= 0x80 { return nil }
     let oracle = try? JSONOracle.read(text)

@@ -14,8 +14,9 @@ struct JSONSuiteTests {
     case refused
   }
 
-  /// Numbers are text until somebody asks for one, so their size is no reason to refuse. A surrogate without its partner
-  /// is an escape like others as long as nobody decodes it. Bytes that are not UTF-8 are refused, a byte order mark too.
+  /// Numbers are text until somebody asks for one, so their size is no reason to refuse. A surrogate without its
+  /// partner is an escape like others as long as nobody decodes it. Bytes that are not UTF-8 are refused, a byte order
+  /// mark too.
   private static let decisions: [String: Decision] = [
     "i_number_double_huge_neg_exp": .accepted,
     "i_number_huge_exp": .accepted,

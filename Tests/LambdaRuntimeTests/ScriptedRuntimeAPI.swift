@@ -4,8 +4,8 @@ import Synchronization
 import TestSupport
 
 /// A Runtime API on a loopback port that follows a script and holds the client to the protocol: each step says which
-/// request must come and what is answered. Any other request is a violation, answered with 403 as Lambda does. After the
-/// last step it answers `next` with 403, which ends the client.
+/// request must come and what is answered. Any other request is a violation, answered with 403 as Lambda does. After
+/// the last step it answers `next` with 403, which ends the client.
 final class ScriptedRuntimeAPI: Sendable {
   struct Step: Sendable {
     enum Request: Sendable {

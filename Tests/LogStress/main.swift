@@ -1,9 +1,10 @@
 // One of several processes that append to one log at once, or one that reads it meanwhile.
 //
-//   LogStress append PATH STREAM SEED COUNT KEYS   COUNT appends, most of their events with one of KEYS idempotency keys, all
-//                                                  of which come; prints `appended KEY SEQ` or `known KEY SEQ` for each event
-//   LogStress follow PATH STREAM                   reads until it has an event with the name `end`; prints each `SEQ ID`; fails at
-//                                                  a hole
+//   LogStress append PATH STREAM SEED COUNT KEYS
+//     COUNT appends, most of their events with one of KEYS idempotency keys, all of which come; prints `appended KEY SEQ`
+//     or `known KEY SEQ` for each event
+//   LogStress follow PATH STREAM
+//     reads until it has an event with the name `end`; prints each `SEQ ID`; fails at a hole
 
 import ConnectionStoreSQLite
 import Glibc

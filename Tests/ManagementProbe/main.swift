@@ -1,6 +1,6 @@
-// ManagementProbe ENDPOINT ROOTS POSTS WIDTH BYTES: posts so many frames of so many bytes to so many connections at once,
-// signed with the environment's keys where GatewayAccess signs, and prints how many had which outcome, a line an outcome.
-// ROOTS is the PEM file of the certificates to trust.
+// ManagementProbe ENDPOINT ROOTS POSTS WIDTH BYTES: posts so many frames of so many bytes to so many connections at
+// once, signed with the environment's keys where GatewayAccess signs, and prints how many had which outcome, a line an
+// outcome. ROOTS is the PEM file of the certificates to trust.
 
 import GatewayAccess
 import HTTPClient

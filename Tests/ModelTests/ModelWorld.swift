@@ -14,9 +14,10 @@ import TestSupport
 @testable import DefaultHandler
 @testable import Publisher
 
-/// Everything in one process: the table, the functions, the gateway and the clients, with a seed that decides what happens
-/// at each step of a function. A step is a call to the table or a post; at any of them the function may die, an answer may be
-/// lost, and anything else may happen first, such as another function running from its beginning to its end.
+/// Everything in one process: the table, the functions, the gateway and the clients, with a seed that decides what
+/// happens at each step of a function. A step is a call to the table or a post; at any of them the function may die, an
+/// answer may be lost, and anything else may happen first, such as another function running from its beginning to its
+/// end.
 final class ModelWorld {
   let clock = SettableClock()
   let table: MemoryTable

@@ -55,7 +55,8 @@ struct Verdict {
     for record in client.records {
       switch record {
       case .snapshot(stream, let through, let isFirst, let isLast, let events):
-        // One that did not come to its end is replaced by another; and a hello that was worked on twice may tell a newer one.
+        // One that did not come to its end is replaced by another; and a hello that was worked on twice may tell a
+        // newer one.
         if isFirst, let place, !repeatsHellos || through < place {
           faults.append("\(name): a second state of \(stream)")
         }
@@ -98,8 +99,8 @@ struct Verdict {
     }
   }
 
-  /// A state holds the newest event of each key that is wanted, as the log has it, and nothing else. A key may be left out
-  /// that has a newer event: that one comes after the state.
+  /// A state holds the newest event of each key that is wanted, as the log has it, and nothing else. A key may be left
+  /// out that has a newer event: that one comes after the state.
   private mutating func judge(
     _ state: [ModelClient.Record], of stream: String, through: Int64, _ log: [LoggedEvent], _ plan: ModelClient.Plan,
     _ name: String

@@ -2,8 +2,9 @@ import ConnectionStore
 
 /// A table that counts what DynamoDB would charge for on-demand: requests, items written, write and read request units.
 ///
-/// A write costs a unit for each begun kilobyte of the item, the larger of before and after, twice that in a transaction. A
-/// read costs a unit for each begun 4 KB of all items of a request, at least one, half of that if it is eventual.
+/// A write costs a unit for each begun kilobyte of the item, the larger of before and after, twice that in a
+/// transaction. A read costs a unit for each begun 4 KB of all items of a request, at least one, half of that if it is
+/// eventual.
 final class MeteredTable: ForwardingTable {
   struct Meter: Equatable {
     var requests = 0

@@ -9,7 +9,8 @@ import Testing
 @testable import Publisher
 @testable import Streams
 
-/// The table of `Docs/cost.md`, measured. A change that makes something dearer or cheaper fails here until the page says so.
+/// The table of `Docs/cost.md`, measured. A change that makes something dearer or cheaper fails here until the page
+/// says so.
 @Suite("what the table costs")
 struct TableCostTests {
   /// As `infra/template.yaml` sets it.

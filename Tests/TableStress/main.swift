@@ -1,4 +1,5 @@
-// One of several processes that write to one SQLite file at once. Exits with 0 if every write went as the contract says.
+// One of several processes that write to one SQLite file at once. Exits with 0 if every write went as the contract
+// says.
 //
 //   TableStress write PATH WORKER COUNT     COUNT mixed writes; prints how many races it won
 //   TableStress open PATH USER              opens the table with the rights of the user with that number

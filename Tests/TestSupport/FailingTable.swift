@@ -46,8 +46,8 @@ package final class FailingTable: ForwardingTable {
   }
 }
 
-/// Runs `operation` on a fresh table with its first call failing, then its second, and so on until it makes no call that
-/// could fail, each in all three moments; after each run `check` looks at the table, told how the operation ended.
+/// Runs `operation` on a fresh table with its first call failing, then its second, and so on until it makes no call
+/// that could fail, each in all three moments; after each run `check` looks at the table, told how the operation ended.
 ///
 /// Answers the most calls a run made, so that a test can say that something was tried.
 @discardableResult

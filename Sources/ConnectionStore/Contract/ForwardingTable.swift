@@ -1,4 +1,5 @@
-/// A table that hands its calls on to another: one that fails, counts or holds up calls says in `pass` what it does to each.
+/// A table that hands its calls on to another: one that fails, counts or holds up calls says in `pass` what it does to
+/// each.
 package protocol ForwardingTable: Table {
   /// Does `body`, which is `call`, on the other table, or does not.
   func pass<Answer>(

@@ -1,12 +1,13 @@
-// What conditions, changes and writes mean, as plain functions of the item that stands there. A backend that can look and
-// write in one step (memory, SQLite) uses them as they are; one that sends the request elsewhere (DynamoDB) translates it.
+// What conditions, changes and writes mean, as plain functions of the item that stands there. A backend that can look
+// and write in one step (memory, SQLite) uses them as they are; one that sends the request elsewhere (DynamoDB)
+// translates it.
 
 extension Item {
   /// Whether the item counts as absent. `now`: seconds since the epoch.
   package func isExpired(at now: Int64) -> Bool { expires.map { $0 <= now } ?? false }
 
-  /// Bytes that count towards the limits: key, names and values. A number counts 11, the most that DynamoDB takes for 19
-  /// digits.
+  /// Bytes that count towards the limits: key, names and values. A number counts 11, the most that DynamoDB takes for
+  /// 19 digits.
   package var size: Int {
     let key = 4 + key.partition.utf8.count + key.sort.utf8.count
     let expiry = expires == nil ? 0 : 7 + 11

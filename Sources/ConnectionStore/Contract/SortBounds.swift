@@ -1,7 +1,8 @@
 /// The sort keys a query still has to read, as bytes: from `from` up to, but not with, `to`.
 ///
-/// UTF-8 never holds the byte 0xFF, so it is above every key, and behind a prefix it is above every key that begins so; a key
-/// with a zero byte behind it is the very next one. Thus every range, with or without its ends, is one half-open range.
+/// UTF-8 never holds the byte 0xFF, so it is above every key, and behind a prefix it is above every key that begins so;
+/// a key with a zero byte behind it is the very next one. Thus every range, with or without its ends, is one half-open
+/// range.
 package struct SortBounds: Equatable, Sendable {
   package private(set) var from: [UInt8] = []
   package private(set) var to: [UInt8] = [0xFF]

@@ -1,19 +1,20 @@
 /// One table with DynamoDB's semantics: items under a partition key and a sort key, few verbs, each atomic.
 ///
-/// Every sentence here holds for every backend, and the contract suite in `Tests/ConnectionStoreTests` has a test for it.
+/// Every sentence here holds for every backend, and the contract suite in `Tests/ConnectionStoreTests` has a test for
+/// it.
 ///
-/// **Expiry.** An item whose `expires` is not after now is absent: in gets, in queries, in conditions, in updates and in
-/// counters, whether or not the backend has deleted it yet. A put over it, a counter on it, a transaction on it behave as
-/// if nothing stood there.
+/// **Expiry.** An item whose `expires` is not after now is absent: in gets, in queries, in conditions, in updates and
+/// in counters, whether or not the backend has deleted it yet. A put over it, a counter on it, a transaction on it
+/// behave as if nothing stood there.
 ///
-/// **Lost answers.** A write that throws `.unavailable` may have been applied. Whoever must know puts a random word into the
-/// item and reads it back before believing a refused condition.
+/// **Lost answers.** A write that throws `.unavailable` may have been applied. Whoever must know puts a random word
+/// into the item and reads it back before believing a refused condition.
 package protocol Table: AnyObject {
   /// The item of that key, or nil.
   func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item?
 
-  /// Replaces the item of that key, whole, or creates it. Throws `.conditionFailed`, having changed nothing, if `condition`
-  /// does not hold of the item that stands there.
+  /// Replaces the item of that key, whole, or creates it. Throws `.conditionFailed`, having changed nothing, if
+  /// `condition` does not hold of the item that stands there.
   func put(_ item: Item, if condition: Condition) throws(TableError)
 
   /// Changes some attributes of the item of that key and returns it as it is afterwards.
@@ -27,26 +28,27 @@ package protocol Table: AnyObject {
   func delete(_ key: ItemKey, if condition: Condition) throws(TableError)
 
   /// The items of one partition, in the byte order of their sort keys, a page at a time. A page ends at the query's
-  /// `limit`, and before it once its items make up 1 MB (as on DynamoDB): only a `next` that is nil says that it was the last.
+  /// `limit`, and before it once its items make up 1 MB (as on DynamoDB): only a `next` that is nil says that it was
+  /// the last.
   func query(_ query: Query) throws(TableError) -> Page
 
   /// The pages of several queries, in their order, read side by side where the backend's answers take their time.
   func pages(of queries: [Query]) throws(TableError) -> [Page]
 
-  /// Puts and deletes without conditions and without atomicity: after an error some may have been done, each is harmless to
-  /// repeat. Any number; a key may stand in it once only, else `.invalidRequest`.
+  /// Puts and deletes without conditions and without atomicity: after an error some may have been done, each is
+  /// harmless to repeat. Any number; a key may stand in it once only, else `.invalidRequest`.
   func writeBatch(_ writes: [BatchWrite]) throws(TableError)
 
-  /// All of the writes, or none. 1 to 100 of them on distinct keys, 4 MB together, else `.invalidRequest`. If conditions
-  /// fail, throws `.transactionFailed` with the places of all that failed, in the order given; so does an update of an
-  /// absent item that may not create it.
+  /// All of the writes, or none. 1 to 100 of them on distinct keys, 4 MB together, else `.invalidRequest`. If
+  /// conditions fail, throws `.transactionFailed` with the places of all that failed, in the order given; so does an
+  /// update of an absent item that may not create it.
   func transact(_ writes: [TransactionWrite], durability: Durability) throws(TableError)
 }
 
 /// What a write that was answered survives. DynamoDB always keeps it; in memory nothing survives the process.
 package enum Durability: Sendable {
-  /// The end of the process, however it comes. A power cut may take the last seconds with it, but never the order: what is
-  /// left is what stood at some moment.
+  /// The end of the process, however it comes. A power cut may take the last seconds with it, but never the order: what
+  /// is left is what stood at some moment.
   case process
   /// A power cut too: the answer waits for the disk. Everything that was written before survives with it.
   case disk
@@ -76,8 +78,8 @@ extension Table {
     try transact(writes, durability: .process)
   }
 
-  /// Adds to a whole-number attribute in one step and returns the sum. An absent or expired item, and an absent attribute,
-  /// count as zero, so the first call returns `amount`; `expires` is set only when the item is created.
+  /// Adds to a whole-number attribute in one step and returns the sum. An absent or expired item, and an absent
+  /// attribute, count as zero, so the first call returns `amount`; `expires` is set only when the item is created.
   package func increment(
     _ key: ItemKey, _ attribute: String, by amount: Int64 = 1, expires: Int64? = nil
   ) throws(TableError) -> Int64 {
@@ -92,15 +94,15 @@ extension Table {
   }
 }
 
-/// Whether a read sees every write that was answered before it (`strong`), or may miss the newest (`eventual`, at half the
-/// price on DynamoDB). SQLite and memory are always strong.
+/// Whether a read sees every write that was answered before it (`strong`), or may miss the newest (`eventual`, at half
+/// the price on DynamoDB). SQLite and memory are always strong.
 package enum Consistency: Sendable {
   case strong
   case eventual
 }
 
-/// The name of one item: `partition` 1 to 2,048 bytes, `sort` 1 to 1,024 bytes of UTF-8, any character allowed. Two keys are
-/// one if their bytes are: unlike a `String`, a key tells a composed "é" from an "e" with its accent.
+/// The name of one item: `partition` 1 to 2,048 bytes, `sort` 1 to 1,024 bytes of UTF-8, any character allowed. Two
+/// keys are one if their bytes are: unlike a `String`, a key tells a composed "é" from an "e" with its accent.
 package struct ItemKey: Hashable, Sendable, CustomStringConvertible {
   package let partition: String
   package let sort: String
@@ -133,10 +135,11 @@ package enum Value: Hashable, Sendable {
   }
 }
 
-/// A key with its attributes. At most 400 KB, key, names and values counted together (DynamoDB's limit, kept everywhere).
+/// A key with its attributes. At most 400 KB, key, names and values counted together (DynamoDB's limit, kept
+/// everywhere).
 ///
-/// A name has 1 to 255 bytes of ASCII; `pk`, `sk` and `expires` are taken, since DynamoDB keeps key and expiry beside the
-/// attributes.
+/// A name has 1 to 255 bytes of ASCII; `pk`, `sk` and `expires` are taken, since DynamoDB keeps key and expiry beside
+/// the attributes.
 package struct Item: Equatable, Sendable {
   package let key: ItemKey
   package var attributes: [String: Value]
@@ -175,7 +178,8 @@ package indirect enum Condition: Equatable, Sendable {
   case exists
   /// The item exists and the attribute has that value; a missing attribute equals nothing.
   case equals(String, Value)
-  /// The item exists and the attribute is there, of the same kind, and lower: numbers by value, strings and bytes by bytes.
+  /// The item exists and the attribute is there, of the same kind, and lower: numbers by value, strings and bytes by
+  /// bytes.
   case less(String, Value)
   /// As `less`, and higher.
   case greater(String, Value)
@@ -213,8 +217,8 @@ package struct Query: Equatable, Sendable {
   package var sort: SortRange
   /// How many live items the page may hold, at least 1: expired ones are read over and not counted.
   package var limit: Int
-  /// Only items after this sort key are read: the `next` of the page before, or any other, whether an item stands there or
-  /// not.
+  /// Only items after this sort key are read: the `next` of the page before, or any other, whether an item stands there
+  /// or not.
   package var after: String?
   package var consistency: Consistency
 

@@ -5,8 +5,8 @@ import HTTPClient
 package import Telemetry
 
 extension DynamoDBTable {
-  /// The table of that name, where the environment says: `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`, else the service
-  /// of the region. Nothing is called yet.
+  /// The table of that name, where the environment says: `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`, else the
+  /// service of the region. Nothing is called yet.
   package static func open(
     _ name: String, _ environment: Environment, clock: Clock = .system
   ) throws(TableError) -> DynamoDBTable {

@@ -34,8 +34,8 @@ extension DynamoDBTable {
     }
   }
 
-  /// An update that may create its item asks for a live one; where there is none it has to be a put. And a sum that would
-  /// leave 64 bits fails a condition that the caller did not set.
+  /// An update that may create its item asks for a live one; where there is none it has to be a put. And a sum that
+  /// would leave 64 bits fails a condition that the caller did not set.
   private func withoutFailuresOfOurOwn(
     _ current: [TransactionWrite], meant: [TransactionWrite], _ failed: [Int]
   ) throws(TableError) -> [TransactionWrite] {

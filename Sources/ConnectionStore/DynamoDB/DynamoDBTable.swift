@@ -5,8 +5,8 @@ package import Telemetry
 
 /// The table on DynamoDB: partition key `pk`, sort key `sk`, time to live `expires`.
 ///
-/// Whatever is expired counts as absent here, though DynamoDB may show it for days: every condition asks for it, every read
-/// passes over it.
+/// Whatever is expired counts as absent here, though DynamoDB may show it for days: every condition asks for it, every
+/// read passes over it.
 package final class DynamoDBTable: Table {
   let caller: DynamoDBCaller
   let clock: Clock

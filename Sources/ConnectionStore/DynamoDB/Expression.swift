@@ -1,7 +1,8 @@
 import ConnectionStore
 import JSON
 
-/// An expression of DynamoDB with the names and values it stands on, each under a placeholder, since any word may be reserved.
+/// An expression of DynamoDB with the names and values it stands on, each under a placeholder, since any word may be
+/// reserved.
 struct Expression {
   private var names: [(name: String, placeholder: String)] = []
   private var values: [(placeholder: String, value: Value)] = []

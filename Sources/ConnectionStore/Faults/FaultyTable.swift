@@ -1,7 +1,8 @@
 package import ConnectionStore
 package import Telemetry
 
-/// A table some of whose calls fail, as a DynamoDB table's do under load: refused for their rate, or done and not answered.
+/// A table some of whose calls fail, as a DynamoDB table's do under load: refused for their rate, or done and not
+/// answered.
 ///
 /// Which ones is a pure function of the seed, of who calls, and of the how-manieth call it is in this process.
 package final class FaultyTable: ForwardingTable {

@@ -4,8 +4,8 @@ import JSON
 ///
 ///     {"seed": 7, "rate": 0.01, "outcome": "either", "who": "Publisher/3", "start": 1735689600000, "limit": 10}
 ///
-/// Only `seed` and `rate` must stand there. `outcome` is `throttled` (the call is not done), `unknown` (it is done, and its
-/// answer lost) or `either`. `from` and `until` are milliseconds since `start`, which is a time since the epoch in
+/// Only `seed` and `rate` must stand there. `outcome` is `throttled` (the call is not done), `unknown` (it is done, and
+/// its answer lost) or `either`. `from` and `until` are milliseconds since `start`, which is a time since the epoch in
 /// milliseconds, by default that of the process's start.
 package struct TableFaults: Equatable, Sendable {
   package static let variable = "TABLE_FAULTS"

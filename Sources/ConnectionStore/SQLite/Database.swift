@@ -65,8 +65,8 @@ final class Database {
 
   /// How long a statement waits for another writer before it fails as busy.
   ///
-  /// SQLite's own handler sleeps up to 100 ms at a time, a thousand times as long as a write takes here, and so whoever has
-  /// waited longest is served last. This one looks again every 0.1 to 1 ms.
+  /// SQLite's own handler sleeps up to 100 ms at a time, a thousand times as long as a write takes here, and so whoever
+  /// has waited longest is served last. This one looks again every 0.1 to 1 ms.
   func waitWhenBusy(milliseconds: Int) {
     // The first ten looks take 1 ms together, each further one 1 ms; the limit travels as the pointer's value.
     let looks = UnsafeMutableRawPointer(bitPattern: max(milliseconds + 9, 1))

@@ -1,7 +1,7 @@
 import ConnectionStore
 
-/// How an item's attributes stand in their BLOB: for each, its kind (1 byte), its name and its value, texts and byte arrays
-/// led by their length. Lengths and numbers are LEB128, numbers with the sign in the lowest bit (zigzag).
+/// How an item's attributes stand in their BLOB: for each, its kind (1 byte), its name and its value, texts and byte
+/// arrays led by their length. Lengths and numbers are LEB128, numbers with the sign in the lowest bit (zigzag).
 enum ItemCoding {
   private static let string: UInt8 = 1
   private static let number: UInt8 = 2

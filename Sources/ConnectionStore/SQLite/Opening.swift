@@ -1,7 +1,8 @@
 import ConnectionStore
 import Glibc
 
-/// From a path to a database that is ours, in as few steps as a cold start can bear: two statements if the file is there.
+/// From a path to a database that is ours, in as few steps as a cold start can bear: two statements if the file is
+/// there.
 enum Opening {
   static func open(_ path: String, busyMilliseconds: Int) throws(SQLiteError) -> Database {
     guard !path.isEmpty, path != ":memory:", !path.utf8.contains(0) else { throw .schema("this is no path of a file") }
@@ -30,7 +31,8 @@ enum Opening {
     try database.execute(Schema.SQL.commit.rawValue)
   }
 
-  /// The file keeps the mode. While others open it, the switch fails as busy without waiting, lest two wait for each other.
+  /// The file keeps the mode. While others open it, the switch fails as busy without waiting, lest two wait for each
+  /// other.
   private static func switchToWAL(_ database: Database, tries: Int) throws(SQLiteError) {
     var left = tries
     while true {

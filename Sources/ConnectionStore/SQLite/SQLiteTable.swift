@@ -3,9 +3,9 @@ package import Telemetry
 
 /// A table in one SQLite file (WAL), shared by any number of processes on one machine.
 ///
-/// Every write is one `BEGIN IMMEDIATE` transaction: one that began by reading could not become a writer once another has
-/// written, and SQLite would fail it at once instead of waiting. Reads never wait and leave no read transaction open behind
-/// them, which would keep the log from being folded into the file.
+/// Every write is one `BEGIN IMMEDIATE` transaction: one that began by reading could not become a writer once another
+/// has written, and SQLite would fail it at once instead of waiting. Reads never wait and leave no read transaction
+/// open behind them, which would keep the log from being folded into the file.
 package final class SQLiteTable: LocalTable {
   private let clock: Clock
   private let path: String
@@ -18,8 +18,9 @@ package final class SQLiteTable: LocalTable {
 
   /// Writes a batch does in one transaction, so that other processes need not wait for a long one.
   private static let batchStep = 100
-  /// Every so many writing calls, or items, expired items are deleted: a bounded number, and more than were added since, so
-  /// that the file does not grow with what has expired. Never on the first call, which belongs to a cold start.
+  /// Every so many writing calls, or items, expired items are deleted: a bounded number, and more than were added
+  /// since, so that the file does not grow with what has expired. Never on the first call, which belongs to a cold
+  /// start.
   private static let callsPerSweep = 8
   private static let storesPerSweep: Int64 = 64
   private static let itemsPerSweep: Int64 = 32
@@ -150,7 +151,8 @@ package final class SQLiteTable: LocalTable {
       detail: "\(path): the file was deleted or moved while it was open; start the programs that use it again")
   }
 
-  /// `FULL` makes a commit wait until the log is on the disk, `NORMAL` does not; it cannot be changed within a transaction.
+  /// `FULL` makes a commit wait until the log is on the disk, `NORMAL` does not; it cannot be changed within a
+  /// transaction.
   private func syncCommits(_ wanted: Bool, _ operation: String) throws(TableError) {
     guard wanted != syncsCommits else { return }
     do throws(SQLiteError) {

@@ -3,8 +3,8 @@ enum Schema {
   /// `user_version` of our files: "TT" and the version of the schema, so that one read tells both.
   static let version: Int64 = 0x5454_0001
 
-  /// Keys are BLOBs, hence in byte order, and the rows lie in that order in one tree. The index is for deleting what has
-  /// expired; items that stay are not in it.
+  /// Keys are BLOBs, hence in byte order, and the rows lie in that order in one tree. The index is for deleting what
+  /// has expired; items that stay are not in it.
   static let creation = """
     CREATE TABLE items (
       partition BLOB NOT NULL, sort BLOB NOT NULL, expires INTEGER, attributes BLOB NOT NULL,

@@ -12,7 +12,8 @@ package enum TableSelection {
   package static let tableNameVariable = "STREAM_MESSAGES_TABLE_NAME"
   private static let example = "sqlite:/var/lib/tickertape/table.db"
 
-  /// Opens the table that `CONNECTION_STORE` names: `sqlite:PATH`, `dynamodb:TABLE` or `memory:` (for tests: each process has its own).
+  /// Opens the table that `CONNECTION_STORE` names: `sqlite:PATH`, `dynamodb:TABLE` or `memory:` (for tests: each
+  /// process has its own).
   ///
   /// With `TABLE_FAULTS` some of its calls fail on purpose; such a table is never DynamoDB's.
   package static func open(_ environment: Environment, clock: Clock = .system) throws(TableError) -> any Table {
@@ -43,8 +44,8 @@ package enum TableSelection {
     return try open(name, environment, clock: clock)
   }
 
-  /// Opens the table of that name, for example `sqlite:.tickertape/table.db`. A DynamoDB table takes region, endpoint and
-  /// credentials from the environment.
+  /// Opens the table of that name, for example `sqlite:.tickertape/table.db`. A DynamoDB table takes region, endpoint
+  /// and credentials from the environment.
   package static func open(
     _ name: String, _ environment: Environment = .process, clock: Clock = .system
   ) throws(TableError) -> any Table {
@@ -60,8 +61,8 @@ package enum TableSelection {
     }
   }
 
-  /// Over how many partitions the listeners of one topic are spread, the same wherever a table is used: `LISTENER_SHARDS`,
-  /// else 8 on DynamoDB, one of whose partitions takes 1,000 writes a second, and 1 elsewhere.
+  /// Over how many partitions the listeners of one topic are spread, the same wherever a table is used:
+  /// `LISTENER_SHARDS`, else 8 on DynamoDB, one of whose partitions takes 1,000 writes a second, and 1 elsewhere.
   package static func listenerShards(_ environment: Environment) throws(TableError) -> Int {
     guard let text = environment["LISTENER_SHARDS"] else { return isDynamoDB(environment) ? 8 : 1 }
     guard let count = Int(text), (1...256).contains(count) else {

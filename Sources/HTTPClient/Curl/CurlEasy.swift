@@ -50,8 +50,8 @@ final class CurlEasy {
     if url.isSecure { try trust(url) }
   }
 
-  /// libcurl keeps the parsed roots of a multi handle (`CURLOPT_CA_CACHE_TIMEOUT`, a day), but only where it has one file
-  /// of them: Debian's build also names a folder.
+  /// libcurl keeps the parsed roots of a multi handle (`CURLOPT_CA_CACHE_TIMEOUT`, a day), but only where it has one
+  /// file of them: Debian's build also names a folder.
   private func trust(_ url: HTTPURL) throws(HTTPClientError) {
     try set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2), url)
     guard let file = tls.rootsFile else { return }

@@ -3,9 +3,9 @@ import Telemetry
 
 /// Follows a fault plan: says at each occasion whether something goes wrong, logs and counts what did.
 ///
-/// Whether it does is a pure function of the seed, the kind, who it happens to, and the how-manieth occasion this is for
-/// them; so two runs in which the same things happen in the same order go wrong alike. A connection is called by its
-/// place among those that were opened (`c1`, `c2` …), since its id is another one in each run.
+/// Whether it does is a pure function of the seed, the kind, who it happens to, and the how-manieth occasion this is
+/// for them; so two runs in which the same things happen in the same order go wrong alike. A connection is called by
+/// its place among those that were opened (`c1`, `c2` …), since its id is another one in each run.
 final class Faults {
   let plan: FaultPlan
   private let chance: HashedChance

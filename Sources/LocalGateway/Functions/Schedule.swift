@@ -13,8 +13,8 @@ package struct FunctionSchedule: Sendable {
   }
 }
 
-/// Invokes a function on its schedule. Nobody waits for what becomes of an invocation: the next one is its second try. One
-/// that has not ended when the next is due takes its place.
+/// Invokes a function on its schedule. Nobody waits for what becomes of an invocation: the next one is its second try.
+/// One that has not ended when the next is due takes its place.
 final class ScheduledInvocations {
   private let schedule: FunctionSchedule
   private let host: FunctionHost

@@ -10,8 +10,8 @@ struct Round {
   let epoch: String
   /// In order, dense.
   let events: [LoggedEvent]
-  /// Connections that lack earlier events and whose turn it is: they get everything from there on instead of what the others
-  /// get.
+  /// Connections that lack earlier events and whose turn it is: they get everything from there on instead of what the
+  /// others get.
   let behind: [Behind]
   /// These and the others that lack something: they get nothing of what the others get.
   let isLate: Set<ConnectionID>
@@ -55,8 +55,8 @@ struct Round {
     var failure: TableError?
     /// Another took the lease.
     var isLeaseLost = false
-    /// The sending ended before every listener was read, or everybody who is behind had a turn: the endpoint cannot be called,
-    /// or the time was up before the next page was asked for.
+    /// The sending ended before every listener was read, or everybody who is behind had a turn: the endpoint cannot be
+    /// called, or the time was up before the next page was asked for.
     var isBrokenOff = false
 
     mutating func begin(_ listener: Listener) {

@@ -13,8 +13,8 @@ package struct LoggedEvent: Equatable, Sendable {
 
 /// The events of one append as one block of bytes.
 ///
-/// A version byte, then for each event its fields, each with its length before it. `data` stands as it was published. The
-/// audience is the stream's, and an idempotency key is kept by its claim, so neither stands here.
+/// A version byte, then for each event its fields, each with its length before it. `data` stands as it was published.
+/// The audience is the stream's, and an idempotency key is kept by its claim, so neither stands here.
 enum EventBlock {
   private static let version: UInt8 = 1
 

@@ -17,8 +17,8 @@ extension Keys {
     return String(repeating: "0", count: max(0, 12 - digits.utf8.count)) + digits
   }
 
-  /// A key may be long and hold anything, so its hash stands for it. No stream's name holds a NUL where a key could go on:
-  /// the length of the name stands before it.
+  /// A key may be long and hold anything, so its hash stands for it. No stream's name holds a NUL where a key could go
+  /// on: the length of the name stands before it.
   static func claim(_ stream: String, _ idempotencyKey: String) -> ItemKey {
     var bytes = Array("\(stream.utf8.count):\(stream)".utf8)
     bytes.append(contentsOf: idempotencyKey.utf8)

@@ -2,11 +2,12 @@ package import ConnectionStore
 package import Messaging
 import Telemetry
 
-/// A place in a stream that is kept for a connection while it is shown the state up to there: what comes after it waits.
+/// A place in a stream that is kept for a connection while it is shown the state up to there: what comes after it
+/// waits.
 ///
-/// A hold is a row of somebody who is behind, whose turn has not come. It stands before the listener rows do, so a sender that
-/// finds the listener finds the hold too, and sends nothing of the stream past it; with `release` the connection's turn has
-/// come. So the state and what follows it have one order, though two processes post them.
+/// A hold is a row of somebody who is behind, whose turn has not come. It stands before the listener rows do, so a
+/// sender that finds the listener finds the hold too, and sends nothing of the stream past it; with `release` the
+/// connection's turn has come. So the state and what follows it have one order, though two processes post them.
 package struct Hold: Equatable, Sendable {
   package let stream: String
   /// Of the log that `through` counts in; empty: there was no log yet.
@@ -19,8 +20,8 @@ package struct Hold: Equatable, Sendable {
 extension BehindRows {
   /// How long a hold stands at most. Whoever held it and died delays the stream for this connection by so much.
   package static let holdMilliseconds: Int64 = 10_000
-  /// For so long after a change of subscriptions a sender asks once more who is behind when it meets the listener. Longer than
-  /// clocks differ.
+  /// For so long after a change of subscriptions a sender asks once more who is behind when it meets the listener.
+  /// Longer than clocks differ.
   package static let attentionMilliseconds: Int64 = 60_000
   private static let attempts = 16
 

@@ -3,8 +3,8 @@ package import Telemetry
 
 /// How far each stream was sent, and who sends it: one sender a stream at a time, by a lease.
 ///
-/// Whoever finds the lease taken has appended before; so its holder, who gives it up first and looks at the head after, will
-/// see what was appended.
+/// Whoever finds the lease taken has appended before; so its holder, who gives it up first and looks at the head after,
+/// will see what was appended.
 package struct Marks {
   let table: any Table
   let clock: Clock
@@ -47,8 +47,8 @@ package struct Marks {
     return Lease(standing, stream, holder)
   }
 
-  /// Writes what the lease says now and prolongs it; with `releasing`, gives it up. False: another took it meanwhile, and
-  /// what the lease says was not written.
+  /// Writes what the lease says now and prolongs it; with `releasing`, gives it up. False: another took it meanwhile,
+  /// and what the lease says was not written.
   package func write(_ lease: inout Lease, releasing: Bool = false) throws(TableError) -> Bool {
     let end = clock.milliseconds() + Self.leaseMilliseconds
     var change = change()

@@ -38,8 +38,8 @@ struct EventTypeMember {
     EventTypeFileError(file: file, member: JSONPath.member(name, of: path).text, reason: reason)
   }
 
-  /// The values of an object's members, in the order of `names`: the first `required` of these must be there, none else may
-  /// be, and none twice.
+  /// The values of an object's members, in the order of `names`: the first `required` of these must be there, none else
+  /// may be, and none twice.
   func members(_ names: [String], required: Int) throws(EventTypeFileError) -> [EventTypeMember?] {
     guard case .object(let members) = tree else { throw fault("must be an object") }
     var found = [EventTypeMember?](repeating: nil, count: names.count)

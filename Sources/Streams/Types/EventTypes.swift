@@ -27,8 +27,8 @@ package enum EventTypes {
 
   package static func meaning(of name: String) -> Meaning { table.meaning(of: name) }
 
-  /// Everything a name in a subscription stands for: a name, a bundle, or with a trailing `*` the known types whose name,
-  /// or another of whose names, begins so. Empty if no known type does.
+  /// Everything a name in a subscription stands for: a name, a bundle, or with a trailing `*` the known types whose
+  /// name, or another of whose names, begins so. Empty if no known type does.
   package static func meanings(of name: String) -> [Meaning] { table.meanings(of: name) }
 
   /// Whether a broadcast of that type may be seen.

@@ -41,7 +41,8 @@ extension EventTypeTable {
 }
 
 extension JSONTree {
-  /// A string that is one of the words is written as what it stands for; a member whose word stands for nothing is left out.
+  /// A string that is one of the words is written as what it stands for; a member whose word stands for nothing is left
+  /// out.
   fileprivate func write(to writer: inout JSONWriter, _ words: GreetingWords) {
     switch self {
     case .object(let members):

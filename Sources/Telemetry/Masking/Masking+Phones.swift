@@ -1,6 +1,6 @@
 extension Masking {
-  /// A phone number that begins here, as people write them: `+49 170 1234567`, `+1 (555) 123-4567`, `0041 79 123 45 67`,
-  /// `0170/1234567`, `(555) 123-4567`, `555-123-4567`.
+  /// A phone number that begins here, as people write them: `+49 170 1234567`, `+1 (555) 123-4567`,
+  /// `0041 79 123 45 67`, `0170/1234567`, `(555) 123-4567`, `555-123-4567`.
   ///
   /// Dates, addresses, identifiers and counts are none: digits alone are a number only with a `+` or a zero in front.
   static func phone(_ text: Span<UInt8>, _ start: Int) -> Match? {

@@ -1,6 +1,6 @@
 extension Masking {
-  /// The value of something that is named like a secret: `password=x`, `"token":"x"`, `x-api-key: x`, also where JSON stands
-  /// as text in JSON (`\"token\":\"x\"`). `value` is where it would begin.
+  /// The value of something that is named like a secret: `password=x`, `"token":"x"`, `x-api-key: x`, also where JSON
+  /// stands as text in JSON (`\"token\":\"x\"`). `value` is where it would begin.
   static func secret(_ text: Span<UInt8>, _ name: Range<Int>, _ assignment: Int, value start: Int) -> Match? {
     guard !name.isEmpty, assignment - name.upperBound <= 8,
       let kind = SensitiveName.kind(text, in: name)
@@ -53,8 +53,8 @@ extension Masking {
       || begins(text, place, "[key]") || begins(text, place, "[token]")
   }
 
-  /// Where a list or an object ends that begins here: before the bracket that closes it, or with the text. What stands in
-  /// quotes closes none.
+  /// Where a list or an object ends that begins here: before the bracket that closes it, or with the text. What stands
+  /// in quotes closes none.
   private static func containerEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
     var depth = 0
     var isQuoted = false

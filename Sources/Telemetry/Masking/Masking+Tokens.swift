@@ -56,7 +56,8 @@ extension Masking {
     return 0
   }
 
-  /// Passes what may stand between the scheme and the token, as in `Bearer x`, `bearer, x`, `Bearer%20x`, `"bearer":"x"`.
+  /// Passes what may stand between the scheme and the token, as in `Bearer x`, `bearer, x`, `Bearer%20x`,
+  /// `"bearer":"x"`.
   private static func gapEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
     if begins(text, start, "%20") { return start + 3 }
     var place = start

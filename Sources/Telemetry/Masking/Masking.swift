@@ -1,11 +1,11 @@
-/// Text as it may stand in a log: e-mail addresses, phone numbers, keys, tokens, and whatever bears the name of a secret, are
-/// put out of sight.
+/// Text as it may stand in a log: e-mail addresses, phone numbers, keys, tokens, and whatever bears the name of a
+/// secret, are put out of sight.
 ///
 ///     Masking.masked("joe@example.com called, Authorization: Bearer eyJhbGciOi…")
 ///     // "[email] called, Authorization: [secret]"
 ///
-/// It goes over the bytes once, whatever they are. It would rather hide a word too much than show a secret: a log is read
-/// by more people than what it speaks of.
+/// It goes over the bytes once, whatever they are. It would rather hide a word too much than show a secret: a log is
+/// read by more people than what it speaks of.
 package enum Masking {
   /// What was found, and what stands in its place.
   enum Kind {

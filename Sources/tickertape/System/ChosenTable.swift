@@ -14,8 +14,8 @@ struct ChosenTable {
     "store", "STORE",
     "The table: sqlite:PATH or dynamodb:TABLE. Default $CONNECTION_STORE, else sqlite:.tickertape/table.sqlite.")
 
-  /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it. A command that only
-  /// reads makes no file (`mayCreate` false): a path with a slip in it would be an empty table.
+  /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it. A command that
+  /// only reads makes no file (`mayCreate` false): a path with a slip in it would be an empty table.
   init(_ store: String?, mayCreate: Bool, in surroundings: Surroundings) throws(CommandFailure) {
     let environment = surroundings.environment
     let named = environment[TableSelection.tableNameVariable].map { "dynamodb:\($0)" }

@@ -6,8 +6,8 @@ import Telemetry
 import TestSupport
 import Testing
 
-/// A log over a table that deletes what has expired late and in any order, and shows it until then: what a backend may do whose
-/// clock is wrong, or which says "deleted" later than it should.
+/// A log over a table that deletes what has expired late and in any order, and shows it until then: what a backend may
+/// do whose clock is wrong, or which says "deleted" later than it should.
 private struct LateTable {
   let clock = SettableClock()
   /// Of a table whose own clock stands still, so that nothing expires by itself.
