@@ -52,6 +52,7 @@ package struct AccessControl {
       return .refused(.unproven("credentials of different principals"))
     }
     identity.untilMilliseconds = identities.compactMap(\.untilMilliseconds).min()
+    identity.keyHashes = identities.flatMap(\.keyHashes)
     return claim.applied(to: identity)
   }
 
@@ -65,7 +66,9 @@ package struct AccessControl {
     case .key(let key):
       guard let stored = try keys.find(key) else { return .refused(.unproven("\(credential.place): no such key")) }
       return .admitted(
-        Identity(principal: stored.grant.principal, untilMilliseconds: stored.grant.expires.map { $0 * 1000 }))
+        Identity(
+          principal: stored.grant.principal, untilMilliseconds: stored.grant.expires.map { $0 * 1000 },
+          keyHashes: [stored.hash]))
     case .token(let text, let algorithms): return verify(text, algorithms, from: credential.place)
     case .malformed: return .refused(.unproven("\(credential.place): not a key"))
     }

@@ -52,11 +52,16 @@ package struct Identity: Equatable, Sendable {
   package var scopes: [String]
   /// Milliseconds since the epoch; nil: without end.
   package var untilMilliseconds: Int64?
+  /// The hashes of the keys that proved it: what they opened ends when they are revoked.
+  package var keyHashes: [String]
 
-  package init(principal: Principal, scopes: [String] = [], untilMilliseconds: Int64? = nil) {
+  package init(
+    principal: Principal, scopes: [String] = [], untilMilliseconds: Int64? = nil, keyHashes: [String] = []
+  ) {
     self.principal = principal
     self.scopes = scopes
     self.untilMilliseconds = untilMilliseconds
+    self.keyHashes = keyHashes
   }
 
   /// Whether both speak for one principal, byte for byte.

@@ -86,6 +86,6 @@ struct ConnectRequest {
     return ConnectionRecord(
       id: context.connectionID, principal: identity.principal, dialect: query.dialect, clientName: query.clientName,
       sourceAddress: context.sourceAddress, connectedAtMilliseconds: context.connectedAtMilliseconds,
-      untilMilliseconds: identity.untilMilliseconds, subscriptions: subscriptions)
+      untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, subscriptions: subscriptions)
   }
 }

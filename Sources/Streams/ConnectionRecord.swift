@@ -12,7 +12,9 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// Milliseconds since the epoch.
   package let connectedAtMilliseconds: Int64
   /// When what it came in with expires, in milliseconds since the epoch; nil: never.
-  package let untilMilliseconds: Int64?
+  package internal(set) var untilMilliseconds: Int64?
+  /// The hashes of the access keys that opened it.
+  package let keyHashes: [String]
   package var subscriptions: Subscriptions
   /// What its client said in `hello`; empty: it said none.
   package internal(set) var accepts: Accepts = []
@@ -32,7 +34,7 @@ package struct ConnectionRecord: Equatable, Sendable {
   package init(
     id: ConnectionID, principal: Principal, dialect: Dialect = .typed, clientName: String? = nil,
     sourceAddress: String = "", connectedAtMilliseconds: Int64, untilMilliseconds: Int64? = nil,
-    subscriptions: Subscriptions = Subscriptions()
+    keyHashes: [String] = [], subscriptions: Subscriptions = Subscriptions()
   ) {
     self.id = id
     self.principal = principal
@@ -41,15 +43,16 @@ package struct ConnectionRecord: Equatable, Sendable {
     self.sourceAddress = sourceAddress
     self.connectedAtMilliseconds = connectedAtMilliseconds
     self.untilMilliseconds = untilMilliseconds
+    self.keyHashes = keyHashes
     self.subscriptions = subscriptions
   }
 
   /// What the client said in `hello`.
   package mutating func accept(_ accepts: Accepts) { self.accepts = accepts }
 
-  /// The topics of the person and the groups, where a connection listens without asking.
+  /// The topics of the person, the groups and the keys, where a connection stands without asking.
   var ownTopics: [Topic] {
-    (principal.user.map { [.user($0)] } ?? []) + principal.groups.map(Topic.group)
+    (principal.user.map { [.user($0)] } ?? []) + principal.groups.map(Topic.group) + keyHashes.map(Topic.accessKey)
   }
 
   /// Every topic under which a listener row of this connection may stand.
@@ -93,6 +96,7 @@ package struct ConnectionRecord: Equatable, Sendable {
     if !accepts.isEmpty { item["accepts"] = .number(accepts.rawValue) }
     if let clientName { item["client"] = .string(clientName) }
     if let untilMilliseconds { item["until"] = .number(untilMilliseconds) }
+    if !keyHashes.isEmpty { item["keys"] = .bytes(StringList.encode(keyHashes)) }
     return item
   }
 
@@ -108,7 +112,8 @@ package struct ConnectionRecord: Equatable, Sendable {
         groups: item.bytes("groups").flatMap(StringList.decode) ?? []),
       dialect: item.string("dialect").flatMap(Dialect.init) ?? .typed, clientName: item.string("client"),
       sourceAddress: item.string("address") ?? "", connectedAtMilliseconds: connectedAt,
-      untilMilliseconds: item.number("until"), subscriptions: subscriptions)
+      untilMilliseconds: item.number("until"), keyHashes: item.bytes("keys").flatMap(StringList.decode) ?? [],
+      subscriptions: subscriptions)
     self.revision = revision
     accepts = Accepts(rawValue: item.number("accepts") ?? 0)
     bucket = TokenBucket(fullAtMilliseconds: item.number("bucket") ?? 0)

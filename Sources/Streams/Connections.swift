@@ -73,7 +73,8 @@ package struct Connections {
 
   /// Changes what a connection is subscribed to: one read, one transaction, none if there is nothing to change.
   ///
-  /// `makeChange` is told the connection as it stands, for its role; it is asked again whenever another change came first.
+  /// `makeChange` is told the connection as it stands, for its role; it is asked again whenever another change came first. How fast
+  /// changes come is judged by when they were asked for: they are handled when there is time.
   /// `accepting`: what the client says from now on that its frames may look like; its listener rows are told. Whoever says so asks for
   /// an answer of any size, so it counts as a change whether or not it is one.
   /// `isHeld`: its place in the streams is held (`BehindRows.hold`), which senders have to heed.
@@ -93,7 +94,7 @@ package struct Connections {
         touched.formUnion(record.topics)
       }
       if touched.isEmpty, accepting == nil { return .changed(record) }
-      guard record.bucket.take(limits, nowMilliseconds: clock.milliseconds()) else { return .tooFast }
+      guard record.bucket.take(limits, nowMilliseconds: change.order.milliseconds) else { return .tooFast }
       if try commit(&record, touched.ordered()) { return .changed(record) }
     }
     throw TableError(.contention, "transact", key: Keys.connection(id), detail: "\(Self.attempts) attempts")
@@ -105,7 +106,7 @@ package struct Connections {
     let touched = subscriptions.apply(change)
     let count = subscriptions.active.count
     if count > limits.subscriptions { return .tooManySubscriptions(count) }
-    let isInTime = touched.isEmpty || bucket.take(limits, nowMilliseconds: clock.milliseconds())
+    let isInTime = touched.isEmpty || bucket.take(limits, nowMilliseconds: change.order.milliseconds)
     return isInTime ? nil : .tooFast
   }
 
@@ -156,7 +157,9 @@ package struct Connections {
 
   /// False if a row of that connection stands.
   private func create(_ record: ConnectionRecord, _ topics: ArraySlice<Topic>) throws(TableError) -> Bool {
-    let item = record.item(by: randomness.hexadecimal())
+    var item = record.item(by: randomness.hexadecimal())
+    // For whoever ends it and does not know over how many partitions its rows are spread.
+    if shards > 1 { item["shards"] = .number(Int64(shards)) }
     do {
       if topics.isEmpty {
         try table.put(item, if: .absent)
@@ -174,7 +177,7 @@ package struct Connections {
 
   /// One transaction: the row, if nobody changed it since it was read, with the listener rows of `topics`. False if
   /// somebody did.
-  private func commit(_ record: inout ConnectionRecord, _ topics: [Topic]) throws(TableError) -> Bool {
+  func commit(_ record: inout ConnectionRecord, _ topics: [Topic]) throws(TableError) -> Bool {
     let writer = randomness.hexadecimal()
     let seen = record.revision
     record.revision += 1
@@ -183,6 +186,7 @@ package struct Connections {
       "subs": .bytes(record.subscriptions.encoded()), "rev": .number(record.revision), "by": .string(writer),
       "accepts": .number(record.accepts.rawValue), "bucket": .number(record.bucket.fullAtMilliseconds),
     ]
+    if let until = record.untilMilliseconds { change.set["until"] = .number(until) }
     let first = topics.prefix(Self.transactionItems - 1)
     let (key, unchanged) = (Keys.connection(record.id), Condition.equals("rev", .number(seen)))
     do {

@@ -32,7 +32,7 @@ package struct RunListeners {
     self.run = run
     self.table = table
     // A run is of one stream: either all of its topics are a person's, or none is.
-    self.shards = run.topics.allSatisfy(\.isPersonal) ? 1 : shards
+    self.shards = run.topics.allSatisfy(\.isInOnePartition) ? 1 : shards
     self.pageSize = pageSize
     self.position = position ?? ListenerPosition(shard: 0, after: "")
     shard = self.position.shard
@@ -122,6 +122,7 @@ package struct RunListeners {
       event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: wanted.role)
         && (event.key?.hasSameBytes(as: key) ?? false)
     case .user, .group: true
+    case .accessKey: false
     }
   }
 

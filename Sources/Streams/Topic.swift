@@ -8,8 +8,10 @@ package enum Topic: Hashable, Sendable {
   case key(type: String, key: String)
   case user(String)
   case group(String)
+  /// No event is for it: here stand the connections that an access key opened, by the key's hash.
+  case accessKey(String)
 
-  /// `t:{type}`, `t:{type}:{key}`, `u:{user}`, `g:{group}`, each part percent-encoded: no part holds a `:` or a `#`, so
+  /// `t:{type}`, `t:{type}:{key}`, `u:{user}`, `g:{group}`, `k:{hash}`, each part percent-encoded: no part holds a `:` or a `#`, so
   /// different topics have different names, and equal names are equal topics.
   package var name: String {
     switch self {
@@ -17,13 +19,14 @@ package enum Topic: Hashable, Sendable {
     case .key(let type, let key): "t:\(PercentEncoding.encode(type)):\(PercentEncoding.encode(key))"
     case .user(let user): "u:\(PercentEncoding.encode(user))"
     case .group(let group): "g:\(PercentEncoding.encode(group))"
+    case .accessKey(let hash): "k:\(PercentEncoding.encode(hash))"
     }
   }
 
   package static func == (left: Topic, right: Topic) -> Bool {
     switch (left, right) {
     case (.type(let left), .type(let right)), (.user(let left), .user(let right)),
-      (.group(let left), .group(let right)):
+      (.group(let left), .group(let right)), (.accessKey(let left), .accessKey(let right)):
       left.hasSameBytes(as: right)
     case (.key(let leftType, let leftKey), .key(let rightType, let rightKey)):
       leftKey.hasSameBytes(as: rightKey) && leftType.hasSameBytes(as: rightType)
@@ -34,13 +37,19 @@ package enum Topic: Hashable, Sendable {
   /// Types alone would put all keys of one type together.
   package func hash(into hasher: inout Hasher) {
     switch self {
-    case .type(let text), .key(_, let text), .user(let text), .group(let text):
+    case .type(let text), .key(_, let text), .user(let text), .group(let text), .accessKey(let text):
       for byte in text.utf8 { hasher.combine(byte) }
     }
   }
 
-  /// A person's own connections are few: they stand in one partition, whatever the shards, and are read with one query.
-  var isPersonal: Bool { if case .user = self { true } else { false } }
+  /// A person's own connections are few, and so are a key's: they stand in one partition, whatever the shards, and are read
+  /// with one query.
+  var isInOnePartition: Bool {
+    switch self {
+    case .user, .accessKey: true
+    case .type, .key, .group: false
+    }
+  }
 
   /// The topics whose listeners an event of that audience is for; a listener may stand under several of them.
   package static func topics(of event: Event) -> [Topic] {
@@ -67,7 +76,7 @@ package enum Keys {
   package static func listeners(_ topic: Topic, shard: Int) -> String { "l#\(topic.name)#\(shard)" }
 
   package static func listener(_ topic: Topic, _ id: ConnectionID, shards: Int) -> ItemKey {
-    ItemKey(listeners(topic, shard: shard(of: id, of: topic.isPersonal ? 1 : shards)), id.text)
+    ItemKey(listeners(topic, shard: shard(of: id, of: topic.isInOnePartition ? 1 : shards)), id.text)
   }
 
   /// The listeners of one topic are spread over `count` partitions: a DynamoDB partition takes 1,000 writes a second.

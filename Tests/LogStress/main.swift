@@ -59,9 +59,14 @@ func follow(_ path: String, _ stream: String) throws {
   var epoch: String?
   var isEnded = false
   while !isEnded {
-    guard let head = try log.head(stream) else { continue }
+    guard let head = try log.head(stream) else {
+      usleep(2_000)
+      continue
+    }
     if epoch != nil, head.epoch != epoch { throw Wrong(description: "the epoch changed at \(place)") }
     epoch = head.epoch
+    // A reader that never rests takes a processor from those it waits for.
+    if head.last == place { usleep(2_000) }
     let page = try log.read(stream, head: head, after: place, limitEvents: 50)
     for event in page.events {
       place += 1

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import urllib.request
 
 import pytest
 import websockets
@@ -44,6 +45,12 @@ async def refusal(gateway, query="", **options):
     return refused.value.response.status_code, json.loads(refused.value.response.body)
 
 
+def publish(gateway, event):
+    target = f"{gateway.url}/2015-03-31/functions/Publisher/invocations"
+    with urllib.request.urlopen(target, data=json.dumps(event).encode(), timeout=30) as response:
+        assert json.load(response)["accepted"] == 1
+
+
 async def status(ws):
     await ws.send('{"type":"status"}')
     return json.loads(await asyncio.wait_for(ws.recv(), 20))
@@ -62,7 +69,17 @@ async def test_a_key_opens_a_connection_until_it_is_revoked(guarded):
     for query in [f"apiKey=tt_{'A' * 43}&apiKey={made['key']}", f"apiKey={made['key']}&apiKey=tt_{'A' * 43}"]:
         assert (await refusal(gateway, query))[0] == 401
     store = f"sqlite:{gateway.folder / 'table.sqlite'}"
-    assert tickertape("keys", "revoke", made["id"][:12], "--store", store).returncode == 0
+    async with connect(gateway.socket_url(f"apiKey={made['key']}&eventTypes=signal")) as ws:
+        publish(gateway, {"type": "signal", "data": 1})
+        while '"data":1' not in await asyncio.wait_for(ws.recv(), 20):
+            pass  # the greeting
+        revoked = tickertape("keys", "revoke", made["id"][:12], "--store", store, "--json")
+        assert revoked.returncode == 0 and json.loads(revoked.stdout)["connections"] == 1
+        publish(gateway, {"type": "signal", "data": 2})
+        told = json.loads(await asyncio.wait_for(ws.recv(), 20))
+        assert (told["type"], told["code"]) == ("error", "expired")
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(ws.recv(), 20)
     code, body = await refusal(gateway, f"apiKey={made['key']}")
     assert code == 401 and body["message"] == "a valid API key or token is required"
     assert '"event":"audit"' in gateway.log() and made["key"] not in gateway.log()

@@ -46,7 +46,7 @@ package struct Recovery: Equatable, Sendable {
   /// Of all streams together.
   package var extent: Extent {
     let extents = parts.compactMap(\.extent)
-    if extents.allSatisfy({ $0 == .all }) { return parts.isEmpty || !extents.isEmpty ? .all : .none }
+    if extents.allSatisfy({ $0 == .all }) { return .all }
     return extents.allSatisfy { $0 == .none } ? .none : .part
   }
 

@@ -17,8 +17,8 @@ struct KeysCommand: Command {
     ],
     details: [
       "The key itself is printed once, by create; the table holds only its hash. revoke takes the id that list shows, the "
-        + "beginning of one (8 characters at least), or a key itself. Connections that a key opened before stay until "
-        + "they end.",
+        + "beginning of one (8 characters at least), or a key itself. Connections that the key opened get nothing more, and are "
+        + "closed at their next frame or event.",
       "audit shows which keys were created and revoked in the last 400 days.",
       "A client gives a key as ?apiKey=KEY, as the header x-api-key, or as Authorization: Bearer KEY.",
     ],
@@ -81,7 +81,9 @@ struct KeysCommand: Command {
       try report.created(key, stored)
     case .list: try report.list(try ring.list())
     case .audit: try report.changes(try ring.changes())
-    case .revoke(let prefix): try report.revoked(try ring.revoke(hashPrefix: prefix))
+    case .revoke(let prefix):
+      let revoked = try ring.revoke(hashPrefix: prefix)
+      try report.revoked(revoked.key, connections: revoked.connections)
     }
     return .success
   }

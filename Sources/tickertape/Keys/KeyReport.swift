@@ -24,9 +24,12 @@ struct KeyReport {
     for key in keys { try terminal.line("\(Self.shortID(key))  \(Self.details(key))") }
   }
 
-  func revoked(_ key: StoredKey) throws(CommandFailure) {
-    if asJSON { return try terminal.line(Self.json { Self.write(key, isRevoked: true, to: &$0) }) }
+  func revoked(_ key: StoredKey, connections: Int) throws(CommandFailure) {
+    if asJSON { return try terminal.line(Self.json { Self.write(key, connectionsEnded: connections, to: &$0) }) }
     try terminal.line("revoked \(Self.shortID(key))  \(Self.details(key))")
+    if connections > 0 {
+      terminal.note("\(connections) connection\(connections == 1 ? "" : "s") that it had opened get nothing more.")
+    }
   }
 
   func changes(_ changes: [KeyChange]) throws(CommandFailure) {
@@ -79,7 +82,7 @@ struct KeyReport {
   }
 
   private static func write(
-    _ stored: StoredKey, key: String? = nil, isRevoked: Bool = false, to writer: inout JSONWriter
+    _ stored: StoredKey, key: String? = nil, connectionsEnded: Int? = nil, to writer: inout JSONWriter
   ) {
     let grant = stored.grant
     writer.object { writer in
@@ -92,7 +95,10 @@ struct KeyReport {
       writer.member("label", grant.label)
       writer.member("created", Timestamp.rfc3339(milliseconds: stored.createdMilliseconds))
       writer.member("expires", ifPresent: grant.expires.map { Timestamp.rfc3339(milliseconds: $0 * 1000) })
-      if isRevoked { writer.member("revoked", true) }
+      if let connectionsEnded {
+        writer.member("revoked", true)
+        writer.member("connections", connectionsEnded)
+      }
     }
   }
 }

@@ -1,10 +1,12 @@
 import Access
 import ConnectionStore
+import Streams
 import Telemetry
 
 /// The keys of the table that is meant.
 struct KeyRing {
   private let keys: APIKeys
+  private let connections: Connections
   private let chosen: ChosenTable
 
   /// So many characters of an id name one key among millions.
@@ -14,6 +16,7 @@ struct KeyRing {
   init(_ store: String?, mayCreate: Bool, in surroundings: Surroundings) throws(CommandFailure) {
     chosen = try ChosenTable(store, mayCreate: mayCreate, in: surroundings)
     keys = APIKeys(chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)
+    connections = Connections(chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)
   }
 
   func create(_ grant: KeyGrant) throws(CommandFailure) -> (key: APIKey, stored: StoredKey) {
@@ -38,13 +41,16 @@ struct KeyRing {
     return prefix
   }
 
-  func revoke(hashPrefix prefix: String) throws(CommandFailure) -> StoredKey {
+  /// The key, and how many connections that it had opened end with it.
+  func revoke(hashPrefix prefix: String) throws(CommandFailure) -> (key: StoredKey, connections: Int) {
     do {
       let found = try keys.list(hashPrefix: prefix)
       guard let only = found.first else { throw Missing.none }
       guard found.count == 1 else { throw Missing.several }
+      // Before, so that this can be said again if it fails; and after, for whoever came in between.
+      let before = try connections.end(openedBy: only.hash)
       try keys.revoke(only.hash)
-      return only
+      return (only, before + (try connections.end(openedBy: only.hash)))
     } catch let error as TableError {
       throw chosen.failure(error)
     } catch Missing.several {

@@ -1,0 +1,35 @@
+package import ConnectionStore
+import Messaging
+import Telemetry
+
+extension Connections {
+  /// Ends the credential of every connection that an access key opened: nothing more is shown to it, and at its next frame or
+  /// event it is closed with `expired`. Answers how many there were. May be repeated.
+  ///
+  /// The shards of each connection's rows are those it was made with, whatever `shards` says here.
+  package func end(openedBy keyHash: String) throws(TableError) -> Int {
+    let query = Query(Keys.listeners(.accessKey(keyHash), shard: 0), limit: 1_000, .strong)
+    var count = 0
+    for item in try table.items(of: query) {
+      guard let id = ConnectionID(item.key.sort), try end(id) else { continue }
+      count += 1
+    }
+    return count
+  }
+
+  /// False: it has left, or had ended before.
+  private func end(_ id: ConnectionID) throws(TableError) -> Bool {
+    for _ in 0..<Self.attempts {
+      let key = Keys.connection(id)
+      guard let item = try table.get(key, .strong), item["gone"] == nil, var record = ConnectionRecord(item, id: id)
+      else { return false }
+      let now = clock.milliseconds()
+      if let until = record.untilMilliseconds, until <= now { return false }
+      record.untilMilliseconds = now
+      let theirs = Connections(
+        table, shards: Int(item.number("shards") ?? 1), limits: limits, clock: clock, randomness: randomness)
+      if try theirs.commit(&record, record.topics) { return true }
+    }
+    throw TableError(.contention, "transact", key: Keys.connection(id), detail: "\(Self.attempts) attempts")
+  }
+}
