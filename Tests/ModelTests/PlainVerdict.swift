@@ -11,10 +11,12 @@ struct PlainVerdict {
   private(set) var faults: [String] = []
   private let logs: [String: [LoggedEvent]]
   private let isQuiet: Bool
+  private let repeatsInvocations: Bool
 
   init(_ world: ModelWorld, _ logs: [String: [LoggedEvent]]) {
     self.logs = logs
     isQuiet = world.isQuiet
+    repeatsInvocations = world.repeatsInvocations
     for client in world.plainClients {
       for (place, session) in client.sessions.enumerated() {
         judge(client, session, isOpen: client.isConnected && place == client.sessions.count - 1)
@@ -82,8 +84,8 @@ struct PlainVerdict {
     let base = states.min() ?? last
     judgeWhole(session, wish.stream, after: base, wish.wants)
     judgeNewest(session, wish, log)
-    // One that was said again after a failure is acknowledged without a state.
-    guard states.isEmpty, attempts == 1, !session.isTakenForGone, !isStateLate else { return }
+    // What is said, or worked on, again after a failure is acknowledged without a state.
+    guard states.isEmpty, attempts == 1, !repeatsInvocations, !session.isTakenForGone, !isStateLate else { return }
     let isSomethingTold = log.contains { $0.sequence <= last && $0.event.key != nil && wish.wants($0.event) }
     let isShown = session.records.contains { Self.shown($0).contains { $0.0 == wish.stream } }
     if isSomethingTold, !isShown { faults.append("\(name): no state of \(wish)") }
