@@ -27,8 +27,8 @@ REMOVALS = {
         '_ = try table.update(Keys.mark(lease.stream), change, if: .equals("holder", .string(lease.holder)))',
         "_ = try table.update(Keys.mark(lease.stream), change, if: .always)"),
     "behind rows are not written": (
-        "Sources/Streams/Sending/BehindRows.swift", "    guard !missing.isEmpty else { return }\n    let expires",
-        "    guard missing.isEmpty else { return }\n    let expires"),
+        "Sources/Streams/Sending/BehindRows.swift", "    guard !missing.isEmpty else { return }\n    let known",
+        "    guard missing.isEmpty else { return }\n    let known"),
     "who is behind gets live frames too": (
         "Sources/Publisher/Sending/StreamSender+Round.swift",
         "let isLate = try whoIsLate(among: page, round, now)\n          return page.filter { !isLate.contains($0.id) }.map",
@@ -52,6 +52,38 @@ REMOVALS = {
     "no sweep": (
         "Sources/Publisher/Publish.swift", "compactMap { $1 ? $0.stream : nil }",
         "compactMap { $1 && $0.stream.isEmpty ? $0.stream : nil }"),
+    "a place is held after the listener rows are written": (
+        "Sources/DefaultHandler/Receive+Subscribe.swift",
+        "    let holds = try behindRows.hold(streams, record.id)\n    let answer: Answer\n    do {\n"
+        "      answer = try body(!holds.isEmpty)\n",
+        "    let answer = try body(!streams.isEmpty)\n    let holds = try behindRows.hold(streams, record.id)\n    do {\n"),
+    "who is behind is not looked at again for whoever subscribed just now": (
+        "Sources/Publisher/Sending/StreamSender+Round.swift",
+        "guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && !round.isLate.contains($0.id) }) else {",
+        "guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && $0.heldUntilMilliseconds == 0 }) else {"),
+    "what is noted of a round undoes a place held meanwhile": (
+        "Sources/Streams/Sending/BehindRows.swift", '.equals("by", .string($0.writer)) } ?? .absent',
+        '.equals("by", .string($0.writer)) } ?? .always'),
+    "what came before a late state is not sent again": (
+        "Sources/Streams/Sending/Holds.swift",
+        "try note([Missing(id, from: hold.through + 1)], hold.stream, epoch: hold.epoch)", "continue"),
+    "a drain does not wait for the lease": (
+        "Sources/Publisher/Sending/StreamSender.swift", "guard report.isLeaseTaken, clock.milliseconds() < until else",
+        "guard report.isLeaseTaken, clock.milliseconds() < min(until, 0) else"),
+    "pages that were not read count as sent": (
+        "Sources/Publisher/Sending/StreamSender+Round.swift", "if !tally.isEveryPageRead, !result.isLeaseLost,",
+        "if !tally.isEveryPageRead, tally.isEveryPageRead, !result.isLeaseLost,"),
+    "the sweep forgets a stream as soon as nothing is left": (
+        "Sources/Streams/Sending/OpenStreams.swift", "where row.at < clock.seconds - Self.watchedSeconds {",
+        "where row.at <= clock.seconds {"),
+    "the lease is not kept within a page": (
+        "Sources/Publisher/Sending/StreamSender+Round.swift",
+        "guard try prolong(&held) else {\n            result.isLeaseLost = true\n            return false",
+        "guard held.endMilliseconds > .min else {\n            result.isLeaseLost = true\n            return false"),
+    "a trimmed state lacks what was not sent": (
+        "Sources/Streams/Recovery/RecoveryReader.swift",
+        "replay.isTrimmed ? try unsent(record, stream, head, through: replay.base) : [:]",
+        "replay.isTrimmed && replay.base < 0 ? try unsent(record, stream, head, through: replay.base) : [:]"),
     "idempotency keys are not claimed": (
         "Sources/Streams/Log/StreamLog+Append.swift", "guard let claim = entry.claim else { continue }\n      writes",
         "guard let claim = entry.claim, claim.key.isEmpty else { continue }\n      writes"),

@@ -6,7 +6,7 @@ import Telemetry
 import TestSupport
 
 /// A client: the reference client's state machine, and everything it showed.
-final class ModelClient {
+final class ModelClient: ModelListener {
   struct Plan {
     let principal: Principal
     let types: [String]
@@ -94,7 +94,9 @@ final class ModelClient {
     perform(follower.handle(.disconnected(status: nil), at: now(world)), world)
   }
 
-  func take(_ frame: [UInt8], _ world: ModelWorld) { perform(follower.handle(.frame(frame), at: now(world)), world) }
+  func take(_ frame: [UInt8], isLate: Bool, _ world: ModelWorld) {
+    perform(follower.handle(.frame(frame), at: now(world)), world)
+  }
 
   private func now(_ world: ModelWorld) -> Int64 { world.clock.clock.milliseconds() }
 

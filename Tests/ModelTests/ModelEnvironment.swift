@@ -43,7 +43,7 @@ final class ModelEnvironment {
       world.note("dies")
       return world.dice.one(in: 2) ? .unheard : .failed
     }
-    guard !world.isCalm else { return .done }
+    guard !world.isCalm, !world.isQuiet else { return .done }
     if world.dice.one(in: 50) {
       world.note("answer lost")
       return .unheard

@@ -5,7 +5,7 @@ import TestSupport
 final class ModelWire {
   weak var world: ModelWorld?
   /// The client behind each open socket.
-  private var open: [String: ModelClient] = [:]
+  private var open: [String: any ModelListener] = [:]
   /// Frames that are slow on their way; whoever posted them has heard nothing.
   private var late: [(id: ConnectionID, frame: [UInt8])] = []
 
@@ -26,9 +26,11 @@ final class ModelWire {
 
   private func carried(_ frame: [UInt8], to id: ConnectionID, isFaulty: Bool) -> Outcome {
     guard let world, let client = open[id.text] else { return .gone }
-    if isFaulty, !world.isCalm {
+    if isFaulty, !world.isCalm, !world.isQuiet {
       switch world.dice.number(below: world.postsPerFault) {
-      case 0: return .gone
+      case 0:
+        (client as? PlainClient)?.takenForGone()
+        return .gone
       case 1, 2: return .refused
       case 3:
         late.append((id, frame))
@@ -38,24 +40,24 @@ final class ModelWire {
         drop(id)
         return .taken
       case 5:
-        client.take(frame, world)
+        client.take(frame, isLate: false, world)
         return .broken
       default: break
       }
     }
-    client.take(frame, world)
+    client.take(frame, isLate: false, world)
     return .taken
   }
 
   func deliverLate() {
     guard let world, !late.isEmpty else { return }
     let (id, frame) = late.remove(at: world.dice.number(below: late.count))
-    open[id.text]?.take(frame, world)
+    open[id.text]?.take(frame, isLate: true, world)
   }
 
   func deliverAllLate() { while !late.isEmpty { deliverLate() } }
 
-  func open(_ id: ConnectionID, _ client: ModelClient) { open[id.text] = client }
+  func open(_ id: ConnectionID, _ client: any ModelListener) { open[id.text] = client }
 
   /// The socket ends, and its client notices.
   func drop(_ id: ConnectionID) {

@@ -24,6 +24,8 @@ final class ModelWorld {
   let randomness: Randomness
   var dice: Dice
   private(set) var clients: [ModelClient] = []
+  private(set) var plainClients: [PlainClient] = []
+  private var everybody: [any ModelListener] { clients + (plainClients as [any ModelListener]) }
   let wire: ModelWire
   /// In a schedule of ten rounds do not fit one frame.
   private let hasLargeEvents: Bool
@@ -36,6 +38,8 @@ final class ModelWorld {
   private let shards: Int
   /// What the gateway invokes is now and then invoked twice.
   let repeatsInvocations: Bool
+  /// Nothing fails: only what runs while something else does, and clients that come and go.
+  let isQuiet: Bool
   /// No faults any more.
   var isCalm = false
   private var depth = 0
@@ -59,21 +63,27 @@ final class ModelWorld {
 
   private let isTraced: Bool
 
-  init(seed: UInt64) {
+  /// `hasPlainClients`: beside the others there are some that know no hello, and in one schedule of four nothing fails.
+  init(seed: UInt64, hasPlainClients: Bool = false) {
     dice = Dice(seed)
     isTraced = ProcessInfo.processInfo.environment["MODEL_TRACE"] != nil
     hasLargeEvents = seed % 10 == 3
     postsPerFault = [60, 30, 15, 9][Int(seed % 4)]
-    isSkewed = seed / 4 % 2 == 1
-    isSlow = seed / 8 % 2 == 1
+    isQuiet = hasPlainClients && seed / 64 % 4 == 3
+    isSkewed = !isQuiet && seed / 4 % 2 == 1
+    isSlow = !isQuiet && seed / 8 % 2 == 1
     shards = seed / 16 % 2 == 1 ? 3 : 1
-    repeatsInvocations = seed / 32 % 2 == 1
+    repeatsInvocations = !isQuiet && seed / 32 % 2 == 1
     table = MemoryTable(clock: clock.clock)
     wire = ModelWire()
     let generator = SharedGenerator(seed ^ 0xABCD)
     randomness = Randomness { generator.next() }
     wire.world = self
     for plan in ModelClient.plans { clients.append(ModelClient(plan, clients.count, seed: seed)) }
+    guard hasPlainClients else { return }
+    // Fewer of the others, so that these meet more of what happens.
+    clients.removeLast(2)
+    for plan in PlainClient.plans { plainClients.append(PlainClient(plan, plainClients.count)) }
   }
 
   // MARK: A step
@@ -86,6 +96,10 @@ final class ModelWorld {
       happen()
       depth -= 1
     }
+    if isQuiet {
+      if dice.one(in: 60) { clock.advance(milliseconds: dice.pick([1, 50, 120])) }
+      return false
+    }
     if dice.one(in: 60) { clock.advance(milliseconds: dice.pick([1, 50, 120, 2_000, 11_000])) }
     return dice.one(in: 40)
   }
@@ -95,13 +109,15 @@ final class ModelWorld {
     if dice.one(in: 20) { return receiveAgain() }
     switch dice.number(below: 20) {
     case 0..<8: publish()
-    case 8..<13: clients[dice.number(below: clients.count)].act(self)
+    case 8..<13: everybody[dice.number(below: everybody.count)].act(self)
     case 13: sweep()
     case 14: drain()
     case 15: wire.deliverLate()
-    case 16: clock.advance(milliseconds: dice.pick([10, 100, 500, 3_000, 11_000]))
+    case 16:
+      let pauses: [Int64] = isQuiet && depth > 0 ? [10, 100, 200] : [10, 100, 500, 3_000, 11_000]
+      clock.advance(milliseconds: dice.pick(pauses))
     case 17: publishAgain()
-    default: clients[dice.number(below: clients.count)].passTime(self)
+    default: everybody[dice.number(below: everybody.count)].passTime(self)
     }
   }
 
@@ -244,6 +260,9 @@ final class ModelWorld {
     try? Connections(environment.table, shards: shards, clock: environment.clock, randomness: randomness).disconnect(id)
   }
 
+  /// The newest event of a stream.
+  func last(_ stream: String) -> Int64 { (try? StreamLog(table, clock: clock.clock).head(stream))?.last ?? 0 }
+
   // MARK: The end
 
   /// Lets everything come to rest: nothing fails any more, the sweep comes, each client comes back.
@@ -253,7 +272,7 @@ final class ModelWorld {
     wire.deliverAllLate()
     for _ in 0..<12 {
       clock.advance(seconds: 11)
-      for client in clients { client.comeBack(self) }
+      for client in everybody { client.comeBack(self) }
       sweep()
     }
   }

@@ -21,6 +21,7 @@ struct Verdict {
     }
     judgeLog(world, logs)
     for client in world.clients { judge(client, logs) }
+    faults += PlainVerdict(world, logs).faults
   }
 
   /// Dense, each accepted event there, none with an idempotency key twice.
@@ -122,7 +123,7 @@ struct Verdict {
     }
   }
 
-  private static func stands(_ event: Event, for earlier: Event) -> Bool {
+  static func stands(_ event: Event, for earlier: Event) -> Bool {
     guard let key = event.key, let other = earlier.key else { return false }
     return key == other && event.type == earlier.type && !Round.isUrgent(earlier)
   }

@@ -124,7 +124,7 @@ extension StreamSender {
 
   /// Everything that is to be true before `sentThrough` passes these events.
   private func settle(_ round: Round, _ result: Round.Result) throws(TableError) {
-    try behindRows.note(result.missing, round.stream, epoch: round.epoch)
+    try behindRows.note(result.missing, round.stream, epoch: round.epoch, instead: round.behind)
     for row in result.served { try behindRows.clear(row, round.stream) }
     if !result.missing.isEmpty { try openStreams.renew(round.stream) }
     try latest.note(round.events, epoch: round.epoch)

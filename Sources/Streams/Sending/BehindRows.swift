@@ -4,8 +4,8 @@ package import Telemetry
 
 /// Which connections lack events that the others have, stream by stream.
 ///
-/// Only the holder of a stream's lease writes them, and whoever holds a place (`Hold`). One that lost its lease without
-/// knowing does no harm: it deletes a row only as it read it, and what it puts is lower than what its successor knows.
+/// Only the holder of a stream's lease writes them, and whoever holds a place (`Hold`). Each deletes and replaces a row only as
+/// it read it; what another wrote since is never raised. So one that lost its lease without knowing does no harm.
 package struct BehindRows {
   let table: any Table
   let clock: Clock
@@ -33,23 +33,62 @@ package struct BehindRows {
     try table.get(Keys.behind(stream, id), .strong).flatMap(Behind.init)
   }
 
-  /// Notes for each connection the first event it lacks, in place of what was noted before. Each failure has it wait
-  /// longer for its next turn.
-  package func note(_ missing: [Missing], _ stream: String, epoch: String) throws(TableError) {
+  /// Notes for each connection the first event it lacks, in place of what was known of it. Each failure has it wait longer for
+  /// its next turn.
+  ///
+  /// `known`: the rows as they were read. One that was written since, by whoever holds a place, keeps its place and its turn.
+  package func note(
+    _ missing: [Missing], _ stream: String, epoch: String, instead known: [Behind] = []
+  ) throws(TableError) {
     guard !missing.isEmpty else { return }
-    let expires = clock.seconds + keptSeconds
-    let now = clock.milliseconds()
-    try table.writeBatch(
-      missing.map { one in
-        .put(
-          Item(
-            Keys.behind(stream, one.id),
-            [
-              "v": .number(1), "epoch": .string(epoch), "from": .number(one.from), "tries": .number(one.failures),
-              "due": .number(now + Self.pauseMilliseconds(afterFailures: one.failures)),
-              "by": .string(randomness.hexadecimal()),
-            ], expires: expires))
-      })
+    let known = Dictionary(known.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
+    var rest = missing
+    if missing.count > Self.notedSingly {
+      // So many have an answer each to wait for; few of them, if any, are held.
+      let rows = try all(stream, epoch: epoch)
+      let writers = Dictionary(rows.map { ($0.id, $0.writer) }, uniquingKeysWith: { $1 })
+      let isFree = { (one: Missing) in writers[one.id].map { $0 == known[one.id]?.writer } ?? true }
+      try table.writeBatch(missing.filter(isFree).map { .put(row($0, stream, epoch)) })
+      rest = missing.filter { !isFree($0) }
+    }
+    for one in rest { try note(one, stream, epoch, known[one.id]) }
+  }
+
+  private static let notedSingly = 8
+
+  private func note(
+    _ one: Missing, _ stream: String, _ epoch: String, _ known: Behind?
+  ) throws(TableError) {
+    var item = row(one, stream, epoch)
+    var condition = known.map { Condition.equals("by", .string($0.writer)) } ?? .absent
+    for _ in 0..<Self.attempts {
+      do {
+        return try table.put(item, if: condition)
+      } catch {
+        guard error.code == .conditionFailed else { throw error }
+      }
+      guard let standing = try self.row(stream, one.id) else {
+        condition = .absent
+        continue
+      }
+      // A backend that lost the answer and tried again is refused by its own write.
+      if .string(standing.writer) == item["by"] { return }
+      item = row(one, stream, epoch, besides: standing)
+      condition = .equals("by", .string(standing.writer))
+    }
+    throw TableError(.contention, "put", key: item.key, detail: "\(Self.attempts) attempts")
+  }
+
+  private func row(_ one: Missing, _ stream: String, _ epoch: String, besides standing: Behind? = nil) -> Item {
+    let standing = standing.flatMap { $0.isOf(epoch) ? $0 : nil }
+    let due = clock.milliseconds() + Self.pauseMilliseconds(afterFailures: one.failures)
+    return Item(
+      Keys.behind(stream, one.id),
+      [
+        "v": .number(1), "epoch": .string(epoch), "from": .number(min(one.from, standing?.from ?? .max)),
+        "tries": .number(one.failures), "due": .number(max(due, standing?.dueAtMilliseconds ?? 0)),
+        "by": .string(randomness.hexadecimal()),
+      ], expires: clock.seconds + keptSeconds)
   }
 
   /// The next round tries again; then 200 ms, 400 ms, 800 ms, and a second each pass between two tries.

@@ -23,7 +23,7 @@ extension BehindRows {
   /// For so long after a change of subscriptions a sender asks once more who is behind when it meets the listener.
   /// Longer than clocks differ.
   package static let attentionMilliseconds: Int64 = 60_000
-  private static let attempts = 16
+  static let attempts = 16
 
   /// Holds a connection's place in each of some streams: where it is behind already, there; else where everybody is.
   package func hold(_ streams: [String], _ id: ConnectionID) throws(TableError) -> [Hold] {
@@ -40,6 +40,9 @@ extension BehindRows {
   }
 
   /// The connection's turn has come, in all of these streams.
+  ///
+  /// Where a sender, or another hold, has written what it knows since, some of what comes after the place may have been sent
+  /// already, before the state was shown: it is sent again, so that the newest comes last.
   package func release(_ holds: [Hold], _ id: ConnectionID) throws(TableError) {
     for hold in holds {
       var change = Change()
@@ -47,8 +50,8 @@ extension BehindRows {
       do {
         try table.update(Keys.behind(hold.stream, id), change, if: .equals("by", .string(hold.writer)))
       } catch {
-        // A sender, or another hold, has written what it knows since.
         guard error.code == .conditionFailed else { throw error }
+        try note([Missing(id, from: hold.through + 1)], hold.stream, epoch: hold.epoch)
       }
     }
   }

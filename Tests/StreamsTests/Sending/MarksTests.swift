@@ -126,6 +126,44 @@ struct BehindRowsTests {
     #expect(try rows.all("all/a", epoch: "1-a").map(\.from) == [5])
   }
 
+  @Test(
+    "what is noted of a round that began before somebody's place was held neither raises the place nor brings its turn forward",
+    arguments: [1, 20])
+  func heldMeanwhile(count: Int) throws {
+    let others = (1..<count).map { Missing(ConnectionID("c\($0)=")!, from: 1) }
+    let hold = try rows.hold(["all/a"], world.id)
+    try rows.note([Missing(world.id, from: 5)] + others, "all/a", epoch: "1-a")
+    let row = try #require(try rows.row("all/a", world.id))
+    #expect(row.from == 1)
+    #expect(row.dueAtMilliseconds == world.clock.clock.milliseconds() + BehindRows.holdMilliseconds)
+    // And its turn comes all the same.
+    try rows.release(hold, world.id)
+    world.clock.advance(milliseconds: BehindRows.holdMilliseconds)
+    #expect(try #require(try rows.row("all/a", world.id)).dueAtMilliseconds <= world.clock.clock.milliseconds())
+    #expect(try rows.all("all/a", epoch: "1-a").count == count)
+  }
+
+  @Test("a row that was read is replaced, also by a higher place; one that was written since keeps the lower")
+  func replaced() throws {
+    try rows.note([Missing(world.id, from: 5)], "all/a", epoch: "1-a")
+    let known = try rows.all("all/a", epoch: "1-a")
+    try rows.note([Missing(world.id, from: 9)], "all/a", epoch: "1-a", instead: known)
+    #expect(try rows.all("all/a", epoch: "1-a").map(\.from) == [9])
+    try rows.note([Missing(world.id, from: 12)], "all/a", epoch: "1-a", instead: known)
+    #expect(try rows.all("all/a", epoch: "1-a").map(\.from) == [9])
+  }
+
+  @Test("whoever held a place for too long has what came after it sent again, since its state was shown after that")
+  func heldTooLong() throws {
+    let hold = try rows.hold(["all/a"], world.id)
+    let standing = try #require(try rows.row("all/a", world.id))
+    // A sender did not wait any longer.
+    try rows.clear(standing, "all/a")
+    try rows.release(hold, world.id)
+    let row = try #require(try rows.row("all/a", world.id))
+    #expect(row.from == 1 && row.dueAtMilliseconds <= world.clock.clock.milliseconds())
+  }
+
   @Test("many at once are all kept")
   func many() throws {
     let ids = (0..<2_500).map { ConnectionID("c\($0)=")! }

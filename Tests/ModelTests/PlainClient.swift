@@ -1,0 +1,199 @@
+import JSON
+import Messaging
+import Streams
+import Telemetry
+import TestSupport
+
+/// Whoever has a socket of the gateway.
+protocol ModelListener: AnyObject {
+  /// Does something by itself, or lets time pass.
+  func act(_ world: ModelWorld)
+  func passTime(_ world: ModelWorld)
+  /// At the end: is connected, and has asked for everything.
+  func comeBack(_ world: ModelWorld)
+  func lost(_ world: ModelWorld)
+  /// `isLate`: whoever posted it has given it up meanwhile.
+  func take(_ frame: [UInt8], isLate: Bool, _ world: ModelWorld)
+}
+
+/// A client that knows no hello: says `subscribe`, one type at a time, again when no acknowledgement came, and begins from
+/// nothing whenever it connects.
+final class PlainClient: ModelListener {
+  struct Wish: Hashable {
+    let type: String
+    /// Nil: all of the type.
+    var key: String?
+
+    var stream: String { "all/\(type)" }
+
+    func wants(_ event: Event) -> Bool {
+      event.audience == .everyone && event.type == type && (key == nil || event.key == key)
+    }
+  }
+
+  struct Plan {
+    let principal: Principal
+    let wishes: [Wish]
+  }
+
+  static let plans: [Plan] = [
+    Plan(
+      principal: Principal(user: nil, role: .admin),
+      wishes: [Wish(type: "price:update"), Wish(type: "signal"), Wish(type: "risk")]),
+    Plan(
+      principal: Principal(user: "u-1", role: .viewer),
+      wishes: [Wish(type: "price:update", key: "A"), Wish(type: "price:update", key: "B"), Wish(type: "signal")]),
+    Plan(
+      principal: Principal(user: nil, role: .admin),
+      wishes: [
+        Wish(type: "price:update", key: "C"), Wish(type: "price:update"), Wish(type: "risk", key: "A"),
+      ]),
+  ]
+
+  enum Record {
+    case said(Wish)
+    /// With the newest event of its stream at that moment.
+    case acknowledged(Wish, last: Int64)
+    case state(stream: String, through: Int64, events: [ModelClient.Record], isLate: Bool)
+    case event(stream: String, sequence: Int64, folded: Int, number: Int, isLate: Bool)
+  }
+
+  /// What became of one connection.
+  struct Session {
+    let id: ConnectionID
+    var records: [Record] = []
+    /// The newest event of the person's stream when it was connected.
+    let personalFrom: Int64
+    /// A frame to it was answered as if it were gone, though it is there.
+    var isTakenForGone = false
+  }
+
+  let plan: Plan
+  let place: Int
+  private(set) var sessions: [Session] = []
+  private(set) var isConnected = false
+  private var wishes: [Wish] = []
+  private var asked: (wish: Wish, count: Int, at: Int64)?
+  private var count = 0
+  private var attempts = 0
+  private var reconnectsAt: Int64 = 0
+
+  init(_ plan: Plan, _ place: Int) {
+    self.plan = plan
+    self.place = place
+  }
+
+  private var id: ConnectionID? { isConnected ? sessions.last?.id : nil }
+
+  // MARK: What it does
+
+  func act(_ world: ModelWorld) {
+    guard let id else { return connect(world) }
+    if world.dice.one(in: 5) { world.wire.drop(id) } else { passTime(world) }
+  }
+
+  /// Says what comes next, or once more what was not acknowledged.
+  func passTime(_ world: ModelWorld) {
+    guard id != nil else { return connect(world) }
+    let now = world.clock.clock.milliseconds()
+    if let asked {
+      if now - asked.at >= 2_000 { say(asked.wish, world) }
+    } else if !wishes.isEmpty {
+      say(wishes.removeFirst(), world)
+    }
+  }
+
+  func comeBack(_ world: ModelWorld) {
+    reconnectsAt = 0
+    for _ in 0...plan.wishes.count { passTime(world) }
+    if let id { world.receive(bytes(#"{"type":"ping"}"#), id) }
+  }
+
+  private func connect(_ world: ModelWorld) {
+    let now = world.clock.clock.milliseconds()
+    guard reconnectsAt <= now else { return }
+    attempts += 1
+    guard let id = ConnectionID("p\(place)x\(attempts)=") else { return }
+    reconnectsAt = now + 500
+    guard world.connect(ConnectionRecord(id: id, principal: plan.principal, connectedAtMilliseconds: now)) else {
+      return
+    }
+    let personalFrom = plan.principal.user.map { world.last(StreamName.user($0)) } ?? 0
+    sessions.append(Session(id: id, personalFrom: personalFrom))
+    isConnected = true
+    asked = nil
+    wishes = plan.wishes
+    for place in wishes.indices.dropLast() {
+      wishes.swapAt(place, place + world.dice.number(below: wishes.count - place))
+    }
+    world.wire.open(id, self)
+  }
+
+  private func say(_ wish: Wish, _ world: ModelWorld) {
+    guard let id else { return }
+    count += 1
+    asked = (wish, count, world.clock.clock.milliseconds())
+    record(.said(wish))
+    let keys = wish.key.map { ",\"keys\":[\"\($0)\"]" } ?? ""
+    world.receive(bytes("{\"type\":\"subscribe\",\"n\":\(count),\"eventTypes\":[\"\(wish.type)\"]\(keys)}"), id)
+  }
+
+  func lost(_ world: ModelWorld) {
+    isConnected = false
+    reconnectsAt = world.clock.clock.milliseconds() + 300
+  }
+
+  /// A frame to it was answered as if it were gone.
+  func takenForGone() { if isConnected { sessions[sessions.count - 1].isTakenForGone = true } }
+
+  private func record(_ record: Record) { sessions[sessions.count - 1].records.append(record) }
+
+  // MARK: What it is shown
+
+  func take(_ frame: [UInt8], isLate: Bool, _ world: ModelWorld) {
+    guard isConnected, let shown = PlainFrame(frame) else { return }
+    switch shown.type {
+    case "subscribed":
+      guard let asked, asked.count == shown.count else { return }
+      record(.acknowledged(asked.wish, last: world.last(asked.wish.stream)))
+      self.asked = nil
+    case "snapshot":
+      let events = shown.events.compactMap { ShownEvent($0)?.record }
+      record(.state(stream: shown.stream, through: shown.sequence, events: events, isLate: isLate))
+    case "pong", "error": break
+    default:
+      guard case .event(let stream, let sequence, let folded, let number)? = ShownEvent(frame)?.record else { return }
+      record(.event(stream: stream, sequence: sequence, folded: folded, number: number, isLate: isLate))
+    }
+  }
+}
+
+/// What of a frame such a client looks at.
+private struct PlainFrame {
+  var type = ""
+  var stream = ""
+  var sequence: Int64 = 0
+  var count = 0
+  var events: [[UInt8]] = []
+
+  init?(_ bytes: [UInt8]) {
+    var reader = JSONReader(bytes)
+    do {
+      try reader.beginObject()
+      while let key = try reader.nextKey() {
+        switch key {
+        case "type": type = try reader.string()
+        case "stream": stream = try reader.string()
+        case "seq": sequence = try reader.integer()
+        case "n": count = Int(try reader.integer())
+        case "events":
+          try reader.beginArray()
+          while try reader.nextElement() { events.append(Array(try reader.rawValue())) }
+        default: try reader.skip()
+        }
+      }
+    } catch {
+      return nil
+    }
+  }
+}

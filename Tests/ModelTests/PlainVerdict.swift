@@ -1,0 +1,167 @@
+import Messaging
+import Streams
+import TestSupport
+
+/// Compares what each client that knows no hello was shown with what the log holds, connection by connection.
+///
+/// On each: nothing but what was asked for; and if it is still open at the end, every event after the state, or another that
+/// stands for it, and of each key the newest last. In a schedule without faults also the state first, and then each event once
+/// and in order. Of one stream to which a key was added: events may come again.
+struct PlainVerdict {
+  private(set) var faults: [String] = []
+  private let logs: [String: [LoggedEvent]]
+  private let isQuiet: Bool
+  private let repeatsInvocations: Bool
+
+  init(_ world: ModelWorld, _ logs: [String: [LoggedEvent]]) {
+    self.logs = logs
+    isQuiet = world.isQuiet
+    repeatsInvocations = world.repeatsInvocations
+    for client in world.plainClients {
+      for (place, session) in client.sessions.enumerated() {
+        judge(client, session, isOpen: client.isConnected && place == client.sessions.count - 1)
+      }
+      if !client.isConnected { faults.append("plain client \(client.place) is not connected at the end") }
+    }
+  }
+
+  private mutating func judge(_ client: PlainClient, _ session: PlainClient.Session, isOpen: Bool) {
+    let name = session.id.text
+    let said = Set(session.records.compactMap { if case .said(let wish) = $0 { wish } else { nil } })
+    var streams = Set(said.map(\.stream))
+    let personal = client.plan.principal.user.map(StreamName.user)
+    if let personal { streams.insert(personal) }
+    for record in session.records {
+      for (stream, sequence, number) in Self.shown(record) {
+        guard let log = logs[stream], streams.contains(stream), 1...log.count ~= Int(sequence) else {
+          faults.append("\(name): saw \(stream) \(sequence)")
+          continue
+        }
+        let event = log[Int(sequence) - 1]
+        if Verdict.number(of: event) != number { faults.append("\(name): \(stream) \(sequence) is another event") }
+        if stream != personal, !said.contains(where: { $0.wants(event.event) }) {
+          faults.append("\(name): did not ask for \(stream) \(sequence)")
+        }
+      }
+    }
+    if isQuiet { for stream in streams { judgeOrder(session, stream, said) } }
+    guard isOpen else { return }
+    if let personal { judgeWhole(session, personal, after: session.personalFrom) { _ in true } }
+    for wish in client.plan.wishes { judge(wish, session) }
+  }
+
+  /// Every event that a record shows.
+  private static func shown(_ record: PlainClient.Record) -> [(String, Int64, Int)] {
+    switch record {
+    case .event(let stream, let sequence, _, let number, _): [(stream, sequence, number)]
+    case .state(_, _, let events, _):
+      events.compactMap {
+        if case .event(let stream, let sequence, _, let number) = $0 { (stream, sequence, number) } else { nil }
+      }
+    default: []
+    }
+  }
+
+  // MARK: One wish
+
+  private mutating func judge(_ wish: PlainClient.Wish, _ session: PlainClient.Session) {
+    let name = session.id.text
+    var attempts = 0
+    var states: [Int64] = []
+    var last: Int64?
+    var isStateLate = false
+    for record in session.records {
+      switch record {
+      case .said(wish): attempts += 1
+      case .state(wish.stream, let through, _, let isLate) where attempts > 0 && last == nil:
+        if isLate { isStateLate = true } else { states.append(through) }
+      case .acknowledged(wish, let newest): last = last ?? newest
+      default: break
+      }
+    }
+    guard let last else { return faults.append("\(name): \(wish) was never acknowledged") }
+    let log = logs[wish.stream] ?? []
+    let base = states.min() ?? last
+    judgeWhole(session, wish.stream, after: base, wish.wants)
+    judgeNewest(session, wish, log)
+    // What is said, or worked on, again after a failure is acknowledged without a state.
+    guard states.isEmpty, attempts == 1, !repeatsInvocations, !session.isTakenForGone, !isStateLate else { return }
+    let isSomethingTold = log.contains { $0.sequence <= last && $0.event.key != nil && wish.wants($0.event) }
+    let isShown = session.records.contains { Self.shown($0).contains { $0.0 == wish.stream } }
+    if isSomethingTold, !isShown { faults.append("\(name): no state of \(wish)") }
+  }
+
+  /// Each event after a place, or a later one that stands for it.
+  private mutating func judgeWhole(
+    _ session: PlainClient.Session, _ stream: String, after base: Int64, _ wants: (Event) -> Bool
+  ) {
+    let log = logs[stream] ?? []
+    var covered: Set<Int64> = []
+    for case .event(stream, let sequence, let folded, _, false) in session.records
+    where 1...max(1, log.count) ~= Int(sequence) {
+      covered.insert(sequence)
+      var left = folded
+      let event = log[Int(sequence) - 1].event
+      for earlier in log[..<(Int(sequence) - 1)].reversed() where left > 0 && Verdict.stands(event, for: earlier.event)
+      {
+        covered.insert(earlier.sequence)
+        left -= 1
+      }
+    }
+    for event in log where event.sequence > base && wants(event.event) && !covered.contains(event.sequence) {
+      faults.append("\(session.id.text): never got \(stream) \(event.sequence), after \(base)")
+    }
+  }
+
+  /// The last that is shown of a key is the newest.
+  private mutating func judgeNewest(
+    _ session: PlainClient.Session, _ wish: PlainClient.Wish, _ log: [LoggedEvent]
+  ) {
+    var newest: [String: Int64] = [:]
+    for event in log where wish.wants(event.event) {
+      if let key = event.event.key { newest[key] = event.sequence }
+    }
+    var last: [String: Int64] = [:]
+    for record in session.records {
+      switch record {
+      case .event(_, _, _, _, true), .state(_, _, _, true): continue
+      default: break
+      }
+      for (stream, sequence, _) in Self.shown(record) where stream == wish.stream && 1...log.count ~= Int(sequence) {
+        if let key = log[Int(sequence) - 1].event.key { last[key] = sequence }
+      }
+    }
+    for (key, sequence) in last where newest[key].map({ $0 != sequence }) ?? false {
+      faults.append("\(session.id.text): the last of \(wish.stream) \(key) is \(sequence), not \(newest[key] ?? 0)")
+    }
+  }
+
+  // MARK: Without faults
+
+  private mutating func judgeOrder(
+    _ session: PlainClient.Session, _ stream: String, _ said: Set<PlainClient.Wish>
+  ) {
+    guard said.filter({ $0.stream == stream }).count <= 1 else { return }
+    var place: Int64?
+    var isFirst = true
+    var isInState = false
+    for record in session.records {
+      switch record {
+      case .state(stream, let through, _, _):
+        // One that does not fit a frame comes in several.
+        if !isFirst, !isInState || place != through {
+          faults.append("\(session.id.text): a state of \(stream) after its events")
+        }
+        place = through
+        isFirst = false
+        isInState = true
+      case .event(stream, let sequence, _, _, _):
+        if let place, sequence <= place { faults.append("\(session.id.text): \(stream) \(sequence) after \(place)") }
+        place = sequence
+        isFirst = false
+        isInState = false
+      default: break
+      }
+    }
+  }
+}
