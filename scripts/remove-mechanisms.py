@@ -42,9 +42,9 @@ REMOVALS = {
         "Sources/Shaping/FramePacking.swift", "package static let groupBytes = unitBytes - 1024",
         "package static let groupBytes = 1 << 30"),
     "the mark moves before the behind rows are written": (
-        "Sources/Publisher/Sending/StreamSender.swift", "    try settle(round, result)\n    if let failure",
+        "Sources/Publisher/Sending/StreamSender.swift", "    try settle(round, result, holding.lease)\n    if let failure",
         "    holding.lease.advance(through: round.end)\n    _ = try marks.write(&holding.lease)\n"
-        "    try settle(round, result)\n    if let failure"),
+        "    try settle(round, result, holding.lease)\n    if let failure"),
     "the head is not looked at after the release": (
         "Sources/Publisher/Sending/StreamSender.swift",
         "guard try streamLog.head(holding.lease.stream) != head else { return .done }",

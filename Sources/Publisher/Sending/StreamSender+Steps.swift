@@ -91,7 +91,7 @@ extension StreamSender {
       holding.report.isQueued = true
       return .done
     }
-    try settle(round, result)
+    try settle(round, result, holding.lease)
     if let failure = result.failure {
       _ = try marks.write(&holding.lease, releasing: true)
       throw failure
@@ -123,9 +123,9 @@ extension StreamSender {
   }
 
   /// Everything that is to be true before `sentThrough` passes these events.
-  private func settle(_ round: Round, _ result: Round.Result) throws(TableError) {
+  private func settle(_ round: Round, _ result: Round.Result, _ lease: Lease) throws(TableError) {
     try behindRows.note(result.missing, round.stream, epoch: round.epoch, instead: round.behind)
-    for row in result.served { try behindRows.clear(row, round.stream) }
+    for row in result.served { try behindRows.clear(row, lease) }
     if !result.missing.isEmpty { try openStreams.renew(round.stream) }
     try latest.note(round.events, epoch: round.epoch)
   }

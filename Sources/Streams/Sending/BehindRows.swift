@@ -5,7 +5,8 @@ package import Telemetry
 /// Which connections lack events that the others have, stream by stream.
 ///
 /// Only the holder of a stream's lease writes them, and whoever holds a place (`Hold`). Each deletes and replaces a row only as
-/// it read it; what another wrote since is never raised. So one that lost its lease without knowing does no harm.
+/// it read it; what another wrote since is never raised. So one that
+/// lost its lease without knowing does no harm.
 package struct BehindRows {
   let table: any Table
   let clock: Clock
@@ -96,12 +97,16 @@ package struct BehindRows {
     failures < 1 ? 0 : min(1_000, 100 << min(failures, 10))
   }
 
-  /// The connection has everything, or is gone: deletes its row, unless it says something else by now.
-  package func clear(_ row: Behind, _ stream: String) throws(TableError) {
+  /// The connection has everything, or is gone: deletes its row, unless it says something else by now, or the lease is lost.
+  /// Then another may have passed the connection over with later events, since the row stood.
+  package func clear(_ row: Behind, _ lease: Lease) throws(TableError) {
     do {
-      try table.delete(Keys.behind(stream, row.id), if: .equals("by", .string(row.writer)))
+      try table.transact([
+        .check(Keys.mark(lease.stream), .equals("holder", .string(lease.holder))),
+        .delete(Keys.behind(lease.stream, row.id), if: .equals("by", .string(row.writer))),
+      ])
     } catch {
-      guard error.code == .conditionFailed else { throw error }
+      guard case .transactionFailed = error.code else { throw error }
     }
   }
 }

@@ -113,7 +113,22 @@ struct BehindRowsTests {
     #expect(try rows.all("all/a", epoch: "2-b") == [])
     #expect(try rows.all("all/b", epoch: "1-a") == [])
     let row = try #require(try rows.row("all/a", world.id))
-    try rows.clear(row, "all/a")
+    try rows.clear(row, lease())
+    #expect(try rows.all("all/a", epoch: "1-a") == [])
+  }
+
+  private func lease() throws -> Lease { try #require(try Marks(world.table, clock: world.clock.clock).take("all/a")) }
+
+  @Test("whoever lost the lease clears no row: the next holder passed the connection over, since it stood")
+  func leaseLost() throws {
+    let lost = try lease()
+    try rows.note([Missing(world.id, from: 5)], "all/a", epoch: "1-a")
+    let row = try #require(try rows.row("all/a", world.id))
+    world.clock.advance(milliseconds: Marks.leaseMilliseconds + 1)
+    let next = try lease()
+    try rows.clear(row, lost)
+    #expect(try rows.all("all/a", epoch: "1-a").map(\.from) == [5])
+    try rows.clear(row, next)
     #expect(try rows.all("all/a", epoch: "1-a") == [])
   }
 
@@ -122,7 +137,7 @@ struct BehindRowsTests {
     try rows.note([Missing(world.id, from: 5)], "all/a", epoch: "1-a")
     let old = try #require(try rows.row("all/a", world.id))
     try rows.note([Missing(world.id, from: 5)], "all/a", epoch: "1-a")
-    try rows.clear(old, "all/a")
+    try rows.clear(old, lease())
     #expect(try rows.all("all/a", epoch: "1-a").map(\.from) == [5])
   }
 
@@ -158,7 +173,7 @@ struct BehindRowsTests {
     let hold = try rows.hold(["all/a"], world.id)
     let standing = try #require(try rows.row("all/a", world.id))
     // A sender did not wait any longer.
-    try rows.clear(standing, "all/a")
+    try rows.clear(standing, lease())
     try rows.release(hold, world.id)
     let row = try #require(try rows.row("all/a", world.id))
     #expect(row.from == 1 && row.dueAtMilliseconds <= world.clock.clock.milliseconds())
