@@ -79,7 +79,7 @@ REMOVALS = {
     "the lease is not kept within a page": (
         "Sources/Publisher/Sending/StreamSender+Round.swift",
         "guard try prolong(&held) else {\n            result.isLeaseLost = true\n            return false",
-        "guard held.endMilliseconds > .min else {\n            result.isLeaseLost = true\n            return false"),
+        "guard try held.endMilliseconds > .min ? true : prolong(&held) else {\n            result.isLeaseLost = true\n            return false"),
     "a trimmed state lacks what was not sent": (
         "Sources/Streams/Recovery/RecoveryReader.swift",
         "replay.isTrimmed ? try unsent(record, stream, head, through: replay.base) : [:]",

@@ -14,6 +14,7 @@ import TestSupport
 /// One run of a function. Once it is dead nothing it does reaches anybody.
 final class ModelEnvironment {
   let world: ModelWorld
+  private let startedAt: Int64
   private(set) var isDead = false
   private(set) lazy var table = ModelTable(self)
   /// Of two machines the clock of one may be ahead.
@@ -21,6 +22,7 @@ final class ModelEnvironment {
 
   init(_ world: ModelWorld) {
     self.world = world
+    startedAt = world.clock.clock.milliseconds()
     let skew: Int64 = world.isSkewed ? world.dice.pick([0, 0, -900, 900, -4_000, 4_000, 12_000]) : 0
     let time = world.clock.clock
     clock = Clock(
@@ -43,6 +45,7 @@ final class ModelEnvironment {
       world.note("dies")
       return world.dice.one(in: 2) ? .unheard : .failed
     }
+    if world.clock.clock.milliseconds() - startedAt > 8_000 { world.isLeaseOutrun = true }
     guard !world.isCalm, !world.isQuiet else { return .done }
     if world.dice.one(in: 50) {
       world.note("answer lost")

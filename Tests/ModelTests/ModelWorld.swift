@@ -40,6 +40,8 @@ final class ModelWorld {
   let repeatsInvocations: Bool
   /// Nothing fails: only what runs while something else does, and clients that come and go.
   let isQuiet: Bool
+  /// What ran while a function did took so long that its lease, or what it held, may have ended.
+  var isLeaseOutrun = false
   /// No faults any more.
   var isCalm = false
   private var depth = 0

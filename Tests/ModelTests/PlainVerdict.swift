@@ -15,7 +15,7 @@ struct PlainVerdict {
 
   init(_ world: ModelWorld, _ logs: [String: [LoggedEvent]]) {
     self.logs = logs
-    isQuiet = world.isQuiet
+    isQuiet = world.isQuiet && !world.isLeaseOutrun
     repeatsInvocations = world.repeatsInvocations
     for client in world.plainClients {
       for (place, session) in client.sessions.enumerated() {
