@@ -23,13 +23,23 @@ extension Receive {
     let change = SubscriptionChange(add: resolved.wanted, order: Self.order(count, context))
     // Before anything is written.
     if let refusal = connections.refusal(of: change, for: standing) { _ = try changed(refusal) }
-    let gain = standing.gaining(change)
+    let gain = try self.gain(of: change, for: standing)
     let handler = self
     let record = try holding(gain.subscribedStreams, gain, Destination(context), invocation, log) {
       try handler.change(context, isHeld: $0) { _ in change }
     }
     audit("subscribed", request, record, log)
     return Frame.changed("subscribed", request, resolved.refused, record.subscriptions, count: count)
+  }
+
+  /// What a change brings that the connection has not got. Where its place is held, a subscribe before this one did not come to
+  /// its end: it may be a listener already, but was not shown the state.
+  private func gain(of change: SubscriptionChange, for record: ConnectionRecord) throws(TableError) -> ConnectionRecord
+  {
+    let gain = record.gaining(change)
+    let known = change.streams.filter { !gain.subscribedStreams.contains($0) }
+    let held = try behindRows.held(known, record.id)
+    return held.isEmpty ? gain : record.gaining(change, also: held)
   }
 
   /// Holds a connection's place in some streams while `body` makes it a listener of them, told whether anything is held, and while
@@ -42,13 +52,13 @@ extension Receive {
     let answer: Answer
     do {
       answer = try body(!holds.isEmpty)
-      let frames = try recovery.states(record, holds).flatMap { self.frames(of: $0, record, replay: nil) }
-      _ = try post(frames, destination, invocation)
-    } catch {
-      // What was held goes on, without a state.
+    } catch let refusal as FrameRefusal {
       release(holds, record.id, log)
-      throw error
+      throw refusal
     }
+    // If anything else fails, the place stays held for a while: a subscribe that is said again finds it.
+    let frames = try recovery.states(record, holds).flatMap { self.frames(of: $0, record, replay: nil) }
+    _ = try post(frames, destination, invocation)
     release(holds, record.id, log)
     return answer
   }

@@ -157,6 +157,27 @@ struct SubscribeStateTests {
     #expect(place > 8)
   }
 
+  @Test("subscribes to one type that cross hold up nothing: what comes next is sent at once, once, after both states")
+  func crossing() throws {
+    var place = 0
+    while true {
+      place += 1
+      let stage = try stage()
+      let first = #"{"type":"subscribe","eventTypes":["price:update"],"keys":["A"]}"#
+      let second = #"{"type":"subscribe","eventTypes":["price:update"],"keys":["B"]}"#
+      let table = InterruptedTable(stage.table, before: place) { _ = try stage.say(second) }
+      _ = try stage.say(first, over: table)
+      if let error = table.error { throw error }
+      guard table.isInterrupted else { break }
+      try publish(stage, "A", 4)
+      try publish(stage, "B", 5)
+      let events = try shown(stage).filter { if case .event = $0 { true } else { false } }
+      let expected = [Shown.event(4, key: "A", value: 4), .event(5, key: "B", value: 5)]
+      #expect(events == expected, "interrupted at call \(place)")
+    }
+    #expect(place > 8)
+  }
+
   @Test("what it has already is not shown again, and what is refused holds nothing")
   func nothingNew() throws {
     let stage = try stage()
@@ -200,7 +221,11 @@ struct SubscribeStateTests {
     } check: { _, error, run in
       let stage = stages[0]
       // The client says it again, as nothing was acknowledged.
-      if error != nil { _ = try stage.say(Self.subscribe) }
+      if error != nil {
+        _ = try stage.say(Self.subscribe)
+        let last = try shown(stage).last
+        #expect(last == .state(through: 3, ["A": 3, "B": 2]), "\(run)")
+      }
       stage.clock.advance(milliseconds: BehindRows.holdMilliseconds + 1)
       try publish(stage, "A", 4)
       try runInvocations(stage)

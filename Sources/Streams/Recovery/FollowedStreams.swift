@@ -20,14 +20,30 @@ extension ConnectionRecord {
 }
 
 extension ConnectionRecord {
-  /// The same connection, subscribed to nothing but what a change would bring it that it does not get already.
-  package func gaining(_ change: SubscriptionChange) -> ConnectionRecord {
+  /// The same connection, subscribed to nothing but what a change would bring it that it does not get already, and to what
+  /// the change asks for of some streams, whether it gets that or not.
+  package func gaining(_ change: SubscriptionChange, also streams: [String] = []) -> ConnectionRecord {
     var changed = subscriptions
     _ = changed.apply(change)
     var gain = self
     gain.subscriptions = Subscriptions()
-    gain.subscriptions.entries = changed.active.filter { !subscriptions.covers($0) }
+    gain.subscriptions.entries = changed.active.filter { entry in
+      !subscriptions.covers(entry)
+        || streams.contains { $0.hasSameBytes(as: StreamName.type(entry.type)) } && change.asks(for: entry)
+    }
     return gain
+  }
+}
+
+extension SubscriptionChange {
+  /// The streams of what it adds.
+  package var streams: [String] {
+    var types: Set<[UInt8]> = []
+    return add.filter { types.insert(Array($0.type.utf8)).inserted }.map { StreamName.type($0.type) }
+  }
+
+  fileprivate func asks(for entry: Subscriptions.Entry) -> Bool {
+    add.contains { $0.type.hasSameBytes(as: entry.type) && $0.selector == entry.selector }
   }
 }
 

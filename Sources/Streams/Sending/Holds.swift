@@ -51,9 +51,23 @@ extension BehindRows {
         try table.update(Keys.behind(hold.stream, id), change, if: .equals("by", .string(hold.writer)))
       } catch {
         guard error.code == .conditionFailed else { throw error }
+        // Whoever took the place over keeps it where it was, or lower, and releases it.
+        if let standing = try self.row(hold.stream, id), standing.isOf(hold.epoch), standing.from <= hold.through + 1 {
+          continue
+        }
         try note([Missing(id, from: hold.through + 1)], hold.stream, epoch: hold.epoch)
       }
     }
+  }
+
+  /// Those of these streams in which the connection's place is held now, or its turn has not come for another reason.
+  package func held(_ streams: [String], _ id: ConnectionID) throws(TableError) -> [String] {
+    let now = clock.milliseconds()
+    var held: [String] = []
+    for stream in streams {
+      if let row = try row(stream, id), row.dueAtMilliseconds > now { held.append(stream) }
+    }
+    return held
   }
 
   private func hold(
