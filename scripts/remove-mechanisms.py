@@ -31,8 +31,8 @@ REMOVALS = {
         "    guard missing.isEmpty else { return }\n    let known"),
     "who is behind gets live frames too": (
         "Sources/Publisher/Sending/StreamSender+Round.swift",
-        "let isLate = try whoIsLate(among: page, round, now)\n          return page.filter { !isLate.contains($0.id) }.map",
-        "return page.map"),
+        "for recipient in page where !isLate.contains(recipient.id) {",
+        "for recipient in page where !isLate.contains(recipient.id) || recipient.parts.count >= 0 {"),
     "a behind row is cleared whatever it says by now": (
         "Sources/Streams/Sending/BehindRows.swift", 'if: .equals("by", .string(row.writer))', "if: .always"),
     "what a lost frame stood for is forgotten": (
@@ -42,11 +42,11 @@ REMOVALS = {
         "Sources/Shaping/FramePacking.swift", "package static let groupBytes = unitBytes - 1024",
         "package static let groupBytes = 1 << 30"),
     "the mark moves before the behind rows are written": (
-        "Sources/Publisher/Sending/StreamSender.swift", "    try settle(round, result, holding.lease)\n    if let failure",
+        "Sources/Publisher/Sending/StreamSender+Steps.swift", "    try settle(round, result, holding.lease)\n    if let failure",
         "    holding.lease.advance(through: round.end)\n    _ = try marks.write(&holding.lease)\n"
         "    try settle(round, result, holding.lease)\n    if let failure"),
     "the head is not looked at after the release": (
-        "Sources/Publisher/Sending/StreamSender.swift",
+        "Sources/Publisher/Sending/StreamSender+Steps.swift",
         "guard try streamLog.head(holding.lease.stream) != head else { return .done }",
         "if head.last >= 0 { return .done }"),
     "no sweep": (
@@ -78,10 +78,9 @@ REMOVALS = {
         "where row.at <= clock.seconds {"),
     "the lease is not kept within a page": (
         "Sources/Publisher/Sending/StreamSender+Round.swift",
-        "guard try prolong(&held) else {\n            result.isLeaseLost = true\n            return false",
-        "guard try held.endMilliseconds > .min ? true : prolong(&held) else {\n            result.isLeaseLost = true\n            return false"),
+        "      return try keepsLease()\n", "      return try lease.endMilliseconds > .min ? true : keepsLease()\n"),
     "a trimmed state lacks what was not sent": (
-        "Sources/Streams/Recovery/RecoveryReader.swift",
+        "Sources/Streams/Recovery/RecoveryReader+State.swift",
         "replay.isTrimmed ? try unsent(record, stream, head, through: replay.base) : [:]",
         "replay.isTrimmed && replay.base < 0 ? try unsent(record, stream, head, through: replay.base) : [:]"),
     "idempotency keys are not claimed": (
@@ -118,7 +117,7 @@ REMOVALS = {
         "      return nil\n"
         "    }\n    // The count"),
     "a pong tells of what was not delivered": (
-        "Sources/Streams/Recovery/RecoveryReader.swift", "sequence = min(sequence, row.from - 1)",
+        "Sources/Streams/Recovery/RecoveryReader+Standing.swift", "sequence = min(sequence, row.from - 1)",
         "sequence = max(sequence, row.from - 1)"),
     "the client shows live events before ready": (
         "Sources/StreamClient/Follower+Answers.swift", "} else if phase == .asking, let event {\n      return hold(event)",
