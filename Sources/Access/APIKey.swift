@@ -8,8 +8,8 @@ package struct APIKey: Sendable {
   private static let secretBytes = 32
 
   package let text: String
-  /// The SHA-256 of the text, in hexadecimal: the name the table knows it by. Whoever finds a key by its hash compares no
-  /// secrets, so the time it takes tells nothing of one.
+  /// The SHA-256 of the text, in hexadecimal: the name the table knows it by. Whoever finds a key by its hash compares
+  /// no secrets, so the time it takes tells nothing of one.
   package let hash: String
 
   /// Nil for a text that no key can have, so that junk costs no read of the table.

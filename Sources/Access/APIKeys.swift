@@ -29,7 +29,8 @@ package struct APIKeys {
           .put(stored.item(Self.indexRow(key.hash)), if: .absent), record("created", stored),
         ], durability: .disk)
     } catch {
-      // Nobody else draws the same 256 bits: the row that stands is this one, written by an attempt whose answer was lost.
+      // Nobody else draws the same 256 bits: the row that stands is this one, written by an attempt whose answer was
+      // lost.
       guard case .transactionFailed = error.code, try self.stored(key.hash) != nil else { throw error }
     }
     return (key, stored)

@@ -93,8 +93,8 @@ package enum AccessDecision: Equatable, Sendable {
 
 /// Why somebody may not come in.
 package struct AccessRefusal: Equatable, Sendable {
-  /// 401: there is no proof of who it is; 403: it is known and not allowed; 503: it cannot be told now; 400: what it asks
-  /// for makes no sense, whoever it is.
+  /// 401: there is no proof of who it is; 403: it is known and not allowed; 503: it cannot be told now; 400: what it
+  /// asks for makes no sense, whoever it is.
   package let status: Int
   /// For the client. Of 401 and 403 the same whatever was wrong.
   package let message: String

@@ -6,9 +6,12 @@ package import Telemetry
 /// Who may connect, as the environment says it.
 ///
 /// - `ACCESS`: `required` (the default), or `open`: everybody is whoever they say they are.
-/// - `JWT_SECRET` (HS256), `JWT_PUBLIC_KEY` (PEM, RS256 or ES256), `JWT_JWKS_URL`: what signatures of tokens are checked with.
-/// - `JWT_ISSUER`, `JWT_AUDIENCE` (several with commas), `JWT_LEEWAY_SECONDS` (0 to 300, default 60), `JWT_USER_CLAIM` (`sub`).
-/// - `ANONYMOUS_ROLE`: who comes without a credential may come in with this role and as nobody in particular; not admin.
+/// - `JWT_SECRET` (HS256), `JWT_PUBLIC_KEY` (PEM, RS256 or ES256), `JWT_JWKS_URL`: what signatures of tokens are
+///   checked with.
+/// - `JWT_ISSUER`, `JWT_AUDIENCE` (several with commas), `JWT_LEEWAY_SECONDS` (0 to 300, default 60), `JWT_USER_CLAIM`
+///   (`sub`).
+/// - `ANONYMOUS_ROLE`: who comes without a credential may come in with this role and as nobody in particular; not
+///   admin.
 /// - `ACCESS_ORIGINS` (several with commas): pages, beside those of the same host, that may use the `session` cookie.
 package struct AccessSettings {
   package struct Tokens {
@@ -149,8 +152,8 @@ package struct AccessSettings {
   // MARK: Pages
 
   /// The page that a browser says it comes from, if its cookie must not count: browsers send cookies with a WebSocket
-  /// handshake whichever page opens it, and no other rule of theirs keeps a foreign page out. A page that came without TLS
-  /// is whoever's who is on the way, and counts only where the handshake came without TLS too.
+  /// handshake whichever page opens it, and no other rule of theirs keeps a foreign page out. A page that came without
+  /// TLS is whoever's who is on the way, and counts only where the handshake came without TLS too.
   func foreignOrigin(of presentation: Presentation) -> String? {
     let hosts = presentation.fields("Host")
     // API Gateway writes it, always 'https'; a browser lets no page set it.

@@ -1,7 +1,7 @@
 import Messaging
 
-/// Where a handshake, or a request for a stream, may carry credentials: its query and its header fields, each value as it
-/// came, also those that were given several times.
+/// Where a handshake, or a request for a stream, may carry credentials: its query and its header fields, each value as
+/// it came, also those that were given several times.
 package struct Presentation: Sendable {
   package var query: [(name: String, value: String)]
   package var headers: [(name: String, value: String)]
@@ -97,8 +97,8 @@ struct Credential {
 enum CookieReader {
   static let maximumBytes = 16 << 10
 
-  /// The values of the cookies with exactly that name, as they stand. One with a character that no cookie's value may have
-  /// is given as `""`, which is no credential but also not nothing.
+  /// The values of the cookies with exactly that name, as they stand. One with a character that no cookie's value may
+  /// have is given as `""`, which is no credential but also not nothing.
   static func values(of name: String, in field: String) -> [String] {
     guard field.utf8.count <= maximumBytes else { return [""] }
     return field.utf8.split(separator: UInt8(ascii: ";")).compactMap { pair in

@@ -2,13 +2,15 @@ import Crypto
 import JSON
 import Messaging
 
-/// A set of public keys as its owner publishes it (RFC 7517): `{"keys":[{"kty":"RSA","kid":"1","n":"…","e":"AQAB"},…]}`.
+/// A set of public keys as its owner publishes it (RFC 7517):
+/// `{"keys":[{"kty":"RSA","kid":"1","n":"…","e":"AQAB"},…]}`.
 enum JSONWebKeys {
   static let maximumBytes = 256 << 10
   /// Enough for any owner; a verification tries each key that fits.
   static let maximumKeys = 64
 
-  /// Keys of other kinds and for other uses are passed over, also secret ones (`oct`): what stands at a URL is no secret.
+  /// Keys of other kinds and for other uses are passed over, also secret ones (`oct`): what stands at a URL is no
+  /// secret.
   static func decode(_ bytes: [UInt8]) throws(JSONError) -> [TokenKey] {
     var reader = JSONReader(bytes)
     var keys: [TokenKey] = []

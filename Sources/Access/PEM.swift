@@ -8,8 +8,8 @@ enum PEM {
     let content: [UInt8]
   }
 
-  /// The blocks of a text; nil if it is not wholly made of them. Line ends may be lost on the way through a variable: they
-  /// may be spaces, or written as `\n`.
+  /// The blocks of a text; nil if it is not wholly made of them. Line ends may be lost on the way through a variable:
+  /// they may be spaces, or written as `\n`.
   static func blocks(in text: String) -> [Block]? {
     var rest = Array(text.utf8)[...]
     var blocks: [Block] = []

@@ -1,10 +1,10 @@
 import Messaging
 
 extension Presentation {
-  /// What a handshake is answered with of the subprotocols it offers (RFC 6455, section 4.1): the first that is a name and
-  /// no credential. A browser closes a connection whose answer names none of those it offered; but in `bearer, TOKEN` the
-  /// second is a secret, which must not come back in a header that others write down, in whatever order and however many
-  /// fields it was sent.
+  /// What a handshake is answered with of the subprotocols it offers (RFC 6455, section 4.1): the first that is a name
+  /// and no credential. A browser closes a connection whose answer names none of those it offered; but in
+  /// `bearer, TOKEN` the second is a secret, which must not come back in a header that others write down, in whatever
+  /// order and however many fields it was sent.
   package var subprotocol: String? {
     let credentials = Credential.all(in: self).map(\.text)
     return offeredSubprotocols.first { name in

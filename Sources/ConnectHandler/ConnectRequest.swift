@@ -7,7 +7,8 @@ import Streams
 ///
 ///     ?userId=u-1&role=viewer&groups=desk-7&eventTypes=signal,risk&keys=AAPL,MSFT&dialect=typed&client_id=c1
 ///
-/// `channels`, `symbols` and `data_types` are the words of the market data clients, `user_id` that of the credit clients.
+/// `channels`, `symbols` and `data_types` are the words of the market data clients, `user_id` that of the credit
+/// clients.
 struct ConnectQuery {
   let claim: Claim
   let dialect: Dialect
@@ -65,8 +66,8 @@ struct ConnectRequest {
   private let identity: Identity
   private let wanted: [Wanted]
 
-  /// What the role may not see is left out, as the clients of the event types expect it; a name that can be no type is an
-  /// error.
+  /// What the role may not see is left out, as the clients of the event types expect it; a name that can be no type is
+  /// an error.
   init(_ query: ConnectQuery, _ identity: Identity) throws(ConnectQuery.Invalid) {
     self.query = query
     self.identity = identity

@@ -5,7 +5,8 @@ import Messaging
 import Streams
 import Telemetry
 
-/// Asks DefaultHandler to greet a client: nothing can be posted while `$connect` runs, and no function runs afterwards by itself.
+/// Asks DefaultHandler to greet a client: nothing can be posted while `$connect` runs, and no function runs afterwards
+/// by itself.
 struct Greetings {
   /// `GREETING_FUNCTION`; nil: nobody is greeted.
   private let function: String?
@@ -16,8 +17,8 @@ struct Greetings {
     self.invocation = invocation
   }
 
-  /// Clients of the documents know no hello: those of their dialects, and those that say in the URL what they listen to. A client
-  /// library says it in its hello.
+  /// Clients of the documents know no hello: those of their dialects, and those that say in the URL what they listen
+  /// to. A client library says it in its hello.
   static func areExpected(by record: ConnectionRecord) -> Bool {
     record.dialect != .typed || !record.subscriptions.active.isEmpty
   }

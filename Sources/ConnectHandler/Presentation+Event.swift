@@ -3,8 +3,8 @@ import GatewayEvents
 import JSON
 
 extension Presentation {
-  /// What came with a handshake: an event's single values, and its lists of values, since of a parameter or field that was
-  /// given several times the single value is only the last.
+  /// What came with a handshake: an event's single values, and its lists of values, since of a parameter or field that
+  /// was given several times the single value is only the last.
   init(_ event: ConnectEvent) {
     self.init(
       query: event.query.pairs + (event.multiValueQuery.flatMap(Self.lists) ?? []),

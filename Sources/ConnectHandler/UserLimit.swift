@@ -8,8 +8,8 @@ import Telemetry
 
 /// How many connections one user may have. Over it the oldest go.
 ///
-/// The own row is written before the rows are counted, consistently, so of two that come at once at least one sees both; and
-/// all who see too many choose the same ones.
+/// The own row is written before the rows are counted, consistently, so of two that come at once at least one sees
+/// both; and all who see too many choose the same ones.
 struct UserLimit<Calls: ConnectionCalls> {
   private let connections: Connections
   private var calls: Calls
@@ -22,7 +22,8 @@ struct UserLimit<Calls: ConnectionCalls> {
   /// API Gateway says 410 of a connection whose `$connect` is still running, and it waits 29 seconds for that.
   static var youngMilliseconds: Int64 { 30_000 }
 
-  /// How long one that may be about to come in is waited for: its handshake ends some milliseconds after its `$connect`.
+  /// How long one that may be about to come in is waited for: its handshake ends some milliseconds after its
+  /// `$connect`.
   static var closingPauses: [Int64] { [50, 100, 200] }
 
   init(
@@ -39,7 +40,8 @@ struct UserLimit<Calls: ConnectionCalls> {
     self.clock = clock
   }
 
-  /// False: newer ones have come meanwhile, and the connection itself was one of those that had to go; its rows are gone.
+  /// False: newer ones have come meanwhile, and the connection itself was one of those that had to go; its rows are
+  /// gone.
   mutating func admits(
     _ record: ConnectionRecord, _ context: RequestContext, _ audit: Audit
   ) throws(TableError) -> Bool {

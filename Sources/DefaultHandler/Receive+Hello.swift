@@ -5,8 +5,9 @@ import Streams
 import Telemetry
 
 extension Receive {
-  /// By posts only, in this order: what was asked for is written; then the log is read, so that what is appended after it comes
-  /// by the listener rows; then `connection`, `resume` if the client said where it was, states, missed events, `ready`.
+  /// By posts only, in this order: what was asked for is written; then the log is read, so that what is appended after
+  /// it comes by the listener rows; then `connection`, `resume` if the client said where it was, states, missed events,
+  /// `ready`.
   mutating func answer(
     _ hello: ClientFrame.Hello, _ context: RequestContext, _ invocation: InvocationContext, _ log: Log
   ) throws -> [UInt8]? {

@@ -7,8 +7,9 @@ import Streams
 import Telemetry
 
 extension Receive {
-  /// The state of what is new, then everything after it: the connection's place in the new streams is held before the listener
-  /// rows are written, the state as of there is posted, and then the sender goes on from there. The acknowledgement is the answer.
+  /// The state of what is new, then everything after it: the connection's place in the new streams is held before the
+  /// listener rows are written, the state as of there is posted, and then the sender goes on from there. The
+  /// acknowledgement is the answer.
   mutating func subscribe(
     _ request: SubscriptionRequest, _ count: Int64?, _ context: RequestContext, _ invocation: InvocationContext,
     _ log: Log
@@ -32,8 +33,8 @@ extension Receive {
     return Frame.changed("subscribed", request, resolved.refused, record.subscriptions, count: count)
   }
 
-  /// What a change brings that the connection has not got. Where its place is held, a subscribe before this one did not come to
-  /// its end: it may be a listener already, but was not shown the state.
+  /// What a change brings that the connection has not got. Where its place is held, a subscribe before this one did not
+  /// come to its end: it may be a listener already, but was not shown the state.
   private func gain(of change: SubscriptionChange, for record: ConnectionRecord) throws(TableError) -> ConnectionRecord
   {
     let gain = record.gaining(change)
@@ -42,8 +43,8 @@ extension Receive {
     return held.isEmpty ? gain : record.gaining(change, also: held)
   }
 
-  /// Holds a connection's place in some streams while `body` makes it a listener of them, told whether anything is held, and while
-  /// it is shown their state.
+  /// Holds a connection's place in some streams while `body` makes it a listener of them, told whether anything is
+  /// held, and while it is shown their state.
   mutating func holding<Answer>(
     _ streams: [String], _ record: ConnectionRecord, _ destination: Destination, _ invocation: InvocationContext,
     _ log: Log, _ body: (_ isHeld: Bool) throws -> Answer

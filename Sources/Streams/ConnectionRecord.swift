@@ -20,8 +20,8 @@ package struct ConnectionRecord: Equatable, Sendable {
   package internal(set) var accepts: Accepts = []
   /// What is left of its right to change things.
   var bucket = TokenBucket()
-  /// Until when senders that meet its listener rows ask whether its place is held, in milliseconds since the epoch; stands in the
-  /// rows that are written with this change only.
+  /// Until when senders that meet its listener rows ask whether its place is held, in milliseconds since the epoch;
+  /// stands in the rows that are written with this change only.
   var heldUntilMilliseconds: Int64?
   /// Counts the changes: every write says which one it saw.
   package internal(set) var revision: Int64 = 1
@@ -58,8 +58,8 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// Every topic under which a listener row of this connection may stand.
   package var topics: [Topic] { ownTopics + subscriptions.topics.ordered() }
 
-  /// The name an event is shown by to this connection; nil: it is not for it. Asked on every path that reads the log for one
-  /// connection, and decides as its listener rows do for those who read them.
+  /// The name an event is shown by to this connection; nil: it is not for it. Asked on every path that reads the log
+  /// for one connection, and decides as its listener rows do for those who read them.
   package func shownName(of event: Event) -> String? {
     switch event.audience {
     case .user(let user): return principal.user?.hasSameBytes(as: user) == true ? event.type : nil

@@ -3,8 +3,8 @@ import Messaging
 import Telemetry
 
 extension Connections {
-  /// Ends the credential of every connection that an access key opened: nothing more is shown to it, and at its next frame or
-  /// event it is closed with `expired`. Answers how many there were. May be repeated.
+  /// Ends the credential of every connection that an access key opened: nothing more is shown to it, and at its next
+  /// frame or event it is closed with `expired`. Answers how many there were. May be repeated.
   ///
   /// The shards of each connection's rows are those it was made with, whatever `shards` says here.
   package func end(openedBy keyHash: String) throws(TableError) -> Int {

@@ -4,9 +4,9 @@ package import Telemetry
 
 /// The connections and what they listen to.
 ///
-/// Lambda runs the invocations of one connection side by side and in any order. So every change is one transaction on the
-/// condition that the connection's row is as it was read; a connection that leaves turns its row into a tombstone first,
-/// which a late connect or subscribe runs into; and each subscription keeps the order of its last change.
+/// Lambda runs the invocations of one connection side by side and in any order. So every change is one transaction on
+/// the condition that the connection's row is as it was read; a connection that leaves turns its row into a tombstone
+/// first, which a late connect or subscribe runs into; and each subscription keeps the order of its last change.
 package struct Connections {
   let table: any Table
   let clock: Clock
@@ -50,8 +50,8 @@ package struct Connections {
     case tooManySubscriptions(Int)
   }
 
-  /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read; without any, one put, at
-  /// half the price on DynamoDB. May be repeated.
+  /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read; without any, one put,
+  /// at half the price on DynamoDB. May be repeated.
   package func connect(_ record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
     let count = record.subscriptions.active.count
     guard count <= limits.subscriptions else { return .tooManySubscriptions(count) }
@@ -73,11 +73,11 @@ package struct Connections {
 
   /// Changes what a connection is subscribed to: one read, one transaction, none if there is nothing to change.
   ///
-  /// `makeChange` is told the connection as it stands, for its role; it is asked again whenever another change came first. How fast
-  /// changes come is judged by when they were asked for: they are handled when there is time.
-  /// `accepting`: what the client says from now on that its frames may look like; its listener rows are told. Whoever says so asks for
-  /// an answer of any size, so it counts as a change whether or not it is one.
-  /// `isHeld`: its place in the streams is held (`BehindRows.hold`), which senders have to heed.
+  /// `makeChange` is told the connection as it stands, for its role; it is asked again whenever another change came
+  /// first. How fast changes come is judged by when they were asked for: they are handled when there is time.
+  /// `accepting`: what the client says from now on that its frames may look like; its listener rows are told. Whoever
+  /// says so asks for an answer of any size, so it counts as a change whether or not it is one. `isHeld`: its place in
+  /// the streams is held (`BehindRows.hold`), which senders have to heed.
   package func change(
     _ id: ConnectionID, accepting: Accepts? = nil, isHeld: Bool = false,
     _ makeChange: (ConnectionRecord) -> SubscriptionChange
@@ -110,8 +110,8 @@ package struct Connections {
     return isInTime ? nil : .tooFast
   }
 
-  /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch. If it was the last of
-  /// its person, that is noted.
+  /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch. If it was the
+  /// last of its person, that is noted.
   ///
   /// May be repeated, also by another process. `found` names topics under which a row may stand, in case the
   /// connection's own row is gone and does not tell.
@@ -208,8 +208,8 @@ package struct Connections {
     return true
   }
 
-  /// Writes the listener rows that did not fit the transaction, as the newest row of the connection wants them. False if
-  /// the connection left meanwhile; its disconnect deletes what stands.
+  /// Writes the listener rows that did not fit the transaction, as the newest row of the connection wants them. False
+  /// if the connection left meanwhile; its disconnect deletes what stands.
   private func settle(_ record: ConnectionRecord, _ topics: ArraySlice<Topic>) throws(TableError) -> Bool {
     var record = record
     var rest = topics

@@ -11,8 +11,8 @@ package enum Topic: Hashable, Sendable {
   /// No event is for it: here stand the connections that an access key opened, by the key's hash.
   case accessKey(String)
 
-  /// `t:{type}`, `t:{type}:{key}`, `u:{user}`, `g:{group}`, `k:{hash}`, each part percent-encoded: no part holds a `:` or a `#`, so
-  /// different topics have different names, and equal names are equal topics.
+  /// `t:{type}`, `t:{type}:{key}`, `u:{user}`, `g:{group}`, `k:{hash}`, each part percent-encoded: no part holds a `:`
+  /// or a `#`, so different topics have different names, and equal names are equal topics.
   package var name: String {
     switch self {
     case .type(let type): "t:\(PercentEncoding.encode(type))"
@@ -42,8 +42,8 @@ package enum Topic: Hashable, Sendable {
     }
   }
 
-  /// A person's own connections are few, and so are a key's: they stand in one partition, whatever the shards, and are read
-  /// with one query.
+  /// A person's own connections are few, and so are a key's: they stand in one partition, whatever the shards, and are
+  /// read with one query.
   var isInOnePartition: Bool {
     switch self {
     case .user, .accessKey: true

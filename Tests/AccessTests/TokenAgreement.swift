@@ -3,8 +3,8 @@ import Messaging
 
 @testable import Access
 
-/// What must hold of any bytes that come as a credential, as claims or as keys. The tests, the kept failures and the fuzzer
-/// check the same.
+/// What must hold of any bytes that come as a credential, as claims or as keys. The tests, the kept failures and the
+/// fuzzer check the same.
 enum TokenAgreement {
   /// Nil if all holds, else what does not.
   static func violation(of input: [UInt8]) -> String? {

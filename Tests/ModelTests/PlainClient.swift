@@ -16,8 +16,8 @@ protocol ModelListener: AnyObject {
   func take(_ frame: [UInt8], isLate: Bool, _ world: ModelWorld)
 }
 
-/// A client that knows no hello: says `subscribe`, one type at a time, again when no acknowledgement came, and begins from
-/// nothing whenever it connects.
+/// A client that knows no hello: says `subscribe`, one type at a time, again when no acknowledgement came, and begins
+/// from nothing whenever it connects.
 final class PlainClient: ModelListener {
   struct Wish: Hashable {
     let type: String

@@ -77,7 +77,8 @@ struct AppendBatch {
     EventRefusal(.keyTaken, "the idempotency key \"\(key.prefix(64))\" belongs to \(holder) with other content")
   }
 
-  /// 16 bytes of SHA-256 over what makes an event the same one. Not its time: a publisher that gives none gets another each time.
+  /// 16 bytes of SHA-256 over what makes an event the same one. Not its time: a publisher that gives none gets another
+  /// each time.
   private static func digest(of event: Event) -> [UInt8] {
     var writer = FieldWriter(reservingBytes: event.data.count + 256)
     writer.text(event.type)

@@ -20,8 +20,8 @@ extension ConnectionRecord {
 }
 
 extension ConnectionRecord {
-  /// The same connection, subscribed to nothing but what a change would bring it that it does not get already, and to what
-  /// the change asks for of some streams, whether it gets that or not.
+  /// The same connection, subscribed to nothing but what a change would bring it that it does not get already, and to
+  /// what the change asks for of some streams, whether it gets that or not.
   package func gaining(_ change: SubscriptionChange, also streams: [String] = []) -> ConnectionRecord {
     var changed = subscriptions
     _ = changed.apply(change)

@@ -4,9 +4,9 @@ package import Telemetry
 
 /// Which connections lack events that the others have, stream by stream.
 ///
-/// Only the holder of a stream's lease writes them, and whoever holds a place (`Hold`). Each deletes and replaces a row only as
-/// it read it; what another wrote since is never raised. So one that
-/// lost its lease without knowing does no harm.
+/// Only the holder of a stream's lease writes them, and whoever holds a place (`Hold`). Each deletes and replaces a row
+/// only as it read it; what another wrote since is never raised. So one that lost its lease without knowing does no
+/// harm.
 package struct BehindRows {
   let table: any Table
   let clock: Clock
@@ -34,10 +34,11 @@ package struct BehindRows {
     try table.get(Keys.behind(stream, id), .strong).flatMap(Behind.init)
   }
 
-  /// Notes for each connection the first event it lacks, in place of what was known of it. Each failure has it wait longer for
-  /// its next turn.
+  /// Notes for each connection the first event it lacks, in place of what was known of it. Each failure has it wait
+  /// longer for its next turn.
   ///
-  /// `known`: the rows as they were read. One that was written since, by whoever holds a place, keeps its place and its turn.
+  /// `known`: the rows as they were read. One that was written since, by whoever holds a place, keeps its place and its
+  /// turn.
   package func note(
     _ missing: [Missing], _ stream: String, epoch: String, instead known: [Behind] = []
   ) throws(TableError) {
@@ -97,8 +98,8 @@ package struct BehindRows {
     failures < 1 ? 0 : min(1_000, 100 << min(failures, 10))
   }
 
-  /// The connection has everything, or is gone: deletes its row, unless it says something else by now, or the lease is lost.
-  /// Then another may have passed the connection over with later events, since the row stood.
+  /// The connection has everything, or is gone: deletes its row, unless it says something else by now, or the lease is
+  /// lost. Then another may have passed the connection over with later events, since the row stood.
   package func clear(_ row: Behind, _ lease: Lease) throws(TableError) {
     do {
       try table.transact([

@@ -41,8 +41,8 @@ extension BehindRows {
 
   /// The connection's turn has come, in all of these streams.
   ///
-  /// Where a sender, or another hold, has written what it knows since, some of what comes after the place may have been sent
-  /// already, before the state was shown: it is sent again, so that the newest comes last.
+  /// Where a sender, or another hold, has written what it knows since, some of what comes after the place may have been
+  /// sent already, before the state was shown: it is sent again, so that the newest comes last.
   package func release(_ holds: [Hold], _ id: ConnectionID) throws(TableError) {
     for hold in holds {
       var change = Change()
