@@ -66,7 +66,7 @@ REMOVALS = {
         '.equals("by", .string($0.writer)) } ?? .always'),
     "what came before a late state is not sent again": (
         "Sources/Streams/Sending/Holds.swift",
-        "try note([Missing(id, from: hold.through + 1)], hold.stream, epoch: hold.epoch)", "continue"),
+        "_ = try self.hold(hold.stream, id, epoch: hold.epoch, through: hold.through, forMilliseconds: 0)", "continue"),
     "a drain does not wait for the lease": (
         "Sources/Publisher/Sending/StreamSender.swift", "guard report.isLeaseTaken, clock.milliseconds() < until else",
         "guard report.isLeaseTaken, clock.milliseconds() < min(until, 0) else"),

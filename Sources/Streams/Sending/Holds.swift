@@ -51,11 +51,7 @@ extension BehindRows {
         try table.update(Keys.behind(hold.stream, id), change, if: .equals("by", .string(hold.writer)))
       } catch {
         guard error.code == .conditionFailed else { throw error }
-        // Whoever took the place over keeps it where it was, or lower, and releases it.
-        if let standing = try self.row(hold.stream, id), standing.isOf(hold.epoch), standing.from <= hold.through + 1 {
-          continue
-        }
-        try note([Missing(id, from: hold.through + 1)], hold.stream, epoch: hold.epoch)
+        _ = try self.hold(hold.stream, id, epoch: hold.epoch, through: hold.through, forMilliseconds: 0)
       }
     }
   }
@@ -71,7 +67,8 @@ extension BehindRows {
   }
 
   private func hold(
-    _ stream: String, _ id: ConnectionID, epoch: String, through: Int64
+    _ stream: String, _ id: ConnectionID, epoch: String, through: Int64,
+    forMilliseconds milliseconds: Int64 = Self.holdMilliseconds
   ) throws(TableError) -> Hold {
     let key = Keys.behind(stream, id)
     var condition = Condition.absent
@@ -79,7 +76,7 @@ extension BehindRows {
     for _ in 0..<Self.attempts {
       let hold = Hold(stream: stream, epoch: epoch, through: place, writer: randomness.hexadecimal())
       do {
-        try table.put(row(key, hold), if: condition)
+        try table.put(row(key, hold, dueAt: clock.milliseconds() + milliseconds), if: condition)
         return hold
       } catch {
         guard error.code == .conditionFailed else { throw error }
@@ -96,12 +93,12 @@ extension BehindRows {
     throw TableError(.contention, "put", key: key, detail: "\(Self.attempts) attempts")
   }
 
-  private func row(_ key: ItemKey, _ hold: Hold) -> Item {
+  private func row(_ key: ItemKey, _ hold: Hold, dueAt: Int64) -> Item {
     Item(
       key,
       [
         "v": .number(1), "epoch": .string(hold.epoch), "from": .number(hold.through + 1), "tries": .number(0),
-        "due": .number(clock.milliseconds() + Self.holdMilliseconds), "by": .string(hold.writer),
+        "due": .number(dueAt), "by": .string(hold.writer),
       ], expires: clock.seconds + keptSeconds)
   }
 }
