@@ -5,8 +5,9 @@ import TestSupport
 /// Compares what each client that knows no hello was shown with what the log holds, connection by connection.
 ///
 /// On each: nothing but what was asked for; and if it is still open at the end, every event after the state, or another
-/// that stands for it, and, while there is one sender at a time, of each key the newest last. In a schedule without faults also the state first, and then
-/// each event once and in order. Of one stream to which a key was added: events may come again.
+/// that stands for it, and, while there is one sender at a time, of each key the newest last. In a schedule without
+/// faults also the state first, and then each event once and in order. Of one stream to which a key was added: events
+/// may come again.
 struct PlainVerdict {
   private(set) var faults: [String] = []
   private let logs: [String: [LoggedEvent]]
