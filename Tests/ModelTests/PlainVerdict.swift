@@ -72,10 +72,13 @@ struct PlainVerdict {
   private mutating func judge(_ wish: PlainClient.Wish, _ session: PlainClient.Session) {
     let name = session.id.text
     var attempts = 0
+    // Of another wish of the stream, which this one may be a part of.
+    var said: [PlainClient.Wish: Int] = [:]
     var states: [Int64] = []
     var last: Int64?
     var isStateLate = false
     for record in session.records {
+      if case .said(let one) = record, one.stream == wish.stream { said[one, default: 0] += 1 }
       switch record {
       case .said(wish): attempts += 1
       case .state(wish.stream, let through, _, let isLate) where attempts > 0 && last == nil:
@@ -90,7 +93,9 @@ struct PlainVerdict {
     judgeWhole(session, wish.stream, after: base, wish.wants)
     if !mayHaveTwoSenders { judgeNewest(session, wish, log) }
     // What is said, or worked on, again after a failure is acknowledged without a state.
-    guard states.isEmpty, attempts == 1, !repeatsInvocations, !session.isTakenForGone, !isStateLate else { return }
+    guard states.isEmpty, said.values.allSatisfy({ $0 == 1 }), !repeatsInvocations, !session.isTakenForGone,
+      !isStateLate
+    else { return }
     let isSomethingTold = log.contains { $0.sequence <= last && $0.event.key != nil && wish.wants($0.event) }
     let isShown = session.records.contains { Self.shown($0).contains { $0.0 == wish.stream } }
     if isSomethingTold, !isShown { faults.append("\(name): no state of \(wish)") }
