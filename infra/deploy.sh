@@ -221,7 +221,7 @@ web_socket_url() { output WebSocketUrl | sed 's,^http,ws,'; }
 send_test_event() {
   say "Sending a test event"
   local word watching=("$(web_socket_url)?userId=smoke-test" --subscribe smoke:test --json)
-  watching+=(--no-reconnect --no-sign --count 1 --for 60)
+  watching+=(--no-reconnect --count 1 --for 60)
   word=$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
   if [ "$public" = no ]; then
     smoke_key=$(tool keys create --store "dynamodb:$(output TableName)" --user smoke-test --role admin --expires 30m \
@@ -290,11 +290,11 @@ print_result() {
   table=$(output TableName)
   printf 'Deployed: %s\n\n' "$(web_socket_url)"
   if [ "$public" = yes ]; then
-    printf "Listen:   tickertape watch '%s?userId=u-1' --no-sign --subscribe price:update\n" "$(web_socket_url)"
+    printf "Listen:   tickertape watch '%s?userId=u-1' --subscribe price:update\n" "$(web_socket_url)"
   else
     printf 'Key:      %stickertape keys create --store dynamodb:%s \\\n' "$where" "$table"
     printf '            --user u-1 --role analyst --expires 90d\n'
-    printf "Listen:   tickertape watch '%s?userId=u-1' --no-sign --header 'x-api-key: KEY' --subscribe price:update\n" "$(web_socket_url)"
+    printf "Listen:   tickertape watch '%s?userId=u-1' --header 'x-api-key: KEY' --subscribe price:update\n" "$(web_socket_url)"
   fi
   cat <<END
 Publish:  aws sqs send-message --region $region${endpoint:+ --endpoint-url $endpoint} --queue-url $(output IngestQueueUrl) \\
