@@ -7,7 +7,7 @@ import Testing
 struct ManyProcessesTests {
   private let folder = TemporaryFolder()
 
-  @Test("four processes with 10,000 mixed writes each lose nothing", .timeLimit(.minutes(2)))
+  @Test("four processes with 10,000 mixed writes each lose nothing", .timeLimit(.minutes(10)))
   func nothingIsLost() throws {
     // They also create the file, all at once.
     let path = folder.file("table.db")
@@ -26,7 +26,7 @@ struct ManyProcessesTests {
     for writer in 1...4 { #expect(try table.sorts(Query("own#\(writer)")).count == 2500) }
   }
 
-  @Test("a process killed while it writes leaves whole transactions and no lock", .timeLimit(.minutes(1)))
+  @Test("a process killed while it writes leaves whole transactions and no lock", .timeLimit(.minutes(10)))
   func killed() throws {
     let path = folder.file("table.db")
     let table = try SQLiteTable(path: path)

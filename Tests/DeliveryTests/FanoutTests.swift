@@ -6,7 +6,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-@Suite("A fan-out over real connections", .timeLimit(.minutes(1)))
+@Suite("A fan-out over real connections", .timeLimit(.minutes(10)))
 struct FanoutTests {
   private func fanout(_ server: ScriptedServer) throws -> Fanout {
     var clientOptions = ManagementClient.Options()

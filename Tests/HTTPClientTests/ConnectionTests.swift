@@ -3,7 +3,7 @@ import HTTPClient
 import TestSupport
 import Testing
 
-@Suite("A connection opened by libcurl", .timeLimit(.minutes(1)))
+@Suite("A connection opened by libcurl", .timeLimit(.minutes(10)))
 struct ConnectionTests {
   private static let request = bytes("GET / HTTP/1.1\r\nHost: h\r\n\r\n")
 

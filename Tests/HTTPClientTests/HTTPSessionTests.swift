@@ -4,7 +4,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-@Suite("A request over libcurl", .timeLimit(.minutes(1)))
+@Suite("A request over libcurl", .timeLimit(.minutes(10)))
 struct HTTPSessionTests {
   @Test("sends method, headers and body, and reads status, headers and body")
   func roundTrip() throws {

@@ -6,7 +6,7 @@ import WebSocketWire
 
 @testable import LocalGateway
 
-@Suite("The management API", .timeLimit(.minutes(1)))
+@Suite("The management API", .timeLimit(.minutes(10)))
 struct ConnectionsAPITests {
   @Test("what is posted arrives as one text message, however the path is escaped")
   func post() throws {

@@ -5,7 +5,7 @@ import WebSocketWire
 
 @testable import LocalGateway
 
-@Suite("The echo server", .timeLimit(.minutes(1)))
+@Suite("The echo server", .timeLimit(.minutes(10)))
 struct EchoServerTests {
   @Test("text, binary and large messages come back as they went, on any path")
   func echoes() throws {

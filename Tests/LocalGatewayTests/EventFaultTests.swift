@@ -5,7 +5,7 @@ import WebSocketWire
 
 @testable import LocalGateway
 
-@Suite("Route events that go astray on purpose", .timeLimit(.minutes(1)))
+@Suite("Route events that go astray on purpose", .timeLimit(.minutes(10)))
 struct EventFaultTests {
   func bench(_ faults: Fault...) throws -> GatewayBench {
     let bench = try GatewayBench { $0.faults = FaultPlan(seed: 1, faults) }

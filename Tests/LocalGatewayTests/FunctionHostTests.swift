@@ -3,7 +3,7 @@ import Testing
 
 @testable import LocalGateway
 
-@Suite("Functions as processes", .timeLimit(.minutes(2)))
+@Suite("Functions as processes", .timeLimit(.minutes(10)))
 struct FunctionHostTests {
   @Test("an invocation is answered with what the function posted, byte for byte")
   func echo() throws {

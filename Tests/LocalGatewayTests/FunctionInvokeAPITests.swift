@@ -5,7 +5,7 @@ import Testing
 
 @testable import LocalGateway
 
-@Suite("The Lambda Invoke API", .timeLimit(.minutes(2)))
+@Suite("The Lambda Invoke API", .timeLimit(.minutes(10)))
 struct FunctionInvokeAPITests {
   @Test(
     "a function is invoked by name, alias, partial or whole ARN",

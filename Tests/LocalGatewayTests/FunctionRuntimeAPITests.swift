@@ -2,7 +2,7 @@ import Testing
 
 @testable import LocalGateway
 
-@Suite("The Runtime API, to runtimes that err", .timeLimit(.minutes(2)))
+@Suite("The Runtime API, to runtimes that err", .timeLimit(.minutes(10)))
 struct FunctionRuntimeAPITests {
   /// What the function does, what the caller gets, and what the runtime was answered.
   @Test(

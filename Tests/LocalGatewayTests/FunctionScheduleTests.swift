@@ -5,7 +5,7 @@ import Testing
 
 @testable import LocalGateway
 
-@Suite("Functions on a schedule", .timeLimit(.minutes(1)))
+@Suite("Functions on a schedule", .timeLimit(.minutes(10)))
 struct FunctionScheduleTests {
   func lines(
     _ command: String, until condition: ([String], [String]) -> Bool

@@ -5,7 +5,7 @@ import WebSocketWire
 
 @testable import LocalGateway
 
-@Suite("How the gateway's connections end", .timeLimit(.minutes(1)))
+@Suite("How the gateway's connections end", .timeLimit(.minutes(10)))
 struct GatewayClosingTests {
   /// The code and reason of the first $disconnect.
   private func disconnection(_ bench: GatewayBench) throws -> String {

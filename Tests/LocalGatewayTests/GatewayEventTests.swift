@@ -70,7 +70,7 @@ struct GatewayEventTests {
     #expect(text(event) == expected)
   }
 
-  @Test("a client's headers keep their case; those of the connection itself are left out", .timeLimit(.minutes(1)))
+  @Test("a client's headers keep their case; those of the connection itself are left out", .timeLimit(.minutes(10)))
   func clientHeaders() throws {
     let bench = try GatewayBench()
     _ = try bench.connected(headers: ["X-Mixed-Case: Yes", "x-api-key: k", "X-Forwarded-For: 203.0.113.7"])

@@ -4,7 +4,7 @@ import Testing
 
 @testable import LocalGateway
 
-@Suite("The gateway's handshake", .timeLimit(.minutes(1)))
+@Suite("The gateway's handshake", .timeLimit(.minutes(10)))
 struct GatewayHandshakeTests {
   @Test("a client that $connect lets in is accepted as RFC 6455 says")
   func accepted() throws {

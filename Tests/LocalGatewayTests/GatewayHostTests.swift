@@ -6,7 +6,7 @@ import Testing
 
 @testable import LocalGateway
 
-@Suite("The gateway as a program runs it", .timeLimit(.minutes(1)))
+@Suite("The gateway as a program runs it", .timeLimit(.minutes(10)))
 struct GatewayHostTests {
   private func configuration() -> GatewayConfiguration {
     var configuration = GatewayConfiguration()

@@ -5,7 +5,7 @@ import WebSocketWire
 
 @testable import LocalGateway
 
-@Suite("The gateway's messages", .timeLimit(.minutes(1)))
+@Suite("The gateway's messages", .timeLimit(.minutes(10)))
 struct GatewayMessageTests {
   @Test("a message takes the route that its body selects, any other takes $default", arguments: selections)
   func routing(_ selection: Selection) throws {

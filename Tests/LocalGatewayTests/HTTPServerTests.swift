@@ -6,7 +6,7 @@ import Testing
 
 @testable import LocalGateway
 
-@Suite("The loopback HTTP server", .timeLimit(.minutes(1)))
+@Suite("The loopback HTTP server", .timeLimit(.minutes(10)))
 struct HTTPServerTests {
   /// Answers `/echo` at once with the body, keeps what goes to `/later`, leaves the rest.
   final class Answers: HTTPRequestHandler {

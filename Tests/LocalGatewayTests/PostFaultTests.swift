@@ -7,7 +7,7 @@ import WebSocketWire
 
 @testable import LocalGateway
 
-@Suite("Posts that fail on purpose", .timeLimit(.minutes(1)))
+@Suite("Posts that fail on purpose", .timeLimit(.minutes(10)))
 struct PostFaultTests {
   func bench(_ faults: Fault..., log: Log = Log(write: { _ in })) throws -> GatewayBench {
     try GatewayBench(log: log) { $0.faults = FaultPlan(seed: 1, faults) }

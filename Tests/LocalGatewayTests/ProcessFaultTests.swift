@@ -7,7 +7,7 @@ import Testing
 
 @testable import LocalGateway
 
-@Suite("Functions that are struck on purpose", .timeLimit(.minutes(2)))
+@Suite("Functions that are struck on purpose", .timeLimit(.minutes(10)))
 struct ProcessFaultTests {
   func faults(_ list: Fault...) throws -> Faults {
     Faults(FaultPlan(seed: 1, list), clock: .system, log: Log(write: { _ in }))

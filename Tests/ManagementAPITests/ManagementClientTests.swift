@@ -4,7 +4,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-@Suite("The management API client", .timeLimit(.minutes(1)))
+@Suite("The management API client", .timeLimit(.minutes(10)))
 struct ManagementClientTests {
   private static let id = ConnectionID("R0oXAdfD0kwCH6w=")!
 

@@ -6,7 +6,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-@Suite("Signed calls of the management API", .timeLimit(.minutes(1)))
+@Suite("Signed calls of the management API", .timeLimit(.minutes(10)))
 struct SignedCallTests {
   /// 2027-01-15T08:00:00Z.
   private let time = SettableClock(seconds: 1_800_000_000)

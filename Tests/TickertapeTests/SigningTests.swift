@@ -7,7 +7,7 @@ import WebSocketWire
 
 @testable import tickertape
 
-@Suite("Signing calls to AWS", .timeLimit(.minutes(1)))
+@Suite("Signing calls to AWS", .timeLimit(.minutes(10)))
 struct SigningTests {
   static let keys = ["AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "eu-west-1"]
   static let nothing = ["HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"]

@@ -51,7 +51,7 @@ private final class TalkingServer: Sendable {
   }
 }
 
-@Suite("Watching a server that keeps a log", .timeLimit(.minutes(1)))
+@Suite("Watching a server that keeps a log", .timeLimit(.minutes(10)))
 struct WatchSessionTests {
   private static func event(_ sequence: Int, replay: Int? = nil) -> String {
     let tag = replay.map { #","replay":\#($0)"# } ?? ""

@@ -46,7 +46,7 @@ struct FrameTextTests {
   }
 }
 
-@Suite("Watching", .timeLimit(.minutes(1)))
+@Suite("Watching", .timeLimit(.minutes(10)))
 struct WatchTests {
   /// Accepts each connection and sends these frames and, if there is a code, a close.
   static func server(_ frames: [String], closing code: UInt16? = nil, reason: String = "") -> ScriptedServer {

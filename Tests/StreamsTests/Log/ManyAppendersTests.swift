@@ -25,7 +25,7 @@ struct ManyAppendersTests {
 
   @Test(
     "eight appenders and a reader: no hole, every event once, every idempotency key once and known to all",
-    .timeLimit(.minutes(3)))
+    .timeLimit(.minutes(10)))
   func eight() throws {
     let path = folder.file("table.db")
     // They also create the file and the log, all at once.
