@@ -161,9 +161,12 @@ struct LeftToOthersTests {
     var log = StreamLog(stage.table, clock: stage.clock.clock)
     _ = try log.append(
       [Event(type: "note", audience: .user("zz"), data: bytes("1"), id: "1-a", timestamp: "")], to: "user/zz")
-    for _ in 0..<5 where stage.ear.frames(to: stage.id).isEmpty {
+    for fifth: UInt64 in 0..<5 where stage.ear.frames(to: stage.id).isEmpty {
       let deadline = stage.clock.clock.milliseconds() + 30_000
-      _ = try? stage.publish(#"{"sweep":{}}"#, over: SlowTable(stage.table, stage.clock, until: deadline))
+      // One begins in the middle of each fifth of the streams; there is time for a third of them.
+      _ = try? stage.publish(
+        #"{"sweep":{}}"#, over: SlowTable(stage.table, stage.clock, until: deadline),
+        randomness: Randomness { UInt64.max / 10 * (2 * fifth + 1) })
       stage.clock.advance(seconds: 60)
     }
     #expect(stage.ear.frames(to: stage.id).count == 1)

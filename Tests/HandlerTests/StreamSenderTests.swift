@@ -4,6 +4,7 @@ import Delivery
 import JSON
 import Messaging
 import Streams
+import Synchronization
 import Telemetry
 import TestSupport
 import Testing
@@ -21,8 +22,10 @@ struct StreamSenderTests {
     wire = Wire()
   }
 
-  private func sender(over table: (any Table)? = nil) -> StreamSender<Wire> {
-    StreamSender(table ?? self.table, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
+  private func sender(
+    over table: (any Table)? = nil, log: Log = Log(minimum: .fatal)
+  ) -> StreamSender<Wire> {
+    StreamSender(table ?? self.table, sender: wire, log: log, clock: clock.clock)
   }
 
   private var deadline: Int64 { clock.clock.milliseconds() + 30_000 }
@@ -234,6 +237,27 @@ struct StreamSenderTests {
         #expect(shown == [1, 2, 3, 4], "call \(place), \(name): \(world.wire.sequences(name))")
       }
       if !failing.hasFailed { break }
+    }
+  }
+}
+
+extension StreamSenderTests {
+  @Test("a frame that was refused is a line that names the first event it stood for, also when its turn comes again")
+  func refusedFrame() throws {
+    let lines = Mutex<[String]>([])
+    let log = Log(minimum: .warn, clock: clock.clock, write: { line in lines.withLock { $0.append(text(line)) } })
+    try connect("b")
+    wire.refusing = ["b"]
+    try append(1..<3)
+    _ = sender(log: log).send(stream, deadlineMilliseconds: deadline)
+    clock.advance(seconds: 5)
+    try append(3..<4)
+    _ = sender(log: log).send(stream, deadlineMilliseconds: deadline)
+    let written = lines.withLock { $0 }
+    #expect(written.count >= 2)
+    for line in written {
+      #expect(line.contains(#""message":"delivery refused""#))
+      #expect(line.contains(#""stream":"all/price:update","seq":1,"correlationId":"1-1""#))
     }
   }
 }

@@ -30,8 +30,10 @@ struct FunctionScheduleTests {
 
   @Test("an error is a line at debug, and the next invocation comes all the same")
   func errors() throws {
-    let found = try lines("error") { _, gateway in gateway.count >= 3 }
-    #expect(found.gateway[0].contains(#""level":"DEBUG","message":"scheduled invocation failed","function":"f""#))
+    let failed = #""level":"DEBUG","message":"scheduled invocation failed","function":"f""#
+    let found = try lines("error") { _, gateway in gateway.count { $0.contains(failed) } >= 3 }
+    // A busy machine may not be done with one turn when the next comes.
+    #expect(found.gateway.allSatisfy { $0.contains(failed) || $0.contains("is still running") })
   }
 
   @Test("a function that has not ended is not invoked on top of it")

@@ -30,6 +30,9 @@ struct Round {
     end = count == page.events.count ? page.through : events.last?.sequence ?? sentThrough
   }
 
+  /// The event with that number, if it is one of the round's.
+  func event(_ sequence: Int64) -> Event? { LogPage(events: events, through: end).event(sequence) }
+
   /// Where a client stands that has everything of this stream up to an event.
   func cursor(through sequence: Int64) -> Cursor {
     var cursor = Cursor()

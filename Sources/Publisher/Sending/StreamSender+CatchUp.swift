@@ -35,6 +35,11 @@ extension StreamSender {
       read[from] = page
       return page
     }
+
+    /// One of the events that were read.
+    func event(_ sequence: Int64) -> Event? {
+      read.values.lazy.compactMap { $0.event(sequence) }.first
+    }
   }
 }
 

@@ -34,15 +34,19 @@ extension StreamSender.Posting {
 
   private static var tooLarge: Int { 413 }
 
-  /// Which connection lacks what, by the correlation id of the first event of its round, or by that event's own.
+  /// Which connection lacks what, by the correlation id of the first event that it lacks, or by that event's own.
   private func fields(
     _ listener: Listener, _ ending: Ending, _ name: String, _ what: Log.Value
   ) -> Log.Fields {
-    let event = run.events.first
-    let seq = ending.firstMissing < listener.marks.count ? listener.marks[ending.firstMissing] : 0
+    let id = Log.Value.text(listener.id.text)
+    let sequence = ending.firstMissing < listener.marks.count ? listener.marks[ending.firstMissing] : 0
+    guard let event = round.event(sequence) ?? pages.event(sequence) else {
+      // Of the frame that says why a connection ends.
+      return ["connectionId": id, name: what, "stream": .text(round.stream)]
+    }
     return [
-      "connectionId": .text(listener.id.text), name: what, "stream": .text(event?.stream ?? ""), "seq": .number(seq),
-      "correlationId": .text(event.map { $0.correlationID ?? $0.id } ?? ""),
+      "connectionId": id, name: what, "stream": .text(round.stream), "seq": .number(sequence),
+      "correlationId": .text(event.correlationID ?? event.id),
     ]
   }
 

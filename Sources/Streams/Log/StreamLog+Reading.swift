@@ -1,5 +1,5 @@
 package import ConnectionStore
-import Messaging
+package import Messaging
 
 /// Events of a stream, in order.
 package struct LogPage: Equatable, Sendable {
@@ -12,6 +12,12 @@ package struct LogPage: Equatable, Sendable {
   package init(events: [LoggedEvent], through: Int64) {
     self.events = events
     self.through = through
+  }
+
+  /// The event with that number, if it stands here.
+  package func event(_ sequence: Int64) -> Event? {
+    guard let first = events.first, events.indices.contains(Int(sequence - first.sequence)) else { return nil }
+    return events[Int(sequence - first.sequence)].event
   }
 }
 
