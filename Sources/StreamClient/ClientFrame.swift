@@ -3,20 +3,38 @@ import Messaging
 
 /// What a client sends.
 enum ClientFrame {
-  /// What of `seen` goes into a hello, in bytes: API Gateway takes frames of 32 KB. For what is left out the cursor
-  /// speaks, so the server sends some events again, and they are dropped.
-  private static let seenBytes = 20_000
+  /// API Gateway's limit on what comes in one frame.
+  private static let frameBytes = 32 * 1024
 
+  /// As much of `seen` goes into it as one frame holds. For what is left out the cursor speaks, so the server sends some
+  /// events again, and they are dropped.
   static func hello(
     count: Int64, cursor: String?, seen: [String: Int64], types: [String], keys: [String]
   ) -> [UInt8] {
-    Frame.object("hello") { writer in
-      writer.member("n", count)
-      writer.member("cursor", ifPresent: cursor)
-      if !seen.isEmpty { append(seen, to: &writer) }
-      append(types, keys, to: &writer)
-      append(["batch", "gzip", "parts"], named: "accept", to: &writer)
+    let hello = { (seen: [(stream: String, sequence: Int64)]) in
+      Frame.object("hello") { writer in
+        writer.member("n", count)
+        writer.member("cursor", ifPresent: cursor)
+        if !seen.isEmpty {
+          writer.key("seen")
+          writer.object { writer in
+            for (stream, sequence) in seen { writer.member(stream, sequence) }
+          }
+        }
+        append(types, keys, to: &writer)
+        append(["batch", "gzip", "parts"], named: "accept", to: &writer)
+      }
     }
+    guard !seen.isEmpty else { return hello([]) }
+    var room = frameBytes - hello([]).count - #""seen":{},"#.utf8.count
+    let told = seen.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.prefix { stream, sequence in
+      var writer = JSONWriter()
+      writer.object { $0.member(stream, sequence) }
+      // With a comma in the place of the braces.
+      room -= writer.bytes.count - 1
+      return room >= 0
+    }
+    return hello(told.map { (stream: $0.key, sequence: $0.value) })
   }
 
   static func subscribe(_ types: [String], _ keys: [String]) -> [UInt8] {
@@ -26,18 +44,6 @@ enum ClientFrame {
   static func ping(count: Int64) -> [UInt8] { Frame.object("ping") { $0.member("n", count) } }
 
   static let pong = Frame.object("pong") { _ in }
-
-  private static func append(_ seen: [String: Int64], to writer: inout JSONWriter) {
-    writer.key("seen")
-    writer.object { writer in
-      var bytes = 0
-      for (stream, sequence) in seen.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
-        bytes += stream.utf8.count + 24
-        if bytes > seenBytes { break }
-        writer.member(stream, sequence)
-      }
-    }
-  }
 
   private static func append(_ types: [String], _ keys: [String], to writer: inout JSONWriter) {
     append(types, named: "eventTypes", to: &writer)

@@ -19,6 +19,32 @@ struct FollowingTests {
   }
 }
 
+@Suite("what a client sends")
+struct SentFrameTests {
+  @Test(
+    "a hello fits a frame of 32 KB, however long the streams' names and whatever stands in them",
+    arguments: ["a", "\u{1}", "\"", "\u{E9}"])
+  func helloSize(letter: String) throws {
+    var options = Follower.Options()
+    options.eventTypes = ["price:update"]
+    options.keys = (0..<100).map { "\($0)" + String(repeating: "k", count: 100) }
+    let seen = (1...64).map { ("user/\($0)" + String(repeating: letter, count: 400), Int64($0) << 40) }
+    var follower = Follower(
+      options,
+      place: Follower.Place(cursor: String(repeating: "c", count: 2_000), seen: Dictionary(uniqueKeysWithValues: seen)),
+      randomness: .system)
+    guard case .send(let hello) = follower.handle(.connected, at: 0).first else {
+      Issue.record("no hello")
+      return
+    }
+    #expect(hello.count <= 32 * 1024)
+    // As much as there is room for: one more of its streams would not fit.
+    let told = try Members(Members(hello[...])["seen"] ?? []).names.count
+    let longest = seen[0].0.unicodeScalars.reduce(40) { $0 + ($1.value < 32 ? 6 : 2) }
+    #expect(told > 0 && (told == 64 || hello.count > 32 * 1024 - longest))
+  }
+}
+
 /// One client and one server, step by step by chance, then on until everything is settled.
 private struct Run {
   private var server: ModelServer
