@@ -56,7 +56,8 @@ REMOVALS = {
         "Sources/DefaultHandler/Receive+Subscribe.swift",
         "    let holds = try behindRows.hold(streams, record.id)\n    let answer: Answer\n    do {\n"
         "      answer = try body(!holds.isEmpty)\n",
-        "    let answer = try body(!streams.isEmpty)\n    let holds = try behindRows.hold(streams, record.id)\n    do {\n"),
+        "    var holds: [Hold] = []\n    let answer: Answer\n    do {\n      answer = try body(!streams.isEmpty)\n"
+        "      holds = try behindRows.hold(streams, record.id)\n"),
     "who is behind is not looked at again for whoever subscribed just now": (
         "Sources/Publisher/Sending/StreamSender+Round.swift",
         "guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && !round.isLate.contains($0.id) }) else {",
