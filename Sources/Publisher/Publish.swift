@@ -152,6 +152,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   /// anywhere: one that has no time for all of them comes to each by and by.
   private func sweep(_ context: InvocationContext, _ log: Log) throws(TableError) -> [UInt8] {
     var answer = PublishAnswer()
+    closeEnded(&answer, context, log)
     let rows = try streams.openStreams.all()
     let first = rows.isEmpty ? 0 : randomness.integer(in: 0...rows.count - 1)
     var rest = rows[first...] + rows[..<first]
@@ -177,6 +178,21 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     }
     return answer.encoded()
   }
+
+  /// Streams that are left come all the same if this fails.
+  private func closeEnded(_ answer: inout PublishAnswer, _ context: InvocationContext, _ log: Log) {
+    do throws(TableError) {
+      let deadline = min(context.deadlineMilliseconds, clock.milliseconds() + Self.closingMilliseconds)
+      let tally = try streams.closeEnded(deadlineMilliseconds: deadline)
+      if tally.gone > 0 { log.info("connections ended", ["connections": .number(Int64(tally.gone))]) }
+      answer.tally.add(tally)
+    } catch {
+      log.error("connections whose credential ended not closed", ["reason": .text(error.description)])
+    }
+  }
+
+  /// So much of a sweep goes to connections that have ended.
+  private static var closingMilliseconds: Int64 { 10_000 }
 
   /// Lambda runs this function again, soon. If it cannot be told, the sweep finds the stream within a minute.
   private func drainLater(_ stream: String, _ log: Log) {

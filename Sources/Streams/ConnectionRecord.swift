@@ -50,9 +50,11 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// What the client said in `hello`.
   package mutating func accept(_ accepts: Accepts) { self.accepts = accepts }
 
-  /// The topics of the person, the groups and the keys, where a connection stands without asking.
+  /// The topics of the person, the groups, the keys and the end, where a connection stands without asking.
   var ownTopics: [Topic] {
-    (principal.user.map { [.user($0)] } ?? []) + principal.groups.map(Topic.group) + keyHashes.map(Topic.accessKey)
+    let end = untilMilliseconds.map { [Topic.ending(minute: $0 / 60_000)] } ?? []
+    return (principal.user.map { [.user($0)] } ?? []) + principal.groups.map(Topic.group)
+      + keyHashes.map(Topic.accessKey) + end
   }
 
   /// Every topic under which a listener row of this connection may stand.

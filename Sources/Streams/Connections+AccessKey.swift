@@ -3,8 +3,8 @@ import Messaging
 import Telemetry
 
 extension Connections {
-  /// Ends the credential of every connection that an access key opened: nothing more is shown to it, and at its next
-  /// frame or event it is closed with `expired`. Answers how many there were. May be repeated.
+  /// Ends the credential of every connection that an access key opened: nothing more is shown to it, and it is closed
+  /// with `expired`, at its next frame or event, or by the next sweep. Answers how many there were. May be repeated.
   ///
   /// The shards of each connection's rows are those it was made with, whatever `shards` says here.
   package func end(openedBy keyHash: String) throws(TableError) -> Int {
@@ -25,10 +25,12 @@ extension Connections {
       else { return false }
       let now = clock.milliseconds()
       if let until = record.untilMilliseconds, until <= now { return false }
+      // Also those that it will not stand under any more.
+      let topics = Set(record.topics)
       record.untilMilliseconds = now
       let theirs = Connections(
         table, shards: Int(item.number("shards") ?? 1), limits: limits, clock: clock, randomness: randomness)
-      if try theirs.commit(&record, record.topics) { return true }
+      if try theirs.commit(&record, topics.union(record.topics).ordered()) { return true }
     }
     throw TableError(.contention, "transact", key: Keys.connection(id), detail: "\(Self.attempts) attempts")
   }

@@ -17,7 +17,7 @@ package struct ListenerFilter: Equatable, Sendable {
   func passes(_ topic: Topic, _ event: Event) -> Bool {
     switch topic {
     case .type: passes(key: event.key)
-    case .key, .user, .group, .accessKey: true
+    case .key, .user, .group, .accessKey, .ending: true
     }
   }
 

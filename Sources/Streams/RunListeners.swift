@@ -122,7 +122,7 @@ package struct RunListeners {
       event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: wanted.role)
         && (event.key?.hasSameBytes(as: key) ?? false)
     case .user, .group: true
-    case .accessKey: false
+    case .accessKey, .ending: false
     }
   }
 

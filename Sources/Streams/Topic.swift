@@ -10,8 +10,10 @@ package enum Topic: Hashable, Sendable {
   case group(String)
   /// No event is for it: here stand the connections that an access key opened, by the key's hash.
   case accessKey(String)
+  /// No event is for it: here stand the connections whose credential ends in that minute, counted from the epoch.
+  case ending(minute: Int64)
 
-  /// `t:{type}`, `t:{type}:{key}`, `u:{user}`, `g:{group}`, `k:{hash}`, each part percent-encoded: no part holds a `:`
+  /// `t:{type}`, `t:{type}:{key}`, `u:{user}`, `g:{group}`, `k:{hash}`, `e:{minute}`, each part percent-encoded: no part holds a `:`
   /// or a `#`, so different topics have different names, and equal names are equal topics.
   package var name: String {
     switch self {
@@ -20,6 +22,7 @@ package enum Topic: Hashable, Sendable {
     case .user(let user): "u:\(PercentEncoding.encode(user))"
     case .group(let group): "g:\(PercentEncoding.encode(group))"
     case .accessKey(let hash): "k:\(PercentEncoding.encode(hash))"
+    case .ending(let minute): "e:\(minute)"
     }
   }
 
@@ -30,6 +33,7 @@ package enum Topic: Hashable, Sendable {
       left.hasSameBytes(as: right)
     case (.key(let leftType, let leftKey), .key(let rightType, let rightKey)):
       leftKey.hasSameBytes(as: rightKey) && leftType.hasSameBytes(as: rightType)
+    case (.ending(let left), .ending(let right)): left == right
     default: false
     }
   }
@@ -39,14 +43,15 @@ package enum Topic: Hashable, Sendable {
     switch self {
     case .type(let text), .key(_, let text), .user(let text), .group(let text), .accessKey(let text):
       for byte in text.utf8 { hasher.combine(byte) }
+    case .ending(let minute): hasher.combine(minute)
     }
   }
 
-  /// A person's own connections are few, and so are a key's: they stand in one partition, whatever the shards, and are
-  /// read with one query.
+  /// A person's own connections are few, and so are a key's, or those that end in one minute: they stand in one
+  /// partition, whatever the shards, and are read with one query.
   var isInOnePartition: Bool {
     switch self {
-    case .user, .accessKey: true
+    case .user, .accessKey, .ending: true
     case .type, .key, .group: false
     }
   }

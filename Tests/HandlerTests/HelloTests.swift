@@ -275,6 +275,34 @@ struct HelloTests {
     }
   }
 
+  @Test(
+    "one that says nothing and gets nothing is told so and closed by the sweep of that minute; who has not ended stays")
+  func sweptCredential() throws {
+    let stage = Stage()
+    let now = stage.clock.clock.milliseconds()
+    for (name, until) in [("ends=", now + 60_000), ("stays=", now + 120_000), ("endless=", nil)] {
+      let record = ConnectionRecord(
+        id: try #require(ConnectionID(name)), principal: Principal(user: "u-1", role: .viewer),
+        connectedAtMilliseconds: 0, untilMilliseconds: until)
+      #expect(try stage.connections.connect(record) == .connected)
+    }
+    stage.clock.advance(seconds: 59)
+    _ = try stage.publish(#"{"sweep":{}}"#)
+    #expect(stage.ear.closed.isEmpty)
+    stage.clock.advance(seconds: 2)
+    // A table that fails keeps nothing else of the sweep from being done, and the next one closes it.
+    let failing = FailingTable(stage.table, failing: 1)
+    _ = try? stage.publish(#"{"sweep":{}}"#, over: failing)
+    #expect(stage.ear.closed.isEmpty)
+    #expect(try stage.publish(#"{"sweep":{}}"#).contains(#""gone":1"#))
+    #expect(stage.ear.closed == ["ends="])
+    let ends = try #require(ConnectionID("ends="))
+    #expect(stage.ear.frames(to: ends).count == 1 && stage.ear.frames(to: ends)[0].contains(#""code":"expired""#))
+    #expect(try stage.connections.connections(of: "u-1").count == 2)
+    _ = try stage.publish(#"{"sweep":{}}"#)
+    #expect(stage.ear.closed == ["ends="])
+  }
+
   @Test("what is kept for a person lapses five minutes after the last client was seen, and not while one is there")
   func lapse() throws {
     for (away, isKept) in [(Int64(4 * 60), true), (6 * 60, false)] {

@@ -40,6 +40,28 @@ struct AccessKeyConnectionsTests {
       #expect(try connections.connection(recipient.id)?.untilMilliseconds == recipient.untilMilliseconds)
     }
     #expect(try world.connections().end(openedBy: hash) == 0)
+    // The sweep finds them.
+    #expect(Set(try world.connections().ended().map(\.id.text)) == ["c1=", "c2=", "c3="])
+  }
+
+  @Test("a row stands under the minute of the end alone, also where the end comes sooner, and goes with the connection")
+  func minute() throws {
+    let connections = world.connections()
+    let now = world.clock.clock.milliseconds()
+    let record = ConnectionRecord(
+      id: try #require(ConnectionID("c1=")), principal: Principal(user: nil, role: .viewer),
+      connectedAtMilliseconds: now, untilMilliseconds: now + 600_000, keyHashes: [hash])
+    #expect(try connections.connect(record) == .connected)
+    let rows = { (moment: Int64) in
+      try self.world.table.query(Query(Keys.listeners(.ending(minute: moment / 60_000), shard: 0))).items.count
+    }
+    #expect(try rows(now + 600_000) == 1)
+    #expect(try connections.ended().isEmpty)
+    #expect(try connections.end(openedBy: hash) == 1)
+    #expect(try rows(now + 600_000) == 0)
+    #expect(try connections.ended().map(\.id.text) == ["c1="])
+    try connections.disconnect(record.id)
+    #expect(try connections.ended().isEmpty)
   }
 
   @Test("what it changes afterwards does not bring it back, and nothing of it is left when it leaves")

@@ -102,6 +102,7 @@ struct TableCostTests {
         try Self.publish(user: "u-1", over: connections.table, world)
       },
       row("sweep, nothing to do") { connections, world in
+        _ = try connections.ended()
         _ = try OpenStreams(connections.table, shards: Self.shards, clock: world.clock.clock).all()
       },
     ]

@@ -21,8 +21,8 @@ def guarded(tmp_path):
     """`guarded(JWT_SECRET=…)` is a gateway that asks everybody for a credential."""
     running = []
 
-    def start(**environment):
-        running.append(Gateway(tmp_path, access="required", environment=environment).start())
+    def start(*options, **environment):
+        running.append(Gateway(tmp_path, *options, access="required", environment=environment).start())
         return running[-1]
 
     yield start
@@ -57,7 +57,7 @@ async def status(ws):
 
 
 async def test_a_key_opens_a_connection_until_it_is_revoked(guarded):
-    gateway = guarded()
+    gateway = guarded("--sweep", "0.2")
     made = make_key(gateway, "--user", "u-1", "--role", "analyst")
     for query, headers in [(f"apiKey={made['key']}", None), ("", {"x-api-key": made["key"]}),
                            ("", {"Authorization": f"Bearer {made['key']}"}), ("", {"Cookie": f"a=b; session={made['key']}"})]:
@@ -76,6 +76,15 @@ async def test_a_key_opens_a_connection_until_it_is_revoked(guarded):
         revoked = tickertape("keys", "revoke", made["id"][:12], "--store", store, "--json")
         assert revoked.returncode == 0 and json.loads(revoked.stdout)["connections"] == 1
         publish(gateway, {"type": "signal", "data": 2})
+        told = json.loads(await asyncio.wait_for(ws.recv(), 20))
+        assert (told["type"], told["code"]) == ("error", "expired")
+        with pytest.raises(websockets.ConnectionClosed):
+            await asyncio.wait_for(ws.recv(), 20)
+    # One that nothing is for and that says nothing is found by the sweep.
+    idle = make_key(gateway, "--user", "u-1", "--role", "analyst")
+    async with connect(gateway.socket_url(f"apiKey={idle['key']}")) as ws:
+        await status(ws)
+        assert tickertape("keys", "revoke", idle["id"], "--store", store).returncode == 0
         told = json.loads(await asyncio.wait_for(ws.recv(), 20))
         assert (told["type"], told["code"]) == ("error", "expired")
         with pytest.raises(websockets.ConnectionClosed):

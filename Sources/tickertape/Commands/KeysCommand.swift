@@ -18,7 +18,7 @@ struct KeysCommand: Command {
     details: [
       "The key itself is printed once, by create; the table holds only its hash. revoke takes the id that list shows, the "
         + "beginning of one (8 characters at least), or a key itself. Connections that the key opened get nothing more, and are "
-        + "closed at their next frame or event.",
+        + "closed at their next frame or event, or within a minute.",
       "audit shows which keys were created and revoked in the last 400 days.",
       "A client gives a key as ?apiKey=KEY, as the header x-api-key, or as Authorization: Bearer KEY.",
     ],
