@@ -105,7 +105,7 @@ REMOVALS = {
         "          add: hello.subscriptions.resolved(for: early.principal.role).wanted, order: Self.order(nil, context)))\n"
         "      wanted.accept(hello.accepts)\n"
         "      let found = try recovery.recover(\n"
-        "        wanted, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts))\n"
+        "        wanted, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts, limits))\n"
         "      var frames = [Frame.connection(early, refused: [], replay: hello.replay, milliseconds: 0)]\n"
         "      if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found, replay: hello.replay)) }\n"
         "      for part in found.parts { frames += self.frames(of: part, wanted, replay: hello.replay) }\n"
