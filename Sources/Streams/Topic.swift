@@ -13,8 +13,8 @@ package enum Topic: Hashable, Sendable {
   /// No event is for it: here stand the connections whose credential ends in that minute, counted from the epoch.
   case ending(minute: Int64)
 
-  /// `t:{type}`, `t:{type}:{key}`, `u:{user}`, `g:{group}`, `k:{hash}`, `e:{minute}`, each part percent-encoded: no part holds a `:`
-  /// or a `#`, so different topics have different names, and equal names are equal topics.
+  /// `t:{type}`, `t:{type}:{key}`, `u:{user}`, `g:{group}`, `k:{hash}`, `e:{minute}`, each part percent-encoded: no part
+  /// holds a `:` or a `#`, so different topics have different names, and equal names are equal topics.
   package var name: String {
     switch self {
     case .type(let type): "t:\(PercentEncoding.encode(type))"
