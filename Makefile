@@ -56,7 +56,7 @@ model-check: ## 10,000 schedules with a failure at any step, in one process
 system-tests: ## real processes driven by Python websockets, boto3, the AWS CLI and AWS's runtime emulator
 	AWS_CLI="$(abspath $(VENV_CLI))/bin/aws" $(VENV)/bin/python -m pytest Tests/SystemTests
 
-soak: packages-test package python ## 200 seeds of the delivery proof; hours
+soak: packages-test package python ## 200 seeds of the delivery proof; an hour and a half
 	$(VENV)/bin/python Tests/SystemTests/delivery_proof.py --soak 200 --jobs 2 --keep
 
 lint: ## formatting, floors, forbidden words
