@@ -19,16 +19,10 @@ extension StreamSender {
       return rest.isEmpty
         ? nil : rest.prefix(pageSize).map { Listener(expired: $0.id, $0.connectedAtMilliseconds, through: 0) }
     } settled: { listener, ending in
-      guard ending.reason == .gone else {
+      if ending.reason == .gone {
+        _ = remove(listener.id, found: topics[listener.id].map { [$0] } ?? [])
+      } else {
         log.warn("not told that its credential has ended", ["connectionId": .text(listener.id.text)])
-        return
-      }
-      do throws(TableError) {
-        try connections.disconnect(listener.id, found: topics[listener.id].map { [$0] } ?? [])
-      } catch {
-        log.error(
-          "gone connection not removed",
-          ["connectionId": .text(listener.id.text), "reason": .text(error.description)])
       }
     }
   }

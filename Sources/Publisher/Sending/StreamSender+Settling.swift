@@ -4,6 +4,20 @@ import Messaging
 import Streams
 import Telemetry
 
+extension StreamSender {
+  /// Removes the rows of a connection that is gone; false if the table failed.
+  func remove(_ id: ConnectionID, found topics: [Topic]) -> Bool {
+    do throws(TableError) {
+      try connections.disconnect(id, found: topics)
+      return true
+    } catch {
+      log.error(
+        "gone connection not removed", ["connectionId": .text(id.text), "reason": .text(error.description)])
+      return false
+    }
+  }
+}
+
 // Those who did not get everything.
 extension StreamSender.Posting {
   /// A connection that is gone loses its rows; one that lacks something is noted, unless what it lacks can
@@ -13,13 +27,9 @@ extension StreamSender.Posting {
     result.leave(listener)
     switch ending.reason {
     case .gone:
-      do throws(TableError) {
-        try streamSender.connections.disconnect(listener.id, found: run.topics)
+      if streamSender.remove(listener.id, found: run.topics) {
         if let row { result.served.append(row) }
-      } catch {
-        log.error(
-          "gone connection not removed",
-          ["connectionId": .text(listener.id.text), "reason": .text(error.description)])
+      } else {
         note(listener, ending, row)
       }
     case .refused(let status):
