@@ -6,8 +6,9 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
+from frames import until
 from gateway_process import Gateway, tickertape
-from test_hostile_clients import SETTINGS, publish, token, until
+from test_hostile_clients import SETTINGS, publish, token
 
 METRICS = {
     "Connections", "Accepted", "Delivered", "Gone", "Retried", "Folded", "Behind", "DeliveryLatencyP50Milliseconds",

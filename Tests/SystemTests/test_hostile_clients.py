@@ -12,6 +12,7 @@ import pytest
 import websockets
 from websockets.asyncio.client import connect
 
+from frames import until
 from gateway_process import Gateway
 from tokens import RSAKey, b64, claims, shared_token
 
@@ -57,14 +58,6 @@ async def refusal(gateway, query="", **options):
         async with connect(gateway.socket_url(query), **options):
             pass
     return refused.value.response.status_code, json.loads(refused.value.response.body)
-
-
-async def until(ws, kind):
-    """Every frame up to the first of that type."""
-    frames = []
-    while not frames or frames[-1].get("type") != kind:
-        frames.append(json.loads(await asyncio.wait_for(ws.recv(), 30)))
-    return frames
 
 
 async def said(ws, frame):
