@@ -73,7 +73,8 @@ package final class Fanout {
         now = clock.monotonicMilliseconds()
       case .wait(let moment):
         if state.hasBegunAll { bounds.startPatience(now) }
-        client.step(untilMilliseconds: min(moment, bounds.giveUpAt, bounds.asksAt), into: &ended)
+        let until = min(moment, bounds.giveUpAt, bounds.asksAt)
+        client.step(untilMilliseconds: until, lacksRoom: state.lacksRoom, into: &ended)
         now = clock.monotonicMilliseconds()
         bounds.note(ended)
         tell(&state, ended, now)

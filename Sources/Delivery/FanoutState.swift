@@ -81,6 +81,11 @@ package struct FanoutState {
     return .done
   }
 
+  /// Whether a call could be made if there was `room`. A retry is in no hurry.
+  package var lacksRoom: Bool {
+    inFlight < width.current && (!ready.isEmpty || pending.count > 0 && activeCount < options.maximumActive)
+  }
+
   private var activeCount: Int { active.count - freeTokens.count }
 
   private mutating func call(_ now: Int64) -> Action? {

@@ -1,15 +1,20 @@
 import AWSSigning
 import HTTPClient
+import Telemetry
 
 /// Waiting for the sockets, and what becomes of each call.
 extension ManagementClient {
-  func wait(_ milliseconds: Int64) {
+  /// Waits so long at most, and handles what has come. How long it waited, without the handling.
+  func wait(_ milliseconds: Int64) -> Int64 {
     var milliseconds = milliseconds
     if dialer.openingCount > 0 {
       takeOpened(dialer.poll(milliseconds: Int(clamping: milliseconds), besides: epoll.descriptor))
       milliseconds = 0
     }
-    for place in 0..<epoll.wait(milliseconds: milliseconds) { handle(epoll.event(place)) }
+    let count = epoll.wait(milliseconds: milliseconds)
+    let waited = milliseconds > 0 ? clock.monotonicMilliseconds() - now : 0
+    for place in 0..<count { handle(epoll.event(place)) }
+    return waited
   }
 
   func handle(_ event: EpollSet.Event) {

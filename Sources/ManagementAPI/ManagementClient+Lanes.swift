@@ -57,6 +57,16 @@ extension ManagementClient {
     }
   }
 
+  /// Answers were waited for while there were more calls to make. When that adds up there is room for one more, and so a
+  /// connection more. A client that its processor keeps busy waits for nothing, and opens none. False: not yet.
+  func widen(after waited: Int64) -> Bool {
+    stalledMilliseconds += waited
+    guard stalledMilliseconds >= options.stallMilliseconds else { return false }
+    stalledMilliseconds = 0
+    wanted = min(lanes.count, max(wanted, liveCount) + 1)
+    return room > 0
+  }
+
   func takeOpened(_ opened: [(ticket: Dialer.Ticket, outcome: Dialer.Outcome)]) {
     for (_, outcome) in opened {
       switch outcome {

@@ -19,6 +19,8 @@ package final class ManagementClient {
     package var width = 64
     /// One connection is opened for so many calls that are expected.
     package var callsPerConnection = 50
+    /// One more is opened each time that further calls have waited for answers so long, all in all.
+    package var stallMilliseconds: Int64 = 20
     package var connectMilliseconds = 3_000
     /// From the first byte sent to the whole answer. API Gateway itself gives up after 29 s.
     package var answerMilliseconds = 10_000
@@ -41,6 +43,8 @@ package final class ManagementClient {
   var idle: [Lane] = []
   var liveCount = 0
   var wanted = 1
+  /// How long answers were waited for while there were more calls to make, since there last was more room.
+  var stalledMilliseconds: Int64 = 0
   /// Calls that wait for a lane.
   var waiting: [Errand] = []
   /// Calls that wait for a new lane, since an old one failed them.
@@ -111,16 +115,27 @@ package final class ManagementClient {
 
   /// Moves every call on, and waits until at least one has ended or the monotonic clock shows `milliseconds`, also when
   /// no call is on its way. Fills `ended` with those that have.
-  package func step(untilMilliseconds milliseconds: Int64, into ended: inout [Completion]) {
+  ///
+  /// `lacksRoom`: the caller has more calls than there is `room`. If answers take their time it gets more, and is told
+  /// so by a return with nothing ended: one slow answer is no reason for the others to wait.
+  package func step(
+    untilMilliseconds milliseconds: Int64, lacksRoom: Bool = false, into ended: inout [Completion]
+  ) {
     ended.removeAll(keepingCapacity: true)
     now = clock.monotonicMilliseconds()
     authorize()
+    let canWiden = lacksRoom && room <= 0 && wanted < lanes.count
+    var hasRoom = false
     repeat {
       openLanes()
-      wait(completions.isEmpty ? max(0, min(milliseconds, nextOverdueCheck) - now) : 0)
+      // While a connection is being opened it is known that there will be more room.
+      let isStalled = canWiden && dialer.openingCount == 0
+      let widensAt = isStalled ? now + options.stallMilliseconds - stalledMilliseconds : .max
+      let waited = wait(completions.isEmpty ? max(0, min(milliseconds, nextOverdueCheck, widensAt) - now) : 0)
+      if isStalled { hasRoom = widen(after: waited) }
       now = clock.monotonicMilliseconds()
       if now >= nextOverdueCheck { endOverdue() }
-    } while completions.isEmpty && now < milliseconds
+    } while completions.isEmpty && now < milliseconds && !hasRoom
     inFlight -= completions.count
     swap(&ended, &completions)
   }

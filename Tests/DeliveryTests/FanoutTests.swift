@@ -157,6 +157,20 @@ struct FanoutTests {
     #expect(server.connectionCount == 2)
   }
 
+  @Test("one slow answer holds up nobody else, though a few listeners share a connection at first")
+  func oneIsSlow() throws {
+    let server = ScriptedServer { $0.target.hasSuffix("n0%3D") ? [.silence] : [.answer(200)] }
+    defer { server.stop() }
+    var options = Fanout.Options()
+    options.patienceMilliseconds = 300
+    var unsent: [String] = []
+    let tally = try Fanout(client: ManagementClient(endpoint: server.url), options: options).deliver(
+      // An answer is waited for longer than that.
+      deadlineMilliseconds: Clock.system.milliseconds() + 8_000, nextPage: pages(1, of: 20),
+      settled: { listener, ending in if ending.reason == .unsent { unsent.append(listener.id.text) } })
+    #expect(tally.deliveries == 19 && unsent == ["p0n0="])
+  }
+
   @Test("who says that it is not to go on is asked soon, and nothing more is sent, also while a page takes long")
   func stopped() throws {
     for silence in [false, true] {

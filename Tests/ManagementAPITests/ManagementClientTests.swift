@@ -122,6 +122,47 @@ struct ManagementClientTests {
     #expect(server.requests.count == 1_050)
   }
 
+  @Test("while answers are waited for and there is more to send, one connection after the other is opened")
+  func widens() throws {
+    let server = ScriptedServer { _ in [.silence] }
+    defer { server.stop() }
+    var options = ManagementClient.Options()
+    options.width = 4
+    options.stallMilliseconds = 1
+    let client = try ManagementClient(endpoint: server.url, options: options)
+    var ended: [Completion] = []
+    for number in 0..<4 {
+      #expect(client.room == 1)
+      client.start(Call(.post([]), Self.id), token: number)
+      if number < 3 { client.step(untilMilliseconds: .max, lacksRoom: true, into: &ended) }
+      #expect(ended.isEmpty)
+    }
+    client.step(untilMilliseconds: Clock.system.monotonicMilliseconds() + 20, lacksRoom: true, into: &ended)
+    #expect(client.room == 0 && client.inFlight == 4)
+    #expect(server.connectionCount == 4)
+  }
+
+  @Test("no connection is opened while nothing more is to be sent, or where answers take no time")
+  func staysNarrow() throws {
+    let silent = ScriptedServer { _ in [.silence] }
+    let quick = ScriptedServer { _ in [.answer(200)] }
+    defer { [silent, quick].forEach { $0.stop() } }
+    var options = ManagementClient.Options()
+    options.stallMilliseconds = 1
+    let waiting = try ManagementClient(endpoint: silent.url, options: options)
+    var ended: [Completion] = []
+    waiting.start(Call(.post([]), Self.id), token: 0)
+    waiting.step(untilMilliseconds: Clock.system.monotonicMilliseconds() + 20, into: &ended)
+    #expect(waiting.room == 0)
+    let clock = SettableClock()
+    let client = try ManagementClient(endpoint: quick.url, options: options, clock: clock.clock)
+    for number in 0..<20 {
+      client.start(Call(.post([]), Self.id), token: number)
+      repeat { client.step(untilMilliseconds: .max, lacksRoom: true, into: &ended) } while ended.isEmpty
+    }
+    #expect(quick.connectionCount == 1 && client.room == 1)
+  }
+
   @Test("a kept connection that was closed meanwhile is replaced, whether that was noticed before or after the send")
   func closedWhileIdle() throws {
     let server = ScriptedServer { $0.number == 2 ? [.close] : [.answer(200)] }

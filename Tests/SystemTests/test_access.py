@@ -116,9 +116,9 @@ async def test_keys_at_a_url_may_be_changed_while_the_gateway_runs(guarded, tmp_
     old, new, foreign = (RSAKey(tmp_path, name) for name in ["old", "new", "foreign"])
     server = KeyServer([old])
     try:
-        gateway = guarded(JWT_JWKS_URL=server.url, **TOKENS)
+        gateway = guarded("--environments", "1", JWT_JWKS_URL=server.url, **TOKENS)
         assert server.asked == 0
-        # One after the other: one environment serves them all and asks once.
+        # One environment serves them all and asks once.
         for _ in range(3):
             async with connect(gateway.socket_url(f"token={old.token(claims())}")) as ws:
                 assert (await status(ws))["role"] == "analyst"
