@@ -18,7 +18,7 @@ package final class Fanout {
     package var reserveMilliseconds: Int64 = 1_000
     /// How long the last ones are waited for once every listener was begun and others have been answered; nil: until
     /// they have ended. Whoever is not done by then ends as `unsent`: one client that takes its time does not hold up
-    /// all others.
+    /// all others. In its last third no call starts: what is given up before its answer may have come, and come again.
     package var patienceMilliseconds: Int64?
 
     package init() {}
@@ -73,12 +73,13 @@ package final class Fanout {
         now = clock.monotonicMilliseconds()
       case .wait(let moment):
         if state.hasBegunAll { bounds.startPatience(now) }
-        let until = min(moment, bounds.giveUpAt, bounds.asksAt)
+        let until = min(moment, bounds.nextEnd(after: now), bounds.asksAt)
         client.step(untilMilliseconds: until, lacksRoom: state.lacksRoom, into: &ended)
         now = clock.monotonicMilliseconds()
         bounds.note(ended)
         tell(&state, ended, now)
         if now >= bounds.giveUpAt { giveUp(&state, &ended, now) }
+        if now >= bounds.startsUntil { state.giveUpRest() }
       case .done: return state.tally
       }
     }
@@ -124,6 +125,8 @@ package final class Fanout {
 private struct Bounds {
   /// Answers are waited for until then.
   private(set) var giveUpAt: Int64
+  /// Calls start until then; the end of the time given is the state's to know.
+  private(set) var startsUntil = Int64.max
   /// When the caller is asked again whether to go on.
   private(set) var asksAt: Int64
   private let patience: Int64?
@@ -145,6 +148,8 @@ private struct Bounds {
     return true
   }
 
+  func nextEnd(after now: Int64) -> Int64 { startsUntil > now ? min(startsUntil, giveUpAt) : giveUpAt }
+
   mutating func note(_ ended: [Completion]) { hasAnswer = hasAnswer || ended.contains { $0.isAnswered } }
 
   /// Every listener was begun: from the first answer on, those that are left are waited for so long.
@@ -152,6 +157,7 @@ private struct Bounds {
     guard let patience, !isPatient, hasAnswer else { return }
     isPatient = true
     giveUpAt = min(giveUpAt, now + patience)
+    startsUntil = now + patience * 2 / 3
   }
 }
 

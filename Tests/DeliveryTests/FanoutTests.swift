@@ -171,6 +171,26 @@ struct FanoutTests {
     #expect(tally.deliveries == 19 && unsent == ["p0n0="])
   }
 
+  @Test("in the last third of patience no call starts, but the answer of the one on its way is waited for")
+  func lastThird() throws {
+    let clock = SettableClock()
+    let server = ScriptedServer {
+      // The patience starts with the first answer.
+      if text($0.body) != "0" { clock.advance(milliseconds: 210) }
+      return [.answer(200)]
+    }
+    defer { server.stop() }
+    var options = Fanout.Options()
+    options.patienceMilliseconds = 300
+    let client = try ManagementClient(endpoint: server.url, clock: clock.clock)
+    var firstMissing: [Int] = []
+    let tally = Fanout(client: client, options: options, clock: clock.clock).deliver(
+      deadlineMilliseconds: clock.clock.milliseconds() + 60_000, nextPage: pages(1, of: 1, frames: 5),
+      settled: { _, ending in firstMissing.append(ending.firstMissing) })
+    #expect(tally.deliveries == 2 && tally.unsent == 3 && firstMissing == [2])
+    #expect(server.requests.count == 2)
+  }
+
   @Test("who says that it is not to go on is asked soon, and nothing more is sent, also while a page takes long")
   func stopped() throws {
     for silence in [false, true] {
