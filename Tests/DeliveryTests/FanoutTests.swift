@@ -162,7 +162,7 @@ struct FanoutTests {
     let server = ScriptedServer { $0.target.hasSuffix("n0%3D") ? [.silence] : [.answer(200)] }
     defer { server.stop() }
     var options = Fanout.Options()
-    options.patienceMilliseconds = 300
+    options.patienceMilliseconds = 2_000
     var unsent: [String] = []
     let tally = try Fanout(client: ManagementClient(endpoint: server.url), options: options).deliver(
       // An answer is waited for longer than that.
