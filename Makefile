@@ -63,6 +63,7 @@ lint: ## formatting, floors, forbidden words
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 	scripts/check-floors.sh
 	scripts/check-words.sh
+	scripts/measure-house.py --check
 
 format: ## rewrite the sources the way lint wants them
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
