@@ -94,11 +94,29 @@ struct ConnectAccessTests {
       multiValueHeaders: bytes(#"{"Authorization":["Bearer a","Bearer b"]}"#),
       multiValueQuery: bytes(#"{"token":["a","b"],"auth":["c"]}"#))
     let presentation = Presentation(event)
-    #expect(presentation.query.map { "\($0.name)=\($0.value)" } == ["token=b", "token=a", "token=b", "auth=c"])
-    #expect(presentation.headers.map(\.value) == ["h", "Bearer b", "Bearer a", "Bearer b"])
+    #expect(presentation.query.map { "\($0.name)=\($0.value)" } == ["token=a", "token=b", "auth=c"])
+    #expect(presentation.headers.map(\.value) == ["Bearer a", "Bearer b", "h"])
     var damaged = event
     damaged.multiValueQuery = bytes(#"{"token":"a"}"#)
     #expect(Presentation(damaged).query.map(\.value) == ["b"])
+    // A value that stands only by itself is not passed over: it may be a credential.
+    damaged.multiValueQuery = bytes(#"{"token":["a"]}"#)
+    #expect(Presentation(damaged).query.map(\.value) == ["a", "b"])
+  }
+
+  @Test("subprotocols offered in several fields are one list in the order in which they came")
+  func severalProtocolFields() {
+    let stage = Stage()
+    for (fields, expected) in [
+      (["v1", "v2, v3"], "v1"), (["v1", "v2, bearer"], "v1"), (["bearer", "abc, v2"], "bearer"),
+    ] {
+      let lists = "[" + fields.map { "\"\($0)\"" }.joined(separator: ",") + "]"
+      let event = ConnectEvent(
+        context: stage.context("CONNECT"),
+        headers: GatewayHeaders(json: bytes(#"{"Sec-WebSocket-Protocol":"\#(fields[1])"}"#)[...]),
+        multiValueHeaders: bytes(#"{"Sec-WebSocket-Protocol":\#(lists)}"#))
+      #expect(Presentation(event).subprotocol == expected, "\(fields)")
+    }
   }
 
   // MARK: Attempts

@@ -208,13 +208,29 @@ struct HTTPServerTests {
     #expect(text(client.takeRest()).contains("Content-Length: \(5 << 20)\r\n"))
   }
 
-  @Test("only its own names are answered", arguments: ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:1", ""])
+  @Test("only its own names are answered", arguments: ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:1"])
   func foreignHost(_ host: String) throws {
     let server = try server()
     defer { server.close() }
     let client = try HTTPTestClient(port: server.port, test: test)
     #expect(try client.request("POST", "/echo", headers: ["Host: \(host)"], body: []).status == 403)
     #expect(answers.seen.isEmpty)
+  }
+
+  @Test("a target in absolute form is read as path and server, whatever Host says")
+  func absoluteForm() throws {
+    let server = try server()
+    defer { server.close() }
+    let client = try HTTPTestClient(port: server.port, test: test)
+    for host in ["127.0.0.1:\(server.port)", "elsewhere.example"] {
+      let own = try client.request(
+        "POST", "http://localhost:\(server.port)/echo?a=1", headers: ["Host: \(host)"], body: bytes("x"))
+      #expect(own.status == 200)
+    }
+    #expect(answers.seen.map(\.target) == ["/echo?a=1", "/echo?a=1"])
+    #expect(answers.seen.map(\.authority) == ["localhost:\(server.port)", "localhost:\(server.port)"])
+    #expect(try client.request("POST", "http://elsewhere.example/echo", body: []).status == 403)
+    #expect(answers.seen.count == 2)
   }
 
   @Test("each of its own names is answered, with the port and without")
@@ -298,4 +314,46 @@ private let badRequests = [
   BadRequest(
     testDescription: "another encoding",
     request: "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", status: 501),
+  BadRequest(
+    testDescription: "a length beside chunks",
+    request: "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+      + "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n", status: 400),
+  BadRequest(testDescription: "no Host", request: "GET /echo HTTP/1.1\r\nX: y\r\n\r\n", status: 400),
+  BadRequest(testDescription: "no Host, HTTP/1.0", request: "GET /echo HTTP/1.0\r\n\r\n", status: 400),
+  BadRequest(
+    testDescription: "Host twice", request: "GET /echo HTTP/1.1\r\nHost: localhost\r\nhost: localhost\r\n\r\n",
+    status: 400),
+  BadRequest(testDescription: "an empty Host", request: "GET /echo HTTP/1.1\r\nHost:\r\n\r\n", status: 400),
+  BadRequest(
+    testDescription: "a Host with a user", request: "GET /echo HTTP/1.1\r\nHost: u@localhost\r\n\r\n", status: 400),
+  BadRequest(
+    testDescription: "no Host beside an absolute target", request: "GET http://localhost/echo HTTP/1.1\r\n\r\n",
+    status: 400),
+  BadRequest(
+    testDescription: "a target of another scheme",
+    request: "GET https://localhost/echo HTTP/1.1\r\nHost: localhost\r\n\r\n", status: 400),
+  BadRequest(
+    testDescription: "a target without a server", request: "GET http:///echo HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    status: 400),
+  BadRequest(
+    testDescription: "a target with a user",
+    request: "GET http://u@localhost/echo HTTP/1.1\r\nHost: localhost\r\n\r\n", status: 400),
+  BadRequest(
+    testDescription: "a target without a slash", request: "GET echo HTTP/1.1\r\nHost: localhost\r\n\r\n", status: 400),
+  BadRequest(
+    testDescription: "CONNECT", request: "CONNECT localhost:80 HTTP/1.1\r\nHost: localhost:80\r\n\r\n", status: 400),
+  BadRequest(
+    testDescription: "a star to another method than OPTIONS", request: "GET * HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    status: 400),
+  BadRequest(
+    testDescription: "a folded header", request: "GET /echo HTTP/1.1\r\nHost: localhost\r\nX: a\r\n b\r\n\r\n",
+    status: 400),
+  BadRequest(
+    testDescription: "a space before the colon",
+    request: "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length : 0\r\n\r\n", status: 400),
+  BadRequest(
+    testDescription: "a bare line feed", request: "GET /echo HTTP/1.1\r\nHost: localhost\nX: y\r\n\r\n", status: 400),
+  BadRequest(
+    testDescription: "a NUL in a header", request: "GET /echo HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n",
+    status: 400),
 ]
