@@ -180,6 +180,23 @@ struct WatchTests {
   }
 
   @Test(
+    "an answer that bears the key and changes to something else is told",
+    arguments: [
+      ("Upgrade: websocket", "Upgrade: h2c", "changes to another protocol"),
+      ("Connection: Upgrade", "Connection: keep-alive", "changes to another protocol"),
+      ("Connection: Upgrade", "Connection: Upgrade\r\nSec-WebSocket-Extensions: permessage-deflate", "an extension"),
+    ])
+  func notAsOffered(line: String, other: String, complaint: String) {
+    let server = ScriptedServer { request in
+      [.text(text(Self.upgrade(for: request)).replacing(line, with: other)), .close]
+    }
+    defer { server.stop() }
+    let screen = Screen()
+    #expect(screen.run("watch", Self.url(server), "--for", "3") == .unavailable)
+    #expect(screen.errorText.contains(complaint))
+  }
+
+  @Test(
     "what makes no sense is refused before anything is opened",
     arguments: [
       ["watch", "ftp://x"], ["watch", "nonsense"], ["watch", "--key", "AAPL"], ["watch", "--header", "no colon"],
