@@ -56,13 +56,15 @@ model-check: ## 10,000 schedules with a failure at any step, in one process
 system-tests: ## real processes driven by Python websockets, boto3, the AWS CLI and AWS's runtime emulator
 	AWS_CLI="$(abspath $(VENV_CLI))/bin/aws" $(VENV)/bin/python -m pytest Tests/SystemTests
 
-soak: packages-test package python ## 200 seeds of the delivery proof; an hour and a half
+soak: packages-test package python ## two minutes of fuzzing each parser, 200 seeds of the delivery proof; an hour and three quarters
+	Fuzz/run.sh 120
 	$(VENV)/bin/python Tests/SystemTests/delivery_proof.py --soak 200 --jobs 2 --keep
 
-lint: ## formatting, floors, forbidden words
+lint: ## formatting, floors, forbidden words, whether the fuzz targets still fit
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 	scripts/check-floors.sh
 	scripts/check-words.sh
+	Fuzz/run.sh --check
 
 format: ## rewrite the sources the way lint wants them
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
