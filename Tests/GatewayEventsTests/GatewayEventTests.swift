@@ -47,7 +47,7 @@ struct GatewayEventTests {
   func mutations() throws {
     let seed = UInt64.random(in: .min ... .max)
     var corpus = try MutatedCorpus(of: "GatewayEvents", seed: seed)
-    for number in 0..<3000 {
+    for number in 0..<15000 {
       let input = corpus.next()
       let violation = GatewayEventAgreement.violation(of: input)
       try #require(violation == nil, "seed \(seed), number \(number): \(input)")

@@ -24,7 +24,7 @@ struct HTTPCorpusTests {
   func mutations() throws {
     let seed = UInt64.random(in: .min ... .max)
     var corpus = try MutatedCorpus(of: "HTTPReader", seed: seed)
-    for number in 0..<1500 {
+    for number in 0..<4000 {
       let input = corpus.next()
       let violation = HTTPAgreement.violation(of: input, cuts: [input.count / 3, input.count / 2])
       try #require(violation == nil, "seed \(seed), number \(number): \(input)")

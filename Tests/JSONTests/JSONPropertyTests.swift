@@ -70,7 +70,7 @@ struct JSONPropertyTests {
   func mutations() throws {
     let seed = UInt64.random(in: .min ... .max)
     var corpus = try MutatedCorpus(of: "JSONReader", seed: seed)
-    for number in 0..<3000 {
+    for number in 0..<8000 {
       let input = corpus.next()
       let violation = JSONAgreement.violation(of: input)
       try #require(violation == nil, "seed \(seed), number \(number): \(input)")

@@ -18,7 +18,7 @@ struct HTTPIsolationTests {
   func interleavings() throws {
     let seed = UInt64.random(in: .min ... .max)
     var generator = SeededGenerator(seed)
-    for round in 0..<10 {
+    for round in 0..<30 {
       let scripts = (0..<6).map { _ in Script.random(using: &generator) }
       let together = try play(scripts, using: &generator)
       for (script, answers) in zip(scripts, together) {

@@ -22,7 +22,7 @@ struct FrameCorpusTests {
   func mutations() throws {
     let seed = UInt64.random(in: .min ... .max)
     var corpus = try MutatedCorpus(of: "WebSocketFrames", seed: seed)
-    for number in 0..<3000 {
+    for number in 0..<8000 {
       let input = corpus.next()
       let violation = FrameAgreement.violation(of: input, cuts: [input.count / 3, input.count / 2])
       try #require(violation == nil, "seed \(seed), number \(number): \(input)")
