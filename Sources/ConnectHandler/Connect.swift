@@ -1,6 +1,7 @@
 import Access
 import ConnectionStore
 import FunctionInvocation
+import GatewayAccess
 import GatewayEvents
 import LambdaRuntime
 import Messaging
@@ -133,12 +134,15 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
 extension Connect where Calls == ManagementCalls {
   init(_ environment: Environment, table: any Table, shards: Int) throws {
     let log = Log(environment)
+    let settings = try AccessSettings(environment)
+    try GatewayAccess(environment).check()
     let connections = Connections(table, shards: shards, limits: try StreamLimits(environment))
     self.init(
       connections: connections,
-      access: AccessControl(try AccessSettings(environment), keys: APIKeys(table), log: log),
-      attempts: try AttemptLimit(environment, table: table),
-      userLimit: try UserLimit(environment, connections: connections, calls: ManagementCalls(environment)),
+      access: AccessControl(settings, keys: APIKeys(table), log: log),
+      attempts: AttemptLimit(settings.attempts, table: table),
+      userLimit: UserLimit(
+        maximum: settings.connectionsPerUser, connections: connections, calls: ManagementCalls(environment)),
       greetings: Greetings(environment, FunctionInvoker(environment)), log: log)
   }
 }

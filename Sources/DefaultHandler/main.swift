@@ -1,5 +1,6 @@
 import ConnectionStoreSelection
 import FunctionInvocation
+import GatewayAccess
 import LambdaRuntime
 import Streams
 import Telemetry
@@ -9,6 +10,7 @@ func makeReceive(_ environment: Environment) throws -> Receive<ManagementOutbox>
   let table = try TableSelection.open(environment)
   let shards = try TableSelection.listenerShards(environment)
   let limits = try StreamLimits(environment)
+  try GatewayAccess(environment).check()
   return Receive(
     connections: Connections(table, shards: shards, limits: limits),
     recovery: RecoveryReader(table, shards: shards, limits: limits),

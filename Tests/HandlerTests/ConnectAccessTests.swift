@@ -164,7 +164,7 @@ struct ConnectAccessTests {
       counter = table
       return table
     }
-    var limit = try AttemptLimit(Environment([:]), table: stage.table, clock: stage.clock.clock)
+    var limit = AttemptLimit(try AttemptLimit.Settings(Environment([:])), table: stage.table, clock: stage.clock.clock)
     for number in 1...100 {
       #expect(try limit.take("192.0.2.1") == (number <= 5 ? .within : number == 6 ? .firstBeyond : .beyond))
     }

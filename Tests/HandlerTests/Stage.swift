@@ -72,15 +72,17 @@ final class Stage {
 
   /// A ConnectHandler's environment.
   func connector(_ environment: Environment) throws -> Connect<Ear> {
-    Connect(
+    let settings = try AccessSettings(environment)
+    return Connect(
       connections: connections,
       access: AccessControl(
-        try AccessSettings(environment), keys: keys, clock: clock.clock, log: log,
+        settings, keys: keys, clock: clock.clock, log: log,
         fetch: { request throws(HTTPClientError) in
           throw HTTPClientError(.notConnected, tried: "GET", host: request.url.origin, message: "not in this test")
         }),
-      attempts: try AttemptLimit(environment, table: table, clock: clock.clock),
-      userLimit: try UserLimit(environment, connections: connections, calls: ear, clock: clock.clock),
+      attempts: AttemptLimit(settings.attempts, table: table, clock: clock.clock),
+      userLimit: UserLimit(
+        maximum: settings.connectionsPerUser, connections: connections, calls: ear, clock: clock.clock),
       greetings: Greetings(environment, invocations), log: log)
   }
 
