@@ -158,8 +158,8 @@ let package = Package(
       "tickertape",
       [
         "LocalGateway", "Access", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "ConnectionStore",
-        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Streams",
-        "Telemetry", "WebSocketWire",
+        "ConnectionStoreSelection", "GatewayAccess", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient",
+        "Streams", "Telemetry", "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share

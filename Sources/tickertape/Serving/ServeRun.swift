@@ -22,6 +22,7 @@ struct ServeRun {
     }
     let functions = try configuredFunctions()
     let store = try preparedStore()
+    try check(functions, store: store)
     // Before anything is started, so that a Ctrl-C from now on finds somebody to clean up.
     let interruption = surroundings.interruption()
     let host = try start(functions, store: store, faults)
@@ -36,6 +37,15 @@ struct ServeRun {
     }
     terminal.note("stopped")
     return .success
+  }
+
+  /// Port 1 stands for one that is not known yet.
+  private func check(_ functions: [FunctionConfiguration], store: String) throws(CommandFailure) {
+    let shared = functionSurroundings(port: UInt16(max(1, settings.port)), store: store)
+    for function in functions {
+      let variables = function.variables(shared, runtimeAPI: "", logStream: "")
+      try StartCheck(function: function.name, environment: Environment(variables)).run()
+    }
   }
 
   private func start(
