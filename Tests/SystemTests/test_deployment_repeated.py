@@ -9,15 +9,16 @@ from aws_emulator import ROOT, AWSEmulator
 from deployment import FUNCTIONS, answer, deployer_of, everything, infra, succeed
 
 
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory):
-    running = AWSEmulator(tmp_path_factory.mktemp("aws") / "emulator", checks=True)
+@pytest.fixture
+def emulator(tmp_path):
+    """One a test: what a test that failed has deployed is nobody else's business."""
+    running = AWSEmulator(tmp_path / "emulator", checks=True)
     yield running
     running.stop()
     print(running.log()[-20000:])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def deployer(emulator):
     return deployer_of(emulator)
 
