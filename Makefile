@@ -18,8 +18,9 @@ SWIFT_FLAGS := --explicit-target-dependency-import-check error
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  make run takes PORT=8000, RATE=50 (events a second), DATA=Data (a folder of CSV files)"
-	@echo "  and PACKAGED=1 (run the very files that are deployed)."
+	@echo "  make run takes PORT=8000, RATE=50 (events a second), DATA=Data (a folder of CSV files),"
+	@echo "  PACKAGED=1 (run the very files that are deployed), ACCESS=required (ask clients for keys)"
+	@echo "  and ALLOW_ORIGIN=http://localhost:3000 (let in the web pages of that address)."
 
 run: packages ## build, start the local gateway, feed it recorded market data; Ctrl-C stops everything
 ifdef PACKAGED

@@ -291,7 +291,7 @@ watch_ready() {
     done
     [ "$attempt_number" = 6 ] || sleep "$attempt_number"
   done
-  fail 76 "the test client could not connect: $(cause "$(cat "$folder/errors")")" \
+  fail 76 "the test client could not connect: $(cause "$(grep '^tickertape: ' "$folder/errors" || cat "$folder/errors")")" \
     "the log of ConnectHandler may say why: $(log_of ConnectHandlerLogs)"
 }
 

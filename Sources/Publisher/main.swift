@@ -9,6 +9,7 @@ import Telemetry
 func makePublish(_ environment: Environment) throws -> Publish<Fanout> {
   try EventTypes.load()
   let access = GatewayAccess(environment)
+  try access.check()
   let table = try TableSelection.open(environment)
   let shards = try TableSelection.listenerShards(environment)
   let log = Log(environment)

@@ -27,6 +27,7 @@ struct StartCheckTests {
     Wrong("EVENT_TYPES_FILE=/nowhere/types.json", "ConnectHandler", "EVENT_TYPES_FILE cannot be read"),
     Wrong("API_GATEWAY_SIGN=sometimes", "ConnectHandler", "API_GATEWAY_SIGN=sometimes: it is always or never"),
     Wrong("API_GATEWAY_ENDPOINT=nowhere", "ConnectHandler", "API_GATEWAY_ENDPOINT=nowhere: it is a URL"),
+    Wrong("API_GATEWAY_ENDPOINT=", "Publisher", "API_GATEWAY_ENDPOINT is not set"),
     Wrong("LISTENER_SHARDS=0", "ConnectHandler", "LISTENER_SHARDS=0 is no number from 1 to 256"),
     Wrong("CONNECTION_STORE=redis:x", "ConnectHandler", "CONNECTION_STORE=redis:x names no table"),
   ]

@@ -27,10 +27,17 @@ struct ServeGreeting {
       ("functions  ", "\(endpoint)/2015-03-31/functions/NAME/invocations"),
       ("           ", functions.isEmpty ? "none" : functions.joined(separator: ", ")),
       ("posts      ", "\(endpoint)/\(settings.stage)/@connections/ID"),
+      ("web pages  ", pages),
       ("table      ", store),
     ]
     if let echoPort { places.append(("echo       ", "ws://127.0.0.1:\(echoPort)/")) }
     return places
+  }
+
+  private var pages: String {
+    settings.allowedOrigins.isEmpty
+      ? "of this address only; --allow-origin http://localhost:3000 lets in those of another"
+      : "of this address, and \(settings.allowedOrigins.joined(separator: ", "))"
   }
 
   private var endpoint: String { "http://127.0.0.1:\(port)" }

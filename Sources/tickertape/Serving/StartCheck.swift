@@ -20,16 +20,15 @@ struct StartCheck {
     }
   }
 
-  /// In the order in which the function reads.
   private func read() throws {
     let hasClients = function != "DisconnectHandler"
     if hasClients { _ = try EventTypeTable(environment) }
     _ = try TableSelection.open(environment)
     _ = try TableSelection.listenerShards(environment)
     if function == "ConnectHandler" { _ = try AccessSettings(environment) }
-    if hasClients {
-      _ = try StreamLimits(environment)
-      try GatewayAccess(environment).check()
-    }
+    guard hasClients else { return }
+    _ = try StreamLimits(environment)
+    try GatewayAccess(environment).check()
+    if function == "Publisher" { _ = try GatewayAccess(environment).requiredEndpoint() }
   }
 }
