@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import subprocess
 import time
 import uuid
 from dataclasses import dataclass
@@ -23,6 +24,19 @@ from aws_emulator import AWSEmulator, Caller
 from deployment import deployer_of, everything, infra, keys, succeed
 
 SECRET = "0123456789abcdef0123456789abcdef \" \\ 'secret'"
+
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def public_keys() -> str:
+    """Two keys in PEM, with the line end that a file has."""
+    private = [subprocess.run(["openssl", "genpkey", "-algorithm", *kind], check=True, capture_output=True).stdout for kind in (
+        ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"], ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"])]
+    return "".join(subprocess.run(["openssl", "pkey", "-pubout"], input=key, check=True, capture_output=True).stdout.decode() for key in private)
+
+
+PUBLIC_KEYS = public_keys()
 
 
 @dataclass
@@ -93,7 +107,8 @@ def emulator(request, tmp_path_factory):
 def cloud(emulator, packages, programs):
     deployer = deployer_of(emulator)
     options = ["--packages", packages, "--tool", programs / "tickertape", "--json"]
-    outputs = json.loads(succeed(infra("deploy.sh", deployer, *options, environment={"JWT_SECRET": SECRET, "MAX_SUBSCRIPTIONS": "127"})))
+    settings = {"JWT_SECRET": SECRET, "JWT_PUBLIC_KEY": PUBLIC_KEYS, "JWT_USER_CLAIM": "", "MAX_SUBSCRIPTIONS": "127"}
+    outputs = json.loads(succeed(infra("deploy.sh", deployer, *options, environment=settings)))
     client = emulator.user("client", {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": outputs["IngestQueueArn"]}]})
@@ -258,12 +273,18 @@ async def test_a_message_that_can_never_be_published_does_not_hold_up_the_next(c
 
 
 def test_a_second_deployment_changes_nothing_and_says_the_same(cloud, packages):
-    # Without JWT_SECRET this time: what is not given stays as it was.
+    # Without JWT_SECRET this time: what is not given stays as it was. Before it one that is refused, and so changes nothing.
+    if cloud.emulator.checks:
+        options = ["--packages", packages, "--no-smoke-test"]
+        refused = infra("deploy.sh", cloud.deployer, *options, environment={"JWT_SECRET": "", "JWT_PUBLIC_KEY": "", "JWT_AUDIENCE": "a"})
+        assert refused.returncode == 70 and "JWT_ISSUER or JWT_AUDIENCE is set, but nothing" in refused.stderr, refused.stderr
     again = json.loads(succeed(infra("deploy.sh", cloud.deployer, "--packages", packages, "--no-smoke-test", "--json")))
     assert again == cloud.outputs
     function = cloud.emulator.root.client("lambda").get_function(FunctionName=cloud.outputs["ConnectHandlerName"])
     variables = function["Configuration"]["Environment"]["Variables"]
     assert variables["JWT_SECRET"] == SECRET and variables["MAX_SUBSCRIPTIONS"] == "127"
+    # Byte for byte, and the empty one is the default.
+    assert variables["JWT_PUBLIC_KEY"] == PUBLIC_KEYS and variables["JWT_USER_CLAIM"] == "sub" and not variables["JWT_AUDIENCE"]
 
 
 def test_destroy_does_nothing_unless_told_so(cloud):

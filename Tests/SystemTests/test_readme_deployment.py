@@ -1,6 +1,8 @@
 """README.md's lines about a deployment, as they stand, by somebody who has set nothing but credentials and a region."""
 
+import asyncio
 import contextlib
+import json
 import os
 import re
 import signal
@@ -8,6 +10,7 @@ import subprocess
 import time
 
 import pytest
+from websockets.asyncio.client import connect
 
 from aws_emulator import AWSEmulator
 from deployment import deployer_of, everything
@@ -67,7 +70,7 @@ def with_options(line: str, options: str) -> str:
 
 
 @pytest.mark.timeout(300)
-def test_deploy_make_a_key_watch_publish_and_destroy(emulator, shell, packages, programs, tmp_path):
+async def test_deploy_make_a_key_watch_publish_and_destroy(emulator, shell, packages, programs, tmp_path):
     endpoint = f"--endpoint-url {emulator.endpoint}"
     # What was built for the tests stands in for what deploy.sh would build first.
     built = f"--packages {packages} --tool {programs}/tickertape"
@@ -92,6 +95,12 @@ def test_deploy_make_a_key_watch_publish_and_destroy(emulator, shell, packages, 
     finally:
         watcher.send_signal(signal.SIGINT)
         watcher.wait(20)
+
+    # For everybody: this client brings no key.
+    succeed(shell.run(with_options(shell_line("infra/deploy.sh"), f"--public {endpoint} {built}"), 200))
+    async with connect(f"{url}?userId=u-2") as socket:
+        await socket.send('{"type":"ping"}')
+        assert json.loads(await asyncio.wait_for(socket.recv(), 30))["type"] == "pong"
 
     emulator.root.region = REGION
     assert "tickertape-dev-Publisher" in everything(emulator.root)

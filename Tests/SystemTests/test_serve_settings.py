@@ -43,8 +43,19 @@ def test_a_store_that_is_no_database_is_refused_and_left_as_it_is(tmp_path):
     assert path.read_bytes() == before
 
 
-def test_what_comes_from_the_environment_is_looked_at_like_what_an_option_says(tmp_path):
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_a_file_of_types_is_looked_for_where_serve_was_started(tmp_path, by):
+    (tmp_path / "types.json").write_text("{}")
+    given = {"EVENT_TYPES_FILE": "types.json"}
     done = tickertape(
-        "serve", "--port", 0, "--store", f"sqlite:{tmp_path}/t.sqlite", cwd=tmp_path, env={"PATH": "/usr/bin:/bin", "ACCESS": "opne"},
-        timeout=20)
-    assert done.returncode == 64 and "ACCESS=opne is neither open nor required" in done.stderr
+        "serve", "--port", 0, "--store", f"sqlite:{tmp_path}/t.sqlite", *(["--env", "EVENT_TYPES_FILE=types.json"] if by == "option" else []),
+        cwd=tmp_path, env={"PATH": "/usr/bin:/bin", **(given if by == "environment" else {})}, timeout=20)
+    assert done.returncode == 64 and f"{tmp_path}/types.json" in done.stderr, done.stderr
+
+
+def test_what_comes_from_the_environment_is_looked_at_like_what_an_option_says(tmp_path):
+    for setting, reason in [("ACCESS=opne", "ACCESS=opne is neither open nor required"), ("LISTENER_SHARDS=0", "LISTENER_SHARDS=0 is no number")]:
+        name, value = setting.split("=")
+        done = tickertape(
+            "serve", "--port", 0, "--store", f"sqlite:{tmp_path}/t.sqlite", cwd=tmp_path, env={"PATH": "/usr/bin:/bin", name: value}, timeout=20)
+        assert done.returncode == 64 and reason in done.stderr

@@ -144,6 +144,7 @@ struct ServeSettingsTests {
     #expect(open.contains("ws://127.0.0.1:4711/dev?userId=u-1") && open.contains("--endpoint http://127.0.0.1:4711"))
     #expect(open.contains("ws://127.0.0.1:4712/") && !open.contains("8000"))
     #expect(open.contains("everybody on this machine may connect, as whoever they say; ACCESS=required asks for keys"))
+    #expect(open.contains("of this address only; --allow-origin http://localhost:3000 lets in those of another"))
     #expect(try text(nil).contains("Clients need a key or a token."))
   }
 }

@@ -158,8 +158,12 @@ struct ServeRun {
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
     for name in StreamLimits.variables { result.environment[name] = surroundings.environment[name] }
     for name in AccessSettings.variables { result.environment[name] = surroundings.environment[name] }
-    result.environment["EVENT_TYPES_FILE"] = surroundings.environment["EVENT_TYPES_FILE"].map(System.absolutePath)
+    for name in ["EVENT_TYPES_FILE", "LISTENER_SHARDS"] { result.environment[name] = surroundings.environment[name] }
     result.environment.merge(settings.variables) { $1 }
+    // A function starts in its own folder.
+    if let path = result.environment["EVENT_TYPES_FILE"], !path.isEmpty {
+      result.environment["EVENT_TYPES_FILE"] = System.absolutePath(path)
+    }
     result.writesReports = settings.logLevel <= .info
     return result
   }
