@@ -18,9 +18,11 @@ from dataclasses import dataclass
 
 import pytest
 import websockets
+from cfnlint.decode.cfn_yaml import load
 from websockets.asyncio.client import connect
 
-from aws_emulator import AWSEmulator, Caller
+from aws_emulator import ROOT, AWSEmulator, Caller
+from cloudformation import Deployment
 from deployment import deployer_of, everything, infra, keys, succeed
 
 SECRET = "0123456789abcdef0123456789abcdef \" \\ 'secret'"
@@ -33,7 +35,8 @@ def public_keys() -> str:
     """Two keys in PEM, with the line end that a file has."""
     private = [subprocess.run(["openssl", "genpkey", "-algorithm", *kind], check=True, capture_output=True).stdout for kind in (
         ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"], ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"])]
-    return "".join(subprocess.run(["openssl", "pkey", "-pubout"], input=key, check=True, capture_output=True).stdout.decode() for key in private)
+    return "".join(subprocess.run(["openssl", "pkey", "-pubout"], input=key, check=True, capture_output=True).stdout.decode()
+                   for key in private)
 
 
 PUBLIC_KEYS = public_keys()
@@ -285,6 +288,20 @@ def test_a_second_deployment_changes_nothing_and_says_the_same(cloud, packages):
     assert variables["JWT_SECRET"] == SECRET and variables["MAX_SUBSCRIPTIONS"] == "127"
     # Byte for byte, and the empty one is the default.
     assert variables["JWT_PUBLIC_KEY"] == PUBLIC_KEYS and variables["JWT_USER_CLAIM"] == "sub" and not variables["JWT_AUDIENCE"]
+
+
+def test_cloudformation_makes_of_the_parameters_what_test_template_settings_takes_it_to_make(cloud):
+    (stack,) = cloud.emulator.root.client("cloudformation").describe_stacks(StackName="tickertape-test")["Stacks"]
+    values = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+    expected = Deployment(load(str(ROOT / "infra" / "template.yaml")), {**values, "JwtSecret": SECRET}).functions()
+    for name, properties in expected.items():
+        found = cloud.emulator.root.client("lambda").get_function(FunctionName=cloud.outputs[f"{name}Name"])["Configuration"]
+        variables = properties["Environment"]["Variables"]
+        assert found["Environment"]["Variables"].keys() == variables.keys()
+        # The names of what the stack made are its own.
+        for variable in variables.keys() - {"CONNECTION_STORE", "API_GATEWAY_ENDPOINT", "GREETING_FUNCTION", "PUBLISHER_FUNCTION"}:
+            assert found["Environment"]["Variables"][variable] == variables[variable], (name, variable)
+        assert variables["CONNECTION_STORE"].startswith("dynamodb:tickertape-") and found["Timeout"] == properties["Timeout"]
 
 
 def test_destroy_does_nothing_unless_told_so(cloud):

@@ -69,7 +69,8 @@ def test_settings_that_would_keep_a_function_from_starting_make_no_stack(one_emu
     given = {"Stage": "dev", "CodeBucket": "b", **{f"{name}Key": "k" for name in FUNCTIONS}, "EmulatorEndpoint": one_emulator.endpoint, **settings}
     with pytest.raises(botocore.exceptions.ClientError, match=reason):
         cloudformation.create_change_set(
-            StackName="tickertape-dev", ChangeSetName="one", ChangeSetType="CREATE", Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            StackName="tickertape-dev", ChangeSetName="one", ChangeSetType="CREATE",
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             TemplateBody=(ROOT / "infra" / "template.yaml").read_text(),
             Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given.items()])
     assert everything(one_emulator.root) == []

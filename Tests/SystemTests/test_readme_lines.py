@@ -140,7 +140,8 @@ def test_the_aws_cli_publishes(gateway, shell, here):
     assert answer["accepted"] == 1 and answer["rejected"] == 0
     # Version 1, which people have from pip, without the option that it does not know.
     if "AWS_CLI" in os.environ:
-        older = shell.run(line.replace("--cli-binary-format raw-in-base64-out", ""), PATH=f"{os.path.dirname(os.environ['AWS_CLI'])}:/usr/bin:/bin")
+        path = f"{os.path.dirname(os.environ['AWS_CLI'])}:{readme.SYSTEM_PATH}"
+        older = shell.run(line.replace("--cli-binary-format raw-in-base64-out", ""), PATH=path)
         assert older.returncode == 0, older.stderr
         assert json.loads((here / "answer.json").read_text())["accepted"] == 1
     # Neither credentials nor a region are left out without a word.

@@ -5,6 +5,7 @@ import pytest
 from gateway_process import BIN, tickertape
 from runtime_api import STARTED, lambdas_own, start
 
+PLAIN = {"PATH": "/usr/bin:/bin"}
 GOOD = {"ACCESS": "required", "API_GATEWAY_ENDPOINT": "http://127.0.0.1:1/dev"}
 WRONG = [
     ("ConnectHandler", {"ACCESS": "opne"}), ("ConnectHandler", {"JWT_SECRET": "short"}),
@@ -17,7 +18,8 @@ WRONG = [
     ("DefaultHandler", {"CLIENT_FRAMES_PER_SECOND": "-1"}), ("DefaultHandler", {"PERSONAL_EVENTS": "many"}),
     ("DefaultHandler", {"REPLAY_EVENTS": "1e3"}), ("DefaultHandler", {"API_GATEWAY_SIGN": "sometimes"}),
     ("Publisher", {"FRAMES_PER_SECOND": "0"}), ("Publisher", {"LOG_SECONDS": "59"}), ("Publisher", {"EVENT_BYTES": "98305"}),
-    ("Publisher", {"API_GATEWAY_ENDPOINT": "nowhere"}), ("Publisher", {"API_GATEWAY_ENDPOINT": ""}), ("DisconnectHandler", {"LISTENER_SHARDS": "0"}),
+    ("Publisher", {"API_GATEWAY_ENDPOINT": "nowhere"}), ("Publisher", {"API_GATEWAY_ENDPOINT": ""}),
+    ("DisconnectHandler", {"LISTENER_SHARDS": "0"}),
 ]
 
 
@@ -28,7 +30,7 @@ def test_a_setting_that_a_function_refuses_is_refused_by_serve(function, wrong, 
     why = start(BIN / function, variables)
     assert why != STARTED
     given = [word for name, value in wrong.items() for word in ("--env", f"{name}={value}")]
-    done = tickertape("serve", "--port", 0, "--store", store, *given, cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, timeout=20)
+    done = tickertape("serve", "--port", 0, "--store", store, *given, cwd=tmp_path, env=PLAIN, timeout=20)
     assert done.returncode == 64 and f" would refuse to start: {why}\n" in done.stderr, (why, done.stderr)
     assert "Ctrl-C" not in done.stdout
 
@@ -38,7 +40,7 @@ def test_a_store_that_is_no_database_is_refused_and_left_as_it_is(tmp_path):
     path.write_text(200 * "These are the minutes of the meeting. ")
     before = path.read_bytes()
     why = start(BIN / "Publisher", {**lambdas_own("Publisher", BIN), "CONNECTION_STORE": f"sqlite:{path}", **GOOD})
-    done = tickertape("serve", "--port", 0, "--store", f"sqlite:{path}", cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, timeout=20)
+    done = tickertape("serve", "--port", 0, "--store", f"sqlite:{path}", cwd=tmp_path, env=PLAIN, timeout=20)
     assert done.returncode == 64 and why in done.stderr and "not a database" in why
     assert path.read_bytes() == before
 
@@ -46,16 +48,15 @@ def test_a_store_that_is_no_database_is_refused_and_left_as_it_is(tmp_path):
 @pytest.mark.parametrize("by", ["option", "environment"])
 def test_a_file_of_types_is_looked_for_where_serve_was_started(tmp_path, by):
     (tmp_path / "types.json").write_text("{}")
-    given = {"EVENT_TYPES_FILE": "types.json"}
+    option, given = (["--env", "EVENT_TYPES_FILE=types.json"], {}) if by == "option" else ([], {"EVENT_TYPES_FILE": "types.json"})
     done = tickertape(
-        "serve", "--port", 0, "--store", f"sqlite:{tmp_path}/t.sqlite", *(["--env", "EVENT_TYPES_FILE=types.json"] if by == "option" else []),
-        cwd=tmp_path, env={"PATH": "/usr/bin:/bin", **(given if by == "environment" else {})}, timeout=20)
+        "serve", "--port", 0, "--store", f"sqlite:{tmp_path}/t.sqlite", *option, cwd=tmp_path, env={**PLAIN, **given}, timeout=20)
     assert done.returncode == 64 and f"{tmp_path}/types.json" in done.stderr, done.stderr
 
 
 def test_what_comes_from_the_environment_is_looked_at_like_what_an_option_says(tmp_path):
-    for setting, reason in [("ACCESS=opne", "ACCESS=opne is neither open nor required"), ("LISTENER_SHARDS=0", "LISTENER_SHARDS=0 is no number")]:
+    for setting, reason in [("ACCESS=opne", "is neither open nor required"), ("LISTENER_SHARDS=0", "is no number from 1 to 256")]:
         name, value = setting.split("=")
         done = tickertape(
-            "serve", "--port", 0, "--store", f"sqlite:{tmp_path}/t.sqlite", cwd=tmp_path, env={"PATH": "/usr/bin:/bin", name: value}, timeout=20)
-        assert done.returncode == 64 and reason in done.stderr
+            "serve", "--port", 0, "--store", f"sqlite:{tmp_path}/t.sqlite", cwd=tmp_path, env={**PLAIN, name: value}, timeout=20)
+        assert done.returncode == 64 and f"{setting} {reason}" in done.stderr
