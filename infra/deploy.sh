@@ -312,15 +312,18 @@ print_result() {
       END { print "}" }' <<<"$outputs"
     return
   fi
-  local table where="AWS_REGION=$region${profile:+ AWS_PROFILE=$profile}${endpoint:+ AWS_ENDPOINT_URL=$endpoint} "
+  # As it can be pasted where this script was started.
+  local program=${tool:-tickertape} table where
+  printf -v program '%q' "${program#"$PWD"/}"
+  where="AWS_REGION=$region${profile:+ AWS_PROFILE=$profile}${endpoint:+ AWS_ENDPOINT_URL=$endpoint} "
   table=$(output TableName)
   printf 'Deployed: %s\n\n' "$(web_socket_url)"
   if [ "$public" = yes ]; then
-    printf "Listen:   tickertape watch '%s?userId=u-1' --subscribe price:update\n" "$(web_socket_url)"
+    printf "Listen:   %s watch '%s?userId=u-1' --subscribe price:update\n" "$program" "$(web_socket_url)"
   else
-    printf 'Key:      %stickertape keys create --store dynamodb:%s \\\n' "$where" "$table"
+    printf 'Key:      %s%s keys create --store dynamodb:%s \\\n' "$where" "$program" "$table"
     printf '            --user u-1 --role analyst --expires 90d\n'
-    printf "Listen:   tickertape watch '%s?userId=u-1' --header 'x-api-key: KEY' --subscribe price:update\n" "$(web_socket_url)"
+    printf "Listen:   %s watch '%s?userId=u-1' --header 'x-api-key: KEY' --subscribe price:update\n" "$program" "$(web_socket_url)"
   fi
   cat <<END
 Publish:  aws sqs send-message --region $region${endpoint:+ --endpoint-url $endpoint} --queue-url $(output IngestQueueUrl) \\

@@ -79,6 +79,8 @@ async def test_deploy_make_a_key_watch_publish_and_destroy(emulator, shell, pack
     table = re.search(r"--store dynamodb:(\S+)", deployed).group(1)
     queue = re.search(r"--queue-url (\S+)", deployed).group(1)
 
+    # The lines that it prints are for pasting.
+    assert f" {programs}/tickertape keys create" in deployed and f"Listen:   {programs}/tickertape watch '{url}" in deployed
     creation = shell_line("keys create", "dynamodb:").replace("tickertape-dev-Table-1A2B3C4D5E6F", table)
     key = succeed(shell.run(creation, AWS_ENDPOINT_URL=emulator.endpoint)).strip()
     assert re.fullmatch(r"tt_[A-Za-z0-9_-]{43}", key)
