@@ -110,7 +110,8 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     for ((index, event), outcome) in zip(events, outcomes) {
       switch outcome {
       // One that was known may be in the log since a moment ago, by a publish that died before it could send it.
-      case .appended(let sequence), .known(let sequence):
+      case .appended(let sequence), .appendedDespiteKey(let sequence), .known(let sequence):
+        if case .appendedDespiteKey = outcome { answer.despiteKey.append(index) }
         count += 1
         last = max(last, sequence)
         log.debug(

@@ -18,6 +18,8 @@ struct PublishAnswer {
   var errors: [PublishError] = []
   /// The places of events that the log did not take for a reason that may pass.
   var notAppended: Set<Int> = []
+  /// The places of events that were accepted although the key made for their message belongs to another content.
+  var despiteKey: [Int] = []
 
   /// Whether something failed for a reason that may pass.
   var hasFailures: Bool { !notAppended.isEmpty }
@@ -42,7 +44,8 @@ struct PublishAnswer {
     errors.append(error)
   }
 
-  func encoded() -> [UInt8] {
+  /// `maximumErrors`: so many are listed; all of them are counted.
+  func encoded(maximumErrors: Int = .max) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("accepted", accepted)
@@ -55,12 +58,12 @@ struct PublishAnswer {
       if queued > 0 { writer.member("queued", queued) }
       if folded > 0 { writer.member("folded", folded) }
       if behind > 0 { writer.member("behind", behind) }
-      if !errors.isEmpty { append(errors, to: &writer) }
+      if !errors.isEmpty { append(errors.prefix(maximumErrors), to: &writer) }
     }
     return writer.bytes
   }
 
-  private func append(_ errors: [PublishError], to writer: inout JSONWriter) {
+  private func append(_ errors: ArraySlice<PublishError>, to writer: inout JSONWriter) {
     writer.key("errors")
     writer.array { writer in
       for error in errors {
