@@ -96,7 +96,7 @@ let package = Package(
     room("WebSocketWire", ["CWslay", "CCrypto"], linking: ["wslay"]),
     // Floor 2
     room("GatewayEvents", ["JSON", "Messaging"]),
-    room("EventSources", ["JSON", "Messaging"]),
+    room("EventSources", ["Crypto", "JSON", "Messaging"]),
     room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
     room("Shaping", ["CZlib", "JSON", "Messaging"]),
     room("HTTPClient", ["CCurl", "HTTPWire", "Telemetry"]),
@@ -220,8 +220,9 @@ let package = Package(
       "HandlerTests",
       [
         "Access", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
-        "FunctionInvocation", "ManagementAPI", "GatewayEvents", "HTTPClient", "ConnectionStore",
-        "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
+        "FunctionInvocation", "ManagementAPI", "GatewayEvents", "EventSources", "HTTPClient", "ConnectionStore",
+        "ConnectionStoreMemory", "ConnectionStoreSQLite", "LambdaRuntime", "Messaging", "JSON", "Telemetry",
+        "TestSupport",
       ]),
     tests(
       "ModelTests",

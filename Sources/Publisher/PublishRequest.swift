@@ -85,6 +85,8 @@ struct PublishError: Error, Equatable {
   let index: Int?
   let code: String
   let message: String
+  /// The message that it came in, by its place among those of the invocation.
+  var record: Int?
 
   init(index: Int? = nil, code: String, message: String) {
     self.index = index
@@ -92,9 +94,11 @@ struct PublishError: Error, Equatable {
     self.message = message
   }
 
-  /// The same of an event that stands further on.
-  func moved(by places: Int) -> PublishError {
-    PublishError(index: index.map { $0 + places }, code: code, message: message)
+  /// The same of an event that stands further on, in that message.
+  func moved(by places: Int, record: Int) -> PublishError {
+    var error = PublishError(index: index.map { $0 + places }, code: code, message: message)
+    error.record = record
+    return error
   }
 
   init(_ refusal: EventRefusal, index: Int) {

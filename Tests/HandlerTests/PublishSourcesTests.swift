@@ -102,6 +102,85 @@ struct PublishSourcesTests {
     #expect(try brokenPublish(event.replacing("broken", with: "ready")) == "{}")
   }
 
+  @Test("what is refused at the append is told once, with source, message, code and reason")
+  func taken() throws {
+    let stage = try stage()
+    let first = #"{"type":"signal","data":1,"idempotencyKey":"mine"}"#
+    let second = #"{"type":"signal","data":2,"idempotencyKey":"mine"}"#
+    #expect(try stage.publish(queue([first, second])) == failures())
+    let line = try #require(stage.lines(saying: "event rejected").first)
+    #expect(stage.lines(saying: "event rejected").count == 1)
+    for part in [
+      #""source":"sqs""#, #""from":"arn:aws:sqs:us-east-1:123456789012:ticks""#, #""messageId":"m-1""#, #""event":0"#,
+      #""code":"idempotency_key_taken""#, #"\"mine\" belongs to another event of this batch"#,
+    ] { #expect(line.contains(part), "\(part)") }
+  }
+
+  @Test("of a message with very many bad events a hundred are told of, and how many more there are")
+  func manyBadEvents() throws {
+    let stage = try stage()
+    let events = Array(repeating: "7", count: 1_000).joined(separator: ",")
+    #expect(try stage.publish(queue(["{\"events\":[\(events)]}", "7"])) == failures())
+    #expect(stage.lines(saying: "event rejected").count == 101)
+    #expect(stage.lines(saying: "further events of the message rejected").first?.contains(#""events":900"#) == true)
+  }
+
+  @Test(
+    "a payload of which nothing can be taken fails and is told: a constant of a rule, a list that no pipe wrote",
+    arguments: [
+      #""constant""#, "7", "null", "[]", "[7]", #"[{"type":"signal","data":1}]"#, "{}", #"{"type":"ready","data":1}"#,
+      #"{"events":[{"data":1},7]}"#, #"{"detail-type":"x","detail":{}}"#, "not JSON",
+    ])
+  func nothing(payload: String) throws {
+    let stage = try stage()
+    let answer = try stage.refused(payload)
+    #expect(answer.hasPrefix(#"{"accepted":0,"rejected":"#) && answer.contains(#""code":"#))
+    let lines = stage.lines(saying: "event rejected")
+    #expect(lines.count == (payload.contains("events") ? 2 : 1) && lines[0].contains(#""source":"direct""#))
+  }
+
+  @Test(
+    "a direct publish of which a part was taken is answered, and the rest is told as well: nobody may read the answer")
+  func part() throws {
+    let stage = try stage()
+    let answer = try stage.publish(
+      #"{"events":[{"type":"signal","data":1},7,{"type":"broken","data":1}]}"#, over: BrokenStreamTable(stage.table))
+    #expect(answer.hasPrefix(#"{"accepted":1,"rejected":2,"#))
+    let lines = stage.lines(saying: "event rejected")
+    #expect(lines.count == 2)
+    #expect(lines[0].contains(#""event":1"#) && lines[0].contains("not_an_object"))
+    #expect(lines[1].contains(#""event":2"#) && lines[1].contains("not_appended"))
+  }
+
+  @Test("a message that comes again is told of when it is done, not at each delivery")
+  func toldWhenDone() throws {
+    let stage = try stage()
+    let bodies = [#"{"type":"broken","data":1}"#, "not JSON"]
+    let payload = queue(bodies, name: "ticks.fifo")
+    #expect(throws: InvocationFailed.self) { try stage.publish(payload, over: BrokenStreamTable(stage.table)) }
+    #expect(stage.lines(saying: "event rejected").isEmpty)
+    #expect(try stage.publish(payload) == failures())
+    #expect(stage.lines(saying: "event rejected").count == 1)
+  }
+
+  @Test("a topic that was made again has its events published, though its offsets began anew")
+  func topicMadeAgain() throws {
+    let stage = try stage()
+    func payload(_ data: Int, _ milliseconds: Int) -> String {
+      let value = Base64.encode(bytes("{\"type\":\"signal\",\"data\":\(data)}"))
+      return
+        #"{"eventSource":"aws:kafka","eventSourceArn":"arn:c","records":{"t-0":[{"topic":"t","partition":0,"offset":0,"timestamp":\#(milliseconds),"value":"\#(value)"}]}}"#
+    }
+    _ = try stage.publish(payload(1, 1_000))
+    _ = try stage.publish(payload(1, 2_000))
+    _ = try stage.publish(payload(2, 3_000))
+    #expect(stage.lines(saying: "event rejected").isEmpty && stage.ear.posts.count == 3)
+    for _ in 0..<2 { _ = try stage.publish(payload(3, 3_000)) }
+    #expect(stage.ear.posts.count == 4)
+    let warning = stage.lines(saying: "event published; another message bears the same name")
+    #expect(warning.count == 1 && warning[0].contains(#""messageId":"t-0/0""#))
+  }
+
   @Test("what came from a source that is not known fails, so that it is not lost")
   func unknownSource() throws {
     #expect(throws: UnknownSource.self) { try stage().publish(#"{"Records":[{"eventSource":"aws:s3"}]}"#) }

@@ -12,6 +12,7 @@ import Streams
 import Synchronization
 import Telemetry
 import TestSupport
+import Testing
 
 @testable import ConnectHandler
 @testable import DefaultHandler
@@ -28,6 +29,8 @@ final class Stage {
   private var requests = 0
 
   init(_ wrap: (any Table) -> any Table = { $0 }) { table = wrap(MemoryTable(clock: clock.clock)) }
+
+  init(over make: (Clock) throws -> any Table) rethrows { table = try make(clock.clock) }
 
   var limits = StreamLimits()
   let lines = Lines()
@@ -136,6 +139,17 @@ final class Stage {
       clock: clock.clock, randomness: randomness ?? .system)
     return text(try handler.handle(bytes(payload), invocation))
   }
+}
+
+extension Stage {
+  /// What the Publisher says of a payload of which it can take nothing.
+  func refused(_ payload: String) throws -> String {
+    let error = try #require(throws: NothingPublished.self) { try publish(payload) }
+    return text(error.answer.encoded())
+  }
+
+  /// The lines that say so.
+  func lines(saying message: String) -> [String] { lines.all.filter { $0.contains("\"message\":\"\(message)\"") } }
 }
 
 /// Remembers what would be invoked later.

@@ -84,9 +84,19 @@ struct InvokeAPI {
       )
     }
     if let kind = response.functionError {
+      if let answer = Self.answer(in: response.body) { return answer }
       throw CommandFailure(.failure, "the function \(function) failed (\(kind))\(Self.words(in: response.body))")
     }
     return response.body
+  }
+
+  /// The answer of a Publisher that could take nothing of a payload: it fails, for those who read no answer, and its
+  /// message ends with what it has to say of each event. Nil for any other error document.
+  private static func answer(in body: [UInt8]) -> [UInt8]? {
+    guard let members = JSONMembers(body), members.string("errorType") == "Function.NothingPublished",
+      let message = members.string("errorMessage"), let start = message.utf8.firstIndex(of: UInt8(ascii: "{"))
+    else { return nil }
+    return Array(message.utf8[start...])
   }
 
   /// Why an endpoint cannot be used, and what to do about it.
