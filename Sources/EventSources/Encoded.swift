@@ -4,9 +4,7 @@ import Messaging
 enum Encoded {
   /// Nil: the record has no data.
   static func bytes(_ text: String?) -> Result<[UInt8], SourceRefusal> {
-    guard let text else {
-      return .failure(SourceRefusal(code: "no_value", message: "a record without a value holds no event"))
-    }
+    guard let text else { return .failure(.noValue) }
     guard let bytes = Base64.decode(text.utf8) else {
       return .failure(SourceRefusal(code: "not_base64", message: "the record's data is not base64"))
     }

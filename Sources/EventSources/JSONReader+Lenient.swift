@@ -1,9 +1,14 @@
 import JSON
 
 extension JSONReader {
-  /// A string; nil for any other value, which is passed.
+  /// A string; nil for any other value and for a string with half a surrogate pair, which are passed: one message that
+  /// is not as its source writes it says nothing of the others.
   mutating func text() throws(JSONError) -> String? {
-    if try peek() == .string { return try string() }
+    var ahead = self
+    if (try? ahead.peek()) == .string, let text = try? ahead.string() {
+      self = ahead
+      return text
+    }
     try skip()
     return nil
   }

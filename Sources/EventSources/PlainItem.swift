@@ -54,9 +54,10 @@ struct PlainItem {
   ) throws(JSONError) -> Scalar? {
     switch kind {
     case "S":
-      let text = try reader.string()
-      writer.string(text)
-      return (text, true)
+      let raw = try reader.rawValue()
+      writer.raw(raw)
+      var reader = JSONReader(raw)
+      return ((try? reader.string()) ?? String(decoding: raw, as: UTF8.self), true)
     case "N":
       let text = try reader.string()
       append(number: text, to: &writer)

@@ -44,22 +44,22 @@ enum SQSShape {
   static func record(_ reader: inout JSONReader) throws(JSONError) -> SourceRecord {
     var identifier = ""
     var origin = ""
-    var body: [UInt8] = []
+    var body: String?
     try reader.beginObject()
     while let name = try reader.nextKey() {
       switch name {
       case "messageId": identifier = try reader.text() ?? ""
       case "eventSourceARN": origin = try reader.text() ?? ""
-      case "body": body = Array(try reader.string().utf8)
+      case "body": body = try reader.text()
       default: try reader.skip()
       }
     }
-    let (payload, key) = Wrapping.payload(of: body)
-    var record = SourceRecord(payload: .success(payload))
+    let unwrapped = body.map { Wrapping.payload(of: Array($0.utf8)) }
+    var record = SourceRecord(payload: unwrapped.map { .success($0.payload) } ?? .failure(.noValue))
     record.identifier = identifier
     record.name = identifier
     record.origin = origin
-    record.key = key ?? MessageKey.text("sqs", [origin], identifier)
+    record.key = unwrapped?.key ?? MessageKey.text("sqs", [origin], identifier)
     return record
   }
 }
@@ -90,8 +90,7 @@ enum SNSShape {
 
   private static func record(of notification: Notification) -> SourceRecord {
     guard let message = notification.message else {
-      return SourceRecord(
-        payload: .failure(SourceRefusal(code: "wrong_shape", message: "a record of SNS holds no message")))
+      return SourceRecord(payload: .failure(.noValue))
     }
     let (payload, key) = Wrapping.payload(of: message)
     var record = SourceRecord(payload: .success(payload))
@@ -105,7 +104,7 @@ enum SNSShape {
     try reader.beginObject()
     while let name = try reader.nextKey() {
       switch name {
-      case "Message": notification.message = Array(try reader.string().utf8)
+      case "Message": notification.message = try reader.text().map { Array($0.utf8) }
       case "MessageId": notification.identifier = try reader.text() ?? ""
       case "TopicArn": notification.topic = try reader.text() ?? ""
       default: try reader.skip()

@@ -56,6 +56,9 @@ package struct SourceRefusal: Error, Equatable, Sendable, CustomStringConvertibl
   }
 
   package var description: String { "\(code): \(message)" }
+
+  /// A tombstone of Kafka, a message without a body.
+  static let noValue = SourceRefusal(code: "no_value", message: "a message without a value holds no event")
 }
 
 /// The messages of one invocation, whatever invoked it.

@@ -44,7 +44,10 @@ package enum EventForm {
       try reader.beginObject()
       while let name = try reader.nextKey() {
         if name == "events" {
+          guard elements == nil else { return false }
           elements = try self.elements(&reader)
+        } else if name == "type" || name == "data" {
+          return false
         } else {
           isAlone = false
           try reader.skip()

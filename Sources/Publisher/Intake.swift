@@ -135,3 +135,18 @@ struct Intake {
     ])
   }
 }
+
+/// Something invoked the function that it does not know: better its queue keeps the messages than that they are lost.
+struct UnknownSource: LambdaError, CustomStringConvertible {
+  let refusal: SourceRefusal
+  var errorType: String { "Function.UnknownSource" }
+  var description: String { refusal.description }
+}
+
+/// Messages failed and their source has no other way of being told.
+struct InvocationFailed: LambdaError, CustomStringConvertible {
+  let source: String
+  let count: Int
+  var errorType: String { "Function.NotPublished" }
+  var description: String { "\(source): \(count) were not published, for a reason that may pass; invoke again" }
+}

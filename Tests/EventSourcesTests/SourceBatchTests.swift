@@ -115,7 +115,7 @@ struct SourceBatchTests {
   @Test(
     "records that are not as their source writes them are refused",
     arguments: [
-      #"{"Records":[{"eventSource":"aws:sqs","body":7}]}"#, #"{"Records":[7]}"#,
+      #"{"Records":[{"eventSource":"aws:sqs","body":"1"},7]}"#, #"{"Records":[7]}"#,
       #"{"eventSource":"aws:kafka","records":{"a":7}}"#, #"[{"eventSource":"aws:sqs","body":"1"},7]"#,
       #"[{"eventSource":"aws:sqs","body":"1"}"#, #"[{"eventSource":"aws:dynamodb","dynamodb":[]}]"#,
     ])
@@ -154,6 +154,33 @@ struct SourceBatchTests {
       #expect(refusal.code == "not_base64")
       #expect((try? records[1].payload.get()) != nil)
     }
+  }
+
+  @Test("an event inside an event of EventBridge inside a notification inside a message is found")
+  func nested() throws {
+    let event = #"{"type":"signal","data":{"text":"a \"quoted\" é"}}"#
+    var bridge = JSONWriter()
+    bridge.object { writer in
+      for name in ["id", "source", "detail-type"] { writer.member(name, "x") }
+      writer.member("detail", raw: bytes(event))
+    }
+    var notification = JSONWriter()
+    notification.object { writer in
+      for (name, value) in [
+        ("Type", "Notification"), ("TopicArn", "t"), ("MessageId", "n"), ("Message", text(bridge.bytes)),
+      ] {
+        writer.member(name, value)
+      }
+    }
+    var message = JSONWriter()
+    message.object { writer in
+      for (name, value) in [("eventSource", "aws:sqs"), ("messageId", "m"), ("body", text(notification.bytes))] {
+        writer.member(name, value)
+      }
+    }
+    let record = try SourceBatch(decoding: bytes("[\(text(message.bytes))]")).records[0]
+    #expect(try text(record.payload.get()) == event)
+    #expect(record.key?.hasPrefix("eventbridge/") == true && record.name == "m")
   }
 
   @Test("a batch without records is none")

@@ -21,7 +21,8 @@ struct EventFormTests {
       #"{"type":"","data":1}"#, #"{"type":"a*","data":1}"#, #"{"type":"a","data":1,"id":"evt_1"}"#,
       #"{"type":"UnauthorizedAccess:EC2/TorClient","severity":8}"#, #"{"events":7}"#,
       #"{"events":[7,{"name":"click"}]}"#,
-      #"{"events":[],"count":0}"#, #"{"type":"a","data":1"#, #"{"type":"a","data":}"#,
+      #"{"events":[],"count":0}"#, #"{"type":"batch","events":[{"type":"a","data":1}]}"#,
+      #"{"events":[{"type":"a","data":1}],"events":[]}"#, #"{"type":"a","data":1"#, #"{"type":"a","data":}"#,
     ])
   func others(text: String) { #expect(!EventForm.isPublish(bytes(text))) }
 
