@@ -149,7 +149,7 @@ let package = Package(
       "Publisher",
       [
         "LambdaRuntime", "EventSources", "Shaping", "Streams", "Delivery", "FunctionInvocation", "GatewayAccess",
-        "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
+        "ManagementAPI", "ConnectionStore", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
       ]),
     // Beside the house
     room(
@@ -219,7 +219,7 @@ let package = Package(
     tests(
       "HandlerTests",
       [
-        "Access", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
+        "Access", "Crypto", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
         "FunctionInvocation", "ManagementAPI", "GatewayEvents", "HTTPClient", "ConnectionStore",
         "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
@@ -238,7 +238,8 @@ let package = Package(
     tests(
       "TickertapeTests",
       [
-        "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "LocalGateway", "AWSSigning", "HTTPClient",
+        "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSelection", "LocalGateway",
+        "AWSSigning", "HTTPClient",
         "HTTPWire", "JSON", "Messaging", "StreamClient", "Streams", "Telemetry", "TestSupport", "WebSocketWire",
       ]),
   ]

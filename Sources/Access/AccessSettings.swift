@@ -169,8 +169,9 @@ package struct AccessSettings {
 }
 
 /// A variable has a value that it cannot have, or two contradict each other. Names it with an example; holds no secret.
-package struct AccessSettingError: Error, Equatable, CustomStringConvertible {
+package struct AccessSettingError: Error, Equatable, CustomStringConvertible, LogTextConvertible {
   package let description: String
+  package var logText: LogText { LogText(known: description) }
 
   package init(_ description: String) { self.description = description }
 }

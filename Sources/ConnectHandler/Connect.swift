@@ -20,7 +20,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
 
   mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
     guard case .connect(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
-    return try answer(event, log.with(["requestId": .text(context.requestID)])).encoded()
+    return try answer(event, log.with(["requestId": .identifier(context.requestID)])).encoded()
   }
 
   private mutating func answer(_ event: ConnectEvent, _ log: Log) throws(TableError) -> ProxyResponse {
@@ -29,8 +29,8 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     let request: ConnectRequest
     switch try admit(event) {
     case .refused(let refusal): return try refuse(refusal, event, audit)
-    case .invalid(let message):
-      return try refuse(AccessRefusal(status: 400, message: message, reason: message), event, audit)
+    case .invalid(let invalid):
+      return try refuse(AccessRefusal(status: 400, message: invalid.message, reason: invalid.logText), event, audit)
     case .admitted(let admitted): request = admitted
     }
     let record = request.record(of: event)
@@ -38,7 +38,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     guard response.statusCode == 200 else { return response }
     guard isWithinUserLimit(record, event, audit) else {
       let message = "a user may have \(userLimit.maximum) connections, and newer ones have come"
-      audit.refused(429, message)
+      audit.refused(429, LogText(known: message))
       return ProxyResponse(429, error: "Too Many Requests", message: message)
     }
     if Greetings.areExpected(by: record) { greetings.ask(for: record.id, event.context, log) }
@@ -58,7 +58,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   private enum Admission {
     case admitted(ConnectRequest)
     case refused(AccessRefusal)
-    case invalid(String)
+    case invalid(ConnectQuery.Invalid)
   }
 
   private mutating func admit(_ event: ConnectEvent) throws(TableError) -> Admission {
@@ -66,7 +66,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     do throws(ConnectQuery.Invalid) {
       query = try ConnectQuery(event.query)
     } catch {
-      return .invalid(error.message)
+      return .invalid(error)
     }
     switch try access.decide(Presentation(event), query.claim) {
     case .refused(let refusal): return .refused(refusal)
@@ -74,7 +74,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
       do throws(ConnectQuery.Invalid) {
         return .admitted(try ConnectRequest(query, identity))
       } catch {
-        return .invalid(error.message)
+        return .invalid(error)
       }
     }
   }
@@ -95,7 +95,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
 
   /// Counts the attempt; nil if its address may have one more. A flood is one line of the log.
   private mutating func tooManyAttempts(
-    _ event: ConnectEvent, _ audit: Audit, _ reason: String
+    _ event: ConnectEvent, _ audit: Audit, _ reason: LogText
   ) throws(TableError) -> ProxyResponse? {
     switch try attempts.take(event.context.sourceAddress) {
     case .within: return nil
@@ -120,7 +120,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
       return ProxyResponse(410, error: "Gone", message: "the connection has left")
     case .tooManySubscriptions(let count):
       let message = ConnectQuery.tooMany(count, connections.limits.subscriptions)
-      audit.refused(400, message)
+      audit.refused(400, LogText(known: message))
       return ProxyResponse(400, error: "Bad Request", message: message)
     }
   }

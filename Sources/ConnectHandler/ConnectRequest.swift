@@ -2,6 +2,7 @@ import Access
 import GatewayEvents
 import Messaging
 import Streams
+import Telemetry
 
 /// What a client says of itself in the query of its handshake:
 ///
@@ -17,6 +18,16 @@ struct ConnectQuery {
 
   struct Invalid: Error, Equatable {
     let message: String
+    /// The same, with what the client wrote masked.
+    let logText: LogText
+
+    /// A message that repeats nothing of what the client wrote.
+    init(message: String) { self.init(message: message, logText: LogText(known: message)) }
+
+    init(message: String, logText: LogText) {
+      self.message = message
+      self.logText = logText
+    }
   }
 
   init(_ query: QueryParameters) throws(Invalid) {
@@ -73,7 +84,9 @@ struct ConnectRequest {
     self.identity = identity
     let (wanted, refused) = query.subscriptions.resolved(for: identity.principal.role)
     if let refusal = refused.first(where: { $0.code == .invalidName }) {
-      throw ConnectQuery.Invalid(message: "'\(refusal.name)' cannot be subscribed to: \(refusal.message)")
+      throw ConnectQuery.Invalid(
+        message: "'\(refusal.name)' cannot be subscribed to: \(refusal.message)",
+        logText: "'\(refusal.name)' cannot be subscribed to: \(refusal.message)")
     }
     self.wanted = wanted
   }

@@ -1,3 +1,4 @@
+import ConnectionStore
 import EventSources
 import LambdaRuntime
 import Messaging
@@ -83,7 +84,7 @@ struct Intake {
       // Scheduler and asynchronous invocations read no answer; Lambda makes them again when they fail. Where something
       // was accepted that would publish it twice.
       if answer.accepted == 0, !answer.notAppended.isEmpty {
-        throw InvocationFailed(source: batch.source.name, count: answer.notAppended.count)
+        throw InvocationFailed(source: batch.source.name, count: answer.notAppended.count, reason: answer.failure)
       }
       return answer.encoded()
     }
@@ -98,7 +99,7 @@ struct Intake {
     let failed = Set(answer.notAppended.compactMap { recordOf[$0] })
     switch batch.answer(failed: failed) {
     case .answer(let bytes): return bytes
-    case .fail: throw InvocationFailed(source: batch.source.name, count: failed.count)
+    case .fail: throw InvocationFailed(source: batch.source.name, count: failed.count, reason: answer.failure)
     }
   }
 }
@@ -114,6 +115,10 @@ struct UnknownSource: LambdaError, CustomStringConvertible {
 struct InvocationFailed: LambdaError, CustomStringConvertible {
   let source: String
   let count: Int
+  var reason: TableError?
   var errorType: String { "Function.NotPublished" }
-  var description: String { "\(source): \(count) were not published, for a reason that may pass; invoke again" }
+  var description: String {
+    let advice = reason?.mayPass ?? true ? "invoke again" : "that does not pass by itself"
+    return "\(source): \(count) were not published: \(reason.map { "\($0); " } ?? "")\(advice)"
+  }
 }

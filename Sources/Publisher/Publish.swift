@@ -22,7 +22,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   var randomness = Randomness.system
 
   mutating func handle(_ payload: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
-    let log = log.with(["requestId": .text(context.requestID)])
+    let log = log.with(["requestId": .identifier(context.requestID)])
     switch Command(payload) {
     case .drain(let stream): return drain(stream, context, log)
     case .sweep: return try sweep(context, log)
@@ -98,9 +98,10 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     do {
       outcomes = try eventLog.append(events.map(\.event), to: stream)
     } catch {
-      log.error("events not appended", ["stream": .text(stream), "reason": .text("\(error)")])
+      log.error("events not appended", ["stream": .stream(stream), "reason": .own(LogText(error))])
       for (index, _) in events {
         answer.notAppended.insert(index)
+        answer.failure = error
         answer.reject(PublishError(index: index, code: "not_appended", message: "the log did not take it: \(error)"))
       }
       return
@@ -115,7 +116,10 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
         last = max(last, sequence)
         log.debug(
           "accepted",
-          ["stream": .text(stream), "id": .text(event.id), "correlationId": .text(event.correlationID ?? event.id)])
+          [
+            "stream": .stream(stream), "id": .identifier(event.id),
+            "correlationId": .text(event.correlationID ?? event.id),
+          ])
       case .refused(let refusal): answer.reject(PublishError(refusal, index: index))
       }
     }
@@ -200,7 +204,8 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     do {
       try invocation.invokeLater(ownName, Command.drain(stream))
     } catch {
-      log.warn("not invoked again; the sweep will send it", ["stream": .text(stream), "reason": .text("\(error)")])
+      log.warn(
+        "not invoked again; the sweep will send it", ["stream": .stream(stream), "reason": .own(LogText(error))])
     }
   }
 
@@ -210,7 +215,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     if let metrics {
       var sent = answer.sent
       sent.accepted = answer.accepted
-      sent.write(metrics, ["requestId": .text(context.requestID)])
+      sent.write(metrics, ["requestId": .identifier(context.requestID)])
     }
     log.info(
       "published",

@@ -1,3 +1,4 @@
+import ConnectionStore
 import Delivery
 import JSON
 import Telemetry
@@ -16,10 +17,12 @@ struct PublishAnswer {
   /// For the metrics.
   var sent = SendMetrics()
   var errors: [PublishError] = []
-  /// The places of events that the log did not take for a reason that may pass.
+  /// The places of events that the log did not take: no fault of theirs, so they may come again.
   var notAppended: Set<Int> = []
+  /// Why the log did not take the last of them.
+  var failure: TableError?
 
-  /// Whether something failed for a reason that may pass.
+  /// Whether something failed that is no fault of the events.
   var hasFailures: Bool { !notAppended.isEmpty }
 
   /// `events`: how many of this publish the stream holds.

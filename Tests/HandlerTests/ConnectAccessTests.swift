@@ -1,6 +1,7 @@
 import Access
 import ConnectionStore
 import GatewayEvents
+import JSON
 import Messaging
 import Streams
 import Telemetry
@@ -73,6 +74,28 @@ struct ConnectAccessTests {
     let log = stage.lines.all.joined()
     #expect(!log.contains(key) && !log.contains(wrong) && !log.contains("a.b.c"))
     #expect(stage.lines.all.allSatisfy { $0.contains(#""event":"audit""#) } && stage.lines.all.count == 6)
+  }
+
+  @Test("`auth` in the query lets in who brings a good credential there; 401 has a JSON body")
+  func auth() throws {
+    let stage = Stage()
+    let key = try key(stage)
+    #expect(try stage.connect([("auth", key)], access: Self.required) == #"{"statusCode":200}"#)
+    #expect(try stage.connections.connection(stage.id)?.principal.user == "u-1")
+    for bad in ["hunter2", "tt_" + String(repeating: "A", count: 43), "a.b.c"] {
+      let answer = try stage.connect([("auth", bad)], access: Self.required, id: name(2))
+      var reader = JSONReader(bytes(answer))
+      var members: [String: String] = [:]
+      try reader.beginObject()
+      while let name = try reader.nextKey() { members[name] = text(Array(try reader.rawValue())) }
+      #expect(members["statusCode"] == "401")
+      #expect(members["headers"] == #"{"Content-Type":"application/json"}"#)
+      var body = JSONReader(bytes(try #require(members["body"])))
+      #expect(
+        try body.string()
+          == #"{"error":"Unauthorized","message":"a valid API key or token is required","statusCode":401}"#)
+      #expect(try stage.connections.connection(name(2)) == nil)
+    }
   }
 
   @Test("a user that is an e-mail address or a telephone number stands masked in the log")

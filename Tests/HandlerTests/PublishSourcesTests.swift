@@ -94,6 +94,23 @@ struct PublishSourcesTests {
     #expect(try stage.publish(#"{"type":"signal","data":2,"idempotencyKey":"mine"}"#).contains(#""deliveries":0"#))
   }
 
+  @Test(
+    "why nothing was taken is told, and whether it passes by itself",
+    arguments: [
+      (TableError.Code.unavailable, "the table did not answer; invoke again"),
+      (.corrupt, "the table holds something unknown; that does not pass by itself"),
+      (.unusable, "the table cannot be used; that does not pass by itself"),
+    ])
+  func told(code: TableError.Code, words: String) throws {
+    let stage = Stage()
+    let error = try #require(
+      throws: (any Error).self,
+      performing: {
+        try stage.publish(#"{"type":"broken","data":1}"#, over: BrokenStreamTable(stage.table, code))
+      })
+    #expect("\(error)".hasPrefix("direct: 1 were not published: table ") && "\(error)".hasSuffix(words), "\(error)")
+  }
+
   @Test("a source that cannot be told of a part has the invocation fail, for what may pass only")
   func wholeFailure() throws {
     let event =

@@ -70,15 +70,18 @@ final class Stage {
     return text(try handler.handle(event.encoded(), invocation))
   }
 
+  /// The server of the keys of tokens.
+  var fetch: RemoteKeys.Fetch = { request throws(HTTPClientError) in
+    throw HTTPClientError(.notConnected, tried: "GET", host: request.url.origin, message: "not in this test")
+  }
+
   /// A ConnectHandler's environment.
   func connector(_ environment: Environment) throws -> Connect<Ear> {
     Connect(
       connections: connections,
       access: AccessControl(
         try AccessSettings(environment), keys: keys, clock: clock.clock, log: log,
-        fetch: { request throws(HTTPClientError) in
-          throw HTTPClientError(.notConnected, tried: "GET", host: request.url.origin, message: "not in this test")
-        }),
+        fetch: fetch),
       attempts: try AttemptLimit(environment, table: table, clock: clock.clock),
       userLimit: try UserLimit(environment, connections: connections, calls: ear, clock: clock.clock),
       greetings: Greetings(environment, invocations), log: log)
@@ -160,14 +163,18 @@ struct InvocationsRefused: Error {}
 /// A table on which nothing can be appended to the stream `all/broken`.
 final class BrokenStreamTable: ForwardingTable {
   private let table: any Table
+  private let code: TableError.Code
 
-  init(_ table: any Table) { self.table = table }
+  init(_ table: any Table, _ code: TableError.Code = .unavailable) {
+    self.table = table
+    self.code = code
+  }
 
   func pass<Answer>(
     _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
   ) throws(TableError) -> Answer {
     if call.writtenKeys.contains(where: { $0.partition == "s#all%2Fbroken" }) {
-      throw TableError(.unavailable, call.operation)
+      throw TableError(code, call.operation)
     }
     return try body(table)
   }

@@ -63,7 +63,7 @@ extension StreamSender.Posting {
     do throws(TableError) {
       return try keepsLease()
     } catch {
-      log.warn("lease not prolonged", ["stream": .text(round.stream), "reason": .text(error.description)])
+      log.warn("lease not prolonged", ["stream": .stream(round.stream), "reason": .text(error.description)])
       return true
     }
   }
@@ -138,7 +138,7 @@ extension StreamSender.Posting {
     log.debug(
       "round sent",
       [
-        "stream": .text(round.stream), "through": .number(round.end), "events": .number(Int64(run.events.count)),
+        "stream": .stream(round.stream), "through": .number(round.end), "events": .number(Int64(run.events.count)),
         "behind": .number(Int64(round.behind.count)), "deliveries": .number(Int64(tally.deliveries)),
         "correlationIds": .text(run.events.prefix(10).map { $0.correlationID ?? $0.id }.joined(separator: ",")),
       ])

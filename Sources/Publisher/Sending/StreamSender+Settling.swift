@@ -12,7 +12,7 @@ extension StreamSender {
       return true
     } catch {
       log.error(
-        "gone connection not removed", ["connectionId": .text(id.text), "reason": .text(error.description)])
+        "gone connection not removed", ["connectionId": .identifier(id.text), "reason": .text(error.description)])
       return false
     }
   }
@@ -48,14 +48,14 @@ extension StreamSender.Posting {
   private func fields(
     _ listener: Listener, _ ending: Ending, _ name: String, _ what: Log.Value
   ) -> Log.Fields {
-    let id = Log.Value.text(listener.id.text)
+    let id = Log.Value.identifier(listener.id.text)
     let sequence = ending.firstMissing < listener.marks.count ? listener.marks[ending.firstMissing] : 0
     guard let event = round.event(sequence) ?? pages.event(sequence) else {
       // Of the frame that says why a connection ends.
-      return ["connectionId": id, name: what, "stream": .text(round.stream)]
+      return ["connectionId": id, name: what, "stream": .stream(round.stream)]
     }
     return [
-      "connectionId": id, name: what, "stream": .text(round.stream), "seq": .number(sequence),
+      "connectionId": id, name: what, "stream": .stream(round.stream), "seq": .number(sequence),
       "correlationId": .text(event.correlationID ?? event.id),
     ]
   }

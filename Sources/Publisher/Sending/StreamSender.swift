@@ -125,7 +125,7 @@ struct StreamSender<Sender: FrameSender> {
   }
 
   private func fail(_ error: TableError, _ report: inout Report) {
-    log.error("stream not sent", ["stream": .text(report.stream), "reason": .text(error.description)])
+    log.error("stream not sent", ["stream": .stream(report.stream), "reason": .text(error.description)])
     report.isQueued = true
   }
 }
