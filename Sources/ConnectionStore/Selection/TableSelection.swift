@@ -61,6 +61,12 @@ package enum TableSelection {
     }
   }
 
+  /// What is wrong with the file of a table of SQLite; nil: nothing.
+  package static func fault(ofSQLiteFile path: String) -> TableError? { SQLiteTable.fault(of: path) }
+
+  /// Tidies the file of a table of SQLite after the last process that used it.
+  package static func foldLog(ofSQLiteFile path: String) throws(TableError) { try SQLiteTable.foldLog(of: path) }
+
   /// Over how many partitions the listeners of one topic are spread, the same wherever a table is used:
   /// `LISTENER_SHARDS`, else 8 on DynamoDB, one of whose partitions takes 1,000 writes a second, and 1 elsewhere.
   package static func listenerShards(_ environment: Environment) throws(TableError) -> Int {

@@ -11,7 +11,7 @@ struct DoctorCommand: Command {
       .flag("json", "Print the findings as one JSON object."),
     ],
     details: [
-      "Looks at the Debian packages, the functions' executables, the table's file and the space beside it, the port, "
+      "Looks at the Debian packages, the functions' executables, every page of the table's file and the space beside it, the port, "
         + "and the endpoint. Changes nothing. The exit code is 1 if something is wrong."
     ],
     examples: ["tickertape doctor", "tickertape doctor --endpoint http://127.0.0.1:8000 --json"])

@@ -1,4 +1,5 @@
 import Access
+import ConnectionStoreSelection
 import LocalGateway
 import Streams
 import Telemetry
@@ -34,8 +35,16 @@ struct ServeRun {
       _ = surroundings.interruption()
       terminal.note("stopping; Ctrl-C again ends everything at once")
     }
+    foldLog(of: store)
     terminal.note("stopped")
     return .success
+  }
+
+  /// The functions were ended, not asked: none of them has closed the table. Where that fails the log stays beside the
+  /// file, and is read by whoever opens it next.
+  private func foldLog(of store: String) {
+    guard settings.sqlitePath != nil else { return }
+    try? TableSelection.foldLog(ofSQLiteFile: String(store.dropFirst("sqlite:".count)))
   }
 
   private func start(
