@@ -13,7 +13,11 @@ VENV_CLI := .build/venv-cli
 # The import check refuses a module that a target uses without naming it as a dependency.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 
-.PHONY: help run package package-check test check unit-tests emulated-unit-tests model-check system-tests soak build release format lint bench fuzz packages packages-test python clean
+# What ran and how it ended, for `make coverage`.
+SWIFT_EVENTS := .build/swift-tests.jsonl
+SYSTEM_REPORT := .build/system-tests.xml
+
+.PHONY: help run package package-check test check unit-tests emulated-unit-tests model-check system-tests coverage soak build release format lint bench fuzz packages packages-test python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,7 +32,7 @@ endif
 	@PORT="$(PORT)" RATE="$(RATE)" DATA="$(DATA)" SWIFT="$(SWIFT)" PACKAGED="$(PACKAGED)" scripts/run.sh
 
 test: packages-test ## the whole test suite: lint, build, unit tests, system tests with third-party clients
-	@$(MAKE) --no-print-directory lint build python emulated-unit-tests model-check package system-tests
+	@$(MAKE) --no-print-directory lint build python emulated-unit-tests model-check package system-tests coverage
 
 check: packages ## the fast loop: lint, build with warnings as errors, unit tests
 	@$(MAKE) --no-print-directory lint build
@@ -45,7 +49,9 @@ unit-tests: ## the Swift tests
 	scripts/check-linkage.sh
 
 emulated-unit-tests: ## the Swift tests, with the table's contract also over two emulators of DynamoDB
-	$(VENV)/bin/python Tests/SystemTests/with_emulators.py $(SWIFT) test --skip-build $(SWIFT_FLAGS)
+	rm -f $(SWIFT_EVENTS)
+	$(VENV)/bin/python Tests/SystemTests/with_emulators.py $(SWIFT) test --skip-build $(SWIFT_FLAGS) \
+	  --event-stream-version 0 --event-stream-output-path $(SWIFT_EVENTS)
 	scripts/check-linkage.sh
 
 # By itself, for it takes every processor for minutes. A filter that matches nothing passes, hence the grep.
@@ -54,7 +60,11 @@ model-check: ## 10,000 schedules with a failure at any step, in one process
 	@grep -q 'of 10,000 more" with 2 test cases passed' .build/model-check.log
 
 system-tests: ## real processes driven by Python websockets, boto3, the AWS CLI and AWS's runtime emulator
-	AWS_CLI="$(abspath $(VENV_CLI))/bin/aws" $(VENV)/bin/python -m pytest Tests/SystemTests
+	rm -f $(SYSTEM_REPORT)
+	AWS_CLI="$(abspath $(VENV_CLI))/bin/aws" $(VENV)/bin/python -m pytest Tests/SystemTests --junitxml $(SYSTEM_REPORT)
+
+coverage: ## after emulated-unit-tests and system-tests: did every test that Docs/coverage.md names run, and pass?
+	$(VENV)/bin/python Tests/SystemTests/coverage_ran.py $(SWIFT_EVENTS) $(SYSTEM_REPORT)
 
 soak: packages-test package python ## 200 seeds of the delivery proof; an hour and a half
 	$(VENV)/bin/python Tests/SystemTests/delivery_proof.py --soak 200 --jobs 2 --keep
