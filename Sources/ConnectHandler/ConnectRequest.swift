@@ -21,14 +21,16 @@ struct ConnectQuery {
 
   init(_ query: QueryParameters) throws(Invalid) {
     let user = query["userId"] ?? query["user_id"]
-    if let user, !Name.isUser(user) { throw Invalid(message: "userId must be 1 to \(Limit.userBytes) bytes") }
+    if let user, !Name.isUser(user) {
+      throw Invalid(message: "userId must be 1 to \(Limit.userBytes) bytes \(Name.rule)")
+    }
     let groups = Self.list(query["groups"])
     guard groups.count <= Limit.groups, groups.allSatisfy(Name.isGroup) else {
-      throw Invalid(message: "groups are at most \(Limit.groups), of 1 to \(Limit.groupBytes) bytes each")
+      throw Invalid(message: "groups are at most \(Limit.groups), of 1 to \(Limit.groupBytes) bytes each, \(Name.rule)")
     }
     clientName = query["client_id"]
     if let clientName, !Name.isKey(clientName) {
-      throw Invalid(message: "client_id must be 1 to \(Limit.keyBytes) bytes")
+      throw Invalid(message: "client_id must be 1 to \(Limit.keyBytes) bytes \(Name.rule)")
     }
     dialect = try Self.dialect(query["dialect"])
     claim = Claim(user: user, role: query["role"], groups: groups)
