@@ -138,7 +138,10 @@ let package = Package(
       ]),
     program(
       "DisconnectHandler",
-      ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
+      [
+        "LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "ConnectionStore", "Messaging", "JSON",
+        "Telemetry",
+      ]),
     program(
       "DefaultHandler",
       [
@@ -149,7 +152,7 @@ let package = Package(
       "Publisher",
       [
         "LambdaRuntime", "EventSources", "Shaping", "Streams", "Delivery", "FunctionInvocation", "GatewayAccess",
-        "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
+        "ManagementAPI", "ConnectionStoreSelection", "ConnectionStore", "Messaging", "JSON", "Telemetry",
       ]),
     // Beside the house
     room(
@@ -158,8 +161,8 @@ let package = Package(
       "tickertape",
       [
         "LocalGateway", "Access", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "ConnectionStore",
-        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Streams",
-        "Telemetry", "WebSocketWire",
+        "ConnectionStoreDynamoDB", "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging",
+        "StreamClient", "Streams", "Telemetry", "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
