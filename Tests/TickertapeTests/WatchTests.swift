@@ -10,7 +10,7 @@ import WebSocketWire
 @Suite("What a person reads of a frame")
 struct FrameTextTests {
   func line(_ frame: String) -> String {
-    FrameText(bytes(frame)).line(now: 1_767_349_801_007, terminal: Screen().terminal())
+    FrameText(bytes(frame)).line(now: 1_767_349_801_007, terminal: Screen().terminal()).text
   }
 
   @Test("an event is its time, type, key and data, as they came")

@@ -50,7 +50,11 @@ struct Examination {
   // MARK: The table
 
   private func table() -> [Check] {
-    guard let path = settings.sqlitePath else { return [.note("table", "\(settings.store) is not looked at")] }
+    guard let path = settings.sqlitePath else {
+      return DynamoDBCheck(
+        table: String(settings.store.dropFirst("dynamodb:".count)), surroundings: surroundings
+      ).checks()
+    }
     return [tableFile(path), space(path)]
   }
 

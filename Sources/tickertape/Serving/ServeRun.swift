@@ -1,3 +1,4 @@
+import AWSCredentials
 import Access
 import LocalGateway
 import Streams
@@ -46,7 +47,7 @@ struct ServeRun {
     configuration.schedules = schedules(functions)
     do {
       return try GatewayHost(
-        configuration, functions: functions, log: Log(minimum: settings.logLevel),
+        configuration, functions: functions, log: Log(minimum: settings.logLevel, write: Self.writeOwnLine),
         onLogLine: { [terminal, settings] line in Self.show(line, level: settings.logLevel, terminal: terminal) },
         surroundings: { port in functionSurroundings(port: port, store: store) })
     } catch {
@@ -119,7 +120,12 @@ struct ServeRun {
 
   /// What the functions are told; relative paths would start from their own directories.
   private func preparedStore() throws(CommandFailure) -> String {
-    guard let path = settings.sqlitePath else { return settings.store }
+    guard let path = settings.sqlitePath else {
+      do throws(RegionError) { _ = try Region.find(surroundings.environment) } catch {
+        throw CommandFailure(.usage, "\(settings.store): \(error)")
+      }
+      return settings.store
+    }
     let absolute = System.absolutePath(path)
     do {
       try System.makeDirectories(Path.directory(of: absolute) ?? "/")
@@ -132,10 +138,16 @@ struct ServeRun {
 
   private var access: String? { settings.variables["ACCESS"] ?? surroundings.environment["ACCESS"] }
 
-  private func functionSurroundings(port: UInt16, store: String) -> FunctionSurroundings {
+  func functionSurroundings(port: UInt16, store: String) -> FunctionSurroundings {
     var result = FunctionSurroundings()
     for name in FunctionSurroundings.inheritedNames {
       if let value = surroundings.environment[name] { result.environment[name] = value }
+    }
+    if settings.sqlitePath == nil {
+      // As 'tickertape keys' calls the same table. With a file they need none of it, and get none.
+      result.environment.merge(
+        AWSVariables.forCalls(as: surroundings.environment, absolutePath: System.absolutePath)
+      ) { $1 }
     }
     result.environment["CONNECTION_STORE"] = store
     result.environment["API_GATEWAY_ENDPOINT"] = "http://127.0.0.1:\(port)/\(settings.stage)"
@@ -154,9 +166,14 @@ struct ServeRun {
     return result
   }
 
+  /// What the gateway itself has to say may quote a client too.
+  private static func writeOwnLine(_ line: [UInt8]) {
+    Log.writeToStandardOutput(Array(ScreenText.oneLine(line.dropLast()).utf8) + [0x0A])
+  }
+
   /// A function's line behind its name. Where nobody reads any more, serving goes on.
   private static func show(_ line: FunctionLogLine, level: Log.Level, terminal: Terminal) {
-    let text = Terminal.harmless(String(decoding: line.text, as: UTF8.self))
+    let text = ScreenText(own: ScreenText.oneLine(line.text))
     let name = terminal.paint("\(line.function) \(line.environment) |", .dim)
     try? terminal.line("\(name) \(line.isReport ? terminal.paint(text, .dim) : text)")
   }
