@@ -93,6 +93,9 @@ package final class ManagementClient {
     wanted = min(lanes.count, max(1, (calls + options.callsPerConnection - 1) / options.callsPerConnection))
   }
 
+  /// Every call that was started is on its way.
+  package var hasSentAll: Bool { liveCount > 0 && waiting.isEmpty && waitingForNew.isEmpty }
+
   /// How many calls can be started now.
   package var room: Int { max(wanted, liveCount) - inFlight }
 
@@ -140,14 +143,16 @@ package final class ManagementClient {
     swap(&ended, &completions)
   }
 
-  /// Gives up on every call that is on its way: each ends as `abandoned`, though it may have taken effect.
+  /// Gives up on every call that was started: one that is on its way ends as `abandoned`, though it may have taken
+  /// effect, one that waits for a connection as `notSent`.
   package func abandon(into ended: inout [Completion]) {
     for lane in lanes {
       guard let lane, let errand = lane.errand else { continue }
       close(lane)
       fail(errand, .abandoned, "given up")
     }
-    for errand in waiting + waitingForNew { fail(errand, .abandoned, "given up") }
+    for errand in waiting { fail(errand, errand.isSignedAgain ? .abandoned : .notSent, "given up") }
+    for errand in waitingForNew { fail(errand, .abandoned, "given up") }
     waiting = []
     waitingForNew = []
     inFlight -= completions.count

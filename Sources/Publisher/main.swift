@@ -12,11 +12,14 @@ func makePublish(_ environment: Environment) throws -> Publish<Fanout> {
   let table = try TableSelection.open(environment)
   let shards = try TableSelection.listenerShards(environment)
   let log = Log(environment)
-  let fanout = try Fanout(client: access.client(for: access.requiredEndpoint()), options: .inRounds)
+  let client = try access.client(for: access.requiredEndpoint())
   let limits = try StreamLimits(environment)
   return Publish(
     eventLog: StreamLog(table, shards: shards, limits: limits),
-    streams: StreamSender(table, sender: fanout, shards: shards, limits: limits, log: log), limits: limits,
+    streams: StreamSender(
+      table, sender: Fanout(client: client, options: .inRounds),
+      lagSender: Fanout(client: client, options: .ofLagging), shards: shards, limits: limits, log: log),
+    limits: limits,
     invocation: FunctionInvoker(environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log,
     metrics: environment["METRICS"] == "off" ? nil : SendMetrics.metrics(environment))
 }

@@ -104,11 +104,16 @@ struct PublishTests {
     #expect(try Stage().publish(#"{"events":[]}"#).hasPrefix(#"{"accepted":0,"rejected":0,"deliveries":0,"#))
   }
 
-  @Test("a connection that is gone loses its rows and is counted once")
+  @Test(
+    "a connection that is gone is counted once, closed at the gateway and loses its rows, and no publish waits for that"
+  )
   func gone() throws {
     let stage = try connected([("a", "signal,risk"), ("b", "signal")])
     stage.ear.gone = ["a"]
     #expect(try stage.publish(#"{"type":"signal","data":1}"#).contains(#""deliveries":1,"gone":1,"#))
+    #expect(stage.ear.closed.isEmpty && stage.invocations.payloads == [#"Publisher {"lag":"all/signal"}"#])
+    try stage.runInvocations()
+    #expect(stage.ear.closed == ["a"])
     #expect(try stage.connections.connection(#require(ConnectionID("a"))) == nil)
     #expect(try stage.publish(#"{"type":"risk","data":1}"#).contains(#""deliveries":0,"gone":0,"#))
   }

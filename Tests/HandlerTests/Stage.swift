@@ -124,18 +124,25 @@ final class Stage {
     return text(try handler.handle(bytes(payload), invocation))
   }
 
-  func publish(_ payload: String, over table: (any Table)? = nil, randomness: Randomness? = nil) throws -> String {
+  func publish(
+    _ payload: String, over table: (any Table)? = nil, randomness: Randomness? = nil, ownName: String? = "Publisher"
+  ) throws -> String {
     let table = table ?? self.table
     var handler = Publish(
       eventLog: StreamLog(table, limits: limits, clock: clock.clock),
       streams: StreamSender(table, sender: ear, limits: limits, log: log, clock: clock.clock), limits: limits,
       invocation: invocations,
-      ownName: "Publisher", log: log,
+      ownName: ownName, log: log,
       metrics: SendMetrics.metrics(
         Environment(["AWS_LAMBDA_FUNCTION_NAME": "Publisher"]), clock: clock.clock, write: { [lines] in lines.add($0) }),
       clock: clock.clock, randomness: randomness ?? .system)
     return text(try handler.handle(bytes(payload), invocation))
   }
+}
+
+extension Stage {
+  /// What was asked for with nobody waiting for it.
+  func runInvocations() throws { for payload in invocations.takeAll() { _ = try publish(payload) } }
 }
 
 /// Remembers what would be invoked later.
@@ -188,6 +195,8 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   private(set) var closed: [String] = []
   /// Connections that have left.
   var gone: Set<String> = []
+  /// Connections whose buffer is full, for the Publisher.
+  var refusing: Set<String> = []
   /// Something that happens before a page is served.
   var beforePage: (() -> Void)?
 
@@ -243,9 +252,12 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
       beforePage?(); return nextPage()
     }() {
       for listener in page {
-        if gone.contains(listener.id.text) {
+        if gone.contains(listener.id.text), !listener.frames.isEmpty {
           tally.gone += 1
           settled(listener, Ending(.gone, firstMissing: 0))
+        } else if refusing.contains(listener.id.text) {
+          tally.failed += listener.frames.count
+          settled(listener, Ending(.refused(status: 429), firstMissing: 0))
         } else {
           tally.deliveries += listener.frames.count
           posts += listener.frames.map { (listener.id.text, text($0)) }

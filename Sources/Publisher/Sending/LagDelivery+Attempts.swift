@@ -1,0 +1,198 @@
+import ConnectionStore
+import Delivery
+import Messaging
+import Streams
+import Telemetry
+
+// One attempt for each of some slow connections, in a fan-out of their own.
+extension StreamSender.LagDelivery {
+  /// So many are served together, and of those that have left so many are removed.
+  private static var servedTogether: Int { 64 }
+  private static var removedTogether: Int { 16 }
+  /// Who has failed less often is waited for as long as a prompt client may take and some more; who has failed more
+  /// often by itself, until the gateway has an answer.
+  private static var patientFailures: Int64 { 3 }
+  private static var patienceMilliseconds: Int64 { 1_000 }
+  private static var longPatienceMilliseconds: Int64 { 10_000 }
+
+  mutating func serve(_ due: [Behind], _ look: Look) throws(TableError) {
+    let slow = due.filter { $0.pace == .slow }
+    let quick = slow.filter { $0.failures < Self.patientFailures }
+    let rows = (quick.isEmpty ? slow : quick).prefix(Self.servedTogether)
+    let left = due.filter { $0.pace == .gone }.prefix(Self.removedTogether)
+    var page = LagPage(Array(rows + left), streamSender, stream, look)
+    try page.read()
+    page.post(until: end(quick.isEmpty ? Self.longPatienceMilliseconds : Self.patienceMilliseconds))
+    page.close(until: end(Self.patienceMilliseconds))
+    try page.write()
+    report.tally.add(page.tally)
+    report.behind += page.laggingCount
+    if page.hasReady {
+      report.add(streamSender.sendWhatIsLeft(of: stream, deadlineMilliseconds: deadline))
+    }
+  }
+
+  /// The deadline of a fan-out that waits so long for answers: it keeps some of its time free.
+  private func end(_ milliseconds: Int64) -> Int64 { min(now + milliseconds + 500, deadline) }
+
+  /// Some slow connections, from the reading of what they lack to the writing of what became of it.
+  struct LagPage {
+    private let streamSender: StreamSender
+    private let stream: String
+    private let look: Look
+    private let rows: [Behind]
+    private var pages: StreamSender.LogPages
+    private var catchUps: [ConnectionID: StreamSender.CatchUp] = [:]
+    private var endings: [ConnectionID: Ending] = [:]
+    private var closing: [Listener] = []
+    /// Those that have left.
+    private var left: Set<ConnectionID> = []
+    private(set) var tally = Tally()
+    private(set) var laggingCount = 0
+    /// Somebody is served by the next round.
+    private(set) var hasReady = false
+
+    init(_ rows: [Behind], _ streamSender: StreamSender, _ stream: String, _ look: Look) {
+      self.rows = rows
+      self.streamSender = streamSender
+      self.stream = stream
+      self.look = look
+      pages = StreamSender.LogPages(
+        streamSender.streamLog, stream, epoch: look.epoch, end: look.deliveredThrough)
+    }
+  }
+}
+
+extension StreamSender.LagDelivery.LagPage {
+  /// What each of them lacks.
+  mutating func read() throws(TableError) {
+    for (row, record) in zip(rows, try streamSender.connections.connections(rows.map(\.id))) {
+      guard let record else {
+        left.insert(row.id)
+        continue
+      }
+      if row.pace == .gone {
+        closing.append(Listener(closing: record.id, record.connectedAtMilliseconds))
+      } else {
+        catchUps[row.id] = try streamSender.catchUp(row, record, &pages)
+      }
+    }
+  }
+
+  /// One attempt for each.
+  mutating func post(until deadline: Int64) {
+    let listeners = catchUps.values.compactMap(\.listener)
+    guard !listeners.isEmpty else { return }
+    var endings: [ConnectionID: Ending] = [:]
+    let (pages, stream, streamSender) = (pages, stream, streamSender)
+    let posted = streamSender.lagSender.deliver(
+      deadlineMilliseconds: deadline, keepsOn: { true }, nextPage: Self.once(listeners),
+      settled: { listener, ending in
+        endings[listener.id] = ending
+        streamSender.log(listener, ending, stream) { pages.event($0) }
+      })
+    tally.add(posted)
+    tally.late.formUnion(posted.late)
+    self.endings = endings
+    for listener in listeners where endings[listener.id]?.reason == .gone {
+      if listener.isClosedAfterwards {
+        left.insert(listener.id)
+      } else {
+        closing.append(Listener(closing: listener.id, listener.connectedAtMilliseconds))
+      }
+    }
+  }
+
+  /// The gateway is told to close those that it does not know, should they live: what it knows no more is removed.
+  mutating func close(until deadline: Int64) {
+    guard !closing.isEmpty else { return }
+    var gone: Set<ConnectionID> = []
+    _ = streamSender.lagSender.deliver(
+      deadlineMilliseconds: deadline, keepsOn: { true }, nextPage: Self.once(closing),
+      settled: { if $1.reason == .gone { gone.insert($0.id) } })
+    left.formUnion(gone)
+  }
+
+  /// What became of each: one write, but for those that are removed.
+  mutating func write() throws(TableError) {
+    for row in rows {
+      if left.contains(row.id) {
+        try remove(row)
+        continue
+      }
+      guard let outcome = outcome(of: row) else { continue }
+      if outcome.pace == .slow { laggingCount += 1 }
+      if try streamSender.behindRows.write(outcome, of: row, stream) {
+        if outcome.pace == .ready { hasReady = true }
+      } else if mayHaveArrived(row) {
+        // Whoever holds the place shows the state, and this may have come after it: it is sent again, so that the newest
+        // comes last.
+        try streamSender.behindRows.note([Missing(row.id, from: row.from)], stream, epoch: look.epoch)
+        hasReady = true
+      }
+    }
+  }
+
+  /// Nil: it was not tried.
+  private func outcome(of row: Behind) -> Missing? {
+    guard let catchUp = catchUps[row.id] else {
+      return Missing(row.id, from: row.from, failures: row.failures + 1, .gone)
+    }
+    guard let listener = catchUp.listener, let ending = endings[row.id], !ending.isTooLarge else {
+      return progress(row, through: catchUp.through ?? look.deliveredThrough)
+    }
+    let from = listener.marks[ending.firstMissing]
+    switch ending.reason {
+    case .unsent: return from > row.from ? Missing(row.id, from: from, failures: row.failures, .slow) : nil
+    case .gone: return Missing(row.id, from: from, failures: row.failures + 1, .gone)
+    default:
+      let isYoung = ending.reason == .refused(status: 410)
+      return Missing(
+        row.id, from: from, failures: ending.firstMissing > 0 ? 1 : row.failures + 1, .slow,
+        latestMilliseconds: isYoung ? listener.connectedAtMilliseconds + FanoutState.youngMilliseconds : nil)
+    }
+  }
+
+  /// It has everything up to there. One that has all that was delivered and answered promptly is ready for the next round.
+  private func progress(_ row: Behind, through: Int64) -> Missing {
+    if through < look.deliveredThrough {
+      return Missing(row.id, from: through + 1, failures: 0, .slow)
+    }
+    guard tally.late.contains(row.id) else { return Missing(row.id, from: through + 1, failures: row.failures) }
+    return Missing(row.id, from: through + 1, failures: max(2, row.failures), .slow)
+  }
+
+  private func mayHaveArrived(_ row: Behind) -> Bool {
+    guard catchUps[row.id]?.listener != nil else { return false }
+    guard let ending = endings[row.id] else { return true }
+    if ending.firstMissing > 0 || ending.isTooLarge { return true }
+    switch ending.reason {
+    case .hung, .broken: return true
+    case .gone, .refused, .unreachable, .unsent: return false
+    }
+  }
+
+  /// Its rows as a listener first: whoever posts to it in between finds it gone once more.
+  private mutating func remove(_ row: Behind) throws(TableError) {
+    // Where its own row is gone too, the topics of what it lacks tell under which it stands.
+    let topics =
+      row.from > look.deliveredThrough ? [] : EventRun(try pages.page(from: row.from).events.map(\.event)).topics
+    guard streamSender.remove(row.id, found: topics) else { return }
+    try streamSender.behindRows.remove(row, stream)
+  }
+
+  private static func once(_ page: [Listener]) -> () -> [Listener]? {
+    var page: [Listener]? = page
+    return {
+      defer { page = nil }
+      return page
+    }
+  }
+}
+
+extension Listener {
+  /// One that is told nothing more.
+  fileprivate init(closing id: ConnectionID, _ connectedAtMilliseconds: Int64) {
+    self.init(id: id, connectedAtMilliseconds: connectedAtMilliseconds, frames: [], isClosedAfterwards: true)
+  }
+}
