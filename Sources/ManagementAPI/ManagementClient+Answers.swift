@@ -67,6 +67,7 @@ extension ManagementClient {
     }
     // The clock was read before the sockets were waited for.
     let took = clock.monotonicMilliseconds() - (due - Int64(options.answerMilliseconds))
+    usualMilliseconds = (usualMilliseconds ?? Double(took)) * 0.875 + Double(took) * 0.125
     completions.append(
       Completion(token: errand.token, outcome: .answered(answer), answerMilliseconds: max(0, took)))
   }

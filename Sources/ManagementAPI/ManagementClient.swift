@@ -19,7 +19,8 @@ package final class ManagementClient {
     package var width = 64
     /// One connection is opened for so many calls that are expected.
     package var callsPerConnection = 50
-    /// One more is opened each time that further calls have waited for answers so long, all in all.
+    /// As many more are opened each time that further calls have waited for answers so long, all in all; where answers come
+    /// sooner, after four times what they usually take.
     package var stallMilliseconds: Int64 = 20
     package var connectMilliseconds = 3_000
     /// From the first byte sent to the whole answer. API Gateway itself gives up after 29 s.
@@ -45,6 +46,8 @@ package final class ManagementClient {
   var wanted = 1
   /// How long answers were waited for while there were more calls to make, since there last was more room.
   var stalledMilliseconds: Int64 = 0
+  /// What answers take lately, in milliseconds; nil: there was none.
+  var usualMilliseconds: Double?
   /// Calls that wait for a lane.
   var waiting: [Errand] = []
   /// Calls that wait for a new lane, since an old one failed them.
@@ -133,7 +136,7 @@ package final class ManagementClient {
       openLanes()
       // While a connection is being opened it is known that there will be more room.
       let isStalled = canWiden && dialer.openingCount == 0
-      let widensAt = isStalled ? now + options.stallMilliseconds - stalledMilliseconds : .max
+      let widensAt = isStalled ? now + stallMilliseconds - stalledMilliseconds : .max
       let waited = wait(completions.isEmpty ? max(0, min(milliseconds, nextOverdueCheck, widensAt) - now) : 0)
       if isStalled { hasRoom = widen(after: waited) }
       now = clock.monotonicMilliseconds()

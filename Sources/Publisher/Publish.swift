@@ -239,7 +239,10 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   private mutating func invokeLater(_ report: StreamSender<Sender>.Report, _ log: Log) {
     if report.needsDrain { invokeLater(Command.drain(report.stream), of: report.stream, log) }
-    if report.isLagDue, ownName != nil, lagRequests.take(report.stream, nowMilliseconds: clock.milliseconds()) {
+    guard report.isLagDue, ownName != nil else { return }
+    // Whoever is at it will see what was written before this look.
+    if (try? streams.lagLeases.isHeld(report.stream)) == true { return }
+    if lagRequests.take(report.stream, nowMilliseconds: clock.milliseconds()) {
       invokeLater(Command.lag(report.stream), of: report.stream, log)
     }
   }

@@ -99,7 +99,7 @@ struct FanoutStateTests {
     }
   }
 
-  @Test("once all are begun, who is not done when patience ends is left, as not sent")
+  @Test("once all are begun, who is not done when patience ends is left")
   func patience() {
     var stage = Stage()
     stage.add(listener("a"), listener("b"))

@@ -64,6 +64,11 @@ package struct LagLeases {
     }
   }
 
+  /// Whether somebody holds it, without taking part.
+  package func isHeld(_ stream: String) throws(TableError) -> Bool {
+    Self.isHeld(try table.get(Keys.lagLease(stream), .strong), at: clock.milliseconds())
+  }
+
   /// Whether its row, if there is one, says that somebody holds it.
   static func isHeld(_ item: Item?, at now: Int64) -> Bool {
     item?.string("holder") != nil && (now...now + 2 * leaseMilliseconds).contains(item?.number("end") ?? 0)
