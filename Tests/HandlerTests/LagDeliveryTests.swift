@@ -70,6 +70,7 @@ struct LagDeliveryTests {
       if let error = table.error { throw error }
       stage.clock.advance(seconds: 31)
       stage.deliverLagging()
+      #expect(stage.wire.sequences("b").last == 2, "interrupted at call \(place)")
       try stage.publish(3)
       let sequences = stage.wire.sequences("b")
       #expect(Set(sequences) == [1, 2, 3] && sequences.last == 3, "interrupted at call \(place): \(sequences)")
