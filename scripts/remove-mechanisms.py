@@ -47,8 +47,8 @@ REMOVALS = {
         "    try settle(round, result, holding.lease)\n    if let failure"),
     "the head is not looked at after the release": (
         "Sources/Publisher/Sending/StreamSender+Steps.swift",
-        "guard try streamLog.head(holding.lease.stream) != head else { return .done }",
-        "if head.last >= 0 { return .done }"),
+        "if !isReady, try streamLog.head(stream) == head { return .done }",
+        "if !isReady, head.last >= 0 { return .done }"),
     "no sweep": (
         "Sources/Publisher/Publish.swift", "compactMap { $1.isPending ? $0.stream : nil }",
         "compactMap { $1.isPending && $0.stream.isEmpty ? $0.stream : nil }"),
@@ -97,7 +97,7 @@ REMOVALS = {
     "the lag sender ends the lag itself": (
         "Sources/Publisher/Sending/LagDelivery+Attempts.swift", "        if outcome.pace == .ready { hasReady = true }\n",
         "        if outcome.pace == .ready, let now = try streamSender.behindRows.row(stream, row.id) {\n"
-        "          try streamSender.behindRows.remove(now, stream)\n        }\n"),
+        "          try streamSender.behindRows.remove([now], stream)\n        }\n"),
     "how far a stream was delivered is read after who lags": (
         "Sources/Publisher/Sending/LagDelivery.swift",
         "    return Look(epoch: mark.epoch, deliveredThrough: mark.sentThrough, rows: rows)",

@@ -8,7 +8,7 @@ import Telemetry
 extension StreamSender.LagDelivery {
   /// So many are served together, and of those that have left so many are removed.
   private static var servedTogether: Int { 64 }
-  private static var removedTogether: Int { 16 }
+  private static var removedTogether: Int { 8 }
   /// Who has failed less often is waited for as long as a prompt client may take and some more; who has failed more
   /// often by itself, until the gateway has an answer.
   private static var patientFailures: Int64 { 3 }
@@ -28,7 +28,8 @@ extension StreamSender.LagDelivery {
     report.tally.add(page.tally)
     report.behind += page.laggingCount
     if page.hasReady {
-      report.add(streamSender.sendWhatIsLeft(of: stream, deadlineMilliseconds: deadline))
+      // Where another holds the lease, it looks who is ready when it has given it up.
+      report.add(streamSender.send(stream, deadlineMilliseconds: deadline))
     }
   }
 
@@ -113,16 +114,16 @@ extension StreamSender.LagDelivery.LagPage {
     left.formUnion(gone)
   }
 
-  /// What became of each: one write, but for those that are removed.
+  /// What became of each: one request for all, but for those that are removed.
   mutating func write() throws(TableError) {
-    for row in rows {
-      if left.contains(row.id) {
-        try remove(row)
-        continue
-      }
-      guard let outcome = outcome(of: row) else { continue }
+    var outcomes: [(row: Behind, outcome: Missing)] = []
+    for row in rows where !left.contains(row.id) {
+      if let outcome = outcome(of: row) { outcomes.append((row, outcome)) }
+    }
+    let refused = try streamSender.behindRows.write(outcomes, stream)
+    for (row, outcome) in outcomes {
       if outcome.pace == .slow { laggingCount += 1 }
-      if try streamSender.behindRows.write(outcome, of: row, stream) {
+      if !refused.contains(row.id) {
         if outcome.pace == .ready { hasReady = true }
       } else if mayHaveArrived(row) {
         // Whoever holds the place shows the state, and this may have come after it: it is sent again, so that the newest
@@ -131,6 +132,7 @@ extension StreamSender.LagDelivery.LagPage {
         hasReady = true
       }
     }
+    try remove(rows.filter { left.contains($0.id) })
   }
 
   /// Nil: it was not tried.
@@ -172,14 +174,23 @@ extension StreamSender.LagDelivery.LagPage {
     }
   }
 
-  /// Its rows as a listener first: whoever posts to it in between finds it gone once more.
-  private mutating func remove(_ row: Behind) throws(TableError) {
-    // Where its own row is gone too, the topics of what it lacks tell under which it stands.
-    let topics =
-      row.from > look.deliveredThrough ? [] : EventRun(try pages.page(from: row.from).events.map(\.event)).topics
-    guard streamSender.remove(row.id, found: topics) else { return }
-    try streamSender.behindRows.remove(row, stream)
+  /// Their rows as listeners first: whoever posts to one in between finds it gone once more.
+  private mutating func remove(_ gone: [Behind]) throws(TableError) {
+    guard !gone.isEmpty else { return }
+    let start = streamSender.clock.monotonicMilliseconds()
+    var removed: [Behind] = []
+    for row in gone {
+      // Where its own row is gone too, the topics of what it lacks tell under which it stands.
+      let isKnown = row.from <= look.deliveredThrough
+      let topics = isKnown ? EventRun(try pages.page(from: row.from).events.map(\.event)).topics : []
+      if streamSender.remove(row.id, found: topics) { removed.append(row) }
+    }
+    try streamSender.behindRows.remove(removed, stream)
+    // Many that are gone do not keep the table from those who are there.
+    streamSender.clock.pause(min(Self.longestRestMilliseconds, streamSender.clock.monotonicMilliseconds() - start))
   }
+
+  private static var longestRestMilliseconds: Int64 { 500 }
 
   private static func once(_ page: [Listener]) -> () -> [Listener]? {
     var page: [Listener]? = page

@@ -59,7 +59,7 @@ extension StreamSender {
     if let next = lagging.waiting.map(\.dueAtMilliseconds).min(), next <= holding.patientUntil {
       return .again(at: next)
     }
-    return try release(&holding, head, lagging.waiting)
+    return try release(&holding, head, lagging)
   }
 
   /// Who lags in a stream as a round begins.
@@ -69,6 +69,12 @@ extension StreamSender {
     /// Those whose time it is, so many that the others do not wait for long.
     let due: [Behind]
     let ids: Set<ConnectionID>
+
+    var hasSlow: Bool { ids.count > waiting.count }
+    /// The same, after all of them had their turn.
+    var served: Self { Self(slow: ids.subtracting(waiting.map(\.id))) }
+
+    private init(slow ids: Set<ConnectionID>) { (waiting, due, self.ids) = ([], [], ids) }
 
     init(_ rows: [Behind], _ now: Int64) {
       waiting = rows.filter { !$0.isSlow }
@@ -89,13 +95,20 @@ extension StreamSender {
   /// A slow connection that is due for so long is served by nobody: its lag sender has died, or was never asked.
   private static var lagPatienceMilliseconds: Int64 { 2_000 }
 
-  /// Gives the lease up. Whoever found it taken had appended before; so a head that has moved since is sent by the
-  /// lease taken anew, unless another took it first.
-  private func release(_ holding: inout Holding, _ head: LogHead, _ behind: [Behind]) throws(TableError) -> Step {
-    if !behind.isEmpty { try openStreams.renew(holding.lease.stream) }
+  /// Gives the lease up. Whoever found it taken had appended before, or had made a slow connection ready; so a head that
+  /// has moved since, and who is ready, is served by the lease taken anew, unless another took it first.
+  private func release(_ holding: inout Holding, _ head: LogHead, _ lagging: Lagging?) throws(TableError) -> Step {
+    let stream = holding.lease.stream
+    if lagging?.waiting.isEmpty == false { try openStreams.renew(stream) }
     _ = try marks.write(&holding.lease, releasing: true)
-    guard try streamLog.head(holding.lease.stream) != head else { return .done }
-    guard let again = try marks.take(holding.lease.stream) else { return .done }
+    var isReady = false
+    if let lagging, lagging.hasSlow {
+      let known = Set(lagging.waiting.map(\.id))
+      let rows = try behindRows.all(stream, epoch: head.epoch)
+      isReady = rows.contains { !$0.isSlow && !known.contains($0.id) }
+    }
+    if !isReady, try streamLog.head(stream) == head { return .done }
+    guard let again = try marks.take(stream) else { return .done }
     holding.lease = again
     return .again(at: clock.milliseconds())
   }
@@ -133,26 +146,20 @@ extension StreamSender {
       // With time left, what broke it off would break off another try at once: the sweep makes it.
       return try handOver(&holding, isDrainedSoon: !result.isBrokenOff || clock.milliseconds() >= stopAt)
     }
-    var isQuiet = result.missing.allSatisfy { $0.pace != .ready } && lagging.haveEnded(result)
-    if isQuiet { isQuiet = try !hasReady(round, lagging) }
-    return try goOn(&holding, head, through: round.end, isQuiet)
+    let isQuiet = result.missing.allSatisfy { $0.pace != .ready } && lagging.haveEnded(result)
+    return try goOn(&holding, head, through: round.end, isQuiet ? lagging : nil)
   }
 
-  /// Whether somebody who was slow is ready by now. The lag sender found the lease taken and may not wait for it.
-  private func hasReady(_ round: Round, _ lagging: Lagging) throws(TableError) -> Bool {
-    guard lagging.ids.count > lagging.waiting.count else { return false }
-    return try behindRows.all(round.stream, epoch: round.epoch).contains { !$0.isSlow }
-  }
-
-  /// After a round that came to its end. `isQuiet`: nobody lacks anything but those who are slow.
+  /// After a round that came to its end. `quiet`: who lagged as it began, if nobody lacks anything now but those who are
+  /// slow.
   private func goOn(
-    _ holding: inout Holding, _ head: LogHead, through end: Int64, _ isQuiet: Bool
+    _ holding: inout Holding, _ head: LogHead, through end: Int64, _ quiet: Lagging?
   ) throws(TableError) -> Step {
     holding.lease.advance(through: end)
-    if isQuiet, let now = try streamLog.head(holding.lease.stream),
+    if let quiet, let now = try streamLog.head(holding.lease.stream),
       now == LogHead(epoch: head.epoch, next: end + 1)
     {
-      return try release(&holding, now, [])
+      return try release(&holding, now, quiet.served)
     }
     guard try marks.write(&holding.lease) else {
       holding.report.isQueued = true
