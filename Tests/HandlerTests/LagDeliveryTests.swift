@@ -290,6 +290,18 @@ struct LagDeliveryTests {
     #expect(try #require(try stage.row("b")).dueAtMilliseconds > stage.clock.clock.milliseconds() + 5_000)
   }
 
+  @Test("a lag sender whose time is up before its fan-out begins has delivered nothing")
+  func noTimeToPost() throws {
+    let stage = try LagStage.lagging()
+    stage.wire.isOutOfTime = true
+    stage.deliverLagging()
+    #expect(try stage.standing("b") == "slow from 1")
+    stage.wire.isOutOfTime = false
+    stage.deliverLagging()
+    try stage.publish(2)
+    #expect(stage.wire.sequences("b") == [1, 2])
+  }
+
   @Test("a round asks for a lag sender where one that is due is served by nobody")
   func dueForLong() throws {
     let stage = try LagStage.lagging()

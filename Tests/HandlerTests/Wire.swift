@@ -20,6 +20,8 @@ final class Wire: FrameSender {
   var late: Set<String> = []
   /// Hears everything too.
   var other: Wire?
+  /// As `Fanout` does at its deadline: no page is read.
+  var isOutOfTime = false
   /// Something that happens while the first page is on its way.
   var during: (() throws -> Void)?
   /// Something that happens before a page is posted.
@@ -29,7 +31,8 @@ final class Wire: FrameSender {
     deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
   ) -> Tally {
     var tally = Tally()
-    while let page = nextPage() {
+    tally.isEveryPageRead = !isOutOfTime
+    while !isOutOfTime, let page = nextPage() {
       do { try before?() } catch { Issue.record(error) }
       for listener in page { post(listener, &tally, settled) }
       do { try during?() } catch { Issue.record(error) }

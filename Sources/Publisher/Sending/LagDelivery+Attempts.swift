@@ -25,6 +25,7 @@ extension StreamSender.LagDelivery {
     page.post(until: end(quick.isEmpty ? Self.longPatienceMilliseconds : Self.patienceMilliseconds))
     page.close(until: end(Self.patienceMilliseconds))
     try page.write()
+    if !page.hasTried { streamSender.clock.pause(Self.lookMilliseconds) }
     report.tally.add(page.tally)
     report.behind += page.laggingCount
     if page.hasReady {
@@ -52,6 +53,7 @@ extension StreamSender.LagDelivery {
     private(set) var laggingCount = 0
     /// Somebody is served by the next round.
     private(set) var hasReady = false
+    private(set) var hasTried = false
 
     init(_ rows: [Behind], _ streamSender: StreamSender, _ stream: String, _ look: Look) {
       self.rows = rows
@@ -85,13 +87,20 @@ extension StreamSender.LagDelivery.LagPage {
     let listeners = catchUps.values.compactMap(\.listener)
     guard !listeners.isEmpty else { return }
     var endings: [ConnectionID: Ending] = [:]
+    var page: [Listener]? = listeners
     let (pages, stream, streamSender) = (pages, stream, streamSender)
     let posted = streamSender.lagSender.deliver(
-      deadlineMilliseconds: deadline, keepsOn: { true }, nextPage: Self.once(listeners),
+      deadlineMilliseconds: deadline, keepsOn: { true },
+      nextPage: {
+        defer { page = nil }
+        return page
+      },
       settled: { listener, ending in
         endings[listener.id] = ending
         streamSender.log(listener, ending, stream) { pages.event($0) }
       })
+    // The time was up before anybody was asked for: nobody was posted to.
+    for listener in page ?? [] { endings[listener.id] = Ending(.unsent, firstMissing: 0) }
     tally.add(posted)
     tally.late.formUnion(posted.late)
     self.endings = endings
@@ -120,6 +129,7 @@ extension StreamSender.LagDelivery.LagPage {
     for row in rows where !left.contains(row.id) {
       if let outcome = outcome(of: row) { outcomes.append((row, outcome)) }
     }
+    hasTried = !outcomes.isEmpty || !left.isEmpty
     let refused = try streamSender.behindRows.write(outcomes, stream)
     for (row, outcome) in outcomes {
       if outcome.pace == .slow { laggingCount += 1 }

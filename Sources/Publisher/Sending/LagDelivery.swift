@@ -35,15 +35,17 @@ extension StreamSender {
     private static var longestMilliseconds: Int64 { 20_000 }
     /// Nobody is waited for that is due later than that.
     private static var idleMilliseconds: Int64 { 5_000 }
+    /// With less time no attempt begins.
+    private static var shortestAttemptMilliseconds: Int64 { 1_500 }
     /// How often is looked who lags by now.
-    private static var lookMilliseconds: Int64 { 500 }
+    static var lookMilliseconds: Int64 { 500 }
 
     init(_ streamSender: StreamSender, _ stream: String, deadlineMilliseconds: Int64) {
       let now = streamSender.clock.milliseconds()
       self.streamSender = streamSender
       self.stream = stream
       deadline = deadlineMilliseconds - StreamSender.reserveMilliseconds
-      stopAt = min(deadline, now + Self.longestMilliseconds)
+      stopAt = min(deadline - Self.shortestAttemptMilliseconds, now + Self.longestMilliseconds)
       idleUntil = now + Self.idleMilliseconds
       report = Report(stream: stream)
     }
