@@ -95,7 +95,7 @@ REMOVALS = {
         "Sources/Streams/Log/StreamLog+Append.swift", "case .unavailable where unsettled.count < 2: unsettled.append(attempt)",
         "case .unavailable where unsettled.count < 2:\n          unsettled.append(attempt)\n          unsettled.removeAll()"),
     "the lag sender ends the lag itself": (
-        "Sources/Publisher/Sending/LagDelivery+Attempts.swift", "        if outcome.pace == .ready { hasReady = true }\n",
+        "Sources/Publisher/Sending/LagDelivery+Outcomes.swift", "        if outcome.pace == .ready { hasReady = true }\n",
         "        if outcome.pace == .ready, let now = try streamSender.behindRows.row(stream, row.id) {\n"
         "          try streamSender.behindRows.remove([now], stream)\n        }\n"),
     "how far a stream was delivered is read after who lags": (
@@ -111,7 +111,7 @@ REMOVALS = {
         'let free = Condition.any([\n      .lacks("holder"), .less("end", .number(now)), '
         '.greater("end", .number(now + 2 * Self.leaseMilliseconds)),\n    ])', "let free = Condition.always"),
     "what a lag sender posted beside a held place is not sent again": (
-        "Sources/Publisher/Sending/LagDelivery+Attempts.swift", "} else if mayHaveArrived(row) {",
+        "Sources/Publisher/Sending/LagDelivery+Outcomes.swift", "} else if mayHaveArrived(row) {",
         "} else if mayHaveArrived(row), tally.gone < 0 {"),
     "hello reads the log before it writes the listener rows": (
         "Sources/DefaultHandler/Receive+Hello.swift",

@@ -9,7 +9,7 @@ others are, by kind:
 
     throttled     each post is answered 429
     young         each post is answered 410, by a connection that was opened a moment ago
-    old           200 connections that are older than 30 s answer 410; with 50: 200 more every two seconds
+    old           200 connections that are older than 30 s answer 410; with 50: and 50 more, one every 200 ms
     hangs         each post is answered after five seconds
     alternating   429 and 200 by turns
 
@@ -198,9 +198,9 @@ class Cell:
             await self.connect("old", 200, age=60)
 
     async def more_old(self):
-        while True:
-            await asyncio.sleep(2)
-            await self.connect("old", 200, age=60)
+        for _ in range(self.count):
+            await asyncio.sleep(0.2)
+            await self.connect("old", 1, age=60)
 
     # Events
 
