@@ -77,14 +77,16 @@ extension StreamSender.Posting {
   /// What the connections of some rows get; those that have left, or for whom nothing of this is, are done.
   mutating func begin(_ rows: [Behind]) throws(TableError) -> [Listener] {
     let records = try streamSender.connections.connections(rows.map(\.id))
+    // If the table fails at one of them, nobody is begun: who is not posted to keeps its row.
+    var catchUps: [StreamSender.CatchUp] = []
+    for (row, record) in zip(rows, records) { catchUps.append(try streamSender.catchUp(row, record, &pages)) }
     var begun: [Listener] = []
-    for (row, record) in zip(rows, records) {
-      let catchUp = try streamSender.catchUp(row, record, &pages)
+    for catchUp in catchUps {
       guard let listener = catchUp.listener else {
         finish(catchUp)
         continue
       }
-      catchingUp[row.id] = catchUp
+      catchingUp[catchUp.row.id] = catchUp
       result.begin(listener)
       begun.append(listener)
     }
