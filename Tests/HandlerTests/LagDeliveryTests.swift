@@ -165,7 +165,7 @@ struct LagDeliveryTests {
     #expect(stage.wire.closed.isEmpty)
     stage.deliverLagging()
     #expect(Set(stage.wire.closed) == stage.wire.gone && stage.wire.closed.count == 41)
-    #expect(try stage.rows.all(stage.stream, epoch: "").isEmpty)
+    #expect(try stage.standingRows().isEmpty)
     stage.wire.gone = []
     try stage.publish(3)
     #expect(stage.wire.attempts.keys.filter { stage.wire.attempts[$0] == 2 }.contains("b"))

@@ -129,7 +129,7 @@ struct LagInterruptionTests {
         let sequences = stage.wire.sequences(name)
         #expect(Set(sequences) == [1, 2, 3] && sequences.last == 3, "\(run): \(sequences)")
       }
-      #expect(try stage.rows.all(stage.stream, epoch: "").isEmpty, "\(run)")
+      #expect(try stage.standingRows().isEmpty, "\(run)")
       #expect(stage.wire.closed.contains("g") && stage.wire.attempts["g"] == 1, "\(run)")
     }
     #expect(most > 10)
@@ -161,5 +161,35 @@ struct LagInterruptionTests {
       }
     }
     #expect(most > 6)
+  }
+
+  @Test("a round of several who are ready, and a table that fails at any call: each has what its row said was lacking")
+  func readyFails() throws {
+    var stages: [LagStage] = []
+    let most = try failEachCall {
+      let stage = LagStage()
+      try stage.connect("a", "b", "c", "d")
+      for number in 1...3 { try stage.publish(number) }
+      let head = try StreamLog(stage.table, clock: stage.clock.clock).head(stage.stream)
+      let missing = [("b", 1), ("c", 2), ("d", 3)].map { Missing(stage.id($0.0), from: $0.1) }
+      try stage.rows.note(missing, stage.stream, epoch: head?.epoch ?? "")
+      stages = [stage]
+      return stage.table
+    } _: { table in
+      stages[0].send(over: table)
+    } check: { _, _, run in
+      let stage = stages[0]
+      stage.clock.advance(seconds: 31)
+      stage.send()
+      stage.deliverLagging()
+      for (name, from) in [("b", 1), ("c", 2), ("d", 3)] as [(String, Int64)] {
+        let again = Array(stage.wire.sequences(name).dropFirst(3))
+        let wanted = Set(from...3)
+        #expect(Set(again) == wanted && again.last == 3, "\(run): \(name) \(again)")
+      }
+      let rows = try stage.standingRows()
+      #expect(rows.isEmpty, "\(run)")
+    }
+    #expect(most > 8)
   }
 }

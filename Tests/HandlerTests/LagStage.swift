@@ -75,6 +75,9 @@ struct LagStage {
 
   func row(_ name: String) throws -> Behind? { try rows.row(stream, id(name)) }
 
+  /// Of any log.
+  func standingRows() throws -> [Item] { try table.query(Query("b#all%2Fprice%3Aupdate")).items }
+
   func standing(_ name: String) throws -> String? { try row(name).map { "\($0.pace) from \($0.from)" } }
 
   /// Listeners `a` and `b`, of which `b` has refused the first event.
