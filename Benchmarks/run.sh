@@ -10,5 +10,8 @@ for part in lambda delivery signed publisher gateway streams; do
   "Benchmarks/$part/run.sh"
 done
 echo
+echo "## streams: clients that lag"
+.build/venv/bin/python Benchmarks/streams/lagging.py
+echo
 echo "## billed (some minutes: the reference takes half a minute a fan-out)"
 Benchmarks/billed/run.sh --rounds 1

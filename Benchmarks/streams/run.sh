@@ -8,7 +8,8 @@
 #             second, and one of few keys, which folds
 #
 # Usage: run.sh [--rounds 3] [--clients 1000] [--json]
-# before.sh beside it compares a delivery's CPU with that of an earlier commit.
+# lagging.py beside it measures healthy clients beside slow ones and gone ones.
+# before.sh compares a delivery's CPU with that of an earlier commit.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 rounds=3 clients=1000 json=no
@@ -17,7 +18,7 @@ while [ $# -gt 0 ]; do
     --rounds) rounds=$2; shift 2 ;;
     --clients) clients=$2; shift 2 ;;
     --json) json=yes; shift ;;
-    *) sed -n '2,12p' "$0"; exit 64 ;;
+    *) sed -n '2,13p' "$0"; exit 64 ;;
   esac
 done
 ulimit -n "$(ulimit -Hn)"
