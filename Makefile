@@ -13,13 +13,18 @@ VENV_CLI := .build/venv-cli
 # The import check refuses a module that a target uses without naming it as a dependency.
 SWIFT_FLAGS := --explicit-target-dependency-import-check error
 
-.PHONY: help run package package-check test check unit-tests emulated-unit-tests model-check system-tests soak build release format lint bench fuzz packages packages-test python clean
+# What ran and how it ended, for `make coverage`.
+SWIFT_EVENTS := .build/swift-tests.jsonl
+SYSTEM_REPORT := .build/system-tests.xml
+
+.PHONY: help run package package-check test check unit-tests emulated-unit-tests model-check system-tests coverage soak build release format lint bench fuzz packages packages-test python clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  make run takes PORT=8000, RATE=50 (events a second), DATA=Data (a folder of CSV files)"
-	@echo "  and PACKAGED=1 (run the very files that are deployed)."
+	@echo "  make run takes PORT=8000, RATE=50 (events a second), DATA=Data (a folder of CSV files),"
+	@echo "  PACKAGED=1 (run the very files that are deployed), ACCESS=required (ask clients for keys)"
+	@echo "  and ALLOW_ORIGIN=http://localhost:3000 (let in the web pages of that address)."
 
 run: packages ## build, start the local gateway, feed it recorded market data; Ctrl-C stops everything
 ifdef PACKAGED
@@ -28,7 +33,7 @@ endif
 	@PORT="$(PORT)" RATE="$(RATE)" DATA="$(DATA)" SWIFT="$(SWIFT)" PACKAGED="$(PACKAGED)" scripts/run.sh
 
 test: packages-test ## the whole test suite: lint, build, unit tests, system tests with third-party clients
-	@$(MAKE) --no-print-directory lint build python emulated-unit-tests model-check package system-tests
+	@$(MAKE) --no-print-directory lint build python emulated-unit-tests model-check package system-tests coverage
 
 check: packages ## the fast loop: lint, build with warnings as errors, unit tests
 	@$(MAKE) --no-print-directory lint build
@@ -45,7 +50,9 @@ unit-tests: ## the Swift tests
 	scripts/check-linkage.sh
 
 emulated-unit-tests: ## the Swift tests, with the table's contract also over two emulators of DynamoDB
-	$(VENV)/bin/python Tests/SystemTests/with_emulators.py $(SWIFT) test --skip-build $(SWIFT_FLAGS)
+	rm -f $(SWIFT_EVENTS)
+	$(VENV)/bin/python Tests/SystemTests/with_emulators.py $(SWIFT) test --skip-build $(SWIFT_FLAGS) \
+	  --event-stream-version 0 --event-stream-output-path $(SWIFT_EVENTS)
 	scripts/check-linkage.sh
 
 # By itself, for it takes every processor for minutes. A filter that matches nothing passes, hence the grep.
@@ -54,15 +61,22 @@ model-check: ## 10,000 schedules with a failure at any step, in one process
 	@grep -q 'of 10,000 more" with 2 test cases passed' .build/model-check.log
 
 system-tests: ## real processes driven by Python websockets, boto3, the AWS CLI and AWS's runtime emulator
-	AWS_CLI="$(abspath $(VENV_CLI))/bin/aws" $(VENV)/bin/python -m pytest Tests/SystemTests
+	rm -f $(SYSTEM_REPORT)
+	AWS_CLI="$(abspath $(VENV_CLI))/bin/aws" $(VENV)/bin/python -m pytest Tests/SystemTests --junitxml $(SYSTEM_REPORT)
 
-soak: packages-test package python ## 200 seeds of the delivery proof; an hour and a half
+coverage: ## after emulated-unit-tests and system-tests: did every test that Docs/coverage.md names run, and pass?
+	$(VENV)/bin/python Tests/SystemTests/coverage_ran.py $(SWIFT_EVENTS) $(SYSTEM_REPORT)
+
+soak: packages-test package python ## two minutes of fuzzing each parser, 200 seeds of the delivery proof; an hour and three quarters
+	Fuzz/run.sh 120
 	$(VENV)/bin/python Tests/SystemTests/delivery_proof.py --soak 200 --jobs 2 --keep
 
-lint: ## formatting, floors, forbidden words
+lint: ## formatting, floors, forbidden words, whether the fuzz targets still fit
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 	scripts/check-floors.sh
 	scripts/check-words.sh
+	scripts/measure-house.py --check
+	Fuzz/run.sh --check
 
 format: ## rewrite the sources the way lint wants them
 	$(SWIFT) format --in-place --recursive Sources Tests Package.swift

@@ -96,7 +96,7 @@ let package = Package(
     room("WebSocketWire", ["CWslay", "CCrypto"], linking: ["wslay"]),
     // Floor 2
     room("GatewayEvents", ["JSON", "Messaging"]),
-    room("EventSources", ["JSON", "Messaging"]),
+    room("EventSources", ["Crypto", "JSON", "Messaging"]),
     room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
     room("Shaping", ["CZlib", "JSON", "Messaging"]),
     room("HTTPClient", ["CCurl", "HTTPWire", "Telemetry"]),
@@ -138,7 +138,10 @@ let package = Package(
       ]),
     program(
       "DisconnectHandler",
-      ["LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry"]),
+      [
+        "LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "ConnectionStore", "Messaging", "JSON",
+        "Telemetry",
+      ]),
     program(
       "DefaultHandler",
       [
@@ -149,7 +152,7 @@ let package = Package(
       "Publisher",
       [
         "LambdaRuntime", "EventSources", "Shaping", "Streams", "Delivery", "FunctionInvocation", "GatewayAccess",
-        "ManagementAPI", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
+        "ManagementAPI", "ConnectionStore", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
       ]),
     // Beside the house
     room(
@@ -158,8 +161,8 @@ let package = Package(
       "tickertape",
       [
         "LocalGateway", "Access", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "ConnectionStore",
-        "ConnectionStoreSelection", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Streams",
-        "Telemetry", "WebSocketWire",
+        "ConnectionStoreDynamoDB", "ConnectionStoreSelection", "GatewayAccess", "HTTPClient", "HTTPWire", "JSON",
+        "Messaging", "StreamClient", "Streams", "Telemetry", "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
@@ -219,9 +222,10 @@ let package = Package(
     tests(
       "HandlerTests",
       [
-        "Access", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
-        "FunctionInvocation", "ManagementAPI", "GatewayEvents", "HTTPClient", "ConnectionStore",
-        "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
+        "Access", "Crypto", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
+        "FunctionInvocation", "ManagementAPI", "GatewayEvents", "EventSources", "HTTPClient", "ConnectionStore",
+        "ConnectionStoreMemory", "ConnectionStoreSQLite", "LambdaRuntime", "Messaging", "JSON", "Telemetry",
+        "TestSupport",
       ]),
     tests(
       "ModelTests",
@@ -238,7 +242,8 @@ let package = Package(
     tests(
       "TickertapeTests",
       [
-        "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "LocalGateway", "AWSSigning", "HTTPClient",
+        "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSelection", "LocalGateway",
+        "AWSSigning", "HTTPClient",
         "HTTPWire", "JSON", "Messaging", "StreamClient", "Streams", "Telemetry", "TestSupport", "WebSocketWire",
       ]),
   ]

@@ -41,7 +41,7 @@ END
 }
 
 functions=(ConnectHandler DisconnectHandler DefaultHandler Publisher)
-packages="" tool="" smoke_test=yes public=no json=no folder="" watcher="" smoke_key=""
+packages="" tool="" memory="" shards="" smoke_test=yes public=no json=no folder="" watcher="" smoke_key=""
 parameters=()
 
 while [ $# -gt 0 ]; do
@@ -49,13 +49,13 @@ while [ $# -gt 0 ]; do
     --stage) stage=$(value "$@"); shift ;;
     --region) region=$(value "$@"); shift ;;
     --profile) profile=$(value "$@"); shift ;;
-    --memory) parameters+=("MemoryMegabytes=$(value "$@")"); shift ;;
-    --shards) parameters+=("ListenerShards=$(value "$@")"); shift ;;
+    --memory) memory=$(value "$@"); shift ;;
+    --shards) shards=$(value "$@"); shift ;;
     --table) parameters+=("ExistingTable=$(value "$@")"); shift ;;
     --alarm-topic) parameters+=("AlarmTopic=$(value "$@")"); shift ;;
     --packages) packages=$(value "$@"); shift ;;
     --tool) tool=$(value "$@"); shift ;;
-    --endpoint-url) endpoint=$(value "$@"); shift ;;
+    --endpoint-url) endpoint=$(value "$@"); endpoint=${endpoint%/}; shift ;;
     --public) public=yes ;;
     --no-smoke-test) smoke_test=no ;;
     --json) json=yes ;;
@@ -163,24 +163,47 @@ settings=(
 )
 
 take_settings() {
-  local setting parameter variable standard
+  local setting parameter variable standard taken=""
   for setting in "${settings[@]}"; do
     IFS=: read -r parameter variable standard <<<"$setting"
-    if [ -n "${!variable+set}" ]; then parameters+=("$parameter=${!variable:-$standard}"); fi
+    [ -n "${!variable+set}" ] || continue
+    [[ ! $standard =~ ^[0-9]+$ ]] || whole_number "$variable" "${!variable:-$standard}" "$standard"
+    parameters+=("$parameter=${!variable:-$standard}")
+    taken+=" $variable"
   done
+  [ -z "$taken" ] || say "Settings that the environment gives:$taken"
 }
 
-# One JSON string a parameter, in a file that only we may read: a command line is seen by everybody on the machine.
+# CloudFormation's numbers may have fractions, which the functions would refuse at their start: whole_number NAME VALUE EXAMPLE
+whole_number() {
+  [[ $2 =~ ^[0-9]{1,9}$ ]] || fail 64 "$1 takes a whole number, not '$2'" "for example $1=$3"
+}
+
+# In a file that only we may read: a command line is seen by everybody on the machine.
 write_parameters() {
   local parameter comma=""
   printf '['
   for parameter in "${parameters[@]}"; do
-    printf '%s"' "$comma"
-    printf '%s' "$parameter" | awk '{ gsub(/["\\]/, "\\\\&"); printf "%s%s", (NR > 1 ? "\\n" : ""), $0 }'
-    printf '"'
+    printf '%s' "$comma"
+    json_string "$parameter"
     comma=,
   done
   printf ']'
+}
+
+# Every byte as it stands: a secret may hold quotes, tabs and line ends, also at its end.
+json_string() {
+  local text=$1 code character escaped
+  text=${text//\\/\\\\}
+  text=${text//\"/\\\"}
+  if [[ $text == *[[:cntrl:]]* ]]; then
+    for code in {1..31} 127; do
+      printf -v character '%b' "\\0$(printf '%o' "$code")"
+      printf -v escaped '\\u%04x' "$code"
+      text=${text//"$character"/$escaped}
+    done
+  fi
+  printf '"%s"' "$text"
 }
 
 deploy_stack() {
@@ -190,7 +213,6 @@ deploy_stack() {
   else
     parameters+=("Access=required")
   fi
-  take_settings
   parameters+=("Stage=$stage" "EmulatorEndpoint=$endpoint")
   folder=$(mktemp -d)
   trap clean_up EXIT
@@ -211,6 +233,9 @@ read_outputs() {
 }
 
 output() { awk -F '\t' -v key="$1" '$1 == key { print $2 }' <<<"$outputs"; }
+
+# The command that shows a function's log.
+log_of() { echo "aws logs tail $(output "$1") --region $region${profile:+ --profile $profile}${endpoint:+ --endpoint-url $endpoint}"; }
 
 # An emulator's address is one for everything, so its scheme is changed here.
 web_socket_url() { output WebSocketUrl | sed 's,^http,ws,'; }
@@ -234,7 +259,7 @@ send_test_event() {
     --message-body "{\"type\":\"smoke:test\",\"data\":{\"word\":\"$word\"}}" >/dev/null
   if ! wait "$watcher" || ! grep -q "$word" "$folder/frames"; then
     fail 76 "the test event did not arrive within a minute" \
-      "the log of the Publisher says why: aws logs tail $(output PublisherLogs) --region $region"
+      "the log of the Publisher says why: $(log_of PublisherLogs)"
   fi
 }
 
@@ -266,7 +291,8 @@ watch_ready() {
     done
     [ "$attempt_number" = 6 ] || sleep "$attempt_number"
   done
-  fail 76 "the test client could not connect: $(cause "$(cat "$folder/errors")")"
+  fail 76 "the test client could not connect: $(cause "$(grep '^tickertape: ' "$folder/errors" || cat "$folder/errors")")" \
+    "the log of ConnectHandler may say why: $(log_of ConnectHandlerLogs)"
 }
 
 find_tool() {
@@ -286,15 +312,18 @@ print_result() {
       END { print "}" }' <<<"$outputs"
     return
   fi
-  local table where="AWS_REGION=$region${profile:+ AWS_PROFILE=$profile}${endpoint:+ AWS_ENDPOINT_URL=$endpoint} "
+  # As it can be pasted where this script was started.
+  local program=${tool:-tickertape} table where
+  printf -v program '%q' "${program#"$PWD"/}"
+  where="AWS_REGION=$region${profile:+ AWS_PROFILE=$profile}${endpoint:+ AWS_ENDPOINT_URL=$endpoint} "
   table=$(output TableName)
   printf 'Deployed: %s\n\n' "$(web_socket_url)"
   if [ "$public" = yes ]; then
-    printf "Listen:   tickertape watch '%s?userId=u-1' --subscribe price:update\n" "$(web_socket_url)"
+    printf "Listen:   %s watch '%s?userId=u-1' --subscribe price:update\n" "$program" "$(web_socket_url)"
   else
-    printf 'Key:      %stickertape keys create --store dynamodb:%s \\\n' "$where" "$table"
+    printf 'Key:      %s%s keys create --store dynamodb:%s \\\n' "$where" "$program" "$table"
     printf '            --user u-1 --role analyst --expires 90d\n'
-    printf "Listen:   tickertape watch '%s?userId=u-1' --header 'x-api-key: KEY' --subscribe price:update\n" "$(web_socket_url)"
+    printf "Listen:   %s watch '%s?userId=u-1' --header 'x-api-key: KEY' --subscribe price:update\n" "$program" "$(web_socket_url)"
   fi
   cat <<END
 Publish:  aws sqs send-message --region $region${endpoint:+ --endpoint-url $endpoint} --queue-url $(output IngestQueueUrl) \\
@@ -303,6 +332,9 @@ Remove:   infra/destroy.sh --stage $stage --region $region${profile:+ --profile 
 END
 }
 
+take_settings
+if [ -n "$memory" ]; then whole_number --memory "$memory" 128; parameters+=("MemoryMegabytes=$memory"); fi
+if [ -n "$shards" ]; then whole_number --shards "$shards" 8; parameters+=("ListenerShards=$shards"); fi
 enter_account
 need unzip "install it: apt-get install unzip"
 [ "$smoke_test" = no ] || find_tool

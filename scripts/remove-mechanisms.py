@@ -34,7 +34,7 @@ REMOVALS = {
         "for recipient in page where !isLate.contains(recipient.id) {",
         "for recipient in page where !isLate.contains(recipient.id) || recipient.parts.count >= 0 {"),
     "a behind row is cleared whatever it says by now": (
-        "Sources/Streams/Sending/BehindRows.swift", 'if: .equals("by", .string(row.writer))', "if: .always"),
+        "Sources/Streams/Sending/BehindRows.swift", 'if: .equals("by", .string($0.writer))', "if: .always"),
     "what a lost frame stood for is forgotten": (
         "Sources/Publisher/Sending/FrameCache.swift", "var from = parts.map { placements[$0.event].first }",
         "var from = parts.map { placements[$0.event].sequence }"),
@@ -47,11 +47,11 @@ REMOVALS = {
         "    try settle(round, result, holding.lease)\n    if let failure"),
     "the head is not looked at after the release": (
         "Sources/Publisher/Sending/StreamSender+Steps.swift",
-        "guard try streamLog.head(holding.lease.stream) != head else { return .done }",
-        "if head.last >= 0 { return .done }"),
+        "if !isReady, try streamLog.head(stream) == head { return .done }",
+        "if !isReady, head.last >= 0 { return .done }"),
     "no sweep": (
-        "Sources/Publisher/Publish.swift", "compactMap { $1 ? $0.stream : nil }",
-        "compactMap { $1 && $0.stream.isEmpty ? $0.stream : nil }"),
+        "Sources/Publisher/Publish.swift", "compactMap { $1.isPending ? $0.stream : nil }",
+        "compactMap { $1.isPending && $0.stream.isEmpty ? $0.stream : nil }"),
     "a place is held after the listener rows are written": (
         "Sources/DefaultHandler/Receive+Subscribe.swift",
         "    let holds = try behindRows.hold(streams, record.id)\n    let answer: Answer\n    do {\n"
@@ -94,6 +94,25 @@ REMOVALS = {
     "a lost answer of an append is taken for a failure": (
         "Sources/Streams/Log/StreamLog+Append.swift", "case .unavailable where unsettled.count < 2: unsettled.append(attempt)",
         "case .unavailable where unsettled.count < 2:\n          unsettled.append(attempt)\n          unsettled.removeAll()"),
+    "the lag sender ends the lag itself": (
+        "Sources/Publisher/Sending/LagDelivery+Outcomes.swift", "        if outcome.pace == .ready { hasReady = true }\n",
+        "        if outcome.pace == .ready, let now = try streamSender.behindRows.row(stream, row.id) {\n"
+        "          try streamSender.behindRows.remove([now], stream)\n        }\n"),
+    "how far a stream was delivered is read after who lags": (
+        "Sources/Publisher/Sending/LagDelivery.swift",
+        "    return Look(epoch: mark.epoch, deliveredThrough: mark.sentThrough, rows: rows)",
+        "    let late = try streamSender.marks.look(stream) ?? mark\n"
+        "    return Look(epoch: late.epoch, deliveredThrough: late.sentThrough, rows: rows)"),
+    "slow connections are served in rounds": (
+        "Sources/Publisher/Sending/StreamSender+Steps.swift", "waiting = rows.filter { !$0.isSlow }",
+        "waiting = rows.filter { !$0.isSlow || $0.from > 0 }"),
+    "no lease for lag senders": (
+        "Sources/Streams/Sending/LagLeases.swift",
+        'let free = Condition.any([\n      .lacks("holder"), .less("end", .number(now)), '
+        '.greater("end", .number(now + 2 * Self.leaseMilliseconds)),\n    ])', "let free = Condition.always"),
+    "what a lag sender posted beside a held place is not sent again": (
+        "Sources/Publisher/Sending/LagDelivery+Outcomes.swift", "} else if mayHaveArrived(row) {",
+        "} else if mayHaveArrived(row), tally.gone < 0 {"),
     "hello reads the log before it writes the listener rows": (
         "Sources/DefaultHandler/Receive+Hello.swift",
         "    var refused: [SubscriptionRequest.Refusal] = []\n    // The count",

@@ -2,6 +2,10 @@
 # What `make run` does after the packages are there: build, serve, feed. Stops all it started when it ends.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Pages of which other addresses may connect, with commas: http://localhost:3000,http://localhost:5173
+IFS=', ' read -ra origins <<<"${ALLOW_ORIGIN:-}"
+pages=()
+for origin in "${origins[@]}"; do pages+=(--allow-origin "$origin"); done
 port=${PORT:-8000} rate=${RATE:-50} data=${DATA:-Data} swift=${SWIFT:-swift}
 
 [[ $port =~ ^[0-9]{1,5}$ ]] && ((10#$port >= 1 && 10#$port <= 65535)) || {
@@ -42,7 +46,7 @@ if [ -n "${PACKAGED:-}" ]; then
   done
   echo "The functions are the packaged ones: .build/package/*/bootstrap"
 fi
-"$bin/tickertape" serve "${functions[@]}" --port "$port" --stage dev --store sqlite:.tickertape/table.sqlite --log-level warn &
+"$bin/tickertape" serve "${functions[@]}" --port "$port" --stage dev --store sqlite:.tickertape/table.sqlite --log-level warn "${pages[@]}" &
 serve=$!
 children+=("$serve")
 
@@ -51,6 +55,10 @@ for _ in $(seq 100); do
   (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
   sleep 0.1
 done
+
+if [ ${#pages[@]} -eq 0 ]; then
+  echo "A web page of your own is let in by ALLOW_ORIGIN=http://localhost:3000 make run (wherever your page comes from)."
+fi
 
 # The feed runs in the foreground job of this script, so that it draws its progress bar on the terminal.
 for file in "${files[@]}"; do

@@ -9,9 +9,13 @@
 # Needs root (a cgroup), nginx, `make package` and `make python`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=Benchmarks/common.sh
+. Benchmarks/common.sh
 case ${1:-} in -h | --help) sed -n '2,10p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;; esac
-[ -x .build/package/Publisher/bootstrap ] || { echo "billed: run 'make package' first" >&2; exit 69; }
-[ -w /sys/fs/cgroup/cpu ] || { echo "billed: /sys/fs/cgroup/cpu cannot be written to; run as root, with cgroup v1's cpu" >&2; exit 77; }
+needs nginx=nginx openssl=openssl curl=curl python3=python3
+[ -x .build/package/Publisher/bootstrap ] || refuse "the packaged functions are missing; run 'make package' first"
+[ -x .build/venv/bin/ministack ] || refuse "the emulator is missing; run 'make python' first"
+[ -w /sys/fs/cgroup/cpu ] || refuse "/sys/fs/cgroup/cpu cannot be written to; run as root, with cgroup v1's cpu"
 venv=.build/benchmarks/venv
 [ -e $venv/.done ] || {
   python3 -m venv $venv
@@ -20,10 +24,8 @@ venv=.build/benchmarks/venv
 }
 work=$(mktemp -d)
 nginx='' emulator=''
-one=''
-trap 'for one in $nginx $emulator; do kill "$one" 2>/dev/null || true; done; wait 2>/dev/null; rm -rf "$work"' EXIT
-port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-sink=$(port) secure=$(port) plain=$(port)
+trap 'stop "$nginx" "$emulator"; rm -rf "$work"' EXIT
+sink=$(free_port) secure=$(free_port) plain=$(free_port)
 
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" -days 2 -subj /CN=localhost \
   -addext subjectAltName=DNS:localhost 2>/dev/null
@@ -44,7 +46,8 @@ nginx=$!
 env BIND_HOST=127.0.0.1 IOT_MTLS_ENABLED=0 SFTP_ENABLED=0 GATEWAY_PORT="$plain" EDGE_PORT="$plain" MINISTACK_HOST=localhost AUTH=false \
   PERSIST_STATE=0 S3_DATA_DIR="$work/s3" STATE_DIR="$work/state" .build/venv/bin/ministack >"$work/ministack.log" 2>&1 &
 emulator=$!
-until curl -fsS -m 2 "http://127.0.0.1:$plain/_ministack/health" >/dev/null 2>&1; do sleep 0.1; done
+await 10 "$nginx" "nginx ($work/nginx.err)" listens "$sink"
+await 60 "$emulator" "the emulator ($work/ministack.log)" curl -fsS -m 2 "http://127.0.0.1:$plain/_ministack/health"
 
 export AWS_ACCESS_KEY_ID=ASIAEXAMPLEEXAMPLE12 AWS_SECRET_ACCESS_KEY=example-of-a-secret-access-key-40-letter AWS_DEFAULT_REGION=us-east-1
 curl -fsS -m 20 "http://127.0.0.1:$plain/" -H 'X-Amz-Target: DynamoDB_20120810.CreateTable' -H 'Content-Type: application/x-amz-json-1.0' \
@@ -60,5 +63,5 @@ print(json.dumps({
     "AWS_SECRET_ACCESS_KEY": os.environ["AWS_SECRET_ACCESS_KEY"], "AWS_SESSION_TOKEN": "IQoJb3JpZ2luX2VjERIgP" * 43}))
 PY
 )
-python3 Benchmarks/billed/billed.py --package .build/package --python "$venv/bin/python" --functions "$(pwd)/Benchmarks/billed" \
+BENCHMARK_SECONDS=${BENCHMARK_SECONDS:-7200} bounded python3 Benchmarks/billed/billed.py --package .build/package --python "$venv/bin/python" --functions "$(pwd)/Benchmarks/billed" \
   --variables "$variables" "$@"

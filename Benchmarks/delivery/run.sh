@@ -7,12 +7,15 @@
 #   ROUNDS=9                              how often each runs (default 7)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=Benchmarks/common.sh
+. Benchmarks/common.sh
+needs gcc=gcc python3=python3 /usr/include/openssl/evp.h=libssl-dev
 rounds=${ROUNDS:-7} deliveries=10000 bytes=300 repeats=5
 json=false
 [ "${1:-}" = --json ] && json=true
 build=$(mktemp -d)
 sink=
-trap '[ -z "$sink" ] || kill "$sink" 2>/dev/null || true; rm -rf "$build"' EXIT
+trap 'stop "$sink"; rm -rf "$build"' EXIT
 
 for program in sink fanout_raw; do gcc -O2 -Wall -o "$build/$program" "Benchmarks/reference/$program.c" -lcrypto; done
 TICKERTAPE_BENCHMARKS=1 swift build -c release --product DeliveryBenchmark >&2
@@ -25,25 +28,24 @@ start_sink() {
   rm -f "$build/sink.out"
   "${on_sink[@]}" "$build/sink" "$@" > "$build/sink.out" &
   sink=$!
-  until [ -s "$build/sink.out" ]; do sleep 0.05; done
+  await 10 "$sink" "the sink" test -s "$build/sink.out"
   port=$(head -1 "$build/sink.out")
 }
 stop_sink() {
-  kill "$sink"
-  wait "$sink"
+  stop "$sink"
   sink=
 }
 
 # First a run in which the sink looks at everything.
 start_sink -k $bytes
-"$client" "http://127.0.0.1:$port/prod" $deliveries $bytes 1 > /dev/null
+bounded "$client" "http://127.0.0.1:$port/prod" $deliveries $bytes 1 > /dev/null
 stop_sink
 checked=$(tail -1 "$build/sink.out")
 
 start_sink
 for _ in $(seq "$rounds"); do
-  "${on_client[@]}" "$build/fanout_raw" -p "$port" -n $deliveries -b $bytes -r $repeats
-  "${on_client[@]}" "$client" "http://127.0.0.1:$port/prod" $deliveries $bytes $repeats
+  bounded "${on_client[@]}" "$build/fanout_raw" -p "$port" -n $deliveries -b $bytes -r $repeats
+  bounded "${on_client[@]}" "$client" "http://127.0.0.1:$port/prod" $deliveries $bytes $repeats
 done > "$build/lines"
 stop_sink
 

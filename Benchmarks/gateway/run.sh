@@ -9,6 +9,9 @@
 # Needs the release build and the Debian packages of `scripts/packages.sh bench`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=Benchmarks/common.sh
+. Benchmarks/common.sh
+needs gcc=gcc nginx=nginx /usr/lib/nginx/modules/ngx_nchan_module.so=libnginx-mod-nchan python3=python3
 rounds=3 idle=10000 subscribers=5000 messages=30 json=no
 while [ $# -gt 0 ]; do
   case $1 in
@@ -30,15 +33,10 @@ work=$(mktemp -d)
 out=$work/out.jsonl
 gateway='' nginx=''
 cleanup() {
-  [ -z "$gateway" ] || kill "$gateway" 2>/dev/null || true
-  [ -z "$nginx" ] || kill "$nginx" 2>/dev/null || true
-  wait 2>/dev/null || true
+  stop "$gateway" "$nginx"
   rm -rf "$work"
 }
 trap cleanup EXIT
-
-free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
-await_port() { for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return; sleep 0.1; done; echo "nothing listens on $1" >&2; exit 1; }
 
 start_gateway() {
   port=$(free_port)
@@ -46,34 +44,34 @@ start_gateway() {
   ACCESS=open taskset -c 0 "$bin/tickertape" serve --port "$port" --stage dev --store "sqlite:$work/table/t.sqlite" \
     --log-level error >"$work/gateway.log" 2>&1 &
   gateway=$!
-  await_port "$port"
+  await 10 "$gateway" "the gateway" listens "$port"
 }
-stop_gateway() { kill "$gateway"; wait "$gateway" 2>/dev/null || true; gateway=''; }
+stop_gateway() { stop "$gateway"; gateway=''; }
 
 start_nchan() {
   port=$(free_port)
   sed -e "s#@DIR@#$work#g" -e "s#@PORT@#$port#g" Benchmarks/gateway/nchan.conf >"$work/nginx.conf"
   nginx -c "$work/nginx.conf" -p "$work" -e "$work/nginx.err"
-  await_port "$port"
+  await 10 '' "nginx with nchan" listens "$port"
   nginx=$(cat "$work/nchan.pid")
 }
-stop_nchan() { kill "$nginx"; while kill -0 "$nginx" 2>/dev/null; do sleep 0.05; done; nginx=''; }
+stop_nchan() { stop "$nginx"; nginx=''; }
 
 for _ in $(seq "$rounds"); do
   start_nchan
-  "$tools/wsfan" -p "$port" -n "$subscribers" -m "$messages" -b 300 -w 150 -g "$nginx" -c 1 -L "nchan fan-out" >>"$out"
+  bounded "$tools/wsfan" -p "$port" -n "$subscribers" -m "$messages" -b 300 -w 150 -g "$nginx" -c 1 -L "nchan fan-out" >>"$out"
   stop_nchan
   start_gateway
-  "$tools/wsfan" -p "$port" -n "$subscribers" -m "$messages" -b 300 -w 150 -g "$gateway" -a -c 1 -J price:update \
+  bounded "$tools/wsfan" -p "$port" -n "$subscribers" -m "$messages" -b 300 -w 150 -g "$gateway" -a -c 1 -J price:update \
     -s '/dev?eventTypes=price:update' -u /2015-03-31/functions/Publisher/invocations \
     -L "gateway fan-out" >>"$out"
   stop_gateway
 done
 start_nchan
-"$tools/wsfan" -p "$port" -n "$idle" -g "$nginx" -c 1 -I -L "nchan idle" >>"$out"
+bounded "$tools/wsfan" -p "$port" -n "$idle" -g "$nginx" -c 1 -I -L "nchan idle" >>"$out"
 stop_nchan
 start_gateway
-"$tools/wsfan" -p "$port" -n "$idle" -g "$gateway" -a -c 1 -I -s '/dev' -L "gateway idle" >>"$out"
+bounded "$tools/wsfan" -p "$port" -n "$idle" -g "$gateway" -a -c 1 -I -s '/dev' -L "gateway idle" >>"$out"
 stop_gateway
 
 if [ $json = yes ]; then cat "$out"; exit; fi

@@ -13,6 +13,9 @@
 # Environment: SWIFT_BUILD_OPTIONS for `swift build -c release` (such as --static-swift-stdlib), BUILD_PATH (.build) for where.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=Benchmarks/common.sh
+. Benchmarks/common.sh
+needs gcc=gcc python3=python3
 here=Benchmarks/lambda
 rounds=7 warm=2000 json='' pin='' extra=()
 while [ $# -gt 0 ]; do
@@ -47,19 +50,19 @@ measure() { # label bootstrap [options of runtime_api]
   local label=$1 bootstrap=$2
   shift 2
   # shellcheck disable=SC2086
-  "$tools/runtime_api" -i -e $here/events/connect.json -r 1 -w 300 -n "$warm" -c 0 $pin "$@" -L "$label" -- "$bootstrap" \
+  bounded "$tools/runtime_api" -i -e $here/events/connect.json -r 1 -w 300 -n "$warm" -c 0 $pin "$@" -L "$label" -- "$bootstrap" \
     >> "$work/lines" || echo "$label: a run failed" >&2
 }
 measure_sqlite() { # label bootstrap
   local table
   table="sqlite:$work/$((++tables)).sqlite"
   # The file is made beforehand, as it is made once in its life: what is measured opens it and writes.
-  "$tools/runtime_api" -e $here/events/connect.json -r 1 -w 0 -n 1 -E ACCESS=open -E CONNECTION_STORE="$table" \
+  bounded "$tools/runtime_api" -e $here/events/connect.json -r 1 -w 0 -n 1 -E ACCESS=open -E CONNECTION_STORE="$table" \
     -- "$2" > /dev/null
   measure "$1" "$2" -E ACCESS=open -E CONNECTION_STORE="$table"
 }
 tables=0
-for round in $(seq "$rounds"); do
+for _ in $(seq "$rounds"); do
   measure 'C loop, decodes nothing' "$tools/floor"
   measure 'DecodeBootstrap' "$release/DecodeBootstrap"
   measure 'ConnectHandler, table in memory' "$release/ConnectHandler" -E ACCESS=open -E CONNECTION_STORE=memory:

@@ -5,6 +5,9 @@
 # Usage: run.sh [--rounds 5]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=Benchmarks/common.sh
+. Benchmarks/common.sh
+needs gcc=gcc python3=python3 taskset=util-linux /usr/include/openssl/evp.h=libssl-dev
 rounds=5 connections=10000
 case ${1:-} in
   '') ;;
@@ -15,7 +18,7 @@ swift build -c release >&2
 bin=$(swift build -c release --show-bin-path)
 work=$(mktemp -d)
 sink=''
-trap '[ -z "$sink" ] || kill "$sink" 2>/dev/null || true; rm -rf "$work"' EXIT
+trap 'stop "$sink"; rm -rf "$work"' EXIT
 gcc -O2 -Wall -o "$work/runtime_api" Benchmarks/lambda/runtime_api.c
 for program in sink fanout_raw; do gcc -O2 -Wall -o "$work/$program" "Benchmarks/reference/$program.c" -lcrypto; done
 
@@ -24,17 +27,17 @@ for program in sink fanout_raw; do gcc -O2 -Wall -o "$work/$program" "Benchmarks
 sed 's/"queryStringParameters":{/&"eventTypes":"price:update",/' Benchmarks/lambda/events/connect.json \
   >"$work/connect.json"
 store=sqlite:$work/table.sqlite
-"$work/runtime_api" -i -e "$work/connect.json" -r 1 -w 0 -n "$connections" -E ACCESS=open \
+bounded "$work/runtime_api" -i -e "$work/connect.json" -r 1 -w 0 -n "$connections" -E ACCESS=open \
   -E CONNECTION_STORE="$store" -L rows -- "$bin/ConnectHandler" >/dev/null
 
 printf '{"type":"price:update","key":"AAPL","data":"%0150d"}' 7 >"$work/event.json"
 taskset -c 0 "$work/sink" >"$work/sink.out" &
 sink=$!
-for _ in $(seq 100); do [ -s "$work/sink.out" ] && break; sleep 0.05; done
+await 10 "$sink" "the sink" test -s "$work/sink.out"
 port=$(head -1 "$work/sink.out")
 for _ in $(seq "$rounds"); do
-  taskset -c 1 "$work/fanout_raw" -p "$port" -n "$connections" -b 300 -r 5 >>"$work/c"
-  "$work/runtime_api" -e "$work/event.json" -r 1 -w 1 -n 5 -c 0 -C 1 -E CONNECTION_STORE="$store" \
+  bounded taskset -c 1 "$work/fanout_raw" -p "$port" -n "$connections" -b 300 -r 5 >>"$work/c"
+  bounded "$work/runtime_api" -e "$work/event.json" -r 1 -w 1 -n 5 -c 0 -C 1 -E CONNECTION_STORE="$store" \
     -E API_GATEWAY_ENDPOINT="http://127.0.0.1:$port/dev" -L publisher -- "$bin/Publisher" >>"$work/swift"
 done
 python3 - "$work/c" "$work/swift" "$connections" <<'PY'

@@ -8,12 +8,15 @@
 #   ROUNDS=9                            how often each runs (default 7)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=Benchmarks/common.sh
+. Benchmarks/common.sh
+needs gcc=gcc nginx=nginx openssl=openssl python3=python3 /usr/include/openssl/evp.h=libssl-dev
 rounds=${ROUNDS:-7} deliveries=10000 few=49 bytes=300 repeats=5
 json=false
 [ "${1:-}" = --json ] && json=true
 work=$(mktemp -d)
 sink='' nginx=''
-trap 'for one in $sink $nginx; do kill "$one" 2>/dev/null || true; done; wait; rm -rf "$work"' EXIT
+trap 'stop "$sink" "$nginx"; rm -rf "$work"' EXIT
 
 # The keys sign for the sinks of this run only.
 export AWS_ACCESS_KEY_ID=ASIAEXAMPLEEXAMPLE12 AWS_SECRET_ACCESS_KEY=example-of-a-secret-access-key-40-letter
@@ -37,41 +40,40 @@ start_sink() {
   rm -f "$work/sink.out"
   "${on_sink[@]}" "$work/sink" "$@" >"$work/sink.out" &
   sink=$!
-  until [ -s "$work/sink.out" ]; do sleep 0.05; done
+  await 10 "$sink" "the sink" test -s "$work/sink.out"
   plain=$(head -1 "$work/sink.out")
 }
 stop_sink() {
-  kill "$sink"
-  wait "$sink"
+  stop "$sink"
   sink=''
 }
 
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" -days 2 -subj /CN=localhost \
   -addext subjectAltName=DNS:localhost 2>/dev/null
-secure=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+secure=$(free_port)
 sed "s#FOLDER#$work#g; s#PORT#$secure#" Benchmarks/signed/tls_sink.conf >"$work/nginx.conf"
 nginx -c "$work/nginx.conf" -p "$work" -e "$work/nginx.err" &
 nginx=$!
-until [ -s "$work/nginx.pid" ]; do sleep 0.05; done
+await 10 "$nginx" "nginx ($work/nginx.err)" listens "$secure"
 
 # First a run in which the sink looks at everything, then one whose sink takes 20 ms an answer.
 start_sink -k $bytes -s
-"$client" "http://127.0.0.1:$plain/prod" $deliveries $bytes 1 >/dev/null
+bounded "$client" "http://127.0.0.1:$plain/prod" $deliveries $bytes 1 >/dev/null
 stop_sink
 checked=$(tail -1 "$work/sink.out")
 start_sink -d 20
-"$client" "http://127.0.0.1:$plain/prod" $deliveries $bytes 3 128 >"$work/slow"
-"$client" "http://127.0.0.1:$plain/prod" $few $bytes 5 >"$work/few"
+bounded "$client" "http://127.0.0.1:$plain/prod" $deliveries $bytes 3 128 >"$work/slow"
+bounded "$client" "http://127.0.0.1:$plain/prod" $few $bytes 5 >"$work/few"
 stop_sink
 
 start_sink
 for _ in $(seq "$rounds"); do
-  "${on_client[@]}" "$work/fanout_raw" -s -p "$plain" -n $deliveries -b $bytes -r $repeats
-  "${on_client[@]}" "$client" "http://127.0.0.1:$plain/prod" $deliveries $bytes $repeats
-  "${on_client[@]}" "$work/fanout_tls" -p "$secure" -a "$work/cert.pem" -n $deliveries -b $bytes -r $repeats
-  "${on_client[@]}" "$client" "https://localhost:$secure/prod" $deliveries $bytes $repeats 64 "$work/cert.pem"
+  bounded "${on_client[@]}" "$work/fanout_raw" -s -p "$plain" -n $deliveries -b $bytes -r $repeats
+  bounded "${on_client[@]}" "$client" "http://127.0.0.1:$plain/prod" $deliveries $bytes $repeats
+  bounded "${on_client[@]}" "$work/fanout_tls" -p "$secure" -a "$work/cert.pem" -n $deliveries -b $bytes -r $repeats
+  bounded "${on_client[@]}" "$client" "https://localhost:$secure/prod" $deliveries $bytes $repeats 64 "$work/cert.pem"
 done >"$work/lines"
-"${on_client[@]}" "$bin/SignatureBenchmark" >"$work/signature"
+bounded "${on_client[@]}" "$bin/SignatureBenchmark" >"$work/signature"
 stop_sink
 
 python3 - "$work" "$checked" "$json" $deliveries $few <<'PYTHON'

@@ -7,6 +7,9 @@
 #   --folder   a checkout of it that is built for release, with TICKERTAPE_BENCHMARKS set; else one is made and built
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=Benchmarks/common.sh
+. Benchmarks/common.sh
+needs gcc=gcc git=git python3=python3 taskset=util-linux /usr/include/openssl/evp.h=libssl-dev
 rounds=7 commit=f3fe13a folder='' json=no connections=10000
 while [ $# -gt 0 ]; do
   case $1 in
@@ -21,7 +24,7 @@ export TICKERTAPE_BENCHMARKS=1
 work=$(mktemp -d)
 sink='' made=''
 cleanup() {
-  [ -z "$sink" ] || kill "$sink" 2>/dev/null || true
+  stop "$sink"
   [ -z "$made" ] || git worktree remove --force "$made" || true
   rm -rf "$work"
 }
@@ -33,7 +36,9 @@ if [ -z "$folder" ]; then
   (cd "$made" && swift build -c release) >&2
 fi
 swift build -c release >&2
+# shellcheck disable=SC2034  # read as ${!which}
 now=$(swift build -c release --show-bin-path)
+# shellcheck disable=SC2034  # read as ${!which}
 before=$(cd "$folder" && swift build -c release --show-bin-path)
 gcc -O2 -Wall -o "$work/runtime_api" Benchmarks/lambda/runtime_api.c
 for program in sink fanout_raw; do gcc -O2 -Wall -o "$work/$program" "Benchmarks/reference/$program.c" -lcrypto; done
@@ -41,27 +46,27 @@ for program in sink fanout_raw; do gcc -O2 -Wall -o "$work/$program" "Benchmarks
 # The listeners come into the table as they do in life; each program reads what its own ConnectHandler wrote.
 sed 's/"queryStringParameters":{/&"eventTypes":"price:update",/' Benchmarks/lambda/events/connect.json >"$work/connect.json"
 for which in before now; do
-  "$work/runtime_api" -i -e "$work/connect.json" -r 1 -w 0 -n "$connections" -E ACCESS=open \
+  bounded "$work/runtime_api" -i -e "$work/connect.json" -r 1 -w 0 -n "$connections" -E ACCESS=open \
     -E CONNECTION_STORE="sqlite:$work/$which.sqlite" -L rows -- "${!which}/ConnectHandler" >/dev/null
 done
 printf '{"type":"price:update","key":"AAPL","data":"%0150d"}' 7 >"$work/event.json"
 taskset -c 0 "$work/sink" >"$work/sink.out" &
 sink=$!
-for _ in $(seq 100); do [ -s "$work/sink.out" ] && break; sleep 0.05; done
+await 10 "$sink" "the sink" test -s "$work/sink.out"
 port=$(head -1 "$work/sink.out")
 
 publish() {
-  "$work/runtime_api" -e "$work/event.json" -r 1 -w 1 -n 5 -c 0 -C 1 -E CONNECTION_STORE="sqlite:$work/$1.sqlite" \
+  bounded "$work/runtime_api" -e "$work/event.json" -r 1 -w 1 -n 5 -c 0 -C 1 -E CONNECTION_STORE="sqlite:$work/$1.sqlite" \
     -E API_GATEWAY_ENDPOINT="http://127.0.0.1:$port/dev" -E AWS_LAMBDA_LOG_LEVEL=ERROR -L publisher -- "$2/Publisher" \
     >>"$work/publisher.$1"
 }
-deliver() { taskset -c 1 "$2/DeliveryBenchmark" "http://127.0.0.1:$port/prod" "$connections" 300 5 >>"$work/delivery.$1"; }
+deliver() { bounded taskset -c 1 "$2/DeliveryBenchmark" "http://127.0.0.1:$port/prod" "$connections" 300 5 >>"$work/delivery.$1"; }
 
 for round in $(seq "$rounds"); do
   # Who goes first changes: a machine that grows busier or quieter favours neither.
   order=(before now)
   [ $((round % 2)) = 1 ] || order=(now before)
-  taskset -c 1 "$work/fanout_raw" -p "$port" -n "$connections" -b 300 -r 5 >>"$work/c"
+  bounded taskset -c 1 "$work/fanout_raw" -p "$port" -n "$connections" -b 300 -r 5 >>"$work/c"
   for which in "${order[@]}"; do deliver "$which" "${!which}"; done
   for which in "${order[@]}"; do publish "$which" "${!which}"; done
 done

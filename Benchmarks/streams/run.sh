@@ -8,16 +8,20 @@
 #             second, and one of few keys, which folds
 #
 # Usage: run.sh [--rounds 3] [--clients 1000] [--json]
-# before.sh beside it compares a delivery's CPU with that of an earlier commit.
+# lagging.py beside it measures healthy clients beside slow ones and gone ones.
+# before.sh compares a delivery's CPU with that of an earlier commit.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+# shellcheck source=Benchmarks/common.sh
+. Benchmarks/common.sh
+needs gcc=gcc python3=python3 /usr/include/zlib.h=zlib1g-dev /usr/include/sqlite3.h=libsqlite3-dev
 rounds=3 clients=1000 json=no
 while [ $# -gt 0 ]; do
   case $1 in
     --rounds) rounds=$2; shift 2 ;;
     --clients) clients=$2; shift 2 ;;
     --json) json=yes; shift ;;
-    *) sed -n '2,12p' "$0"; exit 64 ;;
+    *) sed -n '2,13p' "$0"; exit 64 ;;
   esac
 done
 ulimit -n "$(ulimit -Hn)"
@@ -28,8 +32,7 @@ work=$(mktemp -d)
 out=$work/out.jsonl
 gateway=''
 cleanup() {
-  [ -z "$gateway" ] || kill "$gateway" 2>/dev/null || true
-  wait 2>/dev/null || true
+  stop "$gateway"
   rm -rf "$work"
 }
 trap cleanup EXIT
@@ -37,31 +40,30 @@ gcc -O2 -Wall -Wextra -o "$work/subscribers" Benchmarks/reference/subscribers.c 
 gcc -O2 -Wall -Wextra -o "$work/appends" Benchmarks/reference/appends.c -lsqlite3
 
 start_gateway() {
-  port=$(python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])')
+  port=$(free_port)
   rm -rf "$work/table"; mkdir "$work/table"
   ACCESS=open "$bin/tickertape" serve --port "$port" --stage dev --store "sqlite:$work/table/t.sqlite" --log-level error \
     >"$work/gateway.log" 2>&1 &
   gateway=$!
-  for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return; sleep 0.1; done
-  echo "nothing listens on $port" >&2; exit 1
+  await 10 "$gateway" "the gateway" listens "$port"
 }
-stop_gateway() { kill "$gateway"; wait "$gateway" 2>/dev/null || true; gateway=''; }
+stop_gateway() { stop "$gateway"; gateway=''; }
 # What is lacking is told by the figures, after all of them.
-subscribers() { "$work/subscribers" -p "$port" "$@" >>"$out" || true; }
+subscribers() { bounded "$work/subscribers" -p "$port" "$@" >>"$out" || true; }
 
 events=100000
 for _ in $(seq "$rounds"); do
   rm -f "$work"/*.sqlite*
-  "$bin/StreamBenchmark" append "$work/a.sqlite" $events 500 96 >>"$out"
+  bounded "$bin/StreamBenchmark" append "$work/a.sqlite" $events 500 96 >>"$out"
   # A segment of 500 such events takes 500 times 212 bytes.
-  "$work/appends" "$work/ra.sqlite" $((events / 500)) 500 212 >>"$out"
-  "$bin/StreamBenchmark" append "$work/s.sqlite" 1000 1 96 >>"$out"
-  "$work/appends" "$work/rs.sqlite" 1000 1 212 >>"$out"
-  "$bin/StreamBenchmark" append "$work/k.sqlite" 10000 500 96 keys >>"$out"
-  for segment in 500 10 1; do "$bin/StreamBenchmark" resume "$work/r$segment.sqlite" $segment 30 >>"$out"; done
-  "$bin/StreamBenchmark" shape 500 500 200 >>"$out"
-  "$bin/StreamBenchmark" shape 500 50 200 >>"$out"
-  "$bin/StreamBenchmark" shape 10 10 2000 >>"$out"
+  bounded "$work/appends" "$work/ra.sqlite" $((events / 500)) 500 212 >>"$out"
+  bounded "$bin/StreamBenchmark" append "$work/s.sqlite" 1000 1 96 >>"$out"
+  bounded "$work/appends" "$work/rs.sqlite" 1000 1 212 >>"$out"
+  bounded "$bin/StreamBenchmark" append "$work/k.sqlite" 10000 500 96 keys >>"$out"
+  for segment in 500 10 1; do bounded "$bin/StreamBenchmark" resume "$work/r$segment.sqlite" $segment 30 >>"$out"; done
+  bounded "$bin/StreamBenchmark" shape 500 500 200 >>"$out"
+  bounded "$bin/StreamBenchmark" shape 500 50 200 >>"$out"
+  bounded "$bin/StreamBenchmark" shape 10 10 2000 >>"$out"
   start_gateway
   subscribers -L single -n "$clients" -m 50 -r 5
   subscribers -L stream -n "$clients" -m 100 -r 10 -e 10 -k 500 -u 10

@@ -22,10 +22,12 @@ package final class SignedSession {
     try self.init(SigningAuthority(service: service, region: region, source: source, clock: clock), tls: tls)
   }
 
-  /// Sessions that share an authority share what it has learned.
-  package init(_ authority: SigningAuthority, tls: TLSOptions = .standard) throws(HTTPClientError) {
+  /// Sessions that share an authority share what it has learned. `interruption` is as for `HTTPSession`.
+  package init(
+    _ authority: SigningAuthority, tls: TLSOptions = .standard, interruption: Int32? = nil
+  ) throws(HTTPClientError) {
     self.authority = authority
-    session = try HTTPSession(tls: tls)
+    session = try HTTPSession(tls: tls, interruption: interruption)
   }
 
   package func send(_ request: HTTPRequest) throws(AWSCallError) -> HTTPResponse {

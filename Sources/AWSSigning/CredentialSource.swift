@@ -35,6 +35,7 @@ package struct CredentialError: Error, Equatable, Sendable, CustomStringConverti
   package init(_ attempts: [Attempt]) { self.attempts = attempts }
 
   package var description: String {
-    "no AWS credentials: " + attempts.map { "\($0.place): \($0.reason)" }.joined(separator: "; ")
+    // Not "credentials: …" and "….aws/credentials: …", which a log would take for a secret and mask.
+    "no AWS credentials are found; " + attempts.map { "\($0.place) gives none (\($0.reason))" }.joined(separator: "; ")
   }
 }

@@ -35,6 +35,13 @@ package struct APIKey: Sendable {
   }
 }
 
+/// Its text goes where it is asked for by name, never into a log by way of a description.
+extension APIKey: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  package var description: String { "tt_… (\(hash.prefix(12)))" }
+  package var debugDescription: String { description }
+  package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// What a key is good for, and what it is called.
 package struct KeyGrant: Equatable, Sendable {
   package var principal: Principal

@@ -64,24 +64,26 @@ package struct AccessControl {
     }
     switch credential.form {
     case .key(let key):
-      guard let stored = try keys.find(key) else { return .refused(.unproven("\(credential.place): no such key")) }
+      guard let stored = try keys.find(key) else {
+        return .refused(.unproven("\(known: credential.place): no such key"))
+      }
       return .admitted(
         Identity(
           principal: stored.grant.principal, untilMilliseconds: stored.grant.expires.map { $0 * 1000 },
           keyHashes: [stored.hash]))
     case .token(let text, let algorithms): return verify(text, algorithms, from: credential.place)
-    case .malformed: return .refused(.unproven("\(credential.place): not a key"))
+    case .malformed: return .refused(.unproven("\(known: credential.place): not a key"))
     }
   }
 
   private mutating func verify(_ text: String, _ algorithms: [TokenAlgorithm], from place: String) -> AccessDecision {
     guard let outcome = tokens?.verify(text, algorithms: algorithms) else {
-      return .refused(.unproven("\(place): a token, but no key for tokens is configured"))
+      return .refused(.unproven("\(known: place): a token, but no key for tokens is configured"))
     }
     switch outcome {
     case .identity(let identity): return .admitted(identity)
-    case .refused(let fault): return .refused(.unproven("\(place): \(fault.reason)"))
-    case .keysUnavailable(let reason): return .refused(.unavailable("\(place): the keys of tokens: \(reason)"))
+    case .refused(let fault): return .refused(.unproven("\(known: place): \(fault.reason)"))
+    case .keysUnavailable(let reason): return .refused(.unavailable("\(known: place): the keys of tokens: \(reason)"))
     }
   }
 }
@@ -99,23 +101,23 @@ package struct AccessRefusal: Equatable, Sendable {
   /// For the client. Of 401 and 403 the same whatever was wrong.
   package let message: String
   /// For the operator's log. Holds nothing secret.
-  package let reason: String
+  package let reason: LogText
 
-  package init(status: Int, message: String, reason: String) {
+  package init(status: Int, message: String, reason: LogText) {
     self.status = status
     self.message = message
     self.reason = reason
   }
 
-  static func unproven(_ reason: String) -> AccessRefusal {
+  static func unproven(_ reason: LogText) -> AccessRefusal {
     AccessRefusal(status: 401, message: "a valid API key or token is required", reason: reason)
   }
 
-  static func forbidden(_ reason: String) -> AccessRefusal {
+  static func forbidden(_ reason: LogText) -> AccessRefusal {
     AccessRefusal(status: 403, message: "this connection is not allowed", reason: reason)
   }
 
-  static func unavailable(_ reason: String) -> AccessRefusal {
+  static func unavailable(_ reason: LogText) -> AccessRefusal {
     AccessRefusal(status: 503, message: "try again later", reason: reason)
   }
 }

@@ -13,6 +13,7 @@ package import Telemetry
 /// - `ANONYMOUS_ROLE`: who comes without a credential may come in with this role and as nobody in particular; not
 ///   admin.
 /// - `ACCESS_ORIGINS` (several with commas): pages, beside those of the same host, that may use the `session` cookie.
+/// - `MAX_CONNECTIONS_PER_USER`, and those of `AttemptLimit.Settings`.
 package struct AccessSettings {
   package struct Tokens {
     package let rules: TokenRules
@@ -26,13 +27,18 @@ package struct AccessSettings {
   package let cookieOrigins: [String]
   /// What who brings no credential may see; nil: nobody comes in without one.
   package let anonymousRole: Role?
+  /// How many connections one user may have.
+  package let connectionsPerUser: Int
+  package let attempts: AttemptLimit.Settings
 
   package init(_ environment: Environment) throws(AccessSettingError) {
     isOpen = try Self.isOpen(environment)
     tokens = try Self.tokens(environment)
     cookieOrigins = Self.list(environment["ACCESS_ORIGINS"])
     anonymousRole = try Self.anonymousRole(environment)
-    if isOpen, let name = Self.names.first(where: { environment[$0] != nil }) {
+    connectionsPerUser = try Self.connectionsPerUser(environment)
+    attempts = try AttemptLimit.Settings(environment)
+    if isOpen, let name = Self.demands.first(where: { environment[$0] != nil }) {
       throw AccessSettingError(
         "\(name) is set, but ACCESS=open lets in everybody without asking; leave one of them out, for example ACCESS=required"
       )
@@ -40,11 +46,17 @@ package struct AccessSettings {
   }
 
   private static let sources = ["JWT_SECRET", "JWT_PUBLIC_KEY", "JWT_JWKS_URL"]
-  private static let rules = ["JWT_ISSUER", "JWT_AUDIENCE", "JWT_LEEWAY_SECONDS", "JWT_USER_CLAIM"]
-  private static var names: [String] { sources + rules + ["ACCESS_ORIGINS", "ANONYMOUS_ROLE"] }
+  /// Rules that keep tokens out. Without keys none comes in, so whoever set one of these forgot the keys.
+  private static let restrictions = ["JWT_ISSUER", "JWT_AUDIENCE"]
+  /// Rules that say how tokens are read. They keep nobody out and let nobody in, so without keys they mean nothing, and
+  /// a deployment may hand over their defaults.
+  private static let readings = ["JWT_LEEWAY_SECONDS", "JWT_USER_CLAIM"]
+  /// What contradicts `ACCESS=open`.
+  private static var demands: [String] { sources + restrictions + ["ACCESS_ORIGINS", "ANONYMOUS_ROLE"] }
   /// Every variable that says who may connect, and how often.
   package static var variables: [String] {
-    ["ACCESS"] + names + ["CONNECT_LIMIT_COUNTS", "CONNECT_REFUSALS_PER_MINUTE", "MAX_CONNECTIONS_PER_USER"]
+    ["ACCESS"] + demands + readings
+      + ["CONNECT_LIMIT_COUNTS", "CONNECT_REFUSALS_PER_MINUTE", "MAX_CONNECTIONS_PER_USER"]
   }
 
   private static func isOpen(_ environment: Environment) throws(AccessSettingError) -> Bool {
@@ -67,8 +79,9 @@ package struct AccessSettings {
   private static func tokens(_ environment: Environment) throws(AccessSettingError) -> Tokens? {
     let keys = try secret(environment) + publicKeys(environment)
     let url = try keysURL(environment)
+    let leewaySeconds = try leewaySeconds(environment)
     guard !keys.isEmpty || url != nil else {
-      if let name = rules.first(where: { environment[$0] != nil }) {
+      if let name = restrictions.first(where: { environment[$0] != nil }) {
         throw AccessSettingError(
           "\(name) is set, but nothing that signatures of tokens are checked with; for example "
             + "JWT_JWKS_URL=https://login.example.com/.well-known/jwks.json")
@@ -77,7 +90,7 @@ package struct AccessSettings {
     }
     let rules = TokenRules(
       issuer: environment["JWT_ISSUER"], audiences: list(environment["JWT_AUDIENCE"]),
-      leewaySeconds: try leeway(environment), userClaim: environment["JWT_USER_CLAIM"] ?? "sub")
+      leewaySeconds: leewaySeconds, userClaim: environment["JWT_USER_CLAIM"] ?? "sub")
     if url != nil, rules.issuer == nil {
       throw AccessSettingError(
         "JWT_JWKS_URL is set without JWT_ISSUER: the keys there may sign for others too; for example "
@@ -133,7 +146,16 @@ package struct AccessSettings {
     return url
   }
 
-  private static func leeway(_ environment: Environment) throws(AccessSettingError) -> Int64 {
+  private static func connectionsPerUser(_ environment: Environment) throws(AccessSettingError) -> Int {
+    guard let text = environment["MAX_CONNECTIONS_PER_USER"] else { return 10 }
+    guard let number = Int(text), (1...100_000).contains(number) else {
+      throw AccessSettingError(
+        "MAX_CONNECTIONS_PER_USER=\(text) is no number from 1 to 100000; for example MAX_CONNECTIONS_PER_USER=10")
+    }
+    return number
+  }
+
+  private static func leewaySeconds(_ environment: Environment) throws(AccessSettingError) -> Int64 {
     guard let text = environment["JWT_LEEWAY_SECONDS"] else { return 60 }
     guard let seconds = Int64(text), (0...300).contains(seconds) else {
       throw AccessSettingError(
@@ -148,29 +170,12 @@ package struct AccessSettings {
       return trimmed.isEmpty ? nil : String(decoding: trimmed, as: UTF8.self)
     }
   }
-
-  // MARK: Pages
-
-  /// The page that a browser says it comes from, if its cookie must not count: browsers send cookies with a WebSocket
-  /// handshake whichever page opens it, and no other rule of theirs keeps a foreign page out. A page that came without
-  /// TLS is whoever's who is on the way, and counts only where the handshake came without TLS too.
-  func foreignOrigin(of presentation: Presentation) -> String? {
-    let hosts = presentation.fields("Host")
-    // API Gateway writes it, always 'https'; a browser lets no page set it.
-    let schemes = presentation.fields("X-Forwarded-Proto")
-    let isWithoutTLS = !schemes.isEmpty && schemes.allSatisfy { $0.hasSameBytes(as: "http") }
-    return presentation.fields("Origin").first { origin in
-      !cookieOrigins.contains { $0.hasSameBytes(as: origin) }
-        && !hosts.contains {
-          origin.hasSameBytes(as: "https://\($0)") || isWithoutTLS && origin.hasSameBytes(as: "http://\($0)")
-        }
-    }
-  }
 }
 
 /// A variable has a value that it cannot have, or two contradict each other. Names it with an example; holds no secret.
-package struct AccessSettingError: Error, Equatable, CustomStringConvertible {
+package struct AccessSettingError: Error, Equatable, CustomStringConvertible, LogTextConvertible {
   package let description: String
+  package var logText: LogText { LogText(known: description) }
 
   package init(_ description: String) { self.description = description }
 }

@@ -11,6 +11,27 @@ package struct AttemptLimit {
     case all
   }
 
+  /// `CONNECT_LIMIT_COUNTS` and `CONNECT_REFUSALS_PER_MINUTE`.
+  package struct Settings: Equatable, Sendable {
+    let counting: Counting
+    let perMinute: Int64
+
+    package init(_ environment: Environment) throws(AccessSettingError) {
+      let word = environment["CONNECT_LIMIT_COUNTS"]
+      guard let counting = word.map(Counting.init) ?? .refused else {
+        throw AccessSettingError(
+          "CONNECT_LIMIT_COUNTS=\(word ?? "") is neither refused nor all; for example CONNECT_LIMIT_COUNTS=refused")
+      }
+      let text = environment["CONNECT_REFUSALS_PER_MINUTE"]
+      guard let number = text.map(Int64.init) ?? 5, (1...1_000_000).contains(number) else {
+        throw AccessSettingError(
+          "CONNECT_REFUSALS_PER_MINUTE=\(text ?? "") is no number from 1 to 1000000; for example "
+            + "CONNECT_REFUSALS_PER_MINUTE=5")
+      }
+      (self.counting, perMinute) = (counting, number)
+    }
+  }
+
   package let counting: Counting
   package let perMinute: Int64
   private let table: any Table
@@ -22,20 +43,9 @@ package struct AttemptLimit {
   private static let windowSeconds: Int64 = 60
   private static let maximumRemembered = 10_000
 
-  package init(_ environment: Environment, table: any Table, clock: Clock = .system) throws(AccessSettingError) {
-    let word = environment["CONNECT_LIMIT_COUNTS"]
-    guard let counting = word.map(Counting.init) ?? .refused else {
-      throw AccessSettingError(
-        "CONNECT_LIMIT_COUNTS=\(word ?? "") is neither refused nor all; for example CONNECT_LIMIT_COUNTS=refused")
-    }
-    let text = environment["CONNECT_REFUSALS_PER_MINUTE"]
-    guard let number = text.map(Int64.init) ?? 5, (1...1_000_000).contains(number) else {
-      throw AccessSettingError(
-        "CONNECT_REFUSALS_PER_MINUTE=\(text ?? "") is no number from 1 to 1000000; for example "
-          + "CONNECT_REFUSALS_PER_MINUTE=5")
-    }
-    self.counting = counting
-    perMinute = number
+  package init(_ settings: Settings, table: any Table, clock: Clock = .system) {
+    counting = settings.counting
+    perMinute = settings.perMinute
     self.table = table
     self.clock = clock
   }

@@ -1,24 +1,25 @@
 import JSON
 import Messaging
+package import Telemetry
 
 /// Why a token is not taken, for the operator's log; its sender is never told.
 package enum TokenFault: Error, Equatable, Sendable {
   case tooLong(bytes: Int)
-  case malformed(String)
+  case malformed(LogText)
   /// No key that is configured goes with the algorithm that the token names.
   case algorithm(String)
   /// The token names extensions that have to be understood.
   case critical
   case unknownKey
   case signature
-  case claim(String)
+  case claim(LogText)
   case expired(secondsAgo: Int64)
   case notYet(seconds: Int64)
   case fromTheFuture(seconds: Int64)
   case audience
   case issuer
 
-  package var reason: String {
+  package var reason: LogText {
     switch self {
     case .tooLong(let bytes): "a token of \(bytes) bytes; at most \(CompactToken.maximumBytes) are read"
     case .malformed(let what): "no token: \(what)"
@@ -93,7 +94,7 @@ struct CompactToken {
         }
       }
     } catch {
-      throw .malformed("its header: \(error)")
+      throw .malformed("its header: \(known: error.description)")
     }
     if members.hasDuplicates { throw .malformed("a member of its header is there twice") }
     if isCritical { throw .critical }

@@ -93,6 +93,13 @@ struct Credential {
   }
 }
 
+/// A credential says where it stood, and not what it is.
+extension Credential: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+  var description: String { "a credential in \(place)" }
+  var debugDescription: String { description }
+  var customMirror: Mirror { Mirror(self, children: []) }
+}
+
 /// Reads `Cookie` header fields (RFC 6265, section 4.2.1).
 enum CookieReader {
   static let maximumBytes = 16 << 10

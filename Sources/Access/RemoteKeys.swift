@@ -20,7 +20,7 @@ package struct RemoteKeys {
   private var triedAt: Int64?
   /// When a name that is not known was the reason.
   private var askedAgainAt: Int64?
-  private var failure = ""
+  private var failure: LogText = ""
 
   static let keptMilliseconds: Int64 = 10 * 60_000
   static let pauseMilliseconds: Int64 = 60_000
@@ -35,7 +35,7 @@ package struct RemoteKeys {
   }
 
   /// The keys that a token may have been signed with; a reason instead if there never were any.
-  mutating func keys(for token: CompactToken) -> (keys: [TokenKey], unavailable: String?) {
+  mutating func keys(for token: CompactToken) -> (keys: [TokenKey], unavailable: LogText?) {
     let now = clock.monotonicMilliseconds()
     if isDue(now) {
       refresh(now)
@@ -63,12 +63,12 @@ package struct RemoteKeys {
     do throws(RemoteKeysFailure) {
       keys = try read()
       fetchedAt = now
-      log.info("keys of tokens fetched", ["from": .text(url.origin), "keys": .number(Int64(keys?.count ?? 0))])
+      log.info("keys of tokens fetched", ["from": .identifier(url.origin), "keys": .number(Int64(keys?.count ?? 0))])
     } catch {
       failure = error.reason
       log.error(
         "keys of tokens not fetched",
-        ["from": .text(url.origin), "reason": .text(error.reason), "kept": .number(Int64(keys?.count ?? 0))])
+        ["from": .identifier(url.origin), "reason": .own(error.reason), "kept": .number(Int64(keys?.count ?? 0))])
     }
   }
 
@@ -80,14 +80,14 @@ package struct RemoteKeys {
           url: url, headers: [("Accept", "application/json")], connectMilliseconds: 2_000, totalMilliseconds: 4_000,
           maximumBodyBytes: JSONWebKeys.maximumBytes))
     } catch {
-      throw RemoteKeysFailure(reason: error.description)
+      throw RemoteKeysFailure(reason: error.logText)
     }
     guard response.status == 200 else { throw RemoteKeysFailure(reason: "status \(response.status)") }
     let keys: [TokenKey]
     do throws(JSONError) {
       keys = try JSONWebKeys.decode(response.body)
     } catch {
-      throw RemoteKeysFailure(reason: "no set of keys: \(error)")
+      throw RemoteKeysFailure(reason: "no set of keys: \(known: error.description)")
     }
     guard !keys.isEmpty else { throw RemoteKeysFailure(reason: "no key for RS256 or ES256 in it") }
     return keys
@@ -95,7 +95,7 @@ package struct RemoteKeys {
 }
 
 private struct RemoteKeysFailure: Error {
-  let reason: String
+  let reason: LogText
 }
 
 extension RemoteKeys {

@@ -1,5 +1,6 @@
 import JSON
 import Messaging
+import Telemetry
 
 /// The claims of a token whose signature was found good (RFC 7519, section 4).
 struct TokenClaims: Equatable {
@@ -24,7 +25,7 @@ struct TokenClaims: Equatable {
     do throws(JSONError) {
       while let name = try members.next() { try read(name, userClaim, &members.reader) }
     } catch {
-      throw .claim("\(error)")
+      throw .claim(LogText(known: error.description))
     }
     if members.hasDuplicates { throw .claim("a member is there twice") }
   }

@@ -1,4 +1,5 @@
 package import Messaging
+import Telemetry
 
 /// What a token must say to be taken.
 package struct TokenRules: Equatable, Sendable {
@@ -27,7 +28,7 @@ package struct TokenRules: Equatable, Sendable {
     if let issuer, claims.issuer?.hasSameBytes(as: issuer) != true { throw .issuer }
     let isForUs = claims.audience.contains { named in audiences.contains { $0.hasSameBytes(as: named) } }
     guard isForUs || audiences.isEmpty && !claims.hasAudience else { throw .audience }
-    guard let user = claims.user, Name.isUser(user) else { throw .claim("'\(userClaim)' names no user") }
+    guard let user = claims.user, Name.isUser(user) else { throw .claim("'\(known: userClaim)' names no user") }
     guard claims.groups.count <= Limit.groups, claims.groups.allSatisfy(Name.isGroup) else {
       throw .claim("'groups' are more than \(Limit.groups), or one is no name")
     }

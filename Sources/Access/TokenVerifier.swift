@@ -6,7 +6,7 @@ package struct TokenVerifier {
     case identity(Identity)
     case refused(TokenFault)
     /// The keys could not be fetched, so nothing can be said of the token.
-    case keysUnavailable(String)
+    case keysUnavailable(LogText)
   }
 
   private let rules: TokenRules
@@ -41,7 +41,7 @@ package struct TokenVerifier {
 
   private enum Check {
     case good
-    case keysUnavailable(String)
+    case keysUnavailable(LogText)
   }
 
   private mutating func check(_ token: CompactToken) throws(TokenFault) -> Check {

@@ -1,4 +1,3 @@
-import Access
 import GatewayEvents
 import Messaging
 import Streams
@@ -10,8 +9,8 @@ struct Audit {
 
   init(_ log: Log, _ event: ConnectEvent) {
     self.log = log.with([
-      "event": "audit", "connectionId": .text(event.context.connectionID.text),
-      "address": .text(event.context.sourceAddress),
+      "event": "audit", "connectionId": .identifier(event.context.connectionID.text),
+      "address": .identifier(event.context.sourceAddress),
     ])
   }
 
@@ -19,23 +18,23 @@ struct Audit {
     log.info(
       "connected",
       [
-        "user": .text(Masked.user(record.principal.user)), "role": .text(record.principal.role?.rawValue ?? "none"),
-        "until": .text(record.untilMilliseconds.map { Timestamp.rfc3339(milliseconds: $0) } ?? "none"),
+        "user": .personal(record.principal.user), "role": .text(record.principal.role?.rawValue ?? "none"),
+        "until": .identifier(record.untilMilliseconds.map { Timestamp.rfc3339(milliseconds: $0) } ?? "none"),
       ])
   }
 
-  func refused(_ status: Int, _ reason: String) {
-    log.warn("connection refused", ["status": .number(Int64(status)), "reason": .text(reason)])
+  func refused(_ status: Int, _ reason: LogText) {
+    log.warn("connection refused", ["status": .number(Int64(status)), "reason": .own(reason)])
   }
 
   /// Another connection had to go for this one.
   func closedForLimit(_ id: ConnectionID, user: String?, limit: Int) {
     log.warn(
       "connection closed: too many of one user",
-      ["user": .text(Masked.user(user)), "closed": .text(id.text), "limit": .number(Int64(limit))])
+      ["user": .personal(user), "closed": .identifier(id.text), "limit": .number(Int64(limit))])
   }
 
   func notClosed(_ id: ConnectionID, _ reason: String) {
-    log.error("connection over the limit not closed", ["closed": .text(id.text), "reason": .text(reason)])
+    log.error("connection over the limit not closed", ["closed": .identifier(id.text), "reason": .text(reason)])
   }
 }

@@ -1,6 +1,7 @@
 import Access
 import ConnectionStore
 import FunctionInvocation
+import GatewayAccess
 import GatewayEvents
 import LambdaRuntime
 import Messaging
@@ -20,7 +21,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
 
   mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
     guard case .connect(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
-    return try answer(event, log.with(["requestId": .text(context.requestID)])).encoded()
+    return try answer(event, log.with(["requestId": .identifier(context.requestID)])).encoded()
   }
 
   private mutating func answer(_ event: ConnectEvent, _ log: Log) throws(TableError) -> ProxyResponse {
@@ -29,8 +30,8 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     let request: ConnectRequest
     switch try admit(event) {
     case .refused(let refusal): return try refuse(refusal, event, audit)
-    case .invalid(let message):
-      return try refuse(AccessRefusal(status: 400, message: message, reason: message), event, audit)
+    case .invalid(let invalid):
+      return try refuse(AccessRefusal(status: 400, message: invalid.message, reason: invalid.logText), event, audit)
     case .admitted(let admitted): request = admitted
     }
     let record = request.record(of: event)
@@ -38,7 +39,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     guard response.statusCode == 200 else { return response }
     guard isWithinUserLimit(record, event, audit) else {
       let message = "a user may have \(userLimit.maximum) connections, and newer ones have come"
-      audit.refused(429, message)
+      audit.refused(429, LogText(known: message))
       return ProxyResponse(429, error: "Too Many Requests", message: message)
     }
     if Greetings.areExpected(by: record) { greetings.ask(for: record.id, event.context, log) }
@@ -58,7 +59,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   private enum Admission {
     case admitted(ConnectRequest)
     case refused(AccessRefusal)
-    case invalid(String)
+    case invalid(ConnectQuery.Invalid)
   }
 
   private mutating func admit(_ event: ConnectEvent) throws(TableError) -> Admission {
@@ -66,7 +67,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     do throws(ConnectQuery.Invalid) {
       query = try ConnectQuery(event.query)
     } catch {
-      return .invalid(error.message)
+      return .invalid(error)
     }
     switch try access.decide(Presentation(event), query.claim) {
     case .refused(let refusal): return .refused(refusal)
@@ -74,7 +75,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
       do throws(ConnectQuery.Invalid) {
         return .admitted(try ConnectRequest(query, identity))
       } catch {
-        return .invalid(error.message)
+        return .invalid(error)
       }
     }
   }
@@ -95,7 +96,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
 
   /// Counts the attempt; nil if its address may have one more. A flood is one line of the log.
   private mutating func tooManyAttempts(
-    _ event: ConnectEvent, _ audit: Audit, _ reason: String
+    _ event: ConnectEvent, _ audit: Audit, _ reason: LogText
   ) throws(TableError) -> ProxyResponse? {
     switch try attempts.take(event.context.sourceAddress) {
     case .within: return nil
@@ -120,7 +121,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
       return ProxyResponse(410, error: "Gone", message: "the connection has left")
     case .tooManySubscriptions(let count):
       let message = ConnectQuery.tooMany(count, connections.limits.subscriptions)
-      audit.refused(400, message)
+      audit.refused(400, LogText(known: message))
       return ProxyResponse(400, error: "Bad Request", message: message)
     }
   }
@@ -133,12 +134,15 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
 extension Connect where Calls == ManagementCalls {
   init(_ environment: Environment, table: any Table, shards: Int) throws {
     let log = Log(environment)
+    let settings = try AccessSettings(environment)
+    try GatewayAccess(environment).check()
     let connections = Connections(table, shards: shards, limits: try StreamLimits(environment))
     self.init(
       connections: connections,
-      access: AccessControl(try AccessSettings(environment), keys: APIKeys(table), log: log),
-      attempts: try AttemptLimit(environment, table: table),
-      userLimit: try UserLimit(environment, connections: connections, calls: ManagementCalls(environment)),
+      access: AccessControl(settings, keys: APIKeys(table), log: log),
+      attempts: AttemptLimit(settings.attempts, table: table),
+      userLimit: UserLimit(
+        maximum: settings.connectionsPerUser, connections: connections, calls: ManagementCalls(environment)),
       greetings: Greetings(environment, FunctionInvoker(environment)), log: log)
   }
 }

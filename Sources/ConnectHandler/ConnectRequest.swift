@@ -2,6 +2,7 @@ import Access
 import GatewayEvents
 import Messaging
 import Streams
+import Telemetry
 
 /// What a client says of itself in the query of its handshake:
 ///
@@ -17,18 +18,30 @@ struct ConnectQuery {
 
   struct Invalid: Error, Equatable {
     let message: String
+    /// The same, with what the client wrote masked.
+    let logText: LogText
+
+    /// A message that repeats nothing of what the client wrote.
+    init(message: String) { self.init(message: message, logText: LogText(known: message)) }
+
+    init(message: String, logText: LogText) {
+      self.message = message
+      self.logText = logText
+    }
   }
 
   init(_ query: QueryParameters) throws(Invalid) {
     let user = query["userId"] ?? query["user_id"]
-    if let user, !Name.isUser(user) { throw Invalid(message: "userId must be 1 to \(Limit.userBytes) bytes") }
+    if let user, !Name.isUser(user) {
+      throw Invalid(message: "userId must be 1 to \(Limit.userBytes) bytes \(Name.rule)")
+    }
     let groups = Self.list(query["groups"])
     guard groups.count <= Limit.groups, groups.allSatisfy(Name.isGroup) else {
-      throw Invalid(message: "groups are at most \(Limit.groups), of 1 to \(Limit.groupBytes) bytes each")
+      throw Invalid(message: "groups are at most \(Limit.groups), of 1 to \(Limit.groupBytes) bytes each, \(Name.rule)")
     }
     clientName = query["client_id"]
     if let clientName, !Name.isKey(clientName) {
-      throw Invalid(message: "client_id must be 1 to \(Limit.keyBytes) bytes")
+      throw Invalid(message: "client_id must be 1 to \(Limit.keyBytes) bytes \(Name.rule)")
     }
     dialect = try Self.dialect(query["dialect"])
     claim = Claim(user: user, role: query["role"], groups: groups)
@@ -73,7 +86,9 @@ struct ConnectRequest {
     self.identity = identity
     let (wanted, refused) = query.subscriptions.resolved(for: identity.principal.role)
     if let refusal = refused.first(where: { $0.code == .invalidName }) {
-      throw ConnectQuery.Invalid(message: "'\(refusal.name)' cannot be subscribed to: \(refusal.message)")
+      throw ConnectQuery.Invalid(
+        message: "'\(refusal.name)' cannot be subscribed to: \(refusal.message)",
+        logText: "'\(refusal.name)' cannot be subscribed to: \(refusal.message)")
     }
     self.wanted = wanted
   }

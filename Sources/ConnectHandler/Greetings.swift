@@ -35,7 +35,7 @@ struct Greetings {
     do {
       try invocation.invokeLater(function, writer.bytes)
     } catch {
-      log.warn("no greeting", ["connectionId": .text(id.text), "reason": .text("\(error)")])
+      log.warn("no greeting", ["connectionId": .identifier(id.text), "reason": .own(LogText(error))])
     }
   }
 }

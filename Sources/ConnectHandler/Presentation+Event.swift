@@ -1,14 +1,25 @@
 import Access
 import GatewayEvents
 import JSON
+import Messaging
 
 extension Presentation {
-  /// What came with a handshake: an event's single values, and its lists of values, since of a parameter or field that
-  /// was given several times the single value is only the last.
+  /// What came with a handshake, in the order in which it came: an event's lists of values, since of a parameter or
+  /// field that was given several times the single value is only the last; and those single values that no list has.
   init(_ event: ConnectEvent) {
     self.init(
-      query: event.query.pairs + (event.multiValueQuery.flatMap(Self.lists) ?? []),
-      headers: Self.pairs(event.headers.json) + (event.multiValueHeaders.flatMap(Self.lists) ?? []))
+      query: Self.all(event.multiValueQuery, event.query.pairs),
+      headers: Self.all(event.multiValueHeaders, Self.pairs(event.headers.json)))
+  }
+
+  private static func all(
+    _ lists: [UInt8]?, _ singles: [(name: String, value: String)]
+  ) -> [(name: String, value: String)] {
+    let listed = lists.flatMap(Self.lists) ?? []
+    return listed
+      + singles.filter { single in
+        !listed.contains { $0.name.hasSameBytes(as: single.name) && $0.value.hasSameBytes(as: single.value) }
+      }
   }
 
   /// `{"name":["value","value"]}`; nil for what is not of that shape.

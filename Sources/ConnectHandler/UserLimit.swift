@@ -26,14 +26,7 @@ struct UserLimit<Calls: ConnectionCalls> {
   /// `$connect`.
   static var closingPauses: [Int64] { [50, 100, 200] }
 
-  init(
-    _ environment: Environment, connections: Connections, calls: Calls, clock: Clock = .system
-  ) throws(AccessSettingError) {
-    let text = environment["MAX_CONNECTIONS_PER_USER"]
-    guard let maximum = text.map(Int.init) ?? 10, (1...100_000).contains(maximum) else {
-      throw AccessSettingError(
-        "MAX_CONNECTIONS_PER_USER=\(text ?? "") is no number from 1 to 100000; for example MAX_CONNECTIONS_PER_USER=10")
-    }
+  init(maximum: Int, connections: Connections, calls: Calls, clock: Clock = .system) {
     self.maximum = maximum
     self.connections = connections
     self.calls = calls

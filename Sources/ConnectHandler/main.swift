@@ -1,4 +1,5 @@
 import Access
+import ConnectionStore
 import ConnectionStoreSelection
 import LambdaRuntime
 import Streams
@@ -6,8 +7,11 @@ import Telemetry
 
 func makeConnect(_ environment: Environment) throws -> some LambdaHandler {
   try EventTypes.load()
-  return try Connect(
-    environment, table: TableSelection.open(environment), shards: TableSelection.listenerShards(environment))
+  let deadline = CallDeadline()
+  let table = try TableSelection.open(environment, deadline: deadline)
+  return try Connect(environment, table: table, shards: TableSelection.listenerShards(environment)).afterTelling {
+    deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
+  }
 }
 
 LambdaRuntime.run(

@@ -1,6 +1,7 @@
 import JSON
 import Messaging
 import Streams
+import Telemetry
 
 /// What a client says in one text frame.
 enum ClientFrame: Equatable {
@@ -60,10 +61,14 @@ enum ClientFrame: Equatable {
 struct FrameRefusal: Error, Equatable {
   let code: String
   let message: String
+  /// The message as it may stand in a log.
+  let logText: LogText
 
-  init(_ code: String, _ message: String) {
+  /// Without a `logText` the message is taken for one that repeats what the client wrote.
+  init(_ code: String, _ message: String, logText: LogText? = nil) {
     self.code = code
     self.message = message
+    self.logText = logText ?? LogText(masking: message)
   }
 }
 

@@ -1,5 +1,6 @@
 import FunctionInvocation
 import JSON
+import Streams
 import Telemetry
 
 /// Asks the Publisher to send what a stream holds: a connection may lack something of it that nobody is about to send.
@@ -20,7 +21,7 @@ struct Drains {
     do {
       try invocation.invokeLater(function, writer.bytes)
     } catch {
-      log.warn("not drained; the sweep will send it", ["stream": .text(stream), "reason": .text("\(error)")])
+      log.warn("not drained; the sweep will send it", ["stream": .stream(stream), "reason": .own(LogText(error))])
     }
   }
 }

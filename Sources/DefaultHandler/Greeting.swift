@@ -45,7 +45,7 @@ extension Receive {
       var pauses = Self.greetingPauses[...]
       while try outbox.post(frame, to: greeting.destination) == .gone {
         guard let pause = pauses.popFirst() else {
-          log.debug("connection left before it was greeted", ["connectionId": .text(id.text)])
+          log.debug("connection left before it was greeted", ["connectionId": .identifier(id.text)])
           return Array("{}".utf8)
         }
         clock.pause(pause)

@@ -32,8 +32,8 @@ extension Receive {
       log.warn(
         "events missed",
         [
-          "connectionId": .text(record.id.text), "missed": .number(missed),
-          "reason": .text(found.reason?.rawValue ?? ""),
+          "connectionId": .identifier(record.id.text), "missed": .number(missed),
+          "reason": .identifier(found.reason?.rawValue ?? ""),
           "streams": .text(found.parts.filter { $0.missed ?? 0 > 0 }.map(\.stream).joined(separator: ",")),
         ])
     }
@@ -41,8 +41,8 @@ extension Receive {
     log.info(
       "hello answered",
       [
-        "connectionId": .text(record.id.text), "replay": .number(hello.replay),
-        "recovered": .text(hello.cursor == nil ? "" : found.extent.rawValue),
+        "connectionId": .identifier(record.id.text), "replay": .number(hello.replay),
+        "recovered": .identifier(hello.cursor == nil ? "" : found.extent.rawValue),
         "missed": .number(found.missed ?? -1), "frames": .number(Int64(frames.count + 1)), "complete": .flag(isDone),
       ])
     return nil

@@ -1,4 +1,3 @@
-import Access
 import ConnectionStore
 import GatewayEvents
 import LambdaRuntime
@@ -19,7 +18,10 @@ extension Receive {
     let resolved = request.resolved(for: standing.principal.role)
     if let first = resolved.refused.first, resolved.wanted.isEmpty {
       let reasons = resolved.refused.map { "'\($0.name)': \($0.message)" }
-      throw FrameRefusal(first.code.rawValue, reasons.joined(separator: "; "))
+      let logTexts: [LogText] = resolved.refused.map { "'\($0.name)': \($0.message)" }
+      throw FrameRefusal(
+        first.code.rawValue, reasons.joined(separator: "; "),
+        logText: LogText(known: logTexts.map(\.description).joined(separator: "; ")))
     }
     let change = SubscriptionChange(add: resolved.wanted, order: Self.order(count, context))
     // Before anything is written.
@@ -70,7 +72,7 @@ extension Receive {
       try behindRows.release(holds, id)
       for stream in try recovery.hasMore(than: holds) { drains.ask(for: stream, log) }
     } catch {
-      log.warn("place not released", ["connectionId": .text(id.text), "reason": .text(error.description)])
+      log.warn("place not released", ["connectionId": .identifier(id.text), "reason": .text(error.description)])
     }
   }
 
@@ -115,11 +117,11 @@ extension Receive {
   }
 
   /// Who listens to what since when, for whoever has to account for it.
-  func audit(_ what: String, _ request: SubscriptionRequest, _ record: ConnectionRecord, _ log: Log) {
+  func audit(_ what: LogText, _ request: SubscriptionRequest, _ record: ConnectionRecord, _ log: Log) {
     log.info(
       what,
       [
-        "event": "audit", "connectionId": .text(record.id.text), "user": .text(Masked.user(record.principal.user)),
+        "event": "audit", "connectionId": .identifier(record.id.text), "user": .personal(record.principal.user),
         "names": .text(request.names.joined(separator: ",")), "keys": .text(request.keys.joined(separator: ",")),
         "subscriptions": .number(Int64(record.subscriptions.active.count)),
       ])

@@ -18,7 +18,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
   var limits: StreamLimits { connections.limits }
 
   mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
-    let log = log.with(["requestId": .text(context.requestID)])
+    let log = log.with(["requestId": .identifier(context.requestID)])
     if let greeting = Greeting(decoding: event) { return try greet(greeting, context, log) }
     guard case .message(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
     let answer: [UInt8]?
@@ -83,8 +83,8 @@ struct Receive<Out: Outbox>: LambdaHandler {
     log.info(
       "frame refused",
       [
-        "connectionId": .text(context.connectionID.text), "code": .text(refusal.code),
-        "reason": .text(refusal.message),
+        "connectionId": .identifier(context.connectionID.text), "code": .identifier(refusal.code),
+        "reason": .own(refusal.logText),
       ])
     let frame = Frame.error(code: refusal.code, message: refusal.message, requestID: context.requestID)
     guard refusal == .unknownConnection || refusal == .expired else { return frame }
@@ -94,7 +94,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
     } catch {
       log.error(
         "connection not closed",
-        ["connectionId": .text(context.connectionID.text), "reason": .text("\(error)")])
+        ["connectionId": .identifier(context.connectionID.text), "reason": .own(LogText(error))])
       return frame
     }
   }

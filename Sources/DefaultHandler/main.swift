@@ -1,19 +1,26 @@
+import ConnectionStore
 import ConnectionStoreSelection
 import FunctionInvocation
+import GatewayAccess
 import LambdaRuntime
 import Streams
 import Telemetry
 
-func makeReceive(_ environment: Environment) throws -> Receive<ManagementOutbox> {
+func makeReceive(_ environment: Environment) throws -> some LambdaHandler {
   try EventTypes.load()
-  let table = try TableSelection.open(environment)
+  let deadline = CallDeadline()
+  let table = try TableSelection.open(environment, deadline: deadline)
   let shards = try TableSelection.listenerShards(environment)
   let limits = try StreamLimits(environment)
+  try GatewayAccess(environment).check()
   return Receive(
     connections: Connections(table, shards: shards, limits: limits),
     recovery: RecoveryReader(table, shards: shards, limits: limits),
     behindRows: BehindRows(table, limits: limits), drains: Drains(environment, FunctionInvoker(environment)),
-    outbox: ManagementOutbox(environment), log: Log(environment))
+    outbox: ManagementOutbox(environment), log: Log(environment)
+  ).afterTelling {
+    deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
+  }
 }
 
 LambdaRuntime.run(

@@ -16,10 +16,10 @@ package final class Fanout {
     /// Kept free before the deadline for what comes after the sending. No call starts in it; in its first half answers
     /// are still waited for.
     package var reserveMilliseconds: Int64 = 1_000
-    /// How long the last ones are waited for once every listener was begun and others have been answered; nil: until
-    /// they have ended. Whoever is not done by then ends as `unsent`: one client that takes its time does not hold up
-    /// all others. In its last third no call starts: what is given up before its answer may have come, and come again.
-    package var patienceMilliseconds: Int64?
+    /// How long the last ones are waited for once every listener was begun; nil: until they have ended. One client that
+    /// takes its time does not hold up all others. In its last third no call starts: what is given up before its answer
+    /// may have come, and come again.
+    package var patience: Patience?
 
     package init() {}
   }
@@ -73,6 +73,7 @@ package final class Fanout {
         now = clock.monotonicMilliseconds()
       case .wait(let moment):
         if state.hasBegunAll { bounds.startPatience(now) }
+        bounds.adaptPatience(client.hasSentAll)
         let until = min(moment, bounds.nextEnd(after: now), bounds.asksAt)
         client.step(untilMilliseconds: until, lacksRoom: state.lacksRoom, into: &ended)
         now = clock.monotonicMilliseconds()
@@ -98,8 +99,13 @@ package final class Fanout {
     client.expect(calls: state.listenerCount)
   }
 
-  /// Waits for nobody any more, and begins nobody.
+  /// Waits for nobody any more, and begins nobody. Answers that came while this process had no processor count.
   private func giveUp(_ state: inout FanoutState, _ ended: inout [Completion], _ now: Int64) {
+    while client.inFlight > 0 {
+      client.step(untilMilliseconds: now, into: &ended)
+      if ended.isEmpty { break }
+      tell(&state, ended, now)
+    }
     client.abandon(into: &ended)
     tell(&state, ended, now)
     state.giveUpRest()
@@ -109,8 +115,10 @@ package final class Fanout {
     for completion in ended {
       switch completion.outcome {
       case .answered(let answer):
+        if completion.answerMilliseconds > Tally.promptMilliseconds { state.noteLate(token: completion.token) }
         state.answered(token: completion.token, status: answer.status, nowMilliseconds: now)
       case .failed(let error) where error.kind == .abandoned: state.abandoned(token: completion.token)
+      case .failed(let error) where error.kind == .notSent: state.notSent(token: completion.token)
       case .failed(let error) where error.isLasting:
         state.cannotCall(token: completion.token, reason: error.description)
         state.leavePages()
@@ -129,17 +137,19 @@ private struct Bounds {
   private(set) var startsUntil = Int64.max
   /// When the caller is asked again whether to go on.
   private(set) var asksAt: Int64
-  private let patience: Int64?
-  private var isPatient = false
-  /// Until somebody is answered it may be the endpoint that takes its time, as while the first connections are opened.
-  private var hasAnswer = false
+  private let lastAt: Int64
+  private let patience: Patience?
+  /// When the waiting for the last ones began.
+  private var patientSince: Int64?
+  private var times = AnswerTimes()
 
   private static let askMilliseconds: Int64 = 500
 
   init(_ now: Int64, _ stopAt: Int64, _ options: Fanout.Options) {
-    giveUpAt = stopAt + options.reserveMilliseconds / 2
+    lastAt = stopAt + options.reserveMilliseconds / 2
+    giveUpAt = lastAt
     asksAt = now + Self.askMilliseconds
-    patience = options.patienceMilliseconds
+    patience = options.patience
   }
 
   mutating func isTimeToAsk(_ now: Int64) -> Bool {
@@ -150,19 +160,21 @@ private struct Bounds {
 
   func nextEnd(after now: Int64) -> Int64 { startsUntil > now ? min(startsUntil, giveUpAt) : giveUpAt }
 
-  mutating func note(_ ended: [Completion]) { hasAnswer = hasAnswer || ended.contains { $0.isAnswered } }
-
-  /// Every listener was begun: from the first answer on, those that are left are waited for so long.
-  mutating func startPatience(_ now: Int64) {
-    guard let patience, !isPatient, hasAnswer else { return }
-    isPatient = true
-    giveUpAt = min(giveUpAt, now + patience)
-    startsUntil = now + patience * 2 / 3
+  mutating func note(_ ended: [Completion]) {
+    for completion in ended {
+      if case .answered = completion.outcome { times.record(completion.answerMilliseconds) }
+    }
   }
-}
 
-extension Completion {
-  fileprivate var isAnswered: Bool {
-    if case .answered = outcome { true } else { false }
+  /// Every listener was begun.
+  mutating func startPatience(_ now: Int64) { patientSince = patientSince ?? now }
+
+  /// How long the last ones are waited for, by the answers that have come. Without any it may be the connections that
+  /// are still being opened.
+  mutating func adaptPatience(_ hasSentAll: Bool) {
+    guard let patience, let patientSince, times.count > 0 || hasSentAll else { return }
+    let milliseconds = patience.milliseconds(times)
+    giveUpAt = min(lastAt, patientSince + milliseconds)
+    startsUntil = patientSince + milliseconds * 2 / 3
   }
 }

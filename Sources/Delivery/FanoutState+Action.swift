@@ -15,11 +15,16 @@ extension FanoutState {
     case done
   }
 
+  package static let youngMilliseconds: Int64 = 30_000
+
   package struct Options: Sendable {
     package var width = 64
+    /// Of a call that is made again since the whole API throttles.
     package var backoff = Backoff()
-    /// A 410 from a connection younger than this may only mean that its `$connect` has not quite ended.
-    package var youngMilliseconds: Int64 = 30_000
+    /// How often a call is made at most that has no answer, or a 5xx.
+    package var attemptsOfFailure = 2
+    /// A 410 from a connection younger than this may only mean that its `$connect` has not quite ended: it is not gone.
+    package var youngMilliseconds = FanoutState.youngMilliseconds
     /// How many listeners are begun and not ended at most, those that wait for another attempt included. When there
     /// are so many, no further ones are begun.
     package var maximumActive = 1_024

@@ -14,31 +14,38 @@ extension FanoutState {
       tally.deliveries += 1
       advance(token)
     case 410 where now + epoch - active[token].listener.connectedAtMilliseconds >= options.youngMilliseconds:
-      active[token].isClosing = true
-      active[token].attempts = 0
-      ready.append(token)
-    case 410, 429, 500...599: retry(token, .refused(status: status), now)
+      gone(token)
+    // One client whose buffer is full is no reason for the others to wait; where all are refused, a refusal says nothing
+    // of the client.
+    case 429 where width.isReduced: retry(token, .refused(status: status), attempts: options.backoff.attempts, now)
+    case 500...599: retry(token, .refused(status: status), attempts: options.attemptsOfFailure, now)
     case 413: giveUpFrame(token, .refused(status: status))
     default: giveUp(token, .refused(status: status))
     }
   }
 
-  /// The call has no answer.
+  /// The connection to the gateway broke before an answer came.
   package mutating func broke(token: Int, reason: String, nowMilliseconds now: Int64) {
     inFlight -= 1
-    retry(token, .broken(reason), now)
+    retry(token, .broken(reason), attempts: options.attemptsOfFailure, now)
   }
 
   /// The call could not be made, and no other can: those that are on their way are waited for, the rest is given up for
   /// the same reason.
   package mutating func cannotCall(token: Int, reason: String) {
     inFlight -= 1
-    hopeless = .broken(reason)
-    giveUp(token, .broken(reason))
+    hopeless = .unreachable(reason)
+    giveUp(token, .unreachable(reason))
   }
 
-  /// The call has no answer and there is no time for another one.
+  /// The call has no answer and is waited for no longer.
   package mutating func abandoned(token: Int) {
+    inFlight -= 1
+    giveUp(token, .hung)
+  }
+
+  /// The call was not sent, and there is no time for it.
+  package mutating func notSent(token: Int) {
     inFlight -= 1
     giveUp(token, .unsent)
   }
@@ -46,24 +53,32 @@ extension FanoutState {
   /// The gateway was told to close the connection.
   private mutating func closed(_ token: Int, _ status: Int, _ now: Int64) {
     switch status {
-    case 200..<300, 404, 410:
-      let one = active[token]
-      tally.gone += 1
-      goneIDs.insert(one.listener.id)
-      let firstMissing = min(one.failure?.firstMissing ?? one.frame, one.listener.frames.count - 1)
-      settled.append((one.listener, Ending(.gone, firstMissing: firstMissing)))
-      free(token)
-    case 429, 500...599: retry(token, .refused(status: status), now)
+    case 200..<300, 404, 410: gone(token)
+    case 429, 500...599: retry(token, .refused(status: status), attempts: options.attemptsOfFailure, now)
     default: giveUp(token, .refused(status: status))
     }
   }
 
-  private mutating func retry(_ token: Int, _ reason: Ending.Reason, _ now: Int64) {
-    guard now < stopAt else { return giveUp(token, .unsent) }
+  private mutating func gone(_ token: Int) {
+    let one = active[token]
+    tally.gone += 1
+    goneIDs.insert(one.listener.id)
+    settled.append((one.listener, Ending(.gone, firstMissing: firstMissing(one))))
+    free(token)
+  }
+
+  /// One that has all of its frames and could not be closed counts as lacking the last; one that was refused a frame as
+  /// too large lacks those after it for another reason.
+  private func firstMissing(_ one: Active) -> Int {
+    one.failure?.firstMissing ?? max(0, min(one.frame, one.listener.frames.count - 1))
+  }
+
+  private mutating func retry(_ token: Int, _ reason: Ending.Reason, attempts: Int, _ now: Int64) {
     active[token].attempts += 1
-    guard let delay = options.backoff.delayMilliseconds(afterAttempts: active[token].attempts, randomness) else {
-      return giveUp(token, reason)
-    }
+    let made = active[token].attempts
+    guard now < stopAt, made < attempts, let delay = options.backoff.delayMilliseconds(afterAttempts: made, randomness)
+    else { return giveUp(token, reason) }
+    active[token].lastFailure = reason
     tally.retried += 1
     retries.add(token, dueAt: now + delay)
   }
@@ -81,6 +96,7 @@ extension FanoutState {
   private mutating func advance(_ token: Int) {
     active[token].frame += 1
     active[token].attempts = 0
+    active[token].lastFailure = nil
     if active[token].frame < active[token].listener.frames.count { return ready.append(token) }
     if active[token].listener.isClosedAfterwards {
       active[token].isClosing = true
@@ -98,10 +114,7 @@ extension FanoutState {
   private mutating func giveUp(_ token: Int, _ reason: Ending.Reason) {
     let one = active[token]
     free(token)
-    // One that has all of its frames and could not be closed counts as lacking the last; one that was refused a frame
-    // as too large lacks those after it for another reason.
-    let firstMissing = one.failure?.firstMissing ?? min(one.frame, one.listener.frames.count - 1)
-    settle(one.listener, Ending(reason, firstMissing: firstMissing), from: one.frame, reason)
+    settle(one.listener, Ending(reason, firstMissing: firstMissing(one)), from: one.frame, reason)
     for listener in one.later { settle(listener, Ending(reason, firstMissing: 0), from: 0, reason) }
   }
 
@@ -109,13 +122,15 @@ extension FanoutState {
     _ listener: Listener, _ ending: Ending, from frame: Int, _ reason: Ending.Reason
   ) {
     let count = listener.frames.count - frame
-    if reason == .unsent { tally.unsent += count } else { tally.failed += count }
+    if reason == .unsent || reason == .hung { tally.unsent += count } else { tally.failed += count }
     settled.append((listener, ending))
   }
 
   /// Time is up, or calling is of no use: whatever is not on its way is not sent.
   mutating func leave(_ reason: Ending.Reason) {
-    while let token = ready.popLast() ?? retries.take(dueAt: .max) { giveUp(token, reason) }
+    while let token = ready.popLast() ?? retries.take(dueAt: .max) {
+      giveUp(token, active[token].lastFailure ?? reason)
+    }
     while settled.count < options.maximumActive, let listener = pending.popFirst() {
       if goneIDs.contains(listener.id) { continue }
       settle(listener, Ending(reason, firstMissing: 0), from: 0, reason)

@@ -14,8 +14,10 @@ package struct FanoutState {
     /// The frame to post.
     var frame = 0
     var attempts = 0
-    /// It answered 410, or is not to stay: its connection is being closed.
+    /// It has its frames and is not to stay: its connection is being closed.
     var isClosing = false
+    /// How its last call ended, if it is made again.
+    var lastFailure: Ending.Reason?
     /// It has ended, and its token can be given to another.
     var isFree = false
     /// The first frame that was given up, and why.
@@ -34,6 +36,9 @@ package struct FanoutState {
   /// Listeners not begun.
   var pending = ListenerPages()
   private var hasMorePages = true
+  /// The next page is read when so few of the one before are not begun: whoever is in that one does not wait for the
+  /// reading, which may take longer than all of their posts.
+  private var readsAheadAt = 0
 
   /// By token.
   var active: [Active] = []
@@ -72,7 +77,7 @@ package struct FanoutState {
       return .settle(listener, ending)
     }
     if room > 0, inFlight < width.current, let action = call(now) { return action }
-    if hasMorePages, pending.count <= options.width, activeCount < options.maximumActive { return .page }
+    if hasMorePages, pending.count <= readsAheadAt, activeCount < options.maximumActive { return .page }
     if inFlight > 0 || activeCount > 0 || pending.count > 0 {
       // A retry that is due waits for an answer to make room.
       let due = inFlight < width.current && room > 0 ? retries.earliest ?? .max : .max
@@ -110,6 +115,7 @@ package struct FanoutState {
   package mutating func add(_ page: [Listener]) {
     pending.add(page)
     listenerCount += page.count
+    readsAheadAt = min(options.width, page.count / 8)
   }
 
   /// There are no more pages.
@@ -124,12 +130,15 @@ package struct FanoutState {
   /// Every listener was begun, and there are no more pages.
   package var hasBegunAll: Bool { !hasMorePages && pending.count == 0 }
 
+  /// An answer took longer than is prompt.
+  package mutating func noteLate(token: Int) { tally.late.insert(active[token].listener.id) }
+
   /// The time for those that are not done is up.
   package mutating func giveUpRest() { hopeless = .unsent }
 
   /// Its token; nil if there is nothing to call for now.
   private mutating func begin(_ listener: Listener) -> Int? {
-    guard !listener.frames.isEmpty else { return nil }
+    guard !listener.frames.isEmpty || listener.isClosedAfterwards else { return nil }
     let place = IDFilter.place(of: listener.id)
     if activeIDs.mayContain(place),
       let other = active.firstIndex(where: { !$0.isFree && $0.listener.id == listener.id })
@@ -138,7 +147,8 @@ package struct FanoutState {
       return nil
     }
     activeIDs.insert(place)
-    let one = Active(listener: listener, place: place)
+    var one = Active(listener: listener, place: place)
+    one.isClosing = listener.frames.isEmpty
     guard let token = freeTokens.popLast() else {
       active.append(one)
       return active.count - 1

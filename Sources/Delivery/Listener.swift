@@ -13,7 +13,7 @@ package struct Listener: Sendable {
   package let marks: [Int64]
   /// How many events its frames carry, for whoever counts.
   package let eventCount: Int
-  /// Its connection is closed once it has its frames.
+  /// Its connection is closed once it has its frames; at once if it has none.
   package let isClosedAfterwards: Bool
 
   package init(
@@ -32,13 +32,18 @@ package struct Listener: Sendable {
 /// Why a listener did not get all of its frames.
 package struct Ending: Sendable, Equatable {
   package enum Reason: Sendable, Equatable {
-    /// The gateway does not know the connection, and was told to close it should it live: its rows can be removed.
+    /// The gateway does not know the connection, which is too old to be on its way in; or has closed it as it was told.
     case gone
-    /// The gateway refused with this status, at the last attempt if there were several.
+    /// The gateway refused with this status, at the last attempt if there were several. 410: the connection is young and
+    /// may be on its way in.
     case refused(status: Int)
-    /// No answer came, at the last attempt.
+    /// The connection to the gateway broke before an answer came, at the last attempt.
     case broken(String)
-    /// Time was up. The frame in question may have arrived nevertheless.
+    /// No answer came as long as one was waited for. The frame may have arrived nevertheless, or arrive later.
+    case hung
+    /// Nobody could be called, for this reason.
+    case unreachable(String)
+    /// Time was up before the frame in question was posted.
     case unsent
   }
 
@@ -64,6 +69,11 @@ package struct Tally: Sendable, Equatable {
   package var failed = 0
   /// Frames for which the time was up.
   package var unsent = 0
+  /// Connections one of whose answers came later than `promptMilliseconds`.
+  package var late: Set<ConnectionID> = []
+
+  /// An answer that comes within so long is prompt.
+  package static let promptMilliseconds: Int64 = 250
   /// False if the time was up before the last page was read: then `unsent` does not count the rest.
   package var isEveryPageRead = true
 

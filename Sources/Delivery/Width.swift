@@ -11,6 +11,9 @@ struct Width {
   private var refusals = 0
   private var successes = 0
 
+  /// The whole API throttles.
+  var isReduced: Bool { current < maximum }
+
   private static let windowCount = 100
   private static let tooManyRefusals = windowCount / 10
 

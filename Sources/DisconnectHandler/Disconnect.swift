@@ -17,7 +17,7 @@ struct Disconnect: LambdaHandler {
     log.debug(
       "disconnected",
       [
-        "requestId": .text(context.requestID), "connectionId": .text(event.context.connectionID.text),
+        "requestId": .identifier(context.requestID), "connectionId": .identifier(event.context.connectionID.text),
         "code": .number(Int64(event.context.disconnectStatusCode ?? 0)),
         "reason": .text(event.context.disconnectReason ?? ""),
       ])

@@ -1,12 +1,20 @@
+import ConnectionStore
 import ConnectionStoreSelection
 import LambdaRuntime
 import Streams
 import Telemetry
 
+func makeDisconnect(_ environment: Environment) throws -> some LambdaHandler {
+  let deadline = CallDeadline()
+  let table = try TableSelection.open(environment, deadline: deadline)
+  let shards = try TableSelection.listenerShards(environment)
+  return Disconnect(connections: Connections(table, shards: shards), log: Log(environment)).afterTelling {
+    deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
+  }
+}
+
 LambdaRuntime.run(
-  try Disconnect(
-    connections: Connections(TableSelection.open(.process), shards: TableSelection.listenerShards(.process)),
-    log: Log(.process)),
+  try makeDisconnect(.process),
   help: """
     DisconnectHandler answers $disconnect: it forgets the connection.
 

@@ -1,6 +1,6 @@
 import JSON
 
-/// `Records`, the list that SQS, SNS, Kinesis and DynamoDB Streams share.
+/// `Records`, the list that SQS, SNS, Kinesis and DynamoDB Streams share; and the bare list that Pipes hands over.
 enum RecordsShape {
   /// The source that the first record names; nil: there is no record.
   static func sourceName(of records: [UInt8]) throws(JSONError) -> String? {
@@ -11,9 +11,20 @@ enum RecordsShape {
     try reader.beginObject()
     while let name = try reader.nextKey() {
       // SNS spells it with a capital.
-      if name == "eventSource" || name == "EventSource" { source = try reader.string() } else { try reader.skip() }
+      if name == "eventSource" || name == "EventSource" {
+        source = try reader.text() ?? ""
+      } else {
+        try reader.skip()
+      }
     }
     return source
+  }
+
+  /// The source of a list from EventBridge Pipes; nil for what is none.
+  static func pipedSourceName(of payload: [UInt8]) -> String? {
+    var reader = JSONReader(payload)
+    guard (try? reader.peek()) == .array, let name = try? sourceName(of: payload), !name.isEmpty else { return nil }
+    return name
   }
 
   static func each(
@@ -23,6 +34,7 @@ enum RecordsShape {
     var reader = JSONReader(records)
     try reader.beginArray()
     while try reader.nextElement() { all.append(try take(&reader)) }
+    try reader.end()
     return all
   }
 }
@@ -31,82 +43,89 @@ enum RecordsShape {
 enum SQSShape {
   static func record(_ reader: inout JSONReader) throws(JSONError) -> SourceRecord {
     var identifier = ""
-    var body: [UInt8] = []
+    var origin = ""
+    var body: String?
     try reader.beginObject()
     while let name = try reader.nextKey() {
       switch name {
-      case "messageId": identifier = try reader.string()
-      case "body": body = Array(try reader.string().utf8)
+      case "messageId": identifier = try reader.text() ?? ""
+      case "eventSourceARN": origin = try reader.text() ?? ""
+      case "body": body = try reader.text()
       default: try reader.skip()
       }
     }
-    let (payload, word) = Wrapping.payload(of: body)
-    return SourceRecord(
-      identifier: identifier, word: word ?? SourceRecord.word("sqs", identifier), payload: .success(payload))
-  }
-
-  /// Whether the queue keeps an order: its name ends with `.fifo`.
-  static func isOrdered(_ records: [UInt8]) throws(JSONError) -> Bool {
-    var reader = JSONReader(records)
-    try reader.beginArray()
-    guard try reader.nextElement() else { return false }
-    var arn = ""
-    try reader.beginObject()
-    while let name = try reader.nextKey() {
-      if name == "eventSourceARN" { arn = try reader.string() } else { try reader.skip() }
-    }
-    return arn.hasSuffix(".fifo")
+    let unwrapped = body.map { Wrapping.payload(of: Array($0.utf8)) }
+    var record = SourceRecord(payload: unwrapped.map { .success($0.payload) } ?? .failure(.noValue))
+    record.identifier = identifier
+    record.name = identifier
+    record.origin = origin
+    record.key = unwrapped?.key ?? MessageKey.text("sqs", [origin], identifier)
+    return record
   }
 }
 
 /// https://docs.aws.amazon.com/lambda/latest/dg/with-sns.html
 enum SNSShape {
+  struct Notification {
+    var topic = ""
+    var identifier = ""
+    var message: [UInt8]?
+
+    /// The same from the topic and from a queue behind it.
+    var key: String? { MessageKey.text("sns", [topic], identifier) }
+  }
+
   static func record(_ reader: inout JSONReader) throws(JSONError) -> SourceRecord {
-    var notification: (message: [UInt8], identifier: String)?
+    var notification = Notification()
     try reader.beginObject()
     while let name = try reader.nextKey() {
       if name == "Sns" { notification = try self.notification(&reader) } else { try reader.skip() }
     }
-    guard let notification else {
-      return SourceRecord(
-        payload: .failure(SourceRefusal(code: "wrong_shape", message: "a record of SNS holds no 'Sns'")))
+    var record = record(of: notification)
+    record.identifier = notification.identifier
+    record.name = notification.identifier
+    record.origin = notification.topic
+    return record
+  }
+
+  private static func record(of notification: Notification) -> SourceRecord {
+    guard let message = notification.message else {
+      return SourceRecord(payload: .failure(.noValue))
     }
-    let (payload, word) = Wrapping.payload(of: notification.message)
-    return SourceRecord(
-      identifier: notification.identifier, word: word ?? SourceRecord.word("sns", notification.identifier),
-      payload: .success(payload))
+    let (payload, key) = Wrapping.payload(of: message)
+    var record = SourceRecord(payload: .success(payload))
+    record.key = key ?? notification.key
+    return record
   }
 
   /// The notification, as it stands in a record and in the body of a queue's message.
-  static func notification(
-    _ reader: inout JSONReader
-  ) throws(JSONError) -> (message: [UInt8], identifier: String)? {
-    var message: [UInt8]?
-    var identifier = ""
+  static func notification(_ reader: inout JSONReader) throws(JSONError) -> Notification {
+    var notification = Notification()
     try reader.beginObject()
     while let name = try reader.nextKey() {
       switch name {
-      case "Message": message = Array(try reader.string().utf8)
-      case "MessageId": identifier = try reader.string()
+      case "Message": notification.message = try reader.text().map { Array($0.utf8) }
+      case "MessageId": notification.identifier = try reader.text() ?? ""
+      case "TopicArn": notification.topic = try reader.text() ?? ""
       default: try reader.skip()
       }
     }
-    return message.map { ($0, identifier) }
+    return notification
   }
 }
 
 /// What may stand around an event inside a message: a notification of SNS, an event of EventBridge.
 enum Wrapping {
-  /// What is published, and the word of what it was wrapped in.
-  static func payload(of bytes: [UInt8]) -> (payload: [UInt8], word: String?) {
-    if let notification = notification(bytes) {
-      let (payload, word) = payload(of: notification.message)
-      return (payload, word ?? SourceRecord.word("sns", notification.identifier))
+  /// What is published, and the key of what it was wrapped in.
+  static func payload(of bytes: [UInt8]) -> (payload: [UInt8], key: String?) {
+    if let notification = notification(bytes), let message = notification.message {
+      let (payload, key) = payload(of: message)
+      return (payload, key ?? notification.key)
     }
     return EventBridgeShape.isEvent(bytes) ? EventBridgeShape.payload(of: bytes) : (bytes, nil)
   }
 
-  private static func notification(_ bytes: [UInt8]) -> (message: [UInt8], identifier: String)? {
+  private static func notification(_ bytes: [UInt8]) -> SNSShape.Notification? {
     var isNotification = false
     var hasTopic = false
     do throws(JSONError) {

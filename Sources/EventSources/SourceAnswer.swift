@@ -5,57 +5,82 @@ extension SourceBatch {
   package enum Answer: Equatable, Sendable {
     /// The answer in the source's own form.
     case answer([UInt8])
-    /// The source has no form for it: the invocation has to fail, and everything comes again.
+    /// The invocation has to fail, and everything comes again: the source has no form for less, or nothing was done. A
+    /// mapping that does not report partial failures understands this too.
     case fail
   }
 
   /// - Parameter failed: places of records.
   package func answer(failed: Set<Int>) -> Answer {
+    if source == .direct { return .answer([]) }
+    let again = comingAgain(failed: failed)
+    if !again.isEmpty, again.count == records.count { return .fail }
+    guard reportsParts else { return .answer(Array("{}".utf8)) }
+    return .answer(failures(of: named(failed: failed)))
+  }
+
+  /// The places of the records that the source gives back after `answer(failed:)`.
+  package func comingAgain(failed: Set<Int>) -> Set<Int> {
+    guard let first = failed.min(), source != .direct else { return [] }
+    guard reportsParts, named(failed: failed).allSatisfy({ !records[$0].identifier.isEmpty }) else {
+      return Set(records.indices)
+    }
     switch source {
-    case .direct: return .answer([])
-    case .eventBridge, .sns, .rabbitMQ: return failed.isEmpty ? .answer(Array("{}".utf8)) : .fail
-    case .sqs(isOrdered: false): return identifiers(failed.sorted())
+    case .sqs(isOrdered: true): return Set(first..<records.count)
+    case .kinesis, .dynamoDBStreams: return isPiped ? failed : Set(first..<records.count)
+    case .kafka:
+      let lowest = named(failed: failed)
+      return Set(
+        records.indices.filter { place in
+          lowest.contains { $0 <= place && records[$0].partition == records[place].partition }
+        })
+    default: return failed
+    }
+  }
+
+  /// Pipes knows partial failures of these three only:
+  /// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-pipes-batching-concurrency.html
+  private var reportsParts: Bool {
+    switch source {
+    case .sqs, .kinesis, .dynamoDBStreams: true
+    case .kafka: !isPiped
+    case .direct, .eventBridge, .sns, .rabbitMQ: false
+    }
+  }
+
+  /// The places that the answer names.
+  private func named(failed: Set<Int>) -> [Int] {
+    let places = failed.sorted()
+    switch source {
     // The first that failed and everything after it, lest what comes later overtake it.
-    case .sqs(isOrdered: true): return identifiers(failed.min().map { Array($0..<records.count) } ?? [])
-    // Lambda goes on from the lowest; naming more changes nothing.
-    case .kinesis, .dynamoDBStreams: return identifiers(failed.min().map { [$0] } ?? [])
-    case .kafka: return kafka(failed)
+    case .sqs(isOrdered: true): return places.first.map { Array($0..<records.count) } ?? []
+    // Lambda goes on from the lowest; naming more changes nothing. Pipes gives back what is named.
+    case .kinesis, .dynamoDBStreams: return isPiped ? places : Array(places.prefix(1))
+    // Of each partition the lowest offset that failed; offsets go on from there.
+    case .kafka:
+      var partitions: Set<String> = []
+      return places.filter { partitions.insert(records[$0].partition).inserted }
+    default: return places
     }
   }
 
-  /// A record that bears no name can only come again with all others.
-  private func identifiers(_ places: [Int]) -> Answer {
-    guard places.allSatisfy({ !records[$0].identifier.isEmpty }) else { return .fail }
-    return failures { writer in
-      for place in places {
-        writer.object { $0.member("itemIdentifier", records[place].identifier) }
-      }
-    }
-  }
-
-  /// Of each partition the lowest offset that failed; offsets go on from there.
-  private func kafka(_ failed: Set<Int>) -> Answer {
-    var named: Set<String> = []
-    let places = failed.sorted().filter { named.insert(records[$0].partition).inserted }
-    return failures { writer in
-      for place in places {
-        writer.object { writer in
-          writer.key("itemIdentifier")
-          writer.object { writer in
-            writer.member("partition", records[place].partition)
-            writer.member("offset", raw: records[place].identifier.utf8)
-          }
-        }
-      }
-    }
-  }
-
-  private func failures(_ elements: (inout JSONWriter) -> Void) -> Answer {
+  private func failures(of places: [Int]) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
       writer.key("batchItemFailures")
-      writer.array(elements)
+      writer.array { writer in
+        for place in places { writer.object { append(records[place], to: &$0) } }
+      }
     }
-    return .answer(writer.bytes)
+    return writer.bytes
+  }
+
+  private func append(_ record: SourceRecord, to writer: inout JSONWriter) {
+    guard source == .kafka else { return writer.member("itemIdentifier", record.identifier) }
+    writer.key("itemIdentifier")
+    writer.object { writer in
+      writer.member("partition", record.partition)
+      writer.member("offset", raw: record.identifier.utf8)
+    }
   }
 }

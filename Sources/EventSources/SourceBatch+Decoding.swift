@@ -4,7 +4,7 @@ import Messaging
 extension SourceBatch {
   private static let known = """
     known are one event, {"events":[…]}, and what Lambda hands over from EventBridge, Scheduler, SNS, SQS, Kinesis, DynamoDB \
-    Streams, Kafka and RabbitMQ
+    Streams, Kafka and RabbitMQ, and EventBridge Pipes from the last five
     """
 
   /// Recognises an invocation by its shape. An object without any of the marks of a source is somebody's own publish,
@@ -12,6 +12,10 @@ extension SourceBatch {
   ///
   /// Throws for what bears the marks of a source that is not known.
   package init(decoding bytes: [UInt8]) throws(SourceRefusal) {
+    if let name = RecordsShape.pipedSourceName(of: bytes) {
+      self = try Self.batch(bytes, of: name, isPiped: true)
+      return
+    }
     guard let envelope = Envelope(bytes) else {
       self.init(source: .direct, records: [SourceRecord(payload: .success(bytes))])
       return
@@ -19,38 +23,56 @@ extension SourceBatch {
     switch (envelope.source, envelope.records) {
     case ("aws:kafka", .byPartition(let records)), ("SelfManagedKafka", .byPartition(let records)):
       self.init(
-        source: .kafka, records: try Self.decoded { () throws(JSONError) in try KafkaShape.records(in: records) })
+        source: .kafka,
+        records: try Self.decoded { () throws(JSONError) in
+          try KafkaShape.records(in: records, origin: envelope.origin)
+        })
     case ("aws:rmq", .byQueue(let queues)):
       self.init(
-        source: .rabbitMQ, records: try Self.decoded { () throws(JSONError) in try RabbitMQShape.records(in: queues) })
-    case (_, .list(let records)): self = try Self.batch(records)
+        source: .rabbitMQ,
+        records: try Self.decoded { () throws(JSONError) in
+          try RabbitMQShape.records(in: queues, origin: envelope.origin)
+        })
+    case (_, .list(let records)):
+      let name = try Self.decoded { () throws(JSONError) in try RecordsShape.sourceName(of: records) }
+      self = try Self.batch(records, of: name, isPiped: false)
     case (_, .none) where envelope.isEventBridge:
-      let (payload, word) = EventBridgeShape.payload(of: bytes)
-      self.init(source: .eventBridge, records: [SourceRecord(word: word, payload: .success(payload))])
+      self.init(source: .eventBridge, records: [EventBridgeShape.record(bytes)])
     case (_, .none) where !envelope.isOfASource:
       self.init(source: .direct, records: [SourceRecord(payload: .success(bytes))])
-    case (let source, _):
-      throw SourceRefusal(code: "unknown_source", message: "no source '\(source.prefix(64))' is known; \(Self.known)")
+    case (let source, _): throw Self.unknown(source)
     }
   }
 
-  private static func batch(_ records: [UInt8]) throws(SourceRefusal) -> SourceBatch {
-    let name = try decoded { () throws(JSONError) in try RecordsShape.sourceName(of: records) }
+  private static func batch(_ records: [UInt8], of name: String?, isPiped: Bool) throws(SourceRefusal) -> SourceBatch {
     let all: (_ take: (inout JSONReader) throws(JSONError) -> SourceRecord) throws(SourceRefusal) -> [SourceRecord] = {
       (take) throws(SourceRefusal) in
       try decoded { () throws(JSONError) in try RecordsShape.each(of: records, take) }
     }
+    let source: EventSource
+    let list: [SourceRecord]
     switch name {
-    case nil: return SourceBatch(source: .sqs(isOrdered: false), records: [])
+    case nil: (source, list) = (.sqs(isOrdered: false), [])
     case "aws:sqs"?:
-      let isOrdered = try decoded { () throws(JSONError) in try SQSShape.isOrdered(records) }
-      return SourceBatch(source: .sqs(isOrdered: isOrdered), records: try all(SQSShape.record))
-    case "aws:sns"?: return SourceBatch(source: .sns, records: try all(SNSShape.record))
-    case "aws:kinesis"?: return SourceBatch(source: .kinesis, records: try all(KinesisShape.record))
-    case "aws:dynamodb"?: return SourceBatch(source: .dynamoDBStreams, records: try all(DynamoDBStreamShape.record))
-    case let other?:
-      throw SourceRefusal(code: "unknown_source", message: "no source '\(other.prefix(64))' is known; \(known)")
+      list = try all(SQSShape.record)
+      source = .sqs(isOrdered: list.first?.origin.hasSuffix(".fifo") == true)
+    // Pipes has no SNS; whatever handed this over would not understand the answer.
+    case "aws:sns"? where !isPiped: (source, list) = (.sns, try all(SNSShape.record))
+    case "aws:kinesis"?:
+      (source, list) = (.kinesis, try all { (reader) throws(JSONError) in try KinesisShape.record(&reader, isPiped) })
+    case "aws:dynamodb"?:
+      source = .dynamoDBStreams
+      list = try all { (reader) throws(JSONError) in try DynamoDBStreamShape.record(&reader, isPiped) }
+    case "aws:kafka"? where isPiped, "SelfManagedKafka"? where isPiped:
+      (source, list) = (.kafka, try all(KafkaShape.pipedRecord))
+    case "aws:rmq"? where isPiped: (source, list) = (.rabbitMQ, try all(RabbitMQShape.pipedRecord))
+    case let other?: throw unknown(other)
     }
+    return SourceBatch(source: source, isPiped: isPiped, records: list)
+  }
+
+  private static func unknown(_ source: String) -> SourceRefusal {
+    SourceRefusal(code: "unknown_source", message: "no source '\(source.prefix(64))' is known; \(known)")
   }
 
   private static func decoded<Answer>(_ body: () throws(JSONError) -> Answer) throws(SourceRefusal) -> Answer {
@@ -73,6 +95,8 @@ private struct Envelope {
 
   private(set) var source = ""
   private(set) var records = Records.none
+  private var arn = ""
+  private var servers = ""
   private var hasDetail = false
   private var hasDetailType = false
   private var hasType = false
@@ -81,6 +105,9 @@ private struct Envelope {
 
   /// A publish of its own has a `type` or `events`; EventBridge never has.
   var isEventBridge: Bool { hasDetail && hasDetailType && !source.isEmpty && !hasType }
+
+  /// Of brokers: what they are called by.
+  var origin: String { arn.isEmpty ? KafkaShape.origin(ofServers: servers) : arn }
 
   init?(_ bytes: [UInt8]) {
     var reader = JSONReader(bytes)
@@ -98,6 +125,8 @@ private struct Envelope {
     case ("eventSource", .string):
       source = try reader.string()
       isOfASource = true
+    case ("eventSourceArn", .string): arn = try reader.string()
+    case ("bootstrapServers", .string): servers = try reader.string()
     case ("source", .string): source = try reader.string()
     case ("Records", .array): records = .list(Array(try reader.rawValue()))
     case ("records", .object): records = .byPartition(Array(try reader.rawValue()))

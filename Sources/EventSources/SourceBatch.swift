@@ -29,29 +29,20 @@ package enum EventSource: Equatable, Sendable {
 /// One message of a source.
 package struct SourceRecord: Equatable, Sendable {
   /// What a partial failure calls it by; empty where there is no such thing.
-  package let identifier: String
+  package var identifier = ""
   /// Of Kafka: `topic-partition`.
-  package let partition: String
-  /// The same for every delivery of this message, and for no other: the word for events that bring no idempotency key.
-  package let word: String?
+  package var partition = ""
+  /// What the log calls it by: an id, a sequence number, `topic-partition/offset`.
+  package var name = ""
+  /// The queue, stream, topic, broker or cluster that it comes from: an ARN, or bootstrap servers.
+  package var origin = ""
+  /// The same for every delivery of this message, and for no other: the key for events that bring no idempotency key.
+  /// Nil where the source gives a message nothing to be known by.
+  package var key: String?
   /// What is published, one event or `{"events":[…]}`; or why this can never be.
-  package let payload: Result<[UInt8], SourceRefusal>
+  package var payload: Result<[UInt8], SourceRefusal>
 
-  package init(
-    identifier: String = "", partition: String = "", word: String? = nil, payload: Result<[UInt8], SourceRefusal>
-  ) {
-    self.identifier = identifier
-    self.partition = partition
-    self.word = word
-    self.payload = payload
-  }
-}
-
-extension SourceRecord {
-  /// Messages without a name have no word: one word for all would make one event of them.
-  static func word(_ source: String, _ identifier: String) -> String? {
-    identifier.isEmpty ? nil : "\(source):\(identifier)"
-  }
+  package init(payload: Result<[UInt8], SourceRefusal>) { self.payload = payload }
 }
 
 /// Why a message, or a whole invocation, holds nothing that can be published.
@@ -65,15 +56,21 @@ package struct SourceRefusal: Error, Equatable, Sendable, CustomStringConvertibl
   }
 
   package var description: String { "\(code): \(message)" }
+
+  /// A tombstone of Kafka, a message without a body.
+  static let noValue = SourceRefusal(code: "no_value", message: "a message without a value holds no event")
 }
 
 /// The messages of one invocation, whatever invoked it.
 package struct SourceBatch: Equatable, Sendable {
   package let source: EventSource
+  /// Whether EventBridge Pipes stands between: it hands over a bare array of records.
+  package let isPiped: Bool
   package let records: [SourceRecord]
 
-  package init(source: EventSource, records: [SourceRecord]) {
+  package init(source: EventSource, isPiped: Bool = false, records: [SourceRecord]) {
     self.source = source
+    self.isPiped = isPiped
     self.records = records
   }
 }

@@ -23,6 +23,16 @@ package struct GatewayAccess: Sendable {
       "API_GATEWAY_ENDPOINT", example: "https://abc123defg.execute-api.eu-west-1.amazonaws.com/prod")
   }
 
+  /// Refuses what no client could be made with, so that a function tells it at its start and not when it sends first.
+  package func check() throws(InvalidVariable) {
+    if let endpoint, (try? HTTPURL(endpoint)) == nil {
+      throw InvalidVariable(
+        name: "API_GATEWAY_ENDPOINT", value: endpoint,
+        allowed: "a URL, for example https://abc123defg.execute-api.eu-west-1.amazonaws.com/prod")
+    }
+    _ = try signs(endpoint ?? "")
+  }
+
   /// The endpoint behind an event's `requestContext`: a custom domain is mapped to one stage and has none in its path.
   /// One that is mapped under a path has to be set.
   package static func endpoint(domainName: String, stage: String) -> String {

@@ -1,7 +1,9 @@
+package import Telemetry
+
 /// A request or a connection that did not come about: what was tried, at which host, and what libcurl said.
 ///
 /// Names no path and no query: they may hold tokens.
-package struct HTTPClientError: Error, Equatable, Sendable, CustomStringConvertible {
+package struct HTTPClientError: Error, Equatable, Sendable, CustomStringConvertible, LogTextConvertible {
   package enum Kind: Sendable {
     /// The URL, method or a header cannot be sent as it is; nothing was sent.
     case invalidRequest
@@ -35,5 +37,12 @@ package struct HTTPClientError: Error, Equatable, Sendable, CustomStringConverti
 
   package var description: String {
     "\(tried) \(host): \(message)\(code == 0 ? "" : " (libcurl \(code))")"
+  }
+
+  /// What is no URL may be anything, a password too.
+  package var logText: LogText {
+    let place = kind == .invalidRequest ? LogText(masking: host) : LogText(known: host)
+    let number: LogText = code == 0 ? "" : " (libcurl \(code))"
+    return "\(known: tried) \(place): \(message)\(number)"
   }
 }

@@ -9,10 +9,14 @@ package struct HTTPRequest: Sendable {
   /// Until the whole answer is read; 0 is no bound.
   package var totalMilliseconds: Int
   package var maximumBodyBytes: Int
+  /// Sent over a new connection. Over a kept one that breaks before an answer libcurl sends a request again by itself,
+  /// a POST too, though the first one may have taken effect.
+  package var isSentOnce: Bool
 
   package init(
     method: String = "GET", url: HTTPURL, headers: [(name: String, value: String)] = [], body: [UInt8]? = nil,
-    connectMilliseconds: Int = 3_000, totalMilliseconds: Int = 30_000, maximumBodyBytes: Int = 8 << 20
+    connectMilliseconds: Int = 3_000, totalMilliseconds: Int = 30_000, maximumBodyBytes: Int = 8 << 20,
+    isSentOnce: Bool = false
   ) {
     self.method = method
     self.url = url
@@ -21,6 +25,7 @@ package struct HTTPRequest: Sendable {
     self.connectMilliseconds = connectMilliseconds
     self.totalMilliseconds = totalMilliseconds
     self.maximumBodyBytes = maximumBodyBytes
+    self.isSentOnce = isSentOnce
   }
 
   /// Refuses what would break out of its line: a line break in a header starts another one.

@@ -1,3 +1,5 @@
+package import Telemetry
+
 /// Sends requests and waits for their answers; keeps the connections for the next ones.
 ///
 ///     let session = try HTTPSession()
@@ -8,14 +10,24 @@
 package final class HTTPSession {
   private typealias Transfer = (place: Int, easy: CurlEasy, request: HTTPRequest, collector: ResponseCollector)
 
+  /// How long an answer is still waited for after the interruption.
+  fileprivate static let graceMilliseconds: Int64 = 3_000
+
   private let tls: TLSOptions
+  private let interruption: Int32?
+  private let clock: Clock
   private let multi: CurlMulti
   /// Handles between two requests.
   private var spare: [CurlEasy] = []
 
-  /// Fails only when libcurl cannot start.
-  package init(tls: TLSOptions = .standard) throws(HTTPClientError) {
+  /// Fails only when libcurl cannot start. `interruption` is a descriptor: once it is readable, answers that have not
+  /// come within three seconds are waited for no longer.
+  package init(
+    tls: TLSOptions = .standard, interruption: Int32? = nil, clock: Clock = .system
+  ) throws(HTTPClientError) {
     self.tls = tls
+    self.interruption = interruption
+    self.clock = clock
     multi = try CurlMulti()
   }
 
@@ -35,13 +47,18 @@ package final class HTTPSession {
         outcomes[place] = .failure(error)
       }
     }
+    var patience = Patience(interruption, clock)
     while !transfers.isEmpty {
       for (easy, code) in multi.progress() {
         guard let index = transfers.firstIndex(where: { $0.easy === easy }) else { continue }
         let transfer = transfers.remove(at: index)
         outcomes[transfer.place] = finish(transfer, code)
       }
-      if !transfers.isEmpty { multi.wait(milliseconds: 1_000, besides: nil) }
+      guard !transfers.isEmpty else { break }
+      if multi.wait(milliseconds: 1_000, besides: patience.descriptor) { patience.interrupt() }
+      guard patience.hasEnded else { continue }
+      for transfer in transfers { outcomes[transfer.place] = .failure(abandon(transfer)) }
+      transfers = []
     }
     return outcomes.compactMap { $0 }
   }
@@ -60,6 +77,14 @@ package final class HTTPSession {
     return try CurlEasy(tls)
   }
 
+  /// The connection goes too: what comes over it now is nobody's answer.
+  private func abandon(_ transfer: Transfer) -> HTTPClientError {
+    multi.remove(transfer.easy)
+    return HTTPClientError(
+      .other, tried: transfer.request.method, host: transfer.request.url.origin,
+      message: "the signal to stop came before the answer")
+  }
+
   private func finish(
     _ transfer: Transfer, _ code: CurlEasy.ResultCode
   ) -> Result<HTTPResponse, HTTPClientError> {
@@ -75,6 +100,25 @@ package final class HTTPSession {
       return .failure(error)
     }
   }
+}
+
+/// Until when answers are waited for: for ever, or for a while after an interruption.
+private struct Patience {
+  private let interruption: Int32?
+  private let clock: Clock
+  private var end: Int64?
+
+  init(_ interruption: Int32?, _ clock: Clock) {
+    self.interruption = interruption
+    self.clock = clock
+  }
+
+  /// What to wake up for; it stays readable, so once is enough.
+  var descriptor: Int32? { end == nil ? interruption : nil }
+
+  mutating func interrupt() { end = end ?? clock.monotonicMilliseconds() + HTTPSession.graceMilliseconds }
+
+  var hasEnded: Bool { end.map { clock.monotonicMilliseconds() >= $0 } ?? false }
 }
 
 /// What libcurl hands over while an answer arrives.

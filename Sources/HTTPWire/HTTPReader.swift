@@ -69,6 +69,9 @@ package struct HTTPReader {
   /// The target's bytes, for those who can do without a text of it.
   package var targetBytes: ArraySlice<UInt8> { head.bytes[startLine.target] }
 
+  /// The other side speaks HTTP/1.0. False until the head was read.
+  package var isHTTP10: Bool { startLine.isHTTP10 }
+
   package var isComplete: Bool {
     if case .complete = state { true } else { false }
   }

@@ -61,6 +61,8 @@ struct GatewayEventWriter {
   /// Looks like a connection id, as AWS's request and message ids do.
   func makeID() -> String { ConnectionKey.random(randomness).text }
 
+  func makeTraceRoot() -> String { TraceID.makeRoot(clock, randomness) }
+
   private func context(
     _ identity: ConnectionIdentity, _ routeKey: String, _ eventType: String, requestID: String? = nil,
     disconnect: (code: UInt16, reason: String)? = nil, to writer: inout JSONWriter

@@ -16,11 +16,10 @@ struct HTTPAccess {
     hosts = Set(names + names.map { "\($0):\(port)" })
   }
 
-  func allows(_ headers: HTTPHeaders) -> Bool {
-    let named = headers.values("host")
-    guard named.count == 1, isOwn(host: named[0]) else { return false }
-    let origins = headers.values("origin")
-    return origins.allSatisfy { $0 == "http://\(named[0])" || allowedOrigins.contains($0) }
+  func allows(_ request: HTTPRequest) -> Bool {
+    guard isOwn(host: request.authority) else { return false }
+    let origins = request.headers.values("origin")
+    return origins.allSatisfy { $0 == "http://\(request.authority)" || allowedOrigins.contains($0) }
   }
 
   private func isOwn(host: String) -> Bool { hosts.contains(host) || hosts.contains(host.lowercased()) }

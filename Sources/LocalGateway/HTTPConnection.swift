@@ -67,9 +67,10 @@ final class HTTPConnection: EventHandler {
   }
 
   private func tellIfTruncated() {
-    guard case .reading = state, reader.hasHead, !reader.isComplete else { return }
-    server.onTruncatedRequest?(
-      HTTPRequest(method: reader.method, target: reader.target, headers: reader.headers, body: []))
+    guard case .reading = state, reader.hasHead, !reader.isComplete, let onTruncatedRequest = server.onTruncatedRequest,
+      let request = try? HTTPRequest(&reader)
+    else { return }
+    onTruncatedRequest(request)
   }
 
   /// The client closed its sending half, or all of it, before it had its answer.
@@ -119,7 +120,7 @@ final class HTTPConnection: EventHandler {
       if used < bytes.count { unread = Array(bytes[used...]) }
       dispatch()
     } catch {
-      refuse(error)
+      refuse(error.status, error.description)
     }
   }
 
@@ -135,24 +136,26 @@ final class HTTPConnection: EventHandler {
     state = .answering
     wasToldToContinue = false
     if !reader.keepsAlive { closesAfterOutput = true }
-    let request = HTTPRequest(
-      method: reader.method, target: reader.target, headers: reader.headers, body: reader.takeBody())
-    method = request.method
-    if server.logsRequests {
-      path = String(request.path)
-      since = server.loop.clock.monotonicMilliseconds()
-    }
-    reader.reset()
-    server.dispatch(request, HTTPResponder(connection: self, exchange: exchange))
+    do throws(HTTPDestinationError) {
+      let request = try HTTPRequest(&reader)
+      method = request.method
+      if server.logsRequests {
+        path = String(request.path)
+        since = server.loop.clock.monotonicMilliseconds()
+      }
+      reader.reset()
+      server.dispatch(request, HTTPResponder(connection: self, exchange: exchange))
+    } catch { refuse(400, "\(error)") }
   }
 
-  private func refuse(_ error: HTTPWireError) {
+  /// Answers what is no request that could be handled; nothing is read after it, for where it ends is not known.
+  private func refuse(_ status: Int, _ message: String) {
     exchange += 1
     state = .answering
     method = reader.method
     closesAfterOutput = true
-    let body = Array("{\"message\":\"\(error)\"}".utf8)
-    answer(exchange, status: error.status, headers: [("Content-Type", "application/json")], body: body)
+    let body = Array("{\"message\":\"\(message)\"}".utf8)
+    answer(exchange, status: status, headers: [("Content-Type", "application/json")], body: body)
     beginDraining()
   }
 

@@ -3,10 +3,26 @@ import HTTPWire
 /// A request, whole, as it came.
 struct HTTPRequest {
   let method: String
-  /// Path and query as they were sent, still percent-encoded.
-  let target: String
+  private let destination: HTTPDestination
   let headers: HTTPHeaders
   let body: [UInt8]
+  /// Who speaks HTTP/1.0 cannot change to another protocol (RFC 9110 section 7.8).
+  let isHTTP10: Bool
+
+  /// What was read, its body moved out.
+  init(_ reader: inout HTTPReader) throws(HTTPDestinationError) {
+    method = reader.method
+    headers = reader.headers
+    isHTTP10 = reader.isHTTP10
+    destination = try HTTPDestination(method: method, target: reader.target, hosts: headers.values("host"))
+    body = reader.takeBody()
+  }
+
+  /// Path and query as they were sent, still percent-encoded.
+  var target: String { destination.target }
+
+  /// The server it is meant for, its port included if the client named it.
+  var authority: String { destination.authority }
 
   /// The target up to the question mark.
   var path: Substring { target.prefix { $0 != "?" } }

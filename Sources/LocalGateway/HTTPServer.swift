@@ -113,7 +113,7 @@ final class HTTPServer: EventHandler {
   // MARK: Requests
 
   func dispatch(_ request: HTTPRequest, _ responder: HTTPResponder) {
-    guard access.allows(request.headers) else { return responder.refuse(403, "Forbidden") }
+    guard access.allows(request) else { return responder.refuse(403, "Forbidden") }
     for handler in handlers where handler.handle(request, responder) { return }
     responder.refuse(404, "Not Found")
   }

@@ -6,7 +6,7 @@ import Telemetry
 extension Gateway {
   func connect(_ request: HTTPRequest, _ query: Query, _ upgrade: WebSocketUpgrade, _ responder: HTTPResponder) {
     let identity = ConnectionIdentity(
-      key: makeKey(), connectedAt: clock.milliseconds(), domainName: request.headers["host"] ?? "",
+      key: makeKey(), connectedAt: clock.milliseconds(), domainName: request.authority,
       userAgent: request.headers["user-agent"], number: nextConnectionNumber())
     // The route is optional.
     guard let route = route(named: "$connect") else {
@@ -46,9 +46,10 @@ extension Gateway {
     _ status: Int, _ answer: ProxyAnswer?, _ identity: ConnectionIdentity, _ responder: HTTPResponder
   ) {
     log.debug("connection refused", ["connectionId": .text(identity.key.text), "status": .number(Int64(status))])
+    let more = answer?.retryAfter.map { [(name: "Retry-After", value: $0)] } ?? []
     if let answer, let body = answer.body, !body.isEmpty {
       let type = answer.contentType ?? "application/json"
-      return responder.respond(status, headers: [(name: "Content-Type", value: type)], body: body)
+      return responder.respond(status, headers: [(name: "Content-Type", value: type)] + more, body: body)
     }
     var writer = JSONWriter()
     writer.object { writer in
@@ -56,7 +57,7 @@ extension Gateway {
       writer.member("connectionId", identity.key.text)
       writer.member("requestId", events.makeID())
     }
-    responder.respond(status, headers: Self.json, body: writer.bytes)
+    responder.respond(status, headers: Self.json + more, body: writer.bytes)
   }
 
   private static func message(_ status: Int) -> String {
@@ -70,11 +71,16 @@ extension Gateway {
   /// The client's headers with the case they came in, without those of the connection itself, and with what API
   /// Gateway's own front adds.
   private func eventHeaders(of request: HTTPRequest) -> [(name: String, value: String)] {
-    let left = ["connection", "upgrade", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"]
+    let left = [
+      "connection", "upgrade", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id",
+    ]
     let own = request.headers.all.filter { !left.contains($0.name.lowercased()) }
+      .map { (name: $0.name, value: $0.name.lowercased() == "host" ? request.authority : $0.value) }
+    let trace = request.headers.values("x-amzn-trace-id").first(where: TraceID.hasRoot)
     return own + [
       (name: "X-Forwarded-For", value: ConnectionIdentity.sourceIP), (name: "X-Forwarded-Port", value: "\(port)"),
       (name: "X-Forwarded-Proto", value: "http"),
+      (name: "X-Amzn-Trace-Id", value: trace ?? events.makeTraceRoot()),
     ]
   }
 }

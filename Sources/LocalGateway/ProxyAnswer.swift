@@ -9,6 +9,8 @@ struct ProxyAnswer: Equatable {
   /// Of `Sec-WebSocket-Protocol`, if given.
   private(set) var subprotocol: String?
   private(set) var contentType: String?
+  /// Of a refusal: when the client may come again.
+  private(set) var retryAfter: String?
   /// Decoded if it came in base64.
   private(set) var body: [UInt8]?
 
@@ -43,6 +45,7 @@ struct ProxyAnswer: Equatable {
     }
     subprotocol = multiple.subprotocol ?? single.subprotocol
     contentType = multiple.contentType ?? single.contentType
+    retryAfter = multiple.retryAfter ?? single.retryAfter
   }
 
   var isSuccess: Bool { statusCode < 300 }
@@ -61,6 +64,7 @@ struct ProxyAnswer: Equatable {
   private struct Fields {
     var subprotocol: String?
     var contentType: String?
+    var retryAfter: String?
 
     mutating func read(_ reader: inout JSONReader) throws(JSONError) {
       if try reader.null() { return }
@@ -70,12 +74,13 @@ struct ProxyAnswer: Equatable {
         switch name.lowercased() {
         case "sec-websocket-protocol": subprotocol = value
         case "content-type": contentType = value
+        case "retry-after": retryAfter = value
         default: break
         }
       }
     }
 
-    /// A value, or the first of several: neither field may come twice.
+    /// A value, or the first of several: none of these fields may come twice.
     private static func value(_ reader: inout JSONReader) throws(JSONError) -> String? {
       guard try reader.peek() == .array else { return try ProxyAnswer.text(&reader) }
       var first: String?

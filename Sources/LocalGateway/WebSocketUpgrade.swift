@@ -7,19 +7,27 @@ struct WebSocketUpgrade {
 
   /// Nil if the request is not one; it is then refused: 426 without an upgrade or with another version, 400 otherwise.
   static func check(_ request: HTTPRequest, _ responder: HTTPResponder) -> WebSocketUpgrade? {
-    let needed = [(name: "Upgrade", value: "websocket"), (name: "Sec-WebSocket-Version", value: "13")]
-    guard request.asksForWebSocket, request.headers["sec-websocket-version"] == "13" else {
+    let versions = request.headers.values("sec-websocket-version")
+    guard request.asksForWebSocket, versions.count > 1 || versions == ["13"] else {
       responder.refuse(426, "Upgrade Required", headers: needed)
       return nil
     }
-    guard request.method == "GET", request.headers.contains("connection", token: "upgrade"),
-      let key = request.headers["sec-websocket-key"], WebSocketHandshake.isKey(key)
+    // Neither field may come twice (sections 11.3.1 and 11.3.5), not even with one value.
+    let keys = request.headers.values("sec-websocket-key")
+    guard request.method == "GET", !request.isHTTP10, versions.count == 1, keys.count == 1,
+      WebSocketHandshake.isKey(keys[0]), request.headers.contains("connection", token: "upgrade")
     else {
       responder.refuse(400, "Bad Request")
       return nil
     }
-    return WebSocketUpgrade(key: key)
+    return WebSocketUpgrade(key: keys[0])
   }
+
+  /// Of a 426: what is spoken here (RFC 9110 section 15.5.22, RFC 6455 section 4.4).
+  private static let needed = [
+    (name: "Connection", value: "Upgrade"), (name: "Upgrade", value: "websocket"),
+    (name: "Sec-WebSocket-Version", value: "13"),
+  ]
 
   /// The headers of the 101 that accepts it.
   func accepting(subprotocol: String?) -> [(name: String, value: String)] {

@@ -43,8 +43,10 @@ package struct ManagementError: Error, Equatable, Sendable, CustomStringConverti
     case timedOut
     /// What came is not an HTTP/1.1 answer.
     case garbled
-    /// The caller gave up on the call.
+    /// The caller gave up on the call, which may have taken effect.
     case abandoned
+    /// The caller gave up on the call before any of it was sent.
+    case notSent
   }
 
   package let kind: Kind
@@ -75,9 +77,12 @@ package struct Completion: Sendable {
   /// The number the call was started under.
   package let token: Int
   package let outcome: Outcome
+  /// How long the answer took, from the first byte sent on; 0 where there is none.
+  package let answerMilliseconds: Int64
 
-  package init(token: Int, outcome: Outcome) {
+  package init(token: Int, outcome: Outcome, answerMilliseconds: Int64 = 0) {
     self.token = token
     self.outcome = outcome
+    self.answerMilliseconds = answerMilliseconds
   }
 }

@@ -38,7 +38,7 @@ extension ManagementClient {
     switch progress {
     case .waiting: break
     case .answered(let answer, let isReusable):
-      settle(errand, answer, date: answer.status < 400 ? nil : lane.date)
+      settle(errand, answer, date: answer.status < 400 ? nil : lane.date, since: lane.dueMilliseconds)
       isReusable ? next(lane) : close(lane)
     case .dead(let reason):
       close(lane)
@@ -53,7 +53,8 @@ extension ManagementClient {
     }
   }
 
-  func settle(_ errand: Errand, _ answer: Answer, date: String?) {
+  /// `due`: when the call would have been overdue.
+  func settle(_ errand: Errand, _ answer: Answer, date: String?, since due: Int64) {
     if answer.status >= 400, let authority, let proof = errand.proof, !errand.isSignedAgain {
       let refusal = SigningAuthority.Refusal(
         status: answer.status, date: date, errorType: answer.errorType, body: answer.body)
@@ -64,7 +65,11 @@ extension ManagementClient {
         return waiting.insert(Errand(call: errand.call, token: errand.token, isSignedAgain: true), at: 0)
       }
     }
-    completions.append(Completion(token: errand.token, outcome: .answered(answer)))
+    // The clock was read before the sockets were waited for.
+    let took = clock.monotonicMilliseconds() - (due - Int64(options.answerMilliseconds))
+    usualMilliseconds = (usualMilliseconds ?? Double(took)) * 0.875 + Double(took) * 0.125
+    completions.append(
+      Completion(token: errand.token, outcome: .answered(answer), answerMilliseconds: max(0, took)))
   }
 
   /// The time and the credentials that the next calls are signed with.

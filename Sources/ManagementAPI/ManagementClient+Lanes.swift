@@ -57,13 +57,22 @@ extension ManagementClient {
     }
   }
 
-  /// Answers were waited for while there were more calls to make. When that adds up there is room for one more, and so a
-  /// connection more. A client that its processor keeps busy waits for nothing, and opens none. False: not yet.
+  /// How long is waited for answers before it is one of them that takes its time.
+  var stallMilliseconds: Int64 {
+    guard let usualMilliseconds else { return options.stallMilliseconds }
+    return min(options.stallMilliseconds, max(Self.shortestStallMilliseconds, Int64(4 * usualMilliseconds)))
+  }
+
+  private static var shortestStallMilliseconds: Int64 { 5 }
+
+  /// Answers were waited for while there were more calls to make. When that adds up there is room for as many more as
+  /// are on their way: fifty that hang hold the others up no longer than six do. A client that its processor keeps busy
+  /// waits for nothing, and opens none. False: not yet.
   func widen(after waited: Int64) -> Bool {
     stalledMilliseconds += waited
-    guard stalledMilliseconds >= options.stallMilliseconds else { return false }
+    guard stalledMilliseconds >= stallMilliseconds else { return false }
     stalledMilliseconds = 0
-    wanted = min(lanes.count, max(wanted, liveCount) + 1)
+    wanted = min(lanes.count, max(wanted, liveCount) * 2)
     return room > 0
   }
 

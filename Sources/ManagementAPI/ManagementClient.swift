@@ -19,7 +19,8 @@ package final class ManagementClient {
     package var width = 64
     /// One connection is opened for so many calls that are expected.
     package var callsPerConnection = 50
-    /// One more is opened each time that further calls have waited for answers so long, all in all.
+    /// As many more are opened each time that further calls have waited for answers so long, all in all; where answers come
+    /// sooner, after four times what they usually take.
     package var stallMilliseconds: Int64 = 20
     package var connectMilliseconds = 3_000
     /// From the first byte sent to the whole answer. API Gateway itself gives up after 29 s.
@@ -45,6 +46,8 @@ package final class ManagementClient {
   var wanted = 1
   /// How long answers were waited for while there were more calls to make, since there last was more room.
   var stalledMilliseconds: Int64 = 0
+  /// What answers take lately, in milliseconds; nil: there was none.
+  var usualMilliseconds: Double?
   /// Calls that wait for a lane.
   var waiting: [Errand] = []
   /// Calls that wait for a new lane, since an old one failed them.
@@ -93,6 +96,9 @@ package final class ManagementClient {
     wanted = min(lanes.count, max(1, (calls + options.callsPerConnection - 1) / options.callsPerConnection))
   }
 
+  /// Every call that was started is on its way.
+  package var hasSentAll: Bool { liveCount > 0 && waiting.isEmpty && waitingForNew.isEmpty }
+
   /// How many calls can be started now.
   package var room: Int { max(wanted, liveCount) - inFlight }
 
@@ -130,7 +136,7 @@ package final class ManagementClient {
       openLanes()
       // While a connection is being opened it is known that there will be more room.
       let isStalled = canWiden && dialer.openingCount == 0
-      let widensAt = isStalled ? now + options.stallMilliseconds - stalledMilliseconds : .max
+      let widensAt = isStalled ? now + stallMilliseconds - stalledMilliseconds : .max
       let waited = wait(completions.isEmpty ? max(0, min(milliseconds, nextOverdueCheck, widensAt) - now) : 0)
       if isStalled { hasRoom = widen(after: waited) }
       now = clock.monotonicMilliseconds()
@@ -140,14 +146,16 @@ package final class ManagementClient {
     swap(&ended, &completions)
   }
 
-  /// Gives up on every call that is on its way: each ends as `abandoned`, though it may have taken effect.
+  /// Gives up on every call that was started: one that is on its way ends as `abandoned`, though it may have taken
+  /// effect, one that waits for a connection as `notSent`.
   package func abandon(into ended: inout [Completion]) {
     for lane in lanes {
       guard let lane, let errand = lane.errand else { continue }
       close(lane)
       fail(errand, .abandoned, "given up")
     }
-    for errand in waiting + waitingForNew { fail(errand, .abandoned, "given up") }
+    for errand in waiting { fail(errand, errand.isSignedAgain ? .abandoned : .notSent, "given up") }
+    for errand in waitingForNew { fail(errand, .abandoned, "given up") }
     waiting = []
     waitingForNew = []
     inFlight -= completions.count

@@ -15,10 +15,13 @@ package struct Event: Equatable, Sendable {
   package var correlationID: String?
   /// The same word again, from a retried batch or a second process, is the same event.
   package var idempotencyKey: String?
+  /// Stands in for an idempotency key that the publisher gave none of: made of what names the message that the event
+  /// came in. Two messages may happen to bear one name, so it makes one event only of events with the same content.
+  package var messageKey: String?
 
   package init(
     type: String, key: String? = nil, audience: Audience = .everyone, data: [UInt8], id: String, timestamp: String,
-    priority: Priority? = nil, correlationID: String? = nil, idempotencyKey: String? = nil
+    priority: Priority? = nil, correlationID: String? = nil, idempotencyKey: String? = nil, messageKey: String? = nil
   ) {
     self.type = type
     self.key = key
@@ -29,6 +32,7 @@ package struct Event: Equatable, Sendable {
     self.priority = priority
     self.correlationID = correlationID
     self.idempotencyKey = idempotencyKey
+    self.messageKey = messageKey
   }
 
   /// The events that one stream orders among themselves.

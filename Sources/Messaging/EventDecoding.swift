@@ -66,7 +66,8 @@ private struct PublishedFields {
   private mutating func readField(_ name: String, _ reader: inout JSONReader) throws {
     switch name {
     case "type": type = try readType(&reader)
-    case "key": key = try text(name, &reader, Name.isKey, "a string of 1 to \(Limit.keyBytes) bytes, or absent")
+    case "key":
+      key = try text(name, &reader, Name.isKey, "a string of 1 to \(Limit.keyBytes) bytes \(Name.rule), or absent")
     case "data": data = Array(try reader.rawValue())
     case "audience": try readAudience(&reader)
     case "user", "userId": try setAudience(.user(try user(name, &reader)))
@@ -74,8 +75,8 @@ private struct PublishedFields {
     case "timestamp":
       timestamp = try text(name, &reader, Self.isTimestamp, "RFC 3339, for example \"2026-01-02T10:30:01.000Z\"")
     case "priority": priority = try readPriority(&reader)
-    case "correlationId": correlationID = try text(name, &reader, Self.isWord, Self.word)
-    case "idempotencyKey": idempotencyKey = try text(name, &reader, Self.isWord, Self.word)
+    case "correlationId": correlationID = try text(name, &reader, Name.isWord, Self.word)
+    case "idempotencyKey": idempotencyKey = try text(name, &reader, Name.isWord, Self.word)
     default:
       throw EventRefusal(
         .unknownField,
@@ -85,7 +86,7 @@ private struct PublishedFields {
   }
 
   private func readType(_ reader: inout JSONReader) throws -> String {
-    let allowed = "a string of 1 to \(Limit.typeBytes) bytes without control characters and '*'"
+    let allowed = "a string of 1 to \(Limit.typeBytes) bytes \(Name.rule) and '*'"
     guard let type = try text("type", &reader, Name.isType, allowed) else {
       throw EventRefusal(.invalidField, "'type' must be \(allowed)")
     }
@@ -126,7 +127,7 @@ private struct PublishedFields {
   }
 
   private func user(_ name: String, _ reader: inout JSONReader) throws -> String {
-    let allowed = "a string of 1 to \(Limit.userBytes) bytes"
+    let allowed = "a string of 1 to \(Limit.userBytes) bytes \(Name.rule)"
     guard let user = try text(name, &reader, Name.isUser, allowed) else {
       throw EventRefusal(.invalidField, "'\(name)' must be \(allowed)")
     }
@@ -134,7 +135,7 @@ private struct PublishedFields {
   }
 
   private func group(_ name: String, _ reader: inout JSONReader) throws -> String {
-    let allowed = "a string of 1 to \(Limit.groupBytes) bytes"
+    let allowed = "a string of 1 to \(Limit.groupBytes) bytes \(Name.rule)"
     guard let group = try text(name, &reader, Name.isGroup, allowed) else {
       throw EventRefusal(.invalidField, "'\(name)' must be \(allowed)")
     }
@@ -157,11 +158,7 @@ private struct PublishedFields {
     return text
   }
 
-  private static let word = "a string of 1 to \(Limit.correlationBytes) bytes without control characters"
-
-  private static func isWord(_ text: String) -> Bool {
-    (1...Limit.correlationBytes).contains(text.utf8.count) && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
-  }
+  private static let word = "a string of 1 to \(Limit.correlationBytes) bytes \(Name.rule)"
 
   /// The shape only: `dddd-dd-ddTdd:dd:dd`, then a fraction or none, then `Z` or an offset.
   private static func isTimestamp(_ text: String) -> Bool {

@@ -23,19 +23,32 @@ package enum ControlType {
   }
 }
 
-/// Whether a name from outside may be used as it is.
+/// Whether a name from outside may be used as it is: it has a length, and holds nothing that could forge a line where it
+/// is shown or make it look like another name.
 package enum Name {
-  /// A type travels in one line of an SSE frame, so a control character in it could forge another field; `*` stands for
-  /// a pattern in subscriptions.
+  /// For refusals, after the number of bytes.
+  package static let rule = "without control characters"
+
+  /// `*` stands for a pattern in subscriptions.
   package static func isType(_ text: String) -> Bool {
-    (1...Limit.typeBytes).contains(text.utf8.count)
-      && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "*") }
+    isName(text, maximumBytes: Limit.typeBytes) && !text.utf8.contains(UInt8(ascii: "*"))
   }
 
-  /// Any text at all, quotes, line feeds and NUL too.
-  package static func isKey(_ text: String) -> Bool { (1...Limit.keyBytes).contains(text.utf8.count) }
+  package static func isKey(_ text: String) -> Bool { isName(text, maximumBytes: Limit.keyBytes) }
 
-  package static func isUser(_ text: String) -> Bool { (1...Limit.userBytes).contains(text.utf8.count) }
+  package static func isUser(_ text: String) -> Bool { isName(text, maximumBytes: Limit.userBytes) }
 
-  package static func isGroup(_ text: String) -> Bool { (1...Limit.groupBytes).contains(text.utf8.count) }
+  package static func isGroup(_ text: String) -> Bool { isName(text, maximumBytes: Limit.groupBytes) }
+
+  /// Of correlation ids and idempotency keys.
+  package static func isWord(_ text: String) -> Bool { isName(text, maximumBytes: Limit.correlationBytes) }
+
+  private static func isName(_ text: String, maximumBytes: Int) -> Bool {
+    (1...maximumBytes).contains(text.utf8.count) && holdsNoControls(text)
+  }
+
+  /// Also of texts that may be empty, such as the label of a key.
+  package static func holdsNoControls(_ text: String) -> Bool {
+    ControlCharacter.isPlain(text.utf8) || !text.unicodeScalars.contains(where: ControlCharacter.isForbiddenInNames)
+  }
 }

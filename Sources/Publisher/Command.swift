@@ -4,6 +4,8 @@ import JSON
 enum Command: Equatable {
   /// `{"drain":"all/price:update"}`: send what the log of that stream holds.
   case drain(stream: String)
+  /// `{"lag":"all/price:update"}`: send the slow connections of that stream what they lack.
+  case lag(stream: String)
   /// `{"sweep":{}}`: look after every stream that had an append lately.
   case sweep
 
@@ -20,6 +22,10 @@ enum Command: Equatable {
         let stream = try reader.string()
         guard try reader.nextKey() == nil else { return nil }
         self = .drain(stream: stream)
+      case "lag":
+        let stream = try reader.string()
+        guard try reader.nextKey() == nil else { return nil }
+        self = .lag(stream: stream)
       case "sweep":
         try reader.skip()
         guard try reader.nextKey() == nil else { return nil }
@@ -32,9 +38,13 @@ enum Command: Equatable {
     }
   }
 
-  static func drain(_ stream: String) -> [UInt8] {
+  static func drain(_ stream: String) -> [UInt8] { payload("drain", stream) }
+
+  static func lag(_ stream: String) -> [UInt8] { payload("lag", stream) }
+
+  private static func payload(_ name: String, _ stream: String) -> [UInt8] {
     var writer = JSONWriter()
-    writer.object { $0.member("drain", stream) }
+    writer.object { $0.member(name, stream) }
     return writer.bytes
   }
 }

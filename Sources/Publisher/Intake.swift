@@ -1,3 +1,4 @@
+import ConnectionStore
 import EventSources
 import LambdaRuntime
 import Messaging
@@ -11,9 +12,9 @@ struct Intake {
   private(set) var events: [(index: Int, event: Event)] = []
   private(set) var errors: [PublishError] = []
   /// The message of each event, by the event's place.
-  private var recordOf: [Int: Int] = [:]
-  /// What is wrong with messages, for the log.
-  private var refused: [(record: Int, error: PublishError)] = []
+  private var recordOf: [Int] = []
+  /// The place of each message's first event.
+  private var firstOf: [Int] = []
 
   var source: EventSource { batch.source }
 
@@ -37,8 +38,8 @@ struct Intake {
     return batch.records.indices.map { record in events.filter { recordOf[$0.index] == record } }
   }
 
-  /// An event that brings no idempotency key gets one from its message, so that a message that comes again is the same
-  /// event. A publish of somebody who waits for the answer has no such name.
+  /// An event gets a key from its message, for where it brings no idempotency key, so that a message that comes again is
+  /// the same event. A publish of somebody who waits for the answer has no such name.
   init(
     decoding payload: [UInt8], _ limits: StreamLimits, _ clock: Clock, _ randomness: Randomness
   ) throws(UnknownSource) {
@@ -55,50 +56,91 @@ struct Intake {
   }
 
   private mutating func take(_ message: SourceRecord, _ record: Int, _ decode: ([UInt8]) -> PublishRequest) {
+    let first = recordOf.count
+    firstOf.append(first)
     switch message.payload {
     case .failure(let refusal):
-      refuse(PublishError(code: refusal.code, message: refusal.message), record)
+      let error = PublishError(code: refusal.code, message: refusal.message)
+      errors.append(error.moved(by: first, record: record))
     case .success(let payload):
       let request = decode(payload)
-      let first = recordOf.count
-      for error in request.errors { refuse(error.moved(by: first), record) }
+      errors += request.errors.map { $0.moved(by: first, record: record) }
       for (index, event) in request.events {
         var event = event
-        if event.idempotencyKey == nil, let word = message.word { event.idempotencyKey = "\(word)#\(index)" }
+        event.messageKey = message.key.map { "\($0)#\(index)" }
         events.append((first + index, event))
       }
-      for place in 0..<request.count { recordOf[first + place] = record }
+      recordOf += Array(repeating: record, count: request.count)
     }
-  }
-
-  private mutating func refuse(_ error: PublishError, _ record: Int) {
-    errors.append(error)
-    refused.append((record, error))
   }
 
   /// What the source is told. A message that can never be published is told in the log, once, and does not come again;
   /// one that failed for a reason that may pass does.
-  func answer(_ answer: PublishAnswer, _ log: Log) throws(InvocationFailed) -> [UInt8] {
-    if batch.source == .direct {
-      // Scheduler and asynchronous invocations read no answer; Lambda makes them again when they fail. Where something
-      // was accepted that would publish it twice.
-      if answer.accepted == 0, !answer.notAppended.isEmpty {
-        throw InvocationFailed(source: batch.source.name, count: answer.notAppended.count)
-      }
-      return answer.encoded()
-    }
-    for (record, error) in refused {
-      log.warn(
-        "event rejected",
-        [
-          "source": .text(batch.source.name), "message": .text(batch.records[record].identifier),
-          "code": .text(error.code), "reason": .text(error.message),
-        ])
-    }
-    let failed = Set(answer.notAppended.compactMap { recordOf[$0] })
+  func answer(_ answer: PublishAnswer, _ log: Log) throws -> [UInt8] {
+    let failed = Set(answer.notAppended.map { recordOf[$0] })
+    tell(answer, comingAgain: batch.comingAgain(failed: failed), log)
+    if batch.source == .direct { return try direct(answer) }
     switch batch.answer(failed: failed) {
     case .answer(let bytes): return bytes
-    case .fail: throw InvocationFailed(source: batch.source.name, count: failed.count)
+    case .fail: throw InvocationFailed(source: batch.source.name, count: failed.count, reason: answer.failure)
+    }
+  }
+
+  /// A rule with a constant input, Scheduler and an asynchronous call read no answer; Lambda makes them again when they
+  /// fail, and keeps what fails for good where it was told to. Where something was accepted that would publish it twice.
+  private func direct(_ answer: PublishAnswer) throws -> [UInt8] {
+    guard answer.accepted == 0, !answer.errors.isEmpty else { return answer.encoded() }
+    guard answer.notAppended.isEmpty else {
+      throw InvocationFailed(source: batch.source.name, count: answer.notAppended.count, reason: answer.failure)
+    }
+    throw NothingPublished(answer: answer)
+  }
+
+  // MARK: The log
+
+  /// So many lines at most are written about the events of one message.
+  private static let linesOfMessage = 100
+
+  /// Every event that was rejected, once. One whose message comes again is told then; and nobody may read the answer to
+  /// a direct publish.
+  private func tell(_ answer: PublishAnswer, comingAgain: Set<Int>, _ log: Log) {
+    var lines: [Int: Int] = [:]
+    for error in answer.errors {
+      guard let record = error.record ?? error.index.map({ recordOf[$0] }), !comingAgain.contains(record) else {
+        continue
+      }
+      lines[record, default: 0] += 1
+      if lines[record] ?? 0 <= Self.linesOfMessage { tell(error, record, log) }
+    }
+    for (record, count) in lines.sorted(by: { $0.key < $1.key }) where count > Self.linesOfMessage {
+      named(record, log).warn(
+        "further events of the message rejected", ["events": .number(Int64(count - Self.linesOfMessage))])
+    }
+    for index in answer.despiteKey {
+      named(recordOf[index], log).warn(
+        "event published; another message bears the same name",
+        ["event": .number(Int64(index - firstOf[recordOf[index]])), "code": "message_key_taken"])
+    }
+  }
+
+  private func tell(_ error: PublishError, _ record: Int, _ log: Log) {
+    var log = named(record, log)
+    if let index = error.index { log = log.with(["event": .number(Int64(index - firstOf[record]))]) }
+    log.warn("event rejected", ["code": .identifier(error.code), "reason": .text(error.message)])
+  }
+
+  private func named(_ record: Int, _ log: Log) -> Log {
+    let record = batch.records[record]
+    return log.with([
+      "source": .identifier(batch.source.name), "from": .identifier(record.origin), "messageId": name(of: record),
+    ])
+  }
+
+  /// A sender chooses the ids of messages of RabbitMQ and EventBridge; all others are AWS's.
+  private func name(of record: SourceRecord) -> Log.Value {
+    switch batch.source {
+    case .rabbitMQ, .eventBridge: .text(record.name)
+    default: .identifier(record.name)
     }
   }
 }
@@ -114,6 +156,10 @@ struct UnknownSource: LambdaError, CustomStringConvertible {
 struct InvocationFailed: LambdaError, CustomStringConvertible {
   let source: String
   let count: Int
+  var reason: TableError?
   var errorType: String { "Function.NotPublished" }
-  var description: String { "\(source): \(count) were not published, for a reason that may pass; invoke again" }
+  var description: String {
+    let advice = reason?.mayPass ?? true ? "invoke again" : "that does not pass by itself"
+    return "\(source): \(count) were not published: \(reason.map { "\($0); " } ?? "")\(advice)"
+  }
 }

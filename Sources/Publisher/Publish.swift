@@ -20,11 +20,29 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   var metrics: Metrics?
   var clock = Clock.system
   var randomness = Randomness.system
+  private var lagRequests = LagRequests()
+
+  init(
+    eventLog: StreamLog, streams: StreamSender<Sender>, limits: StreamLimits = StreamLimits(),
+    invocation: any AsynchronousInvocation, ownName: String?, log: Log, metrics: Metrics? = nil,
+    clock: Clock = .system, randomness: Randomness = .system
+  ) {
+    self.eventLog = eventLog
+    self.streams = streams
+    self.limits = limits
+    self.invocation = invocation
+    self.ownName = ownName
+    self.log = log
+    self.metrics = metrics
+    self.clock = clock
+    self.randomness = randomness
+  }
 
   mutating func handle(_ payload: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
-    let log = log.with(["requestId": .text(context.requestID)])
+    let log = log.with(["requestId": .identifier(context.requestID)])
     switch Command(payload) {
     case .drain(let stream): return drain(stream, context, log)
+    case .lag(let stream): return deliverLagging(stream, context, log)
     case .sweep: return try sweep(context, log)
     case nil: return try publish(payload, context, log)
     }
@@ -44,7 +62,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       deadlineMilliseconds: context.deadlineMilliseconds)
     for report in reports {
       answer.add(report, events: touched.count(report.stream))
-      if report.needsDrain { drainLater(report.stream, log) }
+      invokeLater(report, log)
     }
     self.report(answer, intake.source, context, log.with(["correlationIds": .text(intake.correlationIDs)]))
     return try intake.answer(answer, log)
@@ -98,9 +116,10 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     do {
       outcomes = try eventLog.append(events.map(\.event), to: stream)
     } catch {
-      log.error("events not appended", ["stream": .text(stream), "reason": .text("\(error)")])
+      log.error("events not appended", ["stream": .stream(stream), "reason": .own(LogText(error))])
       for (index, _) in events {
         answer.notAppended.insert(index)
+        answer.failure = error
         answer.reject(PublishError(index: index, code: "not_appended", message: "the log did not take it: \(error)"))
       }
       return
@@ -110,12 +129,16 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     for ((index, event), outcome) in zip(events, outcomes) {
       switch outcome {
       // One that was known may be in the log since a moment ago, by a publish that died before it could send it.
-      case .appended(let sequence), .known(let sequence):
+      case .appended(let sequence), .appendedDespiteKey(let sequence), .known(let sequence):
+        if case .appendedDespiteKey = outcome { answer.despiteKey.append(index) }
         count += 1
         last = max(last, sequence)
         log.debug(
           "accepted",
-          ["stream": .text(stream), "id": .text(event.id), "correlationId": .text(event.correlationID ?? event.id)])
+          [
+            "stream": .stream(stream), "id": .identifier(event.id),
+            "correlationId": .text(event.correlationID ?? event.id),
+          ])
       case .refused(let refusal): answer.reject(PublishError(refusal, index: index))
       }
     }
@@ -125,21 +148,23 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   // MARK: What was left
 
-  private func drain(_ stream: String, _ context: InvocationContext, _ log: Log) -> [UInt8] {
+  private mutating func drain(_ stream: String, _ context: InvocationContext, _ log: Log) -> [UInt8] {
     var answer = PublishAnswer()
     take([streams.sendWhatIsLeft(of: stream, deadlineMilliseconds: context.deadlineMilliseconds)], &answer, log)
     report(answer, .direct, context, log)
     return answer.encoded()
   }
 
-  private func drain(_ names: [String], _ answer: inout PublishAnswer, _ context: InvocationContext, _ log: Log) {
+  private mutating func drain(
+    _ names: [String], _ answer: inout PublishAnswer, _ context: InvocationContext, _ log: Log
+  ) {
     take(streams.send(names, deadlineMilliseconds: context.deadlineMilliseconds), &answer, log)
   }
 
-  private func take(_ reports: [StreamSender<Sender>.Report], _ answer: inout PublishAnswer, _ log: Log) {
+  private mutating func take(_ reports: [StreamSender<Sender>.Report], _ answer: inout PublishAnswer, _ log: Log) {
     for report in reports {
       answer.add(report, events: 0)
-      if report.needsDrain { drainLater(report.stream, log) }
+      invokeLater(report, log)
     }
   }
 
@@ -150,27 +175,30 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   /// Sends every stream that is behind its log, or has connections that are behind, unless somebody is at it. It begins
   /// anywhere: one that has no time for all of them comes to each by and by.
-  private func sweep(_ context: InvocationContext, _ log: Log) throws(TableError) -> [UInt8] {
+  private mutating func sweep(_ context: InvocationContext, _ log: Log) throws(TableError) -> [UInt8] {
     var answer = PublishAnswer()
     closeEnded(&answer, context, log)
     let rows = try streams.openStreams.all()
     let first = rows.isEmpty ? 0 : randomness.integer(in: 0...rows.count - 1)
     var rest = rows[first...] + rows[..<first]
     var left: [String] = []
+    var lagging: [String] = []
     var swept = 0
     while !rest.isEmpty, clock.milliseconds() < context.deadlineMilliseconds - Self.sweepReserveMilliseconds {
       let some = Array(rest.prefix(Self.sweptTogether))
       rest = rest.dropFirst(some.count)
-      let areLeft = try streams.openStreams.areLeft(some.map(\.stream))
-      left += zip(some, areLeft).compactMap { $1 ? $0.stream : nil }
-      swept += areLeft.count { $0 }
+      let rests = try streams.openStreams.rest(of: some.map(\.stream))
+      left += zip(some, rests).compactMap { $1.isPending ? $0.stream : nil }
+      lagging += zip(some, rests).compactMap { $1.isLagDue ? $0.stream : nil }
+      swept += rests.count { $0.isPending }
       if left.count >= Self.sweptTogether || rest.isEmpty {
         drain(left, &answer, context, log)
         left = []
       }
-      try streams.openStreams.close(zip(some, areLeft).compactMap { $1 ? nil : $0 })
+      try streams.openStreams.close(zip(some, rests).compactMap { !$1.isPending && $1.isWhole ? $0 : nil })
     }
     drain(left, &answer, context, log)
+    for stream in lagging { sweepLagging(stream, &answer, context, log) }
     if !rest.isEmpty { log.warn("sweep had no time for all streams", ["left": .number(Int64(rest.count))]) }
     if swept > 0 {
       log.info("sweep found streams to send", ["streams": .number(Int64(swept))])
@@ -194,13 +222,44 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   /// So much of a sweep goes to connections that have ended.
   private static var closingMilliseconds: Int64 { 10_000 }
 
+  // MARK: The slow ones
+
+  private func deliverLagging(_ stream: String, _ context: InvocationContext, _ log: Log) -> [UInt8] {
+    var answer = PublishAnswer()
+    let report = streams.deliverLagging(stream, deadlineMilliseconds: context.deadlineMilliseconds)
+    answer.add(report, events: 0)
+    if report.needsDrain { invokeLater(Command.drain(stream), of: stream, log) }
+    // It had no time for all: its retries outlive it.
+    if report.isLagDue { invokeLater(Command.lag(stream), of: stream, log) }
+    self.report(answer, .direct, context, log)
+    return answer.encoded()
+  }
+
+  /// Without a name to be invoked by the sweep is the lag sender.
+  private func sweepLagging(_ stream: String, _ answer: inout PublishAnswer, _ context: InvocationContext, _ log: Log) {
+    guard ownName == nil else { return invokeLater(Command.lag(stream), of: stream, log) }
+    guard clock.milliseconds() < context.deadlineMilliseconds - Self.sweepReserveMilliseconds else { return }
+    answer.add(streams.deliverLagging(stream, deadlineMilliseconds: context.deadlineMilliseconds), events: 0)
+  }
+
+  private mutating func invokeLater(_ report: StreamSender<Sender>.Report, _ log: Log) {
+    if report.needsDrain { invokeLater(Command.drain(report.stream), of: report.stream, log) }
+    guard report.isLagDue, ownName != nil else { return }
+    // Whoever is at it will see what was written before this look.
+    if (try? streams.lagLeases.isHeld(report.stream)) == true { return }
+    if lagRequests.take(report.stream, nowMilliseconds: clock.milliseconds()) {
+      invokeLater(Command.lag(report.stream), of: report.stream, log)
+    }
+  }
+
   /// Lambda runs this function again, soon. If it cannot be told, the sweep finds the stream within a minute.
-  private func drainLater(_ stream: String, _ log: Log) {
+  private func invokeLater(_ payload: [UInt8], of stream: String, _ log: Log) {
     guard let ownName else { return }
     do {
-      try invocation.invokeLater(ownName, Command.drain(stream))
+      try invocation.invokeLater(ownName, payload)
     } catch {
-      log.warn("not invoked again; the sweep will send it", ["stream": .text(stream), "reason": .text("\(error)")])
+      log.warn(
+        "not invoked again; the sweep will send it", ["stream": .stream(stream), "reason": .own(LogText(error))])
     }
   }
 
@@ -210,7 +269,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     if let metrics {
       var sent = answer.sent
       sent.accepted = answer.accepted
-      sent.write(metrics, ["requestId": .text(context.requestID)])
+      sent.write(metrics, ["requestId": .identifier(context.requestID)])
     }
     log.info(
       "published",

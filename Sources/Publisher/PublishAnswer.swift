@@ -1,3 +1,4 @@
+import ConnectionStore
 import Delivery
 import JSON
 import Telemetry
@@ -16,10 +17,14 @@ struct PublishAnswer {
   /// For the metrics.
   var sent = SendMetrics()
   var errors: [PublishError] = []
-  /// The places of events that the log did not take for a reason that may pass.
+  /// The places of events that the log did not take: no fault of theirs, so they may come again.
   var notAppended: Set<Int> = []
+  /// The places of events that were accepted although the key made for their message belongs to another content.
+  var despiteKey: [Int] = []
+  /// Why the log did not take the last of them.
+  var failure: TableError?
 
-  /// Whether something failed for a reason that may pass.
+  /// Whether something failed that is no fault of the events.
   var hasFailures: Bool { !notAppended.isEmpty }
 
   /// `events`: how many of this publish the stream holds.
@@ -42,7 +47,8 @@ struct PublishAnswer {
     errors.append(error)
   }
 
-  func encoded() -> [UInt8] {
+  /// `maximumErrors`: so many are listed; all of them are counted.
+  func encoded(maximumErrors: Int = .max) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("accepted", accepted)
@@ -55,12 +61,12 @@ struct PublishAnswer {
       if queued > 0 { writer.member("queued", queued) }
       if folded > 0 { writer.member("folded", folded) }
       if behind > 0 { writer.member("behind", behind) }
-      if !errors.isEmpty { append(errors, to: &writer) }
+      if !errors.isEmpty { append(errors.prefix(maximumErrors), to: &writer) }
     }
     return writer.bytes
   }
 
-  private func append(_ errors: [PublishError], to writer: inout JSONWriter) {
+  private func append(_ errors: ArraySlice<PublishError>, to writer: inout JSONWriter) {
     writer.key("errors")
     writer.array { writer in
       for error in errors {

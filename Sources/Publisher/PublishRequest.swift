@@ -34,24 +34,33 @@ struct PublishRequest {
     }
   }
 
-  /// Where each event stands in the payload.
+  /// Where each event stands in the payload. One event and a list in one payload, or two lists, would be taken for one
+  /// of them, and the other would be lost.
   private static func places(in bytes: [UInt8]) throws(PublishError) -> [Range<Int>] {
+    var lists: [[Range<Int>]] = []
+    var hasEvent = false
+    let whole: Range<Int>
     do throws(JSONError) {
       var reader = JSONReader(bytes)
       // Passes the white space before the payload.
       _ = try reader.peek()
       let start = reader.offset
-      var list: [Range<Int>]?
       try reader.beginObject()
       while let key = try reader.nextKey() {
-        if key == "events" { list = try elements(&reader) } else { try reader.skip() }
+        if key == "type" || key == "data" { hasEvent = true }
+        if key == "events" { lists.append(try elements(&reader)) } else { try reader.skip() }
       }
-      let end = reader.offset
+      whole = start..<reader.offset
       try reader.end()
-      return list ?? [start..<end]
     } catch {
       throw PublishError(error)
     }
+    guard let list = lists.first else { return [whole] }
+    guard lists.count == 1, !hasEvent else {
+      throw PublishError(
+        code: "wrong_shape", message: "a payload is one event, or {\"events\":[…]} with one list, not both")
+    }
+    return list
   }
 
   private static func elements(_ reader: inout JSONReader) throws(JSONError) -> [Range<Int>] {
@@ -85,6 +94,8 @@ struct PublishError: Error, Equatable {
   let index: Int?
   let code: String
   let message: String
+  /// The message that it came in, by its place among those of the invocation.
+  var record: Int?
 
   init(index: Int? = nil, code: String, message: String) {
     self.index = index
@@ -92,9 +103,11 @@ struct PublishError: Error, Equatable {
     self.message = message
   }
 
-  /// The same of an event that stands further on.
-  func moved(by places: Int) -> PublishError {
-    PublishError(index: index.map { $0 + places }, code: code, message: message)
+  /// The same of an event that stands further on, in that message.
+  func moved(by places: Int, record: Int) -> PublishError {
+    var error = PublishError(index: index.map { $0 + places }, code: code, message: message)
+    error.record = record
+    return error
   }
 
   init(_ refusal: EventRefusal, index: Int) {

@@ -1,3 +1,4 @@
+import ConnectionStore
 import ConnectionStoreSelection
 import Delivery
 import FunctionInvocation
@@ -6,19 +7,27 @@ import LambdaRuntime
 import Streams
 import Telemetry
 
-func makePublish(_ environment: Environment) throws -> Publish<Fanout> {
+func makePublish(_ environment: Environment) throws -> some LambdaHandler {
   try EventTypes.load()
   let access = GatewayAccess(environment)
-  let table = try TableSelection.open(environment)
+  try access.check()
+  let deadline = CallDeadline()
+  let table = try TableSelection.open(environment, deadline: deadline)
   let shards = try TableSelection.listenerShards(environment)
   let log = Log(environment)
-  let fanout = try Fanout(client: access.client(for: access.requiredEndpoint()), options: .inRounds)
+  let client = try access.client(for: access.requiredEndpoint())
   let limits = try StreamLimits(environment)
   return Publish(
     eventLog: StreamLog(table, shards: shards, limits: limits),
-    streams: StreamSender(table, sender: fanout, shards: shards, limits: limits, log: log), limits: limits,
+    streams: StreamSender(
+      table, sender: Fanout(client: client, options: .inRounds),
+      lagSender: Fanout(client: client, options: .ofLagging), shards: shards, limits: limits, log: log),
+    limits: limits,
     invocation: FunctionInvoker(environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log,
-    metrics: environment["METRICS"] == "off" ? nil : SendMetrics.metrics(environment))
+    metrics: environment["METRICS"] == "off" ? nil : SendMetrics.metrics(environment)
+  ).afterTelling {
+    deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
+  }
 }
 
 LambdaRuntime.run(

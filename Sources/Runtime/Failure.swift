@@ -1,19 +1,24 @@
 import JSON
+import Telemetry
 
 /// A failed invocation or start, as Lambda is told of it.
 struct Failure: Equatable {
   /// `Category.Reason`, such as `Function.ResponseSizeTooLarge`.
   let type: String
   let message: String
+  /// The message as it may stand in a log.
+  let logText: LogText
 
   init(type: String, message: String) {
     self.type = type
     self.message = message
+    logText = LogText(masking: message)
   }
 
   init(_ error: any Error) {
     type = (error as? any LambdaError)?.errorType ?? "Function.\(Self.name(of: error))"
     message = String(describing: error)
+    logText = LogText(error)
   }
 
   /// An answer of that many bytes, which Lambda would not take.

@@ -38,7 +38,8 @@ struct InvocationLoop: ~Copyable {
     } catch {
       let failure = Failure(error)
       log.log(
-        .fatal, "the function cannot start", ["errorType": .text(failure.type), "errorMessage": .text(failure.message)])
+        .fatal, "the function cannot start",
+        ["errorType": .identifier(failure.type), "errorMessage": .own(failure.logText)])
       _ = try client.failStart(with: failure)
       return nil
     }
@@ -73,8 +74,8 @@ struct InvocationLoop: ~Copyable {
     log.error(
       "the invocation failed",
       [
-        "requestId": .text(invocation.context.requestID), "errorType": .text(failure.type),
-        "errorMessage": .text(failure.message),
+        "requestId": .identifier(invocation.context.requestID), "errorType": .identifier(failure.type),
+        "errorMessage": .own(failure.logText),
       ])
   }
 
@@ -82,7 +83,7 @@ struct InvocationLoop: ~Copyable {
     log.warn(
       "Lambda did not take the outcome of the invocation",
       [
-        "requestId": .text(invocation.context.requestID), "status": .number(Int64(refusal.status)),
+        "requestId": .identifier(invocation.context.requestID), "status": .number(Int64(refusal.status)),
         "answer": .text(refusal.body),
       ])
   }

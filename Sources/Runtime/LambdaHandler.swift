@@ -15,6 +15,25 @@ public protocol LambdaHandler {
   mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8]
 }
 
+extension LambdaHandler {
+  /// The same handler, before each of whose events something else is told what Lambda says about it.
+  ///
+  ///     return Echo().afterTelling { deadline.set(milliseconds: $0.deadlineMilliseconds) }
+  public func afterTelling(_ listener: @escaping (InvocationContext) -> Void) -> some LambdaHandler {
+    TellingHandler(handler: self, listener: listener)
+  }
+}
+
+private struct TellingHandler<Handler: LambdaHandler>: LambdaHandler {
+  var handler: Handler
+  let listener: (InvocationContext) -> Void
+
+  mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
+    listener(context)
+    return try handler.handle(event, context)
+  }
+}
+
 /// An error that says how it is to be counted: Lambda keeps types of the form `Category.Reason`, for example
 /// `Function.NoSuchStream`.
 ///

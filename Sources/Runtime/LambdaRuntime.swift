@@ -42,7 +42,7 @@ public enum LambdaRuntime {
     do {
       try loop.run(makeHandler)
     } catch {
-      log.log(.fatal, error.description)
+      log.log(.fatal, LogText(error))
     }
     return 1
   }

@@ -35,10 +35,11 @@ struct RuntimeConnection: ~Copyable {
     reader.reset()
     let socket = try connected()
     self.socket = nil
-    // A server that refuses a request may answer and close before it has read all of it: the answer counts.
-    try? socket.send(request)
+    // A server that refuses a request may answer and close before it has read all of it: the answer counts. The
+    // connection does not: the rest of this request would stand before the next one.
+    let isSentWhole = (try? socket.send(request)) != nil
     guard try receiveAnswer(from: socket) else { return false }
-    if reader.keepsAlive { self.socket = socket }
+    if reader.keepsAlive, isSentWhole { self.socket = socket }
     return true
   }
 

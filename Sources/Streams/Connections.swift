@@ -137,7 +137,22 @@ package struct Connections {
 
   /// The connection's row, or nil if it never was, has left, or expired.
   package func connection(_ id: ConnectionID) throws(TableError) -> ConnectionRecord? {
-    guard let item = try table.get(Keys.connection(id), .strong), item["gone"] == nil else { return nil }
+    try table.get(Keys.connection(id), .strong).flatMap { item throws(TableError) in try record(item, id) }
+  }
+
+  /// The rows of several, read side by side.
+  package func connections(_ ids: [ConnectionID]) throws(TableError) -> [ConnectionRecord?] {
+    let pages = try table.pages(of: ids.map { Query(Keys.connection($0).partition) })
+    var records: [ConnectionRecord?] = []
+    for (id, page) in zip(ids, pages) {
+      let item = page.items.first { $0.key == Keys.connection(id) }
+      records.append(try item.flatMap { item throws(TableError) in try record(item, id) })
+    }
+    return records
+  }
+
+  private func record(_ item: Item, _ id: ConnectionID) throws(TableError) -> ConnectionRecord? {
+    guard item["gone"] == nil else { return nil }
     guard let record = ConnectionRecord(item, id: id) else {
       throw TableError(
         .corrupt, "get", key: item.key, detail: "not a connection's row of this release or the one before")

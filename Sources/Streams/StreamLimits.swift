@@ -58,7 +58,7 @@ package struct StreamLimits: Equatable, Sendable {
 }
 
 /// A limit that cannot be one.
-package struct StreamLimitError: Error, Equatable, CustomStringConvertible {
+package struct StreamLimitError: Error, Equatable, CustomStringConvertible, LogTextConvertible {
   let name: String
   let value: String
   let allowed: ClosedRange<Int64>
@@ -67,6 +67,7 @@ package struct StreamLimitError: Error, Equatable, CustomStringConvertible {
   package var description: String {
     "\(name)=\(value) is no number from \(allowed.lowerBound) to \(allowed.upperBound); for example \(name)=\(standard)"
   }
+  package var logText: LogText { LogText(known: description) }
 }
 
 /// A token bucket that needs one number: when it will be full again, were nothing taken any more.

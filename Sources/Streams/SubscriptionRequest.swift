@@ -94,7 +94,8 @@ package struct SubscriptionRequest: Equatable, Sendable {
       wanted.removeAll { $0.selector == Selector(key) }
       refused.append(
         Refusal(
-          name: String(key.prefix(32)), code: .invalidName, message: "a key is 1 to \(Limit.keyBytes) bytes"))
+          name: String(key.prefix(32)), code: .invalidName,
+          message: "a key is 1 to \(Limit.keyBytes) bytes \(Name.rule)"))
     }
     return (wanted, refused)
   }
@@ -131,7 +132,7 @@ package struct SubscriptionRequest: Equatable, Sendable {
         : allowed([keyed], name, role)
     }
     if !isPattern, !meanings.allSatisfy({ Name.isType($0.type) && $0.key.map(Name.isKey) ?? true }) {
-      let rule = "a type is 1 to \(Limit.typeBytes) bytes without control characters and '*' (but at its end)"
+      let rule = "a type is 1 to \(Limit.typeBytes) bytes \(Name.rule) and '*' (but at its end)"
       return .failure(Refusal(name: String(name.prefix(32)), code: .invalidName, message: rule))
     }
     if ControlType.isReserved(name) {

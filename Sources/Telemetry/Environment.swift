@@ -24,9 +24,10 @@ package struct Environment: Sendable {
 }
 
 /// A variable the program cannot run without is unset or empty.
-package struct MissingVariable: Error, CustomStringConvertible {
+package struct MissingVariable: Error, CustomStringConvertible, LogTextConvertible {
   package let name: String
   package let example: String
 
   package var description: String { "\(name) is not set; for example \(name)=\(example)" }
+  package var logText: LogText { LogText(known: description) }
 }

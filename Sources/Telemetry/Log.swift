@@ -7,8 +7,9 @@ import JSON
 ///     log.info("connected", ["connectionId": .text(id)])
 ///     // {"timestamp":"2026-01-02T10:30:01.000Z","level":"INFO","message":"connected","connectionId":"R0oX…="}
 ///
-/// E-mail addresses, phone numbers, keys, tokens and passwords in texts are masked (`Masking`) before they are written;
-/// that is a net, not a licence: none may be given to it knowingly.
+/// A message and a literal are the program's own words and stand as they are (`LogText`). In what came from outside,
+/// e-mail addresses, phone numbers, keys, tokens and passwords are masked (`Masking`) before they are written; that is a
+/// net, not a licence: none may be given to it knowingly.
 package struct Log: Sendable {
   package enum Level: Int, Sendable, Comparable {
     case trace, debug, info, warn, error, fatal
@@ -40,19 +41,29 @@ package struct Log: Sendable {
     }
   }
 
-  package enum Value: Sendable, ExpressibleByStringLiteral, ExpressibleByIntegerLiteral {
+  package enum Value: Sendable, ExpressibleByStringInterpolation, ExpressibleByIntegerLiteral {
+    /// A text from outside, or one that holds something from outside.
     case text(String)
+    /// The program's own words. So is a literal: `"reason": "status \(status)"`.
+    case own(LogText)
+    /// A name that the program or AWS made, or whose form the program has checked: a request's, a connection's, a code.
+    case identifier(String)
     case number(Int64)
     case decimal(Double)
     case flag(Bool)
 
-    package init(stringLiteral value: String) { self = .text(value) }
+    package init(stringLiteral value: String) { self = .identifier(value) }
+    package init(stringInterpolation: LogText.StringInterpolation) {
+      self = .own(LogText(stringInterpolation: stringInterpolation))
+    }
     package init(integerLiteral value: Int64) { self = .number(value) }
 
     func append(to writer: inout JSONWriter, named name: String) {
       writer.key(name)
       switch self {
       case .text(let text): writer.string(Masking.masked(text, named: name) ?? text)
+      case .own(let text): writer.string(text.description)
+      case .identifier(let text): writer.string(text)
       case .number(let number): writer.integer(number)
       case .decimal(let decimal): writer.double(decimal)
       case .flag(let flag): writer.boolean(flag)
@@ -92,27 +103,26 @@ package struct Log: Sendable {
 
   package func isEnabled(_ level: Level) -> Bool { level >= minimum }
 
-  package func debug(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+  package func debug(_ message: @autoclosure () -> LogText, _ fields: @autoclosure () -> Fields = [:]) {
     log(.debug, message(), fields())
   }
-  package func info(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+  package func info(_ message: @autoclosure () -> LogText, _ fields: @autoclosure () -> Fields = [:]) {
     log(.info, message(), fields())
   }
-  package func warn(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+  package func warn(_ message: @autoclosure () -> LogText, _ fields: @autoclosure () -> Fields = [:]) {
     log(.warn, message(), fields())
   }
-  package func error(_ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+  package func error(_ message: @autoclosure () -> LogText, _ fields: @autoclosure () -> Fields = [:]) {
     log(.error, message(), fields())
   }
 
-  package func log(_ level: Level, _ message: @autoclosure () -> String, _ fields: @autoclosure () -> Fields = [:]) {
+  package func log(_ level: Level, _ message: @autoclosure () -> LogText, _ fields: @autoclosure () -> Fields = [:]) {
     guard level >= minimum else { return }
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("timestamp", Timestamp.rfc3339(milliseconds: clock.milliseconds()))
       writer.member("level", level.name)
-      let message = message()
-      writer.member("message", Masking.masked(message) ?? message)
+      writer.member("message", message().description)
       for (name, value) in context { value.append(to: &writer, named: name) }
       for (name, value) in fields() { value.append(to: &writer, named: name) }
     }

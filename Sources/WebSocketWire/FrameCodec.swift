@@ -11,7 +11,10 @@ package final class FrameCodec {
 
   func borrowDecoder() -> FrameDecoder { idleDecoders.popLast() ?? FrameDecoder() }
 
+  /// A decoder that stands inside a frame is of no use to another connection, and is freed: it would read that
+  /// connection's bytes as the rest of the frame.
   func giveBack(_ decoder: FrameDecoder) {
-    if idleDecoders.count < Self.keptDecoders { idleDecoders.append(decoder) }
+    guard decoder.isIdle, idleDecoders.count < Self.keptDecoders else { return }
+    idleDecoders.append(decoder)
   }
 }

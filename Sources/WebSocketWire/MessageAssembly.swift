@@ -31,9 +31,6 @@ struct MessageAssembly {
     self.limits = limits
   }
 
-  /// A frame's head was taken, and not all of its payload.
-  var isInsideFrame: Bool { frame != nil }
-
   /// Lets go of what was taken.
   mutating func removeAll() {
     message = []

@@ -74,20 +74,19 @@ package struct WebSocketSession {
       guard let decoder else { return nil }
       switch decoder.read(&input) {
       case .needsBytes:
-        if decoder.isEmpty, !incoming.isInsideFrame { returnDecoder() }
+        if decoder.isIdle { returnDecoder() }
         return nil
       case .violation: throw .violation("malformed frame")
       case .piece(let piece):
-        if let message = try take(piece, decoder, output: &output) { return message }
+        if let message = try take(piece, output: &output) { return message }
       }
     }
     return nil
   }
 
   private mutating func take(
-    _ piece: FramePiece, _ decoder: FrameDecoder, output: inout [UInt8]
+    _ piece: FramePiece, output: inout [UInt8]
   ) throws(WebSocketError) -> WebSocketMessage? {
-    if !incoming.isInsideFrame { decoder.passedHead(of: piece) }
     guard let whole = try incoming.take(piece) else { return nil }
     switch whole {
     // What comes after our close frame is read over (RFC 6455 section 1.4).
@@ -163,9 +162,7 @@ package struct WebSocketSession {
 
   private mutating func end() {
     isOver = true
-    // Inside a frame the decoder is of no use to anyone else.
-    if let decoder, decoder.isEmpty, !incoming.isInsideFrame { codec.giveBack(decoder) }
-    decoder = nil
+    returnDecoder()
     incoming.removeAll()
   }
 

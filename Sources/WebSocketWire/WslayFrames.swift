@@ -28,8 +28,12 @@ enum FrameReading {
 final class FrameDecoder {
   private var context: wslay_frame_context_ptr?
   private var input = UnsafeRawBufferPointer(start: nil, count: 0)
-  /// Bytes taken from the connection that belong to no completed frame.
+  /// Bytes taken from the connection that were not handed out yet, neither as a head nor as a payload.
   private var heldBytes = 0
+  /// Of the payload whose frame's head was read.
+  private var remainingBytes: UInt64 = 0
+  /// After a head that it refused it cannot read on.
+  private var isBroken = false
 
   init() {
     var callbacks = wslay_frame_callbacks(
@@ -45,8 +49,10 @@ final class FrameDecoder {
 
   deinit { wslay_frame_context_free(context) }
 
-  /// Whether it holds nothing of the connection: another connection can use it.
-  var isEmpty: Bool { heldBytes == 0 }
+  /// Whether it stands between two frames and holds nothing of the connection: only then another connection can use it.
+  ///
+  /// It counts for itself. Whoever reads the frames may refuse one after its first piece, and then knows less.
+  var isIdle: Bool { heldBytes == 0 && remainingBytes == 0 && !isBroken }
 
   /// Reads on from `bytes`, moving past those it took; it takes up to 4 KB more than it tells of.
   func read(_ bytes: inout UnsafeRawBufferPointer) -> FrameReading {
@@ -58,8 +64,11 @@ final class FrameDecoder {
     var frame = wslay_frame_iocb()
     let count = wslay_frame_recv(context, &frame)
     if count == Int(WSLAY_ERR_WANT_READ.rawValue) { return .needsBytes }
-    guard count >= 0 else { return .violation }
-    heldBytes -= frame.data_length
+    guard count >= 0 else {
+      isBroken = true
+      return .violation
+    }
+    passed(frame)
     return .piece(
       FramePiece(
         isFinal: frame.fin == 1, reservedBits: frame.rsv, opcode: frame.opcode, isMasked: frame.mask == 1,
@@ -67,10 +76,15 @@ final class FrameDecoder {
         data: UnsafeRawBufferPointer(start: frame.data, count: frame.data_length)))
   }
 
-  /// Told by the session at the first piece of a frame, since wslay does not count its heads.
-  func passedHead(of piece: FramePiece) {
-    let lengthBytes = piece.payloadBytes < 126 ? 0 : piece.payloadBytes < 1 << 16 ? 2 : 8
-    heldBytes -= 2 + lengthBytes + (piece.isMasked ? 4 : 0)
+  /// wslay counts no heads: their length follows from what they say (RFC 6455 section 5.2).
+  private func passed(_ frame: wslay_frame_iocb) {
+    if remainingBytes == 0 {
+      let lengthBytes = frame.payload_length < 126 ? 0 : frame.payload_length < 1 << 16 ? 2 : 8
+      heldBytes -= 2 + lengthBytes + (frame.mask == 1 ? 4 : 0)
+      remainingBytes = frame.payload_length
+    }
+    heldBytes -= frame.data_length
+    remainingBytes -= UInt64(frame.data_length)
   }
 
   private func hand(to buffer: UnsafeMutablePointer<UInt8>, atMost length: Int) -> Int {

@@ -29,11 +29,11 @@ enum Tool {
   private static func dispatch(_ words: [String], in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
     let terminal = surroundings.terminal
     guard let word = words.first else {
-      terminal.note(Help.overview(of: commands.map { $0.syntax }))
+      terminal.note(ScreenText(own: Help.overview(of: commands.map { $0.syntax })))
       return .usage
     }
     switch word {
-    case "--help", "-h": try terminal.line(Help.overview(of: commands.map { $0.syntax }))
+    case "--help", "-h": try terminal.line(ScreenText(own: Help.overview(of: commands.map { $0.syntax })))
     case "help": return try dispatch(words.dropFirst() + ["--help"], in: surroundings)
     case "--version": try terminal.line("tickertape \(version)")
     default: return try command(named: word).start(words.dropFirst(), in: surroundings)
@@ -57,7 +57,7 @@ extension Command {
   ) throws(CommandFailure) -> ExitCode {
     let arguments = try Arguments(words, for: syntax)
     if arguments.asksForHelp {
-      try surroundings.terminal.line(Help.page(of: syntax))
+      try surroundings.terminal.line(ScreenText(own: Help.page(of: syntax)))
       return .success
     }
     return try Self(arguments).run(in: surroundings)

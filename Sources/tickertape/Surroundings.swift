@@ -27,11 +27,14 @@ struct Surroundings {
   }
 
   /// HTTP over one kept connection, signed where there is an authority.
-  func exchange(signedBy authority: SigningAuthority? = nil) throws(CommandFailure) -> InvokeAPI.Exchange {
+  func exchange(
+    signedBy authority: SigningAuthority? = nil, until interruption: Interruption = .never
+  ) throws(CommandFailure) -> InvokeAPI.Exchange {
     if let scriptedExchange { return scriptedExchange }
+    let descriptor = interruption.descriptor < 0 ? nil : interruption.descriptor
     do throws(HTTPClientError) {
-      if let authority { return Self.exchange(over: try SignedSession(authority)) }
-      let session = try HTTPSession()
+      if let authority { return Self.exchange(over: try SignedSession(authority, interruption: descriptor)) }
+      let session = try HTTPSession(interruption: descriptor)
       return { request throws(HTTPClientError) in InvokeAPI.Answer(try session.send(request)) }
     } catch {
       throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)")

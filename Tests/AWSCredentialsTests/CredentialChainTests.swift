@@ -45,7 +45,8 @@ import Testing
   @Test func `half a pair of keys is a mistake that is told, not passed over`() {
     #expect(
       error(CredentialChain(variables(["AWS_ACCESS_KEY_ID": "AKID"])))
-        == "no AWS credentials: the environment: AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not")
+        == "no AWS credentials are found; the environment gives none "
+        + "(AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not)")
   }
 
   @Test func `a key with a line break in it never reaches a header`() {
@@ -60,7 +61,7 @@ import Testing
     let text = error(CredentialChain(variables()))
     for part in [
       "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",
-      "the profile default in \(folder.path)/.aws/credentials and \(folder.path)/.aws/config: there is no such profile",
+      "the profile default in \(folder.path)/.aws/credentials and \(folder.path)/.aws/config gives none (there is no such profile",
       "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_EC2_METADATA_DISABLED is true",
     ] {
       #expect(text.contains(part), "\(text)")
@@ -217,7 +218,7 @@ import Testing
     let silent = ScriptedServer { _ in [.silence] }
     defer { silent.stop() }
     let elsewhere = Environment(["HOME": folder.path, "AWS_EC2_METADATA_SERVICE_ENDPOINT": silent.url])
-    #expect(error(CredentialChain(elsewhere)).contains("the instance's metadata: PUT \(silent.url)"))
+    #expect(error(CredentialChain(elsewhere)).contains("the instance's metadata gives none (PUT \(silent.url)"))
   }
 
   // MARK: Refreshing

@@ -82,7 +82,11 @@ struct AccessSettingsTests {
       Wrong(["JWT_JWKS_URL": "http://login.example.com/", "JWT_ISSUER": "i"], "JWT_JWKS_URL", "not https"),
       Wrong(["JWT_JWKS_URL": "https://login.example.com/"], "JWT_ISSUER", "for example JWT_ISSUER=https://"),
       Wrong(["JWT_ISSUER": "i"], "JWT_ISSUER", "for example JWT_JWKS_URL=https://"),
-      Wrong(["JWT_AUDIENCE": "a"], "JWT_AUDIENCE"), Wrong(["JWT_LEEWAY_SECONDS": "5"], "JWT_LEEWAY_SECONDS"),
+      Wrong(["JWT_AUDIENCE": "a"], "JWT_AUDIENCE"), Wrong(["JWT_LEEWAY_SECONDS": "301"], "JWT_LEEWAY_SECONDS=301"),
+      Wrong(["MAX_CONNECTIONS_PER_USER": "0"], "for example MAX_CONNECTIONS_PER_USER=10"),
+      Wrong(["CONNECT_LIMIT_COUNTS": "some"], "for example CONNECT_LIMIT_COUNTS=refused"),
+      Wrong(["CONNECT_REFUSALS_PER_MINUTE": "0"], "for example CONNECT_REFUSALS_PER_MINUTE=5"),
+      Wrong(["CONNECT_REFUSALS_PER_MINUTE": "many"], "CONNECT_REFUSALS_PER_MINUTE=many"),
       Wrong(["JWT_SECRET": secret, "JWT_LEEWAY_SECONDS": "301"], "JWT_LEEWAY_SECONDS=301", "0 to 300"),
       Wrong(["JWT_SECRET": secret, "JWT_LEEWAY_SECONDS": "-1"], "JWT_LEEWAY_SECONDS=-1"),
     ]
@@ -97,17 +101,11 @@ struct AccessSettingsTests {
     #expect(error?.description.contains(fixture.secret) == false)
   }
 
-  @Test("the limit of attempts is told what it counts, and how many")
-  func attempts() throws {
-    for variables in [
-      ["CONNECT_LIMIT_COUNTS": "some"], ["CONNECT_REFUSALS_PER_MINUTE": "0"], ["CONNECT_REFUSALS_PER_MINUTE": "many"],
-    ] {
-      let name = try #require(variables.first).key
-      let error = #expect(throws: AccessSettingError.self) {
-        try AttemptLimit(Environment(variables), table: FailingTable(MemoryTable(), failing: 0))
-      }
-      #expect(error?.description.contains("for example \(name)=") == true)
-    }
+  @Test("how tokens are read means nothing where none is taken, so a deployment may hand over the defaults")
+  func defaults() throws {
+    let defaults = ["JWT_LEEWAY_SECONDS": "60", "JWT_USER_CLAIM": "sub", "JWT_ISSUER": "", "JWT_AUDIENCE": ""]
+    #expect(try settings(defaults).tokens == nil)
+    #expect(try settings(defaults.merging(["ACCESS": "open"]) { $1 }).isOpen)
   }
 
   @Test(

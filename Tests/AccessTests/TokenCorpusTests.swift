@@ -18,6 +18,17 @@ struct TokenCorpusTests {
     #expect(folder != "Corpus" || names.count >= 5)
   }
 
+  @Test("what is made of that by small changes holds")
+  func mutations() throws {
+    let seed = UInt64.random(in: .min ... .max)
+    var corpus = try MutatedCorpus(of: "Tokens", seed: seed)
+    for number in 0..<3000 {
+      let input = corpus.next()
+      let violation = TokenAgreement.violation(of: input)
+      try #require(violation == nil, "seed \(seed), number \(number): \(input)")
+    }
+  }
+
   @Test("all tokens of the fixture, good and bad, and their claims hold")
   func fixture() {
     let fixture = TokenFixture.shared

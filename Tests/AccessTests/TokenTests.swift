@@ -165,4 +165,21 @@ struct TokenTests {
     #expect(identity.principal == Principal(user: "a@b", role: nil, groups: ["g"]))
     #expect(identity.scopes == ["a", "b", "c"])
   }
+
+  @Test(
+    "a user or a group with a control character, a line separator or a turn of direction is none",
+    arguments: ["\\n", "\\u0000", "\\u007f", "\\u009b", "\\u2028", "\\u202e", "\\u2066"])
+  func controls(escape: String) throws {
+    for (members, named) in [
+      (#""sub":"a\#(escape)b""#, "'sub'"), (#""sub":"u","groups":["g","a\#(escape)b"]"#, "'groups'"),
+    ] {
+      let claims = try TokenClaims(bytes(#"{\#(members),"exp":1800000001}"#), userClaim: "sub")
+      do throws(TokenFault) {
+        _ = try TokenRules().identity(claims, secondsSinceEpoch: 1_800_000_000)
+        Issue.record("\(members) is taken")
+      } catch {
+        #expect(error.reason.description.contains(named))
+      }
+    }
+  }
 }

@@ -26,10 +26,11 @@ struct DynamoDBFaultTests {
     answer(status, "{\"__type\":\"com.amazonaws.dynamodb.v20120810#\(type)\",\"\(message)\":\"said so\"}")
   }
 
-  private func table(_ server: ScriptedServer) throws -> DynamoDBTable {
+  private func table(_ server: ScriptedServer, deadline: CallDeadline = CallDeadline()) throws -> DynamoDBTable {
     let session = try SignedSession(service: "dynamodb", region: "eu-west-1", source: DynamoDBStage.credentials)
     return DynamoDBTable(
-      DynamoDBPlace(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)), session, clock: clock.clock)
+      DynamoDBPlace(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)), session, clock: clock.clock,
+      deadline: deadline)
   }
 
   /// Refuses the first so many calls, then answers.
@@ -64,6 +65,62 @@ struct DynamoDBFaultTests {
     #expect(server.requests.count == 16)
     #expect(clock.clock.milliseconds() - start > 5_000)
     #expect(clock.clock.milliseconds() - start < 60_000)
+  }
+
+  @Test(
+    "throttling that does not end is told before the invocation does, with time left for the answer",
+    arguments: [3_000, 10_000, 29_000, 60_000] as [Int64])
+  func throttledUntilTheDeadline(milliseconds: Int64) throws {
+    let undone = #"{"UnprocessedItems":{"messages":[{"DeleteRequest":{"Key":{"pk":{"S":"p"},"sk":{"S":"s"}}}}]}}"#
+    let server = ScriptedServer { request in
+      request.head.contains("BatchWriteItem")
+        ? Self.answer(200, undone) : Self.refusal("ProvisionedThroughputExceededException")
+    }
+    defer { server.stop() }
+    let deadline = CallDeadline()
+    let table = try table(server, deadline: deadline)
+    let verbs: [() throws -> Void] = [
+      { _ = try table.get(key, .strong) }, { try table.put(Item(key), if: .always) },
+      { _ = try table.update(key, .adding(1, to: "n"), if: .always) }, { _ = try table.query(Query("p")) },
+      { try table.transact([.put(Item(key))]) }, { try table.writeBatch([.delete(key)]) },
+    ]
+    for verb in verbs {
+      let start = clock.clock.milliseconds()
+      deadline.set(milliseconds: start + milliseconds, now: start)
+      #expect(code(verb) == .throttled || code(verb) == .contention)
+      let reserve = min(2_000, milliseconds / 4)
+      #expect(clock.clock.milliseconds() <= start + milliseconds - reserve)
+    }
+  }
+
+  @Test("a call that could not end before the deadline is not made, and the next invocation has its own time")
+  func noTimeLeft() throws {
+    let server = ScriptedServer { _ in Self.answer(200, "{}") }
+    defer { server.stop() }
+    let deadline = CallDeadline()
+    let table = try table(server, deadline: deadline)
+    let now = clock.clock.milliseconds()
+    deadline.set(milliseconds: now + 100, now: now)
+    #expect(code { _ = try table.get(key, .strong) } == .unavailable)
+    #expect(server.requests.isEmpty)
+    deadline.set(milliseconds: now + 10_000, now: now)
+    #expect(try table.get(key, .strong) == nil)
+  }
+
+  @Test("a table that takes a call and never answers is waited for no longer than the invocation may take")
+  func silent() throws {
+    let server = ScriptedServer { _ in [.silence] }
+    defer { server.stop() }
+    let deadline = CallDeadline()
+    let session = try SignedSession(service: "dynamodb", region: "eu-west-1", source: DynamoDBStage.credentials)
+    // The machine's own clock: libcurl waits by it.
+    let table = DynamoDBTable(
+      DynamoDBPlace(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)), session, deadline: deadline)
+    let now = Clock.system.milliseconds()
+    deadline.set(milliseconds: now + 1_000, now: now)
+    #expect(code { _ = try table.get(key, .strong) } == .unavailable)
+    // The first attempt took what there was.
+    #expect(server.requests.count == 1)
   }
 
   private func code(_ body: () throws -> Void) -> TableError.Code? {

@@ -122,6 +122,11 @@ struct SQLiteFileTests {
     #expect(process.wait() == 1)
     #expect(process.output.contains("the table cannot be used (\(path): "))
     #expect(process.output.contains("the right to read and write the file and its folder '\(folder.path)'"))
+    guard getuid() == 0 else { return }
+    let mode = mode == 0 ? "0" : "444"
+    #expect(
+      process.output.contains("'\(path)' belongs to the user 0 (mode 0\(mode)) and this process runs as the user 65534")
+    )
   }
 
   @Test("a file that is deleted or replaced while it is open is told, and nothing is written beside it")

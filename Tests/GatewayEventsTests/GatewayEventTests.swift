@@ -43,6 +43,17 @@ struct GatewayEventTests {
     }
   }
 
+  @Test("what is made of that by small changes holds")
+  func mutations() throws {
+    let seed = UInt64.random(in: .min ... .max)
+    var corpus = try MutatedCorpus(of: "GatewayEvents", seed: seed)
+    for number in 0..<15000 {
+      let input = corpus.next()
+      let violation = GatewayEventAgreement.violation(of: input)
+      try #require(violation == nil, "seed \(seed), number \(number): \(input)")
+    }
+  }
+
   @Test("a connect has its parameters, its headers whatever their case, and no body")
   func connect() throws {
     guard case .connect(let event) = try GatewayEvent(decoding: Fixture.connectBrowser.bytes()) else {

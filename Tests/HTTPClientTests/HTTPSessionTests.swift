@@ -29,6 +29,33 @@ struct HTTPSessionTests {
     #expect(!request.head.lowercased().contains("content-type"))
   }
 
+  @Test("a request that is to be sent once goes over a connection of its own, so that libcurl cannot send it again")
+  func sentOnce() throws {
+    let server = ScriptedServer { $0.number == 1 ? [.answer(200)] : [.close] }
+    defer { server.stop() }
+    let session = try HTTPSession()
+    let request = try HTTPRequest(method: "POST", url: HTTPURL(server.url), body: bytes("a"), isSentOnce: true)
+    _ = try session.send(request)
+    #expect(throws: HTTPClientError.self) { _ = try session.send(request) }
+    #expect(server.requests.count == 2 && server.connectionCount == 2)
+  }
+
+  @Test("after the interruption an answer is waited for a little, and then no longer")
+  func interrupted() throws {
+    let server = ScriptedServer { _ in [.silence] }
+    defer { server.stop() }
+    var ends: [Int32] = [-1, -1]
+    #expect(pipe(&ends) == 0)
+    defer { for end in ends { close(end) } }
+    #expect(write(ends[1], "x", 1) == 1)
+    let session = try HTTPSession(interruption: ends[0])
+    #expect {
+      _ = try session.send(HTTPRequest(url: HTTPURL(server.url)))
+    } throws: { error in
+      (error as? HTTPClientError)?.message == "the signal to stop came before the answer"
+    }
+  }
+
   @Test("keeps the connection, and forgets the last request's method and body")
   func keepsConnection() throws {
     let server = ScriptedServer { _ in [.answer(200)] }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import HTTPWire
+import TestSupport
 import Testing
 
 @Suite("HTTP, what the fuzzer collected")
@@ -16,6 +17,17 @@ struct HTTPCorpusTests {
         let violation = HTTPAgreement.violation(of: input, cuts: [cut])
         #expect(violation == nil, "\(name)")
       }
+    }
+  }
+
+  @Test("what is made of that by small changes holds")
+  func mutations() throws {
+    let seed = UInt64.random(in: .min ... .max)
+    var corpus = try MutatedCorpus(of: "HTTPReader", seed: seed)
+    for number in 0..<4000 {
+      let input = corpus.next()
+      let violation = HTTPAgreement.violation(of: input, cuts: [input.count / 3, input.count / 2])
+      try #require(violation == nil, "seed \(seed), number \(number): \(input)")
     }
   }
 }

@@ -1,6 +1,7 @@
 import Access
 import ConnectionStore
 import GatewayEvents
+import JSON
 import Messaging
 import Streams
 import Telemetry
@@ -75,6 +76,28 @@ struct ConnectAccessTests {
     #expect(stage.lines.all.allSatisfy { $0.contains(#""event":"audit""#) } && stage.lines.all.count == 6)
   }
 
+  @Test("`auth` in the query lets in who brings a good credential there; 401 has a JSON body")
+  func auth() throws {
+    let stage = Stage()
+    let key = try key(stage)
+    #expect(try stage.connect([("auth", key)], access: Self.required) == #"{"statusCode":200}"#)
+    #expect(try stage.connections.connection(stage.id)?.principal.user == "u-1")
+    for bad in ["hunter2", "tt_" + String(repeating: "A", count: 43), "a.b.c"] {
+      let answer = try stage.connect([("auth", bad)], access: Self.required, id: name(2))
+      var reader = JSONReader(bytes(answer))
+      var members: [String: String] = [:]
+      try reader.beginObject()
+      while let name = try reader.nextKey() { members[name] = text(Array(try reader.rawValue())) }
+      #expect(members["statusCode"] == "401")
+      #expect(members["headers"] == #"{"Content-Type":"application/json"}"#)
+      var body = JSONReader(bytes(try #require(members["body"])))
+      #expect(
+        try body.string()
+          == #"{"error":"Unauthorized","message":"a valid API key or token is required","statusCode":401}"#)
+      #expect(try stage.connections.connection(name(2)) == nil)
+    }
+  }
+
   @Test("a user that is an e-mail address or a telephone number stands masked in the log")
   func masked() throws {
     let stage = Stage()
@@ -94,11 +117,29 @@ struct ConnectAccessTests {
       multiValueHeaders: bytes(#"{"Authorization":["Bearer a","Bearer b"]}"#),
       multiValueQuery: bytes(#"{"token":["a","b"],"auth":["c"]}"#))
     let presentation = Presentation(event)
-    #expect(presentation.query.map { "\($0.name)=\($0.value)" } == ["token=b", "token=a", "token=b", "auth=c"])
-    #expect(presentation.headers.map(\.value) == ["h", "Bearer b", "Bearer a", "Bearer b"])
+    #expect(presentation.query.map { "\($0.name)=\($0.value)" } == ["token=a", "token=b", "auth=c"])
+    #expect(presentation.headers.map(\.value) == ["Bearer a", "Bearer b", "h"])
     var damaged = event
     damaged.multiValueQuery = bytes(#"{"token":"a"}"#)
     #expect(Presentation(damaged).query.map(\.value) == ["b"])
+    // A value that stands only by itself is not passed over: it may be a credential.
+    damaged.multiValueQuery = bytes(#"{"token":["a"]}"#)
+    #expect(Presentation(damaged).query.map(\.value) == ["a", "b"])
+  }
+
+  @Test("subprotocols offered in several fields are one list in the order in which they came")
+  func severalProtocolFields() {
+    let stage = Stage()
+    for (fields, expected) in [
+      (["v1", "v2, v3"], "v1"), (["v1", "v2, bearer"], "v1"), (["bearer", "abc, v2"], "bearer"),
+    ] {
+      let lists = "[" + fields.map { "\"\($0)\"" }.joined(separator: ",") + "]"
+      let event = ConnectEvent(
+        context: stage.context("CONNECT"),
+        headers: GatewayHeaders(json: bytes(#"{"Sec-WebSocket-Protocol":"\#(fields[1])"}"#)[...]),
+        multiValueHeaders: bytes(#"{"Sec-WebSocket-Protocol":\#(lists)}"#))
+      #expect(Presentation(event).subprotocol == expected, "\(fields)")
+    }
   }
 
   // MARK: Attempts
@@ -164,7 +205,7 @@ struct ConnectAccessTests {
       counter = table
       return table
     }
-    var limit = try AttemptLimit(Environment([:]), table: stage.table, clock: stage.clock.clock)
+    var limit = AttemptLimit(try AttemptLimit.Settings(Environment([:])), table: stage.table, clock: stage.clock.clock)
     for number in 1...100 {
       #expect(try limit.take("192.0.2.1") == (number <= 5 ? .within : number == 6 ? .firstBeyond : .beyond))
     }

@@ -75,7 +75,10 @@ struct ConnectTests {
       ("groups", String(repeating: "x", count: 129), "groups"), ("eventTypes", "a\nb", "cannot be subscribed to"),
       ("eventTypes", (0..<1000).map { "t\($0)" }.joined(separator: ","), "1000 subscriptions are too many"),
       ("eventTypes", (0..<129).map { "t\($0)" }.joined(separator: ","), "129 subscriptions are too many"),
-      ("client_id", "", "client_id"),
+      ("client_id", "", "client_id"), ("userId", "a\nb", "without control characters"),
+      ("user_id", "a\u{9B}b", "without control characters"), ("userId", "a\u{202E}b", "without control characters"),
+      ("groups", "g,a\u{7F}b", "without control characters"), ("client_id", "a\u{2028}b", "client_id"),
+      ("keys", "a\nb", "a key is"),
     ])
   func badParameters(name: String, value: String, mentions: String) throws {
     let stage = Stage()

@@ -67,7 +67,7 @@ struct PublishTests {
     let stage = try connected([("a", "stream:news:AAPL"), ("b", "stream:news:MSFT"), ("c", "stream:news")])
     _ = try stage.publish(#"{"type":"stream:news:AAPL","data":1}"#)
     #expect(stage.ear.posts.map(\.id) == ["a", "c"])
-    #expect(try stage.publish(#"{"type":"stream:news:AAPL","key":"MSFT","data":1}"#).contains("holds the key"))
+    #expect(try stage.refused(#"{"type":"stream:news:AAPL","key":"MSFT","data":1}"#).contains("holds the key"))
   }
 
   @Test("a bad event gets its own error, and the rest goes on")
@@ -86,14 +86,14 @@ struct PublishTests {
   }
 
   @Test(
-    "a payload that is no publish is answered with what is wrong",
+    "a payload that is no publish fails with what is wrong",
     arguments: [
       ("", "not_json"), ("{\"events\":[{\"type\":\"signal\",\"data\":1}", "not_json"), ("[]", "wrong_shape"),
       ("7", "wrong_shape"), (#"{"events":{}}"#, "wrong_shape"), ("\u{FF}", "not_json"),
     ])
   func badPayload(payload: String, code: String) throws {
     let stage = try connected([("a", "signal")])
-    let answer = try stage.publish(payload)
+    let answer = try stage.refused(payload)
     #expect(answer.hasPrefix(#"{"accepted":0,"rejected":1,"deliveries":0,"#))
     #expect(answer.contains("\"errors\":[{\"code\":\"\(code)\",\"message\":\""))
     #expect(stage.ear.posts.isEmpty)
@@ -104,11 +104,16 @@ struct PublishTests {
     #expect(try Stage().publish(#"{"events":[]}"#).hasPrefix(#"{"accepted":0,"rejected":0,"deliveries":0,"#))
   }
 
-  @Test("a connection that is gone loses its rows and is counted once")
+  @Test(
+    "a connection that is gone is counted once, closed at the gateway and loses its rows, and no publish waits for that"
+  )
   func gone() throws {
     let stage = try connected([("a", "signal,risk"), ("b", "signal")])
     stage.ear.gone = ["a"]
     #expect(try stage.publish(#"{"type":"signal","data":1}"#).contains(#""deliveries":1,"gone":1,"#))
+    #expect(stage.ear.closed.isEmpty && stage.invocations.payloads == [#"Publisher {"lag":"all/signal"}"#])
+    try stage.runInvocations()
+    #expect(stage.ear.closed == ["a"])
     #expect(try stage.connections.connection(#require(ConnectionID("a"))) == nil)
     #expect(try stage.publish(#"{"type":"risk","data":1}"#).contains(#""deliveries":0,"gone":0,"#))
   }
@@ -152,7 +157,7 @@ struct PublishTests {
     #expect(first.contains(#"{"index":2,"code":"not_appended""#))
     let again = try stage.publish(#"{"type":"signal","data":1,"idempotencyKey":"k"}"#)
     #expect(again.hasPrefix(#"{"accepted":1,"rejected":0,"deliveries":0,"#))
-    let other = try stage.publish(#"{"type":"signal","data":7,"idempotencyKey":"k"}"#)
+    let other = try stage.refused(#"{"type":"signal","data":7,"idempotencyKey":"k"}"#)
     #expect(
       other.contains(#""code":"idempotency_key_taken""#) && other.contains(#"\"k\""#)
         && other.contains("event 1 of the stream"))
@@ -197,8 +202,8 @@ struct PublishTests {
 
   @Test("an event that looks like a command and is none is refused as an event")
   func noCommand() throws {
-    #expect(try Stage().publish(#"{"drain":"all/signal","data":1}"#).contains("unknown_field"))
-    #expect(try Stage().publish(#"{"drain":7}"#).contains("unknown_field"))
+    #expect(try Stage().refused(#"{"drain":"all/signal","data":1}"#).contains("unknown_field"))
+    #expect(try Stage().refused(#"{"drain":7}"#).contains("unknown_field"))
   }
 
   @Test("when the time is up, the function is invoked again for what is left")

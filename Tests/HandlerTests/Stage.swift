@@ -12,6 +12,7 @@ import Streams
 import Synchronization
 import Telemetry
 import TestSupport
+import Testing
 
 @testable import ConnectHandler
 @testable import DefaultHandler
@@ -28,6 +29,8 @@ final class Stage {
   private var requests = 0
 
   init(_ wrap: (any Table) -> any Table = { $0 }) { table = wrap(MemoryTable(clock: clock.clock)) }
+
+  init(over make: (Clock) throws -> any Table) rethrows { table = try make(clock.clock) }
 
   var limits = StreamLimits()
   let lines = Lines()
@@ -70,17 +73,21 @@ final class Stage {
     return text(try handler.handle(event.encoded(), invocation))
   }
 
+  /// The server of the keys of tokens.
+  var fetch: RemoteKeys.Fetch = { request throws(HTTPClientError) in
+    throw HTTPClientError(.notConnected, tried: "GET", host: request.url.origin, message: "not in this test")
+  }
+
   /// A ConnectHandler's environment.
   func connector(_ environment: Environment) throws -> Connect<Ear> {
-    Connect(
+    let settings = try AccessSettings(environment)
+    return Connect(
       connections: connections,
       access: AccessControl(
-        try AccessSettings(environment), keys: keys, clock: clock.clock, log: log,
-        fetch: { request throws(HTTPClientError) in
-          throw HTTPClientError(.notConnected, tried: "GET", host: request.url.origin, message: "not in this test")
-        }),
-      attempts: try AttemptLimit(environment, table: table, clock: clock.clock),
-      userLimit: try UserLimit(environment, connections: connections, calls: ear, clock: clock.clock),
+        settings, keys: keys, clock: clock.clock, log: log, fetch: fetch),
+      attempts: AttemptLimit(settings.attempts, table: table, clock: clock.clock),
+      userLimit: UserLimit(
+        maximum: settings.connectionsPerUser, connections: connections, calls: ear, clock: clock.clock),
       greetings: Greetings(environment, invocations), log: log)
   }
 
@@ -124,18 +131,34 @@ final class Stage {
     return text(try handler.handle(bytes(payload), invocation))
   }
 
-  func publish(_ payload: String, over table: (any Table)? = nil, randomness: Randomness? = nil) throws -> String {
+  func publish(
+    _ payload: String, over table: (any Table)? = nil, randomness: Randomness? = nil, ownName: String? = "Publisher"
+  ) throws -> String {
     let table = table ?? self.table
     var handler = Publish(
       eventLog: StreamLog(table, limits: limits, clock: clock.clock),
       streams: StreamSender(table, sender: ear, limits: limits, log: log, clock: clock.clock), limits: limits,
       invocation: invocations,
-      ownName: "Publisher", log: log,
+      ownName: ownName, log: log,
       metrics: SendMetrics.metrics(
         Environment(["AWS_LAMBDA_FUNCTION_NAME": "Publisher"]), clock: clock.clock, write: { [lines] in lines.add($0) }),
       clock: clock.clock, randomness: randomness ?? .system)
     return text(try handler.handle(bytes(payload), invocation))
   }
+}
+
+extension Stage {
+  /// What the Publisher says of a payload of which it can take nothing.
+  func refused(_ payload: String) throws -> String {
+    let error = try #require(throws: NothingPublished.self) { try publish(payload) }
+    return text(error.answer.encoded())
+  }
+
+  /// The lines that say so.
+  func lines(saying message: String) -> [String] { lines.all.filter { $0.contains("\"message\":\"\(message)\"") } }
+
+  /// What was asked for with nobody waiting for it.
+  func runInvocations() throws { for payload in invocations.takeAll() { _ = try publish(payload) } }
 }
 
 /// Remembers what would be invoked later.
@@ -160,14 +183,18 @@ struct InvocationsRefused: Error {}
 /// A table on which nothing can be appended to the stream `all/broken`.
 final class BrokenStreamTable: ForwardingTable {
   private let table: any Table
+  private let code: TableError.Code
 
-  init(_ table: any Table) { self.table = table }
+  init(_ table: any Table, _ code: TableError.Code = .unavailable) {
+    self.table = table
+    self.code = code
+  }
 
   func pass<Answer>(
     _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
   ) throws(TableError) -> Answer {
     if call.writtenKeys.contains(where: { $0.partition == "s#all%2Fbroken" }) {
-      throw TableError(.unavailable, call.operation)
+      throw TableError(code, call.operation)
     }
     return try body(table)
   }
@@ -188,6 +215,8 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   private(set) var closed: [String] = []
   /// Connections that have left.
   var gone: Set<String> = []
+  /// Connections whose buffer is full, for the Publisher.
+  var refusing: Set<String> = []
   /// Something that happens before a page is served.
   var beforePage: (() -> Void)?
 
@@ -243,9 +272,12 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
       beforePage?(); return nextPage()
     }() {
       for listener in page {
-        if gone.contains(listener.id.text) {
+        if gone.contains(listener.id.text), !listener.frames.isEmpty {
           tally.gone += 1
           settled(listener, Ending(.gone, firstMissing: 0))
+        } else if refusing.contains(listener.id.text) {
+          tally.failed += listener.frames.count
+          settled(listener, Ending(.refused(status: 429), firstMissing: 0))
         } else {
           tally.deliveries += listener.frames.count
           posts += listener.frames.map { (listener.id.text, text($0)) }

@@ -159,36 +159,23 @@ struct StreamSenderTests {
     }
   }
 
-  @Test(
-    "who does not take a frame is noted as behind, and brought forward by the next round; the others are not held up")
+  @Test("who does not take a frame lags, and is brought forward beside the rounds; the others are not held up")
   func behind() throws {
     try connect("a", "b")
     wire.refusing = ["b"]
     try append(1..<2)
-    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(sender().send(stream, deadlineMilliseconds: deadline).isLagDue)
     #expect(wire.sequences("a") == [1] && wire.sequences("b") == [])
     try append(2..<3)
     wire.refusing = []
     _ = sender().send(stream, deadlineMilliseconds: deadline)
+    #expect(wire.sequences("a") == [1, 2] && wire.sequences("b") == [])
+    clock.advance(milliseconds: 200)
+    _ = sender().deliverLagging(stream, deadlineMilliseconds: deadline)
     #expect(wire.sequences("a") == [1, 2])
-    // Its round has both, of which the newer stands for the older.
+    // It has both, of which the newer stands for the older.
     #expect(wire.sequences("b") == [2])
     #expect(wire.frames("b").first?.contains("\"folded\":1") == true)
-    let epoch = try #require(try StreamLog(table, clock: clock.clock).head(stream)).epoch
-    #expect(try BehindRows(table, clock: clock.clock).all(stream, epoch: epoch) == [])
-  }
-
-  @Test("a connection that is gone loses its rows, also while it is behind")
-  func gone() throws {
-    try connect("a", "b")
-    wire.refusing = ["b"]
-    try append(1..<2)
-    _ = sender().send(stream, deadlineMilliseconds: deadline)
-    wire.refusing = []
-    wire.gone = ["b"]
-    try append(2..<3)
-    #expect(sender().send(stream, deadlineMilliseconds: deadline).tally.gone == 1)
-    #expect(try Connections(table, clock: clock.clock).connection(ConnectionID("b")!) == nil)
     let epoch = try #require(try StreamLog(table, clock: clock.clock).head(stream)).epoch
     #expect(try BehindRows(table, clock: clock.clock).all(stream, epoch: epoch) == [])
   }
@@ -231,6 +218,7 @@ struct StreamSenderTests {
       try world.append(4..<5, key: nil)
       let report = world.sender().send(stream, deadlineMilliseconds: world.deadline)
       #expect(!report.isQueued, "call \(place)")
+      _ = world.sender().deliverLagging(stream, deadlineMilliseconds: world.deadline)
       for name in ["a", "b"] {
         var shown: [Int64] = []
         for sequence in world.wire.sequences(name) where sequence > shown.last ?? 0 { shown.append(sequence) }
@@ -251,53 +239,12 @@ extension StreamSenderTests {
     try append(1..<3)
     _ = sender(log: log).send(stream, deadlineMilliseconds: deadline)
     clock.advance(seconds: 5)
-    try append(3..<4)
-    _ = sender(log: log).send(stream, deadlineMilliseconds: deadline)
+    _ = sender(log: log).deliverLagging(stream, deadlineMilliseconds: deadline)
     let written = lines.withLock { $0 }
     #expect(written.count >= 2)
     for line in written {
       #expect(line.contains(#""message":"delivery refused""#))
       #expect(line.contains(#""stream":"all/price:update","seq":1,"correlationId":"1-1""#))
-    }
-  }
-}
-
-/// Where frames would go; says what became of each.
-final class Wire: FrameSender {
-  private(set) var posts: [(id: String, frame: String)] = []
-  var gone: Set<String> = []
-  var refusing: Set<String> = []
-  /// Something that happens while the first page is on its way.
-  var during: (() throws -> Void)?
-
-  func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
-  ) -> Tally {
-    var tally = Tally()
-    while let page = nextPage() {
-      for listener in page {
-        if gone.contains(listener.id.text) {
-          tally.gone += 1
-          settled(listener, Ending(.gone, firstMissing: 0))
-        } else if refusing.contains(listener.id.text) {
-          tally.failed += listener.frames.count
-          settled(listener, Ending(.refused(status: 429), firstMissing: 0))
-        } else {
-          tally.deliveries += listener.frames.count
-          posts += listener.frames.map { (listener.id.text, text($0)) }
-        }
-      }
-      do { try during?() } catch { Issue.record(error) }
-    }
-    return tally
-  }
-
-  func frames(_ id: String) -> [String] { posts.filter { $0.id == id }.map(\.frame) }
-
-  /// The sequence numbers of the events of single frames.
-  func sequences(_ id: String) -> [Int64] {
-    frames(id).compactMap { frame in
-      frame.split(separator: "\"seq\":").dropFirst().first.flatMap { Int64($0.prefix { $0.isNumber }) }
     }
   }
 }

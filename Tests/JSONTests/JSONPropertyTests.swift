@@ -1,4 +1,5 @@
 import JSON
+import TestSupport
 import Testing
 
 @Suite("JSON, by chance")
@@ -62,6 +63,17 @@ struct JSONPropertyTests {
     for name in Fixtures.names(in: path) {
       let violation = JSONAgreement.violation(of: try Fixtures.bytes("\(path)/\(name)"))
       #expect(violation == nil, "\(path)/\(name)")
+    }
+  }
+
+  @Test("what is made of that by small changes holds")
+  func mutations() throws {
+    let seed = UInt64.random(in: .min ... .max)
+    var corpus = try MutatedCorpus(of: "JSONReader", seed: seed)
+    for number in 0..<8000 {
+      let input = corpus.next()
+      let violation = JSONAgreement.violation(of: input)
+      try #require(violation == nil, "seed \(seed), number \(number): \(input)")
     }
   }
 }

@@ -162,6 +162,35 @@ struct GatewayHandshakeTests {
     #expect(bench.functions.calls.isEmpty)
   }
 
+  @Test("a refusal hands on when to come again; who is let in is not told")
+  func retryAfter() throws {
+    let bench = try GatewayBench()
+    for (status, body) in [(429, ""), (429, "later"), (503, "")] {
+      bench.functions.answers["Connect"] = { _ in
+        .json(#"{"statusCode":\#(status),"headers":{"retry-after":"17"},"body":"\#(body)"}"#)
+      }
+      let client = try bench.client()
+      client.sendHandshake()
+      let answer = try client.http.answer()
+      #expect(answer.status == status && answer.headers["retry-after"] == "17")
+    }
+    bench.functions.answers["Connect"] = { _ in .json(#"{"statusCode":200,"headers":{"Retry-After":"17"}}"#) }
+    #expect(try bench.client().open().headers["retry-after"] == nil)
+  }
+
+  @Test("$connect is told of a trace: the client's own, or a new one")
+  func trace() throws {
+    let bench = try GatewayBench()
+    try bench.client().open()
+    let made = try bench.call(0, of: "Connect").event
+    #expect(try #/"X-Amzn-Trace-Id":"Root=1-[0-9a-f]{8}-[0-9a-f]{24}"/#.firstMatch(in: made) != nil)
+    let own = "Root=1-67891233-abcdef012345678912345678;Parent=463ac35c9f6413ad;Sampled=1"
+    try bench.client().open(headers: ["x-amzn-trace-id: \(own)"])
+    #expect(try bench.call(1, of: "Connect").event.contains(#""X-Amzn-Trace-Id":"\#(own)""#))
+    try bench.client().open(headers: ["X-Amzn-Trace-Id: Root=2-1-x"])
+    #expect(try !bench.call(2, of: "Connect").event.contains("Root=2"))
+  }
+
   @Test("a page of another origin cannot open a WebSocket, unless it is allowed")
   func origins() throws {
     let bench = try GatewayBench { $0.allowedOrigins = ["http://localhost:3000"] }

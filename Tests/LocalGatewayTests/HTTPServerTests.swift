@@ -208,13 +208,29 @@ struct HTTPServerTests {
     #expect(text(client.takeRest()).contains("Content-Length: \(5 << 20)\r\n"))
   }
 
-  @Test("only its own names are answered", arguments: ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:1", ""])
+  @Test("only its own names are answered", arguments: ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:1"])
   func foreignHost(_ host: String) throws {
     let server = try server()
     defer { server.close() }
     let client = try HTTPTestClient(port: server.port, test: test)
     #expect(try client.request("POST", "/echo", headers: ["Host: \(host)"], body: []).status == 403)
     #expect(answers.seen.isEmpty)
+  }
+
+  @Test("a target in absolute form is read as path and server, whatever Host says")
+  func absoluteForm() throws {
+    let server = try server()
+    defer { server.close() }
+    let client = try HTTPTestClient(port: server.port, test: test)
+    for host in ["127.0.0.1:\(server.port)", "elsewhere.example"] {
+      let own = try client.request(
+        "POST", "http://localhost:\(server.port)/echo?a=1", headers: ["Host: \(host)"], body: bytes("x"))
+      #expect(own.status == 200)
+    }
+    #expect(answers.seen.map(\.target) == ["/echo?a=1", "/echo?a=1"])
+    #expect(answers.seen.map(\.authority) == ["localhost:\(server.port)", "localhost:\(server.port)"])
+    #expect(try client.request("POST", "http://elsewhere.example/echo", body: []).status == 403)
+    #expect(answers.seen.count == 2)
   }
 
   @Test("each of its own names is answered, with the port and without")
@@ -275,27 +291,3 @@ final class Lines: Sendable {
 
   func append(_ line: [UInt8]) { lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) } }
 }
-
-struct BadRequest: Sendable, CustomTestStringConvertible {
-  let testDescription: String
-  let request: String
-  let status: Int
-}
-
-private let badRequests = [
-  BadRequest(
-    testDescription: "a head too large",
-    request: "GET / HTTP/1.1\r\nHost: localhost\r\nX: " + String(repeating: "x", count: 2000) + "\r\n\r\n", status: 431),
-  BadRequest(
-    testDescription: "a body too large",
-    request: "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1001\r\n\r\n" + String(repeating: "x", count: 1001),
-    status: 413),
-  BadRequest(testDescription: "no HTTP", request: "hello there\r\n\r\n", status: 400),
-  BadRequest(testDescription: "HTTP/2", request: "PRI * HTTP/2.0\r\n\r\n", status: 505),
-  BadRequest(
-    testDescription: "two lengths",
-    request: "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx", status: 400),
-  BadRequest(
-    testDescription: "another encoding",
-    request: "POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip\r\n\r\n", status: 501),
-]

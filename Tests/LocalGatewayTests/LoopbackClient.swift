@@ -85,6 +85,9 @@ final class LoopbackClient: EventHandler {
     return received
   }
 
+  /// Whether the kernel has everything that was to be sent.
+  var hasSentAll: Bool { output.isEmpty }
+
   func finishWriting() { socket.finishWriting() }
 
   func close() {

@@ -45,7 +45,7 @@ func append(_ path: String, _ stream: String, seed: UInt64, count: Int, keys: In
     for (event, outcome) in zip(events, try log.append(events, to: stream)) {
       let key = event.idempotencyKey ?? event.id
       switch outcome {
-      case .appended(let sequence): print("appended \(key) \(sequence)")
+      case .appended(let sequence), .appendedDespiteKey(let sequence): print("appended \(key) \(sequence)")
       case .known(let sequence): print("known \(key) \(sequence)")
       case .refused(let refusal): throw Wrong(description: "refused \(key): \(refusal)")
       }

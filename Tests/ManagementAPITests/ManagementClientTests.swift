@@ -123,16 +123,16 @@ struct ManagementClientTests {
     #expect(server.requests.count == 1_050)
   }
 
-  @Test("while answers are waited for and there is more to send, one connection after the other is opened")
+  @Test("while answers are waited for and there is more to send, as many connections more are opened as there are")
   func widens() throws {
     let server = ScriptedServer { _ in [.silence] }
     defer { server.stop() }
     let client = try client(server, width: 4, callsPerConnection: 50, stallMilliseconds: 1)
     var ended: [Completion] = []
-    for number in 0..<4 {
-      #expect(client.room == 1)
-      client.start(Call(.post([]), Self.id), token: number)
-      if number < 3 { client.step(untilMilliseconds: .max, lacksRoom: true, into: &ended) }
+    for room in [1, 1, 2] {
+      #expect(client.room == room)
+      for _ in 0..<room { client.start(Call(.post([]), Self.id), token: client.inFlight) }
+      if client.inFlight < 4 { client.step(untilMilliseconds: .max, lacksRoom: true, into: &ended) }
       #expect(ended.isEmpty)
     }
     // Its width is reached: the last call gets a connection, and there is no further room.

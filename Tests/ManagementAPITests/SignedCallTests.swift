@@ -151,7 +151,7 @@ struct SignedCallTests {
     #expect(source.asked <= 2)
     #expect(server.connectionCount == 0)
     let error = try #require(throws: ManagementError.self) { try client.send(Call(.post([]), id)) }
-    #expect(error.description.contains("no AWS credentials: the test: none left"))
+    #expect(error.description.contains("no AWS credentials are found; the test gives none (none left)"))
   }
 
   @Test(

@@ -52,9 +52,26 @@ struct EventDecodingTests {
     #expect(event.timestamp == "2026-01-02T10:30:01Z")
   }
 
-  @Test("may have any key: quotes, NUL, line feeds, '#'")
+  @Test("may have any key that can be shown: quotes, '#', letters of any language, emoji with their joiners")
   func keys() throws {
-    #expect(try decode(#"{"type":"t","key":"\u0000\"\n#é","data":1}"#).key == "\0\"\n#é")
+    #expect(
+      try decode(#"{"type":"t","key":"\" #é \\ می\u200cخواهم 👩\u200d🚀","data":1}"#).key
+        == "\" #é \\ می\u{200C}خواهم 👩\u{200D}🚀")
+  }
+
+  @Test(
+    "a name with a control character, a line separator or a turn of direction is refused, whatever it names",
+    arguments: ["type", "key", "user", "userId", "group", "correlationId", "idempotencyKey"],
+    [
+      "\\u0000", "\\n", "\\r", "\\u001b", "\\u007f", "\\u0085", "\\u009b", "\\u2028", "\\u2029", "\\u200e", "\\u202e",
+      "\\u2066",
+    ])
+  func controls(field: String, escape: String) {
+    let others = field == "type" ? #""data":1"# : #""type":"t","data":1"#
+    let text = #"{"\#(field)":"a\#(escape)b",\#(others)}"#
+    let refusal = refusal(text)
+    #expect(refusal?.code == .invalidField)
+    #expect(refusal?.message.contains("'\(field)'") == true && refusal?.message.contains(Name.rule) == true)
   }
 
   @Test(

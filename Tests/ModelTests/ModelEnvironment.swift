@@ -14,20 +14,35 @@ import TestSupport
 /// One run of a function. Once it is dead nothing it does reaches anybody.
 final class ModelEnvironment {
   let world: ModelWorld
-  private let startedAt: Int64
+  /// When it began, or went on after a pause of a lag sender, which holds no stream's lease then.
+  private let startedAt: LastStart
   private(set) var isDead = false
   private(set) lazy var table = ModelTable(self)
   /// Of two machines the clock of one may be ahead.
   let clock: Clock
 
-  init(_ world: ModelWorld) {
+  init(_ world: ModelWorld, isLagSender: Bool = false) {
     self.world = world
-    startedAt = world.clock.clock.milliseconds()
+    let startedAt = LastStart(world.clock.clock.milliseconds())
+    self.startedAt = startedAt
     let skew: Int64 = world.isSkewed ? world.dice.pick([0, 0, -900, 900, -4_000, 4_000, 12_000]) : 0
     let time = world.clock.clock
     clock = Clock(
       milliseconds: { time.milliseconds() + skew }, monotonicMilliseconds: { time.milliseconds() },
-      pause: { time.pause($0) })
+      pause: {
+        time.pause($0)
+        if isLagSender { startedAt.set(time.milliseconds()) }
+      })
+  }
+
+  private final class LastStart: Sendable {
+    private let moment: Mutex<Int64>
+
+    init(_ moment: Int64) { self.moment = Mutex(moment) }
+
+    func set(_ now: Int64) { moment.withLock { $0 = now } }
+
+    var value: Int64 { moment.withLock { $0 } }
   }
 
   enum Fate {
@@ -45,7 +60,7 @@ final class ModelEnvironment {
       world.note("dies")
       return world.dice.one(in: 2) ? .unheard : .failed
     }
-    if world.clock.clock.milliseconds() - startedAt > 8_000 { world.isLeaseOutrun = true }
+    if world.clock.clock.milliseconds() - startedAt.value > 8_000 { world.isLeaseOutrun = true }
     guard !world.isCalm, !world.isQuiet else { return .done }
     if world.dice.one(in: 50) {
       world.note("answer lost")
@@ -79,6 +94,8 @@ final class ModelTable: ForwardingTable {
 /// Posts of the Publisher: decided by `FanoutState`, one after the other, each in its time.
 struct ModelSender: FrameSender {
   let environment: ModelEnvironment
+  /// One attempt for each connection, waited for as long as there is time.
+  var isLagSender = false
 
   func deliver(
     deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
@@ -89,7 +106,8 @@ struct ModelSender: FrameSender {
     let stopAt = deadlineMilliseconds - epoch - 1_000
     var giveUpAt = stopAt + 500
     var options = FanoutState.Options()
-    options.backoff.attempts = 3
+    options.backoff.attempts = isLagSender ? 1 : 3
+    options.attemptsOfFailure = isLagSender ? 1 : 2
     options.backoff.baseMilliseconds = 50
     options.width = 1
     options.maximumActive = 3
@@ -114,7 +132,7 @@ struct ModelSender: FrameSender {
           state.endPages()
         }
       case .wait(let moment):
-        if state.hasBegunAll { giveUpAt = min(giveUpAt, now + 300) }
+        if state.hasBegunAll, !isLagSender { giveUpAt = min(giveUpAt, now + 300) }
         clock.pause(max(1, min(moment, giveUpAt) - now))
         if clock.monotonicMilliseconds() >= giveUpAt { state.giveUpRest() }
       case .done: return state.tally
@@ -131,6 +149,7 @@ struct ModelSender: FrameSender {
     case .broken where environment.world.isEndpointLost:
       state.cannotCall(token: token, reason: "no route")
       state.leavePages()
+    case .hung: state.abandoned(token: token)
     case .broken: state.broke(token: token, reason: "no answer", nowMilliseconds: now)
     }
   }
@@ -169,7 +188,7 @@ struct ModelOutbox: Outbox {
     switch environment.world.wire.post(frame, to: destination.connectionID) {
     case .taken: return .taken
     case .gone: return .gone
-    case .refused, .broken: throw Failed()
+    case .refused, .broken, .hung: throw Failed()
     }
   }
 

@@ -14,6 +14,8 @@ final class ModelWire {
     case gone
     case refused
     case broken
+    /// No answer comes as long as one is waited for.
+    case hung
   }
 
   func post(_ frame: [UInt8], to id: ConnectionID) -> Outcome { carry(frame, to: id, isFaulty: true) }
@@ -27,6 +29,7 @@ final class ModelWire {
   private func carried(_ frame: [UInt8], to id: ConnectionID, isFaulty: Bool) -> Outcome {
     guard let world, let client = open[id.text] else { return .gone }
     if isFaulty, !world.isCalm, !world.isQuiet {
+      if world.isAlwaysRefusing(client) { return .refused }
       switch world.dice.number(below: world.postsPerFault) {
       case 0:
         (client as? PlainClient)?.takenForGone()
@@ -42,6 +45,9 @@ final class ModelWire {
       case 5:
         client.take(frame, isLate: false, world)
         return .broken
+      case 6:
+        if world.dice.one(in: 2) { client.take(frame, isLate: false, world) } else { late.append((id, frame)) }
+        return .hung
       default: break
       }
     }

@@ -29,8 +29,10 @@ final class ModelWorld {
   let wire: ModelWire
   /// In a schedule of ten rounds do not fit one frame.
   private let hasLargeEvents: Bool
-  /// Of so many posts six go wrong, each in its way: in some schedules hardly any, in others nearly all.
+  /// Of so many posts seven go wrong, each in its way: in some schedules hardly any, in others nearly all.
   let postsPerFault: Int
+  /// The buffer of one client is full until the end, in one schedule of three.
+  private let refusing: Int?
   /// The functions' clocks differ.
   let isSkewed: Bool
   /// Posts take so long that a round has no time for all.
@@ -72,6 +74,7 @@ final class ModelWorld {
     hasLargeEvents = seed % 10 == 3
     postsPerFault = [60, 30, 15, 9][Int(seed % 4)]
     isQuiet = hasPlainClients && seed / 64 % 4 == 3
+    refusing = seed % 3 == 0 ? Int(seed / 3 % 3) : nil
     isSkewed = !isQuiet && seed / 4 % 2 == 1
     isSlow = !isQuiet && seed / 8 % 2 == 1
     shards = seed / 16 % 2 == 1 ? 3 : 1
@@ -87,6 +90,8 @@ final class ModelWorld {
     clients.removeLast(2)
     for plan in PlainClient.plans { plainClients.append(PlainClient(plan, plainClients.count)) }
   }
+
+  func isAlwaysRefusing(_ client: any ModelListener) -> Bool { refusing.map { everybody[$0] === client } ?? false }
 
   // MARK: A step
 
@@ -109,7 +114,7 @@ final class ModelWorld {
   /// One thing that happens by itself.
   func happen() {
     if dice.one(in: 20) { return receiveAgain() }
-    switch dice.number(below: 20) {
+    switch dice.number(below: 21) {
     case 0..<8: publish()
     case 8..<13: everybody[dice.number(below: everybody.count)].act(self)
     case 13: sweep()
@@ -119,6 +124,7 @@ final class ModelWorld {
       let pauses: [Int64] = isQuiet && depth > 0 ? [10, 100, 200] : [10, 100, 500, 3_000, 11_000]
       clock.advance(milliseconds: dice.pick(pauses))
     case 17: publishAgain()
+    case 18: lag()
     default: everybody[dice.number(below: everybody.count)].passTime(self)
     }
   }
@@ -140,10 +146,11 @@ final class ModelWorld {
   private func run(_ payload: String) -> String? {
     note("publisher runs \(payload)")
     defer { note("publisher ended") }
-    let environment = ModelEnvironment(self)
+    let environment = ModelEnvironment(self, isLagSender: payload.hasPrefix("{\"lag\""))
     let clock = environment.clock
     var sender = StreamSender(
-      environment.table, sender: ModelSender(environment: environment), shards: shards, log: log, clock: clock,
+      environment.table, sender: ModelSender(environment: environment),
+      lagSender: ModelSender(environment: environment, isLagSender: true), shards: shards, log: log, clock: clock,
       randomness: randomness)
     sender.pageSize = isSlow ? 1 : 500
     var handler = Publish(
@@ -200,6 +207,12 @@ final class ModelWorld {
   }
 
   func sweep() { _ = run(#"{"sweep":{}}"#) }
+
+  /// A lag sender that was asked for once more than it had to be.
+  private func lag() {
+    let stream = dice.pick(["all/price:update", "all/signal", "all/risk", "user/u-0", "user/u-1"])
+    _ = run("{\"lag\":\"\(stream)\"}")
+  }
 
   func later(_ payload: [UInt8]) { drains.append(payload) }
 
@@ -276,6 +289,7 @@ final class ModelWorld {
       clock.advance(seconds: 11)
       for client in everybody { client.comeBack(self) }
       sweep()
+      for _ in 0..<drains.count { drain() }
     }
   }
 }

@@ -39,11 +39,11 @@ class Caller:
     """Somebody with a key: boto3 clients, the environment of a program, the headers of a handshake."""
 
     def __init__(self, endpoint: str, key: str, secret: str):
-        self.endpoint, self.key, self.secret = endpoint, key, secret
+        self.endpoint, self.key, self.secret, self.region = endpoint, key, secret, REGION
 
     def client(self, service: str, endpoint: str | None = None):
         return boto3.client(
-            service, endpoint_url=endpoint or self.endpoint, region_name=REGION, aws_access_key_id=self.key,
+            service, endpoint_url=endpoint or self.endpoint, region_name=self.region, aws_access_key_id=self.key,
             aws_secret_access_key=self.secret,
             config=botocore.config.Config(retries={"total_max_attempts": 2}, read_timeout=60))
 

@@ -22,8 +22,9 @@ def free_port():
 class Gateway:
     """`tickertape serve` on a port of its own with a table of its own."""
 
-    def __init__(self, folder, *options, access="open", environment=None):
+    def __init__(self, folder, *options, access="open", environment=None, store=None):
         self.folder = pathlib.Path(folder)
+        self.store = store or f"sqlite:{self.folder / 'table.sqlite'}"
         self.port = free_port()
         self.log_path = self.folder / "gateway.log"
         self.options = options
@@ -46,9 +47,8 @@ class Gateway:
     def start(self):
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [BIN / "tickertape", "serve", "--port", str(self.port), "--stage", "dev",
-                 "--store", f"sqlite:{self.folder / 'table.sqlite'}", *self.options],
-                stdout=log, stderr=subprocess.STDOUT, cwd=self.folder, env=self.environment,
+                [BIN / "tickertape", "serve", "--port", str(self.port), "--stage", "dev", "--store", self.store,
+                 *self.options], stdout=log, stderr=subprocess.STDOUT, cwd=self.folder, env=self.environment,
                 start_new_session=True)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:

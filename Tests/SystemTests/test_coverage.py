@@ -1,49 +1,84 @@
-"""Docs/coverage.md names tests that there are, where they are."""
+"""Docs/coverage.md names tests that there are, where they are; and whether they ran can be told."""
 
-import collections
 import json
-import re
 
-from aws_emulator import ROOT
+import pytest
 
-TESTS = ROOT / "Tests"
-PAGE = (ROOT / "Docs" / "coverage.md").read_text()
-
-
-def titles() -> dict[str, set[str]]:
-    """Of each title of a Swift test, and of each case that clients of every language must pass, the folders and files it is in."""
-    found = collections.defaultdict(set)
-    for file in TESTS.rglob("*.swift"):
-        for title in re.findall(r'@Test\(\s*"((?:[^"\\]|\\.)*)"', file.read_text()):
-            found[title] |= {file.relative_to(TESTS).parts[0], file.stem}
-    for file in (TESTS / "StreamClientTests" / "Vectors").glob("*.json"):
-        for case in json.loads(file.read_text()):
-            found[case["name"]] |= {"StreamClientTests", file.name}
-    return found
+from coverage_page import PAGE, demands, wrong_names
+from coverage_ran import VECTOR_TEST, not_shown, swift_tests, system_tests
 
 
 def test_every_ticked_demand_names_a_test_that_is_where_it_says():
-    ticked = [line for line in PAGE.splitlines() if line.startswith("- [x]")]
-    known, functions = titles(), set()
-    for file in (TESTS / "SystemTests").glob("test_*.py"):
-        functions |= {file.name, *re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)}
-    assert len(ticked) > 50
-    wrong = []
-    for line in ticked:
-        demand, _, shown = line.partition(": ")
-        place = None
-        for folder, title in re.findall(r'\b(\w+Tests)\b|"([^"]+)"', shown):
-            if folder:
-                place = folder
-                if not (TESTS / folder).is_dir() and not any(TESTS.rglob(f"{folder}.swift")):
-                    wrong.append(f"there is no {folder}")
-                continue
-            # A title that is named in full before may be cut.
-            places = [known[name] for name in known
-                      if name == title or title.endswith("…") and name.startswith(title.rstrip("… ,"))]
-            if not any(place in some for some in places):
-                wrong.append(f"{place} has no test {title!r}")
-        wrong += [name for name in re.findall(r"`(test_[\w.]+)`", shown) if name not in functions]
-        if not re.search(r'"|\w+Tests\b|`test_', shown):
-            wrong.append(f"{demand} names no test")
-    assert wrong == []
+    assert len(demands(PAGE.read_text())) > 50
+    assert wrong_names(PAGE.read_text()) == []
+
+
+def test_a_name_that_is_no_tests_is_told():
+    for line, said in [
+        ('- [x] a: StreamsTests "no such title"', "StreamsTests has no test 'no such title'"),
+        ('- [x] a: HandlerTests "roles see what they may"', "HandlerTests has no test 'roles see what they may'"),
+        ("- [x] a: NothingTests", "there is no NothingTests"),
+        ("- [x] a: SystemTests `test_nothing`", "test_nothing"),
+        ("- [x] a: it works", "a: it works names no test"),
+    ]:
+        assert wrong_names(line) == [said]
+
+
+def test(place, title, outcome="pass", cases=1):
+    """The records of a Swift test in an event stream; `outcome` None: it was skipped."""
+    folder, file = place.split("/")
+    name = f"{folder}.Suite/{title}()/{file}:1:1"
+    yield {"kind": "test", "payload": {"kind": "function", "id": name, "name": "f()", "displayName": title,
+                                       "isParameterized": True, "sourceLocation": {"fileID": place}}}
+    for _ in range(cases):
+        yield {"kind": "event", "payload": {"kind": "testCaseStarted", "testID": name}}
+    ended = {"kind": "testEnded", "messages": [{"symbol": outcome}]} if outcome else {"kind": "testSkipped", "messages": []}
+    yield {"kind": "event", "payload": {**ended, "testID": name}}
+
+
+test.__test__ = False
+
+
+def swift(*tests):
+    return swift_tests(json.dumps(record) for records in tests for record in records)
+
+
+@pytest.mark.parametrize(
+    ("line", "tests", "is_shown"),
+    [
+        ('- [x] a: FooTests "it works"', [test("FooTests/Bar.swift", "it works")], True),
+        ('- [x] a: FooTests "it w…"', [test("FooTests/Bar.swift", "it works")], True),
+        ('- [x] "quoted": FooTests "it works"', [test("FooTests/Bar.swift", "it works")], True),
+        ('- [x] a: FooTests "it works"', [test("FooTests/Bar.swift", "it works", "fail")], False),
+        ('- [x] a: FooTests "it works"', [test("FooTests/Bar.swift", "it works", None)], False),
+        ('- [x] a: FooTests "it works"', [test("FooTests/Bar.swift", "it works", cases=0)], False),
+        ('- [x] a: FooTests "it works"', [test("BarTests/Bar.swift", "it works")], False),
+        ('- [x] a: FooTests "it works"', [], False),
+        ("- [x] a: BarTests", [test("FooTests/BarTests.swift", "one"), test("FooTests/BarTests.swift", "two")], True),
+        ("- [x] a: BarTests", [test("FooTests/BarTests.swift", "one"), test("FooTests/BarTests.swift", "two", "fail")], False),
+        ("- [x] a: BarTests", [], False),
+        ("- [ ] a: BarTests", [], True),
+        ('- [x] a: StreamClientTests, vectors "a ping of the server is answered; a heartbeat says nothing"',
+         [test("StreamClientTests/VectorTests.swift", VECTOR_TEST)], True),
+        ('- [x] a: StreamClientTests, vectors "a ping of the server is answered; a heartbeat says nothing"',
+         [test("StreamClientTests/VectorTests.swift", VECTOR_TEST, "fail")], False),
+    ])
+def test_a_swift_test_shows_something_only_if_it_ran_and_passed(line, tests, is_shown):
+    assert (not_shown(line, swift(*tests), {}) == []) == is_shown
+
+
+@pytest.mark.parametrize(
+    ("cases", "is_shown"),
+    [
+        ('<testcase classname="Tests.test_x" name="test_a[1]"/><testcase classname="Tests.test_x" name="test_a[2]"/>', True),
+        ('<testcase classname="Tests.test_x" name="test_a[1]"/>'
+         '<testcase classname="Tests.test_x" name="test_a[2]"><failure/></testcase>', False),
+        ('<testcase classname="Tests.test_x" name="test_a"><skipped/></testcase>', False),
+        ('<testcase classname="Tests.test_x" name="test_a"><error/></testcase>', False),
+        ('<testcase classname="Tests.test_y" name="test_b"/>', False),
+    ])
+def test_a_system_test_shows_something_only_if_it_ran_and_passed(tmp_path, cases, is_shown):
+    report = tmp_path / "report.xml"
+    report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
+    for name in ["test_a", "test_x.py"]:
+        assert (not_shown(f"- [x] a: SystemTests `{name}`", [], system_tests(report)) == []) == is_shown

@@ -11,18 +11,35 @@ import contextlib
 import hashlib
 import hmac
 import json
+import subprocess
 import time
 import uuid
 from dataclasses import dataclass
 
 import pytest
 import websockets
+from cfnlint.decode.cfn_yaml import load
 from websockets.asyncio.client import connect
 
-from aws_emulator import AWSEmulator, Caller
+from aws_emulator import ROOT, AWSEmulator, Caller
+from cloudformation import Deployment
 from deployment import deployer_of, everything, infra, keys, succeed
 
 SECRET = "0123456789abcdef0123456789abcdef \" \\ 'secret'"
+
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def public_keys() -> str:
+    """Two keys in PEM, with the line end that a file has."""
+    private = [subprocess.run(["openssl", "genpkey", "-algorithm", *kind], check=True, capture_output=True).stdout for kind in (
+        ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"], ["EC", "-pkeyopt", "ec_paramgen_curve:P-256"])]
+    return "".join(subprocess.run(["openssl", "pkey", "-pubout"], input=key, check=True, capture_output=True).stdout.decode()
+                   for key in private)
+
+
+PUBLIC_KEYS = public_keys()
 
 
 @dataclass
@@ -57,6 +74,13 @@ class Cloud:
             (item["pk"]["S"], item["sk"]["S"]) for item in items
             if item["pk"]["S"][:2] in ("c#", "l#") and "gone" not in item and int(item.get("expires", {}).get("N", time.time() + 60)) > time.time())
 
+    def forget_connections(self):
+        """Deletes what is left of connections, and messages that nobody took."""
+        table = self.emulator.root.client("dynamodb")
+        for pk, sk in self.rows():
+            table.delete_item(TableName=self.outputs["TableName"], Key={"pk": {"S": pk}, "sk": {"S": sk}})
+        self.emulator.root.client("sqs").purge_queue(QueueUrl=self.outputs["IngestQueueUrl"])
+
     def make_older(self, rows: list[tuple[str, str]], milliseconds: int):
         """Moves the moment back at which the connection was made that these rows are of."""
         table = self.emulator.root.client("dynamodb")
@@ -86,7 +110,8 @@ def emulator(request, tmp_path_factory):
 def cloud(emulator, packages, programs):
     deployer = deployer_of(emulator)
     options = ["--packages", packages, "--tool", programs / "tickertape", "--json"]
-    outputs = json.loads(succeed(infra("deploy.sh", deployer, *options, environment={"JWT_SECRET": SECRET, "MAX_SUBSCRIPTIONS": "127"})))
+    settings = {"JWT_SECRET": SECRET, "JWT_PUBLIC_KEY": PUBLIC_KEYS, "JWT_USER_CLAIM": "", "MAX_SUBSCRIPTIONS": "127"}
+    outputs = json.loads(succeed(infra("deploy.sh", deployer, *options, environment=settings)))
     client = emulator.user("client", {
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": outputs["IngestQueueArn"]}]})
@@ -97,11 +122,16 @@ def cloud(emulator, packages, programs):
 
 @pytest.fixture(autouse=True)
 async def nobody_is_left(request):
-    """After each test every connection has left, so that the next begins with an empty table."""
+    """After each test every connection has left, so that the next begins with an empty table. What a test that failed has left is
+    taken away, so that it fails none but itself."""
     yield
     if "cloud" in request.fixturenames and "destroy" not in request.node.name:
         cloud = request.getfixturevalue("cloud")
-        await cloud.until(lambda: cloud.rows() == [], "the removal of the rows of connections that left")
+        try:
+            await cloud.until(lambda: cloud.rows() == [], "the removal of the rows of connections that left")
+        except AssertionError:
+            cloud.forget_connections()
+            raise
 
 
 async def ask(socket, message) -> dict:
@@ -246,12 +276,32 @@ async def test_a_message_that_can_never_be_published_does_not_hold_up_the_next(c
 
 
 def test_a_second_deployment_changes_nothing_and_says_the_same(cloud, packages):
-    # Without JWT_SECRET this time: what is not given stays as it was.
+    # Without JWT_SECRET this time: what is not given stays as it was. Before it one that is refused, and so changes nothing.
+    if cloud.emulator.checks:
+        options = ["--packages", packages, "--no-smoke-test"]
+        refused = infra("deploy.sh", cloud.deployer, *options, environment={"JWT_SECRET": "", "JWT_PUBLIC_KEY": "", "JWT_AUDIENCE": "a"})
+        assert refused.returncode == 70 and "JWT_ISSUER or JWT_AUDIENCE is set, but nothing" in refused.stderr, refused.stderr
     again = json.loads(succeed(infra("deploy.sh", cloud.deployer, "--packages", packages, "--no-smoke-test", "--json")))
     assert again == cloud.outputs
     function = cloud.emulator.root.client("lambda").get_function(FunctionName=cloud.outputs["ConnectHandlerName"])
     variables = function["Configuration"]["Environment"]["Variables"]
     assert variables["JWT_SECRET"] == SECRET and variables["MAX_SUBSCRIPTIONS"] == "127"
+    # Byte for byte, and the empty one is the default.
+    assert variables["JWT_PUBLIC_KEY"] == PUBLIC_KEYS and variables["JWT_USER_CLAIM"] == "sub" and not variables["JWT_AUDIENCE"]
+
+
+def test_cloudformation_makes_of_the_parameters_what_test_template_settings_takes_it_to_make(cloud):
+    (stack,) = cloud.emulator.root.client("cloudformation").describe_stacks(StackName="tickertape-test")["Stacks"]
+    values = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
+    expected = Deployment(load(str(ROOT / "infra" / "template.yaml")), {**values, "JwtSecret": SECRET}).functions()
+    for name, properties in expected.items():
+        found = cloud.emulator.root.client("lambda").get_function(FunctionName=cloud.outputs[f"{name}Name"])["Configuration"]
+        variables = properties["Environment"]["Variables"]
+        assert found["Environment"]["Variables"].keys() == variables.keys()
+        # The names of what the stack made are its own.
+        for variable in variables.keys() - {"CONNECTION_STORE", "API_GATEWAY_ENDPOINT", "GREETING_FUNCTION", "PUBLISHER_FUNCTION"}:
+            assert found["Environment"]["Variables"][variable] == variables[variable], (name, variable)
+        assert variables["CONNECTION_STORE"].startswith("dynamodb:tickertape-") and found["Timeout"] == properties["Timeout"]
 
 
 def test_destroy_does_nothing_unless_told_so(cloud):

@@ -282,9 +282,83 @@ async def test_no_header_hides_whoever_tries_again_and_again(guarded):
     assert 429 in codes and len([code for code in codes if code != 429]) <= 10
 
 
+def masked(head, payload):
+    """A client's frame with a mask of noughts; `payload` may be less than its length says."""
+    length = len(payload)
+    return bytes([head, *([0x80 | length] if length < 126 else [0xFE, length >> 8, length & 255]), 0, 0, 0, 0]) + payload
+
+
+def opened_by_hand(gateway, query):
+    client = socket.create_connection(("127.0.0.1", gateway.port), 10)
+    client.sendall(f"GET /dev?{query} HTTP/1.1\nHost: 127.0.0.1:{gateway.port}\n{UPGRADE}\n\n".replace("\n", "\r\n").encode())
+    head = b""
+    while b"\r\n\r\n" not in head:
+        head += client.recv(1)
+    assert head.startswith(b"HTTP/1.1 101 "), head
+    return client
+
+
+def close_code(client):
+    """The code of the close frame that comes next, before the end."""
+    with client:
+        frame = b""
+        while more := client.recv(65536):
+            frame += more
+    assert frame[0] == 0x88, frame
+    return int.from_bytes(frame[2:4], "big")
+
+
+REFUSED_FRAMES = [
+    (masked(0x82, b"a" * 4_090), 1003), (masked(0x82, b"a" * 30_000), 1003), (masked(0x81, b"a" * 40_000), 1009),
+    (bytes([0x81, 126, 0x23, 0x28]) + b"a" * 9_000, 1002), (masked(0x81, b"\xff" + b"a" * 9_000), 1007), (masked(0xC1, b"a" * 9_000), 1002),
+]
+
+
+async def test_a_refused_frame_ends_nobody_elses_connection(guarded):
+    gateway = guarded("--environments", "1", CLIENT_FRAMES_BURST="100", MAX_CONNECTIONS_PER_USER="50")
+    query = f"token={token('u-1')}"
+    async with connect(gateway.socket_url(query)) as ws:
+        for frame, code in REFUSED_FRAMES:
+            halfway = opened_by_hand(gateway, query)
+            ping = masked(0x81, b'{"type":"ping","x":"' + b"a" * 9_000 + b'"}')
+            halfway.sendall(ping[:5_000])
+            offender = opened_by_hand(gateway, query)
+            offender.sendall(frame)
+            assert close_code(offender) == code
+            # And one that leaves inside a frame, whose descriptor the next one gets.
+            opened_by_hand(gateway, query).close()
+            leaver = opened_by_hand(gateway, query)
+            leaver.sendall(ping[:4_500])
+            leaver.close()
+            async with connect(gateway.socket_url(query)) as late:
+                for one in (ws, late):
+                    assert [said["type"] for said in await said(one, '{"type":"ping"}')] == ["pong"]
+            halfway.sendall(ping[5_000:])
+            assert b'"pong"' in halfway.recv(65536)
+            halfway.close()
+
+
+def test_a_handshake_is_read_as_the_rfcs_say(guarded):
+    gateway = guarded(CONNECT_REFUSALS_PER_MINUTE="2")
+    one = f"/dev?token={token('u-1')}"
+    lines = "Sec-WebSocket-Protocol: v1\nSec-WebSocket-Protocol: v2, v3"
+    for start, code, named in [
+        (f"GET {one} HTTP/1.1\nHost: HOST\n{UPGRADE}\n{lines}", 101, "Sec-WebSocket-Protocol: v1"),
+        (f"GET http://HOST{one} HTTP/1.1\nHost: elsewhere.test\n{UPGRADE}", 101, "Sec-WebSocket-Accept: "),
+        (f"GET {one} HTTP/1.0\nHost: HOST\n{UPGRADE}", 400, ""), (f"GET {one} HTTP/1.1\n{UPGRADE}", 400, ""),
+        (f"GET {one} HTTP/1.1\nHost: HOST\nHost: HOST\n{UPGRADE}", 400, ""),
+        (f"GET {one} HTTP/1.1\nHost: HOST\n{UPGRADE.replace('13', '12')}", 426, "Sec-WebSocket-Version: 13"),
+    ]:
+        head = raw(gateway, start)
+        assert head.startswith(f"HTTP/1.1 {code} ") and named in head, head
+    while " 401 " in (head := raw(gateway, f"GET /dev?token=x HTTP/1.1\nHost: HOST\n{UPGRADE}")):
+        pass
+    assert " 429 " in head and any(line.startswith("Retry-After: ") and int(line[13:]) > 0 for line in head.split("\r\n"))
+
+
 @pytest.mark.parametrize("head, code", [
     ("Content-Length: 2\nTransfer-Encoding: chunked", 400), ("Content-Length: 2\nContent-Length: 3", 400),
-    ("Transfer-Encoding: xchunked", 501), ("Host: HOST\nContent-Length: 2", 403), ("X: a\n b\nContent-Length: 2", 400),
+    ("Transfer-Encoding: xchunked", 501), ("Host: HOST\nContent-Length: 2", 400), ("X: a\n b\nContent-Length: 2", 400),
     ("Content-Length : 2", 400), ("Content-Length: -1", 400), ("Content-Length: 999999999999", 413), ("X: a\0b", 400),
     ("Origin: http://evil.test\nContent-Length: 2", 403), ("X: " + "a" * 40_000, 431),
 ])

@@ -96,7 +96,11 @@ def test_a_secret_is_never_shown_and_tokens_are_of_no_account_where_access_is_op
     assert template["Parameters"]["JwtSecret"]["NoEcho"] and template["Parameters"]["Access"]["Default"] == "required"
     connect = of_type(template, "AWS::Lambda::Function")["ConnectHandler"]["Environment"]["Variables"]
     tokens = {name: value for name, value in connect.items() if name.startswith("JWT_") or name == "ACCESS_ORIGINS"}
-    assert len(tokens) == 8 and all(value["Fn::If"][:2] == ["IsOpen", ""] for value in tokens.values())
+    whole = {name for name, value in tokens.items() if value["Fn::If"][:2] == ["IsOpen", ""]}
+    # How tokens are read is handed over only where some are taken.
+    assert {"JWT_LEEWAY_SECONDS", "JWT_USER_CLAIM"} == tokens.keys() - whole and len(whole) == 6
+    for name in tokens.keys() - whole:
+        assert tokens[name]["Fn::If"][0] == "TakesTokens" and tokens[name]["Fn::If"][2] == {"Ref": "AWS::NoValue"}
     routes = of_type(template, "AWS::ApiGatewayV2::Route")
     assert routes["ConnectRoute"]["AuthorizationType"] == "NONE" and connect["ACCESS"] == {"Ref": "Access"}
 
@@ -198,6 +202,35 @@ def test_a_script_explains_itself(script):
 def test_wrong_usage_is_named(script, arguments, code, words):
     done = run(script, *arguments)
     assert done.returncode == code and all(word in done.stderr for word in words), done.stderr
+
+
+@pytest.mark.parametrize("setting, named", [
+    ("JWT_LEEWAY_SECONDS=0.5", "JWT_LEEWAY_SECONDS takes a whole number, not '0.5'"),
+    ("LOG_SECONDS=1e5", "LOG_SECONDS=86400"), ("EVENT_BYTES=-1", "EVENT_BYTES=98304")])
+def test_a_number_that_the_functions_would_not_take_is_refused_before_anything_is_done(setting, named):
+    # CloudFormation's numbers may have fractions.
+    name, value = setting.split("=")
+    done = run("deploy.sh", "--stage", "dev", environment={**BASE, **KEYS, name: value})
+    assert done.returncode == 64 and named in done.stderr and "Account" not in done.stderr, done.stderr
+
+
+def test_options_that_are_numbers_are_whole_ones():
+    for option in ("--memory", "--shards"):
+        done = run("deploy.sh", "--stage", "dev", option, "8.5")
+        assert done.returncode == 64 and f"{option} takes a whole number, not '8.5'" in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("text", [
+    'quotes " and \\ and \' and $x and `y` and & and \\& and *', "a line\nanother\r\nand a tab\t", "two at the end\n\n",
+    "-----BEGIN PUBLIC KEY-----\nMIIB+/==\n-----END PUBLIC KEY-----\n", "\u00fc \u20ac \U0001f600 \u2028",
+    "".join(map(chr, range(1, 128)))])
+@pytest.mark.parametrize("language", ["C", "C.UTF-8"])
+def test_a_setting_reaches_cloudformation_byte_for_byte(text, language):
+    body = re.search(r"^json_string\(\) \{.*?^\}", (INFRA / "deploy.sh").read_text(), re.M | re.S).group(0)
+    done = subprocess.run(
+        ["bash", "-c", f'set -euo pipefail\n{body}\njson_string "$1"', "bash", text], capture_output=True,
+        env={"PATH": os.environ["PATH"], "LC_ALL": language}, check=True)
+    assert json.loads(done.stdout) == text
 
 
 @pytest.mark.parametrize("script", ["deploy.sh", "destroy.sh"])

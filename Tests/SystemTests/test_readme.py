@@ -1,15 +1,12 @@
-"""What the README promises: its example handler, its routes, its commands."""
+"""What the README promises of its example handler and its commands; its lines as they stand are in test_readme_lines.py."""
 
-import asyncio
 import json
 import os
 import re
 import subprocess
 
 import pytest
-from websockets.asyncio.client import connect
-
-from gateway_process import ROOT, Gateway, tickertape
+from gateway_process import ROOT, tickertape
 
 README = (ROOT / "README.md").read_text()
 
@@ -17,23 +14,6 @@ README = (ROOT / "README.md").read_text()
 def test_the_readme_shows_the_example_that_is_built():
     shown = re.search(r"```swift\n(import LambdaRuntime.*?)```", README, re.S).group(1)
     assert shown == (ROOT / "Examples/WhoAmI/Sources/WhoAmI/WhoAmI.swift").read_text()
-
-
-async def test_somebody_elses_handler_answers_its_route(tmp_path):
-    subprocess.run(
-        ["swift", "build", "--package-path", "Examples/WhoAmI", "--scratch-path", ".build/examples", "--product", "WhoAmI"],
-        cwd=ROOT, check=True, capture_output=True, timeout=600)
-    gateway = Gateway(
-        tmp_path, "--function", f"WhoAmI={ROOT}/.build/examples/debug/WhoAmI", "--route", "whoami=WhoAmI",
-        "--route-response", "whoami").start()
-    try:
-        async with connect(gateway.socket_url()) as ws:
-            await ws.send('{"action":"whoami"}')
-            assert (await asyncio.wait_for(ws.recv(), 20)).endswith("=")
-            await ws.send('{"type":"ping"}')
-            assert json.loads(await asyncio.wait_for(ws.recv(), 20))["type"] == "pong"
-    finally:
-        gateway.stop()
 
 
 def test_the_cli_publishes_to_a_watcher_and_leaves_the_bytes_alone(gateway):

@@ -69,6 +69,32 @@ def test_the_next_run_goes_on_where_the_last_one_ended(gateway, tmp_path):
     assert not [frame for frame in frames if frame["type"] == "gap"]
 
 
+def test_a_watch_that_was_killed_shows_no_more_than_the_last_second_again_and_lacks_nothing(gateway, tmp_path):
+    """What `watch --help` says: once; after kill -9 the last second may come again, each event with the seq it had."""
+    place = tmp_path / "place"
+    shown, kept = [], None
+    for run in range(3):
+        watcher = Watcher(gateway, "--cursor", str(place), *(["--count", "9"] if run == 2 else []))
+        # An event that came again may come before `ready`.
+        frames = watcher.until(is_ready)
+        if run == 2:
+            publish(gateway, 7, 8, 9)
+            frames += watcher.rest()
+        else:
+            publish(gateway, *range(3 * run + 1, 3 * run + 4))
+            frames += watcher.until(lambda frame: frame.get("data") == 3 * run + 3)
+            watcher.process.kill()
+            watcher.process.wait()
+        events = [(frame["seq"], frame["data"]) for frame in frames if frame["type"] == "signal"]
+        assert [number for _, number in events] == list(range(events[0][1], events[-1][1] + 1)), "in order, none lacking"
+        # Nothing that the file held when the watch was killed is shown again.
+        assert kept is None or events[0][0] == kept + 1
+        shown += events
+        kept = json.loads(place.read_text())["seen"].get("all/signal", 0) if place.exists() else 0
+    assert {number for _, number in shown} == set(range(1, 10))
+    assert len(set(shown)) == 9, "what is shown again has the seq it had"
+
+
 def test_a_connection_that_is_closed_under_it_costs_nothing(gateway):
     management = boto3.client("apigatewaymanagementapi", endpoint_url=gateway.management_url, **CREDENTIALS)
     watcher = Watcher(gateway, "--count", "9")

@@ -138,8 +138,8 @@ struct ToolTests {
   func colours() {
     #expect(Screen().terminal().paint("x", .red) == "x")
     #expect(Screen().terminal(hasColours: true).paint("x", .red) == "\u{1B}[31mx\u{1B}[0m")
-    #expect(Terminal.harmless("a\u{1B}[2Jb\u{7}\u{9B}") == "a\\u{1b}[2Jb\\u{7}\\u{9b}")
-    #expect(Terminal.harmless("été 📈") == "été 📈")
+    #expect(ScreenText.escaped("a\u{1B}[2Jb\u{7}\u{9B}") == "a\\u001b[2Jb\\u0007\\u009b")
+    #expect(ScreenText.escaped("été 📈") == "été 📈")
   }
 
   @Test("a reader that went away is no message, a full disk is")
@@ -152,6 +152,6 @@ struct ToolTests {
       return (Tool.run(["--version"], in: Surroundings(terminal: terminal)), screen.errorText)
     }
     #expect(run(32) == (.inputOutput, ""))
-    #expect(run(28) == (.inputOutput, "tickertape: cannot write to standard output: write: No space left on device\n"))
+    #expect(run(28) == (.inputOutput, "tickertape: cannot write to standard output: No space left on device\n"))
   }
 }

@@ -80,7 +80,7 @@ struct CSVReaderTests {
   func lines() throws {
     var reader = LineReader(.text("one\r\n\nthree"))
     var lines: [String] = []
-    while let line = try reader.next() { lines.append("\(reader.number) \(text(line))") }
+    while case .bytes(let line)? = try reader.next() { lines.append("\(reader.number) \(text(line))") }
     #expect(lines == ["1 one", "2 ", "3 three"])
   }
 }

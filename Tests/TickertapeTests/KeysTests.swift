@@ -80,7 +80,9 @@ struct KeysTests {
       ["create", "--user", "u", "--expires", "soon"], ["create", "--user", "u", "--expires", "2027-02-29"],
       ["create", "--user", "u", "--expires", "2020-01-01"], ["create", "--user", "u", "--expires", "0d"],
       ["create", "--user", "u", "more"], ["list", "--user", "u"], ["list", "x"], ["revoke"], ["revoke", "abc"],
-      ["revoke", "tt_short"], ["list", "--store", "memory:"],
+      ["revoke", "tt_short"], ["list", "--store", "memory:"], ["create", "--user", "a\nb"],
+      ["create", "--user", "a\u{202E}b"], ["create", "--user", "u", "--group", "g,a\u{9B}"],
+      ["create", "--user", "u", "--label", "l\u{2028}"],
     ])
   func refusals(words: [String]) {
     let screen = Screen()

@@ -68,6 +68,19 @@ struct PublishTests {
     #expect(screen.outputText == "1 accepted, 1 rejected\n")
   }
 
+  @Test("a Publisher that could take nothing fails, and is understood as one that answers")
+  func nothingTaken() {
+    let failure =
+      #"{"errorType":"Function.NothingPublished","errorMessage":"nothing was published: {\"accepted\":0,\"rejected\":1,\"errors\":[{\"index\":0,\"code\":\"missing_field\",\"message\":\"'data' is required\"}]}"}"#
+    let screen = Screen()
+    let surroundings = screen.surroundings(input: "{\"type\":\"a\"}\n") { _ in
+      .init(status: 200, functionError: "Unhandled", body: failure)
+    }
+    #expect(screen.run("publish", "-", in: surroundings) == .failure)
+    #expect(screen.errorText == "rejected: line 1: missing_field: 'data' is required\n")
+    #expect(screen.outputText == "0 accepted, 1 rejected\n")
+  }
+
   @Test("--json prints the answers as they come")
   func raw() {
     let screen = Screen()

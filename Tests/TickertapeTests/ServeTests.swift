@@ -1,3 +1,6 @@
+import ConnectionStore
+import ConnectionStoreSelection
+import Glibc
 import HTTPClient
 import Telemetry
 import TestSupport
@@ -138,12 +141,13 @@ struct ServeSettingsTests {
       ServeGreeting(
         settings: try settings("--port", "0"), store: "sqlite:/t", port: 4711, echoPort: 4712,
         functions: ["Publisher"], access: access, program: "tickertape"
-      ).lines(terminal: Screen().terminal()).joined(separator: "\n")
+      ).lines(terminal: Screen().terminal()).joined(separator: "\n").text
     }
     let open = try text("open")
     #expect(open.contains("ws://127.0.0.1:4711/dev?userId=u-1") && open.contains("--endpoint http://127.0.0.1:4711"))
     #expect(open.contains("ws://127.0.0.1:4712/") && !open.contains("8000"))
     #expect(open.contains("everybody on this machine may connect, as whoever they say; ACCESS=required asks for keys"))
+    #expect(open.contains("of this address only; --allow-origin http://localhost:3000 lets in those of another"))
     #expect(try text(nil).contains("Clients need a key or a token."))
   }
 }
@@ -180,16 +184,51 @@ struct DoctorTests {
     #expect(checks.first { $0.subject == "access" }?.verdict == .note)
   }
 
-  @Test("a table that is still to be created is fine, and so is one with SQLite's first bytes")
+  @Test("a table that is still to be created is fine, and so is one whose pages are whole")
   func table() throws {
     let scratch = try Scratch()
     let new = try checks(
       "--store", "sqlite:\(scratch.path)/deep/t.sqlite", "--endpoint", "http://x", answering: Self.gateway)
     #expect(new.first { $0.subject == "table" }?.finding.contains("will be created") == true)
     #expect(!System.exists("\(scratch.path)/deep"))
-    let file = scratch.write("t.sqlite", "SQLite format 3\0 and more")
-    let old = try checks("--store", "sqlite:\(file)", "--endpoint", "http://x", answering: Self.gateway)
-    #expect(old.first { $0.subject == "table" } == .fine("table", file))
+    let file = "\(scratch.path)/t.sqlite"
+    try Self.fill(file)
+    #expect(try self.table(file) == .fine("table", file))
+  }
+
+  private func table(_ file: String) throws -> Check? {
+    try checks("--store", "sqlite:\(file)", "--endpoint", "http://x", answering: Self.gateway)
+      .first { $0.subject == "table" }
+  }
+
+  private static func fill(_ file: String) throws {
+    let table = try TableSelection.open("sqlite:\(file)")
+    let block = Value.bytes([UInt8](repeating: 7, count: 500))
+    try table.writeBatch((0..<200).map { .put(Item(ItemKey("p", "\($0)"), ["b": block])) })
+  }
+
+  private static func write(_ bytes: [UInt8], at place: Int, of file: String) {
+    let descriptor = open(file, O_WRONLY)
+    _ = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, place) }
+    close(descriptor)
+  }
+
+  @Test("a table with a damaged page is wrong, and so is the database of another program; neither is changed")
+  func damagedTable() throws {
+    let scratch = try Scratch()
+    let file = "\(scratch.path)/t.sqlite"
+    try Self.fill(file)
+    Self.write([UInt8](repeating: 0xA5, count: 8_192), at: 8_192, of: file)
+    let damaged = try table(file)
+    #expect(damaged?.verdict == .wrong && damaged?.finding.contains("restore the file from a copy") == true)
+    let other = "\(scratch.path)/other.sqlite"
+    try Self.fill(other)
+    // Bytes 68 to 71 of the header are the application's id.
+    Self.write([1, 2, 3, 4], at: 68, of: other)
+    let before = try ByteSource.file(other).read()
+    let foreign = try table(other)
+    #expect(foreign?.verdict == .wrong && foreign?.finding.contains("a database of another program") == true)
+    #expect(try ByteSource.file(other).read() == before)
   }
 
   @Test("an endpoint that is silent or something else is wrong where it was asked for")
@@ -205,6 +244,6 @@ struct DoctorTests {
     #expect(Check.fine("table", "t").lines(terminal: terminal) == ["ok     table               t"])
     #expect(
       Check.wrong("port 8000", "taken", advice: "do").lines(terminal: terminal)
-        == ["wrong  port 8000           taken", String(repeating: " ", count: 27) + "do"])
+        == ["wrong  port 8000           taken", "                           do"])
   }
 }

@@ -10,7 +10,7 @@ import WebSocketWire
 @Suite("What a person reads of a frame")
 struct FrameTextTests {
   func line(_ frame: String) -> String {
-    FrameText(bytes(frame)).line(now: 1_767_349_801_007, terminal: Screen().terminal())
+    FrameText(bytes(frame)).line(now: 1_767_349_801_007, terminal: Screen().terminal()).text
   }
 
   @Test("an event is its time, type, key and data, as they came")
@@ -177,6 +177,23 @@ struct WatchTests {
     let screen = Screen()
     #expect(screen.run("watch", Self.url(server)) == .unavailable)
     #expect(screen.errorText.contains("does not bear the key"))
+  }
+
+  @Test(
+    "an answer that bears the key and changes to something else is told",
+    arguments: [
+      ("Upgrade: websocket", "Upgrade: h2c", "changes to another protocol"),
+      ("Connection: Upgrade", "Connection: keep-alive", "changes to another protocol"),
+      ("Connection: Upgrade", "Connection: Upgrade\r\nSec-WebSocket-Extensions: permessage-deflate", "an extension"),
+    ])
+  func notAsOffered(line: String, other: String, complaint: String) {
+    let server = ScriptedServer { request in
+      [.text(text(Self.upgrade(for: request)).replacing(line, with: other)), .close]
+    }
+    defer { server.stop() }
+    let screen = Screen()
+    #expect(screen.run("watch", Self.url(server), "--for", "3") == .unavailable)
+    #expect(screen.errorText.contains(complaint))
   }
 
   @Test(

@@ -20,6 +20,13 @@ package struct TableError: Error, Equatable, CustomStringConvertible {
   }
 
   package let code: Code
+  /// Whether the same request may succeed a little later with nobody doing anything about it.
+  package var mayPass: Bool {
+    switch code {
+    case .contention, .unavailable, .throttled: true
+    case .conditionFailed, .transactionFailed, .invalidRequest, .unusable, .corrupt: false
+    }
+  }
   /// `get`, `put`, `update`, `delete`, `query`, `writeBatch`, `transact`, `open`.
   package let operation: String
   package let key: ItemKey?

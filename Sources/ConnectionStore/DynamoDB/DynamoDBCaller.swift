@@ -11,12 +11,16 @@ final class DynamoDBCaller {
   private let session: SignedSession
   private let clock: Clock
   private let randomness: Randomness
+  private let deadline: CallDeadline
 
-  init(_ place: DynamoDBPlace, _ session: SignedSession, clock: Clock, randomness: Randomness) {
+  init(
+    _ place: DynamoDBPlace, _ session: SignedSession, clock: Clock, randomness: Randomness, deadline: CallDeadline
+  ) {
     self.place = place
     self.session = session
     self.clock = clock
     self.randomness = randomness
+    self.deadline = deadline
   }
 
   /// A call: the operation after `DynamoDB_20120810.`, and its request.
@@ -33,47 +37,45 @@ final class DynamoDBCaller {
   /// The answer's body. Refusals that no repetition helps against are thrown as they are.
   func send(_ call: Call) throws(CallFailure) -> [UInt8] { try send([call])[0].get() }
 
-  /// All of them side by side; each is made again by itself.
+  /// All of them side by side; each is made again by itself, as long as the deadline leaves time for it.
   func send(_ calls: [Call]) -> [Result<[UInt8], CallFailure>] {
-    var outcomes = [Result<[UInt8], CallFailure>?](repeating: nil, count: calls.count)
+    var outcomes = [Result<[UInt8], CallFailure>](repeating: .failure(.noTimeLeft), count: calls.count)
     var open = Array(calls.indices)
     var attempt = 1
-    while !open.isEmpty {
-      let answers = session.send(open.map { request(calls[$0]) })
-      var again: [Int] = []
-      var isThrottled = false
-      for (index, answer) in zip(open, answers) {
-        let outcome = judge(answer, calls[index])
-        if case .failure(let failure) = outcome, failure.mayPass, attempt < Backoff.attempts,
-          failure.wasNotDone || calls[index].isRepeatable
-        {
-          again.append(index)
-          isThrottled = isThrottled || failure.isThrottling
-        } else {
-          outcomes[index] = outcome
-        }
-      }
-      open = again
-      if !open.isEmpty {
-        clock.pause(Backoff.milliseconds(afterAttempts: attempt, isThrottled: isThrottled, randomness))
-      }
+    while let milliseconds = deadline.callMilliseconds(now: clock.milliseconds()) {
+      let answers = session.send(open.map { request(calls[$0], milliseconds: milliseconds) })
+      for (index, answer) in zip(open, answers) { outcomes[index] = judge(answer, calls[index]) }
+      open = open.filter { mayTryAgain(calls[$0], outcomes[$0]) }
+      let isThrottled = open.contains { outcomes[$0].failure?.isThrottling == true }
+      guard !open.isEmpty, pause(afterAttempts: attempt, isThrottled: isThrottled) else { break }
       attempt += 1
     }
-    return outcomes.compactMap { $0 }
+    return outcomes
   }
 
-  func pause(afterAttempts made: Int) {
-    clock.pause(Backoff.milliseconds(afterAttempts: made, isThrottled: true, randomness))
+  private func mayTryAgain(_ call: Call, _ outcome: Result<[UInt8], CallFailure>) -> Bool {
+    guard let failure = outcome.failure else { return false }
+    return failure.mayPass && (failure.wasNotDone || call.isRepeatable)
   }
 
-  private func request(_ call: Call) -> HTTPRequest {
+  /// Waits before another attempt; false, at once, if there is to be none.
+  func pause(afterAttempts made: Int, isThrottled: Bool = true) -> Bool {
+    guard made < Backoff.attempts else { return false }
+    let milliseconds = Backoff.milliseconds(afterAttempts: made, isThrottled: isThrottled, randomness)
+    guard deadline.allowsAttempt(after: milliseconds, now: clock.milliseconds()) else { return false }
+    clock.pause(milliseconds)
+    return true
+  }
+
+  private func request(_ call: Call, milliseconds: Int64) -> HTTPRequest {
     HTTPRequest(
       method: "POST", url: place.url,
       headers: [
         ("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", "DynamoDB_20120810.\(call.operation)"),
         ("Accept-Encoding", "identity"),
       ],
-      body: call.body, connectMilliseconds: 2_000, totalMilliseconds: 10_000, maximumBodyBytes: 20 << 20)
+      body: call.body, connectMilliseconds: 2_000, totalMilliseconds: Int(min(10_000, milliseconds)),
+      maximumBodyBytes: 20 << 20)
   }
 
   private func judge(
@@ -94,6 +96,8 @@ final class DynamoDBCaller {
 
 /// Why a call has no result.
 enum CallFailure: Error {
+  /// The call was not made: the invocation ends too soon.
+  case noTimeLeft
   case unusable(String)
   case transport(HTTPClientError)
   case garbled(String)
@@ -102,7 +106,7 @@ enum CallFailure: Error {
   /// Whether the same call may succeed a little later.
   var mayPass: Bool {
     switch self {
-    case .unusable: return false
+    case .unusable, .noTimeLeft: return false
     case .garbled: return true
     case .transport(let error):
       switch error.kind {
@@ -129,7 +133,7 @@ enum CallFailure: Error {
   /// Whether it is certain that nothing was written.
   var wasNotDone: Bool {
     switch self {
-    case .unusable: true
+    case .unusable, .noTimeLeft: true
     case .garbled: false
     case .transport(let error): error.kind == .nameNotResolved || error.kind == .notConnected
     case .refused(let refusal): refusal.kind != .transient
@@ -143,6 +147,7 @@ enum CallFailure: Error {
   func tableError(_ call: DynamoDBCaller.Call, _ place: DynamoDBPlace) -> TableError {
     let (code, detail): (TableError.Code, String) =
       switch self {
+      case .noTimeLeft: (.unavailable, "the invocation ends before an answer could come")
       case .unusable(let reason): (.unusable, reason)
       case .garbled(let reason): (.unavailable, reason)
       case .transport(let error):
@@ -161,6 +166,10 @@ enum CallFailure: Error {
       }
     return TableError(code, call.verb, key: call.key, detail: detail)
   }
+}
+
+extension Result {
+  fileprivate var failure: Failure? { if case .failure(let failure) = self { failure } else { nil } }
 }
 
 /// Which table is meant, and where.

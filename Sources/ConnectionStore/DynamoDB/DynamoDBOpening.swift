@@ -8,7 +8,7 @@ extension DynamoDBTable {
   /// The table of that name, where the environment says: `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`, else the
   /// service of the region. Nothing is called yet.
   package static func open(
-    _ name: String, _ environment: Environment, clock: Clock = .system
+    _ name: String, _ environment: Environment, clock: Clock = .system, deadline: CallDeadline = CallDeadline()
   ) throws(TableError) -> DynamoDBTable {
     guard isTableName(name) else {
       throw unusable("'\(name)' is no name of a DynamoDB table: 3 to 255 of A-Z a-z 0-9 _ . -")
@@ -21,7 +21,8 @@ extension DynamoDBTable {
       let session = try SignedSession(
         service: "dynamodb", region: region, source: CredentialChain(environment))
       return DynamoDBTable(
-        DynamoDBPlace(table: name, region: region, url: try HTTPURL(endpoint)), session, clock: clock)
+        DynamoDBPlace(table: name, region: region, url: try HTTPURL(endpoint)), session, clock: clock,
+        deadline: deadline)
     } catch {
       throw unusable("\(error)")
     }

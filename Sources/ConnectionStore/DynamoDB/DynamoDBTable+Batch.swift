@@ -28,10 +28,9 @@ extension DynamoDBTable {
         attempt = 1
         continue
       }
-      guard attempt < Backoff.attempts else {
+      guard caller.pause(afterAttempts: attempt) else {
         throw TableError(.throttled, "writeBatch", key: left[0].key, detail: "\(left.count) writes were left undone")
       }
-      caller.pause(afterAttempts: attempt)
       attempt += 1
       rest = Self.batches(left) + rest
     }

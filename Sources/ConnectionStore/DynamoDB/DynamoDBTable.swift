@@ -14,9 +14,10 @@ package final class DynamoDBTable: Table {
 
   /// `clock` decides what is expired and waits between attempts; the session's own signs.
   package init(
-    _ place: DynamoDBPlace, _ session: SignedSession, clock: Clock = .system, randomness: Randomness = .system
+    _ place: DynamoDBPlace, _ session: SignedSession, clock: Clock = .system, randomness: Randomness = .system,
+    deadline: CallDeadline = CallDeadline()
   ) {
-    caller = DynamoDBCaller(place, session, clock: clock, randomness: randomness)
+    caller = DynamoDBCaller(place, session, clock: clock, randomness: randomness, deadline: deadline)
     self.clock = clock
     self.randomness = randomness
   }

@@ -15,11 +15,16 @@ struct SQLiteError: Error {
 
   var isBusy: Bool { primary == SQLITE_BUSY || primary == SQLITE_LOCKED }
   var isFull: Bool { primary == SQLITE_FULL || (primary == SQLITE_IOERR && systemNumber == ENOSPC) }
-  var isCorrupt: Bool { primary == SQLITE_CORRUPT }
+  /// A damaged page, a page that is not there, or a file system that is damaged itself. Where only the file is ours, its
+  /// statements fail as "no such table".
+  var isCorrupt: Bool { [SQLITE_CORRUPT, SQLITE_ERROR].contains(primary) || Self.damage.contains(code) }
   var isNotADatabase: Bool { primary == SQLITE_NOTADB }
   var isTooBig: Bool { primary == SQLITE_TOOBIG }
   /// The file or its folder cannot be used with this process's rights.
   var isInaccessible: Bool { [SQLITE_CANTOPEN, SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH].contains(primary) }
+
+  /// `SQLITE_IOERR_SHORT_READ`, `SQLITE_IOERR_DATA`, `SQLITE_IOERR_CORRUPTFS`: macros that Swift does not import.
+  private static let damage = [2, 32, 33].map { SQLITE_IOERR | $0 << 8 }
 
   static func corrupt(_ message: String) -> SQLiteError {
     SQLiteError(code: SQLITE_CORRUPT, message: message, systemNumber: 0)
@@ -35,11 +40,22 @@ struct SQLiteError: Error {
 /// One connection to one database file, for one thread. Closes itself.
 final class Database {
   fileprivate let handle: OpaquePointer
+  private let logLimit = LogLimit()
 
-  /// Opens the file and creates it if it is missing; nothing is read yet.
-  init(path: String) throws(SQLiteError) {
+  /// Opens the file; nothing is read yet. One that is missing is created if `mayCreate` says so, for this user only:
+  /// SQLite gives the files beside it (`-wal`, `-shm`) the same mode.
+  init(path: String, mayCreate: Bool = true) throws(SQLiteError) {
+    do throws(SQLiteError) {
+      handle = try Self.handle(path)
+    } catch {
+      guard mayCreate, error.systemNumber == ENOENT, Self.create(path) else { throw error }
+      handle = try Self.handle(path)
+    }
+  }
+
+  private static func handle(_ path: String) throws(SQLiteError) -> OpaquePointer {
     var opened: OpaquePointer?
-    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
     let code = sqlite3_open_v2(path, &opened, flags, nil)
     guard let opened else { throw SQLiteError(code: code, message: "out of memory", systemNumber: 0) }
     guard code == SQLITE_OK else {
@@ -47,7 +63,14 @@ final class Database {
       sqlite3_close_v2(opened)
       throw error
     }
-    handle = opened
+    return opened
+  }
+
+  /// Another process may be faster.
+  private static func create(_ path: String) -> Bool {
+    let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    if file >= 0 { close(file) }
+    return file >= 0 || errno == EEXIST
   }
 
   deinit { sqlite3_close_v2(handle) }
@@ -69,14 +92,29 @@ final class Database {
   /// has waited longest is served last. This one looks again every 0.1 to 1 ms.
   func waitWhenBusy(milliseconds: Int) {
     // The first ten looks take 1 ms together, each further one 1 ms; the limit travels as the pointer's value.
-    let looks = UnsafeMutableRawPointer(bitPattern: max(milliseconds + 9, 1))
+    logLimit.busyMilliseconds = milliseconds
+    Self.waitWhenBusy(handle, milliseconds)
+  }
+
+  fileprivate static func waitWhenBusy(_ handle: OpaquePointer?, _ milliseconds: Int) {
     sqlite3_busy_handler(
       handle,
       { limit, count in
         guard Int(count) < Int(bitPattern: limit) else { return 0 }
         usleep(count < 10 ? 100 : 1000)
         return 1
-      }, looks)
+      }, UnsafeMutableRawPointer(bitPattern: max(milliseconds + 9, 1)))
+  }
+
+  /// Keeps the log beside the file (`-wal`) from growing without end: `LogLimit`.
+  func limitLog() {
+    sqlite3_wal_hook(
+      handle,
+      { context, handle, name, pages in
+        guard let context else { return SQLITE_OK }
+        Unmanaged<LogLimit>.fromOpaque(context).takeUnretainedValue().checkpoint(handle, name, pages)
+        return SQLITE_OK
+      }, Unmanaged.passUnretained(logLimit).toOpaque())
   }
 
   /// Runs statements that return nothing of interest.
@@ -86,6 +124,42 @@ final class Database {
 
   fileprivate func check(_ code: Int32) throws(SQLiteError) {
     guard code == SQLITE_OK else { throw SQLiteError(of: handle, code) }
+  }
+}
+
+/// When the log (`-wal`) is copied into the file, and when it is also cut.
+///
+/// Over 1,000 pages each commit copies what it can, as SQLite does by itself, and waits for nobody. While several
+/// processes write without a pause that never comes to the end of the log, so the log never begins anew: 10,000 clients
+/// that left at once made 199 MB beside a file of 10 MB. Over 4,000 pages (16 MB) a commit has the other writers wait
+/// until all is copied, and cuts the log to nothing. A reader that stands still is waited for only briefly, and again
+/// after each further 1,000 pages.
+private final class LogLimit {
+  static let copiedPages: Int32 = 1_000
+  static let cutPages: Int32 = 4_000
+  static let waitMilliseconds = 20
+
+  var busyMilliseconds = 0
+  /// How long the log was when it could not be cut.
+  private var triedPages: Int32 = 0
+
+  /// What fails here is tried again by a later commit.
+  func checkpoint(_ handle: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ pages: Int32) {
+    if pages < Self.cutPages { triedPages = 0 }
+    guard pages >= Self.copiedPages else { return }
+    guard pages >= Self.cutPages, pages >= triedPages + Self.copiedPages else {
+      sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+      return
+    }
+    triedPages = pages
+    Database.waitWhenBusy(handle, Self.waitMilliseconds)
+    // For who copies just now SQLite waits with no handler: it says busy at once.
+    var looks = Self.waitMilliseconds
+    while sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_TRUNCATE, nil, nil) == SQLITE_BUSY, looks > 0 {
+      looks -= 1
+      usleep(1000)
+    }
+    Database.waitWhenBusy(handle, busyMilliseconds)
   }
 }
 

@@ -1,28 +1,55 @@
 import ConnectionStore
 import Glibc
 
-/// From a path to a database that is ours, in as few steps as a cold start can bear: two statements if the file is
+/// From a path to a database that is ours, in as few steps as a cold start can bear: three statements if the file is
 /// there.
 enum Opening {
   static func open(_ path: String, busyMilliseconds: Int) throws(SQLiteError) -> Database {
-    guard !path.isEmpty, path != ":memory:", !path.utf8.contains(0) else { throw .schema("this is no path of a file") }
-    let database = try Database(path: path)
-    database.waitWhenBusy(milliseconds: busyMilliseconds)
-    // Reads the header; what is not a database fails here.
-    try database.execute("PRAGMA synchronous = NORMAL")
-    let version = try integer(.version, in: database)
-    if version != Schema.version { try create(in: database, found: version, tries: busyMilliseconds) }
+    let database = try connect(path, busyMilliseconds: busyMilliseconds, mayCreate: true)
+    switch try owner(of: database) {
+    case .tickertape: break
+    case .nobody: try create(in: database, tries: busyMilliseconds)
+    case .unmarked: if !database.isReadOnly { try database.execute(Schema.mark) }
+    }
     if database.isReadOnly { throw .readOnly }
     return database
   }
 
-  private static func create(in database: Database, found version: Int64, tries: Int) throws(SQLiteError) {
-    guard version == 0, try integer(.isEmpty, in: database) == 0 else {
-      // Another process may have made it between the two looks.
-      let now = try integer(.version, in: database)
-      if now == Schema.version { return }
-      throw foreign(now)
+  static func connect(_ path: String, busyMilliseconds: Int, mayCreate: Bool) throws(SQLiteError) -> Database {
+    guard !path.isEmpty, path != ":memory:", !path.utf8.contains(0) else { throw .schema("this is no path of a file") }
+    let database = try Database(path: path, mayCreate: mayCreate)
+    database.waitWhenBusy(milliseconds: busyMilliseconds)
+    database.limitLog()
+    // Reads the header; what is not a database fails here.
+    try database.execute("PRAGMA synchronous = NORMAL")
+    return database
+  }
+
+  /// Whose a database is that this program may use.
+  enum Owner {
+    case tickertape
+    /// Ours, from before files bore an `application_id`.
+    case unmarked
+    /// An empty file.
+    case nobody
+  }
+
+  static func owner(of database: Database) throws(SQLiteError) -> Owner {
+    let version = try integer(.version, in: database)
+    let application = try integer(.application, in: database)
+    switch (version, application) {
+    case (Schema.version, Schema.application): return .tickertape
+    case (Schema.version, 0): return .unmarked
+    case (0, 0): if try integer(.isEmpty, in: database) == 0 { return .nobody }
+    default: break
     }
+    // Another process may have made it between the two looks.
+    let now = try integer(.version, in: database)
+    if now != version, now == Schema.version { return .tickertape }
+    throw foreign(now, application)
+  }
+
+  private static func create(in database: Database, tries: Int) throws(SQLiteError) {
     if database.isReadOnly { throw .readOnly }
     try switchToWAL(database, tries: tries)
     try database.execute(Schema.SQL.begin.rawValue)
@@ -46,12 +73,13 @@ enum Opening {
     }
   }
 
-  private static func foreign(_ version: Int64) -> SQLiteError {
-    let isOurs = version >> 16 == Schema.version >> 16
+  private static func foreign(_ version: Int64, _ application: Int64) -> SQLiteError {
+    let isOurs = version >> 16 == Schema.version >> 16 && [0, Schema.application].contains(application)
+    let id = application == 0 ? "" : ", whose application id is \(application)"
     return .schema(
       isOurs
         ? "its schema is version \(version & 0xFFFF), this program knows version \(Schema.version & 0xFFFF)"
-        : "it is a database of another program")
+        : "it is a database of another program\(id)")
   }
 
   private static func integer(_ sql: Schema.SQL, in database: Database) throws(SQLiteError) -> Int64 {
@@ -98,6 +126,18 @@ extension Opening {
       return "create the folder first (mkdir -p '\(folder)'), or check its rights"
     }
     if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return "it is a folder; name a file in it" }
-    return "this process needs the right to read and write the file and its folder '\(folder)'"
+    return "\(owners(of: path))this process needs the right to read and write the file and its folder '\(folder)'"
+  }
+
+  /// Which of the files that make up the database belongs to somebody else; "": none.
+  private static func owners(of path: String) -> String {
+    for file in [path, "\(path)-wal", "\(path)-shm"] {
+      var status = stat()
+      guard access(file, R_OK | W_OK) != 0, stat(file, &status) == 0, status.st_uid != geteuid() else { continue }
+      let mode = String(status.st_mode & 0o777, radix: 8)
+      return "'\(file)' belongs to the user \(status.st_uid) (mode 0\(mode)) and this process runs as the user "
+        + "\(geteuid()): run all of them as one user; "
+    }
+    return ""
   }
 }

@@ -11,6 +11,7 @@ extension CurlEasy {
     try check(
       curl_easy_set_list(handle, CURLOPT_HTTPHEADER, headerLines), tried: request.method, host: request.url.origin)
     try set(CURLOPT_TIMEOUT_MS, request.totalMilliseconds, request.url)
+    if request.isSentOnce { try set(CURLOPT_FRESH_CONNECT, 1, request.url) }
     try setBody(request)
     try collect(collector, request.url)
   }

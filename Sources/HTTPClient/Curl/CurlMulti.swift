@@ -66,14 +66,16 @@ final class CurlMulti {
     return ended
   }
 
-  /// Waits for any of its sockets, or for `descriptor` to become readable.
-  func wait(milliseconds: Int, besides descriptor: Int32?) {
+  /// Waits for any of its sockets, or for `descriptor` to become readable; true if it did.
+  @discardableResult
+  func wait(milliseconds: Int, besides descriptor: Int32?) -> Bool {
     var ready: Int32 = 0
     if let descriptor {
       var besides = curl_waitfd(fd: descriptor, events: Int16(CURL_WAIT_POLLIN), revents: 0)
       curl_multi_poll(handle, &besides, 1, Int32(clamping: milliseconds), &ready)
-    } else {
-      curl_multi_poll(handle, nil, 0, Int32(clamping: milliseconds), &ready)
+      return besides.revents != 0
     }
+    curl_multi_poll(handle, nil, 0, Int32(clamping: milliseconds), &ready)
+    return false
   }
 }

@@ -75,7 +75,9 @@ package struct FunctionSurroundings: Sendable {
 
 extension FunctionConfiguration {
   /// The variables of one process: Lambda's own (reserved), the credentials and language it may override.
-  func variables(_ surroundings: FunctionSurroundings, runtimeAPI: String, logStream: String) -> [String: String] {
+  package func variables(
+    _ surroundings: FunctionSurroundings, runtimeAPI: String, logStream: String
+  ) -> [String: String] {
     var variables = [
       "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8", "AWS_ACCESS_KEY_ID": "local",
       "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local", "AWS_REGION": surroundings.region,

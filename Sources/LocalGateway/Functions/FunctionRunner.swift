@@ -173,10 +173,7 @@ final class FunctionRunner {
     return headers
   }
 
-  /// `Root=1-<seconds>-<96 bits>;Parent=…;Sampled=0`, as X-Ray writes it.
   private func traceID() -> String {
-    let seconds = String(loop.clock.seconds, radix: 16)
-    let root = randomness.hexadecimal() + randomness.hexadecimal().prefix(8)
-    return "Root=1-\(seconds)-\(root);Parent=\(randomness.hexadecimal());Sampled=0"
+    "\(TraceID.makeRoot(loop.clock, randomness));Parent=\(randomness.hexadecimal());Sampled=0"
   }
 }

@@ -15,9 +15,16 @@ extension Fanout.Options {
   /// A round does not wait for a client that takes its time: what it lacks comes to it from the log.
   static var inRounds: Self {
     var options = Self()
-    options.patienceMilliseconds = 300
-    options.state.backoff.attempts = 3
+    options.patience = Patience()
     options.state.backoff.baseMilliseconds = 50
+    return options
+  }
+
+  /// Connections that lag get one attempt each when it is due.
+  static var ofLagging: Self {
+    var options = Self()
+    options.state.backoff.attempts = 1
+    options.state.attemptsOfFailure = 1
     return options
   }
 }

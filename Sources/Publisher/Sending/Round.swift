@@ -10,10 +10,10 @@ struct Round {
   let epoch: String
   /// In order, dense.
   let events: [LoggedEvent]
-  /// Connections that lack earlier events and whose turn it is: they get everything from there on instead of what the
-  /// others get.
+  /// Connections that lack earlier events, are ready, and whose turn it is: they get everything from there on instead of
+  /// what the others get.
   let behind: [Behind]
-  /// These and the others that lack something: they get nothing of what the others get.
+  /// These and the others that lag: they get nothing of what the others get.
   let isLate: Set<ConnectionID>
 
   /// The sequence number of the last event.

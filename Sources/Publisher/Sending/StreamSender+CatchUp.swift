@@ -4,33 +4,35 @@ import Messaging
 import Streams
 import Telemetry
 
-// Those who are behind.
+// Those who lag.
 extension StreamSender {
-  /// What a connection that is behind gets: everything from its place on that is for it, as far as one reading of the
-  /// log goes.
+  /// What a connection that lags gets: everything from its place on that is for it, as far as one reading of the log goes.
   struct CatchUp {
     let row: Behind
-    /// Nil: it is gone, or nothing of this is for it.
+    /// Nil: it has left, or nothing of this is for it.
     let listener: Listener?
-    /// It has everything up to here once it has its frames; nil: it is gone.
+    /// It has everything up to here once it has its frames; nil: it has left.
     let through: Int64?
   }
 
-  /// What the log holds from some places on: many who are behind are so from the same one.
+  /// What the log holds from some places on, up to an end: many who lag do so from the same one.
   struct LogPages {
     private let streamLog: StreamLog
-    private let round: Round
+    private let stream: String
+    let epoch: String
+    let end: Int64
     private var read: [Int64: LogPage] = [:]
 
-    init(_ sender: StreamSender, _ round: Round) {
-      streamLog = sender.streamLog
-      self.round = round
+    init(_ streamLog: StreamLog, _ stream: String, epoch: String, end: Int64) {
+      self.streamLog = streamLog
+      self.stream = stream
+      self.epoch = epoch
+      self.end = end
     }
 
     mutating func page(from: Int64) throws(TableError) -> LogPage {
       if let page = read[from] { return page }
-      let head = LogHead(epoch: round.epoch, next: round.end + 1)
-      let page = try streamLog.read(round.stream, head: head, after: from - 1)
+      let page = try streamLog.read(stream, head: LogHead(epoch: epoch, next: end + 1), after: from - 1)
       if read.count >= 4 { read.removeAll() }
       read[from] = page
       return page
@@ -40,42 +42,55 @@ extension StreamSender {
     func event(_ sequence: Int64) -> Event? {
       read.values.lazy.compactMap { $0.event(sequence) }.first
     }
-  }
-}
 
-extension StreamSender.Posting {
-  /// What the connection of a row gets; nothing if it is gone, or nothing of this is for it.
-  mutating func begin(_ row: Behind) throws(TableError) -> [Listener] {
-    let catchUp = try catchUp(row)
-    guard let listener = catchUp.listener else {
-      finish(catchUp)
-      return []
+    /// Where a client is that has everything of the stream up to an event.
+    func cursor(through sequence: Int64) -> Cursor {
+      var cursor = Cursor()
+      cursor.set(stream, epoch: epoch, to: sequence)
+      return cursor
     }
-    catchingUp[row.id] = catchUp
-    result.begin(listener)
-    return [listener]
   }
 
-  private mutating func catchUp(_ row: Behind) throws(TableError) -> StreamSender.CatchUp {
-    guard let record = try streamSender.connections.connection(row.id) else {
-      return StreamSender.CatchUp(row: row, listener: nil, through: nil)
-    }
-    if let until = record.untilMilliseconds, until <= streamSender.clock.milliseconds() {
-      let listener = Listener(expired: record.id, record.connectedAtMilliseconds, through: round.end)
-      return StreamSender.CatchUp(row: row, listener: listener, through: round.end)
+  /// What the connection of a row gets.
+  func catchUp(_ row: Behind, _ record: ConnectionRecord?, _ pages: inout LogPages) throws(TableError) -> CatchUp {
+    guard let record else { return CatchUp(row: row, listener: nil, through: nil) }
+    if let until = record.untilMilliseconds, until <= clock.milliseconds() {
+      let listener = Listener(expired: record.id, record.connectedAtMilliseconds, through: pages.end)
+      return CatchUp(row: row, listener: listener, through: pages.end)
     }
     let page = try pages.page(from: row.from)
     let shaped = Round.shaped(page.events)
     let parts = shaped.events.enumerated().compactMap { place, event in
       record.shownName(of: event).map { Recipient.Part(event: place, shownAs: $0) }
     }
-    guard !parts.isEmpty else { return StreamSender.CatchUp(row: row, listener: nil, through: page.through) }
-    var frames = FrameCache(shaped.events, shaped.placements, cursor: round.cursor(through: page.through).text)
+    guard !parts.isEmpty else { return CatchUp(row: row, listener: nil, through: page.through) }
+    var frames = FrameCache(shaped.events, shaped.placements, cursor: pages.cursor(through: page.through).text)
     let packed = frames.frames(parts, record.dialect, record.accepts)
     let listener = Listener(
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: packed.frames,
       marks: packed.sequences, eventCount: parts.count)
-    return StreamSender.CatchUp(row: row, listener: listener, through: page.through)
+    return CatchUp(row: row, listener: listener, through: page.through)
+  }
+}
+
+extension StreamSender.Posting {
+  /// What the connections of some rows get; those that have left, or for whom nothing of this is, are done.
+  mutating func begin(_ rows: [Behind]) throws(TableError) -> [Listener] {
+    let records = try streamSender.connections.connections(rows.map(\.id))
+    // If the table fails at one of them, nobody is begun: who is not posted to keeps its row.
+    var catchUps: [StreamSender.CatchUp] = []
+    for (row, record) in zip(rows, records) { catchUps.append(try streamSender.catchUp(row, record, &pages)) }
+    var begun: [Listener] = []
+    for catchUp in catchUps {
+      guard let listener = catchUp.listener else {
+        finish(catchUp)
+        continue
+      }
+      catchingUp[catchUp.row.id] = catchUp
+      result.begin(listener)
+      begun.append(listener)
+    }
+    return begun
   }
 
   /// Notes whether it has everything now.

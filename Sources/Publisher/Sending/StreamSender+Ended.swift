@@ -12,7 +12,8 @@ extension StreamSender {
     guard !ended.isEmpty else { return Tally() }
     let topics = Dictionary(ended.map { ($0.id, $0.topic) }, uniquingKeysWith: { first, _ in first })
     var rest = ended[...]
-    return sender.deliver(deadlineMilliseconds: deadlineMilliseconds) {
+    var gone: [ConnectionID] = []
+    let tally = sender.deliver(deadlineMilliseconds: deadlineMilliseconds) {
       true
     } nextPage: {
       defer { rest = rest.dropFirst(pageSize) }
@@ -20,10 +21,24 @@ extension StreamSender {
         ? nil : rest.prefix(pageSize).map { Listener(expired: $0.id, $0.connectedAtMilliseconds, through: 0) }
     } settled: { listener, ending in
       if ending.reason == .gone {
-        _ = remove(listener.id, found: topics[listener.id].map { [$0] } ?? [])
+        gone.append(listener.id)
       } else {
         log.warn("not told that its credential has ended", ["connectionId": .text(listener.id.text)])
       }
+    }
+    for id in gone { _ = remove(id, found: topics[id].map { [$0] } ?? []) }
+    return tally
+  }
+
+  /// Removes the rows of a connection that is gone; false if the table failed.
+  func remove(_ id: ConnectionID, found topics: [Topic]) -> Bool {
+    do throws(TableError) {
+      try connections.disconnect(id, found: topics)
+      return true
+    } catch {
+      log.error(
+        "gone connection not removed", ["connectionId": .text(id.text), "reason": .text(error.description)])
+      return false
     }
   }
 }

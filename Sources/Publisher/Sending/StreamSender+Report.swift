@@ -27,20 +27,34 @@ extension StreamSender {
     var isLeaseTaken = false
     /// Something is left and nobody is at it: the function should be invoked again.
     var needsDrain = false
+    /// A slow connection waits for a lag sender.
+    var isLagDue = false
   }
 }
 
 extension StreamSender.Report {
+  /// What was sent of the same stream beside it.
+  mutating func add(_ other: Self) {
+    tally.add(other.tally)
+    folded += other.folded
+    behind += other.behind
+    connections += other.connections
+    events += other.events
+    needsDrain = needsDrain || other.needsDrain
+  }
+
   /// What a round adds to it.
   mutating func add(_ result: Round.Result, _ round: Round, _ clock: Clock) {
     tally.add(result.tally)
     folded += result.folded
-    behind += result.missing.count
+    let lagging = result.missing.count { $0.pace != .gone }
+    behind += lagging
+    if result.missing.contains(where: { $0.pace != .ready }) { isLagDue = true }
     connections += result.connections
     events += result.events
     let now = clock.milliseconds()
     guard let oldest = round.events.first.flatMap({ EventTime.milliseconds(ofID: $0.event.id) }) else { return }
-    let isLeft = result.isLeaseLost || result.failure != nil || result.cut != nil || !result.missing.isEmpty
+    let isLeft = result.isLeaseLost || result.failure != nil || result.cut != nil || lagging > 0
     leftMilliseconds = isLeft ? max(leftMilliseconds, now - oldest) : 0
     guard !round.events.isEmpty, result.events > 0 else { return }
     // As many of each as the round had: which of them reached whom is not told.

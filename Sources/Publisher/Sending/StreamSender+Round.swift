@@ -5,8 +5,8 @@ import Streams
 import Telemetry
 
 extension StreamSender {
-  /// Posts a round to everybody: first to those who are behind, then to the listeners page by page, while the page
-  /// before is on its way.
+  /// Posts a round to everybody: to a page of listeners, then to those who lag and are ready, then to the other pages,
+  /// each while the one before is on its way.
   func run(_ round: Round, _ lease: inout Lease, _ stopAt: Int64) -> Round.Result {
     var posting = Posting(self, round, lease, stopAt: stopAt)
     let tally = sender.deliver(
@@ -28,8 +28,9 @@ extension StreamSender {
     let run: EventRun
     private var frames: FrameCache
     private var listeners: RunListeners?
-    /// Those who are behind and have not had their turn.
-    private var late: ArraySlice<Behind>
+    /// Those who lag and have not had their turn.
+    private var late: [Behind]
+    private var hasBegunListeners = false
     /// Those who had their turn, until it is settled.
     var catchingUp: [ConnectionID: CatchUp] = [:]
     var pages: LogPages
@@ -51,8 +52,8 @@ extension StreamSender.Posting {
       shaped.events.isEmpty
       ? nil
       : streamSender.connections.listeners(of: run, pageSize: streamSender.pageSize, after: lease.cut?.position)
-    late = round.behind[...]
-    pages = StreamSender.LogPages(streamSender, round)
+    late = round.behind
+    pages = StreamSender.LogPages(streamSender.streamLog, round.stream, epoch: round.epoch, end: round.end)
     result.folded = round.events.count - shaped.events.count
   }
 
@@ -63,7 +64,7 @@ extension StreamSender.Posting {
     do throws(TableError) {
       return try keepsLease()
     } catch {
-      log.warn("lease not prolonged", ["stream": .text(round.stream), "reason": .text(error.description)])
+      log.warn("lease not prolonged", ["stream": .stream(round.stream), "reason": .text(error.description)])
       return true
     }
   }
@@ -76,7 +77,7 @@ extension StreamSender.Posting {
     return false
   }
 
-  /// One who is behind, or a page of listeners; nil: there are no more, or they cannot be read now.
+  /// A page of listeners, or those who lag; nil: there are no more, or they cannot be read now.
   mutating func nextPage() -> [Listener]? {
     do throws(TableError) {
       guard try keepsLease() else { return nil }
@@ -84,9 +85,16 @@ extension StreamSender.Posting {
         result.cut = listeners?.position
         return nil
       }
-      if let row = late.popFirst() { return try begin(row) }
-      guard let page = try listeners?.next(), !page.isEmpty else { return nil }
-      return try begin(page)
+      if hasBegunListeners || listeners == nil, !late.isEmpty {
+        defer { late = [] }
+        return try begin(late)
+      }
+      hasBegunListeners = true
+      if let page = try listeners?.next(), !page.isEmpty { return try begin(page) }
+      // There may be nobody but those who lag.
+      guard !late.isEmpty else { return nil }
+      defer { late = [] }
+      return try begin(late)
     } catch {
       result.failure = error
       return nil
@@ -138,7 +146,7 @@ extension StreamSender.Posting {
     log.debug(
       "round sent",
       [
-        "stream": .text(round.stream), "through": .number(round.end), "events": .number(Int64(run.events.count)),
+        "stream": .stream(round.stream), "through": .number(round.end), "events": .number(Int64(run.events.count)),
         "behind": .number(Int64(round.behind.count)), "deliveries": .number(Int64(tally.deliveries)),
         "correlationIds": .text(run.events.prefix(10).map { $0.correlationID ?? $0.id }.joined(separator: ",")),
       ])

@@ -4,66 +4,62 @@ import Messaging
 import Streams
 import Telemetry
 
-extension StreamSender {
-  /// Removes the rows of a connection that is gone; false if the table failed.
-  func remove(_ id: ConnectionID, found topics: [Topic]) -> Bool {
-    do throws(TableError) {
-      try connections.disconnect(id, found: topics)
-      return true
-    } catch {
-      log.error(
-        "gone connection not removed", ["connectionId": .text(id.text), "reason": .text(error.description)])
-      return false
-    }
-  }
-}
-
-// Those who did not get everything.
+// Those who did not get everything. Nothing of this asks the table: it happens while others wait for their frames.
 extension StreamSender.Posting {
-  /// A connection that is gone loses its rows; one that lacks something is noted, unless what it lacks can
-  /// never reach it.
+  /// A connection that lacks something is noted, unless what it lacks can never reach it.
   mutating func settle(_ listener: Listener, _ ending: Ending) {
     let row = catchingUp.removeValue(forKey: listener.id)?.row
     result.leave(listener)
+    streamSender.log(listener, ending, round.stream) { round.event($0) ?? pages.event($0) }
     switch ending.reason {
-    case .gone:
-      if streamSender.remove(listener.id, found: run.topics) {
-        if let row { result.served.append(row) }
-      } else {
-        note(listener, ending, row)
-      }
-    case .refused(let status):
-      log.warn("delivery refused", fields(listener, ending, "status", .number(Int64(status))))
-      if status != Self.tooLarge { note(listener, ending, row) } else if let row { result.served.append(row) }
-    case .broken(let reason):
-      log.warn("delivery failed", fields(listener, ending, "reason", .text(reason)))
-      note(listener, ending, row)
-    case .unsent: note(listener, ending, row)
+    case _ where ending.isTooLarge: if let row { result.served.append(row) }
+    case .gone: note(listener, ending, row, .gone)
+    case .refused, .broken, .hung: note(listener, ending, row, .slow)
+    case .unreachable, .unsent: note(listener, ending, row, .ready)
     }
   }
 
-  private static var tooLarge: Int { 413 }
-
-  /// Which connection lacks what, by the correlation id of the first event that it lacks, or by that event's own.
-  private func fields(
-    _ listener: Listener, _ ending: Ending, _ name: String, _ what: Log.Value
-  ) -> Log.Fields {
-    let id = Log.Value.text(listener.id.text)
-    let sequence = ending.firstMissing < listener.marks.count ? listener.marks[ending.firstMissing] : 0
-    guard let event = round.event(sequence) ?? pages.event(sequence) else {
-      // Of the frame that says why a connection ends.
-      return ["connectionId": id, name: what, "stream": .text(round.stream)]
-    }
-    return [
-      "connectionId": id, name: what, "stream": .text(round.stream), "seq": .number(sequence),
-      "correlationId": .text(event.correlationID ?? event.id),
-    ]
-  }
-
-  /// One that got a part of what it lacks has its next turn soon.
-  private mutating func note(_ listener: Listener, _ ending: Ending, _ row: Behind?) {
+  /// One that got a part of what it lacks has its next turn soon. One that the gateway does not know yet may be on its
+  /// way in, or have left: it is tried until that is known.
+  private mutating func note(_ listener: Listener, _ ending: Ending, _ row: Behind?, _ pace: Pace) {
     let from = listener.marks[ending.firstMissing]
-    let failures = row.map { ending.firstMissing > 0 ? 1 : $0.failures + 1 } ?? 0
-    result.missing.append(Missing(listener.id, from: from, failures: failures))
+    let before = row.map { ending.firstMissing > 0 ? 0 : $0.failures } ?? 0
+    let isYoung = ending.reason == .refused(status: 410)
+    result.missing.append(
+      Missing(
+        listener.id, from: from, failures: pace == .slow ? before + 1 : 0, pace,
+        latestMilliseconds: isYoung ? listener.connectedAtMilliseconds + FanoutState.youngMilliseconds : nil))
   }
+}
+
+extension StreamSender {
+  /// A line about a frame that did not arrive, unless there was no time for it.
+  func log(_ listener: Listener, _ ending: Ending, _ stream: String, _ event: (Int64) -> Event?) {
+    let (message, name, what): (LogText, String, Log.Value)
+    switch ending.reason {
+    case .gone, .unsent: return
+    case .refused(let status): (message, name, what) = ("delivery refused", "status", .number(Int64(status)))
+    case .broken(let reason), .unreachable(let reason):
+      (message, name, what) = ("delivery failed", "reason", .text(reason))
+    case .hung: (message, name, what) = ("delivery failed", "reason", "no answer as long as one was waited for")
+    }
+    // By the correlation id of the first event that it lacks, or by that event's own.
+    let id = Log.Value.identifier(listener.id.text)
+    let sequence = ending.firstMissing < listener.marks.count ? listener.marks[ending.firstMissing] : 0
+    guard let event = event(sequence) else {
+      // Of the frame that says why a connection ends.
+      return log.warn(message, ["connectionId": id, name: what, "stream": .stream(stream)])
+    }
+    log.warn(
+      message,
+      [
+        "connectionId": id, name: what, "stream": .stream(stream), "seq": .number(sequence),
+        "correlationId": .text(event.correlationID ?? event.id),
+      ])
+  }
+}
+
+extension Ending {
+  /// What is lacking can never reach it.
+  var isTooLarge: Bool { reason == .refused(status: 413) }
 }

@@ -11,7 +11,7 @@ extension StreamSender {
     var lease: Lease
     /// Nothing is to be done before, in milliseconds since the epoch.
     var dueAt: Int64
-    /// When those who are behind are left to the sweep.
+    /// When those who lag and whose turn has not come are left to the sweep.
     var patientUntil: Int64
     /// Once everything up to this event was sent, and this moment has passed, another goes on with what others append.
     let own: Int64
@@ -33,11 +33,14 @@ extension StreamSender {
     }
     holding.lease.follow(head.epoch)
     let now = clock.milliseconds()
-    let behind = try behindRows.all(holding.lease.stream, epoch: head.epoch)
-    let due = behind.filter { $0.dueAtMilliseconds <= now }
+    let rows = try behindRows.all(holding.lease.stream, epoch: head.epoch)
+    if rows.contains(where: { $0.isSlow && $0.dueAtMilliseconds < now - Self.lagPatienceMilliseconds }) {
+      holding.report.isLagDue = true
+    }
+    let lagging = Lagging(rows, now)
     let hasNews = holding.lease.sentThrough < head.last
-    guard now < stopAt || !hasNews && behind.isEmpty else { return try handOver(&holding) }
-    if now >= holding.handOverAt, holding.lease.sentThrough >= holding.own, hasNews || !behind.isEmpty {
+    guard now < stopAt || !hasNews && lagging.waiting.isEmpty else { return try handOver(&holding) }
+    if now >= holding.handOverAt, holding.lease.sentThrough >= holding.own, hasNews || !lagging.waiting.isEmpty {
       return try handOver(&holding, isOwnSent: true)
     }
     if hasNews {
@@ -47,23 +50,65 @@ extension StreamSender {
         return .again(at: opens)
       }
       holding.patientUntil = now + Self.behindPatienceMilliseconds
-      return try round(&holding, head, page, behind, due, stopAt)
+      return try round(&holding, head, page, lagging, stopAt)
     }
-    if !due.isEmpty {
+    if !lagging.due.isEmpty {
       let nothing = LogPage(events: [], through: holding.lease.sentThrough)
-      return try round(&holding, head, nothing, behind, due, stopAt)
+      return try round(&holding, head, nothing, lagging, stopAt)
     }
-    if let next = behind.map(\.dueAtMilliseconds).min(), next <= holding.patientUntil { return .again(at: next) }
-    return try release(&holding, head, behind)
+    if let next = lagging.waiting.map(\.dueAtMilliseconds).min(), next <= holding.patientUntil {
+      return .again(at: next)
+    }
+    return try release(&holding, head, lagging)
   }
 
-  /// Gives the lease up. Whoever found it taken had appended before; so a head that has moved since is sent by the
-  /// lease taken anew, unless another took it first.
-  private func release(_ holding: inout Holding, _ head: LogHead, _ behind: [Behind]) throws(TableError) -> Step {
-    if !behind.isEmpty { try openStreams.renew(holding.lease.stream) }
+  /// Who lags in a stream as a round begins.
+  struct Lagging {
+    /// Those whom rounds serve, at their time; no holder waits for a slow one.
+    let waiting: [Behind]
+    /// Those whose time it is, so many that the others do not wait for long.
+    let due: [Behind]
+    let ids: Set<ConnectionID>
+
+    var hasSlow: Bool { ids.count > waiting.count }
+    /// The same, after all of them had their turn.
+    var served: Self { Self(slow: ids.subtracting(waiting.map(\.id))) }
+
+    private init(slow ids: Set<ConnectionID>) { (waiting, due, self.ids) = ([], [], ids) }
+
+    init(_ rows: [Behind], _ now: Int64) {
+      waiting = rows.filter { !$0.isSlow }
+      due = Array(waiting.lazy.filter { $0.dueAtMilliseconds <= now }.prefix(Self.servedTogether))
+      ids = Set(rows.map(\.id))
+    }
+
+    private static var servedTogether: Int { 64 }
+
+    /// Whether a round had all of them, and each has everything now or is slow.
+    func haveEnded(_ result: Round.Result) -> Bool {
+      let ids = Set(due.map(\.id))
+      let failed = result.missing.count { ids.contains($0.id) }
+      return waiting.count == due.count && result.served.count + failed == due.count
+    }
+  }
+
+  /// A slow connection that is due for so long is served by nobody: its lag sender has died, or was never asked.
+  private static var lagPatienceMilliseconds: Int64 { 2_000 }
+
+  /// Gives the lease up. Whoever found it taken had appended before, or had made a slow connection ready; so a head that
+  /// has moved since, and who is ready, is served by the lease taken anew, unless another took it first.
+  private func release(_ holding: inout Holding, _ head: LogHead, _ lagging: Lagging?) throws(TableError) -> Step {
+    let stream = holding.lease.stream
+    if lagging?.waiting.isEmpty == false { try openStreams.renew(stream) }
     _ = try marks.write(&holding.lease, releasing: true)
-    guard try streamLog.head(holding.lease.stream) != head else { return .done }
-    guard let again = try marks.take(holding.lease.stream) else { return .done }
+    var isReady = false
+    if let lagging, lagging.hasSlow {
+      let known = Set(lagging.waiting.map(\.id))
+      let rows = try behindRows.all(stream, epoch: head.epoch)
+      isReady = rows.contains { !$0.isSlow && !known.contains($0.id) }
+    }
+    if !isReady, try streamLog.head(stream) == head { return .done }
+    guard let again = try marks.take(stream) else { return .done }
     holding.lease = again
     return .again(at: clock.milliseconds())
   }
@@ -79,12 +124,12 @@ extension StreamSender {
 
   /// One round over the listeners.
   private func round(
-    _ holding: inout Holding, _ head: LogHead, _ page: LogPage, _ behind: [Behind], _ due: [Behind], _ stopAt: Int64
+    _ holding: inout Holding, _ head: LogHead, _ page: LogPage, _ lagging: Lagging, _ stopAt: Int64
   ) throws(TableError) -> Step {
     if !page.events.isEmpty { holding.lease.roundAtMilliseconds = clock.milliseconds() }
     let round = Round(
       stream: holding.lease.stream, epoch: head.epoch, page: page, sentThrough: holding.lease.sentThrough,
-      behind: due, isLate: Set(behind.map(\.id)))
+      behind: lagging.due, isLate: lagging.ids)
     let result = run(round, &holding.lease, stopAt)
     holding.report.add(result, round, clock)
     if result.isLeaseLost {
@@ -101,19 +146,20 @@ extension StreamSender {
       // With time left, what broke it off would break off another try at once: the sweep makes it.
       return try handOver(&holding, isDrainedSoon: !result.isBrokenOff || clock.milliseconds() >= stopAt)
     }
-    let isQuiet = result.missing.isEmpty && behind.count == result.served.count
-    return try goOn(&holding, head, through: round.end, isQuiet)
+    let isQuiet = result.missing.allSatisfy { $0.pace != .ready } && lagging.haveEnded(result)
+    return try goOn(&holding, head, through: round.end, isQuiet ? lagging : nil)
   }
 
-  /// After a round that came to its end. `isQuiet`: nobody lacks anything.
+  /// After a round that came to its end. `quiet`: who lagged as it began, if nobody lacks anything now but those who are
+  /// slow.
   private func goOn(
-    _ holding: inout Holding, _ head: LogHead, through end: Int64, _ isQuiet: Bool
+    _ holding: inout Holding, _ head: LogHead, through end: Int64, _ quiet: Lagging?
   ) throws(TableError) -> Step {
     holding.lease.advance(through: end)
-    if isQuiet, let now = try streamLog.head(holding.lease.stream),
+    if let quiet, let now = try streamLog.head(holding.lease.stream),
       now == LogHead(epoch: head.epoch, next: end + 1)
     {
-      return try release(&holding, now, [])
+      return try release(&holding, now, quiet.served)
     }
     guard try marks.write(&holding.lease) else {
       holding.report.isQueued = true
@@ -125,7 +171,7 @@ extension StreamSender {
   /// Everything that is to be true before `sentThrough` passes these events.
   private func settle(_ round: Round, _ result: Round.Result, _ lease: Lease) throws(TableError) {
     try behindRows.note(result.missing, round.stream, epoch: round.epoch, instead: round.behind)
-    for row in result.served { try behindRows.clear(row, lease) }
+    try behindRows.clear(result.served, lease)
     if !result.missing.isEmpty { try openStreams.renew(round.stream) }
     try latest.note(round.events, epoch: round.epoch)
   }

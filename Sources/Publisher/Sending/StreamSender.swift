@@ -7,7 +7,7 @@ import Telemetry
 /// Sends streams to their listeners, each as the only one that does: round after round while there is something to
 /// send.
 ///
-/// An event counts as sent when each listener has it, is noted as behind, or was removed. Whoever dies in between
+/// An event counts as sent when each listener has it, or is noted as lagging. Whoever dies in between
 /// leaves a lease that ends, and a mark from which the next holder goes on.
 struct StreamSender<Sender: FrameSender> {
   let connections: Connections
@@ -16,7 +16,10 @@ struct StreamSender<Sender: FrameSender> {
   let behindRows: BehindRows
   let latest: LatestRows
   let openStreams: OpenStreams
+  let lagLeases: LagLeases
   let sender: Sender
+  /// Posts to the connections that are slow.
+  let lagSender: Sender
   let log: Log
   let clock: Clock
   /// A client gets one frame a window at most of one stream.
@@ -27,11 +30,12 @@ struct StreamSender<Sender: FrameSender> {
   /// Kept free before the deadline: for the calls on their way, the rows of those who lack something, and the
   /// hand-over.
   static var reserveMilliseconds: Int64 { 2_000 }
-  /// How long a holder with nothing new waits for connections that are behind, before it leaves them to the sweep.
+  /// How long a holder with nothing new waits for connections that lag and are ready, before it leaves them to the sweep.
   static var behindPatienceMilliseconds: Int64 { 1_500 }
 
   init(
-    _ table: any Table, sender: Sender, shards: Int = 1, limits: StreamLimits = StreamLimits(), log: Log,
+    _ table: any Table, sender: Sender, lagSender: Sender? = nil, shards: Int = 1,
+    limits: StreamLimits = StreamLimits(), log: Log,
     clock: Clock = .system, randomness: Randomness = .system
   ) {
     windowMilliseconds = 1_000 / limits.framesPerSecond
@@ -41,7 +45,9 @@ struct StreamSender<Sender: FrameSender> {
     behindRows = BehindRows(table, limits: limits, clock: clock, randomness: randomness)
     latest = LatestRows(table, shards: shards, clock: clock)
     openStreams = OpenStreams(table, shards: shards, limits: limits, clock: clock)
+    lagLeases = LagLeases(table, clock: clock, randomness: randomness)
     self.sender = sender
+    self.lagSender = lagSender ?? sender
     self.log = log
     self.clock = clock
   }
@@ -102,7 +108,9 @@ struct StreamSender<Sender: FrameSender> {
   static var leasePatienceMilliseconds: Int64 { 2_000 }
 
   /// Whether a stream has something to send and nobody sends it.
-  func hasSomethingLeft(_ stream: String) throws(TableError) -> Bool { try openStreams.areLeft([stream]) == [true] }
+  func hasSomethingLeft(_ stream: String) throws(TableError) -> Bool {
+    try openStreams.rest(of: [stream])[0].isPending
+  }
 
   private func take(_ stream: String, _ report: inout Report) -> Lease? {
     do throws(TableError) {
@@ -124,8 +132,8 @@ struct StreamSender<Sender: FrameSender> {
     }
   }
 
-  private func fail(_ error: TableError, _ report: inout Report) {
-    log.error("stream not sent", ["stream": .text(report.stream), "reason": .text(error.description)])
+  func fail(_ error: TableError, _ report: inout Report) {
+    log.error("stream not sent", ["stream": .stream(report.stream), "reason": .text(error.description)])
     report.isQueued = true
   }
 }

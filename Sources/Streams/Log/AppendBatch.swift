@@ -1,4 +1,3 @@
-import Crypto
 import Messaging
 
 /// The events of one call of `append`, and what became of each.
@@ -7,13 +6,7 @@ struct AppendBatch {
   struct Entry {
     let place: Int
     let event: Event
-    let claim: Claim?
-  }
-
-  struct Claim {
-    let key: String
-    /// Of what the publisher said; what was given to the event on its way is not part of it.
-    let digest: [UInt8]
+    let claim: EventClaim?
   }
 
   private var entries: ArraySlice<Entry> = []
@@ -21,37 +14,37 @@ struct AppendBatch {
   private var repeated: [(place: Int, first: Int)] = []
   private var outcomes: [AppendOutcome?]
 
-  /// Of several events with one idempotency key the first one stands; another event under that key is refused.
+  /// Of several events with one idempotency key the first one stands; another event under that key is refused. Under a
+  /// key that was made for a message it is an event of its own.
   init(_ events: [Event]) {
     outcomes = Array(repeating: nil, count: events.count)
     var first: [[UInt8]: (place: Int, digest: [UInt8])] = [:]
     for (place, event) in events.enumerated() {
-      guard let key = event.idempotencyKey else {
-        entries.append(Entry(place: place, event: event, claim: nil))
+      let entry = Entry(place: place, event: event, claim: EventClaim(of: event))
+      guard let claim = entry.claim, let standing = first[Array(claim.name.utf8)] else {
+        if let claim = entry.claim { first[Array(claim.name.utf8)] = (place, claim.digest) }
+        entries.append(entry)
         continue
       }
-      let claim = Claim(key: key, digest: Self.digest(of: event))
-      if let standing = first[Array(key.utf8)] {
-        if standing.digest == claim.digest {
-          repeated.append((place, standing.place))
-        } else {
-          outcomes[place] = .refused(Self.refusal(key, "another event of this batch"))
-        }
+      if standing.digest == claim.digest {
+        repeated.append((place, standing.place))
+      } else if claim.beside != nil {
+        entries.append(entry)
       } else {
-        first[Array(key.utf8)] = (place, claim.digest)
-        entries.append(Entry(place: place, event: event, claim: claim))
+        outcomes[place] = .refused(claim.refusal(holder: "another event of this batch"))
       }
     }
   }
 
-  /// What is appended in one transaction next; empty after the last.
+  /// What is appended in one transaction next; empty after the last. A claim stands in it once: whether a second one is
+  /// of the same event is known when the first is done.
   mutating func nextPart() -> [Entry] {
     var bytes = 0
-    var claims = 0
+    var claims: Set<[UInt8]> = []
     let part = entries.prefix { entry in
       bytes += EventBlock.bound(of: entry.event)
-      claims += entry.claim == nil ? 0 : 1
-      return bytes <= StreamLog.segmentBytes && claims <= StreamLog.claimsPerAppend
+      let isNew = entry.claim.map { claims.insert(Array($0.name.utf8)).inserted } ?? true
+      return isNew && bytes <= StreamLog.segmentBytes && claims.count <= StreamLog.claimsPerAppend
     }
     // One event is always within the bounds of a segment.
     let taken = part.prefix(StreamLog.segmentEvents)
@@ -66,26 +59,10 @@ struct AppendBatch {
     var outcomes = outcomes
     for (place, first) in repeated {
       switch outcomes[first] {
-      case .appended(let sequence): outcomes[place] = .known(sequence: sequence)
+      case .appended(let sequence), .appendedDespiteKey(let sequence): outcomes[place] = .known(sequence: sequence)
       default: outcomes[place] = outcomes[first]
       }
     }
     return outcomes.compactMap { $0 }
-  }
-
-  static func refusal(_ key: String, _ holder: String) -> EventRefusal {
-    EventRefusal(.keyTaken, "the idempotency key \"\(key.prefix(64))\" belongs to \(holder) with other content")
-  }
-
-  /// 16 bytes of SHA-256 over what makes an event the same one. Not its time: a publisher that gives none gets another
-  /// each time.
-  private static func digest(of event: Event) -> [UInt8] {
-    var writer = FieldWriter(reservingBytes: event.data.count + 256)
-    writer.text(event.type)
-    writer.text(event.key.map { "k\($0)" } ?? "")
-    writer.text(event.priority?.rawValue ?? "")
-    writer.text(event.correlationID.map { "c\($0)" } ?? "")
-    writer.field(event.data)
-    return Array(SHA256.hash(writer.bytes).bytes.prefix(16))
   }
 }

@@ -19,9 +19,9 @@ extension Keys {
 
   /// A key may be long and hold anything, so its hash stands for it. No stream's name holds a NUL where a key could go
   /// on: the length of the name stands before it.
-  static func claim(_ stream: String, _ idempotencyKey: String) -> ItemKey {
+  static func claim(_ stream: String, _ name: String) -> ItemKey {
     var bytes = Array("\(stream.utf8.count):\(stream)".utf8)
-    bytes.append(contentsOf: idempotencyKey.utf8)
+    bytes.append(contentsOf: name.utf8)
     return ItemKey("k#\(SHA256.hash(bytes).hexadecimal)", "k")
   }
 }

@@ -93,10 +93,10 @@ extension StreamLog {
 
   /// A claim of a log that is no more counts as absent; epochs sort by time.
   private func claimWrite(
-    _ claim: AppendBatch.Claim, _ attempt: Attempt, _ sequence: Int64, _ stream: String, _ expires: Int64
+    _ claim: EventClaim, _ attempt: Attempt, _ sequence: Int64, _ stream: String, _ expires: Int64
   ) -> TransactionWrite {
     let item = Item(
-      Keys.claim(stream, claim.key),
+      Keys.claim(stream, claim.name),
       ["v": .number(1), "epoch": .string(attempt.epoch), "seq": .number(sequence), "digest": .bytes(claim.digest)],
       expires: expires)
     return .put(item, if: .any([.absent, .less("epoch", .string(attempt.epoch))]))
@@ -106,7 +106,9 @@ extension StreamLog {
 
   private func record(_ attempt: Attempt, _ batch: inout AppendBatch) {
     for (offset, entry) in attempt.entries.enumerated() {
-      batch.record(entry, .appended(sequence: attempt.first + Int64(offset)))
+      let sequence = attempt.first + Int64(offset)
+      let isBeside = entry.claim?.isBeside == true
+      batch.record(entry, isBeside ? .appendedDespiteKey(sequence: sequence) : .appended(sequence: sequence))
     }
   }
 
@@ -119,8 +121,8 @@ extension StreamLog {
     return nil
   }
 
-  /// What is left of an attempt without the events whose idempotency keys are taken. If none is, only the head had
-  /// moved.
+  /// What is left of an attempt without the events whose idempotency keys are taken, and with another claim for those
+  /// whose message's key belongs to another content. If none is taken, only the head had moved.
   private func withoutKnown(
     _ attempt: Attempt, _ places: [Int], _ stream: String, _ batch: inout AppendBatch
   ) throws(TableError) -> [AppendBatch.Entry] {
@@ -134,17 +136,19 @@ extension StreamLog {
       }
       let isTaken = failed.remove(claims) != nil
       claims += 1
-      guard isTaken, let standing = try table.get(Keys.claim(stream, claim.key), .strong),
+      guard isTaken, let standing = try table.get(Keys.claim(stream, claim.name), .strong),
         let sequence = standing.number("seq"), standing.string("epoch") == attempt.epoch
       else {
         left.append(entry)
         continue
       }
-      let isSame = standing.bytes("digest") == claim.digest
-      batch.record(
-        entry,
-        isSame
-          ? .known(sequence: sequence) : .refused(AppendBatch.refusal(claim.key, "event \(sequence) of the stream")))
+      if standing.bytes("digest") == claim.digest {
+        batch.record(entry, .known(sequence: sequence))
+      } else if let beside = claim.beside {
+        left.append(AppendBatch.Entry(place: entry.place, event: entry.event, claim: beside))
+      } else {
+        batch.record(entry, .refused(claim.refusal(holder: "event \(sequence) of the stream")))
+      }
     }
     return left
   }

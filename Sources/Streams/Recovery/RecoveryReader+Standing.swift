@@ -26,7 +26,7 @@ extension RecoveryReader {
     let streams = record.streams
     let heads = try heads(of: streams)
     // The marks before the rows of those who are behind: these are written before a mark passes what they lack.
-    let marks = try table.pages(of: streams.map { Query(Keys.mark($0).partition) })
+    let marks = try table.pages(of: streams.map { Query(Keys.mark($0).partition, .between("0", "0")) })
     let behind = try table.pages(
       of: streams.map { Query(Keys.behind($0), .between(record.id.text, record.id.text)) })
     var standings: [Standing] = []

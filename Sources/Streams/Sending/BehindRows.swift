@@ -2,11 +2,17 @@ package import ConnectionStore
 package import Messaging
 package import Telemetry
 
-/// Which connections lack events that the others have, stream by stream.
+/// Which connections lack events that the others have, stream by stream: those that lag.
 ///
-/// Only the holder of a stream's lease writes them, and whoever holds a place (`Hold`). Each deletes and replaces a row
-/// only as it read it; what another wrote since is never raised. So one that lost its lease without knowing does no
-/// harm.
+/// A *ready* row is served by the next round: the connection was not reached for lack of time, its pause (`Hold`) is
+/// over, or it is prompt again. A *slow* row is one of a connection that refused a frame, did not answer in time, or is
+/// gone; no round waits for it, the lag sender serves it by a lease of its own. For example: of events 5 to 7 a
+/// connection answered 6 with 429. Its row says `from` 6, slow, due in 200 ms. The lag sender posts 6 and 7, both are
+/// taken at once: `from` 8, ready. The next round, of 8 and 9, sends it these and deletes the row.
+///
+/// The holder of a stream's lease writes rows, whoever holds a place, and the lag sender. Each replaces a row only as it
+/// read it; what another wrote since is never raised. Only the holder deletes the row of a connection that lives: a round
+/// that began before leaves it out.
 package struct BehindRows {
   let table: any Table
   let clock: Clock
@@ -34,8 +40,7 @@ package struct BehindRows {
     try table.get(Keys.behind(stream, id), .strong).flatMap(Behind.init)
   }
 
-  /// Notes for each connection the first event it lacks, in place of what was known of it. Each failure has it wait
-  /// longer for its next turn.
+  /// Notes for each connection the first event it lacks, in place of what was known of it.
   ///
   /// `known`: the rows as they were read. One that was written since, by whoever holds a place, keeps its place and its
   /// turn.
@@ -44,25 +49,44 @@ package struct BehindRows {
   ) throws(TableError) {
     guard !missing.isEmpty else { return }
     let known = Dictionary(known.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
-    var rest = missing
-    if missing.count > Self.notedSingly {
-      // So many have an answer each to wait for; few of them, if any, are held.
-      let rows = try all(stream, epoch: epoch)
-      let writers = Dictionary(rows.map { ($0.id, $0.writer) }, uniquingKeysWith: { $1 })
-      let isFree = { (one: Missing) in writers[one.id].map { $0 == known[one.id]?.writer } ?? true }
-      try table.writeBatch(missing.filter(isFree).map { .put(row($0, stream, epoch)) })
-      rest = missing.filter { !isFree($0) }
-    }
-    for one in rest { try note(one, stream, epoch, known[one.id]) }
+    guard missing.count > Self.notedTogether else { return try noteTogether(missing, stream, epoch, known) }
+    // So many have an answer each to wait for; few of them, if any, are held.
+    let rows = try all(stream, epoch: epoch)
+    let writers = Dictionary(rows.map { ($0.id, $0.writer) }, uniquingKeysWith: { $1 })
+    let isFree = { (one: Missing) in writers[one.id].map { $0 == known[one.id]?.writer } ?? true }
+    try table.writeBatch(missing.filter(isFree).map { .put(row($0, stream, epoch)) })
+    for one in missing where !isFree(one) { try note(one, stream, epoch, known[one.id]) }
   }
 
-  private static let notedSingly = 8
+  private static let notedTogether = 50
+
+  private func isAsRead(_ known: Behind?) -> Condition { known.map { .equals("by", .string($0.writer)) } ?? .absent }
+
+  /// In one request, but for those whose rows were written since.
+  private func noteTogether(
+    _ missing: [Missing], _ stream: String, _ epoch: String, _ known: [ConnectionID: Behind]
+  ) throws(TableError) {
+    var rest = missing
+    while rest.count > 1 {
+      do {
+        return try table.transact(
+          rest.map { one in
+            .put(row(one, stream, epoch), if: isAsRead(known[one.id]))
+          })
+      } catch {
+        guard case .transactionFailed(let places) = error.code else { throw error }
+        for place in places { try note(rest[place], stream, epoch, known[rest[place].id]) }
+        rest = rest.enumerated().filter { !places.contains($0.offset) }.map(\.element)
+      }
+    }
+    if let one = rest.first { try note(one, stream, epoch, known[one.id]) }
+  }
 
   private func note(
     _ one: Missing, _ stream: String, _ epoch: String, _ known: Behind?
   ) throws(TableError) {
     var item = row(one, stream, epoch)
-    var condition = known.map { Condition.equals("by", .string($0.writer)) } ?? .absent
+    var condition = isAsRead(known)
     for _ in 0..<Self.attempts {
       do {
         return try table.put(item, if: condition)
@@ -83,75 +107,52 @@ package struct BehindRows {
 
   private func row(_ one: Missing, _ stream: String, _ epoch: String, besides standing: Behind? = nil) -> Item {
     let standing = standing.flatMap { $0.isOf(epoch) ? $0 : nil }
-    let due = clock.milliseconds() + Self.pauseMilliseconds(afterFailures: one.failures)
-    return Item(
+    let due = dueAtMilliseconds(of: one)
+    var item = Item(
       Keys.behind(stream, one.id),
       [
         "v": .number(1), "epoch": .string(epoch), "from": .number(min(one.from, standing?.from ?? .max)),
         "tries": .number(one.failures), "due": .number(max(due, standing?.dueAtMilliseconds ?? 0)),
         "by": .string(randomness.hexadecimal()),
       ], expires: clock.seconds + keptSeconds)
+    // Whoever holds a place has the say: it is ready when its turn has come.
+    if standing?.isSlow ?? true { item.set(one.pace) }
+    return item
   }
 
-  /// The next round tries again; then 200 ms, 400 ms, 800 ms, and a second each pass between two tries.
-  static func pauseMilliseconds(afterFailures failures: Int64) -> Int64 {
-    failures < 1 ? 0 : min(1_000, 100 << min(failures, 10))
+  /// A slow connection is tried again after 200 ms, 400 ms, 800 ms and so on up to half a minute, or up to half of that
+  /// earlier: many that failed at the same moment do not all come back at the same moment.
+  func dueAtMilliseconds(of one: Missing) -> Int64 {
+    let now = clock.milliseconds()
+    guard one.pace != .ready, one.failures > 0 else { return now }
+    let pause = min(Self.longestPauseMilliseconds, 100 << min(one.failures, 20))
+    let due = now + pause - Int64(randomness.integer(in: 0...Int(pause / 2)))
+    guard let latest = one.latestMilliseconds, latest > now else { return due }
+    return min(due, latest)
   }
 
-  /// The connection has everything, or is gone: deletes its row, unless it says something else by now, or the lease is
-  /// lost. Then another may have passed the connection over with later events, since the row stood.
-  package func clear(_ row: Behind, _ lease: Lease) throws(TableError) {
-    do {
-      try table.transact([
-        .check(Keys.mark(lease.stream), .equals("holder", .string(lease.holder))),
-        .delete(Keys.behind(lease.stream, row.id), if: .equals("by", .string(row.writer))),
-      ])
-    } catch {
-      guard case .transactionFailed = error.code else { throw error }
+  static let longestPauseMilliseconds: Int64 = 30_000
+
+  /// The connections have everything: deletes their rows, but those that say something else by now; none of them if the
+  /// lease is lost. Then another may have passed the connections over with later events, since the rows stood.
+  package func clear(_ rows: [Behind], _ lease: Lease) throws(TableError) {
+    var rest = rows
+    while !rest.isEmpty {
+      let some = rest.prefix(Self.clearedTogether)
+      do {
+        try table.transact(
+          [.check(Keys.mark(lease.stream), .equals("holder", .string(lease.holder)))]
+            + some.map { .delete(Keys.behind(lease.stream, $0.id), if: .equals("by", .string($0.writer))) })
+        rest = Array(rest.dropFirst(some.count))
+      } catch {
+        guard case .transactionFailed(let places) = error.code else { throw error }
+        if places.contains(0) || places.isEmpty { return }
+        rest = rest.enumerated().filter { !places.contains($0.offset + 1) }.map(\.element)
+      }
     }
   }
-}
 
-/// A connection that did not get everything of a round.
-package struct Missing: Equatable, Sendable {
-  package let id: ConnectionID
-  /// The first event it lacks.
-  package let from: Int64
-  /// How often it was tried in vain since it had everything.
-  package let failures: Int64
+  package func clear(_ row: Behind, _ lease: Lease) throws(TableError) { try clear([row], lease) }
 
-  package init(_ id: ConnectionID, from: Int64, failures: Int64 = 0) {
-    self.id = id
-    self.from = from
-    self.failures = failures
-  }
-}
-
-/// A connection that lacks events of a stream.
-package struct Behind: Equatable, Sendable {
-  package let id: ConnectionID
-  let epoch: String
-  /// The first event it lacks.
-  package let from: Int64
-  /// How often it was tried in vain.
-  package let failures: Int64
-  /// When it is tried again, in milliseconds since the epoch.
-  package let dueAtMilliseconds: Int64
-  let writer: String
-
-  /// Whether it tells of that log: one that was held before there was any tells of whichever came.
-  func isOf(_ epoch: String) -> Bool { self.epoch == epoch || self.epoch.isEmpty }
-
-  /// Nil for a row that this release does not understand.
-  init?(_ item: Item) {
-    guard let id = ConnectionID(item.key.sort), let epoch = item.string("epoch"), let from = item.number("from"),
-      let writer = item.string("by")
-    else { return nil }
-    self.id = id
-    self.epoch = epoch
-    self.from = from
-    failures = item.number("tries") ?? 0
-    dueAtMilliseconds = item.number("due") ?? 0
-    self.writer = writer
-  }
+  private static let clearedTogether = 64
 }

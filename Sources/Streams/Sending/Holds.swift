@@ -56,12 +56,12 @@ extension BehindRows {
     }
   }
 
-  /// Those of these streams in which the connection's place is held now, or its turn has not come for another reason.
+  /// Those of these streams in which the connection's place is held now.
   package func held(_ streams: [String], _ id: ConnectionID) throws(TableError) -> [String] {
     let now = clock.milliseconds()
     var held: [String] = []
     for stream in streams {
-      if let row = try row(stream, id), row.dueAtMilliseconds > now { held.append(stream) }
+      if let row = try row(stream, id), !row.isSlow, row.dueAtMilliseconds > now { held.append(stream) }
     }
     return held
   }

@@ -5,6 +5,9 @@ import Messaging
 extension Keys {
   static func mark(_ stream: String) -> ItemKey { ItemKey("m#\(PercentEncoding.encode(stream))", "0") }
 
+  /// Beside the mark, so that one query reads both.
+  static func lagLease(_ stream: String) -> ItemKey { ItemKey(mark(stream).partition, "lag") }
+
   static func behind(_ stream: String) -> String { "b#\(PercentEncoding.encode(stream))" }
 
   static func behind(_ stream: String, _ id: ConnectionID) -> ItemKey { ItemKey(behind(stream), id.text) }

@@ -80,27 +80,44 @@ package struct OpenStreams {
     }
   }
 
-  /// Of each of the streams whether it has something to send, or somebody who is behind, while nobody sends it.
-  package func areLeft(_ streams: [String]) throws(TableError) -> [Bool] {
+  /// What of a stream is left to be done while nobody does it.
+  package struct Rest: Equatable, Sendable {
+    /// It has something to send, or somebody who lags and is not slow.
+    package var isPending = false
+    /// A slow connection is due, and no lag sender is at it.
+    package var isLagDue = false
+    /// Nobody lags in it.
+    package var isWhole = true
+  }
+
+  /// Of each of the streams; nothing of one whose lease is held.
+  package func rest(of streams: [String]) throws(TableError) -> [Rest] {
     let heads = try table.pages(of: streams.map { Query(Keys.log($0), .between("!", "!")) })
     let marks = try table.pages(of: streams.map { Query(Keys.mark($0).partition) })
-    var areLeft = streams.map { _ in false }
-    var sent: [(place: Int, epoch: String)] = []
+    var rests = streams.map { _ in Rest() }
+    var sent: [(place: Int, epoch: String, hasLagSender: Bool)] = []
+    let now = clock.milliseconds()
     for place in streams.indices {
       guard let head = heads[place].items.first.flatMap(LogHead.init) else { continue }
-      let mark = marks[place].items.first.map { Marks.standing($0, at: clock.milliseconds()) }
+      let mark = marks[place].items.first { $0.key.sort == "0" }.map { Marks.standing($0, at: now) }
       if mark?.isHeld == true { continue }
       if mark?.epoch != head.epoch || mark?.sentThrough ?? 0 < head.last {
-        areLeft[place] = true
-      } else {
-        sent.append((place, head.epoch))
+        // Whoever sends it looks who lags.
+        rests[place].isPending = true
+        continue
       }
+      let lease = marks[place].items.first { $0.key.sort == "lag" }
+      sent.append((place, head.epoch, LagLeases.isHeld(lease, at: now)))
     }
-    let behind = try table.pages(of: sent.map { Query(Keys.behind(streams[$0.place]), limit: 10) })
-    for ((place, epoch), page) in zip(sent, behind) {
-      areLeft[place] = page.next != nil || page.items.contains { Behind($0)?.isOf(epoch) == true }
+    let behind = try table.pages(of: sent.map { Query(Keys.behind(streams[$0.place]), limit: 100) })
+    for ((place, epoch, hasLagSender), page) in zip(sent, behind) {
+      let rows = page.items.compactMap(Behind.init).filter { $0.isOf(epoch) }
+      // Whoever sends it reads the rows that this page left out.
+      rests[place].isPending = page.next != nil || rows.contains { !$0.isSlow }
+      rests[place].isLagDue = !hasLagSender && rows.contains { $0.isSlow && $0.dueAtMilliseconds <= now }
+      rests[place].isWhole = rows.isEmpty && page.next == nil
     }
-    return areLeft
+    return rests
   }
 
   private func item(_ stream: String) -> Item {

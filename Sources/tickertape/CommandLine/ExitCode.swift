@@ -28,7 +28,7 @@ struct CommandFailure: Error, Equatable, CustomStringConvertible {
   /// A sentence without its full stop.
   let message: String
   /// What to do about it, a line each.
-  let advice: [String]
+  var advice: [String]
 
   init(_ code: ExitCode, _ message: String, advice: [String] = []) {
     self.code = code

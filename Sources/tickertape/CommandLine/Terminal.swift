@@ -1,4 +1,5 @@
-/// Where a command writes and what is at the other end: a value, so that a test reads what a person would.
+/// Where a command writes and what is at the other end: a value, so that a test reads what a person would. Whatever is
+/// written is `ScreenText`, which shows what came from outside escaped.
 struct Terminal {
   enum Colour: String {
     case red = "31"
@@ -31,39 +32,30 @@ struct Terminal {
   }
 
   /// A line of result, to standard output.
-  func line(_ text: String = "") throws(CommandFailure) { try write(Array(text.utf8) + [0x0A]) }
+  func line(_ text: ScreenText = "") throws(CommandFailure) { try write(text + "\n") }
 
-  /// Bytes of result as they are, with a line feed.
-  func line(_ bytes: [UInt8]) throws(CommandFailure) { try write(bytes + [0x0A]) }
+  /// A line of result that is one JSON text, from here or from outside.
+  func json(_ bytes: [UInt8]) throws(CommandFailure) { try write(ScreenText(own: ScreenText.oneLine(bytes) + "\n")) }
 
   /// Text of result that does not end its line.
-  func write(_ bytes: [UInt8]) throws(CommandFailure) {
-    do { try output(bytes) } catch {
+  func write(_ text: ScreenText) throws(CommandFailure) {
+    do { try output(Array(text.text.utf8)) } catch {
       // Whoever reads may stop reading (`tickertape watch | head -1`): nothing to say about that.
-      throw CommandFailure(.inputOutput, error.isBrokenPipe ? "" : "cannot write to standard output: \(error)")
+      let reason = error.isClosed ? "it is closed" : error.reason
+      throw CommandFailure(.inputOutput, error.isBrokenPipe ? "" : "cannot write to standard output: \(reason)")
     }
   }
 
   /// A line of warning or progress, to standard error, where it does not mix with results.
-  func note(_ text: String) { try? errors(Array(text.utf8) + [0x0A]) }
+  func note(_ text: ScreenText) { try? errors(Array((text + "\n").text.utf8)) }
 
   func report(_ failure: CommandFailure) {
     guard !failure.message.isEmpty else { return }
-    note("\(paint("tickertape: ", .red))\(Self.harmless(failure.message))")
+    note("\(paint("tickertape: ", .red))\(failure.message)")
     for advice in failure.advice { note("  \(advice)") }
   }
 
-  func paint(_ text: String, _ colour: Colour) -> String {
-    hasColours ? "\u{1B}[\(colour.rawValue)m\(text)\u{1B}[0m" : text
-  }
-
-  /// Text from outside with its control characters made visible, so that it cannot drive the screen.
-  static func harmless(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: isControl) else { return text }
-    return text.unicodeScalars.map { isControl($0) ? "\\u{\(String($0.value, radix: 16))}" : String($0) }.joined()
-  }
-
-  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.properties.generalCategory == .control && scalar != "\n" && scalar != "\t"
+  func paint(_ text: ScreenText, _ colour: Colour) -> ScreenText {
+    hasColours ? ScreenText(own: "\u{1B}[\(colour.rawValue)m\(text.text)\u{1B}[0m") : text
   }
 }

@@ -11,8 +11,9 @@ struct DoctorCommand: Command {
       .flag("json", "Print the findings as one JSON object."),
     ],
     details: [
-      "Looks at the Debian packages, the functions' executables, the table's file and the space beside it, the port, "
-        + "and the endpoint. Changes nothing. The exit code is 1 if something is wrong."
+      "Looks at the Debian packages, the functions' executables, every page of the table's file and the space beside it "
+        + "(of a DynamoDB table: whether it can be used, its key, its time to live), the port, and the endpoint. "
+        + "Changes nothing. The exit code is 1 if something is wrong."
     ],
     examples: ["tickertape doctor", "tickertape doctor --endpoint http://127.0.0.1:8000 --json"])
 
@@ -28,7 +29,7 @@ struct DoctorCommand: Command {
     let checks = examination.checks()
     let terminal = surroundings.terminal
     if arguments.has("json") {
-      try terminal.line(Check.json(checks))
+      try terminal.json(Check.json(checks))
     } else {
       for line in checks.flatMap({ $0.lines(terminal: terminal) }) { try terminal.line(line) }
     }

@@ -56,8 +56,10 @@ struct FeedCommand: Command {
   }
 
   func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+    let interruption = surroundings.interruption()
     var feed = Feed(
-      api: try target.api(in: surroundings), surroundings: surroundings, interruption: surroundings.interruption(),
+      api: try target.api(in: surroundings, until: interruption), surroundings: surroundings,
+      interruption: interruption,
       pace: Pace(rate: rate, now: surroundings.clock.monotonicMilliseconds()), batchSize: batchSize, limit: limit,
       showsProgress: !asJSON)
     do throws(CommandFailure) {
@@ -73,10 +75,14 @@ struct FeedCommand: Command {
   }
 
   private func runOnce(_ feed: inout Feed, in surroundings: Surroundings) throws(CommandFailure) {
-    var reader = try CSVReader(try openSource(in: surroundings))
+    let source = try openSource(in: surroundings)
+    source.interruption = feed.interruption
+    var reader = try CSVReader(source)
     let shape = try EventShape(type: type, key: key, fields: fields, columns: reader.columns)
     try feed.run(through: &reader, shape: shape)
-    guard feed.readAny else { throw CommandFailure(.failure, "\(path) holds no records after its first line") }
+    guard feed.readAny || feed.wasInterrupted else {
+      throw CommandFailure(.failure, "\(path) holds no records after its first line")
+    }
   }
 
   private func openSource(in surroundings: Surroundings) throws(CommandFailure) -> ByteSource {

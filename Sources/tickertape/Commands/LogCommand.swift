@@ -50,7 +50,7 @@ struct LogCommand: Command {
       }
       if showsHead {
         let mark = try Marks(chosen.table, clock: surroundings.clock).look(stream)
-        try surroundings.terminal.line(Self.line(head, sentThrough: mark?.epoch == head.epoch ? mark?.sentThrough : 0))
+        try surroundings.terminal.json(Self.line(head, sentThrough: mark?.epoch == head.epoch ? mark?.sentThrough : 0))
       } else {
         try show(log, head, surroundings.terminal)
       }
@@ -71,7 +71,7 @@ struct LogCommand: Command {
       let page = try log.read(stream, head: head, after: place)
       for logged in page.events.prefix(left) {
         let placement = Placement(sequence: logged.sequence)
-        try terminal.line(Frame.event(logged.event, shownAs: logged.event.type, .typed, placement))
+        try terminal.json(Frame.event(logged.event, shownAs: logged.event.type, .typed, placement))
       }
       left -= page.events.count
       place = page.through

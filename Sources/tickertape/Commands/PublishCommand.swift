@@ -1,4 +1,5 @@
 import JSON
+import Messaging
 
 /// `tickertape publish`: events from arguments, a file or standard input to the Publisher.
 struct PublishCommand: Command {
@@ -16,26 +17,39 @@ struct PublishCommand: Command {
       .value("correlation-id", "ID", "Handed on to the clients with the event."),
       .value("file", "PATH", "Events from a file, a JSON object a line (NDJSON); - is standard input."),
       .value("batch", "N", "Events a request, 1 to 500. Default 100."),
-      .flag("json", "Print the function's answers as they come."),
+      .value("resume-from", "LINE", "Pass over the lines before this one, counted from 1."),
+      .value(
+        "run", "WORD",
+        "Names this run of many lines: an event without an idempotency key gets WORD#LINE as its own, so that the same "
+          + "run can be resumed and each event is published once."),
+      .flag("json", "Print the function's answers as they come, and for many lines a summary: {\"summary\":…}."),
     ] + PublishTarget.options + Signing.callOptions,
     details: [
       "With --endpoint https://lambda.eu-west-1.amazonaws.com the function on AWS is called, signed.",
       "An event is {\"type\":…,\"key\":…,\"data\":…} with \"user\" or \"group\" for a smaller "
-        + "audience. A line that is not a JSON object is reported with its number, and the rest goes on.",
+        + "audience. A line that is no event (not a JSON object, longer than 1 MiB, rejected by the function) is reported "
+        + "with its number, and the rest goes on.",
+      "Where it ends early, because the endpoint cannot be used, the source cannot be read, or of a signal, it says "
+        + "which lines are published, which may be (sent, but not answered), and which were not sent. --resume-from "
+        + "goes on there. After a signal it waits three seconds for an answer; a second signal ends it at once, "
+        + "without a word.",
     ],
     examples: [
       #"tickertape publish price:update --key AAPL --data '{"price":152.50}'"#,
       "tickertape publish --file events.ndjson", "generate | tickertape publish -",
+      "tickertape publish --file events.ndjson --run import-7 --resume-from 4101",
     ])
 
   private let single: [UInt8]?
   private let path: String
-  private let batchSize: Int
+  private let lines: LineOptions
   private let asJSON: Bool
   private let target: PublishTarget
 
   init(_ arguments: Arguments) throws(CommandFailure) {
-    batchSize = try arguments.integer("batch", in: 1...500) ?? 100
+    lines = LineOptions(
+      batchSize: try arguments.integer("batch", in: 1...500) ?? 100,
+      first: try arguments.integer("resume-from", in: 1...Int.max) ?? 1, run: try Self.run(arguments.value("run")))
     asJSON = arguments.has("json")
     target = try PublishTarget(arguments)
     let operand = arguments.operands.first
@@ -48,6 +62,9 @@ struct PublishCommand: Command {
         ["key", "data", "user", "group", "priority", "timestamp", "idempotency-key", "correlation-id"], in: arguments)
       single = nil
     } else if let type = operand {
+      for name in ["resume-from", "run"] where arguments.has(name) {
+        throw CommandFailure(.usage, "--\(name) belongs to lines, not to an event given by its TYPE")
+      }
       single = try Self.event(type: type, arguments)
     } else {
       throw CommandFailure(
@@ -57,17 +74,43 @@ struct PublishCommand: Command {
   }
 
   func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
-    let api = try target.api(in: surroundings)
-    var run = PublishRun(api: api, terminal: surroundings.terminal, asJSON: asJSON)
     if let single {
+      var run = PublishRun(api: try target.api(in: surroundings), terminal: surroundings.terminal, asJSON: asJSON)
       try run.send(single)
-    } else {
-      let source = path == "-" ? surroundings.input() : try ByteSource.file(path)
-      try run.sendLines(of: source, batchSize: batchSize)
+      try run.conclude(isLines: false)
+      return run.totals.rejected == 0 ? .success : .failure
     }
-    try run.conclude()
+    return try publishLines(in: surroundings)
+  }
+
+  private func publishLines(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+    // A named pipe that nobody writes to is waited for here, where Ctrl-C simply ends the process.
+    let source = path == "-" ? surroundings.input() : try ByteSource.file(path)
+    let interruption = surroundings.interruption()
+    var run = PublishRun(
+      api: try target.api(in: surroundings, until: interruption), terminal: surroundings.terminal, asJSON: asJSON,
+      until: interruption)
+    do throws(CommandFailure) {
+      try run.sendLines(of: source, lines)
+    } catch {
+      // What went out before is told whatever it was that ended it.
+      try? run.conclude(isLines: true)
+      throw error
+    }
+    try run.conclude(isLines: true)
     return run.totals.rejected == 0 ? .success : .failure
   }
+
+  private static func run(_ word: String?) throws(CommandFailure) -> String? {
+    guard let word else { return nil }
+    guard Name.isWord(word), word.utf8.count <= maximumRunBytes else {
+      throw CommandFailure(.usage, "--run takes 1 to \(maximumRunBytes) bytes \(Name.rule)")
+    }
+    return word
+  }
+
+  /// The number of the line has room beside it.
+  private static let maximumRunBytes = Limit.correlationBytes - 21
 
   private static func refuse(_ names: [String], in arguments: Arguments) throws(CommandFailure) {
     guard let name = names.first(where: arguments.has) else { return }

@@ -32,6 +32,9 @@ struct ServeCommand: Command {
         + "API_GATEWAY_ENDPOINT, the stage in STAGE. Clients "
         + "need a key ('tickertape keys create') or a token, unless ACCESS=open is set (for serve, or by --env); "
         + "the variables that say who may connect (ACCESS, JWT_SECRET, …) are handed on.",
+      "With --store dynamodb:TABLE the functions call the table as this tool would: region, credentials, profile and "
+        + "endpoint of AWS (AWS_REGION, AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB, …) are handed on to "
+        + "them too; with a file they are not.",
       "tickertape.json holds the same settings by the same names; repeatable ones are objects "
         + "({\"function\": {\"Chat\": \"build/Chat\"}}) or arrays. The command line wins. Paths of functions in it start "
         + "from the file's directory.",

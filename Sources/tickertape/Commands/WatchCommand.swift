@@ -22,7 +22,10 @@ struct WatchCommand: Command {
     details: [
       "URL begins with ws:// or wss://. Default ws://127.0.0.1:8000/dev?userId=u-1. A connection that breaks is opened "
         + "again, at once if it had lived, else after a pause that doubles each time and is drawn by lot; the first one must "
-        + "work. What was missed meanwhile is shown then, each event once and in order within its stream, or a gap is told."
+        + "work. What was missed meanwhile is shown then, each event once and in order within its stream, or a gap is told.",
+      "With --cursor that holds for the next run too. The file is kept up to date within a second: after kill -9 or a "
+        + "crash the next run shows the events of the last second before it again, each with the seq it had, and "
+        + "everything else once.",
     ],
     examples: [
       "tickertape watch 'ws://127.0.0.1:8000/dev?userId=u-1' --subscribe price:update --key AAPL,MSFT",

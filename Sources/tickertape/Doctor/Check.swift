@@ -28,17 +28,17 @@ struct Check: Equatable {
   }
 
   /// `wrong  port 8000    another program listens there`, with the advice on a line of its own.
-  func lines(terminal: Terminal) -> [String] {
+  func lines(terminal: Terminal) -> [ScreenText] {
     let colour: Terminal.Colour =
       switch verdict {
       case .fine: .green
       case .note: .yellow
       case .wrong: .red
       }
-    let word = verdict.rawValue + String(repeating: " ", count: 5 - verdict.rawValue.count)
+    let word: ScreenText = "\(verdict.rawValue)\(String(repeating: " ", count: 5 - verdict.rawValue.count))"
     let name = subject + String(repeating: " ", count: max(0, 18 - subject.count))
-    let line = "\(terminal.paint(word, colour))  \(name)  \(Terminal.harmless(finding))"
-    return [line] + (advice.map { [String(repeating: " ", count: 27) + $0] } ?? [])
+    let line: ScreenText = "\(terminal.paint(word, colour))  \(name)  \(finding)"
+    return [line] + (advice.map { ["\(String(repeating: " ", count: 27))\($0)"] } ?? [])
   }
 
   /// `{"ok":false,"checks":[{"subject":…,"verdict":…,"finding":…,"advice":…}]}`

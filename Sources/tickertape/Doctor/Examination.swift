@@ -1,3 +1,5 @@
+import ConnectionStore
+import ConnectionStoreSelection
 import HTTPClient
 import Telemetry
 
@@ -50,7 +52,11 @@ struct Examination {
   // MARK: The table
 
   private func table() -> [Check] {
-    guard let path = settings.sqlitePath else { return [.note("table", "\(settings.store) is not looked at")] }
+    guard let path = settings.sqlitePath else {
+      return DynamoDBCheck(
+        table: String(settings.store.dropFirst("dynamodb:".count)), surroundings: surroundings
+      ).checks()
+    }
     return [tableFile(path), space(path)]
   }
 
@@ -64,7 +70,9 @@ struct Examination {
     }
     guard System.exists(path) else { return .fine("table", "\(path) will be created") }
     guard System.isReadableAndWritable(path) else {
-      return .wrong("table", "\(path) cannot be read and written", advice: "chmod u+rw '\(path)'")
+      // Says whose file it is.
+      let finding = TableSelection.fault(ofSQLiteFile: path)?.detail ?? "\(path) cannot be read and written"
+      return .wrong("table", finding, advice: "chmod u+rw '\(path)', or the user that it belongs to")
     }
     guard let first = try? ByteSource.file(path).read() else {
       return .wrong("table", "\(path) cannot be read", advice: "--store sqlite:PATH chooses another")
@@ -72,6 +80,9 @@ struct Examination {
     guard first.isEmpty || first.starts(with: Self.sqliteHeader) else {
       return .wrong(
         "table", "\(path) is no SQLite file", advice: "move it away, or --store sqlite:PATH chooses another")
+    }
+    if let fault = TableSelection.fault(ofSQLiteFile: path) {
+      return .wrong("table", fault.detail, advice: "--store sqlite:PATH chooses another")
     }
     return .fine("table", path)
   }

@@ -39,8 +39,12 @@ struct CSVReader {
   /// Reads the names of the columns.
   init(_ source: ByteSource) throws(CommandFailure) {
     self.source = source
-    buffer = try source.read()
-    if buffer.starts(with: [0xEF, 0xBB, 0xBF]) { place = 3 }
+    while ByteOrderMark.bytes.count > buffer.count, ByteOrderMark.bytes.starts(with: buffer) {
+      let more = try source.read()
+      if more.isEmpty { break }
+      buffer += more
+    }
+    if ByteOrderMark.isAtStart(of: buffer) { place = ByteOrderMark.bytes.count }
     guard let names = try nextRecord() else {
       throw CommandFailure(.failure, "\(source.name) is empty: its first line must name the columns")
     }

@@ -5,7 +5,8 @@ import Telemetry
 struct Feed {
   private let api: InvokeAPI
   private let surroundings: Surroundings
-  private let interruption: Interruption
+  /// Ctrl-C, also for whoever opens the records.
+  let interruption: Interruption
   private let batchSize: Int
   private let limit: Int?
   private let started: Int64
@@ -55,7 +56,7 @@ struct Feed {
     try progress.erase()
     let elapsed = surroundings.clock.monotonicMilliseconds() - started
     if asJSON {
-      try surroundings.terminal.line(summary(elapsedMilliseconds: elapsed))
+      try surroundings.terminal.json(summary(elapsedMilliseconds: elapsed))
     } else if sent > 0 {
       let pace = "in \(Figures.duration(milliseconds: elapsed)), \(Figures.rate(sent, milliseconds: elapsed)) a second"
       try surroundings.terminal.line("fed \(Figures.count(sent, "event")) \(pace): \(totals.sentence)")
@@ -64,7 +65,11 @@ struct Feed {
 
   /// A bad line ends the feed, but not before the good ones ahead of it are on their way.
   private mutating func recordOrFlush(_ reader: inout CSVReader) throws(CommandFailure) -> [[UInt8]]? {
-    do { return try reader.next() } catch {
+    do throws(CommandFailure) { return try reader.next() } catch {
+      if error.code == .interrupted {
+        wasInterrupted = true
+        return nil
+      }
       try flush(fraction: nil)
       throw error
     }
@@ -89,18 +94,29 @@ struct Feed {
 
   /// Nil: a Ctrl-C that the gateway got too, as from the terminal both run in, ended it under this request.
   private mutating func send() throws(CommandFailure) -> PublisherAnswer? {
-    do throws(CommandFailure) { return try PublisherAnswer(try api.invoke(batch.payload)) } catch {
-      guard interruption.hasCome else { throw error }
-      wasInterrupted = true
-      return nil
+    let failure: InvokeFailure
+    do throws(InvokeFailure) {
+      let bytes = try api.invoke(batch.payload)
+      do throws(CommandFailure) { return try PublisherAnswer(bytes) } catch {
+        failure = InvokeFailure(error, mayHaveRun: true)
+      }
+    } catch {
+      failure = error
     }
+    try progress.erase()
+    if failure.mayHaveRun {
+      surroundings.terminal.note("the records of \(batch.words) were sent and not answered: may be published or not")
+    }
+    guard interruption.hasCome else { throw failure.reason }
+    wasInterrupted = true
+    return nil
   }
 
   private mutating func list(_ rejections: [PublisherAnswer.Rejection]) throws(CommandFailure) {
     for rejection in rejections where listed < PublishRun.maximumListed {
       listed += 1
       try progress.erase()
-      surroundings.terminal.note("rejected: \(Terminal.harmless(batch.sentence(for: rejection)))")
+      surroundings.terminal.note("rejected: \(batch.sentence(for: rejection))")
     }
   }
 
@@ -127,6 +143,8 @@ struct FeedProgress {
   /// Between two redrawings, and between two lines where nothing can be redrawn.
   private static let redrawMilliseconds: Int64 = 100
   private static let lineMilliseconds: Int64 = 5_000
+  /// To the beginning of the line, and everything on it away.
+  private static let erasure: ScreenText = "\r\u{1B}[2K"
 
   private let terminal: Terminal
   private let isShown: Bool
@@ -150,13 +168,13 @@ struct FeedProgress {
       facts: [Figures.count(sent, "event"), "\(Figures.rate(sent, milliseconds: elapsedMilliseconds))/s"]
         + [Figures.count(totals.deliveries, "delivery", "deliveries")]
         + (totals.rejected > 0 ? ["\(Figures.grouped(totals.rejected)) rejected"] : []))
-    guard terminal.isInteractive else { return try terminal.line(bar.text(columns: 200)) }
-    try terminal.write(Array("\r\u{1B}[2K\(bar.text(columns: terminal.columns))".utf8))
+    guard terminal.isInteractive else { return try terminal.line(ScreenText(own: bar.text(columns: 200))) }
+    try terminal.write(Self.erasure + ScreenText(own: bar.text(columns: terminal.columns)))
     hasBar = true
   }
 
   /// Clears the bar, so that a line can be written in its place.
   func erase() throws(CommandFailure) {
-    if hasBar { try terminal.write(Array("\r\u{1B}[2K".utf8)) }
+    if hasBar { try terminal.write(Self.erasure) }
   }
 }

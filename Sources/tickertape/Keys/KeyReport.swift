@@ -10,22 +10,22 @@ struct KeyReport {
 
   /// The key on a line of its own, so that a script can take it; what a person has to know goes beside it.
   func created(_ key: APIKey, _ stored: StoredKey) throws(CommandFailure) {
-    if asJSON { return try terminal.line(Self.json { Self.write(stored, key: key.text, to: &$0) }) }
-    try terminal.line(key.text)
+    if asJSON { return try terminal.json(Self.json { Self.write(stored, key: key.text, to: &$0) }) }
+    try terminal.line("\(key.text)")
     terminal.note("This key is shown once; the table holds only its hash. \(Self.sentence(stored))")
     terminal.note("Clients give it as ?apiKey=KEY or as the header x-api-key.")
   }
 
   func list(_ keys: [StoredKey]) throws(CommandFailure) {
     if asJSON {
-      return try terminal.line(Self.json { $0.array { writer in for key in keys { Self.write(key, to: &writer) } } })
+      return try terminal.json(Self.json { $0.array { writer in for key in keys { Self.write(key, to: &writer) } } })
     }
     if keys.isEmpty { return terminal.note("There are no keys. 'tickertape keys create --user USER' makes one.") }
     for key in keys { try terminal.line("\(Self.shortID(key))  \(Self.details(key))") }
   }
 
   func revoked(_ key: StoredKey, connections: Int) throws(CommandFailure) {
-    if asJSON { return try terminal.line(Self.json { Self.write(key, connectionsEnded: connections, to: &$0) }) }
+    if asJSON { return try terminal.json(Self.json { Self.write(key, connectionsEnded: connections, to: &$0) }) }
     try terminal.line("revoked \(Self.shortID(key))  \(Self.details(key))")
     if connections > 0 {
       terminal.note("\(connections) connection\(connections == 1 ? "" : "s") that it had opened get nothing more.")
@@ -36,7 +36,7 @@ struct KeyReport {
     for change in changes {
       let at = Timestamp.rfc3339(milliseconds: change.atMilliseconds)
       if asJSON {
-        try terminal.line(
+        try terminal.json(
           Self.json { writer in
             writer.object { writer in
               writer.member("timestamp", at)
@@ -48,7 +48,7 @@ struct KeyReport {
           })
       } else {
         let who = "user \(change.user ?? "none"), role \(change.role ?? "none")"
-        try terminal.line(Terminal.harmless("\(at)  \(change.action)  \(change.hash.prefix(16))  \(who)"))
+        try terminal.line("\(at)  \(change.action)  \(change.hash.prefix(16))  \(who)")
       }
     }
   }
@@ -66,7 +66,7 @@ struct KeyReport {
     words.append("created \(day(key.createdMilliseconds))")
     words.append(key.grant.expires.map { "expires \(Timestamp.rfc3339(milliseconds: $0 * 1000))" } ?? "never expires")
     if !key.grant.label.isEmpty { words.append("(\(key.grant.label))") }
-    return Terminal.harmless(words.joined(separator: ", "))
+    return words.joined(separator: ", ")
   }
 
   private static func day(_ milliseconds: Int64) -> String {

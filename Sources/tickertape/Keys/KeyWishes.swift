@@ -20,7 +20,9 @@ struct KeyWishes: Equatable {
         .usage, "keys create needs --user USER: whose connections the key opens",
         advice: ["for example: \(KeysCommand.syntax.examples[0])"])
     }
-    guard Name.isUser(user) else { throw CommandFailure(.usage, "--user takes 1 to \(Limit.userBytes) bytes") }
+    guard Name.isUser(user) else {
+      throw CommandFailure(.usage, "--user takes 1 to \(Limit.userBytes) bytes \(Name.rule)")
+    }
     let word = arguments.value("role") ?? Role.viewer.rawValue
     guard let role = Role(rawValue: word) else {
       let roles = Role.allCases.map(\.rawValue)
@@ -31,12 +33,12 @@ struct KeyWishes: Equatable {
     let groups = arguments.list("group")
     guard groups.count <= Limit.groups, groups.allSatisfy(Name.isGroup) else {
       throw CommandFailure(
-        .usage, "--group takes at most \(Limit.groups) groups of 1 to \(Limit.groupBytes) bytes")
+        .usage, "--group takes at most \(Limit.groups) groups of 1 to \(Limit.groupBytes) bytes \(Name.rule)")
     }
     principal = Principal(user: user, role: role, groups: groups)
     label = arguments.value("label") ?? ""
-    guard label.utf8.count <= KeyGrant.labelBytes else {
-      throw CommandFailure(.usage, "--label takes at most \(KeyGrant.labelBytes) bytes")
+    guard label.utf8.count <= KeyGrant.labelBytes, Name.holdsNoControls(label) else {
+      throw CommandFailure(.usage, "--label takes at most \(KeyGrant.labelBytes) bytes \(Name.rule)")
     }
     expiry = try Self.expiry(arguments.value("expires") ?? "never")
   }

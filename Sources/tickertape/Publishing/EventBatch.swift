@@ -35,9 +35,19 @@ struct EventBatch {
     return writer.bytes
   }
 
+  /// `lines 41 to 60`
+  var words: String {
+    guard let first = lines.first, let last = lines.last else { return "no line" }
+    return LineRanges(first...last).words
+  }
+
+  /// Where the rejected event stood, if the answer says which it was.
+  func line(of rejection: PublisherAnswer.Rejection) -> Int? {
+    rejection.index.flatMap { lines.indices.contains($0) ? lines[$0] : nil }
+  }
+
   /// `line 3: unknown type`
   func sentence(for rejection: PublisherAnswer.Rejection) -> String {
-    guard let index = rejection.index, lines.indices.contains(index) else { return rejection.reason }
-    return "line \(lines[index]): \(rejection.reason)"
+    line(of: rejection).map { "line \($0): \(rejection.reason)" } ?? rejection.reason
   }
 }

@@ -2,6 +2,27 @@ import HTTPClient
 import JSON
 import Telemetry
 
+/// Why a call gave no answer of the function.
+struct InvokeFailure: Error, Equatable {
+  let reason: CommandFailure
+  /// Whether the function may have taken what it was sent. False: it certainly has not.
+  let mayHaveRun: Bool
+
+  init(_ reason: CommandFailure, mayHaveRun: Bool) {
+    self.reason = reason
+    self.mayHaveRun = mayHaveRun
+  }
+}
+
+extension HTTPClientError {
+  fileprivate var mayHaveBeenSent: Bool {
+    switch kind {
+    case .invalidRequest, .nameNotResolved, .notConnected, .tls: false
+    case .timedOut, .closed, .answerTooLarge, .other: true
+    }
+  }
+}
+
 /// Runs a function by Lambda's Invoke API (`POST /2015-03-31/functions/{name}/invocations`) and waits for its answer.
 struct InvokeAPI {
   /// One exchange over HTTP; a test passes its own.
@@ -16,8 +37,8 @@ struct InvokeAPI {
 
   /// Lambda takes 6 MB; the rest is room for what is around the events.
   static let maximumPayloadBytes = 5 << 20
-  /// The longest a function may run on Lambda, 15 minutes, is more than anybody waits for here.
-  static let answerMilliseconds = 120_000
+  /// How long an answer is waited for if nothing else is said; a function may run 15 minutes on Lambda.
+  static let answerMilliseconds = 30_000
 
   let endpoint: String
   let function: String
@@ -25,12 +46,13 @@ struct InvokeAPI {
   private let exchange: Exchange
   private let backoff: Backoff
   private let pause: (Int64) -> Void
+  private let answerMilliseconds: Int
 
   /// `endpoint` is `http://127.0.0.1:8000`, with a path before Lambda's own if there is one. `pause` waits so many
   /// milliseconds.
   init(
     endpoint: String, function: String, exchange: @escaping Exchange, randomness: Randomness = .system,
-    pause: @escaping (Int64) -> Void
+    answerMilliseconds: Int = Self.answerMilliseconds, pause: @escaping (Int64) -> Void
   ) throws(CommandFailure) {
     guard !function.isEmpty, function.utf8.allSatisfy(WordByte.isOne) else {
       throw CommandFailure(.usage, "'\(function)' is no function's name: letters, digits, - and _")
@@ -48,12 +70,13 @@ struct InvokeAPI {
     self.function = function
     self.exchange = exchange
     self.pause = pause
+    self.answerMilliseconds = answerMilliseconds
     backoff = Backoff(baseMilliseconds: 100, maximumMilliseconds: 2_000, randomness: randomness)
   }
 
   /// The function's answer as it posted it. While every environment is busy (429: nothing ran) it is asked again, five
   /// times at most.
-  func invoke(_ payload: [UInt8]) throws(CommandFailure) -> [UInt8] {
+  func invoke(_ payload: [UInt8]) throws(InvokeFailure) -> [UInt8] {
     var attempt = 0
     while true {
       let response = try send(payload)
@@ -64,29 +87,50 @@ struct InvokeAPI {
   }
 
   /// One call, whatever its answer.
-  func call(_ payload: [UInt8], milliseconds: Int = answerMilliseconds) throws(HTTPClientError) -> Answer {
+  func call(_ payload: [UInt8], milliseconds: Int? = nil) throws(HTTPClientError) -> Answer {
     try exchange(
       HTTPRequest(
         method: "POST", url: url,
         headers: [("Content-Type", "application/json"), ("X-Amz-Invocation-Type", "RequestResponse")], body: payload,
-        totalMilliseconds: milliseconds))
+        totalMilliseconds: milliseconds ?? answerMilliseconds, isSentOnce: true))
   }
 
-  private func send(_ payload: [UInt8]) throws(CommandFailure) -> Answer {
-    do { return try call(payload) } catch { throw Self.unavailable(error, endpoint: endpoint) }
+  private func send(_ payload: [UInt8]) throws(InvokeFailure) -> Answer {
+    do { return try call(payload) } catch {
+      var failure = Self.unavailable(error, endpoint: endpoint)
+      if error.kind == .timedOut {
+        let time = Figures.duration(milliseconds: Int64(answerMilliseconds))
+        failure.advice = ["no answer came within \(time); --timeout SECONDS waits longer"]
+      }
+      throw InvokeFailure(failure, mayHaveRun: error.mayHaveBeenSent)
+    }
   }
 
-  private func result(of response: Answer) throws(CommandFailure) -> [UInt8] {
+  private func result(of response: Answer) throws(InvokeFailure) -> [UInt8] {
     guard (200..<300).contains(response.status) else {
-      throw CommandFailure(
+      let failure = CommandFailure(
         .unavailable, "\(endpoint) answered \(response.status)\(Self.words(in: response.body))",
         advice: response.status == 404 ? ["is there a function named \(function)? --function NAME chooses another"] : []
       )
+      // What is wrong with the request itself is found out before the function runs.
+      throw InvokeFailure(failure, mayHaveRun: response.status >= 500)
     }
     if let kind = response.functionError {
-      throw CommandFailure(.failure, "the function \(function) failed (\(kind))\(Self.words(in: response.body))")
+      if let answer = Self.answer(in: response.body) { return answer }
+      let failure = CommandFailure(
+        .failure, "the function \(function) failed (\(kind))\(Self.words(in: response.body))")
+      throw InvokeFailure(failure, mayHaveRun: true)
     }
     return response.body
+  }
+
+  /// The answer of a Publisher that could take nothing of a payload: it fails, for those who read no answer, and its
+  /// message ends with what it has to say of each event. Nil for any other error document.
+  private static func answer(in body: [UInt8]) -> [UInt8]? {
+    guard let members = JSONMembers(body), members.string("errorType") == "Function.NothingPublished",
+      let message = members.string("errorMessage"), let start = message.utf8.firstIndex(of: UInt8(ascii: "{"))
+    else { return nil }
+    return Array(message.utf8[start...])
   }
 
   /// Why an endpoint cannot be used, and what to do about it.
@@ -94,7 +138,6 @@ struct InvokeAPI {
     let isLocal = ["127.0.0.1", "localhost", "[::1]"].contains { endpoint.contains($0) }
     var advice: [String] = []
     if error.kind == .notConnected, isLocal { advice = ["is the gateway running? 'tickertape serve' starts it"] }
-    if error.kind == .timedOut { advice = ["the endpoint took the request but gave no answer in time"] }
     return CommandFailure(.unavailable, "\(endpoint) cannot be used: \(error.message)", advice: advice)
   }
 

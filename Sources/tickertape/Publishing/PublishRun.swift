@@ -2,81 +2,170 @@ import JSON
 
 /// Events going to the Publisher, batch after batch, and what came of them.
 struct PublishRun {
-  /// More rejected events than this are counted but not listed.
+  /// More rejected events than this are not told one by one.
   static let maximumListed = 20
 
   let api: InvokeAPI
   let terminal: Terminal
   let asJSON: Bool
+  private let interruption: Interruption
   private(set) var totals = PublishTotals()
+  private(set) var lines = PublishedLines(from: 1)
   private var listed = 0
 
-  init(api: InvokeAPI, terminal: Terminal, asJSON: Bool) {
+  init(api: InvokeAPI, terminal: Terminal, asJSON: Bool, until interruption: Interruption = .never) {
     self.api = api
     self.terminal = terminal
     self.asJSON = asJSON
+    self.interruption = interruption
   }
 
+  /// One event, which has no line.
   mutating func send(_ event: [UInt8]) throws(CommandFailure) {
     var batch = EventBatch()
     batch.append(event, line: 1)
-    try send(batch) { $1.reason }
+    let answer: Answer
+    do throws(InvokeFailure) { answer = try self.answer(to: batch) } catch {
+      var reason = error.reason
+      if error.mayHaveRun {
+        reason.advice.append(
+          "the event may be published all the same; with --idempotency-key it can be sent again and is published once")
+      }
+      throw reason
+    }
+    for rejection in answer.content.rejections { tell(rejection.reason) }
+    if asJSON { try terminal.json(answer.bytes) }
   }
 
   /// Every line is an event. What has come is sent as soon as nothing more is waiting: a slow pipe is not held up.
-  mutating func sendLines(of source: ByteSource, batchSize: Int) throws(CommandFailure) {
+  mutating func sendLines(of source: ByteSource, _ options: LineOptions) throws(CommandFailure) {
+    source.interruption = interruption
+    lines = PublishedLines(from: options.first)
     var reader = LineReader(source)
     var batch = EventBatch()
-    while let line = try reader.next() {
-      if line.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { continue }
-      if !isEvent(line, number: reader.number) { continue }
-      if !batch.hasRoom(for: line) { try flush(&batch) }
-      batch.append(line, line: reader.number)
-      if batch.count >= batchSize || !reader.hasMore { try flush(&batch) }
+    do throws(CommandFailure) {
+      while let line = try reader.next() {
+        guard reader.number >= options.first else { continue }
+        lines.read(reader.number)
+        guard let event = event(in: line, number: reader.number, options) else { continue }
+        if !batch.hasRoom(for: event) { try flush(&batch) }
+        batch.append(event, line: reader.number)
+        if batch.count >= options.batchSize || !reader.hasMore { try flush(&batch) }
+      }
+    } catch {
+      // What was read before the source broke goes out; after a signal nothing does.
+      if error.code == .inputOutput, !lines.isStopped { try flush(&batch) }
+      throw error
     }
     try flush(&batch)
+    lines.end()
   }
 
-  func conclude() throws(CommandFailure) {
-    if !asJSON { try terminal.line(totals.sentence) }
+  /// What came of all, whether or not it came to its end.
+  func conclude(isLines: Bool) throws(CommandFailure) {
+    if isLines {
+      if listed > Self.maximumListed { terminal.note("rejected in all: \(lines.rejected.words)") }
+      for sentence in lines.sentences { terminal.note("\(sentence)") }
+    }
+    if !asJSON { return try terminal.line("\(totals.sentence)") }
+    guard isLines else { return }
+    var writer = JSONWriter()
+    writer.object { writer in
+      writer.key("summary")
+      writer.object { writer in
+        totals.write(to: &writer)
+        lines.write(to: &writer)
+      }
+    }
+    try terminal.json(writer.bytes)
   }
+
+  // MARK: Batches
 
   private mutating func flush(_ batch: inout EventBatch) throws(CommandFailure) {
-    guard !batch.isEmpty else { return }
-    try send(batch) { $0.sentence(for: $1) }
+    guard !batch.isEmpty else { return lines.settle(rejected: []) }
+    guard !interruption.hasCome else { throw CommandFailure(.interrupted, "") }
+    let answer: Answer
+    do throws(InvokeFailure) { answer = try self.answer(to: batch) } catch {
+      lines.stop(at: batch.lines, mayHaveRun: error.mayHaveRun)
+      throw interruption.hasCome ? CommandFailure(.interrupted, "") : error.reason
+    }
+    lines.settle(rejected: answer.content.rejections.compactMap(batch.line))
+    for rejection in answer.content.rejections { tell(batch.sentence(for: rejection)) }
+    // It is answered for: whatever happens from here on, it is not sent again.
     batch.removeAll()
+    if asJSON { try terminal.json(answer.bytes) }
   }
 
-  private mutating func send(
-    _ batch: EventBatch, naming name: (EventBatch, PublisherAnswer.Rejection) -> String
-  ) throws(CommandFailure) {
+  private struct Answer {
+    let content: PublisherAnswer
+    let bytes: [UInt8]
+  }
+
+  private mutating func answer(to batch: EventBatch) throws(InvokeFailure) -> Answer {
     let bytes = try api.invoke(batch.payload)
-    if asJSON { try terminal.line(bytes) }
-    let answer = try PublisherAnswer(bytes)
-    totals.add(answer)
-    for rejection in answer.rejections { list(name(batch, rejection)) }
-  }
-
-  /// Whether the line is a JSON object; if not, that is said and counted.
-  private mutating func isEvent(_ line: [UInt8], number: Int) -> Bool {
-    do {
-      try JSONReader.validate(line)
-      var reader = JSONReader(line)
-      try reader.beginObject()
-      return true
+    do throws(CommandFailure) {
+      let content = try PublisherAnswer(bytes)
+      totals.add(content)
+      return Answer(content: content, bytes: bytes)
     } catch {
-      totals.addRejection()
-      list("line \(number): \(error)")
-      return false
+      throw InvokeFailure(error, mayHaveRun: true)
     }
   }
 
-  private mutating func list(_ reason: String) {
+  // MARK: Lines
+
+  /// Nil for a blank line, and for one that is no event, which is told and counted.
+  private mutating func event(in line: LineReader.Line, number: Int, _ options: LineOptions) -> [UInt8]? {
+    guard case .bytes(let bytes) = line else {
+      reject(number, "longer than \(Figures.grouped(LineReader.maximumBytes)) bytes")
+      return nil
+    }
+    if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { return nil }
+    do throws(JSONError) {
+      try JSONReader.validate(bytes)
+      return try options.keyed(bytes, line: number)
+    } catch {
+      reject(number, "\(error)")
+      return nil
+    }
+  }
+
+  private mutating func reject(_ line: Int, _ reason: String) {
+    totals.addRejection()
+    lines.reject(line)
+    tell("line \(line): \(reason)")
+  }
+
+  private mutating func tell(_ reason: String) {
     listed += 1
     if listed <= Self.maximumListed {
-      terminal.note("\(terminal.paint("rejected", .red)): \(Terminal.harmless(reason))")
+      terminal.note("\(terminal.paint("rejected", .red)): \(reason)")
     } else if listed == Self.maximumListed + 1 {
-      terminal.note("further rejected events are only counted")
+      terminal.note("further rejected events are told by their lines at the end")
     }
+  }
+}
+
+/// How the lines of a file become events.
+struct LineOptions: Equatable {
+  var batchSize = 100
+  /// Lines before this one are passed over.
+  var first = 1
+  /// Events without an idempotency key get one of this word and their line.
+  var run: String?
+
+  /// The event, with its key where it is to have one.
+  func keyed(_ event: [UInt8], line: Int) throws(JSONError) -> [UInt8] {
+    var reader = JSONReader(event)
+    try reader.beginObject()
+    guard let run, JSONMembers(event)?["idempotencyKey"] == nil,
+      let brace = event.firstIndex(of: UInt8(ascii: "{"))
+    else { return event }
+    var writer = JSONWriter()
+    writer.object { $0.member("idempotencyKey", "\(run)#\(line)") }
+    let isEmpty = try reader.nextKey() == nil
+    let member = writer.bytes.dropLast() + (isEmpty ? [] : [UInt8(ascii: ",")])
+    return Array(event[..<brace] + member + event[(brace + 1)...])
   }
 }

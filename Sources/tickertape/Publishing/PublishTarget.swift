@@ -6,28 +6,40 @@ struct PublishTarget {
   let endpoint: String
   let function: String
   private let signing: Signing
+  private let answerMilliseconds: Int
 
   static let options: [OptionSyntax] = [
     .value("endpoint", "URL", "Where the Lambda Invoke API answers. Default http://127.0.0.1:8000."),
     .value("function", "NAME", "The function that publishes. Default Publisher."),
+    .value("timeout", "SECONDS", "How long to wait for an answer. Default 30."),
   ]
+
+  private static let maximumSeconds = 900.0
 
   init(_ arguments: Arguments) throws(CommandFailure) {
     endpoint = arguments.value("endpoint") ?? "http://127.0.0.1:8000"
     function = arguments.value("function") ?? "Publisher"
     signing = try Signing(ofCalls: arguments)
+    let seconds = try arguments.positiveNumber("timeout")
+    guard seconds ?? 1 <= Self.maximumSeconds else {
+      throw CommandFailure(.usage, "--timeout takes at most \(Int(Self.maximumSeconds)) seconds, as Lambda does")
+    }
+    answerMilliseconds = seconds.map { Int(($0 * 1000).rounded(.up)) } ?? InvokeAPI.answerMilliseconds
   }
 
-  func api(in surroundings: Surroundings) throws(CommandFailure) -> InvokeAPI {
-    let interruption = Interruption.never
+  /// Once the interruption has come, answers are waited for three seconds more.
+  func api(
+    in surroundings: Surroundings, until interruption: Interruption = .never
+  ) throws(CommandFailure) -> InvokeAPI {
     var authority: SigningAuthority?
     // An endpoint that is no URL is told by the API below.
     if let url = try? HTTPURL(endpoint) {
       authority = try signing.authority(for: url, service: "lambda", in: surroundings)
     }
     return try InvokeAPI(
-      endpoint: endpoint, function: function, exchange: try surroundings.exchange(signedBy: authority),
-      randomness: surroundings.randomness,
+      endpoint: endpoint, function: function,
+      exchange: try surroundings.exchange(signedBy: authority, until: interruption),
+      randomness: surroundings.randomness, answerMilliseconds: answerMilliseconds,
       pause: { _ = interruption.wait(milliseconds: $0) })
   }
 }

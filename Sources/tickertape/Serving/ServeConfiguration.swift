@@ -21,14 +21,10 @@ enum ServeConfiguration {
   static func load(_ path: String?) throws(CommandFailure) -> [Setting] {
     guard path != nil || System.exists(defaultPath) else { return [] }
     let name = path ?? defaultPath
-    let source = try ByteSource.file(name)
-    var bytes: [UInt8] = []
-    while true {
-      let more = try source.read()
-      if more.isEmpty { return try settings(from: bytes, name: name) }
-      bytes += more
-      guard bytes.count <= 1 << 20 else { throw CommandFailure(.usage, "\(name) is larger than 1 MB") }
+    guard let bytes = try ByteSource.file(name).readAll(maximumBytes: 1 << 20) else {
+      throw CommandFailure(.usage, "\(name) is larger than 1 MB")
     }
+    return try settings(from: bytes, name: name)
   }
 
   static func settings(from bytes: [UInt8], name: String) throws(CommandFailure) -> [Setting] {

@@ -6,13 +6,8 @@ enum ServeFaults {
 
   /// The plan, if it can be followed with this table and these functions.
   static func load(_ path: String, store: String, functions: [String]) throws(CommandFailure) -> FaultPlan {
-    let source = try ByteSource.file(path)
-    var bytes: [UInt8] = []
-    while true {
-      let more = try source.read()
-      if more.isEmpty { break }
-      bytes += more
-      guard bytes.count <= maximumBytes else { throw CommandFailure(.usage, "\(path) is larger than 1 MB") }
+    guard let bytes = try ByteSource.file(path).readAll(maximumBytes: maximumBytes) else {
+      throw CommandFailure(.usage, "\(path) is larger than 1 MB")
     }
     return try plan(bytes, name: path, store: store, functions: functions)
   }

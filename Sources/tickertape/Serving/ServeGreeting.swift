@@ -12,12 +12,12 @@ struct ServeGreeting {
 
   private static let sampleData = "Data/sp500-daily-2018-01-02_2018-02-07.csv"
 
-  func lines(terminal: Terminal) -> [String] {
+  func lines(terminal: Terminal) -> [ScreenText] {
     let title = terminal.paint("Tickertape serves stage \(settings.stage) on 127.0.0.1:\(port).", .bold)
-    var lines = ["\(title) Ctrl-C stops it."]
-    lines += places.map { "  \(terminal.paint($0, .dim))\($1)" }
+    var lines: [ScreenText] = ["\(title) Ctrl-C stops it."]
+    lines += places.map { "  \(terminal.paint("\($0)", .dim))\($1)" }
     if settings.functions["ConnectHandler"] != nil { lines.append(accessLine(terminal: terminal)) }
-    lines += ["Next, in another terminal:"] + nextCommands.map { "  \(terminal.paint($0, .cyan))" }
+    lines += ["Next, in another terminal:"] + nextCommands.map { "  \(terminal.paint("\($0)", .cyan))" }
     return lines
   }
 
@@ -27,16 +27,23 @@ struct ServeGreeting {
       ("functions  ", "\(endpoint)/2015-03-31/functions/NAME/invocations"),
       ("           ", functions.isEmpty ? "none" : functions.joined(separator: ", ")),
       ("posts      ", "\(endpoint)/\(settings.stage)/@connections/ID"),
+      ("web pages  ", pages),
       ("table      ", store),
     ]
     if let echoPort { places.append(("echo       ", "ws://127.0.0.1:\(echoPort)/")) }
     return places
   }
 
+  private var pages: String {
+    settings.allowedOrigins.isEmpty
+      ? "of this address only; --allow-origin http://localhost:3000 lets in those of another"
+      : "of this address, and \(settings.allowedOrigins.joined(separator: ", "))"
+  }
+
   private var endpoint: String { "http://127.0.0.1:\(port)" }
   private var client: String { "ws://127.0.0.1:\(port)/\(settings.stage)?userId=u-1" }
 
-  private func accessLine(terminal: Terminal) -> String {
+  private func accessLine(terminal: Terminal) -> ScreenText {
     switch access {
     case "open":
       "ACCESS=open: everybody on this machine may connect, as whoever they say; ACCESS=required asks for keys."

@@ -1,4 +1,6 @@
+import AWSCredentials
 import Access
+import ConnectionStoreSelection
 import LocalGateway
 import Streams
 import Telemetry
@@ -22,6 +24,7 @@ struct ServeRun {
     }
     let functions = try configuredFunctions()
     let store = try preparedStore()
+    try check(functions, store: store)
     // Before anything is started, so that a Ctrl-C from now on finds somebody to clean up.
     let interruption = surroundings.interruption()
     let host = try start(functions, store: store, faults)
@@ -34,8 +37,25 @@ struct ServeRun {
       _ = surroundings.interruption()
       terminal.note("stopping; Ctrl-C again ends everything at once")
     }
+    foldLog(of: store)
     terminal.note("stopped")
     return .success
+  }
+
+  /// Port 1 stands for one that is not known yet.
+  private func check(_ functions: [FunctionConfiguration], store: String) throws(CommandFailure) {
+    let shared = functionSurroundings(port: UInt16(max(1, settings.port)), store: store)
+    for function in functions {
+      let variables = function.variables(shared, runtimeAPI: "", logStream: "")
+      try StartCheck(function: function.name, environment: Environment(variables)).run()
+    }
+  }
+
+  /// The functions were ended, not asked: none of them has closed the table. Where that fails the log stays beside the
+  /// file, and is read by whoever opens it next.
+  private func foldLog(of store: String) {
+    guard settings.sqlitePath != nil else { return }
+    try? TableSelection.foldLog(ofSQLiteFile: String(store.dropFirst("sqlite:".count)))
   }
 
   private func start(
@@ -46,7 +66,7 @@ struct ServeRun {
     configuration.schedules = schedules(functions)
     do {
       return try GatewayHost(
-        configuration, functions: functions, log: Log(minimum: settings.logLevel),
+        configuration, functions: functions, log: Log(minimum: settings.logLevel, write: Self.writeOwnLine),
         onLogLine: { [terminal, settings] line in Self.show(line, level: settings.logLevel, terminal: terminal) },
         surroundings: { port in functionSurroundings(port: port, store: store) })
     } catch {
@@ -119,7 +139,12 @@ struct ServeRun {
 
   /// What the functions are told; relative paths would start from their own directories.
   private func preparedStore() throws(CommandFailure) -> String {
-    guard let path = settings.sqlitePath else { return settings.store }
+    guard let path = settings.sqlitePath else {
+      do throws(RegionError) { _ = try Region.find(surroundings.environment) } catch {
+        throw CommandFailure(.usage, "\(settings.store): \(error)")
+      }
+      return settings.store
+    }
     let absolute = System.absolutePath(path)
     do {
       try System.makeDirectories(Path.directory(of: absolute) ?? "/")
@@ -132,10 +157,16 @@ struct ServeRun {
 
   private var access: String? { settings.variables["ACCESS"] ?? surroundings.environment["ACCESS"] }
 
-  private func functionSurroundings(port: UInt16, store: String) -> FunctionSurroundings {
+  func functionSurroundings(port: UInt16, store: String) -> FunctionSurroundings {
     var result = FunctionSurroundings()
     for name in FunctionSurroundings.inheritedNames {
       if let value = surroundings.environment[name] { result.environment[name] = value }
+    }
+    if settings.sqlitePath == nil {
+      // As 'tickertape keys' calls the same table. With a file they need none of it, and get none.
+      result.environment.merge(
+        AWSVariables.forCalls(as: surroundings.environment, absolutePath: System.absolutePath)
+      ) { $1 }
     }
     result.environment["CONNECTION_STORE"] = store
     result.environment["API_GATEWAY_ENDPOINT"] = "http://127.0.0.1:\(port)/\(settings.stage)"
@@ -148,15 +179,24 @@ struct ServeRun {
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
     for name in StreamLimits.variables { result.environment[name] = surroundings.environment[name] }
     for name in AccessSettings.variables { result.environment[name] = surroundings.environment[name] }
-    result.environment["EVENT_TYPES_FILE"] = surroundings.environment["EVENT_TYPES_FILE"].map(System.absolutePath)
+    for name in ["EVENT_TYPES_FILE", "LISTENER_SHARDS"] { result.environment[name] = surroundings.environment[name] }
     result.environment.merge(settings.variables) { $1 }
+    // A function starts in its own folder.
+    if let path = result.environment["EVENT_TYPES_FILE"], !path.isEmpty {
+      result.environment["EVENT_TYPES_FILE"] = System.absolutePath(path)
+    }
     result.writesReports = settings.logLevel <= .info
     return result
   }
 
+  /// What the gateway itself has to say may quote a client too.
+  private static func writeOwnLine(_ line: [UInt8]) {
+    Log.writeToStandardOutput(Array(ScreenText.oneLine(line.dropLast()).utf8) + [0x0A])
+  }
+
   /// A function's line behind its name. Where nobody reads any more, serving goes on.
   private static func show(_ line: FunctionLogLine, level: Log.Level, terminal: Terminal) {
-    let text = Terminal.harmless(String(decoding: line.text, as: UTF8.self))
+    let text = ScreenText(own: ScreenText.oneLine(line.text))
     let name = terminal.paint("\(line.function) \(line.environment) |", .dim)
     try? terminal.line("\(name) \(line.isReport ? terminal.paint(text, .dim) : text)")
   }

@@ -7,15 +7,20 @@ final class ByteSource {
   private(set) var position = 0
   /// Whether `read` would give something, or the end, without waiting.
   let isReady: () -> Bool
+  /// What `read` waits for no longer once it has come.
+  var interruption = Interruption.never
+  /// To wait on; nil where nothing is waited for.
+  private let descriptor: Int32?
   private let next: () throws(SystemFailure) -> [UInt8]
   private let close: () -> Void
 
   /// `next` gives what comes next, and an empty array at the end.
   init(
-    name: String, size: Int? = nil, isReady: @escaping () -> Bool = { true },
+    name: String, size: Int? = nil, descriptor: Int32? = nil, isReady: @escaping () -> Bool = { true },
     next: @escaping () throws(SystemFailure) -> [UInt8], close: @escaping () -> Void = {}
   ) {
     self.isReady = isReady
+    self.descriptor = descriptor
     self.name = name
     self.size = size
     self.next = next
@@ -30,7 +35,8 @@ final class ByteSource {
     }
     let descriptor = try open(path)
     return ByteSource(
-      name: path, size: System.fileSize(descriptor),
+      name: path, size: System.fileSize(descriptor), descriptor: descriptor,
+      isReady: { System.wait(forReadable: [descriptor], milliseconds: 0)[0] },
       next: { () throws(SystemFailure) in try System.read(descriptor, name: path) },
       close: { System.close(descriptor) })
   }
@@ -44,62 +50,44 @@ final class ByteSource {
 
   static var standardInput: ByteSource {
     ByteSource(
-      name: "standard input", isReady: { System.wait(forReadable: [0], milliseconds: 0)[0] },
+      name: "standard input", descriptor: 0, isReady: { System.wait(forReadable: [0], milliseconds: 0)[0] },
       next: { () throws(SystemFailure) in try System.read(0, name: "standard input") })
   }
 
+  /// The next bytes; none at the end. Once the interruption has come, `.interrupted`.
   func read() throws(CommandFailure) -> [UInt8] {
+    if let descriptor, System.wait(forReadable: [interruption.descriptor, descriptor], milliseconds: -1)[0] {
+      throw CommandFailure(.interrupted, "")
+    }
     do {
       let bytes = try next()
       position += bytes.count
       return bytes
     } catch {
+      if error.isClosed, descriptor == 0 {
+        throw CommandFailure(
+          .inputOutput, "cannot read standard input: it is closed", advice: ["give it a file or a pipe, or name a file"]
+        )
+      }
       throw CommandFailure(.inputOutput, "cannot read \(error)")
     }
   }
+
+  /// All that is left, if it is no more than `maximumBytes`; nil if it is more. A byte order mark at its beginning is no
+  /// content.
+  func readAll(maximumBytes: Int) throws(CommandFailure) -> [UInt8]? {
+    var bytes: [UInt8] = []
+    while case let more = try read(), !more.isEmpty {
+      bytes += more
+      guard bytes.count <= maximumBytes else { return nil }
+    }
+    return ByteOrderMark.isAtStart(of: bytes) ? Array(bytes.dropFirst(ByteOrderMark.bytes.count)) : bytes
+  }
 }
 
-/// The lines of a source, without their line ends (LF or CRLF), numbered from 1.
-struct LineReader {
-  /// A line longer than this is no event: 96 KB is the most one may hold.
-  static let maximumBytes = 1 << 20
+/// What some editors write at the beginning of a file in UTF-8 (Unicode 15, section 23.8); it says nothing here.
+enum ByteOrderMark {
+  static let bytes: [UInt8] = [0xEF, 0xBB, 0xBF]
 
-  private let source: ByteSource
-  private var buffer: [UInt8] = []
-  private var start = 0
-  private var hasEnded = false
-  /// Of the line read last.
-  private(set) var number = 0
-
-  init(_ source: ByteSource) { self.source = source }
-
-  /// Whether another line, or the end, can be had without waiting.
-  var hasMore: Bool { hasEnded || buffer[start...].contains(0x0A) || source.isReady() }
-
-  /// The next line, or nil after the last.
-  mutating func next() throws(CommandFailure) -> [UInt8]? {
-    var searched = start
-    while true {
-      if let end = buffer[searched...].firstIndex(of: 0x0A) { return take(to: end, next: end + 1) }
-      if hasEnded { return start < buffer.count ? take(to: buffer.count, next: buffer.count) : nil }
-      guard buffer.count - start <= Self.maximumBytes else {
-        throw CommandFailure(
-          .failure, "\(source.name), line \(number + 1) is longer than \(Self.maximumBytes) bytes")
-      }
-      buffer.removeFirst(start)
-      start = 0
-      searched = buffer.count
-      let bytes = try source.read()
-      hasEnded = bytes.isEmpty
-      buffer += bytes
-    }
-  }
-
-  private mutating func take(to end: Int, next: Int) -> [UInt8] {
-    var line = buffer[start..<end]
-    if line.last == 0x0D { line.removeLast() }
-    start = next
-    number += 1
-    return Array(line)
-  }
+  static func isAtStart(of text: [UInt8]) -> Bool { text.starts(with: bytes) }
 }

@@ -34,6 +34,15 @@ enum System {
     return descriptor
   }
 
+  /// Standard descriptors that the caller closed (`tickertape publish - <&-`) are taken by something that cannot be
+  /// used: else the next file or socket that is opened would be taken for standard input or output.
+  static func occupyStandardDescriptors() {
+    for descriptor in Int32(0)...2 where fcntl(descriptor, F_GETFD) < 0 {
+      // The lowest free number is given, which is this one.
+      _ = Glibc.open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY)
+    }
+  }
+
   static func close(_ descriptor: Int32) { _ = Glibc.close(descriptor) }
 
   /// Waits until one of the descriptors is readable or the time is over; tells which are. A signal ends it early.

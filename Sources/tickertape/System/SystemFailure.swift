@@ -13,6 +13,8 @@ struct SystemFailure: Error, Equatable, CustomStringConvertible {
   }
 
   var isBrokenPipe: Bool { number == EPIPE }
+  /// Also of a standard descriptor that the caller closed.
+  var isClosed: Bool { number == EBADF }
   var isAbsence: Bool { number == ENOENT || number == ENOTDIR }
 
   /// `No such file or directory`

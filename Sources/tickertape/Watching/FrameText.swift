@@ -18,16 +18,16 @@ struct FrameText {
   private var isGatewayError: Bool { type == nil && members?["message"] != nil && members?["connectionId"] != nil }
 
   /// `10:30:01.000  price:update  AAPL  {"symbol":"AAPL","price":152.5}`. `now` stands in for a missing timestamp.
-  func line(now: Int64, terminal: Terminal) -> String {
-    let time = terminal.paint(Self.time(of: members?.string("timestamp"), now: now), .dim)
+  func line(now: Int64, terminal: Terminal) -> ScreenText {
+    let time = terminal.paint("\(Self.time(of: members?.string("timestamp"), now: now))", .dim)
     guard let members else { return "\(time)  \(Self.text(bytes))" }
     if type == "error" || isGatewayError { return "\(time)  \(terminal.paint(Self.error(members), .red))" }
     guard let type, !ControlType.isReserved(type) else {
       return "\(time)  \(terminal.paint("\(type ?? "")  \(Self.rest(of: members))", .dim))"
     }
-    var parts = [time, terminal.paint(Terminal.harmless(type), .cyan)]
-    if let key = members.string("key") { parts.append(terminal.paint(Terminal.harmless(key), .bold)) }
-    parts.append(members["data"].map { Self.text(Array($0)) } ?? Self.rest(of: members))
+    var parts = [time, terminal.paint("\(type)", .cyan)]
+    if let key = members.string("key") { parts.append(terminal.paint("\(key)", .bold)) }
+    parts.append(members["data"].map(Self.text) ?? Self.rest(of: members))
     return parts.joined(separator: "  ")
   }
 
@@ -36,16 +36,16 @@ struct FrameText {
     let text = Array((stamp ?? "").utf8)
     let isStamp = text.count >= 23 && text[10] == UInt8(ascii: "T") && text[19] == UInt8(ascii: ".")
     let source = isStamp ? text : Array(Timestamp.rfc3339(milliseconds: now).utf8)
-    return Terminal.harmless(String(decoding: source[11..<23], as: UTF8.self))
+    return String(decoding: source[11..<23], as: UTF8.self)
   }
 
-  private static func error(_ members: JSONMembers) -> String {
+  private static func error(_ members: JSONMembers) -> ScreenText {
     let words = ["code", "message"].compactMap { members.string($0) }
-    return Terminal.harmless("error  " + (words.isEmpty ? rest(of: members) : words.joined(separator: ": ")))
+    return words.isEmpty ? "error  \(rest(of: members))" : "error  \(words.joined(separator: ": "))"
   }
 
   /// The members but the type and the time, as JSON.
-  private static func rest(of members: JSONMembers) -> String {
+  private static func rest(of members: JSONMembers) -> ScreenText {
     var writer = JSONWriter()
     writer.object { writer in
       for name in members.names where name != "type" && name != "timestamp" {
@@ -56,8 +56,7 @@ struct FrameText {
   }
 
   /// One line, whatever white space stands in the JSON.
-  private static func text(_ bytes: [UInt8]) -> String {
-    let line = bytes.map { $0 == 0x0A || $0 == 0x0D || $0 == 0x09 ? 0x20 : $0 }
-    return Terminal.harmless(String(decoding: line, as: UTF8.self))
+  private static func text(_ bytes: some Collection<UInt8>) -> ScreenText {
+    ScreenText(own: ScreenText.oneLine(bytes))
   }
 }

@@ -33,13 +33,7 @@ struct PlaceFile {
   }
 
   private func content() throws(CommandFailure) -> [UInt8] {
-    let source = try ByteSource.file(path)
-    var bytes: [UInt8] = []
-    while bytes.count <= Self.maximumBytes {
-      let more = try source.read()
-      if more.isEmpty { return bytes }
-      bytes += more
-    }
+    if let bytes = try ByteSource.file(path).readAll(maximumBytes: Self.maximumBytes) { return bytes }
     throw CommandFailure(.inputOutput, "\(path) is too large to hold a watch's place")
   }
 

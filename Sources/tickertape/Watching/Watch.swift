@@ -4,7 +4,7 @@ import Telemetry
 
 /// A client that stays connected and prints what comes: a `Follower` with a socket, a screen and perhaps a file.
 struct Watch {
-  /// The place is kept at most so often; after a crash what was shown since then is shown again.
+  /// The place is kept at most so often; after kill -9 or a crash what was shown since then is shown again.
   private static let savingMilliseconds: Int64 = 1_000
 
   struct Options {
@@ -121,7 +121,9 @@ struct Watch {
     let course = try perform(follower.handle(input, at: clock.monotonicMilliseconds()), failure)
     if options.placeFile != nil {
       if case .done = course {} else { place = follower.place }
-      if clock.monotonicMilliseconds() - savedAt >= Self.savingMilliseconds { try save() }
+      // The first place is kept at once: without any the next run would begin anew, with the state of things.
+      let isFirst = place.cursor != nil && savedPlace?.cursor == nil
+      if isFirst || clock.monotonicMilliseconds() - savedAt >= Self.savingMilliseconds { try save() }
     }
     return course
   }

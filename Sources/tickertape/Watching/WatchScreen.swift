@@ -17,12 +17,12 @@ struct WatchScreen {
 
   /// An event, or a frame that is worth telling.
   func frame(_ bytes: [UInt8]) throws(CommandFailure) {
-    if asJSON { return try terminal.line(Self.oneLine(bytes)) }
+    if asJSON { return try terminal.json(bytes) }
     try terminal.line(FrameText(bytes).line(now: clock.milliseconds(), terminal: terminal))
   }
 
   func snapshot(_ snapshot: Follower.Snapshot) throws(CommandFailure) {
-    if asJSON { return try terminal.line(Self.oneLine(Self.json(snapshot))) }
+    if asJSON { return try terminal.json(Self.json(snapshot)) }
     // Of a stream in which nothing is, a person need not hear.
     if snapshot.isFirst, !(snapshot.isLast && snapshot.events.isEmpty) {
       try line("snapshot  \(snapshot.stream) up to \(snapshot.sequence)", .dim)
@@ -31,29 +31,24 @@ struct WatchScreen {
   }
 
   func gap(_ gap: Follower.Gap) throws(CommandFailure) {
-    if asJSON { return try terminal.line(Self.json(gap)) }
+    if asJSON { return try terminal.json(Self.json(gap)) }
     let missed = gap.missed.map { Figures.count(Int($0), "event") } ?? "nobody knows how many events"
     let streams = gap.streams.map { "  \($0.stream)\($0.missed.map { ": \(Figures.grouped(Int($0)))" } ?? "")" }
     try line("gap  \(missed) missed\(gap.reason.map { ": \($0)" } ?? "")\(streams.joined())", .yellow)
   }
 
   /// Beside the results, on standard error.
-  func note(_ text: String) { terminal.note(terminal.paint(Terminal.harmless(text), .dim)) }
+  func note(_ text: String) { terminal.note(terminal.paint("\(text)", .dim)) }
 
   /// What only a person wants to know.
   func remark(_ text: String) { if !asJSON { note(text) } }
 
   private func line(_ text: String, _ colour: Terminal.Colour) throws(CommandFailure) {
-    let time = String(Timestamp.rfc3339(milliseconds: clock.milliseconds()).dropFirst(11).prefix(12))
-    try terminal.line("\(terminal.paint(time, .dim))  \(terminal.paint(Terminal.harmless(text), colour))")
+    let time: ScreenText = "\(Timestamp.rfc3339(milliseconds: clock.milliseconds()).dropFirst(11).prefix(12))"
+    try terminal.line("\(terminal.paint(time, .dim))  \(terminal.paint("\(text)", colour))")
   }
 
   // MARK: JSON
-
-  /// Line ends stand only between the values of a JSON text, where a space does as well.
-  private static func oneLine(_ bytes: [UInt8]) -> [UInt8] {
-    bytes.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
-  }
 
   private static func json(_ snapshot: Follower.Snapshot) -> [UInt8] {
     Frame.object("snapshot") { writer in

@@ -86,10 +86,21 @@ final class WebSocketClient {
     guard response.status == 101 else {
       throw .refused(status: response.status, date: response.headers["date"], body: response.body)
     }
-    guard response.headers["sec-websocket-accept"] == WebSocketHandshake.accept(forKey: key) else {
+    try Self.check(response.headers, key: key)
+    take(rest[...])
+  }
+
+  /// What RFC 6455 section 4.1 asks of a 101. No extension was offered, so none may be chosen.
+  private static func check(_ headers: HTTPHeaders, key: String) throws(WatchFailure) {
+    guard headers.values("sec-websocket-accept") == [WebSocketHandshake.accept(forKey: key)] else {
       throw .notWebSocket("the answer 101 does not bear the key that was sent")
     }
-    take(rest[...])
+    guard headers.contains("upgrade", token: "websocket"), headers.contains("connection", token: "upgrade") else {
+      throw .notWebSocket("the answer 101 changes to another protocol")
+    }
+    guard headers["sec-websocket-extensions"] == nil else {
+      throw .notWebSocket("the answer 101 chooses an extension that was not offered")
+    }
   }
 
   /// The answer, and what came after it in the same packet.

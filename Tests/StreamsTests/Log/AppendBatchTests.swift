@@ -49,7 +49,7 @@ struct AppendBatchTests {
     var sequences: [String: Int64] = [:]
     for (place, outcome) in outcomes.enumerated() {
       switch outcome {
-      case .appended(let sequence):
+      case .appended(let sequence), .appendedDespiteKey(let sequence):
         #expect(places[Int(sequence) - 1] == place, "seed \(seed)")
         if let key = events[place].idempotencyKey { sequences[key] = sequence }
       case .known(let sequence):

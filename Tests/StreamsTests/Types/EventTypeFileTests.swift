@@ -47,6 +47,9 @@ struct EventTypeFileTests {
     #expect(
       EventTypes.meanings(of: "credit_updates").map(\.type)
         == ["credit_updates", "credit_analysis", "risk_score_update"])
+    #expect(
+      EventTypes.meanings(of: "dashboard").map(\.type)
+        == ["portfolio_update", "market_alert", "risk_score_update"])
     #expect(EventTypes.meanings(of: "trading").map(\.type) == ["order:update", "order:fill", "position:update"])
   }
 

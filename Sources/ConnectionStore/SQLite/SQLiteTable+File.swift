@@ -1,0 +1,35 @@
+package import ConnectionStore
+
+/// What is done with the file of a table as a whole, beside the work of its table.
+extension SQLiteTable {
+  /// What is wrong with a file that is there: it is no database, another program's, or damaged. Nil: nothing.
+  ///
+  /// Every page is read (`PRAGMA quick_check`), a second for some hundred megabytes; writers go on meanwhile.
+  package static func fault(of path: String, busyMilliseconds: Int = 1_000) -> TableError? {
+    do throws(SQLiteError) {
+      let database = try Opening.connect(path, busyMilliseconds: busyMilliseconds, mayCreate: false)
+      _ = try Opening.owner(of: database)
+      var faults: [String] = []
+      try Statement(Schema.SQL.check.rawValue, in: database).run { row in
+        faults.append(String(decoding: row.bytes(0), as: UTF8.self))
+        return true
+      }
+      if faults != ["ok"] { throw .corrupt(faults.joined(separator: "; ")) }
+      return nil
+    } catch {
+      return TableError(error, "open", path: path)
+    }
+  }
+
+  /// Copies the log (`-wal`) into the file and cuts it, when no process works on the table any more: processes that were
+  /// killed leave it behind. The last connection that is closed deletes it.
+  package static func foldLog(of path: String) throws(TableError) {
+    do throws(SQLiteError) {
+      let database = try Opening.connect(path, busyMilliseconds: 1_000, mayCreate: false)
+      guard case .tickertape = try Opening.owner(of: database) else { return }
+      try database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    } catch {
+      throw TableError(error, "open", path: path)
+    }
+  }
+}

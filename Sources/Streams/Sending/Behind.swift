@@ -1,0 +1,75 @@
+import ConnectionStore
+package import Messaging
+
+/// Who serves a connection that lags.
+package enum Pace: Sendable, Equatable {
+  /// The next round.
+  case ready
+  /// The lag sender, when it is due.
+  case slow
+  /// The lag sender removes it: it has left.
+  case gone
+}
+
+/// A connection that did not get everything of a round.
+package struct Missing: Equatable, Sendable {
+  package let id: ConnectionID
+  /// The first event it lacks.
+  package let from: Int64
+  /// How often it was tried in vain since it had everything.
+  package let failures: Int64
+  package let pace: Pace
+  /// It is tried again then at the latest, in milliseconds since the epoch; nil, or past: as its failures say.
+  package let latestMilliseconds: Int64?
+
+  package init(
+    _ id: ConnectionID, from: Int64, failures: Int64 = 0, _ pace: Pace = .ready, latestMilliseconds: Int64? = nil
+  ) {
+    self.id = id
+    self.from = from
+    self.failures = failures
+    self.pace = pace
+    self.latestMilliseconds = latestMilliseconds
+  }
+}
+
+/// A connection that lacks events of a stream.
+package struct Behind: Equatable, Sendable {
+  package let id: ConnectionID
+  let epoch: String
+  /// The first event it lacks.
+  package let from: Int64
+  /// How often it was tried in vain.
+  package let failures: Int64
+  /// When it is tried again, in milliseconds since the epoch.
+  package let dueAtMilliseconds: Int64
+  package let pace: Pace
+  let writer: String
+
+  /// No round serves it.
+  package var isSlow: Bool { pace != .ready }
+
+  /// Whether it tells of that log: one that was held before there was any tells of whichever came.
+  func isOf(_ epoch: String) -> Bool { self.epoch == epoch || self.epoch.isEmpty }
+
+  /// Nil for a row that this release does not understand.
+  init?(_ item: Item) {
+    guard let id = ConnectionID(item.key.sort), let epoch = item.string("epoch"), let from = item.number("from"),
+      let writer = item.string("by")
+    else { return nil }
+    self.id = id
+    self.epoch = epoch
+    self.from = from
+    failures = item.number("tries") ?? 0
+    dueAtMilliseconds = item.number("due") ?? 0
+    pace = item["slow"] == nil ? .ready : item["gone"] == nil ? .slow : .gone
+    self.writer = writer
+  }
+}
+
+extension Item {
+  mutating func set(_ pace: Pace) {
+    if pace != .ready { self["slow"] = .number(1) }
+    if pace == .gone { self["gone"] = .number(1) }
+  }
+}

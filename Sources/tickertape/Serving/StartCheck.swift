@@ -1,0 +1,34 @@
+import Access
+import ConnectionStoreSelection
+import GatewayAccess
+import Streams
+import Telemetry
+
+/// What the project's own functions would refuse at their start, told before anything is started: with them the same
+/// variables are read by the same code. A function of somebody else's is not looked at.
+struct StartCheck {
+  let function: String
+  /// As the function gets it.
+  let environment: Environment
+
+  func run() throws(CommandFailure) {
+    guard ServeSettings.ownFunctions.contains(function) else { return }
+    do {
+      try read()
+    } catch {
+      throw CommandFailure(.usage, "\(function) would refuse to start: \(error)")
+    }
+  }
+
+  private func read() throws {
+    let hasClients = function != "DisconnectHandler"
+    if hasClients { _ = try EventTypeTable(environment) }
+    _ = try TableSelection.open(environment)
+    _ = try TableSelection.listenerShards(environment)
+    if function == "ConnectHandler" { _ = try AccessSettings(environment) }
+    guard hasClients else { return }
+    _ = try StreamLimits(environment)
+    try GatewayAccess(environment).check()
+    if function == "Publisher" { _ = try GatewayAccess(environment).requiredEndpoint() }
+  }
+}

@@ -1,0 +1,76 @@
+import Delivery
+import Messaging
+import TestSupport
+import Testing
+
+@testable import Publisher
+
+/// Where frames would go; says what became of each.
+final class Wire: FrameSender {
+  private(set) var posts: [(id: String, frame: String)] = []
+  /// How often each was tried, in vain or not.
+  private(set) var attempts: [String: Int] = [:]
+  /// Whose connection was closed.
+  private(set) var closed: [String] = []
+  var gone: Set<String> = []
+  var refusing: Set<String> = []
+  /// How what is posted to somebody ends, and whether it arrives.
+  var endings: [String: (reason: Ending.Reason, arrives: Bool)] = [:]
+  /// Whose answers are not prompt.
+  var late: Set<String> = []
+  /// Hears everything too.
+  var other: Wire?
+  /// As `Fanout` does at its deadline: no page is read.
+  var isOutOfTime = false
+  /// Something that happens while the first page is on its way.
+  var during: (() throws -> Void)?
+  /// Something that happens before a page is posted.
+  var before: (() throws -> Void)?
+
+  func deliver(
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
+  ) -> Tally {
+    var tally = Tally()
+    tally.isEveryPageRead = !isOutOfTime
+    while !isOutOfTime, let page = nextPage() {
+      do { try before?() } catch { Issue.record(error) }
+      for listener in page { post(listener, &tally, settled) }
+      do { try during?() } catch { Issue.record(error) }
+    }
+    return tally
+  }
+
+  private func post(_ listener: Listener, _ tally: inout Tally, _ settled: (Listener, Ending) -> Void) {
+    let id = listener.id.text
+    guard !listener.frames.isEmpty else {
+      closed.append(id)
+      tally.gone += 1
+      return settled(listener, Ending(.gone, firstMissing: 0))
+    }
+    attempts[id, default: 0] += 1
+    if gone.contains(id) {
+      tally.gone += 1
+      settled(listener, Ending(.gone, firstMissing: 0))
+    } else if refusing.contains(id) {
+      tally.failed += listener.frames.count
+      settled(listener, Ending(.refused(status: 429), firstMissing: 0))
+    } else if let ending = endings[id] {
+      if ending.arrives { posts += listener.frames.map { (id, text($0)) } }
+      settled(listener, Ending(ending.reason, firstMissing: 0))
+    } else {
+      tally.deliveries += listener.frames.count
+      if late.contains(id) { tally.late.insert(listener.id) }
+      posts += listener.frames.map { (id, text($0)) }
+      other?.posts += listener.frames.map { (id, text($0)) }
+    }
+  }
+
+  func frames(_ id: String) -> [String] { posts.filter { $0.id == id }.map(\.frame) }
+
+  /// The sequence numbers of the events of single frames.
+  func sequences(_ id: String) -> [Int64] {
+    frames(id).compactMap { frame in
+      frame.split(separator: "\"seq\":").dropFirst().first.flatMap { Int64($0.prefix { $0.isNumber }) }
+    }
+  }
+}

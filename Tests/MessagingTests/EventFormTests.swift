@@ -1,0 +1,44 @@
+import Messaging
+import TestSupport
+import Testing
+
+@Suite("the form of a publish")
+struct EventFormTests {
+  @Test(
+    "an event of ours has it, also one that will be refused",
+    arguments: [
+      #"{"type":"a","data":null}"#, #" {"data":{},"key":"k","type":"ready"} "#,
+      #"{"type":"a","data":1,"key":"k","audience":"everyone","timestamp":"x","priority":"x","correlationId":"c","idempotencyKey":"i"}"#,
+      #"{"type":"a","data":1,"user":7}"#, #"{"type":"a","data":1,"userId":"u"}"#, #"{"type":"a","data":1,"group":"g"}"#,
+      #"{"events":[]}"#, #"{"events":[{"type":"a","data":1}]}"#, #"{"events":[7,{"data":1},{"type":"a","data":1}]}"#,
+    ])
+  func ours(text: String) { #expect(EventForm.isPublish(bytes(text))) }
+
+  @Test(
+    "what others call by the same names has not",
+    arguments: [
+      "", "7", "[]", "null", "\"type\"", "{}", #"{"type":"a"}"#, #"{"data":1}"#, #"{"type":7,"data":1}"#,
+      #"{"type":"","data":1}"#, #"{"type":"a*","data":1}"#, #"{"type":"a","data":1,"id":"evt_1"}"#,
+      #"{"type":"UnauthorizedAccess:EC2/TorClient","severity":8}"#, #"{"events":7}"#,
+      #"{"events":[7,{"name":"click"}]}"#,
+      #"{"events":[],"count":0}"#, #"{"type":"batch","events":[{"type":"a","data":1}]}"#,
+      #"{"events":[{"type":"a","data":1}],"events":[]}"#, #"{"type":"a","data":1"#, #"{"type":"a","data":}"#,
+    ])
+  func others(text: String) { #expect(!EventForm.isPublish(bytes(text))) }
+
+  @Test("every member that an event may have has it, and a member that has not makes no event")
+  func members() {
+    for name in [
+      "key", "audience", "user", "userId", "group", "timestamp", "priority", "correlationId", "idempotencyKey", "x",
+    ] {
+      let event = bytes("{\"type\":\"a\",\"data\":1,\"\(name)\":null}")
+      var code: EventRefusal.Code?
+      do throws(EventRefusal) {
+        _ = try Event(published: event, in: 0..<event.count, id: "1-a", timestamp: "")
+      } catch {
+        code = error.code
+      }
+      #expect(EventForm.isPublish(event) == (code != .unknownField), "\(name)")
+    }
+  }
+}
