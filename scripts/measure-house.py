@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 # What `make lint` holds. A figure that got better is a reason to lower its limit.
-LIMITS = {"unlabelled_percent": 60.5, "functions_with_three_unlabelled": 145}
+LIMITS = {"unlabelled_percent": 35.0, "functions_with_three_unlabelled": 9}
 
 DECLARATION = re.compile(r"\b(?:func\s+(?:[A-Za-z_]\w*|`\w+`|[-+*/<>=!&|^~%?.]+)|init[?!]?|subscript)\s*(?:<[^(){}]*>)?\s*\(")
 

@@ -24,8 +24,8 @@ REMOVALS = {
         '.greater("end", .number(now + Self.longestMilliseconds)),\n    ])', "let free = Condition.always"),
     "the mark is written whoever holds the lease": (
         "Sources/Streams/Sending/Marks.swift",
-        '_ = try table.update(Keys.mark(lease.stream), change, if: .equals("holder", .string(lease.holder)))',
-        "_ = try table.update(Keys.mark(lease.stream), change, if: .always)"),
+        'Keys.mark(stream: lease.stream), change: change, if: .equals("holder", .string(lease.holder)))',
+        "Keys.mark(stream: lease.stream), change: change, if: .always)"),
     "behind rows are not written": (
         "Sources/Streams/Sending/BehindRows.swift", "    guard !missing.isEmpty else { return }\n    let known",
         "    guard missing.isEmpty else { return }\n    let known"),
@@ -42,22 +42,22 @@ REMOVALS = {
         "Sources/Shaping/FramePacking.swift", "package static let groupBytes = unitBytes - 1024",
         "package static let groupBytes = 1 << 30"),
     "the mark moves before the behind rows are written": (
-        "Sources/Publisher/Sending/StreamSender+Steps.swift", "    try settle(round, result, holding.lease)\n    if let failure",
+        "Sources/Publisher/Sending/StreamSender+Steps.swift", "    try settle(round, result: result, lease: holding.lease)\n    if let failure",
         "    holding.lease.advance(through: round.end)\n    _ = try marks.write(&holding.lease)\n"
-        "    try settle(round, result, holding.lease)\n    if let failure"),
+        "    try settle(round, result: result, lease: holding.lease)\n    if let failure"),
     "the head is not looked at after the release": (
         "Sources/Publisher/Sending/StreamSender+Steps.swift",
-        "if !isReady, try streamLog.head(stream) == head { return .done }",
+        "if !isReady, try streamLog.head(stream: stream) == head { return .done }",
         "if !isReady, head.last >= 0 { return .done }"),
     "no sweep": (
         "Sources/Publisher/Publish.swift", "compactMap { $1.isPending ? $0.stream : nil }",
         "compactMap { $1.isPending && $0.stream.isEmpty ? $0.stream : nil }"),
     "a place is held after the listener rows are written": (
         "Sources/DefaultHandler/Receive+Subscribe.swift",
-        "    let holds = try behindRows.hold(streams, record.id)\n    let answer: Answer\n    do {\n"
+        "    let holds = try behindRows.hold(streams, id: record.id)\n    let answer: Answer\n    do {\n"
         "      answer = try body(!holds.isEmpty)\n",
         "    var holds: [Hold] = []\n    let answer: Answer\n    do {\n      answer = try body(!streams.isEmpty)\n"
-        "      holds = try behindRows.hold(streams, record.id)\n"),
+        "      holds = try behindRows.hold(streams, id: record.id)\n"),
     "who is behind is not looked at again for whoever subscribed just now": (
         "Sources/Publisher/Sending/StreamSender+Round.swift",
         "guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && !round.isLate.contains($0.id) }) else {",
@@ -67,7 +67,7 @@ REMOVALS = {
         '.equals("by", .string($0.writer)) } ?? .always'),
     "what came before a late state is not sent again": (
         "Sources/Streams/Sending/Holds.swift",
-        "_ = try self.hold(hold.stream, id, epoch: hold.epoch, through: hold.through, forMilliseconds: 0)", "continue"),
+        "_ = try self.hold(stream: hold.stream, id: id, epoch: hold.epoch, through: hold.through, forMilliseconds: 0)", "continue"),
     "a drain does not wait for the lease": (
         "Sources/Publisher/Sending/StreamSender.swift", "guard report.isLeaseTaken, clock.milliseconds() < until else",
         "guard report.isLeaseTaken, clock.milliseconds() < min(until, 0) else"),
@@ -82,8 +82,8 @@ REMOVALS = {
         "      return try keepsLease()\n", "      return try lease.endMilliseconds > .min ? true : keepsLease()\n"),
     "a trimmed state lacks what was not sent": (
         "Sources/Streams/Recovery/RecoveryReader+State.swift",
-        "replay.isTrimmed ? try unsent(record, stream, head, through: replay.base) : [:]",
-        "replay.isTrimmed && replay.base < 0 ? try unsent(record, stream, head, through: replay.base) : [:]"),
+        "replay.isTrimmed ? try unsent(record: record, stream: stream, head: head, through: replay.base) : [:]",
+        "replay.isTrimmed && replay.base < 0 ? try unsent(record: record, stream: stream, head: head, through: replay.base) : [:]"),
     "idempotency keys are not claimed": (
         "Sources/Streams/Log/StreamLog+Append.swift", "guard let claim = entry.claim else { continue }\n      writes",
         "guard let claim = entry.claim, claim.key.isEmpty else { continue }\n      writes"),
@@ -96,12 +96,12 @@ REMOVALS = {
         "case .unavailable where unsettled.count < 2:\n          unsettled.append(attempt)\n          unsettled.removeAll()"),
     "the lag sender ends the lag itself": (
         "Sources/Publisher/Sending/LagDelivery+Outcomes.swift", "        if outcome.pace == .ready { hasReady = true }\n",
-        "        if outcome.pace == .ready, let now = try streamSender.behindRows.row(stream, row.id) {\n"
-        "          try streamSender.behindRows.remove([now], stream)\n        }\n"),
+        "        if outcome.pace == .ready, let now = try streamSender.behindRows.row(stream: stream, id: row.id) {\n"
+        "          try streamSender.behindRows.remove([now], stream: stream)\n        }\n"),
     "how far a stream was delivered is read after who lags": (
         "Sources/Publisher/Sending/LagDelivery.swift",
         "    return Look(epoch: mark.epoch, deliveredThrough: mark.sentThrough, rows: rows)",
-        "    let late = try streamSender.marks.look(stream) ?? mark\n"
+        "    let late = try streamSender.marks.look(stream: stream) ?? mark\n"
         "    return Look(epoch: late.epoch, deliveredThrough: late.sentThrough, rows: rows)"),
     "slow connections are served in rounds": (
         "Sources/Publisher/Sending/StreamSender+Steps.swift", "waiting = rows.filter { !$0.isSlow }",
@@ -117,22 +117,22 @@ REMOVALS = {
         "Sources/DefaultHandler/Receive+Hello.swift",
         "    var refused: [SubscriptionRequest.Refusal] = []\n    // The count",
         "    var refused: [SubscriptionRequest.Refusal] = []\n"
-        "    if let early = try connections.connection(context.connectionID) {\n"
+        "    if let early = try connections.connection(id: context.connectionID) {\n"
         "      var wanted = early\n"
         "      _ = wanted.subscriptions.apply(\n"
         "        SubscriptionChange(\n"
-        "          add: hello.subscriptions.resolved(for: early.principal.role).wanted, order: Self.order(nil, context)))\n"
+        "          add: hello.subscriptions.resolved(for: early.principal.role).wanted, order: Self.order(nil, context: context)))\n"
         "      wanted.accept(hello.accepts)\n"
         "      let found = try recovery.recover(\n"
-        "        wanted, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts, limits))\n"
-        "      var frames = [Frame.connection(early, refused: [], replay: hello.replay, milliseconds: 0)]\n"
+        "        record: wanted, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts, limits: limits))\n"
+        "      var frames = [Frame.connection(record: early, refused: [], replay: hello.replay, milliseconds: 0)]\n"
         "      if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found, replay: hello.replay)) }\n"
-        "      for part in found.parts { frames += self.frames(of: part, wanted, replay: hello.replay) }\n"
+        "      for part in found.parts { frames += self.frames(of: part, record: wanted, replay: hello.replay) }\n"
         "      frames.append(Frame.ready(replay: hello.replay, cursor: found.cursor))\n"
-        "      _ = try post(frames, Destination(context), invocation)\n"
-        "      _ = try change(context, accepting: hello.accepts) { record in\n"
+        "      _ = try post(frames, destination: Destination(context: context), invocation: invocation)\n"
+        "      _ = try change(context: context, accepting: hello.accepts) { record in\n"
         "        SubscriptionChange(\n"
-        "          add: hello.subscriptions.resolved(for: record.principal.role).wanted, order: Self.order(nil, context))\n"
+        "          add: hello.subscriptions.resolved(for: record.principal.role).wanted, order: Self.order(nil, context: context))\n"
         "      }\n"
         "      return nil\n"
         "    }\n    // The count"),

@@ -28,7 +28,7 @@ package enum AWSVariables {
     for name in files {
       values[name] = environment[name].map { $0 == systemRoots || $0.hasPrefix("~/") ? $0 : absolutePath($0) }
     }
-    let region = (try? Region.find(environment)) ?? ""
+    let region = (try? Region.find(environment: environment)) ?? ""
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] { values[name] = region }
     return values
   }

@@ -10,7 +10,7 @@ struct ContainerEndpoint: CredentialPlace {
   private let host: String
   private let asker = LocalAsker(milliseconds: 2_000, attempts: 3)
 
-  init(_ environment: Environment, host: String) {
+  init(environment: Environment, host: String) {
     self.environment = environment
     self.host = host
   }
@@ -27,7 +27,7 @@ struct ContainerEndpoint: CredentialPlace {
     }
     do throws(HTTPClientError) {
       let url = try HTTPURL(text)
-      if Self.isTrusted(url) { return ask(text) }
+      if Self.isTrusted(url: url) { return ask(text) }
       return .broken("\(url.origin) may not be asked: plain HTTP only on this machine and at ECS's and EKS's addresses")
     } catch {
       return .broken(error.description)
@@ -41,7 +41,7 @@ struct ContainerEndpoint: CredentialPlace {
     case .token(let token): headers = [("Authorization", token)]
     case .unreadable(let reason): return .broken(reason)
     }
-    switch asker.ask("GET", text, headers) {
+    switch asker.ask("GET", text: text, headers: headers) {
     case .failed(let reason): return .broken(reason)
     case .body(let body):
       return CredentialDocument.credentials(body).map { .found($0) } ?? .broken("the answer holds no credentials")
@@ -58,14 +58,14 @@ struct ContainerEndpoint: CredentialPlace {
     guard let path = environment["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] else {
       return environment["AWS_CONTAINER_AUTHORIZATION_TOKEN"].map { .token($0) } ?? .none
     }
-    switch TextFile.read(path) {
+    switch TextFile.read(path: path) {
     case .text(let text): return .token(String(text.prefix { !$0.isNewline }))
     case .failed(let reason): return .unreadable("\(path): \(reason ?? "no such file")")
     }
   }
 
   /// The token must not be sent in the clear to any other host, whatever the environment says.
-  private static func isTrusted(_ url: HTTPURL) -> Bool {
+  private static func isTrusted(url: HTTPURL) -> Bool {
     url.isSecure || url.isLoopback
       || ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"].contains(url.host.lowercased())
   }

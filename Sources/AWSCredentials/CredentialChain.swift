@@ -22,13 +22,14 @@ package final class CredentialChain: CredentialSource {
   ///   - profile: one that the user named for this call; the environment's keys are then not looked at.
   ///   - containerHost: where `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` is relative to.
   package init(
-    _ environment: Environment, profile: String? = nil, clock: Clock = .system,
+    environment: Environment, profile: String? = nil, clock: Clock = .system,
     containerHost: String = "http://169.254.170.2"
   ) {
     self.clock = clock
     let files = SharedFiles(environment, profile: profile)
     let always: [any CredentialPlace] = [
-      files, ContainerEndpoint(environment, host: containerHost), InstanceMetadata(environment),
+      files, ContainerEndpoint(environment: environment, host: containerHost),
+      InstanceMetadata(environment: environment),
     ]
     places = profile == nil ? [EnvironmentKeys(environment: environment)] + always : always
   }

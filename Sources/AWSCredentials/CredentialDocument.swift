@@ -46,7 +46,7 @@ struct LocalAsker {
   let attempts: Int
 
   /// Asks until an answer with status 200 comes; a status below 500 is final.
-  func ask(_ method: String, _ text: String, _ headers: [(name: String, value: String)]) -> Reply {
+  func ask(_ method: String, text: String, headers: [(name: String, value: String)]) -> Reply {
     var reason = ""
     for _ in 0..<attempts {
       do throws(HTTPClientError) {

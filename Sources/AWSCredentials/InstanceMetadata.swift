@@ -9,7 +9,7 @@ struct InstanceMetadata: CredentialPlace {
   private let endpoint: String
   private let asker = LocalAsker(milliseconds: 1_000, attempts: 1)
 
-  init(_ environment: Environment) {
+  init(environment: Environment) {
     isDisabled = environment["AWS_EC2_METADATA_DISABLED"]?.lowercased() == "true"
     var endpoint = environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"] ?? "http://169.254.169.254"
     while endpoint.last == "/" { endpoint.removeLast() }
@@ -20,7 +20,9 @@ struct InstanceMetadata: CredentialPlace {
 
   func look() -> Finding {
     if isDisabled { return .nothing("AWS_EC2_METADATA_DISABLED is true") }
-    switch asker.ask("PUT", "\(endpoint)/latest/api/token", [("x-aws-ec2-metadata-token-ttl-seconds", "21600")]) {
+    switch asker.ask(
+      "PUT", text: "\(endpoint)/latest/api/token", headers: [("x-aws-ec2-metadata-token-ttl-seconds", "21600")])
+    {
     case .failed(let reason): return .nothing(reason)
     case .body(let token): return look(token: String(decoding: token, as: UTF8.self))
     }
@@ -29,11 +31,11 @@ struct InstanceMetadata: CredentialPlace {
   private func look(token: String) -> Finding {
     let roles = "\(endpoint)/latest/meta-data/iam/security-credentials/"
     let headers = [(name: "x-aws-ec2-metadata-token", value: token)]
-    switch asker.ask("GET", roles, headers) {
+    switch asker.ask("GET", text: roles, headers: headers) {
     case .failed(let reason): return .nothing("\(reason): the instance has no role")
     case .body(let body):
       let role = String(decoding: body, as: UTF8.self).prefix { !$0.isNewline }
-      switch asker.ask("GET", roles + role, headers) {
+      switch asker.ask("GET", text: roles + role, headers: headers) {
       case .failed(let reason): return .nothing(reason)
       case .body(let body):
         return CredentialDocument.credentials(body).map { .found($0) }

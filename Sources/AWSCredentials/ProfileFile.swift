@@ -14,13 +14,13 @@ struct ProfileFile: Equatable {
   /// By profile, then by setting in lower case.
   private(set) var profiles: [String: [String: String]] = [:]
 
-  init(_ text: String, _ kind: Kind) {
+  init(text: String, kind: Kind) {
     var profile: String?
     for line in text.split(whereSeparator: \.isNewline) {
       // An indented line belongs to the setting before: a table of its own, and none that is needed here.
       guard let first = line.first, !first.isWhitespace, first != "#", first != ";" else { continue }
       if first == "[" {
-        profile = Self.profile(line, kind)
+        profile = Self.profile(line, kind: kind)
         if let profile { profiles[profile, default: [:]].merge([:]) { old, _ in old } }
       } else if let profile, let equals = line.firstIndex(of: "=") {
         let name = Self.trimmed(line[..<equals]).lowercased()
@@ -29,7 +29,7 @@ struct ProfileFile: Equatable {
     }
   }
 
-  private static func profile(_ line: Substring, _ kind: Kind) -> String? {
+  private static func profile(_ line: Substring, kind: Kind) -> String? {
     let words = line.dropFirst().prefix { $0 != "]" }.split { $0 == " " || $0 == "\t" }
     guard let first = words.first else { return nil }
     let name = (kind == .config && first == "profile" ? words.dropFirst() : words[...]).joined(separator: " ")

@@ -2,7 +2,7 @@ package import Telemetry
 
 /// Which region to call: `AWS_REGION`, `AWS_DEFAULT_REGION`, or the profile's.
 package enum Region {
-  package static func find(_ environment: Environment, profile: String? = nil) throws(RegionError) -> String {
+  package static func find(environment: Environment, profile: String? = nil) throws(RegionError) -> String {
     if profile == nil, let region = environment["AWS_REGION"] ?? environment["AWS_DEFAULT_REGION"] { return region }
     let files = SharedFiles(environment, profile: profile)
     if let region = files.region ?? environment["AWS_REGION"] ?? environment["AWS_DEFAULT_REGION"] { return region }

@@ -15,39 +15,42 @@ struct SharedFiles: CredentialPlace {
     self.profile = named ?? "default"
     isNamed = named != nil
     let home = environment["HOME"] ?? ""
-    func path(_ variable: String, _ fallback: String) -> String {
+    func path(_ variable: String, fallback: String) -> String {
       let path = environment[variable] ?? fallback
       return path.hasPrefix("~/") ? home + path.dropFirst() : path
     }
-    credentialsPath = path("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")
-    configPath = path("AWS_CONFIG_FILE", "~/.aws/config")
+    credentialsPath = path("AWS_SHARED_CREDENTIALS_FILE", fallback: "~/.aws/credentials")
+    configPath = path("AWS_CONFIG_FILE", fallback: "~/.aws/config")
   }
 
   var name: String { "the profile \(profile) in \(credentialsPath) and \(configPath)" }
 
   /// The region of the profile.
-  var region: String? { settings(configPath, .config)?["region"] ?? settings(credentialsPath, .credentials)?["region"] }
+  var region: String? {
+    settings(path: configPath, kind: .config)?["region"]
+      ?? settings(path: credentialsPath, kind: .credentials)?["region"]
+  }
 
   func look() -> Finding {
     let files = [(credentialsPath, ProfileFile.Kind.credentials), (configPath, .config)]
     for (path, _) in files {
-      if case .failed(let reason?) = TextFile.read(path) { return .broken("\(path): \(reason)") }
+      if case .failed(let reason?) = TextFile.read(path: path) { return .broken("\(path): \(reason)") }
     }
-    let found = files.compactMap { settings($0.0, $0.1) }
+    let found = files.compactMap { settings(path: $0.0, kind: $0.1) }
     for settings in found {
-      if let finding = keys(settings) { return finding }
+      if let finding = keys(settings: settings) { return finding }
     }
     if let other = found.lazy.compactMap(Self.otherWay).first { return .broken(other) }
     if found.isEmpty { return isNamed ? .broken("there is no such profile") : .nothing("there is no such profile") }
     return isNamed ? .broken("the profile has no keys") : .nothing("the profile has no keys")
   }
 
-  private func settings(_ path: String, _ kind: ProfileFile.Kind) -> [String: String]? {
-    guard case .text(let text) = TextFile.read(path) else { return nil }
-    return ProfileFile(text, kind).profiles[profile]
+  private func settings(path: String, kind: ProfileFile.Kind) -> [String: String]? {
+    guard case .text(let text) = TextFile.read(path: path) else { return nil }
+    return ProfileFile(text: text, kind: kind).profiles[profile]
   }
 
-  private func keys(_ settings: [String: String]) -> Finding? {
+  private func keys(settings: [String: String]) -> Finding? {
     switch (settings["aws_access_key_id"], settings["aws_secret_access_key"]) {
     case (let id?, let secret?):
       .found(Credentials(accessKeyID: id, secretAccessKey: secret, sessionToken: settings["aws_session_token"]))
@@ -57,7 +60,7 @@ struct SharedFiles: CredentialPlace {
   }
 
   /// Ways to credentials that need other programs or services first.
-  private static func otherWay(_ settings: [String: String]) -> String? {
+  private static func otherWay(settings: [String: String]) -> String? {
     let ways = ["role_arn", "sso_session", "sso_start_url", "sso_account_id", "credential_process", "login_session"]
     guard let way = ways.first(where: { settings[$0] != nil }) else { return nil }
     return "the profile has \(way), which is not followed here: "

@@ -4,7 +4,7 @@ import Glibc
 
 enum TextFile {
   /// The text of a file of at most a mebibyte, or what the system says instead.
-  static func read(_ path: String) -> Reading {
+  static func read(path: String) -> Reading {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return .failed(errno == ENOENT ? nil : String(cString: strerror(errno))) }
     defer { close(descriptor) }

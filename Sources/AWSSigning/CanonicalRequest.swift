@@ -23,7 +23,7 @@ package struct CanonicalRequest: Sendable {
     signedHeaders = fields.map(\.name).joined(separator: ";")
     text = """
       \(method)
-      \(Self.path(normalizesPath ? Self.normalized(path) : String(path)))
+      \(Self.path(path: normalizesPath ? Self.normalized(path: path) : String(path)))
       \(Self.query(query))
       \(fields.map { "\($0.name):\($0.value)\n" }.joined())
       \(signedHeaders)
@@ -37,13 +37,13 @@ package struct CanonicalRequest: Sendable {
   var hash: Digest { SHA256.hash(Array(text.utf8)) }
 
   /// Encoded once more than it is sent: the `%3D` in a connection's path is signed as `%253D`.
-  private static func path(_ path: String) -> String {
+  private static func path(path: String) -> String {
     var bytes: [UInt8] = []
     PercentEncoding.append(Array(path.utf8)[...], leavesSlashes: true, to: &bytes)
     return bytes.isEmpty ? "/" : String(decoding: bytes, as: UTF8.self)
   }
 
-  private static func normalized(_ path: Substring) -> String {
+  private static func normalized(path: Substring) -> String {
     var segments: [Substring] = []
     for segment in path.split(separator: "/") {
       switch segment {
@@ -63,7 +63,7 @@ package struct CanonicalRequest: Sendable {
       return (name: encodedOnce(name), value: encodedOnce(parameter[name.endIndex...].dropFirst()))
     }
     return parameters.sorted {
-      Array($0.name.utf8) == Array($1.name.utf8) ? less($0.value, $1.value) : less($0.name, $1.name)
+      Array($0.name.utf8) == Array($1.name.utf8) ? less($0.value, right: $1.value) : less($0.name, right: $1.name)
     }
     .map { "\($0.name)=\($0.value)" }.joined(separator: "&")
   }
@@ -74,13 +74,15 @@ package struct CanonicalRequest: Sendable {
     return String(decoding: bytes, as: UTF8.self)
   }
 
-  private static func less(_ left: String, _ right: String) -> Bool { left.utf8.lexicographicallyPrecedes(right.utf8) }
+  private static func less(_ left: String, right: String) -> Bool { left.utf8.lexicographicallyPrecedes(right.utf8) }
 
   /// Sorted by name, with the values of one name joined by commas in the order they are sent.
   private static func fields(_ headers: [(name: String, value: String)]) -> [(name: String, value: String)] {
     var values: [String: [String]] = [:]
     for (name, value) in headers { values[name.lowercased(), default: []].append(trimmed(value)) }
-    return values.map { (name: $0.key, value: $0.value.joined(separator: ",")) }.sorted { less($0.name, $1.name) }
+    return values.map { (name: $0.key, value: $0.value.joined(separator: ",")) }.sorted {
+      less($0.name, right: $1.name)
+    }
   }
 
   /// Without white space at the ends, and with one space for any run of it inside.

@@ -45,14 +45,14 @@ package struct RequestSigner: Sendable {
   ) {
     if secondsSinceEpoch != self.secondsSinceEpoch { move(to: SigningMoment(secondsSinceEpoch: secondsSinceEpoch)) }
     if body != self.body { keepHash(of: body) }
-    let signature = signature(method, path, of: bytes)
+    let signature = signature(method, path: path, of: bytes)
     bytes += sentHead
     signature.appendHexadecimal(to: &bytes)
     bytes.append(0x0D)
     bytes.append(0x0A)
   }
 
-  private mutating func signature(_ method: StaticString, _ path: Range<Int>, of bytes: [UInt8]) -> Digest {
+  private mutating func signature(_ method: StaticString, path: Range<Int>, of bytes: [UInt8]) -> Digest {
     scratch.removeAll(keepingCapacity: true)
     method.withUTF8Buffer { scratch.append(contentsOf: $0) }
     scratch.append(0x0A)

@@ -56,25 +56,27 @@ package struct Signer: Sendable {
   package mutating func headers(
     signing request: Request, with credentials: Credentials, at moment: SigningMoment
   ) -> [(name: String, value: String)] {
-    let canonical = Self.canonicalRequest(request, credentials, moment)
+    let canonical = Self.canonicalRequest(request, credentials: credentials, moment: moment)
     let scope = moment.scope(region: region, service: service)
-    let signature = key(credentials, scope).signature(of: StringToSign.text(canonical, at: moment, scope: scope))
+    let signature = key(credentials, scope: scope).signature(of: StringToSign.text(canonical, at: moment, scope: scope))
     let authorization =
       "\(StringToSign.algorithm) Credential=\(credentials.accessKeyID)/\(scope.text), "
       + "SignedHeaders=\(canonical.signedHeaders), Signature=\(signature.hexadecimal)"
-    return Self.added(request, credentials, moment).map { ($0.name, $0.value) } + [("Authorization", authorization)]
+    return Self.added(request, credentials: credentials, moment: moment).map { ($0.name, $0.value) } + [
+      ("Authorization", authorization)
+    ]
   }
 
   /// The first stage of `headers`.
   package static func canonicalRequest(
-    _ request: Request, _ credentials: Credentials, _ moment: SigningMoment
+    _ request: Request, credentials: Credentials, moment: SigningMoment
   ) -> CanonicalRequest {
-    let signed = added(request, credentials, moment).filter(\.isSigned).map { ($0.name, $0.value) }
+    let signed = added(request, credentials: credentials, moment: moment).filter(\.isSigned).map { ($0.name, $0.value) }
     return request.canonical(adding: signed, payload: CanonicalRequest.payloadHash(request.body))
   }
 
   private static func added(
-    _ request: Request, _ credentials: Credentials, _ moment: SigningMoment
+    _ request: Request, credentials: Credentials, moment: SigningMoment
   ) -> [(name: String, value: String, isSigned: Bool)] {
     var added = [(name: "X-Amz-Date", value: moment.text, isSigned: true)]
     if let token = credentials.sessionToken {
@@ -92,26 +94,27 @@ package struct Signer: Sendable {
   package mutating func presignedTarget(
     _ request: Request, with credentials: Credentials, at moment: SigningMoment, expirySeconds: Int
   ) -> String {
-    let canonical = canonicalPresignedRequest(request, credentials, moment, expirySeconds: expirySeconds)
+    let canonical = canonicalPresignedRequest(
+      request, credentials: credentials, moment: moment, expirySeconds: expirySeconds)
     let scope = moment.scope(region: region, service: service)
-    let signature = key(credentials, scope).signature(of: StringToSign.text(canonical, at: moment, scope: scope))
-    var target = presignTarget(request, credentials, moment, expirySeconds)
+    let signature = key(credentials, scope: scope).signature(of: StringToSign.text(canonical, at: moment, scope: scope))
+    var target = presignTarget(request, credentials: credentials, moment: moment, expirySeconds: expirySeconds)
     if let token = credentials.sessionToken, !request.signsSessionToken { target += Self.parameter(token) }
     return "\(target)&X-Amz-Signature=\(signature.hexadecimal)"
   }
 
   /// The first stage of `presignedTarget`.
   package func canonicalPresignedRequest(
-    _ request: Request, _ credentials: Credentials, _ moment: SigningMoment, expirySeconds: Int
+    _ request: Request, credentials: Credentials, moment: SigningMoment, expirySeconds: Int
   ) -> CanonicalRequest {
     request.canonical(
-      target: presignTarget(request, credentials, moment, expirySeconds),
+      target: presignTarget(request, credentials: credentials, moment: moment, expirySeconds: expirySeconds),
       payload: CanonicalRequest.payloadHash(request.body))
   }
 
   /// All but the signature.
   private func presignTarget(
-    _ request: Request, _ credentials: Credentials, _ moment: SigningMoment, _ expirySeconds: Int
+    _ request: Request, credentials: Credentials, moment: SigningMoment, expirySeconds: Int
   ) -> String {
     let scope = moment.scope(region: region, service: service)
     let names = request.canonical(payload: CanonicalRequest.payloadHash([])).signedHeaders
@@ -128,7 +131,7 @@ package struct Signer: Sendable {
 
   // MARK: The key
 
-  private mutating func key(_ credentials: Credentials, _ scope: SigningScope) -> SigningKey {
+  private mutating func key(_ credentials: Credentials, scope: SigningScope) -> SigningKey {
     if let kept, kept.scope == scope, kept.secretAccessKey == credentials.secretAccessKey { return kept.key }
     let key = SigningKey(secretAccessKey: credentials.secretAccessKey, scope: scope)
     kept = (scope, credentials.secretAccessKey, key)

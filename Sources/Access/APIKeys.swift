@@ -12,7 +12,7 @@ package struct APIKeys {
   private let clock: Clock
   private let randomness: Randomness
 
-  package init(_ table: any Table, clock: Clock = .system, randomness: Randomness = .system) {
+  package init(table: any Table, clock: Clock = .system, randomness: Randomness = .system) {
     self.table = table
     self.clock = clock
     self.randomness = randomness
@@ -26,7 +26,7 @@ package struct APIKeys {
       try table.transact(
         [
           .put(stored.item(Self.row(key.hash)), if: .absent),
-          .put(stored.item(Self.indexRow(key.hash)), if: .absent), record("created", stored),
+          .put(stored.item(Self.indexRow(key.hash)), if: .absent), record("created", key: stored),
         ], durability: .disk)
     } catch {
       // Nobody else draws the same 256 bits: the row that stands is this one, written by an attempt whose answer was
@@ -42,7 +42,7 @@ package struct APIKeys {
   /// All that have not expired, in the order of their creation.
   package func list() throws(TableError) -> [StoredKey] {
     var found: [StoredKey] = []
-    var query = Query(Self.index)
+    var query = Query(partition: Self.index)
     while true {
       let page = try table.query(query)
       found += page.items.compactMap { StoredKey($0, hash: $0.key.sort) }
@@ -54,7 +54,9 @@ package struct APIKeys {
 
   /// Those whose hash begins so.
   package func list(hashPrefix prefix: String) throws(TableError) -> [StoredKey] {
-    try table.query(Query(Self.index, .prefix(prefix), limit: 10)).items.compactMap { StoredKey($0, hash: $0.key.sort) }
+    try table.query(Query(partition: Self.index, sort: .prefix(prefix), limit: 10)).items.compactMap {
+      StoredKey($0, hash: $0.key.sort)
+    }
   }
 
   /// From now on no handshake finds the key; connections that it opened before stay. May be repeated.
@@ -63,7 +65,7 @@ package struct APIKeys {
       return try table.transact([.delete(Self.row(hash)), .delete(Self.indexRow(hash))], durability: .disk)
     }
     try table.transact(
-      [.delete(Self.row(hash)), .delete(Self.indexRow(hash)), record("revoked", standing)], durability: .disk)
+      [.delete(Self.row(hash)), .delete(Self.indexRow(hash)), record("revoked", key: standing)], durability: .disk)
   }
 
   // MARK: Accountability
@@ -71,7 +73,7 @@ package struct APIKeys {
   /// What was done with keys, the oldest first; kept for 400 days.
   package func changes() throws(TableError) -> [KeyChange] {
     var found: [KeyChange] = []
-    var query = Query(Self.audit)
+    var query = Query(partition: Self.audit)
     repeat {
       let page = try table.query(query)
       found += page.items.compactMap(KeyChange.init)
@@ -81,11 +83,11 @@ package struct APIKeys {
   }
 
   /// Goes with the change itself: there is none without its record.
-  private func record(_ action: String, _ key: StoredKey) -> TransactionWrite {
+  private func record(_ action: String, key: StoredKey) -> TransactionWrite {
     let now = clock.milliseconds()
     var item = Item(
-      ItemKey(Self.audit, "\(now)#\(key.hash.prefix(16))#\(action)"),
-      ["v": .number(1), "action": .string(action), "hash": .string(key.hash), "at": .number(now)],
+      key: ItemKey(partition: Self.audit, sort: "\(now)#\(key.hash.prefix(16))#\(action)"),
+      attributes: ["v": .number(1), "action": .string(action), "hash": .string(key.hash), "at": .number(now)],
       expires: now / 1000 + 400 * 24 * 60 * 60)
     if let user = key.grant.principal.user { item["user"] = .string(user) }
     if let role = key.grant.principal.role { item["role"] = .string(role.rawValue) }
@@ -95,18 +97,18 @@ package struct APIKeys {
   private static let audit = "aa"
 
   private func stored(_ hash: String) throws(TableError) -> StoredKey? {
-    try table.get(Self.row(hash), .strong).flatMap { StoredKey($0, hash: hash) }
+    try table.get(Self.row(hash), consistency: .strong).flatMap { StoredKey($0, hash: hash) }
   }
 
   private static let index = "a"
-  private static func row(_ hash: String) -> ItemKey { ItemKey("a#\(hash)", "a") }
-  private static func indexRow(_ hash: String) -> ItemKey { ItemKey(index, hash) }
+  private static func row(_ hash: String) -> ItemKey { ItemKey(partition: "a#\(hash)", sort: "a") }
+  private static func indexRow(_ hash: String) -> ItemKey { ItemKey(partition: index, sort: hash) }
 }
 
 extension StoredKey {
   func item(_ key: ItemKey) -> Item {
     var item = Item(
-      key, ["v": .number(1), "created": .number(createdMilliseconds), "label": .string(grant.label)],
+      key: key, attributes: ["v": .number(1), "created": .number(createdMilliseconds), "label": .string(grant.label)],
       expires: grant.expires)
     if let user = grant.principal.user { item["user"] = .string(user) }
     if let role = grant.principal.role { item["role"] = .string(role.rawValue) }

@@ -16,13 +16,13 @@ package struct AccessControl {
 
   /// `fetch` gets the keys at `JWT_JWKS_URL`.
   package init(
-    _ settings: AccessSettings, keys: APIKeys, clock: Clock = .system, log: Log,
+    settings: AccessSettings, keys: APIKeys, clock: Clock = .system, log: Log,
     fetch: @escaping RemoteKeys.Fetch = RemoteKeys.overNetwork
   ) {
     self.settings = settings
     self.keys = keys
     guard let tokens = settings.tokens else { return }
-    let remote = tokens.keysURL.map { RemoteKeys($0, clock: clock, log: log, fetch: fetch) }
+    let remote = tokens.keysURL.map { RemoteKeys(url: $0, clock: clock, log: log, fetch: fetch) }
     self.tokens = TokenVerifier(tokens.rules, keys: tokens.keys, remote: remote, clock: clock)
   }
 
@@ -30,7 +30,7 @@ package struct AccessControl {
   package var isOpen: Bool { settings.isOpen }
 
   package mutating func decide(
-    _ presentation: Presentation, _ claim: Claim
+    _ presentation: Presentation, claim: Claim
   ) throws(TableError) -> AccessDecision {
     if isOpen { return .admitted(Identity(principal: claim.principalOfOpenDoor)) }
     let credentials = Credential.all(in: presentation)
@@ -43,7 +43,7 @@ package struct AccessControl {
     guard credentials.count <= Credential.maximumCount else { return .refused(.unproven("too many credentials")) }
     var identities: [Identity] = []
     for credential in credentials {
-      switch try identity(credential, presentation) {
+      switch try identity(credential, presentation: presentation) {
       case .admitted(let identity): identities.append(identity)
       case .refused(let refusal): return .refused(refusal)
       }
@@ -57,7 +57,7 @@ package struct AccessControl {
   }
 
   private mutating func identity(
-    _ credential: Credential, _ presentation: Presentation
+    _ credential: Credential, presentation: Presentation
   ) throws(TableError) -> AccessDecision {
     if credential.isAmbient, let origin = settings.foreignOrigin(of: presentation) {
       return .refused(.forbidden("a session cookie from a page of \(origin.prefix(128))"))
@@ -71,12 +71,12 @@ package struct AccessControl {
         Identity(
           principal: stored.grant.principal, untilMilliseconds: stored.grant.expires.map { $0 * 1000 },
           keyHashes: [stored.hash]))
-    case .token(let text, let algorithms): return verify(text, algorithms, from: credential.place)
+    case .token(let text, let algorithms): return verify(text, algorithms: algorithms, from: credential.place)
     case .malformed: return .refused(.unproven("\(known: credential.place): not a key"))
     }
   }
 
-  private mutating func verify(_ text: String, _ algorithms: [TokenAlgorithm], from place: String) -> AccessDecision {
+  private mutating func verify(_ text: String, algorithms: [TokenAlgorithm], from place: String) -> AccessDecision {
     guard let outcome = tokens?.verify(text, algorithms: algorithms) else {
       return .refused(.unproven("\(known: place): a token, but no key for tokens is configured"))
     }

@@ -31,13 +31,13 @@ package struct AccessSettings {
   package let connectionsPerUser: Int
   package let attempts: AttemptLimit.Settings
 
-  package init(_ environment: Environment) throws(AccessSettingError) {
-    isOpen = try Self.isOpen(environment)
-    tokens = try Self.tokens(environment)
+  package init(environment: Environment) throws(AccessSettingError) {
+    isOpen = try Self.isOpen(environment: environment)
+    tokens = try Self.tokens(environment: environment)
     cookieOrigins = Self.list(environment["ACCESS_ORIGINS"])
-    anonymousRole = try Self.anonymousRole(environment)
-    connectionsPerUser = try Self.connectionsPerUser(environment)
-    attempts = try AttemptLimit.Settings(environment)
+    anonymousRole = try Self.anonymousRole(environment: environment)
+    connectionsPerUser = try Self.connectionsPerUser(environment: environment)
+    attempts = try AttemptLimit.Settings(environment: environment)
     if isOpen, let name = Self.demands.first(where: { environment[$0] != nil }) {
       throw AccessSettingError(
         "\(name) is set, but ACCESS=open lets in everybody without asking; leave one of them out, for example ACCESS=required"
@@ -59,7 +59,7 @@ package struct AccessSettings {
       + ["CONNECT_LIMIT_COUNTS", "CONNECT_REFUSALS_PER_MINUTE", "MAX_CONNECTIONS_PER_USER"]
   }
 
-  private static func isOpen(_ environment: Environment) throws(AccessSettingError) -> Bool {
+  private static func isOpen(environment: Environment) throws(AccessSettingError) -> Bool {
     switch environment["ACCESS"] {
     case nil, "required": false
     case "open": true
@@ -67,7 +67,7 @@ package struct AccessSettings {
     }
   }
 
-  private static func anonymousRole(_ environment: Environment) throws(AccessSettingError) -> Role? {
+  private static func anonymousRole(environment: Environment) throws(AccessSettingError) -> Role? {
     guard let word = environment["ANONYMOUS_ROLE"] else { return nil }
     guard let role = Role(rawValue: word), role != .admin else {
       throw AccessSettingError(
@@ -76,10 +76,10 @@ package struct AccessSettings {
     return role
   }
 
-  private static func tokens(_ environment: Environment) throws(AccessSettingError) -> Tokens? {
-    let keys = try secret(environment) + publicKeys(environment)
-    let url = try keysURL(environment)
-    let leewaySeconds = try leewaySeconds(environment)
+  private static func tokens(environment: Environment) throws(AccessSettingError) -> Tokens? {
+    let keys = try secret(environment: environment) + publicKeys(environment: environment)
+    let url = try keysURL(environment: environment)
+    let leewaySeconds = try leewaySeconds(environment: environment)
     guard !keys.isEmpty || url != nil else {
       if let name = restrictions.first(where: { environment[$0] != nil }) {
         throw AccessSettingError(
@@ -101,7 +101,7 @@ package struct AccessSettings {
 
   // MARK: Keys
 
-  private static func secret(_ environment: Environment) throws(AccessSettingError) -> [TokenKey] {
+  private static func secret(environment: Environment) throws(AccessSettingError) -> [TokenKey] {
     guard let text = environment["JWT_SECRET"] else { return [] }
     guard !text.hasBytePrefix("-----BEGIN") else {
       throw AccessSettingError("JWT_SECRET holds a PEM block, and a public key is no secret; set JWT_PUBLIC_KEY to it")
@@ -111,10 +111,10 @@ package struct AccessSettings {
         "JWT_SECRET has \(text.utf8.count) bytes and needs 32 at least; for example the output of 'openssl rand -hex 32'"
       )
     }
-    return [TokenKey(.secret(Array(text.utf8)))]
+    return [TokenKey(material: .secret(Array(text.utf8)))]
   }
 
-  private static func publicKeys(_ environment: Environment) throws(AccessSettingError) -> [TokenKey] {
+  private static func publicKeys(environment: Environment) throws(AccessSettingError) -> [TokenKey] {
     guard let text = environment["JWT_PUBLIC_KEY"] else { return [] }
     let example = "for example the output of 'openssl pkey -in private.pem -pubout'"
     guard let blocks = PEM.blocks(in: text), !blocks.isEmpty else {
@@ -129,12 +129,12 @@ package struct AccessSettings {
         throw AccessSettingError(
           "JWT_PUBLIC_KEY is neither an RSA key of 2048 to 8192 bits nor one on the curve P-256; \(example)")
       }
-      keys.append(TokenKey(.publicKey(key)))
+      keys.append(TokenKey(material: .publicKey(key)))
     }
     return keys
   }
 
-  private static func keysURL(_ environment: Environment) throws(AccessSettingError) -> HTTPURL? {
+  private static func keysURL(environment: Environment) throws(AccessSettingError) -> HTTPURL? {
     guard let text = environment["JWT_JWKS_URL"] else { return nil }
     let example = "for example JWT_JWKS_URL=https://login.example.com/.well-known/jwks.json"
     guard let url = try? HTTPURL(text) else {
@@ -146,7 +146,7 @@ package struct AccessSettings {
     return url
   }
 
-  private static func connectionsPerUser(_ environment: Environment) throws(AccessSettingError) -> Int {
+  private static func connectionsPerUser(environment: Environment) throws(AccessSettingError) -> Int {
     guard let text = environment["MAX_CONNECTIONS_PER_USER"] else { return 10 }
     guard let number = Int(text), (1...100_000).contains(number) else {
       throw AccessSettingError(
@@ -155,7 +155,7 @@ package struct AccessSettings {
     return number
   }
 
-  private static func leewaySeconds(_ environment: Environment) throws(AccessSettingError) -> Int64 {
+  private static func leewaySeconds(environment: Environment) throws(AccessSettingError) -> Int64 {
     guard let text = environment["JWT_LEEWAY_SECONDS"] else { return 60 }
     guard let seconds = Int64(text), (0...300).contains(seconds) else {
       throw AccessSettingError(

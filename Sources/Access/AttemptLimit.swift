@@ -16,7 +16,7 @@ package struct AttemptLimit {
     let counting: Counting
     let perMinute: Int64
 
-    package init(_ environment: Environment) throws(AccessSettingError) {
+    package init(environment: Environment) throws(AccessSettingError) {
       let word = environment["CONNECT_LIMIT_COUNTS"]
       guard let counting = word.map(Counting.init) ?? .refused else {
         throw AccessSettingError(
@@ -43,7 +43,7 @@ package struct AttemptLimit {
   private static let windowSeconds: Int64 = 60
   private static let maximumRemembered = 10_000
 
-  package init(_ settings: Settings, table: any Table, clock: Clock = .system) {
+  package init(settings: Settings, table: any Table, clock: Clock = .system) {
     counting = settings.counting
     perMinute = settings.perMinute
     self.table = table
@@ -68,8 +68,8 @@ package struct AttemptLimit {
       exhausted = []
     }
     if exhausted.contains(who) { return .beyond }
-    let row = ItemKey("r#connect#\(who)", "\(start)")
-    let count = try table.increment(row, "count", expires: start + 2 * Self.windowSeconds)
+    let row = ItemKey(partition: "r#connect#\(who)", sort: "\(start)")
+    let count = try table.increment(row, attribute: "count", expires: start + 2 * Self.windowSeconds)
     guard count > perMinute else { return .within }
     exhausted.insert(who)
     return .firstBeyond

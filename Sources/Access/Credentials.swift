@@ -18,10 +18,10 @@ package struct Presentation: Sendable {
 
   /// Names of header fields are compared without regard to case.
   func fields(_ name: String) -> [String] {
-    headers.filter { Self.isEqual($0.name, name) && !$0.value.isEmpty }.map(\.value)
+    headers.filter { Self.isEqual($0.name, right: name) && !$0.value.isEmpty }.map(\.value)
   }
 
-  private static func isEqual(_ left: String, _ right: String) -> Bool {
+  private static func isEqual(_ left: String, right: String) -> Bool {
     left.utf8.count == right.utf8.count
       && zip(left.utf8, right.utf8).allSatisfy { ASCII.lowered($0) == ASCII.lowered($1) }
   }

@@ -22,7 +22,7 @@ enum JSONWebKeys {
       }
       try reader.beginArray()
       while try reader.nextElement() {
-        let key = try key(&reader)
+        let key = try key(from: &reader)
         if let key, keys.count < maximumKeys { keys.append(key) }
       }
     }
@@ -30,7 +30,7 @@ enum JSONWebKeys {
     return keys
   }
 
-  private static func key(_ reader: inout JSONReader) throws(JSONError) -> TokenKey? {
+  private static func key(from reader: inout JSONReader) throws(JSONError) -> TokenKey? {
     var texts: [String: String] = [:]
     var operations: [String]?
     var isDamaged = false
@@ -47,7 +47,7 @@ enum JSONWebKeys {
     guard !isDamaged, texts["use"] ?? "sig" == "sig", operations?.contains("verify") ?? true,
       let publicKey = publicKey(texts)
     else { return nil }
-    let key = TokenKey(id: texts["kid"], .publicKey(publicKey))
+    let key = TokenKey(id: texts["kid"], material: .publicKey(publicKey))
     guard texts["alg"] ?? key.algorithm.rawValue == key.algorithm.rawValue else { return nil }
     return key
   }

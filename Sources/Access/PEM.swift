@@ -16,7 +16,7 @@ enum PEM {
     while true {
       skipBlanks(&rest)
       if rest.isEmpty { return blocks }
-      guard let label = line("-----BEGIN ", &rest), let end = place(of: "-----END \(label)-----", in: rest) else {
+      guard let label = line("-----BEGIN ", rest: &rest), let end = place(of: "-----END \(label)-----", in: rest) else {
         return nil
       }
       var content = rest[..<end]
@@ -45,7 +45,7 @@ enum PEM {
   }
 
   /// What stands between `start` and five dashes.
-  private static func line(_ start: String, _ rest: inout ArraySlice<UInt8>) -> String? {
+  private static func line(_ start: String, rest: inout ArraySlice<UInt8>) -> String? {
     guard rest.starts(with: start.utf8) else { return nil }
     let after = rest.dropFirst(start.utf8.count)
     guard let end = place(of: "-----", in: after) else { return nil }

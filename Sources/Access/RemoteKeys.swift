@@ -27,7 +27,7 @@ package struct RemoteKeys {
   /// While there are no keys at all, everybody with a token waits outside.
   static let pauseWithoutKeysMilliseconds: Int64 = 5_000
 
-  package init(_ url: HTTPURL, clock: Clock = .system, log: Log, fetch: @escaping Fetch) {
+  package init(url: HTTPURL, clock: Clock = .system, log: Log, fetch: @escaping Fetch) {
     self.url = url
     self.clock = clock
     self.log = log
@@ -37,28 +37,28 @@ package struct RemoteKeys {
   /// The keys that a token may have been signed with; a reason instead if there never were any.
   mutating func keys(for token: CompactToken) -> (keys: [TokenKey], unavailable: LogText?) {
     let now = clock.monotonicMilliseconds()
-    if isDue(now) {
-      refresh(now)
-    } else if keys != nil, fitting(token).isEmpty, hasPassed(Self.pauseMilliseconds, since: askedAgainAt, now) {
+    if isDue(now: now) {
+      refresh(now: now)
+    } else if keys != nil, fitting(token).isEmpty, hasPassed(Self.pauseMilliseconds, since: askedAgainAt, now: now) {
       askedAgainAt = now
-      refresh(now)
+      refresh(now: now)
     }
     return (fitting(token), keys == nil ? failure : nil)
   }
 
   private func fitting(_ token: CompactToken) -> [TokenKey] { (keys ?? []).filter { $0.mayFit(token) } }
 
-  private func isDue(_ now: Int64) -> Bool {
-    guard hasPassed(Self.keptMilliseconds, since: fetchedAt, now) else { return false }
+  private func isDue(now: Int64) -> Bool {
+    guard hasPassed(Self.keptMilliseconds, since: fetchedAt, now: now) else { return false }
     let pause = keys == nil ? Self.pauseWithoutKeysMilliseconds : Self.pauseMilliseconds
-    return hasPassed(pause, since: triedAt, now)
+    return hasPassed(pause, since: triedAt, now: now)
   }
 
-  private func hasPassed(_ milliseconds: Int64, since moment: Int64?, _ now: Int64) -> Bool {
+  private func hasPassed(_ milliseconds: Int64, since moment: Int64?, now: Int64) -> Bool {
     moment.map { now - $0 >= milliseconds } ?? true
   }
 
-  private mutating func refresh(_ now: Int64) {
+  private mutating func refresh(now: Int64) {
     triedAt = now
     do throws(RemoteKeysFailure) {
       keys = try read()
@@ -101,7 +101,8 @@ private struct RemoteKeysFailure: Error {
 extension RemoteKeys {
   /// Over a connection of its own each time: there are minutes between two.
   package static func overNetwork(_ request: HTTPRequest) throws(HTTPClientError) -> HTTPResponse {
-    let tls = request.url.isSecure ? TLSOptions(rootsFile: TrustedRoots.fileForAnybody(.process)) : .standard
+    let tls =
+      request.url.isSecure ? TLSOptions(rootsFile: TrustedRoots.fileForAnybody(environment: .process)) : .standard
     return try HTTPSession(tls: tls).send(request)
   }
 }

@@ -23,14 +23,14 @@ struct TokenClaims: Equatable {
   init(_ bytes: [UInt8], userClaim: String) throws(TokenFault) {
     var members = MemberReader(bytes)
     do throws(JSONError) {
-      while let name = try members.next() { try read(name, userClaim, &members.reader) }
+      while let name = try members.next() { try read(name, userClaim: userClaim, reader: &members.reader) }
     } catch {
       throw .claim(LogText(known: error.description))
     }
     if members.hasDuplicates { throw .claim("a member is there twice") }
   }
 
-  private mutating func read(_ name: String, _ userClaim: String, _ reader: inout JSONReader) throws(JSONError) {
+  private mutating func read(_ name: String, userClaim: String, reader: inout JSONReader) throws(JSONError) {
     if name.hasSameBytes(as: userClaim) {
       user = try reader.string()
       return
@@ -38,25 +38,25 @@ struct TokenClaims: Equatable {
     switch name {
     case "iss": issuer = try reader.string()
     case "aud":
-      audience = try Self.list(&reader)
+      audience = try Self.list(from: &reader)
       hasAudience = true
-    case "exp": expires = try Self.seconds(&reader)
-    case "nbf": notBefore = try Self.seconds(&reader)
-    case "iat": issuedAt = try Self.seconds(&reader)
+    case "exp": expires = try Self.seconds(from: &reader)
+    case "nbf": notBefore = try Self.seconds(from: &reader)
+    case "iat": issuedAt = try Self.seconds(from: &reader)
     case "role": role = try reader.null() ? nil : reader.string()
-    case "groups": groups = try reader.null() ? [] : Self.list(&reader)
-    case "scope", "scopes": scopes += try Self.list(&reader).flatMap(Self.words)
+    case "groups": groups = try reader.null() ? [] : Self.list(from: &reader)
+    case "scope", "scopes": scopes += try Self.list(from: &reader).flatMap(Self.words)
     default: try reader.skip()
     }
   }
 
   /// A list of strings, or one string for a list of one.
-  private static func list(_ reader: inout JSONReader) throws(JSONError) -> [String] {
+  private static func list(from reader: inout JSONReader) throws(JSONError) -> [String] {
     try reader.peek() == .array ? reader.strings() : [reader.string()]
   }
 
   /// A NumericDate: seconds since the epoch, with or without a fraction.
-  private static func seconds(_ reader: inout JSONReader) throws(JSONError) -> Int64 {
+  private static func seconds(from reader: inout JSONReader) throws(JSONError) -> Int64 {
     let place = reader.offset
     let text = String(decoding: try reader.number(), as: UTF8.self)
     guard let seconds = Double(text), secondsRange.contains(seconds) else {

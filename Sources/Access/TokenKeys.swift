@@ -14,7 +14,7 @@ package struct TokenKey {
   package let id: String?
   package let material: Material
 
-  package init(id: String? = nil, _ material: Material) {
+  package init(id: String? = nil, material: Material) {
     self.id = id
     self.material = material
   }
@@ -31,7 +31,7 @@ package struct TokenKey {
     guard token.algorithm == algorithm else { return false }
     switch material {
     case .secret(let secret):
-      return ConstantTime.areEqual(HMACSHA256(key: secret).code(of: token.signed).bytes, token.signature)
+      return ConstantTime.areEqual(HMACSHA256(key: secret).code(of: token.signed).bytes, right: token.signature)
     case .publicKey(let key): return key.verifies(token.signature, of: token.signed)
     }
   }

@@ -24,7 +24,7 @@ package struct TokenRules: Equatable, Sendable {
 
   /// Who the token speaks for, if it holds at this second.
   func identity(_ claims: TokenClaims, secondsSinceEpoch now: Int64) throws(TokenFault) -> Identity {
-    let expires = try checkTimes(claims, now)
+    let expires = try checkTimes(claims, now: now)
     if let issuer, claims.issuer?.hasSameBytes(as: issuer) != true { throw .issuer }
     let isForUs = claims.audience.contains { named in audiences.contains { $0.hasSameBytes(as: named) } }
     guard isForUs || audiences.isEmpty && !claims.hasAudience else { throw .audience }
@@ -38,7 +38,7 @@ package struct TokenRules: Equatable, Sendable {
   }
 
   /// When it expires. A token that never does could never be taken back.
-  private func checkTimes(_ claims: TokenClaims, _ now: Int64) throws(TokenFault) -> Int64 {
+  private func checkTimes(_ claims: TokenClaims, now: Int64) throws(TokenFault) -> Int64 {
     guard let expires = claims.expires else { throw .claim("'exp' is missing") }
     if now >= expires + leewaySeconds { throw .expired(secondsAgo: now - expires) }
     if let notBefore = claims.notBefore, notBefore > now + leewaySeconds { throw .notYet(seconds: notBefore - now) }

@@ -14,7 +14,7 @@ struct Audit {
     ])
   }
 
-  func connected(_ record: ConnectionRecord) {
+  func connected(record: ConnectionRecord) {
     log.info(
       "connected",
       [
@@ -23,18 +23,18 @@ struct Audit {
       ])
   }
 
-  func refused(_ status: Int, _ reason: LogText) {
+  func refused(status: Int, reason: LogText) {
     log.warn("connection refused", ["status": .number(Int64(status)), "reason": .own(reason)])
   }
 
   /// Another connection had to go for this one.
-  func closedForLimit(_ id: ConnectionID, user: String?, limit: Int) {
+  func closedForLimit(id: ConnectionID, user: String?, limit: Int) {
     log.warn(
       "connection closed: too many of one user",
       ["user": .personal(user), "closed": .identifier(id.text), "limit": .number(Int64(limit))])
   }
 
-  func notClosed(_ id: ConnectionID, _ reason: String) {
+  func notClosed(id: ConnectionID, reason: String) {
     log.error("connection over the limit not closed", ["closed": .identifier(id.text), "reason": .text(reason)])
   }
 }

@@ -19,37 +19,40 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   let greetings: Greetings
   let log: Log
 
-  mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
+  mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     guard case .connect(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
-    return try answer(event, log.with(["requestId": .identifier(context.requestID)])).encoded()
+    return try answer(event, log: log.with(["requestId": .identifier(context.requestID)])).encoded()
   }
 
-  private mutating func answer(_ event: ConnectEvent, _ log: Log) throws(TableError) -> ProxyResponse {
+  private mutating func answer(_ event: ConnectEvent, log: Log) throws(TableError) -> ProxyResponse {
     let audit = Audit(log, event)
-    if attempts.counting == .all, let answer = try tooManyAttempts(event, audit, "too many attempts") { return answer }
+    if attempts.counting == .all, let answer = try tooManyAttempts(event, audit: audit, reason: "too many attempts") {
+      return answer
+    }
     let request: ConnectRequest
     switch try admit(event) {
-    case .refused(let refusal): return try refuse(refusal, event, audit)
+    case .refused(let refusal): return try refuse(refusal, event: event, audit: audit)
     case .invalid(let invalid):
-      return try refuse(AccessRefusal(status: 400, message: invalid.message, reason: invalid.logText), event, audit)
+      return try refuse(
+        AccessRefusal(status: 400, message: invalid.message, reason: invalid.logText), event: event, audit: audit)
     case .admitted(let admitted): request = admitted
     }
     let record = request.record(of: event)
-    let response = answer(event, try connections.connect(record), record, audit)
+    let response = answer(event, outcome: try connections.connect(record: record), record: record, audit: audit)
     guard response.statusCode == 200 else { return response }
-    guard isWithinUserLimit(record, event, audit) else {
+    guard isWithinUserLimit(record: record, event: event, audit: audit) else {
       let message = "a user may have \(userLimit.maximum) connections, and newer ones have come"
-      audit.refused(429, LogText(known: message))
+      audit.refused(status: 429, reason: LogText(known: message))
       return ProxyResponse(429, error: "Too Many Requests", message: message)
     }
-    if Greetings.areExpected(by: record) { greetings.ask(for: record.id, event.context, log) }
+    if Greetings.areExpected(by: record) { greetings.ask(for: record.id, context: event.context, log: log) }
     return response
   }
 
   /// The connection is written: whatever goes wrong now, it stands, and the next one finds too many again.
-  private mutating func isWithinUserLimit(_ record: ConnectionRecord, _ event: ConnectEvent, _ audit: Audit) -> Bool {
+  private mutating func isWithinUserLimit(record: ConnectionRecord, event: ConnectEvent, audit: Audit) -> Bool {
     do throws(TableError) {
-      return try userLimit.admits(record, event.context, audit)
+      return try userLimit.admits(record: record, context: event.context, audit: audit)
     } catch {
       log.error("connections of a user not counted", ["reason": .text(error.description)])
       return true
@@ -69,11 +72,11 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     } catch {
       return .invalid(error)
     }
-    switch try access.decide(Presentation(event), query.claim) {
+    switch try access.decide(Presentation(event), claim: query.claim) {
     case .refused(let refusal): return .refused(refusal)
     case .admitted(let identity):
       do throws(ConnectQuery.Invalid) {
-        return .admitted(try ConnectRequest(query, identity))
+        return .admitted(try ConnectRequest(query: query, identity: identity))
       } catch {
         return .invalid(error)
       }
@@ -83,24 +86,25 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   // MARK: Answers
 
   private mutating func refuse(
-    _ refusal: AccessRefusal, _ event: ConnectEvent, _ audit: Audit
+    _ refusal: AccessRefusal, event: ConnectEvent, audit: Audit
   ) throws(TableError) -> ProxyResponse {
     if attempts.counting == .refused, refusal.isOfTheClient,
-      let answer = try tooManyAttempts(event, audit, refusal.reason)
+      let answer = try tooManyAttempts(event, audit: audit, reason: refusal.reason)
     {
       return answer
     }
-    audit.refused(refusal.status, refusal.reason)
+    audit.refused(status: refusal.status, reason: refusal.reason)
     return ProxyResponse(refusal.status, error: refusal.title, message: refusal.message)
   }
 
   /// Counts the attempt; nil if its address may have one more. A flood is one line of the log.
   private mutating func tooManyAttempts(
-    _ event: ConnectEvent, _ audit: Audit, _ reason: LogText
+    _ event: ConnectEvent, audit: Audit, reason: LogText
   ) throws(TableError) -> ProxyResponse? {
     switch try attempts.take(event.context.sourceAddress) {
     case .within: return nil
-    case .firstBeyond: audit.refused(429, "\(reason); what more this address tries in this minute is not written")
+    case .firstBeyond:
+      audit.refused(status: 429, reason: "\(reason); what more this address tries in this minute is not written")
     case .beyond: break
     }
     var response = ProxyResponse(
@@ -110,18 +114,18 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   }
 
   private func answer(
-    _ event: ConnectEvent, _ outcome: Connections.ConnectOutcome, _ record: ConnectionRecord, _ audit: Audit
+    _ event: ConnectEvent, outcome: Connections.ConnectOutcome, record: ConnectionRecord, audit: Audit
   ) -> ProxyResponse {
     switch outcome {
     case .connected:
-      audit.connected(record)
+      audit.connected(record: record)
       return ProxyResponse(200, headers: Self.subprotocol(event))
     case .alreadyGone:
-      audit.refused(410, "the connection left before it was connected")
+      audit.refused(status: 410, reason: "the connection left before it was connected")
       return ProxyResponse(410, error: "Gone", message: "the connection has left")
     case .tooManySubscriptions(let count):
-      let message = ConnectQuery.tooMany(count, connections.limits.subscriptions)
-      audit.refused(400, LogText(known: message))
+      let message = ConnectQuery.tooMany(count, limit: connections.limits.subscriptions)
+      audit.refused(status: 400, reason: LogText(known: message))
       return ProxyResponse(400, error: "Bad Request", message: message)
     }
   }
@@ -132,18 +136,18 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
 }
 
 extension Connect where Calls == ManagementCalls {
-  init(_ environment: Environment, table: any Table, shards: Int) throws {
+  init(environment: Environment, table: any Table, shards: Int) throws {
     let log = Log(environment)
-    let settings = try AccessSettings(environment)
-    try GatewayAccess(environment).check()
-    let connections = Connections(table, shards: shards, limits: try StreamLimits(environment))
+    let settings = try AccessSettings(environment: environment)
+    try GatewayAccess(environment: environment).check()
+    let connections = Connections(table: table, shards: shards, limits: try StreamLimits(environment: environment))
     self.init(
       connections: connections,
-      access: AccessControl(settings, keys: APIKeys(table), log: log),
-      attempts: AttemptLimit(settings.attempts, table: table),
+      access: AccessControl(settings: settings, keys: APIKeys(table: table), log: log),
+      attempts: AttemptLimit(settings: settings.attempts, table: table),
       userLimit: UserLimit(
         maximum: settings.connectionsPerUser, connections: connections, calls: ManagementCalls(environment)),
-      greetings: Greetings(environment, FunctionInvoker(environment)), log: log)
+      greetings: Greetings(environment, FunctionInvoker(environment: environment)), log: log)
   }
 }
 

@@ -50,12 +50,12 @@ struct ConnectQuery {
       keys: Self.list(query["keys"]), symbols: Self.list(query["symbols"]), dataTypes: Self.list(query["data_types"]))
     let count = subscriptions.names.count * max(1, subscriptions.keys.count)
     // No role could bring it below any limit.
-    guard count <= Self.mostNames else { throw Invalid(message: Self.tooMany(count, Self.mostNames)) }
+    guard count <= Self.mostNames else { throw Invalid(message: Self.tooMany(count, limit: Self.mostNames)) }
   }
 
   private static let mostNames = 4_000
 
-  static func tooMany(_ count: Int, _ limit: Int) -> String {
+  static func tooMany(_ count: Int, limit: Int) -> String {
     "\(count) subscriptions are too many: one connection may hold \(limit)"
   }
 
@@ -81,7 +81,7 @@ struct ConnectRequest {
 
   /// What the role may not see is left out, as the clients of the event types expect it; a name that can be no type is
   /// an error.
-  init(_ query: ConnectQuery, _ identity: Identity) throws(ConnectQuery.Invalid) {
+  init(query: ConnectQuery, identity: Identity) throws(ConnectQuery.Invalid) {
     self.query = query
     self.identity = identity
     let (wanted, refused) = query.subscriptions.resolved(for: identity.principal.role)

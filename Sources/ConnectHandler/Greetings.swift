@@ -24,7 +24,7 @@ struct Greetings {
   }
 
   /// Without a greeting a client has its events all the same.
-  func ask(for id: ConnectionID, _ context: RequestContext, _ log: Log) {
+  func ask(for id: ConnectionID, context: RequestContext, log: Log) {
     guard let function else { return }
     var writer = JSONWriter()
     writer.object { writer in
@@ -33,7 +33,7 @@ struct Greetings {
       writer.member("stage", context.stage)
     }
     do {
-      try invocation.invokeLater(function, writer.bytes)
+      try invocation.invokeLater(function, payload: writer.bytes)
     } catch {
       log.warn("no greeting", ["connectionId": .identifier(id.text), "reason": .own(LogText(error))])
     }

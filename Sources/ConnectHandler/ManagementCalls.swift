@@ -15,17 +15,17 @@ struct ManagementCalls: ConnectionCalls {
   private static let waitMilliseconds: Int64 = 5_000
 
   init(_ environment: Environment, clock: Clock = .system) {
-    access = GatewayAccess(environment)
+    access = GatewayAccess(environment: environment)
     self.clock = clock
   }
 
-  mutating func gone(among ids: [ConnectionID], _ context: RequestContext) -> Set<ConnectionID> {
-    guard !ids.isEmpty, let client = try? client(context) else { return [] }
+  mutating func gone(among ids: [ConnectionID], context: RequestContext) -> Set<ConnectionID> {
+    guard !ids.isEmpty, let client = try? client(context: context) else { return [] }
     client.expect(calls: ids.count)
     var gone: Set<ConnectionID> = []
     var ended: [Completion] = []
     let end = clock.monotonicMilliseconds() + Self.waitMilliseconds
-    for (place, id) in ids.enumerated() { client.start(Call(.get, id), token: place) }
+    for (place, id) in ids.enumerated() { client.start(Call(verb: .get, id: id), token: place) }
     while client.inFlight > 0 {
       if clock.monotonicMilliseconds() >= end {
         client.abandon(into: &ended)
@@ -41,19 +41,19 @@ struct ManagementCalls: ConnectionCalls {
     return gone
   }
 
-  mutating func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> Closing {
+  mutating func close(id: ConnectionID, telling frame: [UInt8], context: RequestContext) -> Closing {
     do {
-      let client = try client(context)
-      let told = try client.send(Call(.post(frame), id))
+      let client = try client(context: context)
+      let told = try client.send(Call(verb: .post(frame), id: id))
       if told.meaning == .gone { return .gone }
-      let closed = try client.send(Call(.delete, id))
+      let closed = try client.send(Call(verb: .delete, id: id))
       return closed.meaning == .accepted || closed.meaning == .gone ? .closed : .failed(closed.explanation)
     } catch {
       return .failed("\(error)")
     }
   }
 
-  private mutating func client(_ context: RequestContext) throws -> ManagementClient {
+  private mutating func client(context: RequestContext) throws -> ManagementClient {
     let endpoint = access.endpoint ?? GatewayAccess.endpoint(domainName: context.domainName, stage: context.stage)
     if let kept, kept.endpoint == endpoint { return kept.client }
     let client = try access.client(for: endpoint)

@@ -8,12 +8,12 @@ extension Presentation {
   /// field that was given several times the single value is only the last; and those single values that no list has.
   init(_ event: ConnectEvent) {
     self.init(
-      query: Self.all(event.multiValueQuery, event.query.pairs),
-      headers: Self.all(event.multiValueHeaders, Self.pairs(event.headers.json)))
+      query: Self.all(event.multiValueQuery, singles: event.query.pairs),
+      headers: Self.all(event.multiValueHeaders, singles: Self.pairs(event.headers.json)))
   }
 
   private static func all(
-    _ lists: [UInt8]?, _ singles: [(name: String, value: String)]
+    _ lists: [UInt8]?, singles: [(name: String, value: String)]
   ) -> [(name: String, value: String)] {
     let listed = lists.flatMap(Self.lists) ?? []
     return listed

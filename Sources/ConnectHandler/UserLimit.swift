@@ -36,48 +36,48 @@ struct UserLimit<Calls: ConnectionCalls> {
   /// False: newer ones have come meanwhile, and the connection itself was one of those that had to go; its rows are
   /// gone.
   mutating func admits(
-    _ record: ConnectionRecord, _ context: RequestContext, _ audit: Audit
+    record: ConnectionRecord, context: RequestContext, audit: Audit
   ) throws(TableError) -> Bool {
     guard let user = record.principal.user else { return true }
     let rows = try connections.connections(of: user)
     guard rows.count > maximum else { return true }
-    let leaving = oldest(of: try dropGone(rows, besides: record, context))
-    try close(leaving.filter { $0.id != record.id }, of: user, context, audit)
+    let leaving = oldest(of: try dropGone(rows, besides: record, context: context))
+    try close(leaving.filter { $0.id != record.id }, of: user, context: context, audit: audit)
     guard leaving.contains(where: { $0.id == record.id }) else { return true }
-    try connections.disconnect(record.id, found: [.user(user)])
+    try connections.disconnect(id: record.id, found: [.user(user)])
     return false
   }
 
   private mutating func close(
-    _ rows: [ListenerRow], of user: String, _ context: RequestContext, _ audit: Audit
+    _ rows: [ListenerRow], of user: String, context: RequestContext, audit: Audit
   ) throws(TableError) {
-    var rest = try closeNow(rows, of: user, context, audit)
+    var rest = try closeNow(rows, of: user, context: context, audit: audit)
     for pause in Self.closingPauses where !rest.isEmpty {
       clock.pause(pause)
       var standing: [ListenerRow] = []
       // Others close the same ones.
-      for row in rest where try connections.connection(row.id) != nil { standing.append(row) }
-      rest = try closeNow(standing, of: user, context, audit)
+      for row in rest where try connections.connection(id: row.id) != nil { standing.append(row) }
+      rest = try closeNow(standing, of: user, context: context, audit: audit)
     }
     // Without its row it would come in and hear nothing. With it the next connect finds it.
-    for row in rest { audit.notClosed(row.id, "its handshake has not ended, or it left a moment ago") }
+    for row in rest { audit.notClosed(id: row.id, reason: "its handshake has not ended, or it left a moment ago") }
   }
 
   /// The rows of those that may not have come in yet.
   private mutating func closeNow(
-    _ rows: [ListenerRow], of user: String, _ context: RequestContext, _ audit: Audit
+    _ rows: [ListenerRow], of user: String, context: RequestContext, audit: Audit
   ) throws(TableError) -> [ListenerRow] {
     let young = clock.milliseconds() - Self.youngMilliseconds
     var rest: [ListenerRow] = []
     for row in rows {
-      switch calls.close(row.id, telling: Self.frame(maximum, context), context) {
+      switch calls.close(id: row.id, telling: Self.frame(maximum, context: context), context: context) {
       case .gone where row.connectedAtMilliseconds >= young: rest.append(row)
-      case .gone: try connections.disconnect(row.id, found: [.user(user)])
-      case .failed(let reason): audit.notClosed(row.id, reason)
+      case .gone: try connections.disconnect(id: row.id, found: [.user(user)])
+      case .failed(let reason): audit.notClosed(id: row.id, reason: reason)
       case .closed:
         // Whatever of it is still on its way finds no row, and is told to connect again.
-        try connections.disconnect(row.id, found: [.user(user)])
-        audit.closedForLimit(row.id, user: user, limit: maximum)
+        try connections.disconnect(id: row.id, found: [.user(user)])
+        audit.closedForLimit(id: row.id, user: user, limit: maximum)
       }
     }
     return rest
@@ -85,12 +85,12 @@ struct UserLimit<Calls: ConnectionCalls> {
 
   /// The rows of connections that are there, as far as can be told; what is gone leaves the table too.
   private mutating func dropGone(
-    _ rows: [ListenerRow], besides record: ConnectionRecord, _ context: RequestContext
+    _ rows: [ListenerRow], besides record: ConnectionRecord, context: RequestContext
   ) throws(TableError) -> [ListenerRow] {
     let young = clock.milliseconds() - Self.youngMilliseconds
     let asked = Self.byAge(rows.filter { $0.id != record.id && $0.connectedAtMilliseconds < young })
-    let gone = calls.gone(among: asked.prefix(Self.atOnce).map(\.id), context)
-    for id in gone { try connections.disconnect(id, found: record.principal.user.map { [.user($0)] } ?? []) }
+    let gone = calls.gone(among: asked.prefix(Self.atOnce).map(\.id), context: context)
+    for id in gone { try connections.disconnect(id: id, found: record.principal.user.map { [.user($0)] } ?? []) }
     return rows.filter { !gone.contains($0.id) }
   }
 
@@ -103,7 +103,7 @@ struct UserLimit<Calls: ConnectionCalls> {
     rows.sorted { ($0.connectedAtMilliseconds, $0.id.text) < ($1.connectedAtMilliseconds, $1.id.text) }
   }
 
-  private static func frame(_ maximum: Int, _ context: RequestContext) -> [UInt8] {
+  private static func frame(_ maximum: Int, context: RequestContext) -> [UInt8] {
     Frame.error(
       code: "limit", message: "a user may have \(maximum) connections; this one, the oldest, is closed for a new one",
       requestID: context.requestID)
@@ -113,10 +113,10 @@ struct UserLimit<Calls: ConnectionCalls> {
 /// What `$connect` asks of other connections.
 protocol ConnectionCalls {
   /// Those that are known to have left; who cannot be asked is not among them.
-  mutating func gone(among ids: [ConnectionID], _ context: RequestContext) -> Set<ConnectionID>
+  mutating func gone(among ids: [ConnectionID], context: RequestContext) -> Set<ConnectionID>
 
   /// Sends a last frame and closes.
-  mutating func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> Closing
+  mutating func close(id: ConnectionID, telling frame: [UInt8], context: RequestContext) -> Closing
 }
 
 /// What became of closing a connection.

@@ -5,17 +5,19 @@ import LambdaRuntime
 import Streams
 import Telemetry
 
-func makeConnect(_ environment: Environment) throws -> some LambdaHandler {
+func makeConnect(environment: Environment) throws -> some LambdaHandler {
   try EventTypes.load()
   let deadline = CallDeadline()
-  let table = try TableSelection.open(environment, deadline: deadline)
-  return try Connect(environment, table: table, shards: TableSelection.listenerShards(environment)).afterTelling {
+  let table = try TableSelection.open(environment: environment, deadline: deadline)
+  return try Connect(
+    environment: environment, table: table, shards: TableSelection.listenerShards(environment: environment)
+  ).afterTelling {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }
 }
 
 LambdaRuntime.run(
-  try makeConnect(.process),
+  try makeConnect(environment: .process),
   help: """
     ConnectHandler answers $connect: it decides who may connect, and remembers the connection.
 

@@ -31,7 +31,7 @@ package struct SHA256: Sendable {
 
 /// Compares secrets in a time that tells nothing of where they differ; only their lengths can be told.
 package enum ConstantTime {
-  package static func areEqual(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+  package static func areEqual(_ left: [UInt8], right: [UInt8]) -> Bool {
     left.count == right.count && CRYPTO_memcmp(left, right, left.count) == 0
   }
 }
@@ -64,7 +64,7 @@ package final class PublicKey {
       return key
     }
     guard let read else { return nil }
-    guard let kind = Self.kind(of: read, bytes) else {
+    guard let kind = Self.kind(of: read, bytes: bytes) else {
       EVP_PKEY_free(read)
       return nil
     }
@@ -74,7 +74,7 @@ package final class PublicKey {
 
   deinit { EVP_PKEY_free(key) }
 
-  private static func kind(of key: OpaquePointer, _ bytes: [UInt8]) -> Kind? {
+  private static func kind(of key: OpaquePointer, bytes: [UInt8]) -> Kind? {
     switch EVP_PKEY_get_base_id(key) {
     case EVP_PKEY_RSA: modulusBits.contains(Int(EVP_PKEY_get_bits(key))) && hasGoodExponent(key) ? .rsa : nil
     case EVP_PKEY_EC: bytes.starts(with: DER.p256Prefix) ? .p256 : nil
@@ -92,14 +92,14 @@ package final class PublicKey {
 
   /// Whether the signature, as a JWS holds it (RFC 7518, sections 3.3 and 3.4), is this key's under the message.
   package func verifies(_ signature: [UInt8], of message: [UInt8]) -> Bool {
-    guard kind == .p256 else { return verifies(libcryptoSignature: signature, message) }
+    guard kind == .p256 else { return verifies(libcryptoSignature: signature, message: message) }
     // Both numbers at full length, one behind the other; libcrypto takes them as DER.
     guard signature.count == 64 else { return false }
     let pair = DER.sequence(DER.unsigned(signature[..<32]) + DER.unsigned(signature[32...]))
-    return verifies(libcryptoSignature: pair, message)
+    return verifies(libcryptoSignature: pair, message: message)
   }
 
-  private func verifies(libcryptoSignature signature: [UInt8], _ message: [UInt8]) -> Bool {
+  private func verifies(libcryptoSignature signature: [UInt8], message: [UInt8]) -> Bool {
     guard let context = EVP_MD_CTX_new() else { return false }
     // A refused signature leaves its reason behind, where the next caller of this thread would find it.
     defer {

@@ -8,16 +8,16 @@ extension Frame {
   /// The acknowledgement of `subscribe` and `unsubscribe`: what of it was done, what was refused, and how many
   /// subscriptions the connection holds now.
   static func changed(
-    _ type: String, _ request: SubscriptionRequest, _ refused: [SubscriptionRequest.Refusal],
-    _ subscriptions: Subscriptions, count: Int64?
+    _ type: String, request: SubscriptionRequest, refused: [SubscriptionRequest.Refusal],
+    subscriptions: Subscriptions, count: Int64?
   ) -> [UInt8] {
     object { writer in
       writer.member("type", type)
       if let count { writer.member("n", count) }
       let names = request.names.filter { name in !refused.contains { $0.name.hasSameBytes(as: name) } }
-      writer.member("eventTypes", names)
-      if !request.keys.isEmpty { writer.member("keys", request.keys) }
-      if !refused.isEmpty { writer.member("refused", refused) }
+      writer.member("eventTypes", list: names)
+      if !request.keys.isEmpty { writer.member("keys", list: request.keys) }
+      if !refused.isEmpty { writer.member("refused", refused: refused) }
       writer.member("subscriptions", subscriptions.active.count)
     }
   }
@@ -33,7 +33,7 @@ extension Frame {
   }
 
   static func connection(
-    _ record: ConnectionRecord, refused: [SubscriptionRequest.Refusal], replay: Int64, milliseconds: Int64
+    record: ConnectionRecord, refused: [SubscriptionRequest.Refusal], replay: Int64, milliseconds: Int64
   ) -> [UInt8] {
     object { writer in
       writer.member("type", "connection")
@@ -43,7 +43,7 @@ extension Frame {
       writer.member("role", ifPresent: record.principal.role?.rawValue)
       writer.member("replay", replay)
       writer.member("subscriptions", record.subscriptions.active.count)
-      if !refused.isEmpty { writer.member("refused", refused) }
+      if !refused.isEmpty { writer.member("refused", refused: refused) }
       writer.member("timestamp", Timestamp.rfc3339(milliseconds: milliseconds))
     }
   }
@@ -53,19 +53,19 @@ extension Frame {
     object { writer in
       writer.member("type", "resume")
       writer.member("replay", replay)
-      writer.optional("from", recovery.from)
+      writer.optional("from", text: recovery.from)
       writer.member("to", recovery.cursor.text)
       writer.member("recovered", recovery.extent.rawValue)
-      writer.optional("missed", recovery.missed)
-      writer.optional("reason", recovery.reason?.rawValue)
+      writer.optional("missed", number: recovery.missed)
+      writer.optional("reason", text: recovery.reason?.rawValue)
       let lost = recovery.parts.filter { $0.extent != nil && $0.extent != .all }
-      if !lost.isEmpty { writer.member("streams", lost) }
+      if !lost.isEmpty { writer.member("streams", parts: lost) }
     }
   }
 
   /// The state of a stream as of an event; `hasMore`: another frame goes on with it.
   static func snapshot(
-    _ stream: String, through sequence: Int64, events: ArraySlice<[UInt8]>, replay: Int64?, hasMore: Bool
+    stream: String, through sequence: Int64, events: ArraySlice<[UInt8]>, replay: Int64?, hasMore: Bool
   ) -> [UInt8] {
     object { writer in
       writer.member("type", "snapshot")
@@ -90,7 +90,7 @@ extension Frame {
 
   /// Types without their keys: 128 keys of 256 bytes would not fit one frame of API Gateway (32 KB).
   /// `standings`: where it is in each stream it follows, the first few of them.
-  static func status(_ record: ConnectionRecord, _ standings: [RecoveryReader.Standing]) -> [UInt8] {
+  static func status(record: ConnectionRecord, standings: [RecoveryReader.Standing]) -> [UInt8] {
     var names: [String] = []
     for entry in record.subscriptions.active {
       let name = entry.shownAs ?? entry.type
@@ -104,7 +104,7 @@ extension Frame {
       writer.member("clientId", ifPresent: record.clientName)
       writer.member("dialect", record.dialect.rawValue)
       writer.member("connectedAt", Timestamp.rfc3339(milliseconds: record.connectedAtMilliseconds))
-      writer.member("eventTypes", names)
+      writer.member("eventTypes", list: names)
       writer.member("subscriptions", record.subscriptions.active.count)
       writer.key("streams")
       writer.array { writer in
@@ -127,38 +127,38 @@ extension Frame {
 }
 
 extension JSONWriter {
-  fileprivate mutating func optional(_ name: String, _ text: String?) {
+  fileprivate mutating func optional(_ name: String, text: String?) {
     key(name)
     if let text { string(text) } else { null() }
   }
 
-  fileprivate mutating func optional(_ name: String, _ number: Int64?) {
+  fileprivate mutating func optional(_ name: String, number: Int64?) {
     key(name)
     if let number { integer(number) } else { null() }
   }
 
-  fileprivate mutating func member(_ name: String, _ parts: [Recovery.Part]) {
+  fileprivate mutating func member(_ name: String, parts: [Recovery.Part]) {
     key(name)
     array { writer in
       for part in parts {
         writer.object { writer in
           writer.member("stream", part.stream)
           writer.member("recovered", (part.extent ?? .all).rawValue)
-          writer.optional("missed", part.missed)
-          writer.optional("reason", part.reason?.rawValue)
+          writer.optional("missed", number: part.missed)
+          writer.optional("reason", text: part.reason?.rawValue)
         }
       }
     }
   }
 
-  fileprivate mutating func member(_ name: String, _ list: [String]) {
+  fileprivate mutating func member(_ name: String, list: [String]) {
     key(name)
     array { writer in
       for text in list { writer.string(text) }
     }
   }
 
-  fileprivate mutating func member(_ name: String, _ refused: [SubscriptionRequest.Refusal]) {
+  fileprivate mutating func member(_ name: String, refused: [SubscriptionRequest.Refusal]) {
     key(name)
     array { writer in
       for refusal in refused {

@@ -31,12 +31,12 @@ enum ClientFrame: Equatable {
     } catch let refusal as FrameRefusal {
       throw refusal
     } catch {
-      throw FrameRefusal("not_json", "a frame is one JSON object: \(error)")
+      throw FrameRefusal(code: "not_json", message: "a frame is one JSON object: \(error)")
     }
-    try self.init(members)
+    try self.init(members: members)
   }
 
-  private init(_ members: FrameMembers) throws(FrameRefusal) {
+  private init(members: FrameMembers) throws(FrameRefusal) {
     switch members.type {
     case "subscribe": self = .subscribe(try members.request("subscribe"), count: members.count)
     case "unsubscribe": self = .unsubscribe(try members.request("unsubscribe"), count: members.count)
@@ -48,9 +48,10 @@ enum ClientFrame: Equatable {
     case "ping": self = .ping(count: members.count)
     case "pong": self = .pong
     case "status": self = .status
-    case nil: throw FrameRefusal("wrong_shape", "'type' is missing; \(Self.types)")
+    case nil: throw FrameRefusal(code: "wrong_shape", message: "'type' is missing; \(Self.types)")
     case let type?:
-      throw FrameRefusal("unknown_type", "'\(type.prefix(64))' is no type of a client's frame; \(Self.types)")
+      throw FrameRefusal(
+        code: "unknown_type", message: "'\(type.prefix(64))' is no type of a client's frame; \(Self.types)")
     }
   }
 
@@ -65,7 +66,7 @@ struct FrameRefusal: Error, Equatable {
   let logText: LogText
 
   /// Without a `logText` the message is taken for one that repeats what the client wrote.
-  init(_ code: String, _ message: String, logText: LogText? = nil) {
+  init(code: String, message: String, logText: LogText? = nil) {
     self.code = code
     self.message = message
     self.logText = logText ?? LogText(masking: message)
@@ -94,7 +95,8 @@ private struct FrameMembers {
   func request(_ type: String) throws(FrameRefusal) -> SubscriptionRequest {
     guard !request.names.isEmpty else {
       throw FrameRefusal(
-        "wrong_shape", "\(type) names no event type, as in {\"type\":\"\(type)\",\"eventTypes\":[\"price:update\"]}")
+        code: "wrong_shape",
+        message: "\(type) names no event type, as in {\"type\":\"\(type)\",\"eventTypes\":[\"price:update\"]}")
     }
     return request
   }
@@ -106,42 +108,42 @@ private struct FrameMembers {
       // The kind is known by the first letter; whether it is JSON at all is not.
       try reader.skip()
       try reader.end()
-      throw FrameRefusal("wrong_shape", "a frame is an object, not \(kind.rawValue)")
+      throw FrameRefusal(code: "wrong_shape", message: "a frame is an object, not \(kind.rawValue)")
     }
-    try readObject(&reader)
+    try readObject(from: &reader)
     try reader.end()
   }
 
-  private mutating func readObject(_ reader: inout JSONReader) throws {
+  private mutating func readObject(from reader: inout JSONReader) throws {
     try reader.beginObject()
     while let name = try reader.nextKey() {
       if try reader.null() { continue }
       switch name {
-      case "type": type = try string(name, &reader)
-      case "n": count = try integer(name, &reader)
-      case "replay": replay = try integer(name, &reader)
-      case "cursor": cursor = try string(name, &reader)
-      case "seen": try readSeen(&reader)
+      case "type": type = try string(name, reader: &reader)
+      case "n": count = try integer(name, reader: &reader)
+      case "replay": replay = try integer(name, reader: &reader)
+      case "cursor": cursor = try string(name, reader: &reader)
+      case "seen": try readSeen(from: &reader)
       case "accept":
-        for word in try strings(name, &reader) {
+        for word in try strings(name, reader: &reader) {
           // Others may come with later releases.
           if word == "batch" { accepts.insert(.batch) }
           if word == "gzip" { accepts.insert(.gzip) }
         }
       // {"type":"subscribe","data":{"eventTypes":[…]}}
-      case "data": try readData(&reader)
-      default: try readList(name, &reader)
+      case "data": try readData(from: &reader)
+      default: try readList(name, reader: &reader)
       }
     }
   }
 
-  private mutating func readSeen(_ reader: inout JSONReader) throws {
+  private mutating func readSeen(from reader: inout JSONReader) throws {
     guard try reader.peek() == .object else {
-      throw FrameRefusal("wrong_shape", "'seen' is an object of streams and sequence numbers")
+      throw FrameRefusal(code: "wrong_shape", message: "'seen' is an object of streams and sequence numbers")
     }
     try reader.beginObject()
     while let stream = try reader.nextKey() {
-      let sequence = try integer("seen", &reader)
+      let sequence = try integer("seen", reader: &reader)
       // A connection follows no more streams than it has subscriptions and groups.
       // Two names that Swift takes for equal strings may be two streams: the lower number loses nothing.
       if seen.count < Self.maximumSeen { seen[stream] = min(seen[stream] ?? .max, max(0, sequence)) }
@@ -150,47 +152,50 @@ private struct FrameMembers {
 
   private static let maximumSeen = 512
 
-  private mutating func readData(_ reader: inout JSONReader) throws {
+  private mutating func readData(from reader: inout JSONReader) throws {
     guard try reader.peek() == .object else { return try reader.skip() }
     try reader.beginObject()
-    while let name = try reader.nextKey() { try readList(name, &reader) }
+    while let name = try reader.nextKey() { try readList(name, reader: &reader) }
   }
 
-  private mutating func readList(_ name: String, _ reader: inout JSONReader) throws {
+  private mutating func readList(_ name: String, reader: inout JSONReader) throws {
     switch name {
     case "eventTypes", "event_types", "subscription", "subscriptions", "channels":
-      eventTypes += try strings(name, &reader)
-    case "keys": keys += try strings(name, &reader)
-    case "symbols": symbols += try strings(name, &reader)
-    case "data_types": dataTypes += try strings(name, &reader)
+      eventTypes += try strings(name, reader: &reader)
+    case "keys": keys += try strings(name, reader: &reader)
+    case "symbols": symbols += try strings(name, reader: &reader)
+    case "data_types": dataTypes += try strings(name, reader: &reader)
     default: try reader.skip()
     }
   }
 
   /// A list of strings, or one string for a list of one.
-  private func strings(_ name: String, _ reader: inout JSONReader) throws -> [String] {
+  private func strings(_ name: String, reader: inout JSONReader) throws -> [String] {
     if try reader.null() { return [] }
     switch try reader.peek() {
     case .string: return [try reader.string()]
     case .array:
       var list: [String] = []
       try reader.beginArray()
-      while try reader.nextElement() { list.append(try string("\(name)[\(list.count)]", &reader)) }
+      while try reader.nextElement() { list.append(try string("\(name)[\(list.count)]", reader: &reader)) }
       return list
-    case let kind: throw FrameRefusal("wrong_shape", "'\(name)' is a list of strings, not \(kind.rawValue)")
+    case let kind:
+      throw FrameRefusal(code: "wrong_shape", message: "'\(name)' is a list of strings, not \(kind.rawValue)")
     }
   }
 
-  private func string(_ name: String, _ reader: inout JSONReader) throws -> String {
+  private func string(_ name: String, reader: inout JSONReader) throws -> String {
     let kind = try reader.peek()
-    guard kind == .string else { throw FrameRefusal("wrong_shape", "'\(name)' is a string, not \(kind.rawValue)") }
+    guard kind == .string else {
+      throw FrameRefusal(code: "wrong_shape", message: "'\(name)' is a string, not \(kind.rawValue)")
+    }
     return try reader.string()
   }
 
-  private func integer(_ name: String, _ reader: inout JSONReader) throws -> Int64 {
+  private func integer(_ name: String, reader: inout JSONReader) throws -> Int64 {
     let kind = try reader.peek()
     guard kind == .number, let value = try? reader.integer() else {
-      throw FrameRefusal("wrong_shape", "'\(name)' is a whole number of 64 bits")
+      throw FrameRefusal(code: "wrong_shape", message: "'\(name)' is a whole number of 64 bits")
     }
     return value
   }

@@ -14,12 +14,12 @@ struct Drains {
     self.invocation = invocation
   }
 
-  func ask(for stream: String, _ log: Log) {
+  func ask(for stream: String, log: Log) {
     guard let function else { return }
     var writer = JSONWriter()
     writer.object { $0.member("drain", stream) }
     do {
-      try invocation.invokeLater(function, writer.bytes)
+      try invocation.invokeLater(function, payload: writer.bytes)
     } catch {
       log.warn("not drained; the sweep will send it", ["stream": .stream(stream), "reason": .own(LogText(error))])
     }

@@ -37,11 +37,13 @@ extension Receive {
   /// The gateway may still be busy with `$connect`.
   static var greetingPauses: [Int64] { [50, 100, 200, 400, 800, 1_600, 1_850] }
 
-  mutating func greet(_ greeting: Greeting, _ invocation: InvocationContext, _ log: Log) throws -> [UInt8] {
+  mutating func greet(_ greeting: Greeting, invocation: InvocationContext, log: Log) throws -> [UInt8] {
     let id = greeting.destination.connectionID
     // Whoever has said hello needs no greeting.
-    guard let record = try connections.connection(id), !record.accepts.contains(.parts) else { return Array("{}".utf8) }
-    if let frame = Frame.greeting(record, milliseconds: clock.milliseconds()) {
+    guard let record = try connections.connection(id: id), !record.accepts.contains(.parts) else {
+      return Array("{}".utf8)
+    }
+    if let frame = Frame.greeting(record: record, milliseconds: clock.milliseconds()) {
       var pauses = Self.greetingPauses[...]
       while try outbox.post(frame, to: greeting.destination) == .gone {
         guard let pause = pauses.popFirst() else {
@@ -52,17 +54,19 @@ extension Receive {
       }
     }
     // Events may have come before; what comes after the state is everything after it.
-    try holding(record.subscribedStreams, record, greeting.destination, invocation, log) { _ in }
+    try holding(
+      record.subscribedStreams, record: record, destination: greeting.destination, invocation: invocation, log: log
+    ) { _ in }
     return Array("{}".utf8)
   }
 }
 
 extension Frame {
   /// What the clients of a dialect expect first, as the file of event types says; nil: nothing.
-  static func greeting(_ record: ConnectionRecord, milliseconds: Int64) -> [UInt8]? {
+  static func greeting(record: ConnectionRecord, milliseconds: Int64) -> [UInt8]? {
     EventTypes.table.greeting(
       of: record.dialect,
-      GreetingWords(
+      words: GreetingWords(
         connectionID: record.id, user: record.principal.user, role: record.principal.role,
         timestamp: Timestamp.rfc3339(milliseconds: milliseconds)))
   }

@@ -14,7 +14,7 @@ struct ManagementOutbox: Outbox {
   private var kept: (endpoint: String, client: ManagementClient)?
 
   /// The endpoint is `API_GATEWAY_ENDPOINT`; where that is unset, the domain and stage the event came from.
-  init(_ environment: Environment) { access = GatewayAccess(environment) }
+  init(environment: Environment) { access = GatewayAccess(environment: environment) }
 
   /// What may pass is tried again, for a second at most: a client whose hello fails waits ten.
   private static let pauses: [Int64] = [50, 150, 400]
@@ -23,7 +23,9 @@ struct ManagementOutbox: Outbox {
   mutating func post(_ frame: [UInt8], to destination: Destination) throws -> PostOutcome {
     var pauses = Self.pauses[...]
     while true {
-      let outcome = Result { try send(Call(.post(frame), destination.connectionID), destination) }
+      let outcome = Result {
+        try send(Call(verb: .post(frame), id: destination.connectionID), destination: destination)
+      }
       switch outcome {
       case .success(let answer) where answer.meaning == .accepted: return .taken
       case .success(let answer) where answer.meaning == .gone: return .gone
@@ -41,13 +43,13 @@ struct ManagementOutbox: Outbox {
   }
 
   mutating func close(_ destination: Destination) throws {
-    let answer = try send(Call(.delete, destination.connectionID), destination)
+    let answer = try send(Call(verb: .delete, id: destination.connectionID), destination: destination)
     guard answer.meaning == .accepted || answer.meaning == .gone else {
       throw PostRefused(explanation: answer.explanation)
     }
   }
 
-  private mutating func send(_ call: Call, _ destination: Destination) throws -> Answer {
+  private mutating func send(_ call: Call, destination: Destination) throws -> Answer {
     let endpoint =
       access.endpoint ?? GatewayAccess.endpoint(domainName: destination.domainName, stage: destination.stage)
     if let kept, kept.endpoint == endpoint { return try kept.client.send(call) }

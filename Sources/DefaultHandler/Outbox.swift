@@ -29,7 +29,7 @@ struct Destination: Equatable {
     self.stage = stage
   }
 
-  init(_ context: RequestContext) {
+  init(context: RequestContext) {
     self.init(connectionID: context.connectionID, domainName: context.domainName, stage: context.stage)
   }
 }

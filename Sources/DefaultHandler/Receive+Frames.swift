@@ -5,24 +5,24 @@ import Streams
 // What was recovered, as frames.
 extension Receive {
   /// What a client gets of a stream; `replay` tags it as the answer to a hello.
-  func frames(of part: Recovery.Part, _ record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
-    snapshot(of: part, record, replay: replay) + events(of: part, record, replay: replay)
+  func frames(of part: Recovery.Part, record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
+    snapshot(of: part, record: record, replay: replay) + events(of: part, record: record, replay: replay)
   }
 
-  private func events(of part: Recovery.Part, _ record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
+  private func events(of part: Recovery.Part, record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
     let accepts = record.dialect == .typed ? record.accepts : []
     let frames = FramePacking.frames(
-      part.events.map { encode($0, record, replay: replay) }, cursor: nil, accepts: accepts,
+      part.events.map { encode($0, record: record, replay: replay) }, cursor: nil, accepts: accepts,
       // The answer to another hello may be on its way at the same time.
       name: { "\(part.events.first?.event.id ?? "")-\(replay ?? 0)" })
     return frames.map(\.bytes)
   }
 
   /// The dialects of the documents know no snapshot: they get the events themselves.
-  private func snapshot(of part: Recovery.Part, _ record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
+  private func snapshot(of part: Recovery.Part, record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
     // A client that counts no hellos learns nothing from an empty state.
     guard let rows = part.snapshot, !rows.isEmpty || replay != nil else { return [] }
-    let events = rows.map { encode($0, record, replay: nil) }
+    let events = rows.map { encode($0, record: record, replay: nil) }
     guard record.dialect == .typed else { return events }
     var frames: [[UInt8]] = []
     var rest = events[...]
@@ -35,15 +35,15 @@ extension Receive {
       let some = rest.prefix(max(1, fitting.count))
       rest = rest.dropFirst(some.count)
       let frame = Frame.snapshot(
-        part.stream, through: part.base, events: some, replay: replay, hasMore: !rest.isEmpty)
-      frames += FramePacking.bounded(frame, record.accepts) { "\(part.base)-\(rest.count)-\(replay ?? 0)" }
+        stream: part.stream, through: part.base, events: some, replay: replay, hasMore: !rest.isEmpty)
+      frames += FramePacking.bounded(frame, accepts: record.accepts) { "\(part.base)-\(rest.count)-\(replay ?? 0)" }
     } while !rest.isEmpty
     return frames
   }
 
-  private func encode(_ logged: LoggedEvent, _ record: ConnectionRecord, replay: Int64?) -> [UInt8] {
+  private func encode(_ logged: LoggedEvent, record: ConnectionRecord, replay: Int64?) -> [UInt8] {
     Frame.event(
-      logged.event, shownAs: record.shownName(of: logged.event) ?? logged.event.type, record.dialect,
-      Placement(sequence: logged.sequence, replay: replay))
+      logged.event, shownAs: record.shownName(of: logged.event) ?? logged.event.type, dialect: record.dialect,
+      placement: Placement(sequence: logged.sequence, replay: replay))
   }
 }

@@ -9,24 +9,27 @@ extension Receive {
   /// it comes by the listener rows; then `connection`, `resume` if the client said where it was, states, missed events,
   /// `ready`.
   mutating func answer(
-    _ hello: ClientFrame.Hello, _ context: RequestContext, _ invocation: InvocationContext, _ log: Log
+    _ hello: ClientFrame.Hello, context: RequestContext, invocation: InvocationContext, log: Log
   ) throws -> [UInt8]? {
     try checkSize(hello.subscriptions)
     var refused: [SubscriptionRequest.Refusal] = []
     // The count of hellos is not the count of changes, so a hello's subscriptions are ordered by time.
-    let record = try change(context, accepting: hello.accepts) { record in
+    let record = try change(context: context, accepting: hello.accepts) { record in
       let resolved = hello.subscriptions.resolved(for: record.principal.role)
       refused = resolved.refused
-      return SubscriptionChange(add: resolved.wanted, order: Self.order(nil, context))
+      return SubscriptionChange(add: resolved.wanted, order: Self.order(nil, context: context))
     }
-    if !hello.subscriptions.names.isEmpty { audit("subscribed", hello.subscriptions, record, log) }
+    if !hello.subscriptions.names.isEmpty {
+      audit("subscribed", request: hello.subscriptions, record: record, log: log)
+    }
     let found = try recovery.recover(
-      record, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts, limits))
+      record: record, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts, limits: limits)
+    )
     var frames = [
-      Frame.connection(record, refused: refused, replay: hello.replay, milliseconds: clock.milliseconds())
+      Frame.connection(record: record, refused: refused, replay: hello.replay, milliseconds: clock.milliseconds())
     ]
     if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found, replay: hello.replay)) }
-    for part in found.parts { frames += self.frames(of: part, record, replay: hello.replay) }
+    for part in found.parts { frames += self.frames(of: part, record: record, replay: hello.replay) }
     let ready = Frame.ready(replay: hello.replay, cursor: found.cursor)
     if let missed = found.missed, missed > 0 {
       log.warn(
@@ -37,7 +40,7 @@ extension Receive {
           "streams": .text(found.parts.filter { $0.missed ?? 0 > 0 }.map(\.stream).joined(separator: ",")),
         ])
     }
-    let isDone = try post(frames + [ready], Destination(context), invocation)
+    let isDone = try post(frames + [ready], destination: Destination(context: context), invocation: invocation)
     log.info(
       "hello answered",
       [
@@ -50,7 +53,7 @@ extension Receive {
 
   /// False: the client has left, or the time was up. Then no `ready` comes, and the client says hello again.
   mutating func post(
-    _ frames: [[UInt8]], _ destination: Destination, _ invocation: InvocationContext
+    _ frames: [[UInt8]], destination: Destination, invocation: InvocationContext
   ) throws -> Bool {
     for frame in frames {
       guard clock.milliseconds() < invocation.deadlineMilliseconds - 1_000,
@@ -63,7 +66,7 @@ extension Receive {
 
 extension RecoveryLimits {
   /// Who takes no batches gets a post an event, and there is time for so many only.
-  init(for accepts: Accepts, _ limits: StreamLimits) {
+  init(for accepts: Accepts, limits: StreamLimits) {
     self.init()
     events = limits.replayEvents
     if !accepts.contains(.batch) { events = min(events, 500) }

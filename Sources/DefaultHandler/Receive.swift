@@ -17,39 +17,42 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
   var limits: StreamLimits { connections.limits }
 
-  mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
+  mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .identifier(context.requestID)])
-    if let greeting = Greeting(decoding: event) { return try greet(greeting, context, log) }
+    if let greeting = Greeting(decoding: event) { return try greet(greeting, invocation: context, log: log) }
     guard case .message(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
     let answer: [UInt8]?
     do {
-      answer = try self.answer(ClientFrame(decoding: event.body), event.context, context, log)
+      answer = try self.answer(ClientFrame(decoding: event.body), context: event.context, invocation: context, log: log)
     } catch let refusal as FrameRefusal {
-      answer = refuse(refusal, event.context, log)
+      answer = refuse(refusal, context: event.context, log: log)
     }
     return ProxyResponse(200, body: answer).encoded()
   }
 
   private mutating func answer(
-    _ frame: ClientFrame, _ context: RequestContext, _ invocation: InvocationContext, _ log: Log
+    _ frame: ClientFrame, context: RequestContext, invocation: InvocationContext, log: Log
   ) throws -> [UInt8]? {
     switch frame {
-    case .subscribe(let request, let count): try subscribe(request, count, context, invocation, log)
-    case .unsubscribe(let request, let count): try unsubscribe(request, count, context, log)
-    case .hello(let hello): try answer(hello, context, invocation, log)
-    case .ping(let count): try pong(count, context, log)
+    case .subscribe(let request, let count):
+      try subscribe(request, count: count, context: context, invocation: invocation, log: log)
+    case .unsubscribe(let request, let count): try unsubscribe(request, count: count, context: context, log: log)
+    case .hello(let hello): try answer(hello, context: context, invocation: invocation, log: log)
+    case .ping(let count): try pong(count, context: context, log: log)
     case .pong: nil
-    case .status: try status(context)
+    case .status: try status(context: context)
     }
   }
 
   /// The connection of a frame; one whose credential has expired is closed.
-  func connection(_ context: RequestContext) throws -> ConnectionRecord {
-    guard let record = try connections.connection(context.connectionID) else { throw FrameRefusal.unknownConnection }
-    return try lasting(record)
+  func connection(context: RequestContext) throws -> ConnectionRecord {
+    guard let record = try connections.connection(id: context.connectionID) else {
+      throw FrameRefusal.unknownConnection
+    }
+    return try lasting(record: record)
   }
 
-  func lasting(_ record: ConnectionRecord) throws(FrameRefusal) -> ConnectionRecord {
+  func lasting(record: ConnectionRecord) throws(FrameRefusal) -> ConnectionRecord {
     if let until = record.untilMilliseconds, until <= clock.milliseconds() { throw .expired }
     return record
   }
@@ -57,12 +60,12 @@ struct Receive<Out: Outbox>: LambdaHandler {
   // MARK: Ping and status
 
   /// A client that keeps a cursor is told how far it lacks nothing; one that has no row is told to come back.
-  private func pong(_ count: Int64?, _ context: RequestContext, _ log: Log) throws -> [UInt8] {
-    let record = try connection(context)
+  private func pong(_ count: Int64?, context: RequestContext, log: Log) throws -> [UInt8] {
+    let record = try connection(context: context)
     var cursor: Cursor?
     if record.accepts.contains(.parts) {
       do throws(TableError) {
-        cursor = try recovery.standing(record)
+        cursor = try recovery.standing(record: record)
       } catch {
         log.warn("pong without a cursor", ["reason": .text(error.description)])
       }
@@ -70,16 +73,16 @@ struct Receive<Out: Outbox>: LambdaHandler {
     return Frame.pong(count: count, cursor: cursor?.text, milliseconds: clock.milliseconds())
   }
 
-  private func status(_ context: RequestContext) throws -> [UInt8] {
-    let record = try connection(context)
-    return Frame.status(record, try recovery.standings(record))
+  private func status(context: RequestContext) throws -> [UInt8] {
+    let record = try connection(context: context)
+    return Frame.status(record: record, standings: try recovery.standings(record: record))
   }
 
   // MARK: Refusals
 
   /// The error frame is the answer; but a connection that nobody knows is told by a post and closed, so that its client
   /// comes back as one that is known.
-  private mutating func refuse(_ refusal: FrameRefusal, _ context: RequestContext, _ log: Log) -> [UInt8]? {
+  private mutating func refuse(_ refusal: FrameRefusal, context: RequestContext, log: Log) -> [UInt8]? {
     log.info(
       "frame refused",
       [
@@ -89,7 +92,9 @@ struct Receive<Out: Outbox>: LambdaHandler {
     let frame = Frame.error(code: refusal.code, message: refusal.message, requestID: context.requestID)
     guard refusal == .unknownConnection || refusal == .expired else { return frame }
     do {
-      if try outbox.post(frame, to: Destination(context)) == .taken { try outbox.close(Destination(context)) }
+      if try outbox.post(frame, to: Destination(context: context)) == .taken {
+        try outbox.close(Destination(context: context))
+      }
       return nil
     } catch {
       log.error(
@@ -101,22 +106,25 @@ struct Receive<Out: Outbox>: LambdaHandler {
 }
 
 extension FrameRefusal {
-  static let unknownConnection = FrameRefusal("unknown_connection", "this connection is not known; connect again")
+  static let unknownConnection = FrameRefusal(
+    code: "unknown_connection", message: "this connection is not known; connect again")
 
   static let expired = FrameRefusal(
-    "expired", "the credential of this connection has expired; connect with a new one")
+    code: "expired", message: "the credential of this connection has expired; connect with a new one")
 
   static func tooFast(_ limits: StreamLimits) -> FrameRefusal {
     FrameRefusal(
-      "too_fast",
-      "subscriptions change too often: \(limits.clientFramesPerSecond) frames a second, \(limits.clientFramesBurst) at "
+      code: "too_fast",
+      message:
+        "subscriptions change too often: \(limits.clientFramesPerSecond) frames a second, \(limits.clientFramesBurst) at "
         + "once; this one changed nothing")
   }
 
-  static func tooManySubscriptions(_ count: Int, _ limits: StreamLimits) -> FrameRefusal {
+  static func tooManySubscriptions(_ count: Int, limits: StreamLimits) -> FrameRefusal {
     FrameRefusal(
-      "too_many_subscriptions",
-      "\(count) subscriptions are too many: one connection may hold \(limits.subscriptions); nothing was changed")
+      code: "too_many_subscriptions",
+      message:
+        "\(count) subscriptions are too many: one connection may hold \(limits.subscriptions); nothing was changed")
   }
 }
 

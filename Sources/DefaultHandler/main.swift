@@ -6,25 +6,26 @@ import LambdaRuntime
 import Streams
 import Telemetry
 
-func makeReceive(_ environment: Environment) throws -> some LambdaHandler {
+func makeReceive(environment: Environment) throws -> some LambdaHandler {
   try EventTypes.load()
   let deadline = CallDeadline()
-  let table = try TableSelection.open(environment, deadline: deadline)
-  let shards = try TableSelection.listenerShards(environment)
-  let limits = try StreamLimits(environment)
-  try GatewayAccess(environment).check()
+  let table = try TableSelection.open(environment: environment, deadline: deadline)
+  let shards = try TableSelection.listenerShards(environment: environment)
+  let limits = try StreamLimits(environment: environment)
+  try GatewayAccess(environment: environment).check()
   return Receive(
-    connections: Connections(table, shards: shards, limits: limits),
-    recovery: RecoveryReader(table, shards: shards, limits: limits),
-    behindRows: BehindRows(table, limits: limits), drains: Drains(environment, FunctionInvoker(environment)),
-    outbox: ManagementOutbox(environment), log: Log(environment)
+    connections: Connections(table: table, shards: shards, limits: limits),
+    recovery: RecoveryReader(table: table, shards: shards, limits: limits),
+    behindRows: BehindRows(table: table, limits: limits),
+    drains: Drains(environment, FunctionInvoker(environment: environment)),
+    outbox: ManagementOutbox(environment: environment), log: Log(environment)
   ).afterTelling {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }
 }
 
 LambdaRuntime.run(
-  try makeReceive(.process),
+  try makeReceive(environment: .process),
   help: """
     DefaultHandler answers $default: the frames of clients.
 

@@ -11,7 +11,7 @@ package struct Backoff: Sendable {
   package init() {}
 
   /// Nil when the call has been made often enough. `attempts` counts those made, at least 1.
-  func delayMilliseconds(afterAttempts made: Int, _ randomness: Randomness) -> Int64? {
+  func delayMilliseconds(afterAttempts made: Int, randomness: Randomness) -> Int64? {
     guard made < attempts else { return nil }
     let exponent = min(made - 1, 20)
     return Int64(randomness.integer(in: 0...min(maximumMilliseconds, baseMilliseconds << exponent)))

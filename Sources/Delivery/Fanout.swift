@@ -55,38 +55,38 @@ package final class Fanout {
     var now = clock.monotonicMilliseconds()
     let epoch = clock.milliseconds() - now
     let stopAt = deadlineMilliseconds - epoch - options.reserveMilliseconds
-    var state = state(stopAt, epoch)
+    var state = state(stopAt, epoch: epoch)
     var bounds = Bounds(now, stopAt, options)
     var ended: [Completion] = []
     client.expect(calls: 1)
     while true {
-      if bounds.isTimeToAsk(now), !keepsOn() {
-        giveUp(&state, &ended, now)
+      if bounds.isTimeToAsk(now: now), !keepsOn() {
+        giveUp(&state, ended: &ended, now: now)
         state.leavePages()
       }
       switch state.next(nowMilliseconds: now, room: client.room) {
-      case .post(let token, let id, let frame): client.start(Call(.post(frame), id), token: token)
-      case .delete(let token, let id): client.start(Call(.delete, id), token: token)
+      case .post(let token, let id, let frame): client.start(Call(verb: .post(frame), id: id), token: token)
+      case .delete(let token, let id): client.start(Call(verb: .delete, id: id), token: token)
       case .settle(let listener, let ending): settled(listener, ending)
       case .page:
         if now < bounds.giveUpAt { readPage(&state, nextPage) } else { state.leavePages() }
         now = clock.monotonicMilliseconds()
       case .wait(let moment):
-        if state.hasBegunAll { bounds.startPatience(now) }
+        if state.hasBegunAll { bounds.startPatience(now: now) }
         bounds.adaptPatience(client.hasSentAll)
         let until = min(moment, bounds.nextEnd(after: now), bounds.asksAt)
         client.step(untilMilliseconds: until, lacksRoom: state.lacksRoom, into: &ended)
         now = clock.monotonicMilliseconds()
         bounds.note(ended)
-        tell(&state, ended, now)
-        if now >= bounds.giveUpAt { giveUp(&state, &ended, now) }
+        tell(&state, ended: ended, now: now)
+        if now >= bounds.giveUpAt { giveUp(&state, ended: &ended, now: now) }
         if now >= bounds.startsUntil { state.giveUpRest() }
       case .done: return state.tally
       }
     }
   }
 
-  private func state(_ stopAt: Int64, _ epoch: Int64) -> FanoutState {
+  private func state(_ stopAt: Int64, epoch: Int64) -> FanoutState {
     var options = options.state
     options.width = min(options.width, client.options.width)
     return FanoutState(
@@ -100,18 +100,18 @@ package final class Fanout {
   }
 
   /// Waits for nobody any more, and begins nobody. Answers that came while this process had no processor count.
-  private func giveUp(_ state: inout FanoutState, _ ended: inout [Completion], _ now: Int64) {
+  private func giveUp(_ state: inout FanoutState, ended: inout [Completion], now: Int64) {
     while client.inFlight > 0 {
       client.step(untilMilliseconds: now, into: &ended)
       if ended.isEmpty { break }
-      tell(&state, ended, now)
+      tell(&state, ended: ended, now: now)
     }
     client.abandon(into: &ended)
-    tell(&state, ended, now)
+    tell(&state, ended: ended, now: now)
     state.giveUpRest()
   }
 
-  private func tell(_ state: inout FanoutState, _ ended: [Completion], _ now: Int64) {
+  private func tell(_ state: inout FanoutState, ended: [Completion], now: Int64) {
     for completion in ended {
       switch completion.outcome {
       case .answered(let answer):
@@ -152,7 +152,7 @@ private struct Bounds {
     patience = options.patience
   }
 
-  mutating func isTimeToAsk(_ now: Int64) -> Bool {
+  mutating func isTimeToAsk(now: Int64) -> Bool {
     guard now >= asksAt else { return false }
     asksAt = now + Self.askMilliseconds
     return true
@@ -167,7 +167,7 @@ private struct Bounds {
   }
 
   /// Every listener was begun.
-  mutating func startPatience(_ now: Int64) { patientSince = patientSince ?? now }
+  mutating func startPatience(now: Int64) { patientSince = patientSince ?? now }
 
   /// How long the last ones are waited for, by the answers that have come. Without any it may be the connections that
   /// are still being opened.

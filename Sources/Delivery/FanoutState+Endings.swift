@@ -8,7 +8,7 @@ extension FanoutState {
   package mutating func answered(token: Int, status: Int, nowMilliseconds now: Int64) {
     inFlight -= 1
     width.record(isRefusal: status == 429)
-    if active[token].isClosing { return closed(token, status, now) }
+    if active[token].isClosing { return closed(token, status: status, now: now) }
     switch status {
     case 200..<300:
       tally.deliveries += 1
@@ -17,17 +17,18 @@ extension FanoutState {
       gone(token)
     // One client whose buffer is full is no reason for the others to wait; where all are refused, a refusal says nothing
     // of the client.
-    case 429 where width.isReduced: retry(token, .refused(status: status), attempts: options.backoff.attempts, now)
-    case 500...599: retry(token, .refused(status: status), attempts: options.attemptsOfFailure, now)
-    case 413: giveUpFrame(token, .refused(status: status))
-    default: giveUp(token, .refused(status: status))
+    case 429 where width.isReduced:
+      retry(token, reason: .refused(status: status), attempts: options.backoff.attempts, now: now)
+    case 500...599: retry(token, reason: .refused(status: status), attempts: options.attemptsOfFailure, now: now)
+    case 413: giveUpFrame(token, reason: .refused(status: status))
+    default: giveUp(token, reason: .refused(status: status))
     }
   }
 
   /// The connection to the gateway broke before an answer came.
   package mutating func broke(token: Int, reason: String, nowMilliseconds now: Int64) {
     inFlight -= 1
-    retry(token, .broken(reason), attempts: options.attemptsOfFailure, now)
+    retry(token, reason: .broken(reason), attempts: options.attemptsOfFailure, now: now)
   }
 
   /// The call could not be made, and no other can: those that are on their way are waited for, the rest is given up for
@@ -35,27 +36,27 @@ extension FanoutState {
   package mutating func cannotCall(token: Int, reason: String) {
     inFlight -= 1
     hopeless = .unreachable(reason)
-    giveUp(token, .unreachable(reason))
+    giveUp(token, reason: .unreachable(reason))
   }
 
   /// The call has no answer and is waited for no longer.
   package mutating func abandoned(token: Int) {
     inFlight -= 1
-    giveUp(token, .hung)
+    giveUp(token, reason: .hung)
   }
 
   /// The call was not sent, and there is no time for it.
   package mutating func notSent(token: Int) {
     inFlight -= 1
-    giveUp(token, .unsent)
+    giveUp(token, reason: .unsent)
   }
 
   /// The gateway was told to close the connection.
-  private mutating func closed(_ token: Int, _ status: Int, _ now: Int64) {
+  private mutating func closed(_ token: Int, status: Int, now: Int64) {
     switch status {
     case 200..<300, 404, 410: gone(token)
-    case 429, 500...599: retry(token, .refused(status: status), attempts: options.attemptsOfFailure, now)
-    default: giveUp(token, .refused(status: status))
+    case 429, 500...599: retry(token, reason: .refused(status: status), attempts: options.attemptsOfFailure, now: now)
+    default: giveUp(token, reason: .refused(status: status))
     }
   }
 
@@ -73,18 +74,19 @@ extension FanoutState {
     one.failure?.firstMissing ?? max(0, min(one.frame, one.listener.frames.count - 1))
   }
 
-  private mutating func retry(_ token: Int, _ reason: Ending.Reason, attempts: Int, _ now: Int64) {
+  private mutating func retry(_ token: Int, reason: Ending.Reason, attempts: Int, now: Int64) {
     active[token].attempts += 1
     let made = active[token].attempts
-    guard now < stopAt, made < attempts, let delay = options.backoff.delayMilliseconds(afterAttempts: made, randomness)
-    else { return giveUp(token, reason) }
+    guard now < stopAt, made < attempts,
+      let delay = options.backoff.delayMilliseconds(afterAttempts: made, randomness: randomness)
+    else { return giveUp(token, reason: reason) }
     active[token].lastFailure = reason
     tally.retried += 1
     retries.add(token, dueAt: now + delay)
   }
 
   /// One frame cannot be delivered, the others may.
-  private mutating func giveUpFrame(_ token: Int, _ reason: Ending.Reason) {
+  private mutating func giveUpFrame(_ token: Int, reason: Ending.Reason) {
     tally.failed += 1
     if active[token].failure == nil {
       active[token].failure = Ending(reason, firstMissing: active[token].frame)
@@ -111,15 +113,15 @@ extension FanoutState {
   }
 
   /// The listener's other frames are not delivered either, nor those of its later listings.
-  private mutating func giveUp(_ token: Int, _ reason: Ending.Reason) {
+  private mutating func giveUp(_ token: Int, reason: Ending.Reason) {
     let one = active[token]
     free(token)
-    settle(one.listener, Ending(reason, firstMissing: firstMissing(one)), from: one.frame, reason)
-    for listener in one.later { settle(listener, Ending(reason, firstMissing: 0), from: 0, reason) }
+    settle(one.listener, ending: Ending(reason, firstMissing: firstMissing(one)), from: one.frame, reason: reason)
+    for listener in one.later { settle(listener, ending: Ending(reason, firstMissing: 0), from: 0, reason: reason) }
   }
 
   private mutating func settle(
-    _ listener: Listener, _ ending: Ending, from frame: Int, _ reason: Ending.Reason
+    _ listener: Listener, ending: Ending, from frame: Int, reason: Ending.Reason
   ) {
     let count = listener.frames.count - frame
     if reason == .unsent || reason == .hung { tally.unsent += count } else { tally.failed += count }
@@ -129,11 +131,11 @@ extension FanoutState {
   /// Time is up, or calling is of no use: whatever is not on its way is not sent.
   mutating func leave(_ reason: Ending.Reason) {
     while let token = ready.popLast() ?? retries.take(dueAt: .max) {
-      giveUp(token, active[token].lastFailure ?? reason)
+      giveUp(token, reason: active[token].lastFailure ?? reason)
     }
     while settled.count < options.maximumActive, let listener = pending.popFirst() {
       if goneIDs.contains(listener.id) { continue }
-      settle(listener, Ending(reason, firstMissing: 0), from: 0, reason)
+      settle(listener, ending: Ending(reason, firstMissing: 0), from: 0, reason: reason)
     }
   }
 

@@ -76,7 +76,7 @@ package struct FanoutState {
       let (listener, ending) = settled.removeLast()
       return .settle(listener, ending)
     }
-    if room > 0, inFlight < width.current, let action = call(now) { return action }
+    if room > 0, inFlight < width.current, let action = call(now: now) { return action }
     if hasMorePages, pending.count <= readsAheadAt, activeCount < options.maximumActive { return .page }
     if inFlight > 0 || activeCount > 0 || pending.count > 0 {
       // A retry that is due waits for an answer to make room.
@@ -93,7 +93,7 @@ package struct FanoutState {
 
   private var activeCount: Int { active.count - freeTokens.count }
 
-  private mutating func call(_ now: Int64) -> Action? {
+  private mutating func call(now: Int64) -> Action? {
     if let token = ready.popLast() ?? retries.take(dueAt: now) { return call(token: token) }
     while activeCount < options.maximumActive, let listener = pending.popFirst() {
       if !goneIDs.isEmpty, goneIDs.contains(listener.id) { continue }

@@ -11,9 +11,9 @@ struct Disconnect: LambdaHandler {
   let connections: Connections
   let log: Log
 
-  mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
+  mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     guard case .disconnect(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
-    try connections.disconnect(event.context.connectionID)
+    try connections.disconnect(id: event.context.connectionID)
     log.debug(
       "disconnected",
       [

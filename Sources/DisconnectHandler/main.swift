@@ -4,17 +4,17 @@ import LambdaRuntime
 import Streams
 import Telemetry
 
-func makeDisconnect(_ environment: Environment) throws -> some LambdaHandler {
+func makeDisconnect(environment: Environment) throws -> some LambdaHandler {
   let deadline = CallDeadline()
-  let table = try TableSelection.open(environment, deadline: deadline)
-  let shards = try TableSelection.listenerShards(environment)
-  return Disconnect(connections: Connections(table, shards: shards), log: Log(environment)).afterTelling {
+  let table = try TableSelection.open(environment: environment, deadline: deadline)
+  let shards = try TableSelection.listenerShards(environment: environment)
+  return Disconnect(connections: Connections(table: table, shards: shards), log: Log(environment)).afterTelling {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }
 }
 
 LambdaRuntime.run(
-  try makeDisconnect(.process),
+  try makeDisconnect(environment: .process),
   help: """
     DisconnectHandler answers $disconnect: it forgets the connection.
 

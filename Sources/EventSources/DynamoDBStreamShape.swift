@@ -17,22 +17,23 @@ struct DynamoDBStreamShape {
   private var new: PlainItem?
   private var old: PlainItem?
 
-  static func record(_ reader: inout JSONReader, _ isPiped: Bool) throws(JSONError) -> SourceRecord {
+  static func record(from reader: inout JSONReader, isPiped: Bool) throws(JSONError) -> SourceRecord {
     var shape = DynamoDBStreamShape()
-    try shape.read(&reader)
+    try shape.read(from: &reader)
     var record = SourceRecord(payload: .success(shape.event ?? shape.described))
     record.identifier = isPiped ? shape.eventID : shape.sequence
     record.name = shape.sequence
     record.origin = shape.arn
-    record.key = MessageKey.text("dynamodb", [shape.arn], shape.eventID.isEmpty ? shape.sequence : shape.eventID)
+    record.key = MessageKey.text(
+      "dynamodb", origin: [shape.arn], identity: shape.eventID.isEmpty ? shape.sequence : shape.eventID)
     return record
   }
 
-  private mutating func read(_ reader: inout JSONReader) throws(JSONError) {
+  private mutating func read(from reader: inout JSONReader) throws(JSONError) {
     try reader.beginObject()
     while let member = try reader.nextKey() {
       switch member {
-      case "dynamodb": try read(&reader)
+      case "dynamodb": try read(from: &reader)
       case "eventName": name = try reader.text() ?? ""
       case "eventID": eventID = try reader.text() ?? ""
       case "eventSourceARN": arn = try reader.text() ?? ""

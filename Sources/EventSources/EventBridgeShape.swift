@@ -43,7 +43,9 @@ enum EventBridgeShape {
     var time: String?
     var detail: [UInt8] = Array("null".utf8)
 
-    var key: String? { MessageKey.text("eventbridge", [account, region, source, time ?? ""], identifier) }
+    var key: String? {
+      MessageKey.text("eventbridge", origin: [account, region, source, time ?? ""], identity: identifier)
+    }
 
     /// The `detail`, if it has the form of a publish of ours; else an event of the type `detail-type` whose data is the
     /// detail. The findings of GuardDuty and Inspector, and what a partner sends, have a `type` too.

@@ -20,7 +20,7 @@ struct KafkaShape {
       try reader.beginArray()
       while try reader.nextElement() {
         var shape = KafkaShape()
-        try shape.read(&reader)
+        try shape.read(from: &reader)
         shape.partition = partition
         records.append(shape.record(origin))
       }
@@ -28,9 +28,9 @@ struct KafkaShape {
     return records
   }
 
-  static func pipedRecord(_ reader: inout JSONReader) throws(JSONError) -> SourceRecord {
+  static func pipedRecord(from reader: inout JSONReader) throws(JSONError) -> SourceRecord {
     var shape = KafkaShape()
-    try shape.read(&reader)
+    try shape.read(from: &reader)
     return shape.record(shape.arn.isEmpty ? origin(ofServers: shape.servers) : shape.arn)
   }
 
@@ -39,7 +39,7 @@ struct KafkaShape {
     servers.split(separator: ",").sorted().joined(separator: ",")
   }
 
-  private mutating func read(_ reader: inout JSONReader) throws(JSONError) {
+  private mutating func read(from reader: inout JSONReader) throws(JSONError) {
     try reader.beginObject()
     while let name = try reader.nextKey() {
       switch name {
@@ -67,7 +67,7 @@ struct KafkaShape {
     record.partition = partition
     record.name = "\(partition)/\(offset)"
     record.origin = origin
-    record.key = MessageKey.text("kafka", [origin, partition, timestamp], offset)
+    record.key = MessageKey.text("kafka", origin: [origin, partition, timestamp], identity: offset)
     return record
   }
 }

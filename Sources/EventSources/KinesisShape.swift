@@ -11,23 +11,24 @@ struct KinesisShape {
   private var stream = ""
   private var data: String?
 
-  static func record(_ reader: inout JSONReader, _ isPiped: Bool) throws(JSONError) -> SourceRecord {
+  static func record(from reader: inout JSONReader, isPiped: Bool) throws(JSONError) -> SourceRecord {
     var shape = KinesisShape()
-    try shape.read(&reader)
+    try shape.read(from: &reader)
     var record = SourceRecord(payload: shape.payload)
     record.identifier = isPiped ? shape.eventID : shape.sequence
     record.name = shape.sequence
     record.origin = shape.stream
     // The shard and the sequence number.
-    record.key = MessageKey.text("kinesis", [shape.stream], shape.eventID.isEmpty ? shape.sequence : shape.eventID)
+    record.key = MessageKey.text(
+      "kinesis", origin: [shape.stream], identity: shape.eventID.isEmpty ? shape.sequence : shape.eventID)
     return record
   }
 
-  private mutating func read(_ reader: inout JSONReader) throws(JSONError) {
+  private mutating func read(from reader: inout JSONReader) throws(JSONError) {
     try reader.beginObject()
     while let name = try reader.nextKey() {
       switch name {
-      case "kinesis": try read(&reader)
+      case "kinesis": try read(from: &reader)
       case "eventID": eventID = try reader.text() ?? ""
       case "eventSourceARN": stream = try reader.text() ?? ""
       case "sequenceNumber": sequence = try reader.text() ?? ""

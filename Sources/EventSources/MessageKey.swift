@@ -8,7 +8,7 @@ enum MessageKey {
   private static let maximumBytes = 200
 
   /// Nil without an identity: one key for all would make one message of them.
-  static func text(_ source: String, _ origin: [String], _ identity: String) -> String? {
+  static func text(_ source: String, origin: [String], identity: String) -> String? {
     guard !identity.isEmpty else { return nil }
     return KeyText.joined([source] + origin + [identity], maximumBytes: maximumBytes)
   }

@@ -19,7 +19,7 @@ struct PlainItem {
     try writer.object { (writer) throws(JSONError) in
       while let name = try reader.nextKey() {
         writer.key(name)
-        guard let scalar = try Self.value(&reader, &writer) else { continue }
+        guard let scalar = try Self.value(from: &reader, writer: &writer) else { continue }
         scalars.append((name, scalar.text))
         if name == "event", scalar.isString { event = scalar.text }
       }
@@ -31,7 +31,7 @@ struct PlainItem {
 
   /// Writes one attribute's value; answers a string, a number or a binary as text.
   private static func value(
-    _ reader: inout JSONReader, _ writer: inout JSONWriter
+    from reader: inout JSONReader, writer: inout JSONWriter
   ) throws(JSONError) -> Scalar? {
     var scalar: Scalar?
     var isWritten = false
@@ -42,7 +42,7 @@ struct PlainItem {
         try reader.skip()
         continue
       }
-      scalar = try value(of: kind, &reader, &writer)
+      scalar = try value(of: kind, reader: &reader, writer: &writer)
       isWritten = true
     }
     if !isWritten { writer.null() }
@@ -50,7 +50,7 @@ struct PlainItem {
   }
 
   private static func value(
-    of kind: String, _ reader: inout JSONReader, _ writer: inout JSONWriter
+    of kind: String, reader: inout JSONReader, writer: inout JSONWriter
   ) throws(JSONError) -> Scalar? {
     switch kind {
     case "S":
@@ -67,14 +67,19 @@ struct PlainItem {
       writer.string(text)
       return (Base64.decode(text.utf8).map(Base64URL.encode) ?? text, false)
     case "BOOL": writer.boolean(try reader.boolean())
-    case "M": try map(&reader, &writer)
-    case "L": try list(&reader, &writer) { (reader, writer) throws(JSONError) in _ = try value(&reader, &writer) }
+    case "M": try map(from: &reader, writer: &writer)
+    case "L":
+      try list(from: &reader, writer: &writer) { (reader, writer) throws(JSONError) in
+        _ = try value(from: &reader, writer: &writer)
+      }
     case "NS":
-      try list(&reader, &writer) { (reader, writer) throws(JSONError) in
+      try list(from: &reader, writer: &writer) { (reader, writer) throws(JSONError) in
         append(number: try reader.string(), to: &writer)
       }
     case "SS", "BS":
-      try list(&reader, &writer) { (reader, writer) throws(JSONError) in writer.string(try reader.string()) }
+      try list(from: &reader, writer: &writer) { (reader, writer) throws(JSONError) in
+        writer.string(try reader.string())
+      }
     default:
       try reader.skip()
       writer.null()
@@ -91,18 +96,18 @@ struct PlainItem {
     writer.raw(text.utf8)
   }
 
-  private static func map(_ reader: inout JSONReader, _ writer: inout JSONWriter) throws(JSONError) {
+  private static func map(from reader: inout JSONReader, writer: inout JSONWriter) throws(JSONError) {
     try reader.beginObject()
     try writer.object { (writer) throws(JSONError) in
       while let name = try reader.nextKey() {
         writer.key(name)
-        _ = try value(&reader, &writer)
+        _ = try value(from: &reader, writer: &writer)
       }
     }
   }
 
   private static func list(
-    _ reader: inout JSONReader, _ writer: inout JSONWriter,
+    from reader: inout JSONReader, writer: inout JSONWriter,
     _ element: (inout JSONReader, inout JSONWriter) throws(JSONError) -> Void
   ) throws(JSONError) {
     try reader.beginArray()

@@ -18,7 +18,7 @@ struct RabbitMQShape {
       try reader.beginArray()
       while try reader.nextElement() {
         var shape = RabbitMQShape()
-        try shape.read(&reader)
+        try shape.read(from: &reader)
         shape.queue = queue
         shape.broker = origin
         records.append(shape.record)
@@ -27,26 +27,26 @@ struct RabbitMQShape {
     return records
   }
 
-  static func pipedRecord(_ reader: inout JSONReader) throws(JSONError) -> SourceRecord {
+  static func pipedRecord(from reader: inout JSONReader) throws(JSONError) -> SourceRecord {
     var shape = RabbitMQShape()
-    try shape.read(&reader)
+    try shape.read(from: &reader)
     return shape.record
   }
 
-  private mutating func read(_ reader: inout JSONReader) throws(JSONError) {
+  private mutating func read(from reader: inout JSONReader) throws(JSONError) {
     try reader.beginObject()
     while let name = try reader.nextKey() {
       switch name {
       case "eventSourceArn": broker = try reader.text() ?? ""
       case "eventSourceKey": queue = try reader.text() ?? ""
       case "data": data = try reader.text()
-      case "basicProperties": try readProperties(&reader)
+      case "basicProperties": try readProperties(from: &reader)
       default: try reader.skip()
       }
     }
   }
 
-  private mutating func readProperties(_ reader: inout JSONReader) throws(JSONError) {
+  private mutating func readProperties(from reader: inout JSONReader) throws(JSONError) {
     guard try reader.peek() == .object else { return try reader.skip() }
     try reader.beginObject()
     while let name = try reader.nextKey() {
@@ -74,6 +74,6 @@ struct RabbitMQShape {
   private var key: String? {
     guard !identifier.isEmpty else { return nil }
     let content = SHA256.hash(Array((data ?? "").utf8)).hexadecimal.prefix(32)
-    return MessageKey.text("rabbitmq", [broker, queue, timestamp, String(content)], identifier)
+    return MessageKey.text("rabbitmq", origin: [broker, queue, timestamp, String(content)], identity: identifier)
   }
 }

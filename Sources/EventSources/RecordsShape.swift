@@ -41,7 +41,7 @@ enum RecordsShape {
 
 /// https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 enum SQSShape {
-  static func record(_ reader: inout JSONReader) throws(JSONError) -> SourceRecord {
+  static func record(from reader: inout JSONReader) throws(JSONError) -> SourceRecord {
     var identifier = ""
     var origin = ""
     var body: String?
@@ -59,7 +59,7 @@ enum SQSShape {
     record.identifier = identifier
     record.name = identifier
     record.origin = origin
-    record.key = unwrapped?.key ?? MessageKey.text("sqs", [origin], identifier)
+    record.key = unwrapped?.key ?? MessageKey.text("sqs", origin: [origin], identity: identifier)
     return record
   }
 }
@@ -72,14 +72,14 @@ enum SNSShape {
     var message: [UInt8]?
 
     /// The same from the topic and from a queue behind it.
-    var key: String? { MessageKey.text("sns", [topic], identifier) }
+    var key: String? { MessageKey.text("sns", origin: [topic], identity: identifier) }
   }
 
-  static func record(_ reader: inout JSONReader) throws(JSONError) -> SourceRecord {
+  static func record(from reader: inout JSONReader) throws(JSONError) -> SourceRecord {
     var notification = Notification()
     try reader.beginObject()
     while let name = try reader.nextKey() {
-      if name == "Sns" { notification = try self.notification(&reader) } else { try reader.skip() }
+      if name == "Sns" { notification = try self.notification(from: &reader) } else { try reader.skip() }
     }
     var record = record(of: notification)
     record.identifier = notification.identifier
@@ -99,7 +99,7 @@ enum SNSShape {
   }
 
   /// The notification, as it stands in a record and in the body of a queue's message.
-  static func notification(_ reader: inout JSONReader) throws(JSONError) -> Notification {
+  static func notification(from reader: inout JSONReader) throws(JSONError) -> Notification {
     var notification = Notification()
     try reader.beginObject()
     while let name = try reader.nextKey() {
@@ -142,7 +142,7 @@ enum Wrapping {
       }
       guard isNotification, hasTopic else { return nil }
       var reader = JSONReader(bytes)
-      return try SNSShape.notification(&reader)
+      return try SNSShape.notification(from: &reader)
     } catch {
       return nil
     }

@@ -69,13 +69,13 @@ extension SourceBatch {
     writer.object { writer in
       writer.key("batchItemFailures")
       writer.array { writer in
-        for place in places { writer.object { append(records[place], to: &$0) } }
+        for place in places { writer.object { append(record: records[place], to: &$0) } }
       }
     }
     return writer.bytes
   }
 
-  private func append(_ record: SourceRecord, to writer: inout JSONWriter) {
+  private func append(record: SourceRecord, to writer: inout JSONWriter) {
     guard source == .kafka else { return writer.member("itemIdentifier", record.identifier) }
     writer.key("itemIdentifier")
     writer.object { writer in

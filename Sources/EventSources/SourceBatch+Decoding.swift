@@ -59,10 +59,12 @@ extension SourceBatch {
     // Pipes has no SNS; whatever handed this over would not understand the answer.
     case "aws:sns"? where !isPiped: (source, list) = (.sns, try all(SNSShape.record))
     case "aws:kinesis"?:
-      (source, list) = (.kinesis, try all { (reader) throws(JSONError) in try KinesisShape.record(&reader, isPiped) })
+      (source, list) = (
+        .kinesis, try all { (reader) throws(JSONError) in try KinesisShape.record(from: &reader, isPiped: isPiped) }
+      )
     case "aws:dynamodb"?:
       source = .dynamoDBStreams
-      list = try all { (reader) throws(JSONError) in try DynamoDBStreamShape.record(&reader, isPiped) }
+      list = try all { (reader) throws(JSONError) in try DynamoDBStreamShape.record(from: &reader, isPiped: isPiped) }
     case "aws:kafka"? where isPiped, "SelfManagedKafka"? where isPiped:
       (source, list) = (.kafka, try all(KafkaShape.pipedRecord))
     case "aws:rmq"? where isPiped: (source, list) = (.rabbitMQ, try all(RabbitMQShape.pipedRecord))
@@ -113,13 +115,13 @@ private struct Envelope {
     var reader = JSONReader(bytes)
     do throws(JSONError) {
       try reader.beginObject()
-      while let name = try reader.nextKey() { try read(name, &reader) }
+      while let name = try reader.nextKey() { try read(name, reader: &reader) }
     } catch {
       return nil
     }
   }
 
-  private mutating func read(_ name: String, _ reader: inout JSONReader) throws(JSONError) {
+  private mutating func read(_ name: String, reader: inout JSONReader) throws(JSONError) {
     let kind = try reader.peek()
     switch (name, kind) {
     case ("eventSource", .string):

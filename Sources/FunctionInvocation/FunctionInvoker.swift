@@ -7,7 +7,7 @@ package import Telemetry
 /// Has a function run later, by itself: nobody waits for its answer.
 package protocol AsynchronousInvocation {
   /// Returns when the invocation is queued.
-  func invokeLater(_ function: String, _ payload: [UInt8]) throws
+  func invokeLater(_ function: String, payload: [UInt8]) throws
 }
 
 /// Lambda's Invoke API with the invocation type `Event`.
@@ -24,12 +24,12 @@ package final class FunctionInvoker: AsynchronousInvocation {
   static let answerMilliseconds = 3_000
 
   /// Reads nothing yet: most invocations never call a function.
-  package init(_ environment: Environment, clock: Clock = .system) {
+  package init(environment: Environment, clock: Clock = .system) {
     self.environment = environment
     self.clock = clock
   }
 
-  package func invokeLater(_ function: String, _ payload: [UInt8]) throws {
+  package func invokeLater(_ function: String, payload: [UInt8]) throws {
     let target = try target()
     let request = HTTPRequest(
       method: "POST", url: try HTTPURL("\(target.endpoint)/2015-03-31/functions/\(function)/invocations"),
@@ -54,9 +54,9 @@ package final class FunctionInvoker: AsynchronousInvocation {
       let session = try HTTPSession()
       return (set, { try session.send($0) })
     }
-    let region = try Region.find(environment)
+    let region = try Region.find(environment: environment)
     let session = try SignedSession(
-      service: "lambda", region: region, source: CredentialChain(environment, clock: clock), clock: clock)
+      service: "lambda", region: region, source: CredentialChain(environment: environment, clock: clock), clock: clock)
     let endpoint = set ?? "https://lambda.\(region).amazonaws.com\(region.hasPrefix("cn-") ? ".cn" : "")"
     return (endpoint, { try session.send($0) })
   }

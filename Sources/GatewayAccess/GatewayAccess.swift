@@ -12,7 +12,7 @@ package import Telemetry
 package struct GatewayAccess: Sendable {
   private let environment: Environment
 
-  package init(_ environment: Environment) { self.environment = environment }
+  package init(environment: Environment) { self.environment = environment }
 
   /// The endpoint that is set; nil if there is none.
   package var endpoint: String? { environment["API_GATEWAY_ENDPOINT"] }
@@ -43,7 +43,7 @@ package struct GatewayAccess: Sendable {
   package func client(
     for endpoint: String, options: ManagementClient.Options = .init(), clock: Clock = .system
   ) throws -> ManagementClient {
-    let signing = try signs(endpoint) ? authority(endpoint, clock) : nil
+    let signing = try signs(endpoint) ? authority(endpoint, clock: clock) : nil
     return try ManagementClient(endpoint: endpoint, signedBy: signing, options: options, clock: clock)
   }
 
@@ -56,11 +56,11 @@ package struct GatewayAccess: Sendable {
     }
   }
 
-  private func authority(_ endpoint: String, _ clock: Clock) throws -> SigningAuthority {
+  private func authority(_ endpoint: String, clock: Clock) throws -> SigningAuthority {
     let host = try HTTPURL(endpoint).host
     return SigningAuthority(
-      service: "execute-api", region: try Region.named(inHost: host) ?? Region.find(environment),
-      source: CredentialChain(environment, clock: clock), clock: clock)
+      service: "execute-api", region: try Region.named(inHost: host) ?? Region.find(environment: environment),
+      source: CredentialChain(environment: environment, clock: clock), clock: clock)
   }
 }
 

@@ -15,7 +15,7 @@ struct EventParts {
     do {
       var reader = JSONReader(bytes)
       try reader.beginObject()
-      while let key = try reader.nextKey() { try read(key, &reader, of: bytes) }
+      while let key = try reader.nextKey() { try read(key, reader: &reader, of: bytes) }
       try reader.end()
     } catch let error as GatewayEventError {
       throw error
@@ -26,21 +26,21 @@ struct EventParts {
     }
   }
 
-  private mutating func read(_ key: String, _ reader: inout JSONReader, of bytes: [UInt8]) throws {
+  private mutating func read(_ key: String, reader: inout JSONReader, of bytes: [UInt8]) throws {
     switch key {
     case "requestContext": context = try RequestContext(&reader)
     case "headers": headers = try reader.null() ? GatewayHeaders() : GatewayHeaders(json: reader.rawValue(), of: bytes)
     case "queryStringParameters": query = try reader.null() ? QueryParameters() : QueryParameters(&reader)
-    case "multiValueHeaders": multiValueHeaders = try raw(&reader)
-    case "multiValueQueryStringParameters": multiValueQuery = try raw(&reader)
-    case "stageVariables": stageVariables = try raw(&reader)
+    case "multiValueHeaders": multiValueHeaders = try raw(from: &reader)
+    case "multiValueQueryStringParameters": multiValueQuery = try raw(from: &reader)
+    case "stageVariables": stageVariables = try raw(from: &reader)
     case "body": body = try reader.null() ? nil : reader.string()
     case "isBase64Encoded": isBase64Encoded = try reader.boolean()
     default: try reader.skip()
     }
   }
 
-  private func raw(_ reader: inout JSONReader) throws(JSONError) -> ArraySlice<UInt8>? {
+  private func raw(from reader: inout JSONReader) throws(JSONError) -> ArraySlice<UInt8>? {
     try reader.null() ? nil : reader.rawValue()
   }
 }

@@ -16,9 +16,9 @@ package enum GatewayEvent {
     let parts = try EventParts(bytes)
     guard let context = parts.context else { throw .missing("requestContext") }
     switch context.eventType {
-    case "CONNECT": self = .connect(ConnectEvent(context, parts))
-    case "MESSAGE": self = .message(try MessageEvent(context, parts))
-    case "DISCONNECT": self = .disconnect(DisconnectEvent(context, parts))
+    case "CONNECT": self = .connect(ConnectEvent(context: context, parts: parts))
+    case "MESSAGE": self = .message(try MessageEvent(context: context, parts: parts))
+    case "DISCONNECT": self = .disconnect(DisconnectEvent(context: context, parts: parts))
     default: throw .unknownEventType(context.eventType)
     }
   }
@@ -55,7 +55,7 @@ package struct ConnectEvent {
     self.stageVariables = stageVariables
   }
 
-  init(_ context: RequestContext, _ parts: EventParts) {
+  init(context: RequestContext, parts: EventParts) {
     self.init(
       context: context, headers: parts.headers, query: parts.query,
       multiValueHeaders: parts.multiValueHeaders.map(Array.init),
@@ -75,7 +75,7 @@ package struct MessageEvent {
     self.body = body
   }
 
-  init(_ context: RequestContext, _ parts: EventParts) throws(GatewayEventError) {
+  init(context: RequestContext, parts: EventParts) throws(GatewayEventError) {
     let text = parts.body ?? ""
     guard parts.isBase64Encoded else {
       self.init(context: context, body: Array(text.utf8))
@@ -99,7 +99,7 @@ package struct DisconnectEvent {
     self.multiValueHeaders = multiValueHeaders
   }
 
-  init(_ context: RequestContext, _ parts: EventParts) {
+  init(context: RequestContext, parts: EventParts) {
     self.init(
       context: context, headers: parts.headers, multiValueHeaders: parts.multiValueHeaders.map(Array.init))
   }

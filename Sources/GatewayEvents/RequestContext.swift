@@ -57,7 +57,7 @@ package struct RequestContext {
   init(_ reader: inout JSONReader) throws {
     var fields = Fields()
     try reader.beginObject()
-    while let key = try reader.nextKey() { try fields.read(key, &reader) }
+    while let key = try reader.nextKey() { try fields.read(key, reader: &reader) }
     guard let eventType = fields.eventType else { throw GatewayEventError.missing("requestContext.eventType") }
     guard let name = fields.connectionID else { throw GatewayEventError.missing("requestContext.connectionId") }
     guard let connectionID = ConnectionID(name) else {
@@ -92,7 +92,7 @@ package struct RequestContext {
     var disconnectStatusCode: Int?
     var disconnectReason: String?
 
-    mutating func read(_ key: String, _ reader: inout JSONReader) throws {
+    mutating func read(_ key: String, reader: inout JSONReader) throws {
       if try reader.null() { return }
       switch key {
       case "routeKey": routeKey = try reader.string()
@@ -107,7 +107,7 @@ package struct RequestContext {
       case "requestTime": requestTime = try reader.string()
       case "requestTimeEpoch": requestTimeMilliseconds = try reader.integer()
       case "connectedAt": connectedAtMilliseconds = try reader.integer()
-      case "identity": try readIdentity(&reader)
+      case "identity": try readIdentity(from: &reader)
       case "authorizer": authorizer = Array(try reader.rawValue())
       case "disconnectStatusCode": disconnectStatusCode = Int(try reader.integer())
       case "disconnectReason": disconnectReason = try reader.string()
@@ -115,7 +115,7 @@ package struct RequestContext {
       }
     }
 
-    private mutating func readIdentity(_ reader: inout JSONReader) throws {
+    private mutating func readIdentity(from reader: inout JSONReader) throws {
       try reader.beginObject()
       while let key = try reader.nextKey() {
         switch key {

@@ -40,7 +40,8 @@ package final class Connection {
   /// start (TLS has begun a record of them).
   package func send(_ bytes: [UInt8], from start: Int = 0) throws(HTTPClientError) -> Transfer {
     isPlain
-      ? try PlainSocket.send(descriptor, bytes, from: start, url: url) : try easy.send(bytes, from: start, url: url)
+      ? try PlainSocket.send(descriptor, bytes: bytes, from: start, url: url)
+      : try easy.send(bytes, from: start, url: url)
   }
 
   /// Receives into the front of `buffer`, at most as many bytes as it has.

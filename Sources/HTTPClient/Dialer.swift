@@ -30,8 +30,8 @@ package final class Dialer {
   package var openingCount: Int { opening.count }
 
   /// Opens a connection and waits for it, handshake included.
-  package func open(_ url: HTTPURL, connectMilliseconds: Int = 3_000) throws(HTTPClientError) -> Connection {
-    let mine = try begin(url, connectMilliseconds: connectMilliseconds)
+  package func open(url: HTTPURL, connectMilliseconds: Int = 3_000) throws(HTTPClientError) -> Connection {
+    let mine = try begin(url: url, connectMilliseconds: connectMilliseconds)
     var others: [(ticket: Ticket, outcome: Outcome)] = []
     defer { untold += others }
     while true {
@@ -45,9 +45,9 @@ package final class Dialer {
   }
 
   /// Begins to open a connection; `poll` tells how it ended.
-  package func begin(_ url: HTTPURL, connectMilliseconds: Int = 3_000) throws(HTTPClientError) -> Ticket {
+  package func begin(url: HTTPURL, connectMilliseconds: Int = 3_000) throws(HTTPClientError) -> Ticket {
     let easy = try CurlEasy(tls)
-    try easy.prepareToConnect(url, connectMilliseconds: connectMilliseconds)
+    try easy.prepareToConnect(url: url, connectMilliseconds: connectMilliseconds)
     try multi.add(easy, url: url)
     ticketsMade += 1
     opening.append((Ticket(number: ticketsMade), url, easy))
@@ -71,16 +71,16 @@ package final class Dialer {
     for (easy, code) in multi.progress() {
       guard let place = opening.firstIndex(where: { $0.easy === easy }) else { continue }
       let dial = opening.remove(at: place)
-      ended.append((dial.ticket, finish(dial.easy, dial.url, code)))
+      ended.append((dial.ticket, finish(dial.easy, url: dial.url, code: code)))
     }
     return ended
   }
 
-  private func finish(_ easy: CurlEasy, _ url: HTTPURL, _ code: CurlEasy.ResultCode) -> Outcome {
+  private func finish(_ easy: CurlEasy, url: HTTPURL, code: CurlEasy.ResultCode) -> Outcome {
     do throws(HTTPClientError) {
       try easy.check(code, tried: "connect", host: url.origin)
       let connection = try Connection(url: url, easy: easy, dialer: multi, throughLibcurl: throughLibcurl)
-      try easy.claimConnection(url)
+      try easy.claimConnection(url: url)
       return .opened(connection)
     } catch {
       multi.remove(easy)

@@ -42,17 +42,17 @@ package final class HTTPSession {
     var transfers: [Transfer] = []
     for (place, request) in requests.enumerated() {
       do throws(HTTPClientError) {
-        transfers.append(try begin(request, place))
+        transfers.append(try begin(request, place: place))
       } catch {
         outcomes[place] = .failure(error)
       }
     }
-    var patience = Patience(interruption, clock)
+    var patience = Patience(interruption: interruption, clock: clock)
     while !transfers.isEmpty {
       for (easy, code) in multi.progress() {
         guard let index = transfers.firstIndex(where: { $0.easy === easy }) else { continue }
         let transfer = transfers.remove(at: index)
-        outcomes[transfer.place] = finish(transfer, code)
+        outcomes[transfer.place] = finish(transfer, code: code)
       }
       guard !transfers.isEmpty else { break }
       if multi.wait(milliseconds: 1_000, besides: patience.descriptor) { patience.interrupt() }
@@ -63,7 +63,7 @@ package final class HTTPSession {
     return outcomes.compactMap { $0 }
   }
 
-  private func begin(_ request: HTTPRequest, _ place: Int) throws(HTTPClientError) -> Transfer {
+  private func begin(_ request: HTTPRequest, place: Int) throws(HTTPClientError) -> Transfer {
     try request.validate()
     let collector = ResponseCollector(maximumBodyBytes: request.maximumBodyBytes)
     let easy = try spareHandle()
@@ -86,14 +86,14 @@ package final class HTTPSession {
   }
 
   private func finish(
-    _ transfer: Transfer, _ code: CurlEasy.ResultCode
+    _ transfer: Transfer, code: CurlEasy.ResultCode
   ) -> Result<HTTPResponse, HTTPClientError> {
     defer {
       multi.remove(transfer.easy)
       spare.append(transfer.easy)
     }
     do throws(HTTPClientError) {
-      let status = try transfer.easy.finish(transfer.request, code)
+      let status = try transfer.easy.finish(transfer.request, code: code)
       return .success(
         HTTPResponse(status: status, headers: transfer.collector.headers, body: transfer.collector.body))
     } catch {
@@ -108,7 +108,7 @@ private struct Patience {
   private let clock: Clock
   private var end: Int64?
 
-  init(_ interruption: Int32?, _ clock: Clock) {
+  init(interruption: Int32?, clock: Clock) {
     self.interruption = interruption
     self.clock = clock
   }

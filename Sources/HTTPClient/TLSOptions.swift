@@ -8,5 +8,5 @@ package struct TLSOptions: Sendable, Equatable {
   package init(rootsFile: String? = nil) { self.rootsFile = rootsFile }
 
   /// The roots that `TrustedRoots` finds in the process's environment, looked for once.
-  package static let standard = TLSOptions(rootsFile: TrustedRoots.file(.process))
+  package static let standard = TLSOptions(rootsFile: TrustedRoots.file(environment: .process))
 }

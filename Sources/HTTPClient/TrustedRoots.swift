@@ -13,7 +13,7 @@ package enum TrustedRoots {
   /// uses, which travel with a packaged function (reading all of a system's takes 35 ms of CPU, half a second at 128
   /// MB); the system's. Nil, libcurl's own choice, if there is none of them.
   package static func file(
-    _ environment: Environment, isReadable: (String) -> Bool = { access($0, R_OK) == 0 }
+    environment: Environment, isReadable: (String) -> Bool = { access($0, R_OK) == 0 }
   ) -> String? {
     let system = systemFiles.first(where: isReadable)
     switch environment["TLS_ROOTS"] {
@@ -28,9 +28,9 @@ package enum TrustedRoots {
 
   /// For servers that are not AWS's, such as an identity provider's: `TLS_ROOTS`, else the system's whole list.
   package static func fileForAnybody(
-    _ environment: Environment, isReadable: (String) -> Bool = { access($0, R_OK) == 0 }
+    environment: Environment, isReadable: (String) -> Bool = { access($0, R_OK) == 0 }
   ) -> String? {
     environment["TLS_ROOTS"].flatMap { $0 == "system" ? nil : $0 } ?? systemFiles.first(where: isReadable)
-      ?? file(environment, isReadable: isReadable)
+      ?? file(environment: environment, isReadable: isReadable)
   }
 }

@@ -53,7 +53,7 @@ package struct HTTPHeaders: Sendable {
   package func contains(_ name: StaticString, token: String) -> Bool {
     var next = firstIndex(name)
     while let index = next {
-      if lists(fields[index].value, token) { return true }
+      if lists(fields[index].value, token: token) { return true }
       next = firstIndex(name, from: index + 1)
     }
     return false
@@ -61,12 +61,12 @@ package struct HTTPHeaders: Sendable {
 
   /// Where the next field of that name (any case) stands, from field `start` on.
   func firstIndex(_ name: StaticString, from start: Int = 0) -> Int? {
-    for index in start..<fields.count where isEqual(fields[index].name, name) { return index }
+    for index in start..<fields.count where isEqual(fields[index].name, name: name) { return index }
     return nil
   }
 
   /// Whether the whole value of field `index` is `text` (any case).
-  func isValue(at index: Int, _ text: StaticString) -> Bool { isEqual(fields[index].value, text) }
+  func isValue(at index: Int, text: StaticString) -> Bool { isEqual(fields[index].value, name: text) }
 
   /// The bytes that a Content-Length promises, the first of which is field `first`: digits only, and where it is given
   /// again, the same ones (RFC 9112 section 6.3).
@@ -86,23 +86,23 @@ package struct HTTPHeaders: Sendable {
   private func text(_ range: Range<Int>) -> String { String(decoding: block[range], as: UTF8.self) }
 
   /// Whether the comma-separated list in `range` has `token` (any case) as a member.
-  private func lists(_ range: Range<Int>, _ token: String) -> Bool {
+  private func lists(_ range: Range<Int>, token: String) -> Bool {
     var start = range.lowerBound
     while start <= range.upperBound {
       var end = start
       while end < range.upperBound, block[end] != UInt8(ascii: ",") { end += 1 }
-      if isEqual(ASCII.trimmed(start..<end, of: block), token.utf8) { return true }
+      if isEqual(ASCII.trimmed(start..<end, of: block), text: token.utf8) { return true }
       start = end + 1
     }
     return false
   }
 
-  private func isEqual(_ range: Range<Int>, _ name: StaticString) -> Bool {
+  private func isEqual(_ range: Range<Int>, name: StaticString) -> Bool {
     guard range.count == name.utf8CodeUnitCount else { return false }
-    return name.withUTF8Buffer { isEqual(range, $0) }
+    return name.withUTF8Buffer { isEqual(range, text: $0) }
   }
 
-  private func isEqual(_ range: Range<Int>, _ text: some Collection<UInt8>) -> Bool {
+  private func isEqual(_ range: Range<Int>, text: some Collection<UInt8>) -> Bool {
     guard range.count == text.count else { return false }
     for (place, byte) in zip(range, text) where ASCII.lowercased(block[place]) != ASCII.lowercased(byte) {
       return false

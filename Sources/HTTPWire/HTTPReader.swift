@@ -187,7 +187,7 @@ package struct HTTPReader {
   }
 
   private mutating func parseHead() throws(HTTPWireError) {
-    startLine = try HTTPStartLine(head.bytes, kind)
+    startLine = try HTTPStartLine(head: head.bytes, kind: kind)
     try head.readFields(from: startLine.end + 2)
     headers = head.headers
     try beginBody()
@@ -206,7 +206,7 @@ package struct HTTPReader {
       guard length == nil else { throw HTTPWireError(.ambiguousLength) }
       // Who speaks HTTP/1.0 does not know chunks: such a header was passed on by somebody who did not understand it.
       guard !startLine.isHTTP10, headers.firstIndex("transfer-encoding", from: encoding + 1) == nil,
-        headers.isValue(at: encoding, "chunked")
+        headers.isValue(at: encoding, text: "chunked")
       else { throw HTTPWireError(.unsupportedTransferEncoding) }
       state = .chunkSize
     } else if let length {
@@ -237,7 +237,7 @@ extension HTTPReader {
 
   /// Reads on in part of an array. One call that tells all a client needs to know at each step: asked one by one, each
   /// answer would copy a reader that is kept in an object.
-  package mutating func read(_ bytes: [UInt8], _ range: Range<Int>) throws(HTTPWireError) -> Progress {
+  package mutating func read(_ bytes: [UInt8], range: Range<Int>) throws(HTTPWireError) -> Progress {
     let result = bytes.withUnsafeBytes { all in
       Result { () throws(HTTPWireError) in try consume(UnsafeRawBufferPointer(rebasing: all[range])) }
     }

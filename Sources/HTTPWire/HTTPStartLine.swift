@@ -12,7 +12,7 @@ struct HTTPStartLine: Sendable {
   init() {}
 
   /// Reads the first line of `head`, each line of which must end with CRLF.
-  init(_ head: [UInt8], _ kind: HTTPReader.Kind) throws(HTTPWireError) {
+  init(head: [UInt8], kind: HTTPReader.Kind) throws(HTTPWireError) {
     let line = head.span
     while line[end] != 0x0A { end &+= 1 }
     end -= 1
@@ -31,13 +31,13 @@ struct HTTPStartLine: Sendable {
     while 0x21...0x7E ~= line[place] { place &+= 1 }
     target = method.upperBound + 1..<place
     guard !target.isEmpty, line[place] == 0x20 else { throw HTTPWireError(.malformedStartLine) }
-    try readVersion(line, place + 1..<end)
+    try readVersion(line, range: place + 1..<end)
   }
 
   private mutating func readStatusLine(_ line: Span<UInt8>) throws(HTTPWireError) {
     // HTTP/1.1 200 Reason: the reason, and even the space before it, may be missing.
     guard end >= 12, line[8] == 0x20 else { throw HTTPWireError(.malformedStartLine) }
-    try readVersion(line, 0..<8)
+    try readVersion(line, range: 0..<8)
     for place in 9..<12 {
       guard ASCII.isDigit(line[place]) else { throw HTTPWireError(.malformedStartLine) }
       status = status * 10 + Int(line[place] - UInt8(ascii: "0"))
@@ -47,7 +47,7 @@ struct HTTPStartLine: Sendable {
   }
 
   /// Tells 1.0 from 1.1 and refuses every other version.
-  private mutating func readVersion(_ line: Span<UInt8>, _ range: Range<Int>) throws(HTTPWireError) {
+  private mutating func readVersion(_ line: Span<UInt8>, range: Range<Int>) throws(HTTPWireError) {
     guard Self.stands("HTTP/", in: line, at: range) else { throw HTTPWireError(.malformedStartLine) }
     isHTTP10 = Self.stands("HTTP/1.0", in: line, at: range)
     guard range.count == 8, isHTTP10 || Self.stands("HTTP/1.1", in: line, at: range) else {

@@ -25,7 +25,7 @@ package enum HTTPWriter {
     append("HTTP/1.1 ", to: &bytes)
     append(decimal: status, to: &bytes)
     bytes.append(0x20)
-    append(reason(status), to: &bytes)
+    append(reason(status: status), to: &bytes)
     append("\r\n", to: &bytes)
     append(fields: headers, body: body, to: &bytes)
   }
@@ -87,7 +87,7 @@ package enum HTTPWriter {
   }
 
   /// The standard reason phrase (RFC 9110 section 15).
-  package static func reason(_ status: Int) -> StaticString {
+  package static func reason(status: Int) -> StaticString {
     switch status {
     case 100: "Continue"
     case 101: "Switching Protocols"

@@ -1,11 +1,11 @@
 extension JSONReader {
-  mutating func expect(_ kind: JSONKind, _ expected: String) throws(JSONError) {
+  mutating func expect(_ kind: JSONKind, expected: String) throws(JSONError) {
     let found = try peek()
     guard found == kind else { throw JSONError(.wrongKind(expected: expected, found: found), offset: index) }
   }
 
   mutating func numberStart() throws(JSONError) -> Int {
-    try expect(.number, "a number")
+    try expect(.number, expected: "a number")
     return index
   }
 

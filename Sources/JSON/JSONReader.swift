@@ -61,7 +61,7 @@ package struct JSONReader {
   }
 
   package mutating func beginObject() throws(JSONError) {
-    try expect(.object, "an object")
+    try expect(.object, expected: "an object")
     try open()
   }
 
@@ -75,7 +75,7 @@ package struct JSONReader {
   }
 
   package mutating func beginArray() throws(JSONError) {
-    try expect(.array, "an array")
+    try expect(.array, expected: "an array")
     try open()
   }
 
@@ -85,7 +85,7 @@ package struct JSONReader {
   }
 
   package mutating func string() throws(JSONError) -> String {
-    try expect(.string, "a string")
+    try expect(.string, expected: "a string")
     return try decodedString()
   }
 
@@ -116,7 +116,7 @@ package struct JSONReader {
   }
 
   package mutating func boolean() throws(JSONError) -> Bool {
-    try expect(.boolean, "true or false")
+    try expect(.boolean, expected: "true or false")
     let value = bytes[index] == UInt8(ascii: "t")
     try scanWord(value ? "true" : "false")
     return value

@@ -5,15 +5,15 @@ package enum UTF8Sequence {
     let first = bytes[place]
     switch first {
     case 0x00...0x7F: return 1
-    case 0xC2...0xDF: return continues(bytes, place, limit, count: 1) ? 2 : 0
+    case 0xC2...0xDF: return continues(bytes, place: place, limit: limit, count: 1) ? 2 : 0
     case 0xE0...0xEF:
-      guard continues(bytes, place, limit, count: 2) else { return 0 }
+      guard continues(bytes, place: place, limit: limit, count: 2) else { return 0 }
       // No overlong forms, no surrogates.
       if first == 0xE0, bytes[place + 1] < 0xA0 { return 0 }
       if first == 0xED, bytes[place + 1] > 0x9F { return 0 }
       return 3
     case 0xF0...0xF4:
-      guard continues(bytes, place, limit, count: 3) else { return 0 }
+      guard continues(bytes, place: place, limit: limit, count: 3) else { return 0 }
       if first == 0xF0, bytes[place + 1] < 0x90 { return 0 }
       if first == 0xF4, bytes[place + 1] > 0x8F { return 0 }
       return 4
@@ -32,7 +32,7 @@ package enum UTF8Sequence {
     return true
   }
 
-  private static func continues(_ bytes: [UInt8], _ place: Int, _ limit: Int, count: Int) -> Bool {
+  private static func continues(_ bytes: [UInt8], place: Int, limit: Int, count: Int) -> Bool {
     guard place + count < limit else { return false }
     for offset in 1...count where bytes[place + offset] & 0xC0 != 0x80 { return false }
     return true

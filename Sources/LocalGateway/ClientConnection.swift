@@ -60,7 +60,7 @@ final class ClientConnection: WebSocketChannelOwner {
     }
     let event = gateway.events.message(identity, routeKey: route.key, requestID: requestID, body: body)
     // Messages of one connection run side by side, as on AWS; each answer goes out when it is there.
-    gateway.invoke(route, event, of: identity) { outcome in
+    gateway.invoke(route, event: event, of: identity) { outcome in
       self.answer(outcome, of: route, requestID: requestID)
     }
   }
@@ -88,7 +88,7 @@ final class ClientConnection: WebSocketChannelOwner {
   // MARK: Time limits
 
   /// Says goodbye if it has been silent or connected for too long.
-  func checkTime(_ now: Int64) {
+  func checkTime(now: Int64) {
     let configuration = gateway.configuration
     if now - lastActive >= configuration.idleMilliseconds || now - since >= configuration.durationMilliseconds {
       close(code: WebSocketCloseCode.goingAway, reason: "Going away")

@@ -23,8 +23,8 @@ final class EchoServer: HTTPRequestHandler {
     hub.close()
   }
 
-  func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
-    guard let headers = WebSocketUpgrade.check(request, responder) else { return true }
+  func handle(_ request: HTTPRequest, responder: HTTPResponder) -> Bool {
+    guard let headers = WebSocketUpgrade.check(request, responder: responder) else { return true }
     guard let connection = responder.upgrade(headers: headers.accepting(subprotocol: nil)) else { return true }
     let limits = WebSocketSession.Limits(messageBytes: 64 << 20, frameBytes: 64 << 20)
     let channel = WebSocketChannel(connection, limits: limits, sendBufferBytes: 1 << 20, hub: hub)

@@ -44,7 +44,7 @@ final class EventLoop {
 
   init(clock: Clock = .system) throws(SystemError) {
     self.clock = clock
-    epoll = try SystemError.check("epoll_create1", epoll_create1(Int32(EPOLL_CLOEXEC)))
+    epoll = try SystemError.check("epoll_create1", result: epoll_create1(Int32(EPOLL_CLOEXEC)))
   }
 
   deinit { close(epoll) }
@@ -52,29 +52,29 @@ final class EventLoop {
   // MARK: Descriptors
 
   /// Calls `handler` whenever `descriptor` is ready for what `interest` names. The loop keeps the handler alive.
-  func add(_ descriptor: Int32, _ interest: Readiness, _ handler: any EventHandler) throws(SystemError) {
+  func add(descriptor: Int32, interest: Readiness, handler: any EventHandler) throws(SystemError) {
     generation &+= 1
-    var event = Self.event(interest, descriptor, generation)
-    try SystemError.check("epoll_ctl", epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event))
+    var event = Self.event(interest, descriptor: descriptor, generation: generation)
+    try SystemError.check("epoll_ctl", result: epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event))
     watches[descriptor] = Watch(generation: generation, handler: handler)
   }
 
   /// Without `tellingOfHalfClose` only `gone` is told of unasked: for a connection whose other side is known to have
   /// closed its half, which would be told again in every round.
-  func change(_ descriptor: Int32, to interest: Readiness, tellingOfHalfClose: Bool = true) {
+  func change(descriptor: Int32, to interest: Readiness, tellingOfHalfClose: Bool = true) {
     guard let watch = watches[descriptor] else { return }
-    var event = Self.event(interest, descriptor, watch.generation)
+    var event = Self.event(interest, descriptor: descriptor, generation: watch.generation)
     if !tellingOfHalfClose { event.events = interest.rawValue }
     epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &event)
   }
 
   /// To be called before the descriptor is closed.
-  func remove(_ descriptor: Int32) {
+  func remove(descriptor: Int32) {
     epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
     watches[descriptor] = nil
   }
 
-  private static func event(_ interest: Readiness, _ descriptor: Int32, _ generation: UInt32) -> epoll_event {
+  private static func event(_ interest: Readiness, descriptor: Int32, generation: UInt32) -> epoll_event {
     epoll_event(
       events: interest.rawValue | EPOLLRDHUP.rawValue,
       data: epoll_data(u64: UInt64(generation) << 32 | UInt64(UInt32(bitPattern: descriptor))))

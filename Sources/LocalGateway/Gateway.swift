@@ -79,18 +79,18 @@ final class Gateway: HTTPRequestHandler {
 
   // MARK: Requests
 
-  func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
+  func handle(_ request: HTTPRequest, responder: HTTPResponder) -> Bool {
     if let target = ManagementTarget(request.target.utf8, stage: configuration.stage) {
-      manage(target, request, responder)
+      manage(target, request: request, responder: responder)
       return true
     }
     guard let query = stageQuery(of: request) else {
       // Another stage, then; a request that is no WebSocket may be for somebody else.
-      if request.asksForWebSocket { responder.refuse(403, "Forbidden") }
+      if request.asksForWebSocket { responder.refuse(status: 403, message: "Forbidden") }
       return request.asksForWebSocket
     }
-    guard let upgrade = WebSocketUpgrade.check(request, responder) else { return true }
-    connect(request, query, upgrade, responder)
+    guard let upgrade = WebSocketUpgrade.check(request, responder: responder) else { return true }
+    connect(request, query: query, upgrade: upgrade, responder: responder)
     return true
   }
 
@@ -117,11 +117,11 @@ final class Gateway: HTTPRequestHandler {
   func route(named key: String) -> GatewayRoute? { routes[key] }
 
   func invoke(
-    _ route: GatewayRoute, _ event: [UInt8], of identity: ConnectionIdentity,
+    _ route: GatewayRoute, event: [UInt8], of identity: ConnectionIdentity,
     completion: @escaping (InvocationOutcome) -> Void
   ) {
     guard let faults else { return give(event, to: route, completion: completion) }
-    invoke(route, event, of: identity, under: faults, completion: completion)
+    invoke(route, event: event, of: identity, under: faults, completion: completion)
   }
 
   /// For an invocation that is put off, so that stopping waits for it too.
@@ -142,7 +142,7 @@ final class Gateway: HTTPRequestHandler {
 
   /// Takes over the socket of an accepted client; false if the client has gone meanwhile.
   func accept(
-    _ identity: ConnectionIdentity, _ upgrade: WebSocketUpgrade, subprotocol: String?, _ responder: HTTPResponder
+    _ identity: ConnectionIdentity, upgrade: WebSocketUpgrade, subprotocol: String?, responder: HTTPResponder
   ) -> Bool {
     guard let socket = responder.upgrade(headers: upgrade.accepting(subprotocol: subprotocol)) else { return false }
     let channel = WebSocketChannel(
@@ -170,8 +170,8 @@ final class Gateway: HTTPRequestHandler {
   func disconnect(_ identity: ConnectionIdentity, code: UInt16, reason: String) {
     log.debug("disconnected", ["connectionId": .text(identity.key.text), "code": .number(Int64(code))])
     guard let route = routes["$disconnect"], invoker.hasFunction(route.function) else { return }
-    if let faults, isDisconnectLost(of: identity, faults) { return }
-    invoke(route, events.disconnect(identity, code: code, reason: reason), of: identity) { _ in }
+    if let faults, isDisconnectLost(of: identity, faults: faults) { return }
+    invoke(route, event: events.disconnect(identity, code: code, reason: reason), of: identity) { _ in }
   }
 
   // MARK: Time limits
@@ -186,7 +186,7 @@ final class Gateway: HTTPRequestHandler {
   private func sweep() {
     isSweeping = false
     let now = clock.monotonicMilliseconds()
-    for connection in Array(connections.values) { connection.checkTime(now) }
+    for connection in Array(connections.values) { connection.checkTime(now: now) }
     if !connections.isEmpty { scheduleSweep() }
   }
 

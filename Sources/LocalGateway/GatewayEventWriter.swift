@@ -25,11 +25,11 @@ struct GatewayEventWriter {
   func connect(_ identity: ConnectionIdentity, headers: [(name: String, value: String)], query: Query?) -> [UInt8] {
     var writer = JSONWriter(reservingBytes: 2048)
     writer.object { writer in
-      write("headers", "multiValueHeaders", headers, to: &writer)
+      write("headers", multiple: "multiValueHeaders", fields: headers, to: &writer)
       if let parameters = query?.parameters, !parameters.isEmpty {
-        write("queryStringParameters", "multiValueQueryStringParameters", parameters, to: &writer)
+        write("queryStringParameters", multiple: "multiValueQueryStringParameters", fields: parameters, to: &writer)
       }
-      context(identity, "$connect", "CONNECT", to: &writer)
+      context(identity, routeKey: "$connect", eventType: "CONNECT", to: &writer)
       writer.member("isBase64Encoded", false)
     }
     return writer.bytes
@@ -39,7 +39,7 @@ struct GatewayEventWriter {
   func message(_ identity: ConnectionIdentity, routeKey: String, requestID: String, body: [UInt8]) -> [UInt8] {
     var writer = JSONWriter(reservingBytes: body.count + 1024)
     writer.object { writer in
-      context(identity, routeKey, "MESSAGE", requestID: requestID, to: &writer)
+      context(identity, routeKey: routeKey, eventType: "MESSAGE", requestID: requestID, to: &writer)
       writer.member("body", String(decoding: body, as: UTF8.self))
       writer.member("isBase64Encoded", false)
     }
@@ -51,8 +51,8 @@ struct GatewayEventWriter {
     var writer = JSONWriter(reservingBytes: 1024)
     writer.object { writer in
       let headers = [("Host", identity.domainName), ("x-api-key", ""), ("X-Forwarded-For", ""), ("x-restapi", "")]
-      write("headers", "multiValueHeaders", headers.map { (name: $0.0, value: $0.1) }, to: &writer)
-      context(identity, "$disconnect", "DISCONNECT", disconnect: (code, reason), to: &writer)
+      write("headers", multiple: "multiValueHeaders", fields: headers.map { (name: $0.0, value: $0.1) }, to: &writer)
+      context(identity, routeKey: "$disconnect", eventType: "DISCONNECT", disconnect: (code, reason), to: &writer)
       writer.member("isBase64Encoded", false)
     }
     return writer.bytes
@@ -61,10 +61,10 @@ struct GatewayEventWriter {
   /// Looks like a connection id, as AWS's request and message ids do.
   func makeID() -> String { ConnectionKey.random(randomness).text }
 
-  func makeTraceRoot() -> String { TraceID.makeRoot(clock, randomness) }
+  func makeTraceRoot() -> String { TraceID.makeRoot(clock, randomness: randomness) }
 
   private func context(
-    _ identity: ConnectionIdentity, _ routeKey: String, _ eventType: String, requestID: String? = nil,
+    _ identity: ConnectionIdentity, routeKey: String, eventType: String, requestID: String? = nil,
     disconnect: (code: UInt16, reason: String)? = nil, to writer: inout JSONWriter
   ) {
     let now = clock.milliseconds()
@@ -96,7 +96,7 @@ struct GatewayEventWriter {
 
   /// A name once with its last value, and once with all of them.
   private func write(
-    _ single: String, _ multiple: String, _ fields: [(name: String, value: String)], to writer: inout JSONWriter
+    _ single: String, multiple: String, fields: [(name: String, value: String)], to writer: inout JSONWriter
   ) {
     var order: [String] = []
     var values: [String: [String]] = [:]

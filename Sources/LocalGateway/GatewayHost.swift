@@ -33,7 +33,8 @@ package final class GatewayHost {
     var made: FunctionHost?
     let faults = configuration.faults.map { Faults($0, clock: loop.clock, log: log) }
     gateway = try Gateway(configuration, loop: loop, log: log, faults: faults) { port in
-      let host = FunctionHost(functions, surroundings(port), loop: loop, faults: faults, onLogLine: onLogLine)
+      let host = FunctionHost(
+        functions: functions, surroundings: surroundings(port), loop: loop, faults: faults, onLogLine: onLogLine)
       made = host
       return host
     }
@@ -63,10 +64,11 @@ package final class GatewayHost {
   package func run(until interruption: Int32, onStopping: @escaping () -> Void = {}) {
     if interruption >= 0 {
       // A descriptor that cannot be watched leaves the signals' own effect.
-      try? loop.add(interruption, .readable, Stop(self, interruption, onStopping))
+      try? loop.add(
+        descriptor: interruption, interest: .readable, handler: Stop(host: self, descriptor: interruption, onStopping))
     }
     loop.run()
-    if interruption >= 0 { loop.remove(interruption) }
+    if interruption >= 0 { loop.remove(descriptor: interruption) }
   }
 
   private enum Phase {
@@ -114,7 +116,7 @@ package final class GatewayHost {
     private let onStopping: () -> Void
     private var first: UInt8?
 
-    init(_ host: GatewayHost, _ descriptor: Int32, _ onStopping: @escaping () -> Void) {
+    init(host: GatewayHost, descriptor: Int32, _ onStopping: @escaping () -> Void) {
       self.host = host
       self.descriptor = descriptor
       self.onStopping = onStopping
@@ -123,7 +125,7 @@ package final class GatewayHost {
     func ready(_ readiness: EventLoop.Readiness) {
       // One byte a time, so that two that came together count as two.
       var byte: UInt8 = 0
-      guard read(descriptor, &byte, 1) == 1 else { return host.loop.remove(descriptor) }
+      guard read(descriptor, &byte, 1) == 1 else { return host.loop.remove(descriptor: descriptor) }
       if let first { return first == byte ? host.endAtOnce() : () }
       first = byte
       host.stop()

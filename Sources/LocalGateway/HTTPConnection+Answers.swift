@@ -23,12 +23,12 @@ extension HTTPConnection {
     } else {
       HTTPWriter.append(response: status, headers: headers, body: body, to: &bytes)
     }
-    bytes.withUnsafeBytes { finish(status, $0) }
+    bytes.withUnsafeBytes { finish(status: status, bytes: $0) }
   }
 
   func answer(_ exchange: UInt64, status: Int, prepared: StaticString) {
     guard isAnswering(exchange) else { return }
-    prepared.withUTF8Buffer { finish(status, UnsafeRawBufferPointer($0)) }
+    prepared.withUTF8Buffer { finish(status: status, bytes: UnsafeRawBufferPointer($0)) }
   }
 
   /// Closes the connection in the place of an answer.
@@ -36,8 +36,8 @@ extension HTTPConnection {
     if isAnswering(exchange) { close() }
   }
 
-  private func finish(_ status: Int, _ bytes: UnsafeRawBufferPointer) {
-    if server.logsRequests { server.log(method, path, status, since: since) }
+  private func finish(status: Int, bytes: UnsafeRawBufferPointer) {
+    if server.logsRequests { server.log(method, path: path, status: status, since: since) }
     goneAction = nil
     state = .reading
     since = server.loop.clock.monotonicMilliseconds()
@@ -96,7 +96,7 @@ extension HTTPConnection {
       close()
       return nil
     }
-    if server.logsRequests { server.log(method, path, 101, since: since) }
+    if server.logsRequests { server.log(method, path: path, status: 101, since: since) }
     state = .closed
     goneAction = nil
     leaveLoop()

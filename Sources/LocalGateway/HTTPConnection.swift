@@ -78,7 +78,7 @@ final class HTTPConnection: EventHandler {
     guard goneAction == nil else { return lose() }
     isHalfClosed = true
     closesAfterOutput = true
-    server.loop.change(socket.descriptor, to: interest ?? [], tellingOfHalfClose: false)
+    server.loop.change(descriptor: socket.descriptor, to: interest ?? [], tellingOfHalfClose: false)
   }
 
   private func lose() {
@@ -120,7 +120,7 @@ final class HTTPConnection: EventHandler {
       if used < bytes.count { unread = Array(bytes[used...]) }
       dispatch()
     } catch {
-      refuse(error.status, error.description)
+      refuse(status: error.status, message: error.description)
     }
   }
 
@@ -144,12 +144,12 @@ final class HTTPConnection: EventHandler {
         since = server.loop.clock.monotonicMilliseconds()
       }
       reader.reset()
-      server.dispatch(request, HTTPResponder(connection: self, exchange: exchange))
-    } catch { refuse(400, "\(error)") }
+      server.dispatch(request, responder: HTTPResponder(connection: self, exchange: exchange))
+    } catch { refuse(status: 400, message: "\(error)") }
   }
 
   /// Answers what is no request that could be handled; nothing is read after it, for where it ends is not known.
-  private func refuse(_ status: Int, _ message: String) {
+  private func refuse(status: Int, message: String) {
     exchange += 1
     state = .answering
     method = reader.method
@@ -172,7 +172,7 @@ final class HTTPConnection: EventHandler {
   // MARK: Ending
 
   /// Closes or refuses a client that has kept the server waiting for too long.
-  func checkPatience(_ now: Int64) {
+  func checkPatience(now: Int64) {
     let waited = now - since
     switch state {
     case .answering, .closed: break
@@ -202,13 +202,13 @@ final class HTTPConnection: EventHandler {
   func watch(_ wanted: EventLoop.Readiness) {
     guard let interest, wanted != interest else { return }
     self.interest = wanted
-    server.loop.change(socket.descriptor, to: wanted, tellingOfHalfClose: !isHalfClosed)
+    server.loop.change(descriptor: socket.descriptor, to: wanted, tellingOfHalfClose: !isHalfClosed)
   }
 
   func leaveLoop() {
     guard interest != nil else { return }
     interest = nil
-    server.loop.remove(socket.descriptor)
+    server.loop.remove(descriptor: socket.descriptor)
     server.forget(socket)
   }
 }

@@ -40,7 +40,7 @@ struct HTTPRequest {
 protocol HTTPRequestHandler: AnyObject {
   /// Takes the request and answers it, at once or later, through `responder`, and returns true; or returns false,
   /// leaving it to the server's next handler.
-  func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool
+  func handle(_ request: HTTPRequest, responder: HTTPResponder) -> Bool
 }
 
 /// The way back to the client of one request. Exactly one of the answers is given, once; later ones are dropped, as are
@@ -57,12 +57,12 @@ struct HTTPResponder {
   /// False once it was answered or the client has gone.
   var isOpen: Bool { connection.isAnswering(exchange) }
 
-  func respond(_ status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
+  func respond(status: Int, headers: [(name: String, value: String)] = [], body: [UInt8] = []) {
     connection.answer(exchange, status: status, headers: headers, body: body)
   }
 
   /// An answer whose bytes are known beforehand, head and `Content-Length` included.
-  func respond(_ status: Int, prepared: StaticString) {
+  func respond(status: Int, prepared: StaticString) {
     connection.answer(exchange, status: status, prepared: prepared)
   }
 
@@ -90,9 +90,9 @@ struct UpgradedConnection {
 
 extension HTTPResponder {
   /// A refusal in the shape API Gateway gives its own: `{"message":"Forbidden"}`. The text is to be free of quotes.
-  func refuse(_ status: Int, _ message: String, headers: [(name: String, value: String)] = []) {
+  func refuse(status: Int, message: String, headers: [(name: String, value: String)] = []) {
     respond(
-      status, headers: [("Content-Type", "application/json")] + headers,
+      status: status, headers: [("Content-Type", "application/json")] + headers,
       body: Array("{\"message\":\"\(message)\"}".utf8))
   }
 }

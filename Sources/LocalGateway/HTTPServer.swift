@@ -54,7 +54,7 @@ final class HTTPServer: EventHandler {
       self.buffer = buffer
       requestLog = log
       logsRequests = log?.isEnabled(.debug) ?? false
-      try loop.add(listener.descriptor, .readable, self)
+      try loop.add(descriptor: listener.descriptor, interest: .readable, handler: self)
     } catch {
       listener.close()
       throw ListenError(port: port, cause: error)
@@ -67,7 +67,7 @@ final class HTTPServer: EventHandler {
   func close() {
     guard !isClosed else { return }
     isClosed = true
-    loop.remove(listener.descriptor)
+    loop.remove(descriptor: listener.descriptor)
     listener.close()
     for connection in Array(connections.values) { connection.close() }
     handlers = []
@@ -91,7 +91,7 @@ final class HTTPServer: EventHandler {
   private func take(_ socket: Socket) {
     let connection = HTTPConnection(socket, server: self)
     do {
-      try loop.add(socket.descriptor, .readable, connection)
+      try loop.add(descriptor: socket.descriptor, interest: .readable, handler: connection)
     } catch {
       return socket.close()
     }
@@ -102,9 +102,9 @@ final class HTTPServer: EventHandler {
   /// Out of descriptors, most likely: a client that waits would be told of again and again.
   private func pauseAccepting(_ error: SystemError) {
     requestLog?.warn("cannot take a connection", ["error": .text(error.description)])
-    loop.change(listener.descriptor, to: [])
+    loop.change(descriptor: listener.descriptor, to: [])
     loop.schedule(afterMilliseconds: 100) {
-      if !self.isClosed { self.loop.change(self.listener.descriptor, to: .readable) }
+      if !self.isClosed { self.loop.change(descriptor: self.listener.descriptor, to: .readable) }
     }
   }
 
@@ -112,13 +112,13 @@ final class HTTPServer: EventHandler {
 
   // MARK: Requests
 
-  func dispatch(_ request: HTTPRequest, _ responder: HTTPResponder) {
-    guard access.allows(request) else { return responder.refuse(403, "Forbidden") }
-    for handler in handlers where handler.handle(request, responder) { return }
-    responder.refuse(404, "Not Found")
+  func dispatch(_ request: HTTPRequest, responder: HTTPResponder) {
+    guard access.allows(request) else { return responder.refuse(status: 403, message: "Forbidden") }
+    for handler in handlers where handler.handle(request, responder: responder) { return }
+    responder.refuse(status: 404, message: "Not Found")
   }
 
-  func log(_ method: String, _ path: String, _ status: Int, since start: Int64) {
+  func log(_ method: String, path: String, status: Int, since start: Int64) {
     requestLog?.debug(
       "request",
       [
@@ -138,7 +138,7 @@ final class HTTPServer: EventHandler {
   private func sweep() {
     isSweeping = false
     let now = loop.clock.monotonicMilliseconds()
-    for connection in Array(connections.values) { connection.checkPatience(now) }
+    for connection in Array(connections.values) { connection.checkPatience(now: now) }
     if !connections.isEmpty { scheduleSweep() }
   }
 }

@@ -14,7 +14,7 @@ struct PathAlias {
   init(
     _ pattern: String, adding added: [(name: String, value: String)] = [], renaming renamed: [(String, String)] = []
   ) {
-    segments = Self.split(pattern[...])
+    segments = Self.split(path: pattern[...])
     self.added = added
     self.renamed = renamed.map { (from: $0.0, to: $0.1) }
   }
@@ -40,7 +40,7 @@ struct PathAlias {
 
   /// The query parameters of the stage that the request stands for, or nil if this is not its path.
   func rewrite(path: Substring, query: Query) -> Query? {
-    let parts = Self.split(path)
+    let parts = Self.split(path: path)
     guard parts.count == segments.count else { return nil }
     var taken: [(name: String, value: String)] = []
     for (pattern, part) in zip(segments, parts) {
@@ -59,7 +59,7 @@ struct PathAlias {
     return Query(parameters: added + taken + own.filter { !said.contains($0.name) })
   }
 
-  private static func split(_ path: Substring) -> [String] {
+  private static func split(path: Substring) -> [String] {
     path.split(separator: "/", omittingEmptySubsequences: true).map(String.init)
   }
 }

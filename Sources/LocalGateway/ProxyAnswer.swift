@@ -26,11 +26,11 @@ struct ProxyAnswer: Equatable {
       try reader.beginObject()
       while let key = try reader.nextKey() {
         switch key {
-        case "statusCode": statusCode = try Self.status(&reader) ?? 0
-        case "body": body = try Self.text(&reader).map { Array($0.utf8) }
+        case "statusCode": statusCode = try Self.status(from: &reader) ?? 0
+        case "body": body = try Self.text(from: &reader).map { Array($0.utf8) }
         case "isBase64Encoded": isBase64 = try reader.null() ? false : reader.boolean()
-        case "headers": try single.read(&reader)
-        case "multiValueHeaders": try multiple.read(&reader)
+        case "headers": try single.read(from: &reader)
+        case "multiValueHeaders": try multiple.read(from: &reader)
         default: try reader.skip()
         }
       }
@@ -50,12 +50,12 @@ struct ProxyAnswer: Equatable {
 
   var isSuccess: Bool { statusCode < 300 }
 
-  private static func status(_ reader: inout JSONReader) throws(JSONError) -> Int? {
+  private static func status(from reader: inout JSONReader) throws(JSONError) -> Int? {
     // API Gateway takes "200" too.
     try reader.peek() == .string ? Int(try reader.string()) : Int(try reader.integer())
   }
 
-  private static func text(_ reader: inout JSONReader) throws(JSONError) -> String? {
+  private static func text(from reader: inout JSONReader) throws(JSONError) -> String? {
     if try reader.peek() == .string { return try reader.string() }
     return try reader.null() ? nil : String(decoding: try reader.rawValue(), as: UTF8.self)
   }
@@ -66,11 +66,11 @@ struct ProxyAnswer: Equatable {
     var contentType: String?
     var retryAfter: String?
 
-    mutating func read(_ reader: inout JSONReader) throws(JSONError) {
+    mutating func read(from reader: inout JSONReader) throws(JSONError) {
       if try reader.null() { return }
       try reader.beginObject()
       while let name = try reader.nextKey() {
-        guard let value = try Self.value(&reader), HTTPWriter.isSafe(headerValue: value) else { continue }
+        guard let value = try Self.value(from: &reader), HTTPWriter.isSafe(headerValue: value) else { continue }
         switch name.lowercased() {
         case "sec-websocket-protocol": subprotocol = value
         case "content-type": contentType = value
@@ -81,12 +81,12 @@ struct ProxyAnswer: Equatable {
     }
 
     /// A value, or the first of several: none of these fields may come twice.
-    private static func value(_ reader: inout JSONReader) throws(JSONError) -> String? {
-      guard try reader.peek() == .array else { return try ProxyAnswer.text(&reader) }
+    private static func value(from reader: inout JSONReader) throws(JSONError) -> String? {
+      guard try reader.peek() == .array else { return try ProxyAnswer.text(from: &reader) }
       var first: String?
       try reader.beginArray()
       while try reader.nextElement() {
-        let value = try ProxyAnswer.text(&reader)
+        let value = try ProxyAnswer.text(from: &reader)
         first = first ?? value
       }
       return first

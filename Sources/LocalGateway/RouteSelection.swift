@@ -28,7 +28,7 @@ struct RouteSelection {
       case .body(let path):
         do {
           var reader = JSONReader(body)
-          let value = try Self.value(at: path[...], &reader)
+          let value = try Self.value(at: path[...], reader: &reader)
           try reader.end()
           key += value ?? ""
         } catch {
@@ -39,7 +39,7 @@ struct RouteSelection {
     return key
   }
 
-  private static func value(at path: ArraySlice<String>, _ reader: inout JSONReader) throws(JSONError) -> String? {
+  private static func value(at path: ArraySlice<String>, reader: inout JSONReader) throws(JSONError) -> String? {
     guard let first = path.first else {
       if try reader.peek() == .string { return try reader.string() }
       return String(decoding: try reader.rawValue(), as: UTF8.self)
@@ -51,7 +51,7 @@ struct RouteSelection {
     var found: String?
     try reader.beginObject()
     while let key = try reader.nextKey() {
-      if key == first { found = try value(at: path.dropFirst(), &reader) } else { try reader.skip() }
+      if key == first { found = try value(at: path.dropFirst(), reader: &reader) } else { try reader.skip() }
     }
     return found
   }

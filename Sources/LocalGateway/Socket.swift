@@ -20,18 +20,18 @@ struct Socket {
   static func listen(port: UInt16) throws(SystemError) -> Socket {
     let subject = "127.0.0.1:\(port)"
     let descriptor = try SystemError.check(
-      "socket", socket(AF_INET, Int32(SOCK_STREAM.rawValue) | flags, 0), subject: subject)
+      "socket", result: socket(AF_INET, Int32(SOCK_STREAM.rawValue) | flags, 0), subject: subject)
     do {
       // A port that only waits out the last connections of an earlier run is free.
-      try set(SO_REUSEADDR, SOL_SOCKET, of: descriptor)
+      try set(SO_REUSEADDR, level: SOL_SOCKET, of: descriptor)
       var address = loopback(port)
       let result = withUnsafePointer(to: &address) { pointer in
         pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
           bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
         }
       }
-      try SystemError.check("bind", result, subject: subject)
-      try SystemError.check("listen", Glibc.listen(descriptor, 4096), subject: subject)
+      try SystemError.check("bind", result: result, subject: subject)
+      try SystemError.check("listen", result: Glibc.listen(descriptor, 4096), subject: subject)
     } catch {
       Glibc.close(descriptor)
       throw error
@@ -43,7 +43,7 @@ struct Socket {
   static func connect(port: UInt16) throws(SystemError) -> Socket {
     let subject = "127.0.0.1:\(port)"
     let descriptor = try SystemError.check(
-      "socket", socket(AF_INET, Int32(SOCK_STREAM.rawValue) | flags, 0), subject: subject)
+      "socket", result: socket(AF_INET, Int32(SOCK_STREAM.rawValue) | flags, 0), subject: subject)
     var address = loopback(port)
     let result = withUnsafePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -67,7 +67,7 @@ struct Socket {
         _ = fcntl(accepted, F_SETFL, O_NONBLOCK)
         _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
         // Small answers go out at once; a lost setting costs only time.
-        try? Self.set(TCP_NODELAY, Int32(IPPROTO_TCP), of: accepted)
+        try? Self.set(TCP_NODELAY, level: Int32(IPPROTO_TCP), of: accepted)
         return Socket(descriptor: accepted)
       }
       switch errno {
@@ -86,7 +86,7 @@ struct Socket {
     let result = withUnsafeMutablePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
     }
-    try SystemError.check("getsockname", result)
+    try SystemError.check("getsockname", result: result)
     return UInt16(bigEndian: address.sin_port)
   }
 
@@ -100,10 +100,10 @@ struct Socket {
     return address
   }
 
-  private static func set(_ option: Int32, _ level: Int32, of descriptor: Int32) throws(SystemError) {
+  private static func set(_ option: Int32, level: Int32, of descriptor: Int32) throws(SystemError) {
     var value: Int32 = 1
     let result = setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
-    try SystemError.check("setsockopt", result)
+    try SystemError.check("setsockopt", result: result)
   }
 
   // MARK: Moving bytes

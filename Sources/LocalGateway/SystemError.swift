@@ -18,7 +18,7 @@ struct SystemError: Error, CustomStringConvertible {
 
   /// The result of a system call, or its error if that is -1.
   @discardableResult
-  static func check(_ call: String, _ result: Int32, subject: String = "") throws(SystemError) -> Int32 {
+  static func check(_ call: String, result: Int32, subject: String = "") throws(SystemError) -> Int32 {
     guard result != -1 else { throw SystemError(call, subject: subject) }
     return result
   }

@@ -42,7 +42,7 @@ final class WebSocketChannel: EventHandler {
   func start(_ owner: any WebSocketChannelOwner, input: [UInt8]) {
     self.owner = owner
     do {
-      try hub.loop.add(socket.descriptor, .readable, self)
+      try hub.loop.add(descriptor: socket.descriptor, interest: .readable, handler: self)
     } catch {
       state = .closed
       socket.close()
@@ -175,7 +175,7 @@ final class WebSocketChannel: EventHandler {
     if case .closed = state { return }
     state = .closed
     output = OutputBuffer()
-    hub.loop.remove(socket.descriptor)
+    hub.loop.remove(descriptor: socket.descriptor)
     hub.isClosed(self)
     socket.close()
   }
@@ -192,6 +192,6 @@ final class WebSocketChannel: EventHandler {
     if output.count <= Int(sendBufferBytes) { wanted.insert(.readable) }
     guard wanted != interest else { return }
     interest = wanted
-    hub.loop.change(socket.descriptor, to: wanted, tellingOfHalfClose: wanted.contains(.readable))
+    hub.loop.change(descriptor: socket.descriptor, to: wanted, tellingOfHalfClose: wanted.contains(.readable))
   }
 }

@@ -6,10 +6,10 @@ struct WebSocketUpgrade {
   private let key: String
 
   /// Nil if the request is not one; it is then refused: 426 without an upgrade or with another version, 400 otherwise.
-  static func check(_ request: HTTPRequest, _ responder: HTTPResponder) -> WebSocketUpgrade? {
+  static func check(_ request: HTTPRequest, responder: HTTPResponder) -> WebSocketUpgrade? {
     let versions = request.headers.values("sec-websocket-version")
     guard request.asksForWebSocket, versions.count > 1 || versions == ["13"] else {
-      responder.refuse(426, "Upgrade Required", headers: needed)
+      responder.refuse(status: 426, message: "Upgrade Required", headers: needed)
       return nil
     }
     // Neither field may come twice (sections 11.3.1 and 11.3.5), not even with one value.
@@ -17,7 +17,7 @@ struct WebSocketUpgrade {
     guard request.method == "GET", !request.isHTTP10, versions.count == 1, keys.count == 1,
       WebSocketHandshake.isKey(keys[0]), request.headers.contains("connection", token: "upgrade")
     else {
-      responder.refuse(400, "Bad Request")
+      responder.refuse(status: 400, message: "Bad Request")
       return nil
     }
     return WebSocketUpgrade(key: keys[0])

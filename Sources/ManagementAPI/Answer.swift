@@ -70,8 +70,8 @@ private struct ErrorBody {
       try reader.beginObject()
       while let key = try reader.nextKey() {
         switch key {
-        case "__type", "code": type = try Self.text(&reader).map { String($0.drop(through: "#")) }
-        case "message", "Message": message = try Self.text(&reader)
+        case "__type", "code": type = try Self.text(from: &reader).map { String($0.drop(through: "#")) }
+        case "message", "Message": message = try Self.text(from: &reader)
         default: try reader.skip()
         }
       }
@@ -80,7 +80,7 @@ private struct ErrorBody {
     }
   }
 
-  private static func text(_ reader: inout JSONReader) throws(JSONError) -> String? {
+  private static func text(from reader: inout JSONReader) throws(JSONError) -> String? {
     if try reader.peek() == .string { return try reader.string() }
     try reader.skip()
     return nil

@@ -14,7 +14,7 @@ package struct Call: Sendable {
   package let verb: Verb
   package let id: ConnectionID
 
-  package init(_ verb: Verb, _ id: ConnectionID) {
+  package init(verb: Verb, id: ConnectionID) {
     self.verb = verb
     self.id = id
   }

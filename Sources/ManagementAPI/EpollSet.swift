@@ -23,10 +23,13 @@ final class EpollSet {
   deinit { close(descriptor) }
 
   /// A socket leaves the set by being closed.
-  func add(_ socket: Int32, number: Int) { control(EPOLL_CTL_ADD, socket, number, EPOLLIN.rawValue) }
+  func add(_ socket: Int32, number: Int) {
+    control(EPOLL_CTL_ADD, socket: socket, number: number, events: EPOLLIN.rawValue)
+  }
 
   func change(_ socket: Int32, number: Int, awaitsWriting: Bool) {
-    control(EPOLL_CTL_MOD, socket, number, EPOLLIN.rawValue | (awaitsWriting ? EPOLLOUT.rawValue : 0))
+    control(
+      EPOLL_CTL_MOD, socket: socket, number: number, events: EPOLLIN.rawValue | (awaitsWriting ? EPOLLOUT.rawValue : 0))
   }
 
   /// Waits until something is ready, at most so long; returns how many events there are.
@@ -42,7 +45,7 @@ final class EpollSet {
       isWritable: events & EPOLLOUT.rawValue != 0)
   }
 
-  private func control(_ operation: Int32, _ socket: Int32, _ number: Int, _ events: UInt32) {
+  private func control(_ operation: Int32, socket: Int32, number: Int, events: UInt32) {
     var event = epoll_event(events: events, data: epoll_data(u64: UInt64(number)))
     epoll_ctl(descriptor, operation, socket, &event)
   }

@@ -45,7 +45,7 @@ final class Lane {
   }
 
   /// Sends as much of the call as the socket takes.
-  func begin(_ errand: Errand, _ bytes: RequestBytes, dueMilliseconds: Int64) -> Progress {
+  func begin(_ errand: Errand, bytes: RequestBytes, dueMilliseconds: Int64) -> Progress {
     self.errand = errand
     if let signer = bytes.signer { self.errand?.proof = (signer, signer.secondsSinceEpoch) }
     self.dueMilliseconds = dueMilliseconds
@@ -75,7 +75,7 @@ final class Lane {
       while true {
         switch try connection.receive(into: &buffer) {
         case .bytes(let count):
-          if let progress = consume(buffer, count) { return progress }
+          if let progress = consume(buffer, count: count) { return progress }
         case .wouldBlock: return .waiting(isSending: sent < out.count)
         case .closed: return ended("the other side closed the connection")
         }
@@ -96,15 +96,15 @@ final class Lane {
     if out.capacity > 64 << 10 { out = [] }
   }
 
-  private func consume(_ buffer: [UInt8], _ count: Int) -> Progress? {
+  private func consume(_ buffer: [UInt8], count: Int) -> Progress? {
     var used = 0
     do throws(HTTPWireError) {
       while used < count {
-        let read = try reader.read(buffer, used..<count)
+        let read = try reader.read(buffer, range: used..<count)
         used += read.used
         guard read.isComplete else { continue }
         if read.status >= 200 {
-          return answer(read.status, isReusable: used == count && sent == out.count && read.keepsAlive)
+          return answer(status: read.status, isReusable: used == count && sent == out.count && read.keepsAlive)
         }
         // An interim answer (100 Continue): the real one follows.
         reader.reset()
@@ -119,13 +119,13 @@ final class Lane {
     if reader.isAtStart { return .dead(reason) }
     do throws(HTTPWireError) {
       try reader.finish()
-      return answer(reader.status, isReusable: false)
+      return answer(status: reader.status, isReusable: false)
     } catch {
       return .garbled(reason)
     }
   }
 
-  private func answer(_ status: Int, isReusable: Bool) -> Progress {
+  private func answer(status: Int, isReusable: Bool) -> Progress {
     // An answer to a post has nothing more to say.
     if status == 200, case .post = errand?.call.verb {
       return .answered(Answer(status: status), isReusable: isReusable)

@@ -38,23 +38,23 @@ extension ManagementClient {
     switch progress {
     case .waiting: break
     case .answered(let answer, let isReusable):
-      settle(errand, answer, date: answer.status < 400 ? nil : lane.date, since: lane.dueMilliseconds)
+      settle(errand, answer: answer, date: answer.status < 400 ? nil : lane.date, since: lane.dueMilliseconds)
       isReusable ? next(lane) : close(lane)
     case .dead(let reason):
       close(lane)
       if lane.hasServed, !errand.isRepeated {
         waitingForNew.append(Errand(call: errand.call, token: errand.token, isRepeated: true))
       } else {
-        fail(errand, .closed, reason)
+        fail(errand, kind: .closed, reason: reason)
       }
     case .garbled(let reason):
       close(lane)
-      fail(errand, .garbled, reason)
+      fail(errand, kind: .garbled, reason: reason)
     }
   }
 
   /// `due`: when the call would have been overdue.
-  func settle(_ errand: Errand, _ answer: Answer, date: String?, since due: Int64) {
+  func settle(_ errand: Errand, answer: Answer, date: String?, since due: Int64) {
     if answer.status >= 400, let authority, let proof = errand.proof, !errand.isSignedAgain {
       let refusal = SigningAuthority.Refusal(
         status: answer.status, date: date, errorType: answer.errorType, body: answer.body)
@@ -83,7 +83,7 @@ extension ManagementClient {
     }
   }
 
-  func fail(_ errand: Errand, _ kind: ManagementError.Kind, _ reason: String) {
+  func fail(_ errand: Errand, kind: ManagementError.Kind, reason: String) {
     let error = ManagementError(kind, tried: errand.call.name, host: endpoint.origin, message: reason)
     completions.append(Completion(token: errand.token, outcome: .failed(error)))
   }
@@ -94,7 +94,7 @@ extension ManagementClient {
       guard let lane, let errand = lane.errand else { continue }
       if lane.dueMilliseconds <= now {
         close(lane)
-        fail(errand, .timedOut, "no answer within \(options.answerMilliseconds) ms")
+        fail(errand, kind: .timedOut, reason: "no answer within \(options.answerMilliseconds) ms")
       } else {
         nextOverdueCheck = min(nextOverdueCheck, lane.dueMilliseconds)
       }

@@ -5,7 +5,7 @@ extension ManagementClient {
   func begin(_ errand: Errand, on lane: Lane) {
     let due = now + Int64(options.answerMilliseconds)
     nextOverdueCheck = min(nextOverdueCheck, due)
-    let progress = lane.begin(errand, request, dueMilliseconds: due)
+    let progress = lane.begin(errand, bytes: request, dueMilliseconds: due)
     if case .waiting(isSending: true) = progress {
       epoll.change(lane.connection.descriptor, number: lane.number, awaitsWriting: true)
     }
@@ -50,7 +50,7 @@ extension ManagementClient {
     let bound = liveCount == 0 ? 1 : min(most, lanes.count) - liveCount
     while dialer.openingCount < min(bound, calls) {
       do throws(HTTPClientError) {
-        _ = try dialer.begin(endpoint, connectMilliseconds: options.connectMilliseconds)
+        _ = try dialer.begin(url: endpoint, connectMilliseconds: options.connectMilliseconds)
       } catch {
         return giveUpOpening(error)
       }
@@ -116,7 +116,7 @@ extension ManagementClient {
       waiting = []
       outage = (kind, reason, now + Int64(options.pauseMilliseconds))
     }
-    for errand in stranded { fail(errand, kind, reason) }
+    for errand in stranded { fail(errand, kind: kind, reason: reason) }
   }
 
   func told(_ error: HTTPClientError) -> (kind: ManagementError.Kind, reason: String) {

@@ -85,7 +85,7 @@ package final class ManagementClient {
       throw ManagementError(.notConnected, tried: "start", host: endpoint, message: "no file descriptor left")
     }
     self.epoll = epoll
-    request = RequestBytes(self.endpoint, authority)
+    request = RequestBytes(endpoint: self.endpoint, authority: authority)
     lanes = Array(repeating: nil, count: max(1, options.width))
   }
 
@@ -111,7 +111,7 @@ package final class ManagementClient {
     }
     inFlight += 1
     let errand = Errand(call: call, token: token)
-    if let outage, now < outage.until { return fail(errand, outage.kind, outage.reason) }
+    if let outage, now < outage.until { return fail(errand, kind: outage.kind, reason: outage.reason) }
     if let lane = idle.popLast() {
       begin(errand, on: lane)
     } else {
@@ -152,10 +152,10 @@ package final class ManagementClient {
     for lane in lanes {
       guard let lane, let errand = lane.errand else { continue }
       close(lane)
-      fail(errand, .abandoned, "given up")
+      fail(errand, kind: .abandoned, reason: "given up")
     }
-    for errand in waiting { fail(errand, errand.isSignedAgain ? .abandoned : .notSent, "given up") }
-    for errand in waitingForNew { fail(errand, .abandoned, "given up") }
+    for errand in waiting { fail(errand, kind: errand.isSignedAgain ? .abandoned : .notSent, reason: "given up") }
+    for errand in waitingForNew { fail(errand, kind: .abandoned, reason: "given up") }
     waiting = []
     waitingForNew = []
     inFlight -= completions.count

@@ -16,7 +16,7 @@ struct RequestBytes {
   private(set) var signer: CallSigner?
 
   /// Without an authority calls are not signed.
-  init(_ endpoint: HTTPURL, _ authority: SigningAuthority?) {
+  init(endpoint: HTTPURL, authority: SigningAuthority?) {
     let path = "\(endpoint.basePath)/@connections/"
     post = Array("POST \(path)".utf8)
     get = Array("GET \(path)".utf8)
@@ -40,34 +40,34 @@ struct RequestBytes {
   func append(_ call: Call, to bytes: inout [UInt8]) {
     switch call.verb {
     case .post(let frame):
-      append("POST", post, call.id, body: frame, to: &bytes)
+      append("POST", start: post, id: call.id, body: frame, to: &bytes)
       HTTPWriter.append("Content-Type: application/octet-stream\r\nContent-Length: ", to: &bytes)
       HTTPWriter.append(decimal: frame.count, to: &bytes)
       HTTPWriter.append("\r\n\r\n", to: &bytes)
       bytes += frame
     case .get:
-      append("GET", get, call.id, body: [], to: &bytes)
+      append("GET", start: get, id: call.id, body: [], to: &bytes)
       HTTPWriter.append("\r\n", to: &bytes)
     case .delete:
-      append("DELETE", delete, call.id, body: [], to: &bytes)
+      append("DELETE", start: delete, id: call.id, body: [], to: &bytes)
       HTTPWriter.append("\r\n", to: &bytes)
     }
   }
 
   /// The request line, the host and what proves who calls.
   private func append(
-    _ method: StaticString, _ start: [UInt8], _ id: ConnectionID, body: [UInt8], to bytes: inout [UInt8]
+    _ method: StaticString, start: [UInt8], id: ConnectionID, body: [UInt8], to bytes: inout [UInt8]
   ) {
     let path = bytes.count + method.utf8CodeUnitCount + 1
     bytes += start
-    Self.append(id, to: &bytes)
+    Self.append(id: id, to: &bytes)
     let end = bytes.count
     bytes += common
     signer?.append(method: method, path: path..<end, body: body, to: &bytes)
   }
 
   /// The id as one path segment. Of the bytes an id may have, only `=` is not left as it is, and mostly it is the last.
-  private static func append(_ id: ConnectionID, to bytes: inout [UInt8]) {
+  private static func append(id: ConnectionID, to bytes: inout [UInt8]) {
     let equals = UInt8(ascii: "=")
     var start = bytes.count
     if id.text.utf8.withContiguousStorageIfAvailable({ bytes.append(contentsOf: $0) }) == nil {

@@ -22,16 +22,18 @@ extension Event {
     } catch let refusal as EventRefusal {
       throw refusal
     } catch {
-      throw EventRefusal(.invalidField, "\(error)")
+      throw EventRefusal(code: .invalidField, message: "\(error)")
     }
     try self.init(fields, id: id, timestamp: timestamp)
   }
 
   private init(_ fields: PublishedFields, id: String, timestamp: String) throws(EventRefusal) {
     guard let type = fields.type else {
-      throw EventRefusal(.missingField, "'type' is required, for example \"price:update\"")
+      throw EventRefusal(code: .missingField, message: "'type' is required, for example \"price:update\"")
     }
-    guard let data = fields.data else { throw EventRefusal(.missingField, "'data' is required: any JSON value") }
+    guard let data = fields.data else {
+      throw EventRefusal(code: .missingField, message: "'data' is required: any JSON value")
+    }
     self.init(
       type: type, key: fields.key, audience: fields.audience ?? .everyone, data: data, id: id,
       timestamp: fields.timestamp ?? timestamp, priority: fields.priority, correlationID: fields.correlationID,
@@ -54,52 +56,60 @@ private struct PublishedFields {
   mutating func read(_ bytes: [UInt8], in range: Range<Int>) throws {
     var reader = JSONReader(bytes, in: range, maximumDepth: Limit.eventDepth)
     let kind = try reader.peek()
-    guard kind == .object else { throw EventRefusal(.notAnObject, "an event is an object, not \(kind.rawValue)") }
+    guard kind == .object else {
+      throw EventRefusal(code: .notAnObject, message: "an event is an object, not \(kind.rawValue)")
+    }
     try reader.beginObject()
     while let name = try reader.nextKey() {
-      guard !seen.contains(name) else { throw EventRefusal(.repeatedField, "'\(name)' stands twice") }
+      guard !seen.contains(name) else { throw EventRefusal(code: .repeatedField, message: "'\(name)' stands twice") }
       seen.append(name)
-      try readField(name, &reader)
+      try readField(name, reader: &reader)
     }
   }
 
-  private mutating func readField(_ name: String, _ reader: inout JSONReader) throws {
+  private mutating func readField(_ name: String, reader: inout JSONReader) throws {
     switch name {
-    case "type": type = try readType(&reader)
+    case "type": type = try readType(from: &reader)
     case "key":
-      key = try text(name, &reader, Name.isKey, "a string of 1 to \(Limit.keyBytes) bytes \(Name.rule), or absent")
+      key = try text(
+        name, reader: &reader, isAllowed: Name.isKey,
+        allowed: "a string of 1 to \(Limit.keyBytes) bytes \(Name.rule), or absent")
     case "data": data = Array(try reader.rawValue())
-    case "audience": try readAudience(&reader)
-    case "user", "userId": try setAudience(.user(try user(name, &reader)))
-    case "group": try setAudience(.group(try group(name, &reader)))
+    case "audience": try readAudience(from: &reader)
+    case "user", "userId": try setAudience(.user(try user(name, reader: &reader)))
+    case "group": try setAudience(.group(try group(name, reader: &reader)))
     case "timestamp":
-      timestamp = try text(name, &reader, Self.isTimestamp, "RFC 3339, for example \"2026-01-02T10:30:01.000Z\"")
-    case "priority": priority = try readPriority(&reader)
-    case "correlationId": correlationID = try text(name, &reader, Name.isWord, Self.word)
-    case "idempotencyKey": idempotencyKey = try text(name, &reader, Name.isWord, Self.word)
+      timestamp = try text(
+        name, reader: &reader, isAllowed: Self.isTimestamp,
+        allowed: "RFC 3339, for example \"2026-01-02T10:30:01.000Z\"")
+    case "priority": priority = try readPriority(from: &reader)
+    case "correlationId": correlationID = try text(name, reader: &reader, isAllowed: Name.isWord, allowed: Self.word)
+    case "idempotencyKey": idempotencyKey = try text(name, reader: &reader, isAllowed: Name.isWord, allowed: Self.word)
     default:
       throw EventRefusal(
-        .unknownField,
-        "'\(name.prefix(64))' is not known; an event has type, key, data, audience, user, group, timestamp, priority, "
+        code: .unknownField,
+        message:
+          "'\(name.prefix(64))' is not known; an event has type, key, data, audience, user, group, timestamp, priority, "
           + "correlationId, idempotencyKey")
     }
   }
 
-  private func readType(_ reader: inout JSONReader) throws -> String {
+  private func readType(from reader: inout JSONReader) throws -> String {
     let allowed = "a string of 1 to \(Limit.typeBytes) bytes \(Name.rule) and '*'"
-    guard let type = try text("type", &reader, Name.isType, allowed) else {
-      throw EventRefusal(.invalidField, "'type' must be \(allowed)")
+    guard let type = try text("type", reader: &reader, isAllowed: Name.isType, allowed: allowed) else {
+      throw EventRefusal(code: .invalidField, message: "'type' must be \(allowed)")
     }
     guard !ControlType.isReserved(type) else {
-      throw EventRefusal(.reservedType, "'type' may not be \"\(type)\": frames of the protocol bear that name")
+      throw EventRefusal(
+        code: .reservedType, message: "'type' may not be \"\(type)\": frames of the protocol bear that name")
     }
     return type
   }
 
   /// `"everyone"`, `{"user":"u-1"}` or `{"group":"desk-7"}`.
-  private mutating func readAudience(_ reader: inout JSONReader) throws {
+  private mutating func readAudience(from reader: inout JSONReader) throws {
     let refusal = EventRefusal(
-      .invalidField, "'audience' must be \"everyone\", {\"user\":\"…\"} or {\"group\":\"…\"}")
+      code: .invalidField, message: "'audience' must be \"everyone\", {\"user\":\"…\"} or {\"group\":\"…\"}")
     switch try reader.peek() {
     case .null: _ = try reader.null()
     case .string:
@@ -109,8 +119,8 @@ private struct PublishedFields {
       try reader.beginObject()
       while let name = try reader.nextKey() {
         switch name {
-        case "user": try setAudience(.user(try user("audience.user", &reader)))
-        case "group": try setAudience(.group(try group("audience.group", &reader)))
+        case "user": try setAudience(.user(try user("audience.user", reader: &reader)))
+        case "group": try setAudience(.group(try group("audience.group", reader: &reader)))
         default: throw refusal
         }
       }
@@ -121,39 +131,41 @@ private struct PublishedFields {
 
   private mutating func setAudience(_ new: Audience) throws {
     guard audience == nil else {
-      throw EventRefusal(.invalidField, "an event has one of 'audience', 'user' and 'group', not several")
+      throw EventRefusal(
+        code: .invalidField, message: "an event has one of 'audience', 'user' and 'group', not several")
     }
     audience = new
   }
 
-  private func user(_ name: String, _ reader: inout JSONReader) throws -> String {
+  private func user(_ name: String, reader: inout JSONReader) throws -> String {
     let allowed = "a string of 1 to \(Limit.userBytes) bytes \(Name.rule)"
-    guard let user = try text(name, &reader, Name.isUser, allowed) else {
-      throw EventRefusal(.invalidField, "'\(name)' must be \(allowed)")
+    guard let user = try text(name, reader: &reader, isAllowed: Name.isUser, allowed: allowed) else {
+      throw EventRefusal(code: .invalidField, message: "'\(name)' must be \(allowed)")
     }
     return user
   }
 
-  private func group(_ name: String, _ reader: inout JSONReader) throws -> String {
+  private func group(_ name: String, reader: inout JSONReader) throws -> String {
     let allowed = "a string of 1 to \(Limit.groupBytes) bytes \(Name.rule)"
-    guard let group = try text(name, &reader, Name.isGroup, allowed) else {
-      throw EventRefusal(.invalidField, "'\(name)' must be \(allowed)")
+    guard let group = try text(name, reader: &reader, isAllowed: Name.isGroup, allowed: allowed) else {
+      throw EventRefusal(code: .invalidField, message: "'\(name)' must be \(allowed)")
     }
     return group
   }
 
-  private func readPriority(_ reader: inout JSONReader) throws -> Priority? {
-    let text = try text("priority", &reader, { Priority(rawValue: $0) != nil }, "\"normal\" or \"high\"")
+  private func readPriority(from reader: inout JSONReader) throws -> Priority? {
+    let text = try text(
+      "priority", reader: &reader, isAllowed: { Priority(rawValue: $0) != nil }, allowed: "\"normal\" or \"high\"")
     return text.flatMap(Priority.init(rawValue:))
   }
 
   /// The string that stands next, or nil for `null`; refused unless `isAllowed`.
   private func text(
-    _ name: String, _ reader: inout JSONReader, _ isAllowed: (String) -> Bool, _ allowed: String
+    _ name: String, reader: inout JSONReader, isAllowed: (String) -> Bool, allowed: String
   ) throws -> String? {
     if try reader.null() { return nil }
     guard try reader.peek() == .string, let text = try? reader.string(), isAllowed(text) else {
-      throw EventRefusal(.invalidField, "'\(name)' must be \(allowed)")
+      throw EventRefusal(code: .invalidField, message: "'\(name)' must be \(allowed)")
     }
     return text
   }
@@ -165,11 +177,11 @@ private struct PublishedFields {
     let bytes = Array(text.utf8)
     guard (20...40).contains(bytes.count) else { return false }
     let pattern = Array("0000-00-00T00:00:00".utf8)
-    for (byte, expected) in zip(bytes, pattern) where !matches(byte, expected) { return false }
+    for (byte, expected) in zip(bytes, pattern) where !matches(byte, expected: expected) { return false }
     return bytes[19...].allSatisfy { isDigit($0) || $0 == 0x2E || $0 == 0x2B || $0 == 0x2D || $0 == 0x3A || $0 == 0x5A }
   }
 
-  private static func matches(_ byte: UInt8, _ expected: UInt8) -> Bool {
+  private static func matches(_ byte: UInt8, expected: UInt8) -> Bool {
     expected == UInt8(ascii: "0") ? isDigit(byte) : byte == expected
   }
 

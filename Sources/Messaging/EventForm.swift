@@ -10,11 +10,11 @@ package enum EventForm {
   /// One event of ours, or an object whose `events` hold one. Either may still be refused, for a key that is too long;
   /// but it is the publisher of an event who is to hear of that.
   package static func isPublish(_ bytes: [UInt8]) -> Bool {
-    isEvent(bytes, 0..<bytes.count) || holdsEvents(bytes)
+    isEvent(bytes, range: 0..<bytes.count) || holdsEvents(bytes)
   }
 
   /// Every member is one that an event may have, `type` is a type's name, and there is `data`.
-  private static func isEvent(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+  private static func isEvent(_ bytes: [UInt8], range: Range<Int>) -> Bool {
     var reader = JSONReader(bytes, in: range)
     var hasType = false
     var hasData = false
@@ -45,7 +45,7 @@ package enum EventForm {
       while let name = try reader.nextKey() {
         if name == "events" {
           guard elements == nil else { return false }
-          elements = try self.elements(&reader)
+          elements = try self.elements(from: &reader)
         } else if name == "type" || name == "data" {
           return false
         } else {
@@ -57,10 +57,10 @@ package enum EventForm {
       return false
     }
     guard let elements else { return false }
-    return elements.isEmpty ? isAlone : elements.contains { isEvent(bytes, $0) }
+    return elements.isEmpty ? isAlone : elements.contains { isEvent(bytes, range: $0) }
   }
 
-  private static func elements(_ reader: inout JSONReader) throws(JSONError) -> [Range<Int>] {
+  private static func elements(from reader: inout JSONReader) throws(JSONError) -> [Range<Int>] {
     var list: [Range<Int>] = []
     try reader.beginArray()
     while try reader.nextElement() {

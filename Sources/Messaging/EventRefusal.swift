@@ -14,14 +14,14 @@ package struct EventRefusal: Error, Equatable, Sendable, CustomStringConvertible
   package let code: Code
   package let message: String
 
-  package init(_ code: Code, _ message: String) {
+  package init(code: Code, message: String) {
     self.code = code
     self.message = message
   }
 
   /// The event is too large.
   package init(bytes: Int, maximum: Int) {
-    self.init(.tooLarge, "the event is \(bytes) bytes of JSON; at most \(maximum) are allowed")
+    self.init(code: .tooLarge, message: "the event is \(bytes) bytes of JSON; at most \(maximum) are allowed")
   }
 
   package var description: String { "\(code.rawValue): \(message)" }

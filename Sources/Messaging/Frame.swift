@@ -27,12 +27,12 @@ package enum Frame {
   ///
   /// `placement` is where it stands in its stream; without a log it stands nowhere.
   package static func event(
-    _ event: Event, shownAs: String, _ dialect: Dialect, _ placement: Placement? = nil
+    _ event: Event, shownAs: String, dialect: Dialect, placement: Placement? = nil
   ) -> [UInt8] {
     switch dialect {
-    case .typed: typed(event, shownAs, placement)
-    case .flat: flat(event, shownAs)
-    case .message: message(event, shownAs)
+    case .typed: typed(event, shownAs: shownAs, placement: placement)
+    case .flat: flat(event, shownAs: shownAs)
+    case .message: message(event, shownAs: shownAs)
     }
   }
 
@@ -58,7 +58,7 @@ package enum Frame {
 
   // MARK: Dialects
 
-  private static func typed(_ event: Event, _ shownAs: String, _ placement: Placement?) -> [UInt8] {
+  private static func typed(_ event: Event, shownAs: String, placement: Placement?) -> [UInt8] {
     var writer = JSONWriter(reservingBytes: event.data.count + 256)
     writer.object { writer in
       writer.member("type", shownAs)
@@ -79,7 +79,7 @@ package enum Frame {
   }
 
   /// The members of `data` go in beside `type`, all but a `type` of their own; anything that is no object stays `data`.
-  private static func flat(_ event: Event, _ shownAs: String) -> [UInt8] {
+  private static func flat(_ event: Event, shownAs: String) -> [UInt8] {
     var writer = JSONWriter(reservingBytes: event.data.count + 256)
     writer.object { writer in
       writer.member("type", shownAs)
@@ -98,7 +98,7 @@ package enum Frame {
     return true
   }
 
-  private static func message(_ event: Event, _ shownAs: String) -> [UInt8] {
+  private static func message(_ event: Event, shownAs: String) -> [UInt8] {
     var writer = JSONWriter(reservingBytes: event.data.count + 320)
     let channel = event.key.map { "\(shownAs):\($0)" } ?? shownAs
     let kind = event.type.hasPrefix("stream:") ? String(event.type.dropFirst("stream:".count)) : event.type

@@ -38,11 +38,11 @@ enum Command: Equatable {
     }
   }
 
-  static func drain(_ stream: String) -> [UInt8] { payload("drain", stream) }
+  static func drain(stream: String) -> [UInt8] { payload("drain", stream: stream) }
 
-  static func lag(_ stream: String) -> [UInt8] { payload("lag", stream) }
+  static func lag(stream: String) -> [UInt8] { payload("lag", stream: stream) }
 
-  private static func payload(_ name: String, _ stream: String) -> [UInt8] {
+  private static func payload(_ name: String, stream: String) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { $0.member(name, stream) }
     return writer.bytes

@@ -41,7 +41,7 @@ struct Intake {
   /// An event gets a key from its message, for where it brings no idempotency key, so that a message that comes again is
   /// the same event. A publish of somebody who waits for the answer has no such name.
   init(
-    decoding payload: [UInt8], _ limits: StreamLimits, _ clock: Clock, _ randomness: Randomness
+    decoding payload: [UInt8], limits: StreamLimits, clock: Clock, randomness: Randomness
   ) throws(UnknownSource) {
     do throws(SourceRefusal) {
       batch = try SourceBatch(decoding: payload)
@@ -49,13 +49,13 @@ struct Intake {
       throw UnknownSource(refusal: error)
     }
     for (record, message) in batch.records.enumerated() {
-      take(message, record) {
+      take(message, record: record) {
         PublishRequest(decoding: $0, maximumBytes: limits.eventBytes, clock: clock, randomness: randomness)
       }
     }
   }
 
-  private mutating func take(_ message: SourceRecord, _ record: Int, _ decode: ([UInt8]) -> PublishRequest) {
+  private mutating func take(_ message: SourceRecord, record: Int, _ decode: ([UInt8]) -> PublishRequest) {
     let first = recordOf.count
     firstOf.append(first)
     switch message.payload {
@@ -76,9 +76,9 @@ struct Intake {
 
   /// What the source is told. A message that can never be published is told in the log, once, and does not come again;
   /// one that failed for a reason that may pass does.
-  func answer(_ answer: PublishAnswer, _ log: Log) throws -> [UInt8] {
+  func answer(_ answer: PublishAnswer, log: Log) throws -> [UInt8] {
     let failed = Set(answer.notAppended.map { recordOf[$0] })
-    tell(answer, comingAgain: batch.comingAgain(failed: failed), log)
+    tell(answer, comingAgain: batch.comingAgain(failed: failed), log: log)
     if batch.source == .direct { return try direct(answer) }
     switch batch.answer(failed: failed) {
     case .answer(let bytes): return bytes
@@ -103,33 +103,33 @@ struct Intake {
 
   /// Every event that was rejected, once. One whose message comes again is told then; and nobody may read the answer to
   /// a direct publish.
-  private func tell(_ answer: PublishAnswer, comingAgain: Set<Int>, _ log: Log) {
+  private func tell(_ answer: PublishAnswer, comingAgain: Set<Int>, log: Log) {
     var lines: [Int: Int] = [:]
     for error in answer.errors {
       guard let record = error.record ?? error.index.map({ recordOf[$0] }), !comingAgain.contains(record) else {
         continue
       }
       lines[record, default: 0] += 1
-      if lines[record] ?? 0 <= Self.linesOfMessage { tell(error, record, log) }
+      if lines[record] ?? 0 <= Self.linesOfMessage { tell(error, record: record, log: log) }
     }
     for (record, count) in lines.sorted(by: { $0.key < $1.key }) where count > Self.linesOfMessage {
-      named(record, log).warn(
+      named(record: record, log: log).warn(
         "further events of the message rejected", ["events": .number(Int64(count - Self.linesOfMessage))])
     }
     for index in answer.despiteKey {
-      named(recordOf[index], log).warn(
+      named(record: recordOf[index], log: log).warn(
         "event published; another message bears the same name",
         ["event": .number(Int64(index - firstOf[recordOf[index]])), "code": "message_key_taken"])
     }
   }
 
-  private func tell(_ error: PublishError, _ record: Int, _ log: Log) {
-    var log = named(record, log)
+  private func tell(_ error: PublishError, record: Int, log: Log) {
+    var log = named(record: record, log: log)
     if let index = error.index { log = log.with(["event": .number(Int64(index - firstOf[record]))]) }
     log.warn("event rejected", ["code": .identifier(error.code), "reason": .text(error.message)])
   }
 
-  private func named(_ record: Int, _ log: Log) -> Log {
+  private func named(record: Int, log: Log) -> Log {
     let record = batch.records[record]
     return log.with([
       "source": .identifier(batch.source.name), "from": .identifier(record.origin), "messageId": name(of: record),

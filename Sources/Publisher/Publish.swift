@@ -38,34 +38,35 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     self.randomness = randomness
   }
 
-  mutating func handle(_ payload: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
+  mutating func handle(_ payload: [UInt8], context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .identifier(context.requestID)])
     switch Command(payload) {
-    case .drain(let stream): return drain(stream, context, log)
-    case .lag(let stream): return deliverLagging(stream, context, log)
-    case .sweep: return try sweep(context, log)
-    case nil: return try publish(payload, context, log)
+    case .drain(let stream): return drain(stream: stream, context: context, log: log)
+    case .lag(let stream): return deliverLagging(stream: stream, context: context, log: log)
+    case .sweep: return try sweep(context: context, log: log)
+    case nil: return try publish(payload, context: context, log: log)
     }
   }
 
-  private mutating func publish(_ payload: [UInt8], _ context: InvocationContext, _ log: Log) throws -> [UInt8] {
-    let intake = try Intake(decoding: payload, limits, clock, randomness)
+  private mutating func publish(_ payload: [UInt8], context: InvocationContext, log: Log) throws -> [UInt8] {
+    let intake = try Intake(decoding: payload, limits: limits, clock: clock, randomness: randomness)
     var answer = PublishAnswer()
     for error in intake.errors { answer.reject(error) }
     var touched = TouchedStreams()
     for group in intake.groups where !(intake.stopsAtFailure && answer.hasFailures) {
-      append(group, &touched, &answer, log)
+      append(group, touched: &touched, answer: &answer, log: log)
     }
     // Without a name to be invoked by, nobody else goes on.
     let reports = streams.send(
       touched.names, through: touched.through, holdMilliseconds: ownName == nil ? .max : Self.holdMilliseconds,
       deadlineMilliseconds: context.deadlineMilliseconds)
     for report in reports {
-      answer.add(report, events: touched.count(report.stream))
-      invokeLater(report, log)
+      answer.add(report, events: touched.count(stream: report.stream))
+      invokeLater(report, log: log)
     }
-    self.report(answer, intake.source, context, log.with(["correlationIds": .text(intake.correlationIDs)]))
-    return try intake.answer(answer, log)
+    self.report(
+      answer, source: intake.source, context: context, log: log.with(["correlationIds": .text(intake.correlationIDs)]))
+    return try intake.answer(answer, log: log)
   }
 
   /// How long whoever waits for the answer is kept for what others publish.
@@ -80,19 +81,19 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     private(set) var through: [[UInt8]: Int64] = [:]
     private var counts: [[UInt8]: Int] = [:]
 
-    mutating func add(_ stream: String, _ count: Int, through sequence: Int64) {
+    mutating func add(stream: String, count: Int, through sequence: Int64) {
       let name = Array(stream.utf8)
       through[name] = max(through[name] ?? 0, sequence)
       if counts[name] == nil { names.append(stream) }
       counts[name, default: 0] += count
     }
 
-    func count(_ stream: String) -> Int { counts[Array(stream.utf8)] ?? 0 }
+    func count(stream: String) -> Int { counts[Array(stream.utf8)] ?? 0 }
   }
 
   /// Appends stream by stream.
   private mutating func append(
-    _ events: [(index: Int, event: Event)], _ touched: inout TouchedStreams, _ answer: inout PublishAnswer, _ log: Log
+    _ events: [(index: Int, event: Event)], touched: inout TouchedStreams, answer: inout PublishAnswer, log: Log
   ) {
     var streams: [(name: String, events: [(index: Int, event: Event)])] = []
     var places: [[UInt8]: Int] = [:]
@@ -105,12 +106,12 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       }
       streams[place].events.append(item)
     }
-    for stream in streams { append(stream.events, to: stream.name, &touched, &answer, log) }
+    for stream in streams { append(stream.events, to: stream.name, touched: &touched, answer: &answer, log: log) }
   }
 
   private mutating func append(
-    _ events: [(index: Int, event: Event)], to stream: String, _ touched: inout TouchedStreams,
-    _ answer: inout PublishAnswer, _ log: Log
+    _ events: [(index: Int, event: Event)], to stream: String, touched: inout TouchedStreams,
+    answer: inout PublishAnswer, log: Log
   ) {
     let outcomes: [AppendOutcome]
     do {
@@ -143,28 +144,30 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       }
     }
     answer.accepted += count
-    if count > 0 { touched.add(stream, count, through: last) }
+    if count > 0 { touched.add(stream: stream, count: count, through: last) }
   }
 
   // MARK: What was left
 
-  private mutating func drain(_ stream: String, _ context: InvocationContext, _ log: Log) -> [UInt8] {
+  private mutating func drain(stream: String, context: InvocationContext, log: Log) -> [UInt8] {
     var answer = PublishAnswer()
-    take([streams.sendWhatIsLeft(of: stream, deadlineMilliseconds: context.deadlineMilliseconds)], &answer, log)
-    report(answer, .direct, context, log)
+    take(
+      [streams.sendWhatIsLeft(of: stream, deadlineMilliseconds: context.deadlineMilliseconds)], answer: &answer,
+      log: log)
+    report(answer, source: .direct, context: context, log: log)
     return answer.encoded()
   }
 
   private mutating func drain(
-    _ names: [String], _ answer: inout PublishAnswer, _ context: InvocationContext, _ log: Log
+    _ names: [String], answer: inout PublishAnswer, context: InvocationContext, log: Log
   ) {
-    take(streams.send(names, deadlineMilliseconds: context.deadlineMilliseconds), &answer, log)
+    take(streams.send(names, deadlineMilliseconds: context.deadlineMilliseconds), answer: &answer, log: log)
   }
 
-  private mutating func take(_ reports: [StreamSender<Sender>.Report], _ answer: inout PublishAnswer, _ log: Log) {
+  private mutating func take(_ reports: [StreamSender<Sender>.Report], answer: inout PublishAnswer, log: Log) {
     for report in reports {
       answer.add(report, events: 0)
-      invokeLater(report, log)
+      invokeLater(report, log: log)
     }
   }
 
@@ -175,9 +178,9 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   /// Sends every stream that is behind its log, or has connections that are behind, unless somebody is at it. It begins
   /// anywhere: one that has no time for all of them comes to each by and by.
-  private mutating func sweep(_ context: InvocationContext, _ log: Log) throws(TableError) -> [UInt8] {
+  private mutating func sweep(context: InvocationContext, log: Log) throws(TableError) -> [UInt8] {
     var answer = PublishAnswer()
-    closeEnded(&answer, context, log)
+    closeEnded(&answer, context: context, log: log)
     let rows = try streams.openStreams.all()
     let first = rows.isEmpty ? 0 : randomness.integer(in: 0...rows.count - 1)
     var rest = rows[first...] + rows[..<first]
@@ -192,23 +195,23 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       lagging += zip(some, rests).compactMap { $1.isLagDue ? $0.stream : nil }
       swept += rests.count { $0.isPending }
       if left.count >= Self.sweptTogether || rest.isEmpty {
-        drain(left, &answer, context, log)
+        drain(left, answer: &answer, context: context, log: log)
         left = []
       }
       try streams.openStreams.close(zip(some, rests).compactMap { !$1.isPending && $1.isWhole ? $0 : nil })
     }
-    drain(left, &answer, context, log)
-    for stream in lagging { sweepLagging(stream, &answer, context, log) }
+    drain(left, answer: &answer, context: context, log: log)
+    for stream in lagging { sweepLagging(stream: stream, answer: &answer, context: context, log: log) }
     if !rest.isEmpty { log.warn("sweep had no time for all streams", ["left": .number(Int64(rest.count))]) }
     if swept > 0 {
       log.info("sweep found streams to send", ["streams": .number(Int64(swept))])
-      report(answer, .direct, context, log)
+      report(answer, source: .direct, context: context, log: log)
     }
     return answer.encoded()
   }
 
   /// Streams that are left come all the same if this fails.
-  private func closeEnded(_ answer: inout PublishAnswer, _ context: InvocationContext, _ log: Log) {
+  private func closeEnded(_ answer: inout PublishAnswer, context: InvocationContext, log: Log) {
     do throws(TableError) {
       let deadline = min(context.deadlineMilliseconds, clock.milliseconds() + Self.closingMilliseconds)
       let tally = try streams.closeEnded(deadlineMilliseconds: deadline)
@@ -224,39 +227,39 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   // MARK: The slow ones
 
-  private func deliverLagging(_ stream: String, _ context: InvocationContext, _ log: Log) -> [UInt8] {
+  private func deliverLagging(stream: String, context: InvocationContext, log: Log) -> [UInt8] {
     var answer = PublishAnswer()
-    let report = streams.deliverLagging(stream, deadlineMilliseconds: context.deadlineMilliseconds)
+    let report = streams.deliverLagging(stream: stream, deadlineMilliseconds: context.deadlineMilliseconds)
     answer.add(report, events: 0)
-    if report.needsDrain { invokeLater(Command.drain(stream), of: stream, log) }
+    if report.needsDrain { invokeLater(Command.drain(stream: stream), of: stream, log: log) }
     // It had no time for all: its retries outlive it.
-    if report.isLagDue { invokeLater(Command.lag(stream), of: stream, log) }
-    self.report(answer, .direct, context, log)
+    if report.isLagDue { invokeLater(Command.lag(stream: stream), of: stream, log: log) }
+    self.report(answer, source: .direct, context: context, log: log)
     return answer.encoded()
   }
 
   /// Without a name to be invoked by the sweep is the lag sender.
-  private func sweepLagging(_ stream: String, _ answer: inout PublishAnswer, _ context: InvocationContext, _ log: Log) {
-    guard ownName == nil else { return invokeLater(Command.lag(stream), of: stream, log) }
+  private func sweepLagging(stream: String, answer: inout PublishAnswer, context: InvocationContext, log: Log) {
+    guard ownName == nil else { return invokeLater(Command.lag(stream: stream), of: stream, log: log) }
     guard clock.milliseconds() < context.deadlineMilliseconds - Self.sweepReserveMilliseconds else { return }
-    answer.add(streams.deliverLagging(stream, deadlineMilliseconds: context.deadlineMilliseconds), events: 0)
+    answer.add(streams.deliverLagging(stream: stream, deadlineMilliseconds: context.deadlineMilliseconds), events: 0)
   }
 
-  private mutating func invokeLater(_ report: StreamSender<Sender>.Report, _ log: Log) {
-    if report.needsDrain { invokeLater(Command.drain(report.stream), of: report.stream, log) }
+  private mutating func invokeLater(_ report: StreamSender<Sender>.Report, log: Log) {
+    if report.needsDrain { invokeLater(Command.drain(stream: report.stream), of: report.stream, log: log) }
     guard report.isLagDue, ownName != nil else { return }
     // Whoever is at it will see what was written before this look.
-    if (try? streams.lagLeases.isHeld(report.stream)) == true { return }
-    if lagRequests.take(report.stream, nowMilliseconds: clock.milliseconds()) {
-      invokeLater(Command.lag(report.stream), of: report.stream, log)
+    if (try? streams.lagLeases.isHeld(stream: report.stream)) == true { return }
+    if lagRequests.take(stream: report.stream, nowMilliseconds: clock.milliseconds()) {
+      invokeLater(Command.lag(stream: report.stream), of: report.stream, log: log)
     }
   }
 
   /// Lambda runs this function again, soon. If it cannot be told, the sweep finds the stream within a minute.
-  private func invokeLater(_ payload: [UInt8], of stream: String, _ log: Log) {
+  private func invokeLater(_ payload: [UInt8], of stream: String, log: Log) {
     guard let ownName else { return }
     do {
-      try invocation.invokeLater(ownName, payload)
+      try invocation.invokeLater(ownName, payload: payload)
     } catch {
       log.warn(
         "not invoked again; the sweep will send it", ["stream": .stream(stream), "reason": .own(LogText(error))])
@@ -264,12 +267,12 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   }
 
   private func report(
-    _ answer: PublishAnswer, _ source: EventSource, _ context: InvocationContext, _ log: Log
+    _ answer: PublishAnswer, source: EventSource, context: InvocationContext, log: Log
   ) {
     if let metrics {
       var sent = answer.sent
       sent.accepted = answer.accepted
-      sent.write(metrics, ["requestId": .identifier(context.requestID)])
+      sent.write(metrics, fields: ["requestId": .identifier(context.requestID)])
     }
     log.info(
       "published",

@@ -38,7 +38,7 @@ struct PublishAnswer {
     sent.retried += report.tally.retried
     sent.folded += report.folded
     sent.behind += report.behind
-    sent.deliver(events: report.events, report.latencies)
+    sent.deliver(events: report.events, sample: report.latencies)
     sent.noteLogAge(milliseconds: report.leftMilliseconds)
   }
 

@@ -27,7 +27,7 @@ struct PublishRequest {
       do throws(EventRefusal) {
         let id = "\(now)-\(randomness.hexadecimal())"
         guard place.count <= maximumBytes else { throw EventRefusal(bytes: place.count, maximum: maximumBytes) }
-        events.append((index, try Self.event(bytes, place, id: id, timestamp: timestamp)))
+        events.append((index, try Self.event(bytes, place: place, id: id, timestamp: timestamp)))
       } catch {
         errors.append(PublishError(error, index: index))
       }
@@ -48,7 +48,7 @@ struct PublishRequest {
       try reader.beginObject()
       while let key = try reader.nextKey() {
         if key == "type" || key == "data" { hasEvent = true }
-        if key == "events" { lists.append(try elements(&reader)) } else { try reader.skip() }
+        if key == "events" { lists.append(try elements(from: &reader)) } else { try reader.skip() }
       }
       whole = start..<reader.offset
       try reader.end()
@@ -63,7 +63,7 @@ struct PublishRequest {
     return list
   }
 
-  private static func elements(_ reader: inout JSONReader) throws(JSONError) -> [Range<Int>] {
+  private static func elements(from reader: inout JSONReader) throws(JSONError) -> [Range<Int>] {
     var list: [Range<Int>] = []
     try reader.beginArray()
     while try reader.nextElement() {
@@ -75,14 +75,14 @@ struct PublishRequest {
 
   /// The event under its canonical type; a key that the type's name holds (`stream:news:AAPL`) becomes its key.
   private static func event(
-    _ bytes: [UInt8], _ place: Range<Int>, id: String, timestamp: String
+    _ bytes: [UInt8], place: Range<Int>, id: String, timestamp: String
   ) throws(EventRefusal) -> Event {
     var event = try Event(published: bytes, in: place, id: id, timestamp: timestamp)
     let meaning = EventTypes.meaning(of: event.type)
     event.type = meaning.type
     guard let key = meaning.key else { return event }
     if let other = event.key, !other.hasSameBytes(as: key) {
-      throw EventRefusal(.invalidField, "'type' holds the key \"\(key)\", but 'key' is another")
+      throw EventRefusal(code: .invalidField, message: "'type' holds the key \"\(key)\", but 'key' is another")
     }
     event.key = key
     return event

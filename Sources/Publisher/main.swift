@@ -7,31 +7,31 @@ import LambdaRuntime
 import Streams
 import Telemetry
 
-func makePublish(_ environment: Environment) throws -> some LambdaHandler {
+func makePublish(environment: Environment) throws -> some LambdaHandler {
   try EventTypes.load()
-  let access = GatewayAccess(environment)
+  let access = GatewayAccess(environment: environment)
   try access.check()
   let deadline = CallDeadline()
-  let table = try TableSelection.open(environment, deadline: deadline)
-  let shards = try TableSelection.listenerShards(environment)
+  let table = try TableSelection.open(environment: environment, deadline: deadline)
+  let shards = try TableSelection.listenerShards(environment: environment)
   let log = Log(environment)
   let client = try access.client(for: access.requiredEndpoint())
-  let limits = try StreamLimits(environment)
+  let limits = try StreamLimits(environment: environment)
   return Publish(
-    eventLog: StreamLog(table, shards: shards, limits: limits),
+    eventLog: StreamLog(table: table, shards: shards, limits: limits),
     streams: StreamSender(
-      table, sender: Fanout(client: client, options: .inRounds),
+      table: table, sender: Fanout(client: client, options: .inRounds),
       lagSender: Fanout(client: client, options: .ofLagging), shards: shards, limits: limits, log: log),
     limits: limits,
-    invocation: FunctionInvoker(environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log,
-    metrics: environment["METRICS"] == "off" ? nil : SendMetrics.metrics(environment)
+    invocation: FunctionInvoker(environment: environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log,
+    metrics: environment["METRICS"] == "off" ? nil : SendMetrics.metrics(environment: environment)
   ).afterTelling {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }
 }
 
 LambdaRuntime.run(
-  try makePublish(.process),
+  try makePublish(environment: .process),
   help: """
     Publisher appends events to their streams and sends them to who listens.
 

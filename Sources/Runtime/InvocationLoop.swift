@@ -21,7 +21,7 @@ struct InvocationLoop: ~Copyable {
     while true {
       let invocation = try client.next()
       setTrace(invocation.context.traceID)
-      let outcome = outcome(of: invocation, &handler)
+      let outcome = outcome(of: invocation, handler: &handler)
       try report(outcome, of: invocation)
     }
   }
@@ -47,9 +47,9 @@ struct InvocationLoop: ~Copyable {
 
   /// What the handler made of the event. An answer that Lambda would refuse is a failure already here: sent, it would
   /// cost 6 MiB on the wire only to be dropped.
-  private func outcome<Handler: LambdaHandler>(of invocation: Invocation, _ handler: inout Handler) -> Outcome {
+  private func outcome<Handler: LambdaHandler>(of invocation: Invocation, handler: inout Handler) -> Outcome {
     do {
-      let response = try handler.handle(invocation.event, invocation.context)
+      let response = try handler.handle(invocation.event, context: invocation.context)
       guard response.count <= RuntimeClient.maximumResponseBytes else {
         return .failure(Failure(responseBytes: response.count))
       }

@@ -1,7 +1,7 @@
 /// What a function does with one event.
 ///
 ///     struct Echo: LambdaHandler {
-///       mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] { event }
+///       mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] { event }
 ///     }
 ///
 ///     LambdaRuntime.run(Echo())
@@ -12,7 +12,7 @@ public protocol LambdaHandler {
   ///
   /// An error that is thrown here is reported as the outcome of this invocation, and the next event is taken. An answer
   /// of more than 6 MiB is reported as `Function.ResponseSizeTooLarge` instead of being sent.
-  mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8]
+  mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8]
 }
 
 extension LambdaHandler {
@@ -28,9 +28,9 @@ private struct TellingHandler<Handler: LambdaHandler>: LambdaHandler {
   var handler: Handler
   let listener: (InvocationContext) -> Void
 
-  mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
+  mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     listener(context)
-    return try handler.handle(event, context)
+    return try handler.handle(event, context: context)
   }
 }
 

@@ -48,7 +48,7 @@ struct RuntimeClient: ~Copyable {
 
   /// Waits, as long as it takes, for the next event.
   mutating func next() throws(RuntimeAPIError) -> Invocation {
-    let answer = try exchange(nextRequest, .next)
+    let answer = try exchange(nextRequest, call: .next)
     guard answer.status == 200 else { throw RuntimeAPIError(.next, .refused(Refusal(answer))) }
     return try Self.invocation(answer)
   }
@@ -56,14 +56,14 @@ struct RuntimeClient: ~Copyable {
   /// Ends the invocation with the handler's answer, which is at most `maximumResponseBytes` long. Lambda counts, and
   /// bills, the invocation as over only when `next` is called.
   mutating func succeed(_ invocation: Invocation, with response: [UInt8]) throws(RuntimeAPIError) -> Refusal? {
-    begin(invocation, Path.response)
+    begin(invocation, outcome: Path.response)
     finish(body: response)
     return try post(.response)
   }
 
   /// Ends the invocation as failed.
   mutating func fail(_ invocation: Invocation, with failure: Failure) throws(RuntimeAPIError) -> Refusal? {
-    begin(invocation, Path.error)
+    begin(invocation, outcome: Path.error)
     finish(failure)
     return try post(.error)
   }
@@ -82,7 +82,7 @@ struct RuntimeClient: ~Copyable {
   /// Sends `request`. A refusal that concerns this invocation alone is returned; one after which nothing can go on is
   /// thrown.
   private mutating func post(_ call: RuntimeAPIError.Call) throws(RuntimeAPIError) -> Refusal? {
-    let answer = try exchange(request, call)
+    let answer = try exchange(request, call: call)
     switch answer.status {
     case 200..<300: return nil
     // The first copy had arrived: Lambda knows no such invocation any more, or has its answer.
@@ -94,7 +94,7 @@ struct RuntimeClient: ~Copyable {
   }
 
   private mutating func exchange(
-    _ request: [UInt8], _ call: RuntimeAPIError.Call
+    _ request: [UInt8], call: RuntimeAPIError.Call
   ) throws(RuntimeAPIError) -> RuntimeConnection.Answer {
     do {
       return try connection.exchange(request)
@@ -126,18 +126,18 @@ struct RuntimeClient: ~Copyable {
     HTTPWriter.append("POST ", to: &request)
   }
 
-  private mutating func begin(_ invocation: Invocation, _ outcome: StaticString) {
+  private mutating func begin(_ invocation: Invocation, outcome: StaticString) {
     begin()
     HTTPWriter.append(Path.invocation, to: &request)
     // A caller may choose the request id: nothing in it may end or lengthen the path.
     PercentEncoding.append(invocation.context.requestID, to: &request)
     HTTPWriter.append(outcome, to: &request)
     Self.endRequestLine(host: connection.address, of: &request)
-    if let deliveryID = invocation.deliveryID { append(Header.invocationID, deliveryID) }
+    if let deliveryID = invocation.deliveryID { append(Header.invocationID, value: deliveryID) }
   }
 
   private mutating func finish(_ failure: Failure) {
-    append(Header.errorType, failure.headerType)
+    append(Header.errorType, value: failure.headerType)
     finish(body: failure.body)
   }
 
@@ -155,7 +155,7 @@ struct RuntimeClient: ~Copyable {
   }
 
   /// `value` came in a header or was made here: no line break can be in it.
-  private mutating func append(_ name: StaticString, _ value: String) {
+  private mutating func append(_ name: StaticString, value: String) {
     HTTPWriter.append(name, to: &request)
     HTTPWriter.append(": ", to: &request)
     request.append(contentsOf: value.utf8)

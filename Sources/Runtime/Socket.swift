@@ -43,7 +43,7 @@ final class Socket {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     self.address = address
     guard descriptor >= 0 else { throw failed("open a socket to") }
-    guard Self.connect(descriptor, to: address) else { throw failed("connect to") }
+    guard Self.connect(descriptor: descriptor, to: address) else { throw failed("connect to") }
     var on: Int32 = 1
     setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &on, socklen_t(MemoryLayout<Int32>.size))
   }
@@ -72,7 +72,7 @@ final class Socket {
     return count
   }
 
-  private static func connect(_ descriptor: Int32, to address: SocketAddress) -> Bool {
+  private static func connect(descriptor: Int32, to address: SocketAddress) -> Bool {
     var place = sockaddr_in()
     place.sin_family = sa_family_t(AF_INET)
     place.sin_port = address.port.bigEndian
@@ -82,11 +82,11 @@ final class Socket {
         descriptor, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(MemoryLayout<sockaddr_in>.size)
       )
     }
-    return result == 0 || errno == EINTR && finishesConnecting(descriptor)
+    return result == 0 || errno == EINTR && finishesConnecting(descriptor: descriptor)
   }
 
   /// A `connect` that a signal interrupted goes on by itself and must not be called again.
-  private static func finishesConnecting(_ descriptor: Int32) -> Bool {
+  private static func finishesConnecting(descriptor: Int32) -> Bool {
     var poll = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
     guard retryingInterrupted({ Int(Glibc.poll(&poll, 1, -1)) }) == 1 else { return false }
     var failure: Int32 = 0

@@ -35,7 +35,7 @@ package enum FramePacking {
     _ events: [[UInt8]], groups: [Int]? = nil, cursor: String?, accepts: Accepts, name: () -> String
   ) -> [PackedFrame] {
     guard accepts.contains(.batch), events.count > 1 else {
-      return events.enumerated().flatMap { place, event in packed(event, place, accepts, name) }
+      return events.enumerated().flatMap { place, event in packed(event, first: place, accepts: accepts, name) }
     }
     let limit = (accepts.contains(.gzip) ? compressedBatchBytes : unitBytes) - 256
     var frames: [PackedFrame] = []
@@ -44,7 +44,7 @@ package enum FramePacking {
       var end = start
       var bytes = 0
       while end < events.count {
-        let next = groupEnd(after: end, events.count, groups)
+        let next = groupEnd(after: end, count: events.count, groups: groups)
         let added = events[end..<next].reduce(next - end) { $0 + $1.count }
         if end > start, bytes + added > limit { break }
         bytes += added
@@ -54,13 +54,13 @@ package enum FramePacking {
       let frame =
         end - start == 1 && !isLast
         ? events[start] : batch(events[start..<end], cursor: isLast ? cursor : nil, reservingBytes: bytes + 256)
-      frames += packed(frame, start, accepts, name)
+      frames += packed(frame, first: start, accepts: accepts, name)
       start = end
     }
     return frames
   }
 
-  private static func groupEnd(after start: Int, _ count: Int, _ groups: [Int]?) -> Int {
+  private static func groupEnd(after start: Int, count: Int, groups: [Int]?) -> Int {
     guard let groups else { return start + 1 }
     var end = start + 1
     while end < count, groups[end] == groups[start] { end += 1 }
@@ -68,14 +68,14 @@ package enum FramePacking {
   }
 
   private static func packed(
-    _ frame: [UInt8], _ first: Int, _ accepts: Accepts, _ name: () -> String
+    _ frame: [UInt8], first: Int, accepts: Accepts, _ name: () -> String
   ) -> [PackedFrame] {
     // A part that comes late is not taken for one of the next frame.
-    bounded(frame, accepts) { "\(name())-\(first)" }.map { PackedFrame(bytes: $0, first: first) }
+    bounded(frame, accepts: accepts) { "\(name())-\(first)" }.map { PackedFrame(bytes: $0, first: first) }
   }
 
   /// One frame as it may be sent: as it is, compressed, or in parts.
-  package static func bounded(_ frame: [UInt8], _ accepts: Accepts, _ name: () -> String) -> [[UInt8]] {
+  package static func bounded(_ frame: [UInt8], accepts: Accepts, _ name: () -> String) -> [[UInt8]] {
     guard frame.count > unitBytes else { return [frame] }
     if accepts.contains(.gzip), let compressed = Gzip.frame(frame), compressed.count < frame.count,
       compressed.count <= messageBytes

@@ -21,7 +21,7 @@ enum ClientFrame {
             for (stream, sequence) in seen { writer.member(stream, sequence) }
           }
         }
-        append(types, keys, to: &writer)
+        append(types, keys: keys, to: &writer)
         append(["batch", "gzip", "parts"], named: "accept", to: &writer)
       }
     }
@@ -37,15 +37,15 @@ enum ClientFrame {
     return hello(told.map { (stream: $0.key, sequence: $0.value) })
   }
 
-  static func subscribe(_ types: [String], _ keys: [String]) -> [UInt8] {
-    Frame.object("subscribe") { append(types, keys, to: &$0) }
+  static func subscribe(_ types: [String], keys: [String]) -> [UInt8] {
+    Frame.object("subscribe") { append(types, keys: keys, to: &$0) }
   }
 
   static func ping(count: Int64) -> [UInt8] { Frame.object("ping") { $0.member("n", count) } }
 
   static let pong = Frame.object("pong") { _ in }
 
-  private static func append(_ types: [String], _ keys: [String], to writer: inout JSONWriter) {
+  private static func append(_ types: [String], keys: [String], to writer: inout JSONWriter) {
     append(types, named: "eventTypes", to: &writer)
     if !keys.isEmpty { append(keys, named: "keys", to: &writer) }
   }

@@ -20,35 +20,35 @@ extension Follower {
   }
 
   /// Whether an answer is to be taken. Without a hello answers bear no tag.
-  private mutating func isCurrent(_ members: FrameMembers) throws(FrameFault) -> Bool {
+  private mutating func isCurrent(members: FrameMembers) throws(FrameFault) -> Bool {
     guard options.saysHello else { return !members.has("replay") }
     return try standing(of: members.requiredNumber("replay")) == .current
   }
 
-  mutating func takeConnection(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
+  mutating func takeConnection(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
     if let replay = try members.number("replay"), try standing(of: replay) == .past { return }
     output.append(.notice(frame))
   }
 
   // MARK: Resume
 
-  mutating func takeResume(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
+  mutating func takeResume(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
     let recovered = try members.requiredString("recovered")
     let missed = try members.number("missed")
     let reason = try members.string("reason")
-    let to = try wholeCursor(members, "to")
-    let streams = try gaps(members)
-    guard try isCurrent(members) else { return }
+    let to = try wholeCursor(members: members, name: "to")
+    let streams = try gaps(members: members)
+    guard try isCurrent(members: members) else { return }
     // What comes up to `to` is not here yet: should the connection break now, the next hello must not say it was.
     line.resumedTo = to
-    for gap in streams ?? [] where gap.reason == "epoch" { places.forget(Array(gap.stream.utf8)) }
+    for gap in streams ?? [] where gap.reason == "epoch" { places.forget(stream: Array(gap.stream.utf8)) }
     if streams == nil, reason == "epoch", recovered == "none" { places.forgetAll() }
     output.append(.notice(frame))
     let isGap = missed.map { $0 > 0 } ?? (recovered != "all")
     if isGap { output.append(.gap(Gap(missed: missed, reason: reason, streams: streams ?? []))) }
   }
 
-  private func gaps(_ members: FrameMembers) throws(FrameFault) -> [Gap.Stream]? {
+  private func gaps(members: FrameMembers) throws(FrameFault) -> [Gap.Stream]? {
     guard let elements = try members.elements("streams") else { return nil }
     var gaps: [Gap.Stream] = []
     for element in elements {
@@ -63,26 +63,26 @@ extension Follower {
 
   // MARK: Snapshot
 
-  mutating func takeSnapshot(_ members: FrameMembers) throws(FrameFault) {
-    let stream = try Self.streamName(members)
+  mutating func takeSnapshot(members: FrameMembers) throws(FrameFault) {
+    let stream = try Self.streamName(members: members)
     let sequence = try members.requiredNumber("seq")
     let isLast = try !members.flag("more")
     let elements = try members.requiredElements("events")
-    guard try isCurrent(members) else { return }
+    guard try isCurrent(members: members) else { return }
     let bytes = Array(stream.utf8)
-    guard let isFirst = begins(bytes, sequence) else { return }
+    guard let isFirst = begins(stream: bytes, sequence: sequence) else { return }
     guard line.snapshots.count < options.streams || line.snapshots[bytes] != nil else { return tellOfStreams() }
     line.snapshots[bytes] = SnapshotProgress(sequence: sequence, isDone: isLast)
     let snapshot = Snapshot(
       stream: stream, sequence: sequence, events: events(elements), isFirst: isFirst, isLast: isLast)
     output.append(.snapshot(snapshot))
     // Also back: a stream that was begun anew counts from 1 again.
-    if isLast, !places.set(bytes, to: sequence) { tellOfStreams() }
+    if isLast, !places.set(stream: bytes, to: sequence) { tellOfStreams() }
   }
 
   /// Whether a frame of a snapshot begins it or goes on with it; nil: there is a newer one, or it was told already, as
   /// happens when a hello is worked on twice.
-  private func begins(_ stream: [UInt8], _ sequence: Int64) -> Bool? {
+  private func begins(stream: [UInt8], sequence: Int64) -> Bool? {
     guard let told = line.snapshots[stream] else { return true }
     if sequence == told.sequence { return told.isDone ? nil : false }
     if sequence < told.sequence { return nil }
@@ -94,7 +94,7 @@ extension Follower {
     var events: [[UInt8]] = []
     for element in elements {
       do throws(FrameFault) {
-        try Self.requireEvent(FrameMembers(element))
+        try Self.requireEvent(members: FrameMembers(element))
         events.append(element)
       } catch {
         tell(error)
@@ -105,9 +105,9 @@ extension Follower {
 
   // MARK: Ready
 
-  mutating func takeReady(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
-    let cursor = try wholeCursor(members, "cursor")
-    guard try isCurrent(members) else { return }
+  mutating func takeReady(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
+    let cursor = try wholeCursor(members: members, name: "cursor")
+    guard try isCurrent(members: members) else { return }
     // An answer tells its snapshots whole before its `ready`. So this is another answer to the same hello, which was
     // worked on twice; the rest of the one that is being told follows, or hello is said again.
     guard line.isLossy || line.snapshots.values.allSatisfy(\.isDone) else { return }
@@ -127,10 +127,10 @@ extension Follower {
   // MARK: Events
 
   /// `replay` is the tag of the batch it came in, if that has one.
-  mutating func takeEvent(_ members: FrameMembers, _ bytes: [UInt8], replay: Int64?) throws(FrameFault) {
-    try Self.requireEvent(members)
+  mutating func takeEvent(members: FrameMembers, bytes: [UInt8], replay: Int64?) throws(FrameFault) {
+    try Self.requireEvent(members: members)
     let tag = try members.number("replay") ?? replay
-    let event = try Self.placed(members, bytes)
+    let event = try Self.placed(members: members, bytes: bytes)
     if let tag {
       if try standing(of: tag) == .past { return }
     } else if phase == .asking, let event {
@@ -141,23 +141,23 @@ extension Follower {
     show(event)
   }
 
-  private static func requireEvent(_ members: FrameMembers) throws(FrameFault) {
+  private static func requireEvent(members: FrameMembers) throws(FrameFault) {
     let type = try members.requiredString("type")
-    guard !type.isEmpty, !ControlType.isReserved(type) else { throw FrameFault("type", "that of an event") }
+    guard !type.isEmpty, !ControlType.isReserved(type) else { throw FrameFault(name: "type", kind: "that of an event") }
   }
 
   private static func placed(
-    _ members: FrameMembers, _ bytes: [UInt8]
+    members: FrameMembers, bytes: [UInt8]
   ) throws(FrameFault) -> HeldEvents.Event? {
     guard members.has("stream"), members.has("seq") else { return nil }
     let sequence = try members.requiredNumber("seq")
-    guard sequence > 0 else { throw FrameFault("seq", "a number from 1 on") }
-    return HeldEvents.Event(stream: Array(try streamName(members).utf8), sequence: sequence, bytes: bytes)
+    guard sequence > 0 else { throw FrameFault(name: "seq", kind: "a number from 1 on") }
+    return HeldEvents.Event(stream: Array(try streamName(members: members).utf8), sequence: sequence, bytes: bytes)
   }
 
-  private static func streamName(_ members: FrameMembers) throws(FrameFault) -> String {
+  private static func streamName(members: FrameMembers) throws(FrameFault) -> String {
     let name = try members.requiredString("stream")
-    guard (1...512).contains(name.utf8.count) else { throw FrameFault("stream", "the name of a stream") }
+    guard (1...512).contains(name.utf8.count) else { throw FrameFault(name: "stream", kind: "the name of a stream") }
     return name
   }
 
@@ -169,7 +169,7 @@ extension Follower {
   }
 
   private mutating func show(_ event: HeldEvents.Event) {
-    switch places.advance(event.stream, to: event.sequence) {
+    switch places.advance(stream: event.stream, to: event.sequence) {
     case .known: return
     case .new: break
     case .unplaced: tellOfStreams()

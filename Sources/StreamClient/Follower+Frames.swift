@@ -17,7 +17,7 @@ extension Follower {
       guard frame.count <= options.joinedBytes else {
         throw FrameFault(.tooLarge, "a frame of \(frame.count) bytes")
       }
-      try take(FrameMembers(frame), frame, wrapping)
+      try take(members: FrameMembers(frame), frame: frame, wrapping: wrapping)
     } catch {
       tell(error)
       if wrapping != .none, error.code == .notJSON { askAgain() }
@@ -29,37 +29,37 @@ extension Follower {
   }
 
   private mutating func take(
-    _ members: FrameMembers, _ frame: [UInt8], _ wrapping: Wrapping
+    members: FrameMembers, frame: [UInt8], wrapping: Wrapping
   ) throws(FrameFault) {
-    guard let type = try members.string("type") else { return try takeUntyped(members, frame) }
+    guard let type = try members.string("type") else { return try takeUntyped(members: members, frame: frame) }
     switch type {
-    case "connection": try takeConnection(members, frame)
-    case "resume": try takeResume(members, frame)
-    case "snapshot": try takeSnapshot(members)
-    case "ready": try takeReady(members, frame)
-    case "batch": try takeBatch(members)
-    case "gzip": try takeCompressed(members, wrapping)
-    case "part": try takePart(members, wrapping)
-    case "pong": try takePong(members)
+    case "connection": try takeConnection(members: members, frame: frame)
+    case "resume": try takeResume(members: members, frame: frame)
+    case "snapshot": try takeSnapshot(members: members)
+    case "ready": try takeReady(members: members, frame: frame)
+    case "batch": try takeBatch(members: members)
+    case "gzip": try takeCompressed(members: members, wrapping: wrapping)
+    case "part": try takePart(members: members, wrapping: wrapping)
+    case "pong": try takePong(members: members)
     case "ping": output.append(.send(ClientFrame.pong))
     case "heartbeat": break
-    case "rotate": try rotate(members, frame)
-    case "error": try takeError(members, frame)
+    case "rotate": try rotate(members: members, frame: frame)
+    case "error": try takeError(members: members, frame: frame)
     case let type where ControlType.isReserved(type): output.append(.notice(frame))
-    case "": throw FrameFault("type", "the name of a type")
-    default: try takeEvent(members, frame, replay: nil)
+    case "": throw FrameFault(name: "type", kind: "the name of a type")
+    default: try takeEvent(members: members, bytes: frame, replay: nil)
     }
   }
 
   /// API Gateway's own answer to a frame that no function took has no type.
-  private mutating func takeUntyped(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
-    guard members.has("message"), members.has("connectionId") else { throw FrameFault("type", "a string") }
+  private mutating func takeUntyped(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
+    guard members.has("message"), members.has("connectionId") else { throw FrameFault(name: "type", kind: "a string") }
     output.append(.notice(frame))
   }
 
   // MARK: Wrappings
 
-  private mutating func takeCompressed(_ members: FrameMembers, _ wrapping: Wrapping) throws(FrameFault) {
+  private mutating func takeCompressed(members: FrameMembers, wrapping: Wrapping) throws(FrameFault) {
     guard wrapping != .gzip else { throw FrameFault(.wrongShape, "a gzip frame inside a gzip frame") }
     guard let compressed = Base64.decode(try members.requiredString("data").utf8),
       let frame = Gzip.decompress(compressed, maximumBytes: options.joinedBytes)
@@ -70,7 +70,7 @@ extension Follower {
     take(frame, outOf: .gzip)
   }
 
-  private mutating func takePart(_ members: FrameMembers, _ wrapping: Wrapping) throws(FrameFault) {
+  private mutating func takePart(members: FrameMembers, wrapping: Wrapping) throws(FrameFault) {
     guard wrapping == .none else { throw FrameFault(.wrongShape, "a part inside another frame") }
     let part = PartAssembly.Part(
       id: Array(try members.requiredString("id").utf8), index: try members.requiredNumber("index"),
@@ -99,11 +99,11 @@ extension Follower {
   }
 
   /// The cursor of a batch names one stream only, so it is no place for the next hello; the events' own numbers are.
-  private mutating func takeBatch(_ members: FrameMembers) throws(FrameFault) {
+  private mutating func takeBatch(members: FrameMembers) throws(FrameFault) {
     let replay = try members.number("replay")
     for event in try members.requiredElements("events") {
       do throws(FrameFault) {
-        try takeEvent(FrameMembers(event), event, replay: replay)
+        try takeEvent(members: FrameMembers(event), bytes: event, replay: replay)
       } catch {
         tell(error)
       }
@@ -114,8 +114,8 @@ extension Follower {
 
   // MARK: Connection
 
-  private mutating func takePong(_ members: FrameMembers) throws(FrameFault) {
-    let cursor = try wholeCursor(members, "cursor")
+  private mutating func takePong(members: FrameMembers) throws(FrameFault) {
+    let cursor = try wholeCursor(members: members, name: "cursor")
     if let count = try members.number("n"), count != pings { return }
     line.pongDue = nil
     // It speaks of what was followed when the ping was sent; and what is held was delivered, but not shown.
@@ -123,14 +123,14 @@ extension Follower {
   }
 
   /// The connection is to be left within a time, at a moment of this client's own, so that not all come at once.
-  private mutating func rotate(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
+  private mutating func rotate(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
     let window = try members.number("withinMilliseconds") ?? options.rotateMilliseconds
     output.append(.notice(frame))
     guard line.rotation == nil else { return }
     line.rotation = now + drawn(upTo: min(window, 3_600_000))
   }
 
-  private mutating func takeError(_ members: FrameMembers, _ frame: [UInt8]) throws(FrameFault) {
+  private mutating func takeError(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
     let code = try members.string("code")
     output.append(.notice(frame))
     switch code {
@@ -143,9 +143,9 @@ extension Follower {
   }
 
   /// A cursor is a word of at most 1 KB.
-  func wholeCursor(_ members: FrameMembers, _ name: String) throws(FrameFault) -> String? {
+  func wholeCursor(members: FrameMembers, name: String) throws(FrameFault) -> String? {
     guard let cursor = try members.string(name) else { return nil }
-    guard (1...1024).contains(cursor.utf8.count) else { throw FrameFault(name, "a cursor") }
+    guard (1...1024).contains(cursor.utf8.count) else { throw FrameFault(name: name, kind: "a cursor") }
     return cursor
   }
 }

@@ -87,7 +87,7 @@ package struct Follower {
     guard !newTypes.isEmpty || !newKeys.isEmpty else { return [] }
     types += newTypes
     keys += newKeys
-    if isConnected { options.saysHello ? sayHello() : output.append(.send(ClientFrame.subscribe(types, keys))) }
+    if isConnected { options.saysHello ? sayHello() : output.append(.send(ClientFrame.subscribe(types, keys: keys))) }
     return taken()
   }
 
@@ -112,7 +112,7 @@ package struct Follower {
       phase = .live
       line.wasReady = true
       line.pingDue = now + options.pingMilliseconds
-      if !types.isEmpty { output.append(.send(ClientFrame.subscribe(types, keys))) }
+      if !types.isEmpty { output.append(.send(ClientFrame.subscribe(types, keys: keys))) }
       return
     }
     sayHello()
@@ -137,12 +137,12 @@ package struct Follower {
   }
 
   private mutating func end(status: Int?) {
-    if let status, Self.isFinal(status) { return stop(.refused(status: status)) }
+    if let status, Self.isFinal(status: status) { return stop(.refused(status: status)) }
     comeBack(atOnce: hasLived)
   }
 
   /// A handshake that is refused will be refused again, unless the server says that it is busy or broken.
-  private static func isFinal(_ status: Int) -> Bool {
+  private static func isFinal(status: Int) -> Bool {
     switch status {
     case 408, 425, 429: false
     default: status < 500

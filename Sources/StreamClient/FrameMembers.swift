@@ -44,7 +44,7 @@ struct FrameMembers {
   func string(_ name: String) throws(FrameFault) -> String? {
     guard let value = value(name) else { return nil }
     var reader = JSONReader(value)
-    guard let string = try? reader.string() else { throw FrameFault(name, "a string") }
+    guard let string = try? reader.string() else { throw FrameFault(name: name, kind: "a string") }
     return string
   }
 
@@ -53,7 +53,7 @@ struct FrameMembers {
     guard let value = value(name) else { return nil }
     var reader = JSONReader(value)
     guard let number = try? reader.integer(), (0...Self.largestNumber).contains(number) else {
-      throw FrameFault(name, "a whole number")
+      throw FrameFault(name: name, kind: "a whole number")
     }
     return number
   }
@@ -67,7 +67,7 @@ struct FrameMembers {
       while try reader.nextElement() { elements.append(Array(try reader.rawValue())) }
       return elements
     } catch {
-      throw FrameFault(name, "a list")
+      throw FrameFault(name: name, kind: "a list")
     }
   }
 
@@ -75,24 +75,24 @@ struct FrameMembers {
   func flag(_ name: String) throws(FrameFault) -> Bool {
     guard let value = value(name) else { return false }
     var reader = JSONReader(value)
-    guard let flag = try? reader.boolean() else { throw FrameFault(name, "true or false") }
+    guard let flag = try? reader.boolean() else { throw FrameFault(name: name, kind: "true or false") }
     return flag
   }
 
   // MARK: Kinds that must be there
 
   func requiredString(_ name: String) throws(FrameFault) -> String {
-    guard let string = try string(name) else { throw FrameFault(name, "a string") }
+    guard let string = try string(name) else { throw FrameFault(name: name, kind: "a string") }
     return string
   }
 
   func requiredNumber(_ name: String) throws(FrameFault) -> Int64 {
-    guard let number = try number(name) else { throw FrameFault(name, "a whole number") }
+    guard let number = try number(name) else { throw FrameFault(name: name, kind: "a whole number") }
     return number
   }
 
   func requiredElements(_ name: String) throws(FrameFault) -> [[UInt8]] {
-    guard let elements = try elements(name) else { throw FrameFault(name, "a list") }
+    guard let elements = try elements(name) else { throw FrameFault(name: name, kind: "a list") }
     return elements
   }
 }
@@ -108,5 +108,5 @@ struct FrameFault: Error {
   }
 
   /// The member is something else than the protocol says.
-  init(_ name: String, _ kind: String) { self.init(.wrongShape, "'\(name)' is to be \(kind)") }
+  init(name: String, kind: String) { self.init(.wrongShape, "'\(name)' is to be \(kind)") }
 }

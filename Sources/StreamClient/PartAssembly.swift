@@ -43,11 +43,11 @@ struct PartAssembly {
     }
     let frame = frames[place]
     guard part.count == frame.count else {
-      return drop(place, "the count of its parts changed from \(frame.count) to \(part.count)")
+      return drop(place, reason: "the count of its parts changed from \(frame.count) to \(part.count)")
     }
     if part.index == frame.next - 1, frame.data.suffix(frame.lastBytes).elementsEqual(part.data) { return Result() }
     guard part.index == frame.next else {
-      return drop(place, "part \(part.index) came where \(frame.next) was due")
+      return drop(place, reason: "part \(part.index) came where \(frame.next) was due")
     }
     return append(part, at: place, maximumBytes: maximumBytes)
   }
@@ -57,7 +57,8 @@ struct PartAssembly {
       let isRepeated = part.id == finished && part.index == part.count - 1
       return Result(dropped: isRepeated ? nil : "its beginning is not here")
     }
-    let oldest = frames.count == Self.maximumFrames ? drop(0, "too many others came between its parts") : Result()
+    let oldest =
+      frames.count == Self.maximumFrames ? drop(0, reason: "too many others came between its parts") : Result()
     frames.append(Frame(id: part.id, count: part.count, next: 0, data: [], lastBytes: 0))
     var result = append(part, at: frames.count - 1, maximumBytes: maximumBytes)
     result.dropped = result.dropped ?? oldest.dropped
@@ -66,7 +67,7 @@ struct PartAssembly {
 
   private mutating func append(_ part: Part, at place: Int, maximumBytes: Int) -> Result {
     guard frames.reduce(part.data.count, { $0 + $1.data.count }) <= maximumBytes else {
-      return drop(place, "it is larger than \(maximumBytes) bytes")
+      return drop(place, reason: "it is larger than \(maximumBytes) bytes")
     }
     frames[place].data += part.data
     frames[place].lastBytes = part.data.count
@@ -76,7 +77,7 @@ struct PartAssembly {
     return Result(joined: frames.remove(at: place).data)
   }
 
-  private mutating func drop(_ place: Int, _ reason: String) -> Result {
+  private mutating func drop(_ place: Int, reason: String) -> Result {
     frames.remove(at: place)
     return Result(dropped: reason)
   }

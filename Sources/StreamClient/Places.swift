@@ -15,7 +15,7 @@ struct Places {
   init(_ seen: [String: Int64], maximumStreams: Int) {
     self.maximumStreams = maximumStreams
     for (stream, sequence) in seen.sorted(by: { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }) {
-      set(Array(stream.utf8), to: sequence)
+      set(stream: Array(stream.utf8), to: sequence)
     }
   }
 
@@ -27,20 +27,20 @@ struct Places {
   subscript(_ stream: [UInt8]) -> Int64? { sequences[stream] }
 
   /// Whether the event is new; the place moves on if it is.
-  mutating func advance(_ stream: [UInt8], to sequence: Int64) -> Step {
+  mutating func advance(stream: [UInt8], to sequence: Int64) -> Step {
     if let place = sequences[stream], sequence <= place { return .known }
-    return set(stream, to: sequence) ? .new : .unplaced
+    return set(stream: stream, to: sequence) ? .new : .unplaced
   }
 
   /// Also back; false if there is no room.
   @discardableResult
-  mutating func set(_ stream: [UInt8], to sequence: Int64) -> Bool {
+  mutating func set(stream: [UInt8], to sequence: Int64) -> Bool {
     guard sequences[stream] != nil || sequences.count < maximumStreams else { return false }
     sequences[stream] = sequence
     return true
   }
 
-  mutating func forget(_ stream: [UInt8]) { sequences[stream] = nil }
+  mutating func forget(stream: [UInt8]) { sequences[stream] = nil }
 
   mutating func forgetAll() { sequences = [:] }
 }

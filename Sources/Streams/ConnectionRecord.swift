@@ -69,7 +69,7 @@ package struct ConnectionRecord: Equatable, Sendable {
     case .everyone:
       guard EventTypes.mayBeSeen(event.type, by: principal.role) else { return nil }
       for topic in Topic.topics(of: event) {
-        if let filter = subscriptions.filter(of: topic), filter.passes(topic, event) {
+        if let filter = subscriptions.filter(of: topic), filter.passes(topic, event: event) {
           return filter.shownAs ?? event.type
         }
       }
@@ -86,8 +86,8 @@ package struct ConnectionRecord: Equatable, Sendable {
 
   func item(by writer: String) -> Item {
     var item = Item(
-      Keys.connection(id),
-      [
+      key: Keys.connection(id: id),
+      attributes: [
         "v": .number(1), "rev": .number(revision), "by": .string(writer), "at": .number(connectedAtMilliseconds),
         "address": .string(sourceAddress), "dialect": .string(dialect.rawValue),
         "subs": .bytes(subscriptions.encoded()),

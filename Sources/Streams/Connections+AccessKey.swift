@@ -8,20 +8,21 @@ extension Connections {
   ///
   /// The shards of each connection's rows are those it was made with, whatever `shards` says here.
   package func end(openedBy keyHash: String) throws(TableError) -> Int {
-    let query = Query(Keys.listeners(.accessKey(keyHash), shard: 0), limit: 1_000, .strong)
+    let query = Query(partition: Keys.listeners(.accessKey(keyHash), shard: 0), limit: 1_000, consistency: .strong)
     var count = 0
     for item in try table.items(of: query) {
-      guard let id = ConnectionID(item.key.sort), try end(id) else { continue }
+      guard let id = ConnectionID(item.key.sort), try end(id: id) else { continue }
       count += 1
     }
     return count
   }
 
   /// False: it has left, or had ended before.
-  private func end(_ id: ConnectionID) throws(TableError) -> Bool {
+  private func end(id: ConnectionID) throws(TableError) -> Bool {
     for _ in 0..<Self.attempts {
-      let key = Keys.connection(id)
-      guard let item = try table.get(key, .strong), item["gone"] == nil, var record = ConnectionRecord(item, id: id)
+      let key = Keys.connection(id: id)
+      guard let item = try table.get(key, consistency: .strong), item["gone"] == nil,
+        var record = ConnectionRecord(item, id: id)
       else { return false }
       let now = clock.milliseconds()
       if let until = record.untilMilliseconds, until <= now { return false }
@@ -29,9 +30,10 @@ extension Connections {
       let topics = Set(record.topics)
       record.untilMilliseconds = now
       let theirs = Connections(
-        table, shards: Int(item.number("shards") ?? 1), limits: limits, clock: clock, randomness: randomness)
-      if try theirs.commit(&record, topics.union(record.topics).ordered()) { return true }
+        table: table, shards: Int(item.number("shards") ?? 1), limits: limits, clock: clock, randomness: randomness)
+      if try theirs.commit(record: &record, topics: topics.union(record.topics).ordered()) { return true }
     }
-    throw TableError(.contention, "transact", key: Keys.connection(id), detail: "\(Self.attempts) attempts")
+    throw TableError(
+      code: .contention, operation: "transact", key: Keys.connection(id: id), detail: "\(Self.attempts) attempts")
   }
 }

@@ -23,7 +23,7 @@ package struct Connections {
   static let attempts = 64
 
   package init(
-    _ table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system,
+    table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system,
     randomness: Randomness = .system
   ) {
     self.table = table
@@ -52,23 +52,23 @@ package struct Connections {
 
   /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read; without any, one put,
   /// at half the price on DynamoDB. May be repeated.
-  package func connect(_ record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
+  package func connect(record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
     let count = record.subscriptions.active.count
     guard count <= limits.subscriptions else { return .tooManySubscriptions(count) }
     var record = record
     record.expires = clock.seconds + ConnectionRecord.lifetimeSeconds
     let topics = record.topics
     let first = topics.prefix(Self.transactionItems - 1)
-    if try !create(record, first) {
+    if try !create(record: record, topics: first) {
       // The row stands: written by this very call, whose answer was lost and which the backend tried again, or by
       // another invocation of the same $connect, since Lambda may invoke more than once. What was subscribed meanwhile
       // stays. Without a live row, or with another connection's, this one has left.
-      guard let standing = try connection(record.id),
+      guard let standing = try connection(id: record.id),
         standing.connectedAtMilliseconds == record.connectedAtMilliseconds
       else { return .alreadyGone }
       record = standing
     }
-    return try settle(record, topics.dropFirst(first.count)) ? .connected : .alreadyGone
+    return try settle(record: record, topics: topics.dropFirst(first.count)) ? .connected : .alreadyGone
   }
 
   /// Changes what a connection is subscribed to: one read, one transaction, none if there is nothing to change.
@@ -79,11 +79,11 @@ package struct Connections {
   /// says so asks for an answer of any size, so it counts as a change whether or not it is one. `isHeld`: its place in
   /// the streams is held (`BehindRows.hold`), which senders have to heed.
   package func change(
-    _ id: ConnectionID, accepting: Accepts? = nil, isHeld: Bool = false,
+    id: ConnectionID, accepting: Accepts? = nil, isHeld: Bool = false,
     _ makeChange: (ConnectionRecord) -> SubscriptionChange
   ) throws(TableError) -> ChangeOutcome {
     for _ in 0..<Self.attempts {
-      guard var record = try connection(id) else { return .unknownConnection }
+      guard var record = try connection(id: id) else { return .unknownConnection }
       let change = makeChange(record)
       if let refusal = refusal(of: change, for: record) { return refusal }
       var touched = record.subscriptions.apply(change)
@@ -95,9 +95,10 @@ package struct Connections {
       }
       if touched.isEmpty, accepting == nil { return .changed(record) }
       guard record.bucket.take(limits, nowMilliseconds: change.order.milliseconds) else { return .tooFast }
-      if try commit(&record, touched.ordered()) { return .changed(record) }
+      if try commit(record: &record, topics: touched.ordered()) { return .changed(record) }
     }
-    throw TableError(.contention, "transact", key: Keys.connection(id), detail: "\(Self.attempts) attempts")
+    throw TableError(
+      code: .contention, operation: "transact", key: Keys.connection(id: id), detail: "\(Self.attempts) attempts")
   }
 
   /// Why a change of a connection, as it stands, would not be made; nil: it would be, or there is nothing to change.
@@ -115,7 +116,7 @@ package struct Connections {
   ///
   /// May be repeated, also by another process. `found` names topics under which a row may stand, in case the
   /// connection's own row is gone and does not tell.
-  package func disconnect(_ id: ConnectionID, found: [Topic] = []) throws(TableError) {
+  package func disconnect(id: ConnectionID, found: [Topic] = []) throws(TableError) {
     var change = Change()
     let end = clock.seconds + Self.tombstoneSeconds
     change.set["gone"] = .number(1)
@@ -123,11 +124,11 @@ package struct Connections {
     change.expires = .at(end)
     change.createsItem = true
     change.expiresOnCreation = end
-    let left = try table.update(Keys.connection(id), change, if: .always)
+    let left = try table.update(Keys.connection(id: id), change: change, if: .always)
     let record = ConnectionRecord(left, id: id)
     let topics = record?.topics ?? found
     guard !topics.isEmpty else { return }
-    try table.writeBatch(topics.map { .delete(Keys.listener($0, id, shards: shards)) })
+    try table.writeBatch(topics.map { .delete(Keys.listener($0, id: id, shards: shards)) })
     guard let user = record?.principal.user, try connections(of: user).isEmpty else { return }
     let presence = Presence(table: table, clock: clock)
     let moment = try presence.noteLeft(user)
@@ -136,26 +137,29 @@ package struct Connections {
   }
 
   /// The connection's row, or nil if it never was, has left, or expired.
-  package func connection(_ id: ConnectionID) throws(TableError) -> ConnectionRecord? {
-    try table.get(Keys.connection(id), .strong).flatMap { item throws(TableError) in try record(item, id) }
+  package func connection(id: ConnectionID) throws(TableError) -> ConnectionRecord? {
+    try table.get(Keys.connection(id: id), consistency: .strong).flatMap { item throws(TableError) in
+      try record(item, id: id)
+    }
   }
 
   /// The rows of several, read side by side.
   package func connections(_ ids: [ConnectionID]) throws(TableError) -> [ConnectionRecord?] {
-    let pages = try table.pages(of: ids.map { Query(Keys.connection($0).partition) })
+    let pages = try table.pages(of: ids.map { Query(partition: Keys.connection(id: $0).partition) })
     var records: [ConnectionRecord?] = []
     for (id, page) in zip(ids, pages) {
-      let item = page.items.first { $0.key == Keys.connection(id) }
-      records.append(try item.flatMap { item throws(TableError) in try record(item, id) })
+      let item = page.items.first { $0.key == Keys.connection(id: id) }
+      records.append(try item.flatMap { item throws(TableError) in try record(item, id: id) })
     }
     return records
   }
 
-  private func record(_ item: Item, _ id: ConnectionID) throws(TableError) -> ConnectionRecord? {
+  private func record(_ item: Item, id: ConnectionID) throws(TableError) -> ConnectionRecord? {
     guard item["gone"] == nil else { return nil }
     guard let record = ConnectionRecord(item, id: id) else {
       throw TableError(
-        .corrupt, "get", key: item.key, detail: "not a connection's row of this release or the one before")
+        code: .corrupt, operation: "get", key: item.key,
+        detail: "not a connection's row of this release or the one before")
     }
     return record
   }
@@ -171,7 +175,7 @@ package struct Connections {
   // MARK: Writing
 
   /// False if a row of that connection stands.
-  private func create(_ record: ConnectionRecord, _ topics: ArraySlice<Topic>) throws(TableError) -> Bool {
+  private func create(record: ConnectionRecord, topics: ArraySlice<Topic>) throws(TableError) -> Bool {
     var item = record.item(by: randomness.hexadecimal())
     // For whoever ends it and does not know over how many partitions its rows are spread.
     if shards > 1 { item["shards"] = .number(Int64(shards)) }
@@ -192,7 +196,7 @@ package struct Connections {
 
   /// One transaction: the row, if nobody changed it since it was read, with the listener rows of `topics`. False if
   /// somebody did.
-  func commit(_ record: inout ConnectionRecord, _ topics: [Topic]) throws(TableError) -> Bool {
+  func commit(record: inout ConnectionRecord, topics: [Topic]) throws(TableError) -> Bool {
     let writer = randomness.hexadecimal()
     let seen = record.revision
     record.revision += 1
@@ -203,11 +207,11 @@ package struct Connections {
     ]
     if let until = record.untilMilliseconds { change.set["until"] = .number(until) }
     let first = topics.prefix(Self.transactionItems - 1)
-    let (key, unchanged) = (Keys.connection(record.id), Condition.equals("rev", .number(seen)))
+    let (key, unchanged) = (Keys.connection(id: record.id), Condition.equals("rev", .number(seen)))
     do {
       if first.isEmpty {
         // Half the price of a transaction.
-        try table.update(key, change, if: unchanged)
+        try table.update(key, change: change, if: unchanged)
       } else {
         let row = TransactionWrite.update(key, change, if: unchanged)
         try table.transact([row] + first.map { [record] topic in listenerWrite(topic, of: record) })
@@ -217,43 +221,45 @@ package struct Connections {
       case .conditionFailed, .transactionFailed: break
       default: throw error
       }
-      guard try isWritten(record.id, by: writer) else { return false }
+      guard try isWritten(id: record.id, by: writer) else { return false }
     }
-    _ = try settle(record, topics.dropFirst(first.count))
+    _ = try settle(record: record, topics: topics.dropFirst(first.count))
     return true
   }
 
   /// Writes the listener rows that did not fit the transaction, as the newest row of the connection wants them. False
   /// if the connection left meanwhile; its disconnect deletes what stands.
-  private func settle(_ record: ConnectionRecord, _ topics: ArraySlice<Topic>) throws(TableError) -> Bool {
+  private func settle(record: ConnectionRecord, topics: ArraySlice<Topic>) throws(TableError) -> Bool {
     var record = record
     var rest = topics
     for _ in 0..<Self.attempts {
       guard !rest.isEmpty else { return true }
       let part = rest.prefix(Self.transactionItems - 1)
       let unchanged = TransactionWrite.check(
-        Keys.connection(record.id), .equals("rev", .number(record.revision)))
+        Keys.connection(id: record.id), .equals("rev", .number(record.revision)))
       do {
         try table.transact([unchanged] + part.map { [record] topic in listenerWrite(topic, of: record) })
         rest = rest.dropFirst(part.count)
       } catch {
         guard case .transactionFailed = error.code else { throw error }
-        guard let now = try connection(record.id) else { return false }
+        guard let now = try connection(id: record.id) else { return false }
         let heldUntil = record.heldUntilMilliseconds
         record = now
         record.heldUntilMilliseconds = heldUntil
       }
     }
-    throw TableError(.contention, "transact", key: Keys.connection(record.id), detail: "\(Self.attempts) attempts")
+    throw TableError(
+      code: .contention, operation: "transact", key: Keys.connection(id: record.id), detail: "\(Self.attempts) attempts"
+    )
   }
 
   private func listenerWrite(_ topic: Topic, of record: ConnectionRecord) -> TransactionWrite {
-    let key = Keys.listener(topic, record.id, shards: shards)
+    let key = Keys.listener(topic, id: record.id, shards: shards)
     guard let filter = record.filter(of: topic) else { return .delete(key) }
-    return .put(ListenerRow.item(key, of: record, filter))
+    return .put(ListenerRow.item(key, of: record, filter: filter))
   }
 
-  private func isWritten(_ id: ConnectionID, by writer: String) throws(TableError) -> Bool {
-    try table.get(Keys.connection(id), .strong)?.string("by") == writer
+  private func isWritten(id: ConnectionID, by writer: String) throws(TableError) -> Bool {
+    try table.get(Keys.connection(id: id), consistency: .strong)?.string("by") == writer
   }
 }

@@ -28,14 +28,14 @@ package struct Cursor: Equatable, Sendable {
   /// The sequence number of the last event the client has of a stream in that epoch; nil: the cursor says nothing of
   /// it.
   package func sequence(of stream: String, epoch: String) -> Int64? {
-    let mark = Self.mark(stream, epoch)
+    let mark = Self.mark(stream: stream, epoch: epoch)
     return entries.first { $0.mark == mark }?.sequence
   }
 
   /// A cursor holds 64 streams; what is beyond them is left out, and its client gets a snapshot of those instead. So is
   /// what makes its text longer than 1 KB, which takes sequence numbers of more than 34 thousand million.
-  package mutating func set(_ stream: String, epoch: String, to sequence: Int64) {
-    let mark = Self.mark(stream, epoch)
+  package mutating func set(stream: String, epoch: String, to sequence: Int64) {
+    let mark = Self.mark(stream: stream, epoch: epoch)
     if let place = entries.firstIndex(where: { $0.mark == mark }) {
       entries[place].sequence = sequence
     } else if entries.count < Self.maximumStreams {
@@ -44,7 +44,7 @@ package struct Cursor: Equatable, Sendable {
   }
 
   /// 48 bits: two of a client's 64 streams have the same once in a hundred thousand million clients.
-  private static func mark(_ stream: String, _ epoch: String) -> UInt64 {
+  private static func mark(stream: String, epoch: String) -> UInt64 {
     let digest = SHA256.hash(Array("\(stream.utf8.count):\(stream)\(epoch)".utf8))
     return digest.bytes.prefix(6).reduce(0) { $0 << 8 | UInt64($1) }
   }
@@ -77,14 +77,14 @@ package struct Cursor: Equatable, Sendable {
     else { return nil }
     var place = 1
     while place < bytes.count {
-      guard let entry = Self.entry(bytes, &place), entries.count < Self.maximumStreams,
+      guard let entry = Self.entry(bytes, place: &place), entries.count < Self.maximumStreams,
         !entries.contains(where: { $0.mark == entry.mark })
       else { return nil }
       entries.append(entry)
     }
   }
 
-  private static func entry(_ bytes: [UInt8], _ place: inout Int) -> Entry? {
+  private static func entry(_ bytes: [UInt8], place: inout Int) -> Entry? {
     guard bytes.count - place >= 7 else { return nil }
     let mark = bytes[place..<place + 6].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     place += 6

@@ -14,7 +14,7 @@ package struct ListenerFilter: Equatable, Sendable {
   }
 
   /// Whether an event that was looked for under a topic passes.
-  func passes(_ topic: Topic, _ event: Event) -> Bool {
+  func passes(_ topic: Topic, event: Event) -> Bool {
     switch topic {
     case .type: passes(key: event.key)
     case .key, .user, .group, .accessKey, .ending: true
@@ -56,9 +56,9 @@ package struct ListenerRow: Equatable, Sendable {
   }
 
   static func item(
-    _ key: ItemKey, of connection: ConnectionRecord, _ filter: ListenerFilter
+    _ key: ItemKey, of connection: ConnectionRecord, filter: ListenerFilter
   ) -> Item {
-    var item = Item(key, ["v": .number(1), "at": .number(connection.connectedAtMilliseconds)])
+    var item = Item(key: key, attributes: ["v": .number(1), "at": .number(connection.connectedAtMilliseconds)])
     item.expires = connection.expires
     if connection.dialect != .typed { item["dialect"] = .string(connection.dialect.rawValue) }
     if !connection.accepts.isEmpty { item["accepts"] = .number(connection.accepts.rawValue) }

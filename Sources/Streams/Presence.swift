@@ -24,7 +24,7 @@ struct Presence {
     var change = Change()
     change.remove = ["left"]
     do {
-      try table.update(Keys.presence(user), change, if: .equals("left", .number(moment)))
+      try table.update(Keys.presence(user), change: change, if: .equals("left", .number(moment)))
     } catch {
       guard error.code == .conditionFailed else { throw error }
     }
@@ -35,7 +35,7 @@ struct Presence {
   func lapsed(
     _ user: String, connectedAtMilliseconds connectedAt: Int64, keptSeconds: Int64
   ) throws(TableError) -> Int64 {
-    guard let row = try table.get(Keys.presence(user), .strong) else { return 0 }
+    guard let row = try table.get(Keys.presence(user), consistency: .strong) else { return 0 }
     let before = row.number("lapsed") ?? 0
     guard let left = row.number("left") else { return before }
     let isLapsed = connectedAt - left > keptSeconds * 1000
@@ -55,10 +55,10 @@ struct Presence {
     change.createsItem = true
     change.expires = .at(clock.seconds + Self.rowSeconds)
     change.expiresOnCreation = clock.seconds + Self.rowSeconds
-    try table.update(Keys.presence(user), change, if: .always)
+    try table.update(Keys.presence(user), change: change, if: .always)
   }
 }
 
 extension Keys {
-  static func presence(_ user: String) -> ItemKey { ItemKey("p#\(PercentEncoding.encode(user))", "p") }
+  static func presence(_ user: String) -> ItemKey { ItemKey(partition: "p#\(PercentEncoding.encode(user))", sort: "p") }
 }

@@ -52,7 +52,7 @@ package struct RunListeners {
       position = ListenerPosition(shard: shard, after: id)
       var rows: [(topic: Int, listener: ListenerRow)] = []
       for place in cursors.indices {
-        if let item = cursors[place].take(id), let listener = ListenerRow(item) { rows.append((place, listener)) }
+        if let item = cursors[place].take(id: id), let listener = ListenerRow(item) { rows.append((place, listener)) }
       }
       if let recipient = recipient(rows) { page.append(recipient) }
     }
@@ -79,7 +79,7 @@ package struct RunListeners {
     let limit = run.topics.count * min(shards, Self.sideBySide) <= 4 ? pageSize : min(pageSize, 200)
     let after = shard == position.shard && !position.after.isEmpty ? position.after : nil
     return run.topics.map {
-      TopicCursor(Query(Keys.listeners($0, shard: shard), limit: limit, after: after, .strong))
+      TopicCursor(Query(partition: Keys.listeners($0, shard: shard), limit: limit, after: after, consistency: .strong))
     }
   }
 
@@ -87,7 +87,7 @@ package struct RunListeners {
   private mutating func lowest() throws(TableError) -> String? {
     var lowest: String?
     for place in cursors.indices {
-      guard let head = try cursors[place].head(table) else { continue }
+      guard let head = try cursors[place].head(table: table) else { continue }
       if lowest.map({ head.utf8.lexicographicallyPrecedes($0.utf8) }) ?? true { lowest = head }
     }
     return lowest
@@ -108,12 +108,12 @@ package struct RunListeners {
 
   private func parts(_ wanted: [Wanted]) -> [Recipient.Part] {
     run.events.enumerated().compactMap { place, event in
-      let row = wanted.first { passes(event, run.topics[$0.topic], $0) }
+      let row = wanted.first { passes(event, topic: run.topics[$0.topic], wanted: $0) }
       return row.map { Recipient.Part(event: place, shownAs: $0.filter.shownAs ?? event.type) }
     }
   }
 
-  private func passes(_ event: Event, _ topic: Topic, _ wanted: Wanted) -> Bool {
+  private func passes(_ event: Event, topic: Topic, wanted: Wanted) -> Bool {
     switch topic {
     case .type(let type):
       event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: wanted.role)
@@ -144,7 +144,7 @@ private struct TopicCursor {
   init(_ query: Query) { self.query = query }
 
   /// The name of the connection that comes next.
-  mutating func head(_ table: any Table) throws(TableError) -> String? {
+  mutating func head(table: any Table) throws(TableError) -> String? {
     while place == items.count {
       if isRead { return nil }
       take(try table.query(query), thenLimit: query.limit)
@@ -162,7 +162,7 @@ private struct TopicCursor {
   }
 
   /// The row of that connection, if it comes next.
-  mutating func take(_ id: String) -> Item? {
+  mutating func take(id: String) -> Item? {
     guard place < items.count, items[place].key.sort == id else { return nil }
     defer { place += 1 }
     return items[place]

@@ -28,16 +28,26 @@ package struct StreamLimits: Equatable, Sendable {
 
   package init() {}
 
-  package init(_ environment: Environment) throws(StreamLimitError) {
-    subscriptions = Int(try Self.read("MAX_SUBSCRIPTIONS", environment, Int64(subscriptions), 1...1_000))
-    clientFramesPerSecond = try Self.read("CLIENT_FRAMES_PER_SECOND", environment, clientFramesPerSecond, 0...1_000)
-    clientFramesBurst = try Self.read("CLIENT_FRAMES_BURST", environment, clientFramesBurst, 1...10_000)
-    framesPerSecond = try Self.read("FRAMES_PER_SECOND", environment, framesPerSecond, 1...1_000)
-    personalEvents = try Self.read("PERSONAL_EVENTS", environment, personalEvents, 1...10_000)
-    personalSeconds = try Self.read("PERSONAL_SECONDS", environment, personalSeconds, 1...86_400)
-    logSeconds = try Self.read("LOG_SECONDS", environment, logSeconds, 60...Self.longestLogSeconds)
-    replayEvents = Int(try Self.read("REPLAY_EVENTS", environment, Int64(replayEvents), 1...100_000))
-    eventBytes = Int(try Self.read("EVENT_BYTES", environment, Int64(eventBytes), 256...Int64(Limit.eventBytes)))
+  package init(environment: Environment) throws(StreamLimitError) {
+    subscriptions = Int(
+      try Self.read("MAX_SUBSCRIPTIONS", environment: environment, standard: Int64(subscriptions), allowed: 1...1_000))
+    clientFramesPerSecond = try Self.read(
+      "CLIENT_FRAMES_PER_SECOND", environment: environment, standard: clientFramesPerSecond, allowed: 0...1_000)
+    clientFramesBurst = try Self.read(
+      "CLIENT_FRAMES_BURST", environment: environment, standard: clientFramesBurst, allowed: 1...10_000)
+    framesPerSecond = try Self.read(
+      "FRAMES_PER_SECOND", environment: environment, standard: framesPerSecond, allowed: 1...1_000)
+    personalEvents = try Self.read(
+      "PERSONAL_EVENTS", environment: environment, standard: personalEvents, allowed: 1...10_000)
+    personalSeconds = try Self.read(
+      "PERSONAL_SECONDS", environment: environment, standard: personalSeconds, allowed: 1...86_400)
+    logSeconds = try Self.read(
+      "LOG_SECONDS", environment: environment, standard: logSeconds, allowed: 60...Self.longestLogSeconds)
+    replayEvents = Int(
+      try Self.read("REPLAY_EVENTS", environment: environment, standard: Int64(replayEvents), allowed: 1...100_000))
+    eventBytes = Int(
+      try Self.read(
+        "EVENT_BYTES", environment: environment, standard: Int64(eventBytes), allowed: 256...Int64(Limit.eventBytes)))
   }
 
   /// Their names, for whoever hands an environment on.
@@ -47,7 +57,7 @@ package struct StreamLimits: Equatable, Sendable {
   ]
 
   private static func read(
-    _ name: String, _ environment: Environment, _ standard: Int64, _ allowed: ClosedRange<Int64>
+    _ name: String, environment: Environment, standard: Int64, allowed: ClosedRange<Int64>
   ) throws(StreamLimitError) -> Int64 {
     guard let text = environment[name] else { return standard }
     guard let number = Int64(text), allowed.contains(number) else {

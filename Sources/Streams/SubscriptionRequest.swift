@@ -84,7 +84,8 @@ package struct SubscriptionRequest: Equatable, Sendable {
       case .failure(let refusal): refused.append(refusal)
       case .success(let meanings):
         for meaning in meanings {
-          for selector in selectors(of: meaning) where seen.insert(Self.mark(meaning.type, selector)).inserted {
+          for selector in selectors(of: meaning) where seen.insert(Self.mark(meaning.type, selector: selector)).inserted
+          {
             wanted.append(Wanted(type: meaning.type, selector: selector, shownAs: meaning.shownAs))
           }
         }
@@ -129,7 +130,7 @@ package struct SubscriptionRequest: Equatable, Sendable {
       let keyed = EventTypes.meaning(of: name)
       return keyed.key == nil
         ? .failure(Refusal(name: name, code: .unknownType, message: "no known type begins so"))
-        : allowed([keyed], name, role)
+        : allowed([keyed], name: name, role: role)
     }
     if !isPattern, !meanings.allSatisfy({ Name.isType($0.type) && $0.key.map(Name.isKey) ?? true }) {
       let rule = "a type is 1 to \(Limit.typeBytes) bytes \(Name.rule) and '*' (but at its end)"
@@ -138,11 +139,11 @@ package struct SubscriptionRequest: Equatable, Sendable {
     if ControlType.isReserved(name) {
       return .failure(Refusal(name: name, code: .invalidName, message: "frames of the protocol bear that name"))
     }
-    return allowed(meanings, name, role)
+    return allowed(meanings, name: name, role: role)
   }
 
   private static func allowed(
-    _ meanings: [EventTypes.Meaning], _ name: String, _ role: Role?
+    _ meanings: [EventTypes.Meaning], name: String, role: Role?
   ) -> Result<[EventTypes.Meaning], Refusal> {
     let visible = meanings.filter { EventTypes.mayBeSeen($0.type, by: role) }
     guard visible.isEmpty else { return .success(visible) }
@@ -151,7 +152,7 @@ package struct SubscriptionRequest: Equatable, Sendable {
   }
 
   /// A selector of a type as a value that can stand in a set.
-  private static func mark(_ type: String, _ selector: Selector) -> Topic {
+  private static func mark(_ type: String, selector: Selector) -> Topic {
     switch selector {
     case .all: .type(type)
     case .key(let key): .key(type: type, key: "=" + key)

@@ -8,15 +8,18 @@ extension Subscriptions {
     writer.array { writer in
       for entry in entries {
         Self.write(
-          entry.type, entry.selector.text, entry.shownAs, entry.order, isActive: entry.isActive, to: &writer)
+          entry.type, selector: entry.selector.text, shownAs: entry.shownAs, order: entry.order,
+          isActive: entry.isActive, to: &writer)
       }
-      for floor in floors { Self.write(floor.type, "!", nil, floor.order, isActive: false, to: &writer) }
+      for floor in floors {
+        Self.write(floor.type, selector: "!", shownAs: nil, order: floor.order, isActive: false, to: &writer)
+      }
     }
     return writer.bytes
   }
 
   private static func write(
-    _ type: String, _ selector: String, _ shownAs: String?, _ order: Order, isActive: Bool, to writer: inout JSONWriter
+    _ type: String, selector: String, shownAs: String?, order: Order, isActive: Bool, to writer: inout JSONWriter
   ) {
     writer.array { writer in
       writer.string(type)
@@ -36,7 +39,7 @@ extension Subscriptions {
     do {
       try reader.beginArray()
       while try reader.nextElement() {
-        guard try readEntry(&reader) else { return nil }
+        guard try readEntry(from: &reader) else { return nil }
       }
       try reader.end()
     } catch {
@@ -44,7 +47,7 @@ extension Subscriptions {
     }
   }
 
-  private mutating func readEntry(_ reader: inout JSONReader) throws(JSONError) -> Bool {
+  private mutating func readEntry(from reader: inout JSONReader) throws(JSONError) -> Bool {
     try reader.beginArray()
     guard try reader.nextElement() else { return false }
     let type = try reader.string()
@@ -61,11 +64,11 @@ extension Subscriptions {
     guard try reader.nextElement() else { return false }
     let isActive = try reader.integer() == 1
     guard try !reader.nextElement() else { return false }
-    return append(type, selector, shownAs, order, isActive)
+    return append(type, selector: selector, shownAs: shownAs, order: order, isActive: isActive)
   }
 
   private mutating func append(
-    _ type: String, _ selector: String, _ shownAs: String?, _ order: Order, _ isActive: Bool
+    _ type: String, selector: String, shownAs: String?, order: Order, isActive: Bool
   ) -> Bool {
     if selector == "!" {
       floors.append(Floor(type: type, order: order))

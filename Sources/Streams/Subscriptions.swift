@@ -74,34 +74,34 @@ package struct Subscriptions: Equatable, Sendable {
   /// if every part of the change came too late.
   package mutating func apply(_ change: SubscriptionChange) -> Set<Topic> {
     var touched: Set<Topic> = []
-    for removal in change.remove { remove(removal, change.order, &touched) }
-    for wanted in change.add { add(wanted, change.order, &touched) }
+    for removal in change.remove { remove(removal, order: change.order, touched: &touched) }
+    for wanted in change.add { add(wanted, order: change.order, touched: &touched) }
     if !touched.isEmpty { forget(before: change.order.milliseconds - Self.memoryMilliseconds) }
     return touched
   }
 
-  private mutating func add(_ wanted: Wanted, _ order: Order, _ touched: inout Set<Topic>) {
+  private mutating func add(_ wanted: Wanted, order: Order, touched: inout Set<Topic>) {
     if let floor = floors.first(where: { $0.type.hasSameBytes(as: wanted.type) }), floor.order.isAfter(order) { return }
     let entry = Entry(
       type: wanted.type, selector: wanted.selector, shownAs: wanted.shownAs, order: order, isActive: true)
-    replace(entry, &touched)
+    replace(entry, touched: &touched)
   }
 
   private mutating func remove(
-    _ removal: SubscriptionChange.Removal, _ order: Order, _ touched: inout Set<Topic>
+    _ removal: SubscriptionChange.Removal, order: Order, touched: inout Set<Topic>
   ) {
     switch removal {
     case .selector(let type, let selector):
-      replace(Entry(type: type, selector: selector, shownAs: nil, order: order, isActive: false), &touched)
-    case .type(let type): removeType(type, order, &touched)
+      replace(Entry(type: type, selector: selector, shownAs: nil, order: order, isActive: false), touched: &touched)
+    case .type(let type): removeType(type, order: order, touched: &touched)
     case .types(let prefix):
       var types = Set(entries.map(\.type).filter { $0.hasBytePrefix(prefix) })
       for known in EventTypes.table.known where known.name.hasBytePrefix(prefix) { types.insert(known.name) }
-      for type in types.sorted() { removeType(type, order, &touched) }
+      for type in types.sorted() { removeType(type, order: order, touched: &touched) }
     }
   }
 
-  private mutating func removeType(_ type: String, _ order: Order, _ touched: inout Set<Topic>) {
+  private mutating func removeType(_ type: String, order: Order, touched: inout Set<Topic>) {
     if let place = floors.firstIndex(where: { $0.type.hasSameBytes(as: type) }) {
       guard order.isAfter(floors[place].order) else { return }
       floors[place].order = order
@@ -117,7 +117,7 @@ package struct Subscriptions: Equatable, Sendable {
     }
   }
 
-  private mutating func replace(_ entry: Entry, _ touched: inout Set<Topic>) {
+  private mutating func replace(_ entry: Entry, touched: inout Set<Topic>) {
     if let place = entries.firstIndex(where: { $0.type.hasSameBytes(as: entry.type) && $0.selector == entry.selector })
     {
       guard entry.order.isAfter(entries[place].order) else { return }

@@ -76,12 +76,12 @@ extension Sequence<Topic> {
 
 /// Where the rows of connections stand in the table.
 package enum Keys {
-  package static func connection(_ id: ConnectionID) -> ItemKey { ItemKey("c#\(id.text)", "c") }
+  package static func connection(id: ConnectionID) -> ItemKey { ItemKey(partition: "c#\(id.text)", sort: "c") }
 
   package static func listeners(_ topic: Topic, shard: Int) -> String { "l#\(topic.name)#\(shard)" }
 
-  package static func listener(_ topic: Topic, _ id: ConnectionID, shards: Int) -> ItemKey {
-    ItemKey(listeners(topic, shard: shard(of: id, of: topic.isInOnePartition ? 1 : shards)), id.text)
+  package static func listener(_ topic: Topic, id: ConnectionID, shards: Int) -> ItemKey {
+    ItemKey(partition: listeners(topic, shard: shard(of: id, of: topic.isInOnePartition ? 1 : shards)), sort: id.text)
   }
 
   /// The listeners of one topic are spread over `count` partitions: a DynamoDB partition takes 1,000 writes a second.

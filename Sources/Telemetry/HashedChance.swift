@@ -8,7 +8,7 @@ package struct HashedChance: Sendable {
   package init(seed: Int64) { self.seed = UInt64(bitPattern: seed) }
 
   /// 64 bits, each of which depends on everything that goes in.
-  package func bits(_ kind: String, _ who: String, _ number: Int) -> UInt64 {
+  package func bits(_ kind: String, who: String, number: Int) -> UInt64 {
     var hash = Self.mixed(seed &+ 0x9E37_79B9_7F4A_7C15)
     for word in [kind, who] {
       // FNV-1a; a byte that no UTF-8 has keeps ("ab", "c") apart from ("a", "bc").
@@ -19,13 +19,13 @@ package struct HashedChance: Sendable {
   }
 
   /// A number from 0 up to but not including 1.
-  package func share(_ kind: String, _ who: String, _ number: Int) -> Double {
-    Double(bits(kind, who, number) >> 11) * 0x1p-53
+  package func share(_ kind: String, who: String, number: Int) -> Double {
+    Double(bits(kind, who: who, number: number) >> 11) * 0x1p-53
   }
 
   /// A whole number from 0 through `most`, evenly enough for the small numbers it is asked for.
-  package func integer(through most: Int64, _ kind: String, _ who: String, _ number: Int) -> Int64 {
-    Int64(bits(kind, who, number) % (UInt64(max(0, most)) + 1))
+  package func integer(through most: Int64, kind: String, who: String, number: Int) -> Int64 {
+    Int64(bits(kind, who: who, number: number) % (UInt64(max(0, most)) + 1))
   }
 
   /// The last step of SplitMix64.

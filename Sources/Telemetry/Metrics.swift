@@ -54,16 +54,16 @@ package struct Metrics: Sendable {
   }
 
   /// Adds one sample. CloudWatch makes averages and percentiles of them; what is no finite number is left out.
-  package mutating func record(_ name: String, _ value: Double, _ unit: Unit) {
+  package mutating func record(_ name: String, value: Double, unit: Unit) {
     guard value.isFinite else { return }
-    let index = index(of: name, unit)
+    let index = index(of: name, unit: unit)
     metrics[index].values.append(value)
-    if metrics[index].values.count == Self.maximumValues { write(line([metrics.remove(at: index)], [:])) }
+    if metrics[index].values.count == Self.maximumValues { write(line([metrics.remove(at: index)], fields: [:])) }
   }
 
   /// Adds to a number that is reported as one value when the line is written.
-  package mutating func count(_ name: String, _ amount: Int = 1) {
-    let index = index(of: name, .count)
+  package mutating func count(_ name: String, amount: Int = 1) {
+    let index = index(of: name, unit: .count)
     metrics[index].values = [(metrics[index].values.first ?? 0) + Double(amount)]
   }
 
@@ -71,18 +71,18 @@ package struct Metrics: Sendable {
   /// request's name.
   package mutating func flush(_ fields: Log.Fields = [:]) {
     guard !metrics.isEmpty else { return }
-    write(line(metrics, fields))
+    write(line(metrics, fields: fields))
     metrics.removeAll(keepingCapacity: true)
   }
 
-  private mutating func index(of name: String, _ unit: Unit) -> Int {
+  private mutating func index(of name: String, unit: Unit) -> Int {
     if let index = metrics.firstIndex(where: { $0.name == name }) { return index }
     if metrics.count == Self.maximumMetrics { flush() }
     metrics.append(Metric(name: name, unit: unit, values: []))
     return metrics.count - 1
   }
 
-  private func line(_ metrics: [Metric], _ fields: Log.Fields) -> [UInt8] {
+  private func line(_ metrics: [Metric], fields: Log.Fields) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
       writer.key("_aws")

@@ -36,7 +36,7 @@ package struct SendMetrics: Sendable {
   }
 
   /// Events with the latencies of a sample of them.
-  package mutating func deliver(events: Int, _ sample: Histogram) {
+  package mutating func deliver(events: Int, sample: Histogram) {
     delivered += events
     latencies.add(sample)
   }
@@ -46,7 +46,7 @@ package struct SendMetrics: Sendable {
 
   /// The metrics this is written to: those of the function, by the name that the alarms of a deployment know it by.
   package static func metrics(
-    _ environment: Environment, clock: Clock = .system,
+    environment: Environment, clock: Clock = .system,
     write: @escaping @Sendable ([UInt8]) -> Void = { Log.writeToStandardOutput($0) }
   ) -> Metrics {
     Metrics(
@@ -55,20 +55,20 @@ package struct SendMetrics: Sendable {
   }
 
   /// Writes one line, whatever was sent, so that a silence can be told from a stop.
-  package func write(_ metrics: Metrics, _ fields: Log.Fields = [:]) {
+  package func write(_ metrics: Metrics, fields: Log.Fields = [:]) {
     var metrics = metrics
-    metrics.count("Connections", connections)
-    metrics.count("Accepted", accepted)
-    metrics.count("Delivered", delivered)
-    metrics.count("Gone", gone)
-    metrics.count("Retried", retried)
-    metrics.count("Folded", folded)
-    metrics.count("Behind", behind)
+    metrics.count("Connections", amount: connections)
+    metrics.count("Accepted", amount: accepted)
+    metrics.count("Delivered", amount: delivered)
+    metrics.count("Gone", amount: gone)
+    metrics.count("Retried", amount: retried)
+    metrics.count("Folded", amount: folded)
+    metrics.count("Behind", amount: behind)
     for (name, percent) in [("P50", 50), ("P95", 95), ("P99", 99)] {
       guard let latency = latencies.percentile(percent) else { continue }
-      metrics.record("DeliveryLatency\(name)Milliseconds", Double(latency), .milliseconds)
+      metrics.record("DeliveryLatency\(name)Milliseconds", value: Double(latency), unit: .milliseconds)
     }
-    metrics.record("LogAgeMilliseconds", Double(logAgeMilliseconds), .milliseconds)
+    metrics.record("LogAgeMilliseconds", value: Double(logAgeMilliseconds), unit: .milliseconds)
     metrics.flush(fields)
   }
 }

@@ -65,7 +65,7 @@ package struct CivilTime: Sendable {
 
   /// From milliseconds since the epoch.
   package init(milliseconds: Int64) {
-    let day = Self.floorDivide(milliseconds, 86_400_000)
+    let day = Self.floorDivide(milliseconds, divisor: 86_400_000)
     let remainder = Int(milliseconds % 86_400_000)
     let rest = remainder < 0 ? remainder + 86_400_000 : remainder
     hour = rest / 3_600_000
@@ -74,7 +74,7 @@ package struct CivilTime: Sendable {
     millisecond = rest % 1000
     // Days are counted from 0000-03-01, so that the leap day is the last of its year.
     let shifted = day + 719_468
-    let era = Self.floorDivide(shifted, 146_097)
+    let era = Self.floorDivide(shifted, divisor: 146_097)
     let dayOfEra = shifted - era * 146_097
     let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
     let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
@@ -84,7 +84,7 @@ package struct CivilTime: Sendable {
     year = Int(yearOfEra + era * 400) + (month <= 2 ? 1 : 0)
   }
 
-  private static func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
+  private static func floorDivide(_ value: Int64, divisor: Int64) -> Int64 {
     value / divisor - (value % divisor < 0 ? 1 : 0)
   }
 }

@@ -94,7 +94,7 @@ package struct WebSocketSession {
     case .text(let text): return .text(text)
     case .binary(let bytes): return .binary(bytes)
     case .ping(let payload):
-      append(Opcode.pong, payload, to: &output)
+      append(Opcode.pong, payload: payload, to: &output)
       return .ping(payload)
     case .pong(let payload): return .pong(payload)
     case .close(let payload): return try finishClose(payload, output: &output)
@@ -114,7 +114,7 @@ package struct WebSocketSession {
       }
       code = number
     }
-    append(Opcode.close, Array(payload.prefix(2)), to: &output)
+    append(Opcode.close, payload: Array(payload.prefix(2)), to: &output)
     hasSentClose = true
     end()
     return .close(code: code, reason: String(decoding: payload.dropFirst(2), as: UTF8.self))
@@ -124,15 +124,17 @@ package struct WebSocketSession {
 
   /// `text` is to be UTF-8. Nothing is written once the close frame was.
   package func append(text: UnsafeRawBufferPointer, to output: inout [UInt8]) {
-    append(Opcode.text, text, to: &output)
+    append(Opcode.text, payload: text, to: &output)
   }
 
-  package func append(text: [UInt8], to output: inout [UInt8]) { append(Opcode.text, text, to: &output) }
+  package func append(text: [UInt8], to output: inout [UInt8]) { append(Opcode.text, payload: text, to: &output) }
 
-  package func append(binary: [UInt8], to output: inout [UInt8]) { append(Opcode.binary, binary, to: &output) }
+  package func append(binary: [UInt8], to output: inout [UInt8]) { append(Opcode.binary, payload: binary, to: &output) }
 
   /// At most 125 bytes.
-  package func append(ping payload: [UInt8], to output: inout [UInt8]) { append(Opcode.ping, payload, to: &output) }
+  package func append(ping payload: [UInt8], to output: inout [UInt8]) {
+    append(Opcode.ping, payload: payload, to: &output)
+  }
 
   /// Writes the close frame, once; messages that still come are read over until the other side has closed too. Without
   /// a code the frame is empty. A reason is cut to the 123 bytes that have room.
@@ -145,15 +147,15 @@ package struct WebSocketSession {
         payload.append(contentsOf: character.utf8)
       }
     }
-    append(Opcode.close, payload, to: &output)
+    append(Opcode.close, payload: payload, to: &output)
     hasSentClose = true
   }
 
-  private func append(_ opcode: UInt8, _ payload: [UInt8], to output: inout [UInt8]) {
-    payload.withUnsafeBytes { append(opcode, $0, to: &output) }
+  private func append(_ opcode: UInt8, payload: [UInt8], to output: inout [UInt8]) {
+    payload.withUnsafeBytes { append(opcode, payload: $0, to: &output) }
   }
 
-  private func append(_ opcode: UInt8, _ payload: UnsafeRawBufferPointer, to output: inout [UInt8]) {
+  private func append(_ opcode: UInt8, payload: UnsafeRawBufferPointer, to output: inout [UInt8]) {
     guard !hasSentClose else { return }
     codec.encoder.append(opcode: opcode, payload: payload, isMasked: role == .client, to: &output)
   }

@@ -46,7 +46,8 @@ enum Tool {
     let names = commands.map { $0.syntax.name }
     let kind = name.hasPrefix("-") ? "option" : "command"
     throw CommandFailure(
-      .usage, "unknown \(kind) \(name)\(Suggestion.phrase(for: name, among: names + ["--help", "--version"]))",
+      code: .usage,
+      message: "unknown \(kind) \(name)\(Suggestion.phrase(for: name, among: names + ["--help", "--version"]))",
       advice: ["'tickertape --help' lists the commands"])
   }
 }

@@ -37,7 +37,7 @@ struct Surroundings {
       let session = try HTTPSession(interruption: descriptor)
       return { request throws(HTTPClientError) in InvokeAPI.Answer(try session.send(request)) }
     } catch {
-      throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)")
+      throw CommandFailure(code: .unavailable, message: "libcurl cannot start: \(error.message)")
     }
   }
 
@@ -66,7 +66,7 @@ extension InvokeAPI.Answer {
 extension Terminal {
   /// Standard output and standard error. Colours only on a screen, and not with `NO_COLOR` (https://no-color.org).
   static func process(environment: Environment) -> Terminal {
-    let isInteractive = System.isTerminal(1)
+    let isInteractive = System.isTerminal(descriptor: 1)
     return Terminal(
       isInteractive: isInteractive && environment["TERM"] != "dumb",
       hasColours: isInteractive && environment["NO_COLOR"] == nil && environment["TERM"] != "dumb",

@@ -36,15 +36,15 @@ import Testing
     mkdir(folder.file(".aws"), 0o700)
     _ = write(".aws/credentials", "[default]\naws_access_key_id = FILE\naws_secret_access_key = file\n")
     let keys = ["AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_SESSION_TOKEN": "token"]
-    let found = try CredentialChain(variables(keys)).credentials()
+    let found = try CredentialChain(environment: variables(keys)).credentials()
     #expect(found == Credentials(accessKeyID: "AKID", secretAccessKey: "secret", sessionToken: "token"))
-    #expect(try CredentialChain(variables()).credentials().accessKeyID == "FILE")
-    #expect(try CredentialChain(variables(keys), profile: "default").credentials().accessKeyID == "FILE")
+    #expect(try CredentialChain(environment: variables()).credentials().accessKeyID == "FILE")
+    #expect(try CredentialChain(environment: variables(keys), profile: "default").credentials().accessKeyID == "FILE")
   }
 
   @Test func `half a pair of keys is a mistake that is told, not passed over`() {
     #expect(
-      error(CredentialChain(variables(["AWS_ACCESS_KEY_ID": "AKID"])))
+      error(CredentialChain(environment: variables(["AWS_ACCESS_KEY_ID": "AKID"])))
         == "no AWS credentials are found; the environment gives none "
         + "(AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not)")
   }
@@ -53,12 +53,12 @@ import Testing
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN"] {
       var keys = ["AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret"]
       keys[name] = "a\r\nX-Evil: b"
-      #expect(error(CredentialChain(variables(keys))).contains("a key holds characters that no key has"))
+      #expect(error(CredentialChain(environment: variables(keys))).contains("a key holds characters that no key has"))
     }
   }
 
   @Test func `the error names every place that was tried`() {
-    let text = error(CredentialChain(variables()))
+    let text = error(CredentialChain(environment: variables()))
     for part in [
       "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",
       "the profile default in \(folder.path)/.aws/credentials and \(folder.path)/.aws/config gives none (there is no such profile",
@@ -91,22 +91,23 @@ import Testing
     let paths = ["AWS_CONFIG_FILE": config, "AWS_SHARED_CREDENTIALS_FILE": credentials]
     let night = variables(paths.merging(["AWS_PROFILE": "night shift"]) { _, new in new })
     #expect(
-      try CredentialChain(night).credentials()
+      try CredentialChain(environment: night).credentials()
         == Credentials(accessKeyID: "CONFIG", secretAccessKey: "a/b+c=", sessionToken: "long"))
-    #expect(try Region.find(night) == "eu-north-1")
-    #expect(try CredentialChain(variables(paths), profile: "both").credentials().accessKeyID == "ONE")
-    #expect(error(CredentialChain(variables(paths), profile: "plugins")).contains("there is no such profile"))
+    #expect(try Region.find(environment: night) == "eu-north-1")
+    #expect(try CredentialChain(environment: variables(paths), profile: "both").credentials().accessKeyID == "ONE")
+    #expect(
+      error(CredentialChain(environment: variables(paths), profile: "plugins")).contains("there is no such profile"))
   }
 
   @Test func `a profile that needs another program says which, and what helps`() {
     let config = write("config", "[profile work]\nsso_session = corp\n")
-    let text = error(CredentialChain(variables(["AWS_CONFIG_FILE": config, "AWS_PROFILE": "work"])))
+    let text = error(CredentialChain(environment: variables(["AWS_CONFIG_FILE": config, "AWS_PROFILE": "work"])))
     #expect(text.contains("sso_session") && text.contains("aws configure export-credentials"), "\(text)")
   }
 
   @Test func `a file that cannot be read is told`() {
     mkdir(folder.file("config"), 0o700)
-    let text = error(CredentialChain(variables(["AWS_CONFIG_FILE": folder.file("config")])))
+    let text = error(CredentialChain(environment: variables(["AWS_CONFIG_FILE": folder.file("config")])))
     #expect(text.contains("\(folder.file("config")): Is a directory"), "\(text)")
   }
 
@@ -114,7 +115,7 @@ import Testing
   {
     let config = write("config", "[default]\nregion=eu-west-3\n")
     func region(_ more: [String: String]) -> String {
-      do throws(RegionError) { return try Region.find(variables(more)) } catch { return error.description }
+      do throws(RegionError) { return try Region.find(environment: variables(more)) } catch { return error.description }
     }
     #expect(region(["AWS_REGION": "a", "AWS_DEFAULT_REGION": "b", "AWS_CONFIG_FILE": config]) == "a")
     #expect(region(["AWS_DEFAULT_REGION": "b", "AWS_CONFIG_FILE": config]) == "b")
@@ -140,7 +141,7 @@ import Testing
     defer { server.stop() }
     let token = write("token", "first\n")
     let chain = CredentialChain(
-      variables([
+      environment: variables([
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": "\(server.url)/creds?id=1",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": token,
       ]))
@@ -161,7 +162,7 @@ import Testing
     let environment = variables([
       "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/v2/creds", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "word",
     ])
-    #expect(try CredentialChain(environment, containerHost: server.url).credentials().accessKeyID == "ECS")
+    #expect(try CredentialChain(environment: environment, containerHost: server.url).credentials().accessKeyID == "ECS")
     #expect(server.requests[0].target == "/v2/creds" && server.requests[0].head.contains("Authorization: word"))
   }
 
@@ -169,7 +170,7 @@ import Testing
     "http://example.com/creds", "http://169.254.170.3/", "http://10.0.0.1/", "http://127.evil.example/",
   ])
   func `the token goes to no other host in the clear`(_ address: String) {
-    let text = error(CredentialChain(variables(["AWS_CONTAINER_CREDENTIALS_FULL_URI": address])))
+    let text = error(CredentialChain(environment: variables(["AWS_CONTAINER_CREDENTIALS_FULL_URI": address])))
     #expect(text.contains("may not be asked"), "\(text)")
   }
 
@@ -177,10 +178,10 @@ import Testing
     let server = ScriptedServer { $0.number < 3 ? [.answer(500)] : [Self.answer(Self.document("ECS"))] }
     defer { server.stop() }
     let environment = variables(["AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url])
-    #expect(try CredentialChain(environment).credentials().accessKeyID == "ECS")
+    #expect(try CredentialChain(environment: environment).credentials().accessKeyID == "ECS")
     let refusing = ScriptedServer { _ in [.answer(403)] }
     defer { refusing.stop() }
-    let text = error(CredentialChain(variables(["AWS_CONTAINER_CREDENTIALS_FULL_URI": refusing.url])))
+    let text = error(CredentialChain(environment: variables(["AWS_CONTAINER_CREDENTIALS_FULL_URI": refusing.url])))
     #expect(text.contains("answered 403") && refusing.requests.count == 1, "\(text)")
   }
 
@@ -188,7 +189,7 @@ import Testing
   func `an answer that holds no credentials is told`(_ body: String) {
     let server = ScriptedServer { _ in [Self.answer(body)] }
     defer { server.stop() }
-    let text = error(CredentialChain(variables(["AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url])))
+    let text = error(CredentialChain(environment: variables(["AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url])))
     #expect(text.contains("holds no credentials"), "\(text)")
   }
 
@@ -205,7 +206,7 @@ import Testing
     }
     defer { server.stop() }
     let environment = Environment(["HOME": folder.path, "AWS_EC2_METADATA_SERVICE_ENDPOINT": "\(server.url)/"])
-    #expect(try CredentialChain(environment).credentials().accessKeyID == "EC2")
+    #expect(try CredentialChain(environment: environment).credentials().accessKeyID == "EC2")
     #expect(server.requests[0].head.contains("x-aws-ec2-metadata-token-ttl-seconds: 21600"))
     #expect(server.requests[2].head.contains("x-aws-ec2-metadata-token: session"))
   }
@@ -214,11 +215,12 @@ import Testing
     let server = ScriptedServer { $0.method == "PUT" ? [Self.answer("session")] : [.answer(404)] }
     defer { server.stop() }
     let roleless = Environment(["HOME": folder.path, "AWS_EC2_METADATA_SERVICE_ENDPOINT": server.url])
-    #expect(error(CredentialChain(roleless)).contains("answered 404: the instance has no role"))
+    #expect(error(CredentialChain(environment: roleless)).contains("answered 404: the instance has no role"))
     let silent = ScriptedServer { _ in [.silence] }
     defer { silent.stop() }
     let elsewhere = Environment(["HOME": folder.path, "AWS_EC2_METADATA_SERVICE_ENDPOINT": silent.url])
-    #expect(error(CredentialChain(elsewhere)).contains("the instance's metadata gives none (PUT \(silent.url)"))
+    #expect(
+      error(CredentialChain(environment: elsewhere)).contains("the instance's metadata gives none (PUT \(silent.url)"))
   }
 
   // MARK: Refreshing
@@ -232,7 +234,7 @@ import Testing
     let server = ScriptedServer { [script($0.number)] }
     let time = SettableClock(seconds: 1_800_000_000)
     let chain = CredentialChain(
-      variables(["AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url]), clock: time.clock)
+      environment: variables(["AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url]), clock: time.clock)
     return (server, chain, time)
   }
 

@@ -15,7 +15,7 @@ import Testing
 
   @Test(arguments: Vector.all) func `the header form agrees at every stage`(_ vector: Vector) throws {
     let (request, context) = (try vector.request(), try vector.context())
-    let canonical = Signer.canonicalRequest(request, context.credentials, moment)
+    let canonical = Signer.canonicalRequest(request, credentials: context.credentials, moment: moment)
     #expect(try canonical.text == vector.text("header-canonical-request.txt"))
     let scope = moment.scope(region: context.region, service: context.service)
     let stringToSign = StringToSign.text(canonical, at: moment, scope: scope)
@@ -34,7 +34,7 @@ import Testing
     let (request, context) = (try vector.request(), try vector.context())
     var signer = Signer(region: context.region, service: context.service)
     let canonical = signer.canonicalPresignedRequest(
-      request, context.credentials, moment, expirySeconds: context.expirySeconds)
+      request, credentials: context.credentials, moment: moment, expirySeconds: context.expirySeconds)
     #expect(try canonical.text == vector.text("query-canonical-request.txt"))
     let scope = moment.scope(region: context.region, service: context.service)
     let stringToSign = StringToSign.text(canonical, at: moment, scope: scope)

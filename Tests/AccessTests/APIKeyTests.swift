@@ -15,7 +15,7 @@ struct APIKeyTests {
 
   @Test("a key is found by its text as it was made, until it is revoked")
   func life() throws {
-    let keys = APIKeys(MemoryTable(clock: clock.clock), clock: clock.clock)
+    let keys = APIKeys(table: MemoryTable(clock: clock.clock), clock: clock.clock)
     let (key, stored) = try keys.create(grant)
     #expect(key.text.hasPrefix("tt_") && key.text.utf8.count == 46)
     #expect(try keys.find(key) == stored)
@@ -38,7 +38,7 @@ struct APIKeyTests {
 
   @Test("a key ends at its second, in lists too")
   func expiry() throws {
-    let keys = APIKeys(MemoryTable(clock: clock.clock), clock: clock.clock)
+    let keys = APIKeys(table: MemoryTable(clock: clock.clock), clock: clock.clock)
     var grant = grant
     grant.expires = clock.seconds + 60
     let (key, _) = try keys.create(grant)
@@ -51,9 +51,12 @@ struct APIKeyTests {
   @Test("no item of the table holds the key")
   func onlyHashes() throws {
     let table = MemoryTable(clock: clock.clock)
-    let keys = APIKeys(table, clock: clock.clock)
+    let keys = APIKeys(table: table, clock: clock.clock)
     let (key, _) = try keys.create(grant)
-    let items = try [table.get(ItemKey("a#\(key.hash)", "a"), .strong), table.get(ItemKey("a", key.hash), .strong)]
+    let items = try [
+      table.get(ItemKey(partition: "a#\(key.hash)", sort: "a"), consistency: .strong),
+      table.get(ItemKey(partition: "a", sort: key.hash), consistency: .strong),
+    ]
     #expect(items.allSatisfy { $0 != nil })
     #expect(!"\(items)".contains(key.text) && !"\(items)".contains(key.text.dropFirst(3)))
   }
@@ -61,10 +64,10 @@ struct APIKeyTests {
   @Test("a key whose writing fails anywhere is there twice or not at all, as its answer says")
   func failures() throws {
     let calls = try failEachCall(over: { MemoryTable(clock: clock.clock) }) { table in
-      _ = try APIKeys(table, clock: clock.clock, randomness: Randomness { 7 }).create(grant)
+      _ = try APIKeys(table: table, clock: clock.clock, randomness: Randomness { 7 }).create(grant)
     } check: { table, error, run in
       let key = APIKey(Randomness { 7 })
-      let found = [try APIKeys(table).find(key) != nil, try APIKeys(table).list().count == 1]
+      let found = [try APIKeys(table: table).find(key) != nil, try APIKeys(table: table).list().count == 1]
       #expect(found[0] == found[1], "\(run)")
       #expect(error != nil || found[0], "\(run)")
     }
@@ -85,9 +88,9 @@ struct APIKeyTests {
   @Test("a row of another release opens nothing")
   func otherVersion() throws {
     let table = MemoryTable(clock: clock.clock)
-    let keys = APIKeys(table, clock: clock.clock)
+    let keys = APIKeys(table: table, clock: clock.clock)
     let (key, stored) = try keys.create(grant)
-    var item = stored.item(ItemKey("a#\(key.hash)", "a"))
+    var item = stored.item(ItemKey(partition: "a#\(key.hash)", sort: "a"))
     item["v"] = .number(2)
     try table.put(item, if: .always)
     #expect(try keys.find(key) == nil)
@@ -95,7 +98,7 @@ struct APIKeyTests {
 
   @Test("thousands of keys are listed in the order of their creation")
   func many() throws {
-    let keys = APIKeys(MemoryTable(clock: clock.clock), clock: clock.clock)
+    let keys = APIKeys(table: MemoryTable(clock: clock.clock), clock: clock.clock)
     var made: [String] = []
     for _ in 0..<2_500 {
       made.append(try keys.create(grant).key.hash)

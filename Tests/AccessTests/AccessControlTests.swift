@@ -15,7 +15,7 @@ struct AccessControlTests {
   private let table = MemoryTable(clock: SettableClock().clock)
   private let fixture = TokenFixture.shared
 
-  private var keys: APIKeys { APIKeys(table, clock: clock.clock) }
+  private var keys: APIKeys { APIKeys(table: table, clock: clock.clock) }
 
   private func decide(
     query: [(String, String)] = [], headers: [(String, String)] = [], claim: Claim = Claim(),
@@ -27,9 +27,11 @@ struct AccessControlTests {
     ]
     variables.merge(environment) { $1 }
     var control = AccessControl(
-      try AccessSettings(Environment(variables)), keys: keys, clock: clock.clock, log: Log(minimum: .fatal))
+      settings: try AccessSettings(environment: Environment(variables)), keys: keys, clock: clock.clock,
+      log: Log(minimum: .fatal))
     return try control.decide(
-      Presentation(query: query.map { (name: $0, value: $1) }, headers: headers.map { (name: $0, value: $1) }), claim)
+      Presentation(query: query.map { (name: $0, value: $1) }, headers: headers.map { (name: $0, value: $1) }),
+      claim: claim)
   }
 
   private func status(_ decision: AccessDecision) -> Int {
@@ -50,7 +52,9 @@ struct AccessControlTests {
     }
     #expect(status(try decide(query: [("apiKey", "tt_wrong")], open)) == 401)
     for word in ["admin", "anybody"] {
-      #expect(throws: AccessSettingError.self) { _ = try AccessSettings(Environment(["ANONYMOUS_ROLE": word])) }
+      #expect(throws: AccessSettingError.self) {
+        _ = try AccessSettings(environment: Environment(["ANONYMOUS_ROLE": word]))
+      }
     }
   }
 
@@ -271,10 +275,11 @@ struct AccessControlTests {
 
   @Test("a table that fails is an error, not a refusal")
   func failingTable() throws {
-    let failing = APIKeys(FailingTable(table, failing: 1), clock: clock.clock)
+    let failing = APIKeys(table: FailingTable(table, failing: 1), clock: clock.clock)
     var control = AccessControl(
-      try AccessSettings(Environment([:])), keys: failing, clock: clock.clock, log: Log(minimum: .fatal))
+      settings: try AccessSettings(environment: Environment([:])), keys: failing, clock: clock.clock,
+      log: Log(minimum: .fatal))
     let presentation = Presentation(query: [(name: "apiKey", value: try key())])
-    #expect(throws: TableError.self) { try control.decide(presentation, Claim()) }
+    #expect(throws: TableError.self) { try control.decide(presentation, claim: Claim()) }
   }
 }

@@ -11,7 +11,7 @@ struct AccessSettingsTests {
   private let fixture = TokenFixture.shared
 
   private func settings(_ variables: [String: String]) throws(AccessSettingError) -> AccessSettings {
-    try AccessSettings(Environment(variables))
+    try AccessSettings(environment: Environment(variables))
   }
 
   @Test("without a word everybody needs a key, and no token is taken")

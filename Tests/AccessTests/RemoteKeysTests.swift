@@ -42,7 +42,8 @@ struct RemoteKeysTests {
   private func verifier() throws -> TokenVerifier {
     let rules = TokenRules(issuer: fixture.issuer, audiences: [fixture.audience], leewaySeconds: 300)
     let remote = RemoteKeys(
-      try HTTPURL("https://login.example.com/jwks"), clock: clock.clock, log: Log(minimum: .fatal), fetch: server.fetch)
+      url: try HTTPURL("https://login.example.com/jwks"), clock: clock.clock, log: Log(minimum: .fatal),
+      fetch: server.fetch)
     return TokenVerifier(rules, keys: [], remote: remote, clock: clock.clock)
   }
 

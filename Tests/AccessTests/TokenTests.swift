@@ -19,7 +19,7 @@ struct TokenTests {
     ]
     variables.merge(environment) { $1 }
     for name in without { variables[name] = nil }
-    let tokens = try #require(try AccessSettings(Environment(variables)).tokens)
+    let tokens = try #require(try AccessSettings(environment: Environment(variables)).tokens)
     let keys =
       without.contains("kids") ? tokens.keys : try tokens.keys + JSONWebKeys.decode(TokenFixture.keySet("jwks"))
     return TokenVerifier(tokens.rules, keys: keys, clock: clock.clock)

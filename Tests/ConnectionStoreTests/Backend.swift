@@ -50,7 +50,7 @@ final class Stage {
 
   /// Puts an item there that has expired and was not deleted.
   func leaveExpired(_ key: ItemKey, _ attributes: [String: Value] = ["n": .number(7)]) throws {
-    try table.put(Item(key, attributes, expires: time.seconds + 10), if: .always)
+    try table.put(Item(key: key, attributes: attributes, expires: time.seconds + 10), if: .always)
     time.advance(seconds: 10)
   }
 }

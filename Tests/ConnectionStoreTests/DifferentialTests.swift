@@ -48,13 +48,13 @@ enum Call {
   func answer(of stage: Stage) -> Answer {
     do throws(TableError) {
       switch self {
-      case .get(let key): return .item(try stage.table.get(key, .strong))
+      case .get(let key): return .item(try stage.table.get(key, consistency: .strong))
       case .query(let query): return .page(try stage.table.query(query))
       case .batch(let writes): try stage.table.writeBatch(writes)
       case .transact(let writes): try stage.table.transact(writes)
       case .write(.put(let item, let condition)): try stage.table.put(item, if: condition)
       case .write(.update(let key, let change, let condition)):
-        return .item(try stage.table.update(key, change, if: condition))
+        return .item(try stage.table.update(key, change: change, if: condition))
       case .write(.delete(let key, let condition)): try stage.table.delete(key, if: condition)
       case .write(let check): try stage.table.transact([check])
       case .wait(let seconds): stage.time.advance(seconds: seconds)
@@ -96,7 +96,7 @@ struct RandomCalls {
 
   private mutating func pick<Element>(_ elements: [Element]) -> Element { elements.randomElement(using: &random)! }
 
-  private mutating func key() -> ItemKey { ItemKey(pick(Self.partitions), pick(Self.sorts)) }
+  private mutating func key() -> ItemKey { ItemKey(partition: pick(Self.partitions), sort: pick(Self.sorts)) }
 
   private mutating func value() -> Value {
     switch Int.random(in: 0..<4, using: &random) {
@@ -109,7 +109,7 @@ struct RandomCalls {
   private mutating func expires() -> Int64? { pick([nil, now + 1, now + 3, now, now - 1]) }
 
   private mutating func item() -> Item {
-    var item = Item(key(), expires: expires())
+    var item = Item(key: key(), expires: expires())
     for name in Self.names where Bool.random(using: &random) { item[name] = value() }
     return item
   }
@@ -164,6 +164,6 @@ struct RandomCalls {
       default: .between(pick([nil] + Self.sorts), pick([nil] + Self.sorts))
       }
     let after = Bool.random(using: &random) ? pick(Self.sorts) : nil
-    return Query(pick(Self.partitions), sort, limit: pick([1, 2, 3, 100]), after: after)
+    return Query(partition: pick(Self.partitions), sort: sort, limit: pick([1, 2, 3, 100]), after: after)
   }
 }

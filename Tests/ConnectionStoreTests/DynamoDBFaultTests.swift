@@ -11,7 +11,7 @@ import Testing
 @Suite("DynamoDB's refusals")
 struct DynamoDBFaultTests {
   let clock = SettableClock()
-  let key = ItemKey("p", "s")
+  let key = ItemKey(partition: "p", sort: "s")
 
   private static func answer(_ status: Int, _ body: String, headers: String = "") -> [ScriptedServer.Step] {
     [
@@ -29,7 +29,8 @@ struct DynamoDBFaultTests {
   private func table(_ server: ScriptedServer, deadline: CallDeadline = CallDeadline()) throws -> DynamoDBTable {
     let session = try SignedSession(service: "dynamodb", region: "eu-west-1", source: DynamoDBStage.credentials)
     return DynamoDBTable(
-      DynamoDBPlace(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)), session, clock: clock.clock,
+      place: DynamoDBPlace(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)), session: session,
+      clock: clock.clock,
       deadline: deadline)
   }
 
@@ -51,7 +52,7 @@ struct DynamoDBFaultTests {
   func triedAgain(type: String, status: Int) throws {
     let server = server(refusing: 3, with: Self.refusal(type, status))
     defer { server.stop() }
-    try table(server).put(Item(key), if: .absent)
+    try table(server).put(Item(key: key), if: .absent)
     #expect(server.requests.count == 4)
   }
 
@@ -60,7 +61,7 @@ struct DynamoDBFaultTests {
     let server = ScriptedServer { _ in Self.refusal("ThrottlingException") }
     defer { server.stop() }
     let start = clock.clock.milliseconds()
-    let refusal = code { try table(server).put(Item(key), if: .always) }
+    let refusal = code { try table(server).put(Item(key: key), if: .always) }
     #expect(refusal == .throttled)
     #expect(server.requests.count == 16)
     #expect(clock.clock.milliseconds() - start > 5_000)
@@ -80,9 +81,10 @@ struct DynamoDBFaultTests {
     let deadline = CallDeadline()
     let table = try table(server, deadline: deadline)
     let verbs: [() throws -> Void] = [
-      { _ = try table.get(key, .strong) }, { try table.put(Item(key), if: .always) },
-      { _ = try table.update(key, .adding(1, to: "n"), if: .always) }, { _ = try table.query(Query("p")) },
-      { try table.transact([.put(Item(key))]) }, { try table.writeBatch([.delete(key)]) },
+      { _ = try table.get(key, consistency: .strong) }, { try table.put(Item(key: key), if: .always) },
+      { _ = try table.update(key, change: .adding(1, to: "n"), if: .always) },
+      { _ = try table.query(Query(partition: "p")) },
+      { try table.transact([.put(Item(key: key))]) }, { try table.writeBatch([.delete(key)]) },
     ]
     for verb in verbs {
       let start = clock.clock.milliseconds()
@@ -101,10 +103,10 @@ struct DynamoDBFaultTests {
     let table = try table(server, deadline: deadline)
     let now = clock.clock.milliseconds()
     deadline.set(milliseconds: now + 100, now: now)
-    #expect(code { _ = try table.get(key, .strong) } == .unavailable)
+    #expect(code { _ = try table.get(key, consistency: .strong) } == .unavailable)
     #expect(server.requests.isEmpty)
     deadline.set(milliseconds: now + 10_000, now: now)
-    #expect(try table.get(key, .strong) == nil)
+    #expect(try table.get(key, consistency: .strong) == nil)
   }
 
   @Test("a table that takes a call and never answers is waited for no longer than the invocation may take")
@@ -115,10 +117,11 @@ struct DynamoDBFaultTests {
     let session = try SignedSession(service: "dynamodb", region: "eu-west-1", source: DynamoDBStage.credentials)
     // The machine's own clock: libcurl waits by it.
     let table = DynamoDBTable(
-      DynamoDBPlace(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)), session, deadline: deadline)
+      place: DynamoDBPlace(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)), session: session,
+      deadline: deadline)
     let now = Clock.system.milliseconds()
     deadline.set(milliseconds: now + 1_000, now: now)
-    #expect(code { _ = try table.get(key, .strong) } == .unavailable)
+    #expect(code { _ = try table.get(key, consistency: .strong) } == .unavailable)
     // The first attempt took what there was.
     #expect(server.requests.count == 1)
   }
@@ -137,7 +140,7 @@ struct DynamoDBFaultTests {
   func noTable() throws {
     let server = server(refusing: 99, with: Self.refusal("ResourceNotFoundException"))
     defer { server.stop() }
-    let error = error { _ = try table(server).get(key, .strong) }
+    let error = error { _ = try table(server).get(key, consistency: .strong) }
     #expect(error?.code == .unusable)
     #expect(error?.detail.contains("no table messages in eu-west-1 at \(server.url)") == true)
     #expect(error?.detail.contains("infra/deploy.sh") == true)
@@ -149,7 +152,7 @@ struct DynamoDBFaultTests {
   func denied(message: String) throws {
     let server = server(refusing: 99, with: Self.refusal("AccessDeniedException", message: message))
     defer { server.stop() }
-    let error = error { try table(server).put(Item(key), if: .always) }
+    let error = error { try table(server).put(Item(key: key), if: .always) }
     #expect(error?.code == .unusable)
     #expect(error?.detail.contains("AccessDeniedException: said so") == true)
     #expect(server.requests.count == 1)
@@ -166,7 +169,7 @@ struct DynamoDBFaultTests {
       let server = server(
         refusing: 1, with: steps, then: Self.answer(200, "{}", headers: "x-amz-crc32: 2745614147\r\n"))
       defer { server.stop() }
-      #expect(try table(server).get(key, .strong) == nil)
+      #expect(try table(server).get(key, consistency: .strong) == nil)
       #expect(server.requests.count == 2)
     }
   }
@@ -175,7 +178,7 @@ struct DynamoDBFaultTests {
   func sumsAreNotRepeated() throws {
     let server = server(refusing: 1, with: [.close])
     defer { server.stop() }
-    #expect(code { _ = try table(server).update(key, .adding(1, to: "n"), if: .always) } == .unavailable)
+    #expect(code { _ = try table(server).update(key, change: .adding(1, to: "n"), if: .always) } == .unavailable)
     #expect(server.requests.count == 1)
   }
 
@@ -183,7 +186,7 @@ struct DynamoDBFaultTests {
   func token() throws {
     let server = server(refusing: 1, with: [.close])
     defer { server.stop() }
-    try table(server).transact([.put(Item(key))])
+    try table(server).transact([.put(Item(key: key))])
     let bodies = server.requests.map(\.body)
     #expect(bodies.count == 2 && bodies[0] == bodies[1])
     #expect(text(bodies[0]).contains("\"ClientRequestToken\":\""))
@@ -198,7 +201,9 @@ struct DynamoDBFaultTests {
         "{\"__type\":\"com.amazonaws.dynamodb.v20120810#TransactionCanceledException\",\"Message\":\"m\",\"CancellationReasons\":[\(reasons)]}"
       )
     }
-    let writes: [TransactionWrite] = [.put(Item(key), if: .absent), .put(Item(ItemKey("p", "t")), if: .absent)]
+    let writes: [TransactionWrite] = [
+      .put(Item(key: key), if: .absent), .put(Item(key: ItemKey(partition: "p", sort: "t")), if: .absent),
+    ]
     let passing = server(refusing: 2, with: cancelled("None", "TransactionConflict"))
     defer { passing.stop() }
     try table(passing).transact(writes)
@@ -218,7 +223,9 @@ struct DynamoDBFaultTests {
     let server = server(refusing: 1, with: Self.answer(200, left), then: Self.answer(200, "{\"UnprocessedItems\":{}}"))
     defer { server.stop() }
     try table(server).writeBatch(
-      (0..<4).map { .put(Item(ItemKey("p", "\($0)"))) } + [.delete(ItemKey("p", "4"))])
+      (0..<4).map { .put(Item(key: ItemKey(partition: "p", sort: "\($0)"))) } + [
+        .delete(ItemKey(partition: "p", sort: "4"))
+      ])
     let bodies = server.requests.map { text($0.body) }
     #expect(bodies.count == 2)
     #expect(
@@ -230,14 +237,16 @@ struct DynamoDBFaultTests {
     let server = ScriptedServer { _ in [.close] }
     let table = try table(server)
     server.stop()
-    let error = error { _ = try table.get(key, .strong) }
+    let error = error { _ = try table.get(key, consistency: .strong) }
     #expect(error?.code == .unavailable)
     #expect(error?.detail.contains("127.0.0.1") == true)
     let environment = Environment([
       "AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_EC2_METADATA_DISABLED": "true",
       "AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
     ])
-    let without = self.error { _ = try DynamoDBTable.open("messages", environment).get(key, .strong) }
+    let without = self.error {
+      _ = try DynamoDBTable.open("messages", environment: environment).get(key, consistency: .strong)
+    }
     #expect(without?.code == .unusable)
     #expect(without?.detail.contains("AWS_ACCESS_KEY_ID") == true)
   }

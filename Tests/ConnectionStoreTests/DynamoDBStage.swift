@@ -29,6 +29,6 @@ enum DynamoDBStage {
           ("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", "DynamoDB_20120810.CreateTable"),
         ], body: Array(body.utf8)))
     try #require(answer.status == 200, "\(String(decoding: answer.body, as: UTF8.self))")
-    return DynamoDBTable(place, session, clock: clock)
+    return DynamoDBTable(place: place, session: session, clock: clock)
   }
 }

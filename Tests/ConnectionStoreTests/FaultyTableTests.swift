@@ -11,7 +11,7 @@ import Testing
 struct FaultyTableTests {
   let time = SettableClock()
   let inner: MemoryTable
-  let key = ItemKey("p", "s")
+  let key = ItemKey(partition: "p", sort: "s")
 
   init() { inner = MemoryTable(clock: time.clock) }
 
@@ -22,22 +22,23 @@ struct FaultyTableTests {
   {
     var faults = TableFaults(seed: 5, rate: rate)
     change(&faults)
-    return FaultyTable(inner, faults, clock: time.clock, log: log)
+    return FaultyTable(table: inner, faults: faults, clock: time.clock, log: log)
   }
 
   @Test("throttled: the call is not done, and the caller is told so")
   func throttled() throws {
     let table = table(1) { $0.outcome = .throttled }
-    #expect(code { (table) throws(TableError) in try table.put(Item(key), if: .always) }(table) == .throttled)
-    #expect(try inner.get(key, .strong) == nil)
+    #expect(code { (table) throws(TableError) in try table.put(Item(key: key), if: .always) }(table) == .throttled)
+    #expect(try inner.get(key, consistency: .strong) == nil)
   }
 
   @Test("unknown: the call is done, and its answer lost; what the table refuses is refused")
   func unknown() throws {
     let table = table(1) { $0.outcome = .unknown }
-    #expect(code { (table) throws(TableError) in try table.put(Item(key), if: .absent) }(table) == .unavailable)
-    #expect(try inner.get(key, .strong) != nil)
-    #expect(code { (table) throws(TableError) in try table.put(Item(key), if: .absent) }(table) == .conditionFailed)
+    #expect(code { (table) throws(TableError) in try table.put(Item(key: key), if: .absent) }(table) == .unavailable)
+    #expect(try inner.get(key, consistency: .strong) != nil)
+    #expect(
+      code { (table) throws(TableError) in try table.put(Item(key: key), if: .absent) }(table) == .conditionFailed)
   }
 
   @Test("every verb may fail, and is counted as one call")
@@ -45,13 +46,13 @@ struct FaultyTableTests {
     let table = table(1) { $0.outcome = .throttled }
     let key = self.key
     let verbs: [(FaultyTable) -> TableError.Code?] = [
-      code { (table) throws(TableError) in _ = try table.get(key, .strong) },
-      code { (table) throws(TableError) in try table.put(Item(key), if: .always) },
-      code { (table) throws(TableError) in _ = try table.update(key, Change(), if: .always) },
+      code { (table) throws(TableError) in _ = try table.get(key, consistency: .strong) },
+      code { (table) throws(TableError) in try table.put(Item(key: key), if: .always) },
+      code { (table) throws(TableError) in _ = try table.update(key, change: Change(), if: .always) },
       code { (table) throws(TableError) in try table.delete(key, if: .always) },
-      code { (table) throws(TableError) in _ = try table.query(Query("p")) },
+      code { (table) throws(TableError) in _ = try table.query(Query(partition: "p")) },
       code { (table) throws(TableError) in try table.writeBatch([.delete(key)]) },
-      code { (table) throws(TableError) in try table.transact([.put(Item(key))]) },
+      code { (table) throws(TableError) in try table.transact([.put(Item(key: key))]) },
     ]
     for verb in verbs { #expect(verb(table) == .throttled) }
     #expect(table.calls == verbs.count && table.failures == verbs.count)
@@ -64,7 +65,9 @@ struct FaultyTableTests {
         $0.seed = seed
         $0.who = who
       }
-      return (0..<300).map { _ in code { (table) throws(TableError) in _ = try table.get(key, .strong) }(table) }
+      return (0..<300).map { _ in
+        code { (table) throws(TableError) in _ = try table.get(key, consistency: .strong) }(table)
+      }
     }
     let first = outcomes()
     #expect(first == outcomes())
@@ -81,7 +84,7 @@ struct FaultyTableTests {
       $0.until = 200
       $0.limit = 2
     }
-    let get = code { (table) throws(TableError) in _ = try table.get(key, .strong) }
+    let get = code { (table) throws(TableError) in _ = try table.get(key, consistency: .strong) }
     #expect(get(table) == nil)
     time.advance(milliseconds: 100)
     #expect([get(table), get(table), get(table)] == [.throttled, .throttled, nil])
@@ -96,7 +99,7 @@ struct FaultyTableTests {
   func logged() {
     let lines = Mutex<[String]>([])
     let table = table(1, { $0.who = "f/1" }, log: Log(write: { line in lines.withLock { $0.append(text(line)) } }))
-    _ = code { (table) throws(TableError) in _ = try table.query(Query("p")) }(table)
+    _ = code { (table) throws(TableError) in _ = try table.query(Query(partition: "p")) }(table)
     let line = lines.withLock { $0.first } ?? ""
     #expect(line.contains(#""message":"fault injected","kind":"table-throttled","who":"f/1","n":1,"#))
     #expect(line.contains(#""operation":"query","done":"#))
@@ -120,8 +123,8 @@ struct FaultyTableTests {
     #expect(faults.seed == 1 && faults.rate == 1 && faults.outcome == .throttled && faults.who == "f/1")
     #expect(faults.start == 5 && faults.from == 6 && faults.until == 7 && faults.limit == 8)
     let environment = Environment(["CONNECTION_STORE": "memory:", "TABLE_FAULTS": #"{"seed":1,"rate":0}"#])
-    #expect(try TableSelection.open(environment) is FaultyTable)
-    #expect(try TableSelection.open(Environment(["CONNECTION_STORE": "memory:"])) is MemoryTable)
+    #expect(try TableSelection.open(environment: environment) is FaultyTable)
+    #expect(try TableSelection.open(environment: Environment(["CONNECTION_STORE": "memory:"])) is MemoryTable)
   }
 
   @Test(
@@ -133,7 +136,7 @@ struct FaultyTableTests {
     ])
   func refused(_ text: String) {
     let environment = Environment(["CONNECTION_STORE": "memory:", "TABLE_FAULTS": text])
-    #expect(throws: TableError.self) { try TableSelection.open(environment) }
+    #expect(throws: TableError.self) { try TableSelection.open(environment: environment) }
   }
 
   @Test("a table of DynamoDB never fails on purpose")
@@ -143,7 +146,7 @@ struct FaultyTableTests {
       "AWS_SECRET_ACCESS_KEY": "b", "TABLE_FAULTS": #"{"seed":1,"rate":0}"#,
     ])
     do throws(TableError) {
-      _ = try TableSelection.open(environment)
+      _ = try TableSelection.open(environment: environment)
       Issue.record("opened")
     } catch { #expect(error.code == .unusable && error.detail.contains("TABLE_FAULTS")) }
   }

@@ -19,11 +19,13 @@ struct ManyProcessesTests {
     }
     let table = try SQLiteTable(path: path)
     for counter in ["plain", "transaction", "compared"] {
-      #expect(try table.get(ItemKey("counter", counter), .strong)?.number("n") == 10_000, "\(counter)")
+      #expect(
+        try table.get(ItemKey(partition: "counter", sort: counter), consistency: .strong)?.number("n") == 10_000,
+        "\(counter)")
     }
-    #expect(try table.sorts(Query("race")).count == 2500)
+    #expect(try table.sorts(Query(partition: "race")).count == 2500)
     #expect(races == 2500)
-    for writer in 1...4 { #expect(try table.sorts(Query("own#\(writer)")).count == 2500) }
+    for writer in 1...4 { #expect(try table.sorts(Query(partition: "own#\(writer)")).count == 2500) }
   }
 
   @Test("a process killed while it writes leaves whole transactions and no lock", .timeLimit(.minutes(10)))
@@ -32,11 +34,12 @@ struct ManyProcessesTests {
     let table = try SQLiteTable(path: path)
     let writer = try TestProgram("TableStress", ["write", path, "1", "1000000"])
     // Until some of its transactions are seen.
-    while try table.get(ItemKey("counter", "transaction"), .strong)?.number("n") ?? 0 < 20 {}
+    while try table.get(ItemKey(partition: "counter", sort: "transaction"), consistency: .strong)?.number("n") ?? 0 < 20
+    {}
     writer.kill()
     #expect(writer.wait() != 0)
-    let sum = try table.get(ItemKey("counter", "transaction"), .strong)?.number("n")
-    #expect(try table.sorts(Query("own#1")).count == Int(sum ?? 0))
-    #expect(try table.increment(ItemKey("counter", "transaction"), "n") == (sum ?? 0) + 1)
+    let sum = try table.get(ItemKey(partition: "counter", sort: "transaction"), consistency: .strong)?.number("n")
+    #expect(try table.sorts(Query(partition: "own#1")).count == Int(sum ?? 0))
+    #expect(try table.increment(ItemKey(partition: "counter", sort: "transaction"), attribute: "n") == (sum ?? 0) + 1)
   }
 }

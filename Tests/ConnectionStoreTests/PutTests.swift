@@ -4,42 +4,43 @@ import Testing
 
 @Suite("get, put and delete")
 struct PutTests {
-  static let key = ItemKey("c#1", "c")
+  static let key = ItemKey(partition: "c#1", sort: "c")
 
   @Test("an item is read back as it was put", arguments: Backend.allCases)
   func roundTrip(_ backend: Backend) throws {
     let stage = try backend.open()
     let item = Item(
-      Self.key,
-      [
+      key: Self.key,
+      attributes: [
         "text": .string("é\u{0}\n\"'#%_\u{1F4C8}"), "empty": .string(""), "none": .bytes([]),
         "bytes": .bytes([0, 0xFF, 0x80]), "least": .number(.min), "most": .number(.max), "zero": .number(0),
         "minus": .number(-1),
       ], expires: stage.time.seconds + 1)
     try stage.table.put(item, if: .always)
-    #expect(try stage.table.get(Self.key, .strong) == item)
-    #expect(try stage.table.get(Self.key, .eventual) == item)
+    #expect(try stage.table.get(Self.key, consistency: .strong) == item)
+    #expect(try stage.table.get(Self.key, consistency: .eventual) == item)
   }
 
   @Test("an absent key reads as nil", arguments: Backend.allCases)
   func absent(_ backend: Backend) throws {
-    #expect(try backend.open().table.get(Self.key, .strong) == nil)
+    #expect(try backend.open().table.get(Self.key, consistency: .strong) == nil)
   }
 
   @Test("a put replaces the item whole, its expiry too", arguments: Backend.allCases)
   func replaces(_ backend: Backend) throws {
     let stage = try backend.open()
-    try stage.table.put(Item(Self.key, ["a": .number(1)], expires: stage.time.seconds + 1), if: .always)
-    try stage.table.put(Item(Self.key, ["b": .number(2)]), if: .always)
-    #expect(try stage.table.get(Self.key, .strong) == Item(Self.key, ["b": .number(2)]))
+    try stage.table.put(
+      Item(key: Self.key, attributes: ["a": .number(1)], expires: stage.time.seconds + 1), if: .always)
+    try stage.table.put(Item(key: Self.key, attributes: ["b": .number(2)]), if: .always)
+    #expect(try stage.table.get(Self.key, consistency: .strong) == Item(key: Self.key, attributes: ["b": .number(2)]))
   }
 
   @Test("a delete removes the item, and an absent one is no error", arguments: Backend.allCases)
   func deletes(_ backend: Backend) throws {
     let table = try backend.open().table
-    try table.put(Item(Self.key), if: .always)
+    try table.put(Item(key: Self.key), if: .always)
     try table.delete(Self.key, if: .always)
-    #expect(try table.get(Self.key, .strong) == nil)
+    #expect(try table.get(Self.key, consistency: .strong) == nil)
     try table.delete(Self.key, if: .always)
   }
 
@@ -79,12 +80,12 @@ struct PutTests {
     for (condition, holds, _) in Self.conditions {
       // moto breaks where kinds differ.
       if backend == .moto, [.less("n", .string("z")), .greater("n", .string(""))].contains(condition) { continue }
-      try table.put(Item(Self.key, Self.standing), if: .always)
+      try table.put(Item(key: Self.key, attributes: Self.standing), if: .always)
       let refusal = code { () throws(TableError) in
-        try table.put(Item(Self.key, ["new": .number(1)]), if: condition)
+        try table.put(Item(key: Self.key, attributes: ["new": .number(1)]), if: condition)
       }
       #expect(refusal == (holds ? nil : .conditionFailed), "\(condition)")
-      let after = try table.get(Self.key, .strong)
+      let after = try table.get(Self.key, consistency: .strong)
       #expect(after?.attributes == (holds ? ["new": .number(1)] : Self.standing), "\(condition)")
     }
   }
@@ -95,10 +96,10 @@ struct PutTests {
       let stage = try backend.open()
       if isExpired { try stage.leaveExpired(Self.key, Self.standing) }
       let refusal = code { () throws(TableError) in
-        try stage.table.put(Item(Self.key, ["new": .number(1)]), if: condition)
+        try stage.table.put(Item(key: Self.key, attributes: ["new": .number(1)]), if: condition)
       }
       #expect(refusal == (holds ? nil : .conditionFailed), "\(condition)")
-      #expect(try stage.table.get(Self.key, .strong)?.attributes == (holds ? ["new": .number(1)] : nil))
+      #expect(try stage.table.get(Self.key, consistency: .strong)?.attributes == (holds ? ["new": .number(1)] : nil))
     }
   }
 
@@ -108,14 +109,19 @@ struct PutTests {
     let composed = "\u{E9}"
     let decomposed = "e\u{301}"
     try #require(composed == decomposed)
-    try table.put(Item(ItemKey(composed, composed), ["s": .string(composed)]), if: .always)
-    #expect(try table.get(ItemKey(decomposed, composed), .strong) == nil)
-    #expect(try table.get(ItemKey(composed, decomposed), .strong) == nil)
+    try table.put(
+      Item(key: ItemKey(partition: composed, sort: composed), attributes: ["s": .string(composed)]), if: .always)
+    #expect(try table.get(ItemKey(partition: decomposed, sort: composed), consistency: .strong) == nil)
+    #expect(try table.get(ItemKey(partition: composed, sort: decomposed), consistency: .strong) == nil)
     let refusal = code { () throws(TableError) in
-      try table.delete(ItemKey(composed, composed), if: .equals("s", .string(decomposed)))
+      try table.delete(ItemKey(partition: composed, sort: composed), if: .equals("s", .string(decomposed)))
     }
     #expect(refusal == .conditionFailed)
-    try table.writeBatch([.put(Item(ItemKey("p", composed))), .put(Item(ItemKey("p", decomposed)))])
-    #expect(try table.sorts(Query("p")).map { Array($0.utf8) } == [Array(decomposed.utf8), Array(composed.utf8)])
+    try table.writeBatch([
+      .put(Item(key: ItemKey(partition: "p", sort: composed))),
+      .put(Item(key: ItemKey(partition: "p", sort: decomposed))),
+    ])
+    #expect(
+      try table.sorts(Query(partition: "p")).map { Array($0.utf8) } == [Array(decomposed.utf8), Array(composed.utf8)])
   }
 }

@@ -13,20 +13,20 @@ struct QueryTests {
 
   private func filled(_ backend: Backend, _ sorts: [String] = awkward) throws -> Stage {
     let stage = try backend.open()
-    try stage.table.writeBatch(sorts.shuffled().map { .put(Item(ItemKey("p", $0))) })
+    try stage.table.writeBatch(sorts.shuffled().map { .put(Item(key: ItemKey(partition: "p", sort: $0))) })
     // Neighbours that must not be seen.
-    try stage.table.writeBatch(["o", "p\u{0}", "pp", "q"].map { .put(Item(ItemKey($0, "a"))) })
+    try stage.table.writeBatch(["o", "p\u{0}", "pp", "q"].map { .put(Item(key: ItemKey(partition: $0, sort: "a"))) })
     return stage
   }
 
   @Test("a partition is read in the byte order of its sort keys", arguments: Backend.allCases)
   func order(_ backend: Backend) throws {
-    #expect(try filled(backend).table.sorts(Query("p")).bytewise == Self.awkward.bytewise)
+    #expect(try filled(backend).table.sorts(Query(partition: "p")).bytewise == Self.awkward.bytewise)
   }
 
   @Test("pages of any size give each item once", arguments: Backend.allCases, [1, 2, 3, 7, 37, 38, 39, .max])
   func pages(_ backend: Backend, _ limit: Int) throws {
-    #expect(try filled(backend).table.sorts(Query("p", limit: limit)).bytewise == Self.awkward.bytewise)
+    #expect(try filled(backend).table.sorts(Query(partition: "p", limit: limit)).bytewise == Self.awkward.bytewise)
   }
 
   @Test("a prefix is a prefix of bytes, no pattern", arguments: Backend.allCases)
@@ -34,7 +34,9 @@ struct QueryTests {
     let table = try filled(backend).table
     for prefix in Self.awkward + ["", "zz"] {
       let expected = Self.awkward.filter { $0.utf8.starts(with: prefix.utf8) }
-      #expect(try table.sorts(Query("p", .prefix(prefix), limit: 2)).bytewise == expected.bytewise, "\(prefix)")
+      #expect(
+        try table.sorts(Query(partition: "p", sort: .prefix(prefix), limit: 2)).bytewise == expected.bytewise,
+        "\(prefix)")
     }
   }
 
@@ -48,7 +50,8 @@ struct QueryTests {
           !$0.utf8.lexicographicallyPrecedes((from ?? "").utf8)
             && !(to ?? "\u{10FFFF}\u{10FFFF}").utf8.lexicographicallyPrecedes($0.utf8)
         }
-        #expect(try table.sorts(Query("p", .between(from, to), limit: 5)).bytewise == expected.bytewise)
+        #expect(
+          try table.sorts(Query(partition: "p", sort: .between(from, to), limit: 5)).bytewise == expected.bytewise)
       }
     }
   }
@@ -56,10 +59,12 @@ struct QueryTests {
   @Test("the last page has no next, also when it is full", arguments: Backend.allCases)
   func lastPage(_ backend: Backend) throws {
     let table = try filled(backend, ["a", "b", "c"]).table
-    #expect(try table.query(Query("p", limit: 3)).next == nil)
-    #expect(try table.query(Query("p", limit: 2)).next != nil)
-    #expect(try table.query(Query("p", limit: 2, after: "b")) == Page([Item(ItemKey("p", "c"))], next: nil))
-    #expect(try table.query(Query("nobody")) == Page([], next: nil))
+    #expect(try table.query(Query(partition: "p", limit: 3)).next == nil)
+    #expect(try table.query(Query(partition: "p", limit: 2)).next != nil)
+    #expect(
+      try table.query(Query(partition: "p", limit: 2, after: "b"))
+        == Page([Item(key: ItemKey(partition: "p", sort: "c"))], next: nil))
+    #expect(try table.query(Query(partition: "nobody")) == Page([], next: nil))
   }
 
   @Test("a limit counts live items: expired ones are read over", arguments: Backend.allCases)
@@ -70,14 +75,15 @@ struct QueryTests {
     let now = stage.time.seconds
     try stage.table.writeBatch(
       sorts.enumerated().map { place, sort in
-        .put(Item(ItemKey("p", sort), expires: place % 3 == 0 && place < 39 ? now + 100 : now + 5))
+        .put(
+          Item(key: ItemKey(partition: "p", sort: sort), expires: place % 3 == 0 && place < 39 ? now + 100 : now + 5))
       })
     stage.time.advance(seconds: 5)
     let live = sorts.enumerated().filter { $0.offset % 3 == 0 && $0.offset < 39 }.map(\.element)
-    let page = try stage.table.query(Query("p", limit: 13))
+    let page = try stage.table.query(Query(partition: "p", limit: 13))
     #expect(page.items.map(\.key.sort) == live)
     #expect(page.next == nil)
-    #expect(try stage.table.query(Query("p", limit: 5)).items.map(\.key.sort) == Array(live.prefix(5)))
+    #expect(try stage.table.query(Query(partition: "p", limit: 5)).items.map(\.key.sort) == Array(live.prefix(5)))
   }
 
   @Test("a page of large items ends at a megabyte", arguments: Backend.allCases)
@@ -85,12 +91,12 @@ struct QueryTests {
     let table = try backend.open().table
     let block = Value.bytes(Array(repeating: 7, count: 300_000))
     for sort in ["1", "2", "3", "4", "5", "6", "7"] {
-      try table.put(Item(ItemKey("p", sort), ["block": block]), if: .always)
+      try table.put(Item(key: ItemKey(partition: "p", sort: sort), attributes: ["block": block]), if: .always)
     }
-    let page = try table.query(Query("p"))
+    let page = try table.query(Query(partition: "p"))
     #expect(page.items.count == 4)
     #expect(page.items.allSatisfy { $0["block"] == block })
-    #expect(try table.sorts(Query("p")) == ["1", "2", "3", "4", "5", "6", "7"])
+    #expect(try table.sorts(Query(partition: "p")) == ["1", "2", "3", "4", "5", "6", "7"])
   }
 
   @Test(
@@ -98,10 +104,13 @@ struct QueryTests {
   func sideBySide(_ backend: Backend) throws {
     let stage = try backend.open()
     for partition in 0..<5 {
-      try stage.table.writeBatch((0..<partition * 7).map { .put(Item(ItemKey("p\(partition)", "s\($0)"))) })
+      try stage.table.writeBatch(
+        (0..<partition * 7).map { .put(Item(key: ItemKey(partition: "p\(partition)", sort: "s\($0)"))) })
     }
-    try stage.leaveExpired(ItemKey("p1", "a"))
-    let queries = (0..<5).flatMap { [Query("p\($0)", limit: 3), Query("p\($0)", .prefix("s1"), after: "s10")] }
+    try stage.leaveExpired(ItemKey(partition: "p1", sort: "a"))
+    let queries = (0..<5).flatMap {
+      [Query(partition: "p\($0)", limit: 3), Query(partition: "p\($0)", sort: .prefix("s1"), after: "s10")]
+    }
     let together = try stage.table.pages(of: queries)
     for (query, page) in zip(queries, together) { #expect(try stage.table.query(query) == page) }
     #expect(together.count == 10)
@@ -111,11 +120,11 @@ struct QueryTests {
   @Test("what changes between two pages costs no other item its place", arguments: Backend.allCases)
   func changesBetweenPages(_ backend: Backend) throws {
     let table = try filled(backend, ["a", "c", "e", "g"]).table
-    let first = try table.query(Query("p", limit: 2))
-    try table.delete(ItemKey("p", "c"), if: .always)
-    try table.put(Item(ItemKey("p", "b")), if: .always)
-    try table.put(Item(ItemKey("p", "d")), if: .always)
-    #expect(try table.sorts(Query("p", limit: 2, after: first.next)) == ["d", "e", "g"])
+    let first = try table.query(Query(partition: "p", limit: 2))
+    try table.delete(ItemKey(partition: "p", sort: "c"), if: .always)
+    try table.put(Item(key: ItemKey(partition: "p", sort: "b")), if: .always)
+    try table.put(Item(key: ItemKey(partition: "p", sort: "d")), if: .always)
+    #expect(try table.sorts(Query(partition: "p", limit: 2, after: first.next)) == ["d", "e", "g"])
   }
 }
 

@@ -30,14 +30,14 @@ struct SQLiteFileTests {
   @Test("what was written is there when the file is opened again")
   func reopens() throws {
     let path = folder.file("table.db")
-    let item = Item(ItemKey("p", "s"), ["n": .number(1)])
+    let item = Item(key: ItemKey(partition: "p", sort: "s"), attributes: ["n": .number(1)])
     do { try SQLiteTable(path: path).transact([.put(item)], durability: .disk) }
-    #expect(try SQLiteTable(path: path).get(item.key, .strong) == item)
+    #expect(try SQLiteTable(path: path).get(item.key, consistency: .strong) == item)
   }
 
   @Test("an empty file becomes a table")
   func emptyFile() throws {
-    try SQLiteTable(path: write([], to: "empty.db")).put(Item(ItemKey("p", "s")), if: .absent)
+    try SQLiteTable(path: write([], to: "empty.db")).put(Item(key: ItemKey(partition: "p", sort: "s")), if: .absent)
   }
 
   @Test("two that have the file open see each other's writes at once")
@@ -45,7 +45,7 @@ struct SQLiteFileTests {
     let path = folder.file("table.db")
     let (one, other) = (try SQLiteTable(path: path), try SQLiteTable(path: path))
     for round in Int64(1)...20 {
-      #expect(try (round % 2 == 0 ? one : other).increment(ItemKey("p", "s"), "n") == round)
+      #expect(try (round % 2 == 0 ? one : other).increment(ItemKey(partition: "p", sort: "s"), attribute: "n") == round)
     }
   }
 
@@ -53,11 +53,11 @@ struct SQLiteFileTests {
   func noOpenRead() throws {
     let path = folder.file("table.db")
     let (one, other) = (try SQLiteTable(path: path), try SQLiteTable(path: path))
-    try one.writeBatch((0..<50).map { .put(Item(ItemKey("p", "\($0)"))) })
-    #expect(try one.query(Query("p", limit: 3)).items.count == 3)
-    try other.delete(ItemKey("p", "0"), if: .exists)
+    try one.writeBatch((0..<50).map { .put(Item(key: ItemKey(partition: "p", sort: "\($0)"))) })
+    #expect(try one.query(Query(partition: "p", limit: 3)).items.count == 3)
+    try other.delete(ItemKey(partition: "p", sort: "0"), if: .exists)
     // A connection still in its old read transaction would not see the deletion.
-    #expect(try one.get(ItemKey("p", "0"), .strong) == nil)
+    #expect(try one.get(ItemKey(partition: "p", sort: "0"), consistency: .strong) == nil)
   }
 
   @Test("a missing folder is named, with what to do")
@@ -132,22 +132,22 @@ struct SQLiteFileTests {
   @Test("a file that is deleted or replaced while it is open is told, and nothing is written beside it")
   func deleted() throws {
     let path = folder.file("table.db")
-    let item = Item(ItemKey("p", "s"))
+    let item = Item(key: ItemKey(partition: "p", sort: "s"))
     let table = try SQLiteTable(path: path)
     try table.put(item, if: .always)
     for name in [path, "\(path)-wal", "\(path)-shm"] { unlink(name) }
     for isReplaced in [false, true] {
       if isReplaced { _ = try SQLiteTable(path: path) }
       let attempts: [() throws -> Void] = [
-        { try table.put(item, if: .always) }, { _ = try table.get(item.key, .strong) },
-        { _ = try table.query(Query("p")) },
+        { try table.put(item, if: .always) }, { _ = try table.get(item.key, consistency: .strong) },
+        { _ = try table.query(Query(partition: "p")) },
       ]
       for attempt in attempts {
         let error = #expect(throws: TableError.self) { try attempt() }
         #expect(error?.code == .unusable && error?.detail.contains("was deleted or moved") == true)
       }
     }
-    #expect(try SQLiteTable(path: path).get(item.key, .strong) == nil)
+    #expect(try SQLiteTable(path: path).get(item.key, consistency: .strong) == nil)
   }
 
   @Test("a full disk is told, changes nothing, and reading goes on")
@@ -161,7 +161,8 @@ struct SQLiteFileTests {
         while written < 1000 {
           // The small one still has room when the large one has none.
           try table.transact([
-            .put(Item(ItemKey("a", "\(written)"))), .put(Item(ItemKey("b", "\(written)"), ["b": block])),
+            .put(Item(key: ItemKey(partition: "a", sort: "\(written)"))),
+            .put(Item(key: ItemKey(partition: "b", sort: "\(written)"), attributes: ["b": block])),
           ])
           written += 1
         }
@@ -169,10 +170,10 @@ struct SQLiteFileTests {
     #expect(error.code == .unusable)
     #expect(error.detail.contains("the disk is full; make room on it"))
     #expect(written > 0)
-    #expect(try table.query(Query("a")).items.count == written)
-    #expect(try table.query(Query("b")).items.count == written)
-    try table.delete(ItemKey("b", "0"), if: .exists)
-    try table.put(Item(ItemKey("b", "new"), ["b": block]), if: .absent)
+    #expect(try table.query(Query(partition: "a")).items.count == written)
+    #expect(try table.query(Query(partition: "b")).items.count == written)
+    try table.delete(ItemKey(partition: "b", sort: "0"), if: .exists)
+    try table.put(Item(key: ItemKey(partition: "b", sort: "new"), attributes: ["b": block]), if: .absent)
   }
 
   @Test("a lock that is not released in time is contention, and the next write goes through")
@@ -185,16 +186,16 @@ struct SQLiteFileTests {
         waiting.withLock { refusal in
           refusal = code { () throws(TableError) in
             let other = try SQLiteTable(path: path, busyMilliseconds: 5)
-            _ = try other.get(ItemKey("p", "other"), .strong)
-            try other.put(Item(ItemKey("p", "other")), if: .always)
+            _ = try other.get(ItemKey(partition: "p", sort: "other"), consistency: .strong)
+            try other.put(Item(key: ItemKey(partition: "p", sort: "other")), if: .always)
           }
         }
         return 0
       }, monotonicMilliseconds: { 0 })
-    try SQLiteTable(path: path, clock: clock).put(Item(ItemKey("p", "s")), if: .always)
+    try SQLiteTable(path: path, clock: clock).put(Item(key: ItemKey(partition: "p", sort: "s")), if: .always)
     #expect(waiting.withLock { $0 } == .contention)
     let after = try SQLiteTable(path: path)
-    #expect(try after.sorts(Query("p")) == ["s"])
-    try after.put(Item(ItemKey("p", "other")), if: .absent)
+    #expect(try after.sorts(Query(partition: "p")) == ["s"])
+    try after.put(Item(key: ItemKey(partition: "p", sort: "other")), if: .absent)
   }
 }

@@ -27,7 +27,8 @@ struct SQLiteIntegrityTests {
   /// A table of some pages.
   private func fill(_ path: String) throws {
     let block = Value.bytes([UInt8](repeating: 7, count: 99))
-    try SQLiteTable(path: path).writeBatch((0..<500).map { .put(Item(ItemKey("p", "\($0)"), ["b": block])) })
+    try SQLiteTable(path: path).writeBatch(
+      (0..<500).map { .put(Item(key: ItemKey(partition: "p", sort: "\($0)"), attributes: ["b": block])) })
   }
 
   private func mode(_ path: String) -> UInt32? {
@@ -45,11 +46,11 @@ struct SQLiteIntegrityTests {
   func modes() throws {
     let path = folder.file("table.db")
     let table = try SQLiteTable(path: path)
-    try table.put(Item(ItemKey("p", "s")), if: .always)
+    try table.put(Item(key: ItemKey(partition: "p", sort: "s")), if: .always)
     for name in [path, "\(path)-wal", "\(path)-shm"] { #expect(mode(name) == 0o600, "\(name)") }
     let shared = folder.file("shared.db")
     write([], to: shared)
-    try SQLiteTable(path: shared).put(Item(ItemKey("p", "s")), if: .always)
+    try SQLiteTable(path: shared).put(Item(key: ItemKey(partition: "p", sort: "s")), if: .always)
     #expect(mode(shared) == 0o644)
   }
 
@@ -101,7 +102,7 @@ struct SQLiteIntegrityTests {
     let fault = SQLiteTable.fault(of: path)
     #expect(fault?.code == .corrupt && fault?.detail.contains("restore the file from a copy") == true)
     let table = try SQLiteTable(path: path)
-    let error = #expect(throws: TableError.self) { _ = try table.query(Query("p")) }
+    let error = #expect(throws: TableError.self) { _ = try table.query(Query(partition: "p")) }
     #expect(error?.code == .corrupt && error?.mayPass == false)
   }
 
@@ -111,7 +112,9 @@ struct SQLiteIntegrityTests {
     do { _ = try SQLiteTable(path: path) }
     do { try Database(path: path).execute("DROP TABLE items") }
     let table = try SQLiteTable(path: path)
-    let error = #expect(throws: TableError.self) { try table.put(Item(ItemKey("p", "s")), if: .always) }
+    let error = #expect(throws: TableError.self) {
+      try table.put(Item(key: ItemKey(partition: "p", sort: "s")), if: .always)
+    }
     #expect(error?.code == .corrupt)
   }
 
@@ -128,7 +131,9 @@ struct SQLiteIntegrityTests {
   func logLimit() throws {
     let path = folder.file("table.db")
     let table = try SQLiteTable(path: path)
-    let items = (0..<100).map { Item(ItemKey("p", "\($0)"), ["b": .bytes(Array(repeating: 7, count: 3_000))]) }
+    let items = (0..<100).map {
+      Item(key: ItemKey(partition: "p", sort: "\($0)"), attributes: ["b": .bytes(Array(repeating: 7, count: 3_000))])
+    }
     let reader = try Database(path: path)
     try table.writeBatch(items.map { .put($0) })
     try reader.execute("BEGIN")
@@ -138,7 +143,7 @@ struct SQLiteIntegrityTests {
     try reader.execute("COMMIT")
     for _ in 0..<10 { try table.writeBatch(items.map { .put($0) }) }
     #expect(size("\(path)-wal") < 4_000 * 4_096)
-    #expect(try table.query(Query("p")).items.count == 100)
+    #expect(try table.query(Query(partition: "p")).items.count == 100)
   }
 
   @Test("the log that killed processes leave is folded into the file")
@@ -150,6 +155,6 @@ struct SQLiteIntegrityTests {
     #expect(writer.wait() != 0)
     try SQLiteTable.foldLog(of: path)
     #expect(size("\(path)-wal") == 0 && SQLiteTable.fault(of: path) == nil)
-    #expect(try SQLiteTable(path: path).get(ItemKey("counter", "plain"), .strong) != nil)
+    #expect(try SQLiteTable(path: path).get(ItemKey(partition: "counter", sort: "plain"), consistency: .strong) != nil)
   }
 }

@@ -11,7 +11,7 @@ import Testing
 struct TableSelectionTests {
   private func refusal(_ values: [String: String]) -> TableError? {
     do throws(TableError) {
-      _ = try TableSelection.open(Environment(values))
+      _ = try TableSelection.open(environment: Environment(values))
       return nil
     } catch {
       return error
@@ -24,9 +24,12 @@ struct TableSelectionTests {
     defer { withExtendedLifetime(folder) {} }
     let path = folder.file("odd: name?mode=ro#%41.db")
     let time = SettableClock()
-    let table = try TableSelection.open(Environment(["CONNECTION_STORE": "sqlite:\(path)"]), clock: time.clock)
-    try table.put(Item(ItemKey("p", "s"), expires: time.seconds + 1), if: .always)
-    #expect(try SQLiteTable(path: path, clock: time.clock).get(ItemKey("p", "s"), .strong) != nil)
+    let table = try TableSelection.open(
+      environment: Environment(["CONNECTION_STORE": "sqlite:\(path)"]), clock: time.clock)
+    try table.put(Item(key: ItemKey(partition: "p", sort: "s"), expires: time.seconds + 1), if: .always)
+    #expect(
+      try SQLiteTable(path: path, clock: time.clock).get(ItemKey(partition: "p", sort: "s"), consistency: .strong)
+        != nil)
     #expect(try TableSelection.open("memory:") is MemoryTable)
   }
 
@@ -42,7 +45,7 @@ struct TableSelectionTests {
     arguments: [["CONNECTION_STORE": "dynamodb:messages"], ["STREAM_MESSAGES_TABLE_NAME": "messages"]])
   func dynamoDB(_ values: [String: String]) throws {
     let environment = values.merging(["AWS_REGION": "eu-west-1"]) { first, _ in first }
-    #expect(try TableSelection.open(Environment(environment)) is DynamoDBTable)
+    #expect(try TableSelection.open(environment: Environment(environment)) is DynamoDBTable)
   }
 
   @Test("a DynamoDB table needs a name that can be, and a region")
@@ -54,11 +57,14 @@ struct TableSelectionTests {
 
   @Test("listeners are spread over eight partitions on DynamoDB, or as many as are asked for")
   func shards() throws {
-    #expect(try TableSelection.listenerShards(Environment(["CONNECTION_STORE": "dynamodb:messages"])) == 8)
-    #expect(try TableSelection.listenerShards(Environment(["STREAM_MESSAGES_TABLE_NAME": "messages"])) == 8)
-    #expect(try TableSelection.listenerShards(Environment(["CONNECTION_STORE": "sqlite:a"])) == 1)
-    #expect(try TableSelection.listenerShards(Environment(["LISTENER_SHARDS": "3"])) == 3)
-    #expect(throws: TableError.self) { try TableSelection.listenerShards(Environment(["LISTENER_SHARDS": "0"])) }
+    #expect(try TableSelection.listenerShards(environment: Environment(["CONNECTION_STORE": "dynamodb:messages"])) == 8)
+    #expect(
+      try TableSelection.listenerShards(environment: Environment(["STREAM_MESSAGES_TABLE_NAME": "messages"])) == 8)
+    #expect(try TableSelection.listenerShards(environment: Environment(["CONNECTION_STORE": "sqlite:a"])) == 1)
+    #expect(try TableSelection.listenerShards(environment: Environment(["LISTENER_SHARDS": "3"])) == 3)
+    #expect(throws: TableError.self) {
+      try TableSelection.listenerShards(environment: Environment(["LISTENER_SHARDS": "0"]))
+    }
   }
 
   @Test("CONNECTION_STORE counts more than the name of a DynamoDB table")

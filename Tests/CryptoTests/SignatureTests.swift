@@ -16,9 +16,9 @@ struct SignatureTests {
 
   @Test("secrets are compared whole")
   func comparison() {
-    #expect(ConstantTime.areEqual([1, 2, 3], [1, 2, 3]))
-    #expect(ConstantTime.areEqual([], []))
-    #expect(!ConstantTime.areEqual([1, 2, 3], [1, 2, 4]))
-    #expect(!ConstantTime.areEqual([1, 2, 3], [1, 2]))
+    #expect(ConstantTime.areEqual([1, 2, 3], right: [1, 2, 3]))
+    #expect(ConstantTime.areEqual([], right: []))
+    #expect(!ConstantTime.areEqual([1, 2, 3], right: [1, 2, 4]))
+    #expect(!ConstantTime.areEqual([1, 2, 3], right: [1, 2]))
   }
 }

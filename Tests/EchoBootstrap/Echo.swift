@@ -9,7 +9,7 @@ struct Echo: LambdaHandler {
     if failing { throw CannotStart() }
   }
 
-  mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
+  mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     count += 1
     switch try request(event) {
     case "throw": throw AskedTo()

@@ -14,24 +14,26 @@ import Testing
     defer { server.stop() }
     var variables = keys
     variables["API_GATEWAY_SIGN"] = sign
-    let client = try GatewayAccess(Environment(variables)).client(for: server.url)
-    _ = try client.send(Call(.post([]), ConnectionID("a=")!))
+    let client = try GatewayAccess(environment: Environment(variables)).client(for: server.url)
+    _ = try client.send(Call(verb: .post([]), id: ConnectionID("a=")!))
     #expect(server.requests[0].head.contains("Authorization: AWS4-HMAC-SHA256") == (sign == "always"))
     #expect(server.requests[0].head.contains("/eu-west-1/execute-api/aws4_request") == (sign == "always"))
   }
 
   @Test func `an endpoint with TLS is called signed, and needs a region`() throws {
     let nowhere = Environment(["HOME": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"])
-    let access = GatewayAccess(nowhere)
+    let access = GatewayAccess(environment: nowhere)
     _ = try access.client(for: "https://abc.execute-api.eu-west-1.amazonaws.com/prod")
     #expect(throws: (any Error).self) { try access.client(for: "https://events.example.com") }
     let client = try access.client(for: "https://abc.execute-api.eu-west-1.amazonaws.com/prod")
-    let error = try #require(throws: ManagementError.self) { try client.send(Call(.get, ConnectionID("a=")!)) }
+    let error = try #require(throws: ManagementError.self) {
+      try client.send(Call(verb: .get, id: ConnectionID("a=")!))
+    }
     #expect(error.kind == .noCredentials)
   }
 
   @Test func `a word that says nothing about signing is refused`() {
-    let access = GatewayAccess(Environment(["API_GATEWAY_SIGN": "yes"]))
+    let access = GatewayAccess(environment: Environment(["API_GATEWAY_SIGN": "yes"]))
     #expect(throws: InvalidVariable.self) { try access.client(for: "http://127.0.0.1:1") }
   }
 

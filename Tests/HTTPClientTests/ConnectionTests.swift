@@ -11,7 +11,7 @@ struct ConnectionTests {
   func carriesBytes(throughLibcurl: Bool) throws {
     let server = ScriptedServer { _ in [.text("first"), .close] }
     defer { server.stop() }
-    let connection = try Dialer(throughLibcurl: throughLibcurl).open(HTTPURL(server.url.replacingScheme("ws")))
+    let connection = try Dialer(throughLibcurl: throughLibcurl).open(url: HTTPURL(server.url.replacingScheme("ws")))
     var buffer = [UInt8](repeating: 0, count: 3)
     #expect(try connection.receive(into: &buffer) == .wouldBlock)
     #expect(try connection.send(Self.request) == .bytes(Self.request.count))
@@ -22,7 +22,7 @@ struct ConnectionTests {
   func shortSend(throughLibcurl: Bool) throws {
     let server = ScriptedServer { _ in [.answer(200), .close] }
     defer { server.stop() }
-    let connection = try Dialer(throughLibcurl: throughLibcurl).open(HTTPURL(server.url))
+    let connection = try Dialer(throughLibcurl: throughLibcurl).open(url: HTTPURL(server.url))
     let body = [UInt8](repeating: 0x61, count: 16 << 20)
     let bytes = bytes("POST / HTTP/1.1\r\nContent-Length: \(body.count)\r\n\r\n") + body
     var sent = 0
@@ -46,8 +46,8 @@ struct ConnectionTests {
     let server = ScriptedServer { _ in [.answer(200), .close] }
     defer { server.stop() }
     let dialer = try Dialer()
-    let first = try dialer.open(HTTPURL(server.url))
-    var tickets = Set(try (0..<20).map { _ in try dialer.begin(HTTPURL(server.url)) })
+    let first = try dialer.open(url: HTTPURL(server.url))
+    var tickets = Set(try (0..<20).map { _ in try dialer.begin(url: HTTPURL(server.url)) })
     var connections: [Connection] = []
     while dialer.openingCount > 0 {
       for (ticket, outcome) in dialer.poll(milliseconds: 1_000, besides: nil) {
@@ -69,7 +69,7 @@ struct ConnectionTests {
   func refused() throws {
     let server = ScriptedServer { _ in [] }
     server.stop()
-    let error = try #require(throws: HTTPClientError.self) { try Dialer().open(HTTPURL(server.url)) }
+    let error = try #require(throws: HTTPClientError.self) { try Dialer().open(url: HTTPURL(server.url)) }
     #expect(error.kind == .notConnected)
     #expect(error.description.hasPrefix("connect http://127.0.0.1:\(server.port): "))
   }
@@ -79,7 +79,7 @@ struct ConnectionTests {
     let server = ScriptedServer { _ in [.text("x"), .close] }
     defer { server.stop() }
     var dialer: Dialer? = try Dialer()
-    let connection = try #require(try dialer?.open(HTTPURL(server.url)))
+    let connection = try #require(try dialer?.open(url: HTTPURL(server.url)))
     dialer = nil
     _ = try connection.send(Self.request)
     #expect(try readToEnd(connection) == "x")

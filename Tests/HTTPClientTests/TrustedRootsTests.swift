@@ -5,7 +5,7 @@ import Testing
 @Suite("trusted roots")
 struct TrustedRootsTests {
   private func file(_ variables: [String: String], readable: [String]) -> String? {
-    TrustedRoots.file(Environment(variables)) { readable.contains($0) }
+    TrustedRoots.file(environment: Environment(variables)) { readable.contains($0) }
   }
 
   private let amazon = "/etc/pki/tls/certs/ca-bundle.crt"
@@ -37,7 +37,7 @@ struct TrustedRootsTests {
   @Test("servers that are not AWS's are checked by the system's whole list, also where a shorter one was packed")
   func anybody() {
     func file(_ variables: [String: String], readable: [String]) -> String? {
-      TrustedRoots.fileForAnybody(Environment(variables)) { readable.contains($0) }
+      TrustedRoots.fileForAnybody(environment: Environment(variables)) { readable.contains($0) }
     }
     let packed = ["LAMBDA_TASK_ROOT": "/var/task"]
     #expect(file(packed, readable: ["/var/task/roots.pem", amazon]) == amazon)

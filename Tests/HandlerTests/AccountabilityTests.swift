@@ -47,8 +47,8 @@ struct AccountabilityTests {
   func missed() throws {
     let stage = try connected()
     var cursor = Cursor()
-    cursor.set("all/signal", epoch: "", to: 0)
-    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    cursor.set(stream: "all/signal", epoch: "", to: 0)
+    var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     let event = Event(type: "signal", audience: .everyone, data: bytes("1"), id: "1-a", timestamp: "")
     _ = try log.append([event, event], to: "all/signal")
     stage.clock.advance(seconds: 26 * 60 * 60)

@@ -29,7 +29,7 @@ struct ConnectAccessTests {
     let end = stage.clock.seconds + 600
     let key = try key(stage, groups: ["desk"], expires: end)
     #expect(try stage.connect([("apiKey", key)], access: Self.required) == #"{"statusCode":200}"#)
-    let record = try #require(try stage.connections.connection(stage.id))
+    let record = try #require(try stage.connections.connection(id: stage.id))
     #expect(record.principal == Principal(user: "u-1", role: .analyst, groups: ["desk"]))
     #expect(record.untilMilliseconds == end * 1000)
     #expect(try stage.connections.connections(of: "u-1").map(\.untilMilliseconds) == [end * 1000])
@@ -55,7 +55,7 @@ struct ConnectAccessTests {
     #expect(try stage.connect([("apiKey", own), ("userId", "u-1")], access: Self.required) == #"{"statusCode":200}"#)
     let admin = try key(stage, user: "root", role: .admin)
     _ = try stage.connect([("apiKey", admin), ("userId", "u-2")], access: Self.required, id: name(2))
-    #expect(try stage.connections.connection(name(2))?.principal == Principal(user: "u-2", role: .admin))
+    #expect(try stage.connections.connection(id: name(2))?.principal == Principal(user: "u-2", role: .admin))
   }
 
   @Test("no refusal says what was wrong, no line of the log holds a credential")
@@ -81,7 +81,7 @@ struct ConnectAccessTests {
     let stage = Stage()
     let key = try key(stage)
     #expect(try stage.connect([("auth", key)], access: Self.required) == #"{"statusCode":200}"#)
-    #expect(try stage.connections.connection(stage.id)?.principal.user == "u-1")
+    #expect(try stage.connections.connection(id: stage.id)?.principal.user == "u-1")
     for bad in ["hunter2", "tt_" + String(repeating: "A", count: 43), "a.b.c"] {
       let answer = try stage.connect([("auth", bad)], access: Self.required, id: name(2))
       var reader = JSONReader(bytes(answer))
@@ -94,7 +94,7 @@ struct ConnectAccessTests {
       #expect(
         try body.string()
           == #"{"error":"Unauthorized","message":"a valid API key or token is required","statusCode":401}"#)
-      #expect(try stage.connections.connection(name(2)) == nil)
+      #expect(try stage.connections.connection(id: name(2)) == nil)
     }
   }
 
@@ -175,7 +175,7 @@ struct ConnectAccessTests {
     var handler = try stage.connector(Environment(Self.required))
     func attempt() throws -> String {
       let event = GatewayEvent.connect(ConnectEvent(context: stage.context("CONNECT")))
-      return text(try handler.handle(event.encoded(), stage.invocation))
+      return text(try handler.handle(event.encoded(), context: stage.invocation))
     }
     for _ in 0..<100 { _ = try attempt() }
     #expect(stage.lines.all.count == 6)
@@ -194,7 +194,7 @@ struct ConnectAccessTests {
       #expect(try stage.connect(access: settings, id: name(number)) == #"{"statusCode":200}"#)
     }
     #expect(try stage.connect(access: settings, id: name(2)).hasPrefix(#"{"statusCode":429,"#))
-    #expect(try stage.connections.connection(name(2)) == nil)
+    #expect(try stage.connections.connection(id: name(2)) == nil)
   }
 
   @Test("a flood of refused attempts costs no more writes than the limit and one")
@@ -205,7 +205,8 @@ struct ConnectAccessTests {
       counter = table
       return table
     }
-    var limit = AttemptLimit(try AttemptLimit.Settings(Environment([:])), table: stage.table, clock: stage.clock.clock)
+    var limit = AttemptLimit(
+      settings: try AttemptLimit.Settings(environment: Environment([:])), table: stage.table, clock: stage.clock.clock)
     for number in 1...100 {
       #expect(try limit.take("192.0.2.1") == (number <= 5 ? .within : number == 6 ? .firstBeyond : .beyond))
     }
@@ -237,8 +238,8 @@ struct ConnectAccessTests {
     try #require(stage.ear.frames(to: name(0)).count == 1)
     #expect(stage.ear.frames(to: name(0))[0].hasPrefix(#"{"type":"error","code":"limit","message":"#))
     #expect(try living(stage) == Set((1...10).map { name($0).text }))
-    #expect(try stage.connections.connection(name(0)) == nil)
-    #expect(try stage.connections.connection(ConnectionID("OTHER=")!) != nil)
+    #expect(try stage.connections.connection(id: name(0)) == nil)
+    #expect(try stage.connections.connection(id: ConnectionID("OTHER=")!) != nil)
     #expect(stage.lines.all.contains { $0.contains(#""closed":"C0=""#) && $0.contains(#""event":"audit""#) })
   }
 
@@ -276,7 +277,7 @@ struct ConnectAccessTests {
         let event = GatewayEvent.connect(
           ConnectEvent(context: context, query: QueryParameters([(name: "userId", value: "u-1")])))
         var handler = try stage.connector(Environment(settings))
-        answers.append(text(try handler.handle(event.encoded(), stage.invocation)))
+        answers.append(text(try handler.handle(event.encoded(), context: stage.invocation)))
       }
       #expect(try living(stage) == Set((5 - maximum...4).map { name($0).text }), "maximum \(maximum)")
       #expect(answers[3].hasPrefix(#"{"statusCode":429,"#) && answers[0] == #"{"statusCode":200}"#)
@@ -317,7 +318,7 @@ struct ConnectAccessTests {
     _ = try stage.connect([("userId", "u-1")], access: settings, id: name(2))
     #expect(stage.ear.closed.isEmpty)
     #expect(try living(stage) == ["C0=", "C1=", "C2="])
-    #expect(try stage.connections.connection(name(0)) != nil)
+    #expect(try stage.connections.connection(id: name(0)) != nil)
     _ = try stage.connect([("userId", "u-1")], access: settings, id: name(3))
     #expect(try living(stage) == ["C2=", "C3="])
   }
@@ -327,7 +328,7 @@ struct ConnectAccessTests {
     let stage = Stage()
     try fill(stage, 2, maximum: 2)
     stage.ear.establishing = ["C0=": 100]
-    stage.ear.whenNotYet = { try? stage.connections.disconnect(self.name(0)) }
+    stage.ear.whenNotYet = { try? stage.connections.disconnect(id: self.name(0)) }
     let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "2"]
     _ = try stage.connect([("userId", "u-1")], access: settings, id: name(2))
     #expect(stage.ear.establishing["C0="] == 99)

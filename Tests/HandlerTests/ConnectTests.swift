@@ -35,25 +35,25 @@ struct ConnectTests {
   func access(environment: [String: String]) throws {
     let stage = Stage()
     #expect(try stage.connect(access: environment).hasPrefix(#"{"statusCode":401,"#))
-    #expect(try stage.connections.connection(stage.id) == nil)
+    #expect(try stage.connections.connection(id: stage.id) == nil)
   }
 
   @Test("who names no role may see everything, who names an unknown one no broadcast")
   func roles() throws {
     let stage = Stage()
     _ = try stage.connect([("userId", "u-1")])
-    #expect(try stage.connections.connection(stage.id)?.principal == Principal(user: "u-1", role: .admin))
+    #expect(try stage.connections.connection(id: stage.id)?.principal == Principal(user: "u-1", role: .admin))
     let other = Stage()
     _ = try other.connect([("role", "root"), ("eventTypes", "signal")])
-    #expect(try other.connections.connection(other.id)?.principal == Principal(user: nil, role: nil))
-    #expect(try other.connections.connection(other.id)?.subscriptions.active == [])
+    #expect(try other.connections.connection(id: other.id)?.principal == Principal(user: nil, role: nil))
+    #expect(try other.connections.connection(id: other.id)?.subscriptions.active == [])
   }
 
   @Test("what the role may not see is left out")
   func leftOut() throws {
     let stage = Stage()
     _ = try stage.connect([("role", "viewer"), ("eventTypes", "signal,proposal,decision,outcome,risk,system")])
-    let types = try stage.connections.connection(stage.id)?.subscriptions.active.map(\.type)
+    let types = try stage.connections.connection(id: stage.id)?.subscriptions.active.map(\.type)
     #expect(types == ["signal", "proposal"])
   }
 
@@ -85,7 +85,7 @@ struct ConnectTests {
     let answer = try stage.connect([(name, value)])
     #expect(answer.hasPrefix(#"{"statusCode":400,"#))
     #expect(answer.contains(mentions), "\(answer)")
-    #expect(try stage.connections.connection(stage.id) == nil)
+    #expect(try stage.connections.connection(id: stage.id) == nil)
   }
 
   @Test("a table that fails is an error of the function, which the gateway answers with 502")

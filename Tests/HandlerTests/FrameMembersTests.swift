@@ -37,7 +37,7 @@ struct FrameMembersTests {
       "{\"type\":\"hello\",\"n\":2,\"cursor\":\"\(cursor ?? "")\",\"accept\":[\"batch\"]}",
       #"{"type":"hello","n":3,"cursor":"nonsense"}"#,
     ] { try say(frame) }
-    let row = try stage.connections.connection(stage.id)
+    let row = try stage.connections.connection(id: stage.id)
     let hidden = [
       made.key.text, made.stored.hash, "203.0.113.9", "agent-hidden", "label-hidden", "idempotency-hidden",
       "s#", "c#", "expires", "epoch\"",

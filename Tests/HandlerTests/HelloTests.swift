@@ -32,7 +32,7 @@ struct HelloTests {
   func first() throws {
     let stage = try connected()
     for (key, data) in [("AAPL", 1), ("MSFT", 2), ("AAPL", 3)] { try publish(stage, "price:update", key, data) }
-    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     let unsent = Event(type: "price:update", key: "AAPL", data: bytes("4"), id: "1-x", timestamp: "")
     _ = try log.append([unsent], to: "all/price:update")
     #expect(try stage.say(#"{"type":"hello","n":2,"eventTypes":["price:update"],"accept":["batch"]}"#) == nil)
@@ -89,10 +89,11 @@ struct HelloTests {
   func otherEpoch() throws {
     let stage = try connected()
     try publish(stage, "signal", "k", 1)
-    let epoch = try #require(try StreamLog(stage.table, clock: stage.clock.clock).head("all/signal")).epoch
+    let epoch = try #require(try StreamLog(table: stage.table, clock: stage.clock.clock).head(stream: "all/signal"))
+      .epoch
     for (epoch, sequence) in [(epoch, 7), ("1-old", 1)] as [(String, Int64)] {
       var cursor = Cursor()
-      cursor.set("all/signal", epoch: epoch, to: sequence)
+      cursor.set(stream: "all/signal", epoch: epoch, to: sequence)
       let before = frames(stage).count
       _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor.text)\",\"eventTypes\":[\"signal\"]}")
       let frames = frames(stage).dropFirst(before)
@@ -108,8 +109,8 @@ struct HelloTests {
     _ = try stage.publish(#"{"type":"risk","data":"secret"}"#)
     var cursor = Cursor()
     for stream in ["user/u-2", "all/risk"] {
-      let epoch = try #require(try StreamLog(stage.table, clock: stage.clock.clock).head(stream)).epoch
-      cursor.set(stream, epoch: epoch, to: 0)
+      let epoch = try #require(try StreamLog(table: stage.table, clock: stage.clock.clock).head(stream: stream)).epoch
+      cursor.set(stream: stream, epoch: epoch, to: 0)
     }
     _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor.text)\",\"eventTypes\":[\"signal\",\"risk\"]}")
     #expect(!frames(stage).joined().contains("secret"))
@@ -142,7 +143,7 @@ struct HelloTests {
     let stage = try connected()
     _ = try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#)
     let cursor = try cursor(in: frames(stage).last)
-    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     _ = try log.append(
       (1...700).map { Event(type: "signal", key: "k", data: bytes("\($0)"), id: "1-\($0)", timestamp: "") },
       to: "all/signal")
@@ -259,7 +260,7 @@ struct HelloTests {
         SubscriptionChange(
           add: SubscriptionRequest(names: ["signal"]).resolved(for: .admin).wanted,
           order: Order(count: 1, milliseconds: 0, messageID: "m")))
-      _ = try stage.connections.connect(record)
+      _ = try stage.connections.connect(record: record)
       _ = try stage.publish(#"{"type":"signal","data":1}"#)
       #expect(frames(stage).count == 1)
       stage.clock.advance(seconds: 2)
@@ -269,7 +270,7 @@ struct HelloTests {
         // It says nothing: the next event would have been for it.
         #expect(try stage.publish(#"{"type":"signal","data":2}"#).contains(#""gone":1"#))
         try stage.runInvocations()
-        #expect(try stage.connections.connection(stage.id) == nil)
+        #expect(try stage.connections.connection(id: stage.id) == nil)
       }
       #expect(frames(stage).count == 2 && frames(stage)[1].contains(#""code":"expired""#))
       #expect(Set(stage.ear.closed) == [stage.id.text])
@@ -285,7 +286,7 @@ struct HelloTests {
       let record = ConnectionRecord(
         id: try #require(ConnectionID(name)), principal: Principal(user: "u-1", role: .viewer),
         connectedAtMilliseconds: 0, untilMilliseconds: until)
-      #expect(try stage.connections.connect(record) == .connected)
+      #expect(try stage.connections.connect(record: record) == .connected)
     }
     stage.clock.advance(seconds: 59)
     _ = try stage.publish(#"{"sweep":{}}"#)
@@ -334,7 +335,7 @@ struct HelloTests {
     let third = try #require(ConnectionID("third="))
     _ = try stage.connect([("userId", "u-1")], id: third)
     var cursor = Cursor()
-    cursor.set("user/u-1", epoch: "", to: 0)
+    cursor.set(stream: "user/u-1", epoch: "", to: 0)
     _ = try stage.say(
       "{\"type\":\"hello\",\"cursor\":\"\(cursor.text)\"}", id: third)
     #expect(stage.ear.frames(to: third).contains { $0.hasSuffix(#""data":1}"#) })
@@ -370,9 +371,10 @@ struct HelloTests {
     let stage = try connected()
     _ = try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#)
     for data in 1...3 { try publish(stage, "signal", nil, data) }
-    let epoch = try #require(try StreamLog(stage.table, clock: stage.clock.clock).head("all/signal")).epoch
-    try BehindRows(stage.table, clock: stage.clock.clock).note(
-      [Missing(stage.id, from: 2)], "all/signal", epoch: epoch)
+    let epoch = try #require(try StreamLog(table: stage.table, clock: stage.clock.clock).head(stream: "all/signal"))
+      .epoch
+    try BehindRows(table: stage.table, clock: stage.clock.clock).note(
+      [Missing(id: stage.id, from: 2)], stream: "all/signal", epoch: epoch)
     let pong = try #require(try stage.say(#"{"type":"ping"}"#))
     #expect(Cursor(try cursor(in: pong))?.sequence(of: "all/signal", epoch: epoch) == 1)
   }

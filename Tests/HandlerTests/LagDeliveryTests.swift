@@ -54,10 +54,11 @@ struct LagDeliveryTests {
     let second = Wire()
     stage.wire.before = {
       stage.wire.before = nil
-      let report = stage.sender(lagSender: second).deliverLagging(stage.stream, deadlineMilliseconds: stage.deadline)
+      let report = stage.sender(lagSender: second).deliverLagging(
+        stream: stage.stream, deadlineMilliseconds: stage.deadline)
       #expect(report.isLeaseTaken && second.attempts.isEmpty)
       stage.clock.advance(milliseconds: LagLeases.leaseMilliseconds + 1)
-      _ = stage.sender(lagSender: second).deliverLagging(stage.stream, deadlineMilliseconds: stage.deadline)
+      _ = stage.sender(lagSender: second).deliverLagging(stream: stage.stream, deadlineMilliseconds: stage.deadline)
       #expect(second.attempts["b"] == 1)
     }
     stage.deliverLagging()
@@ -111,7 +112,7 @@ struct LagDeliveryTests {
       })
     try publish()
     for _ in 0..<4 {
-      _ = stage.sender(clock: beside).deliverLagging(stage.stream, deadlineMilliseconds: stage.deadline)
+      _ = stage.sender(clock: beside).deliverLagging(stream: stage.stream, deadlineMilliseconds: stage.deadline)
       clock.advance(seconds: 20)
       try publish()
     }
@@ -140,7 +141,7 @@ struct LagDeliveryTests {
     #expect(10_000...10_500 ~= stage.clock.clock.milliseconds() - start)
     #expect(stage.wire.closed == ["b"])
     #expect(try stage.row("b") == nil)
-    #expect(try Connections(stage.table, clock: stage.clock.clock).connection(stage.id("b")) == nil)
+    #expect(try Connections(table: stage.table, clock: stage.clock.clock).connection(id: stage.id("b")) == nil)
   }
 
   @Test("a young connection that comes up gets what it lacked at once")
@@ -176,7 +177,7 @@ struct LagDeliveryTests {
   func onlyListenerRows() throws {
     let stage = LagStage()
     try stage.connect("a", "b")
-    try stage.table.delete(ItemKey("c#b", "c"), if: .exists)
+    try stage.table.delete(ItemKey(partition: "c#b", sort: "c"), if: .exists)
     stage.wire.gone = ["b"]
     try stage.publish(1)
     stage.deliverLagging()

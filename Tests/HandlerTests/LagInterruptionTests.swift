@@ -18,14 +18,15 @@ struct LagInterruptionTests {
       let stage = try LagStage.lagging()
       let table = InterruptedTable(stage.table, before: place) {
         // As a subscribe does that shows the state, and then its sender.
-        let holds = try stage.rows.hold([stage.stream], stage.id("b"))
-        try stage.rows.release(holds, stage.id("b"))
+        let holds = try stage.rows.hold([stage.stream], id: stage.id("b"))
+        try stage.rows.release(holds, id: stage.id("b"))
         stage.send()
         try stage.publish(2)
       }
       let wire = Wire()
       wire.other = stage.wire
-      _ = stage.sender(over: table, lagSender: wire).deliverLagging(stage.stream, deadlineMilliseconds: stage.deadline)
+      _ = stage.sender(over: table, lagSender: wire).deliverLagging(
+        stream: stage.stream, deadlineMilliseconds: stage.deadline)
       guard table.isInterrupted else { break }
       // What a round has sent it since is not posted by a lag sender that knows no better.
       #expect(wire.sequences("b").allSatisfy { $0 == 1 }, "interrupted at call \(place)")
@@ -49,10 +50,10 @@ struct LagInterruptionTests {
     stage.wire.endings["b"] = (.hung, true)
     stage.wire.before = {
       stage.wire.before = nil
-      let holds = try stage.rows.hold([stage.stream], stage.id("b"))
+      let holds = try stage.rows.hold([stage.stream], id: stage.id("b"))
       let row = try stage.row("b")
       #expect(row?.isSlow == false)
-      try stage.rows.release(holds, stage.id("b"))
+      try stage.rows.release(holds, id: stage.id("b"))
     }
     stage.deliverLagging()
     stage.wire.endings = [:]
@@ -67,7 +68,7 @@ struct LagInterruptionTests {
     let stage = try LagStage.lagging()
     stage.wire.before = {
       stage.wire.before = nil
-      _ = try stage.rows.hold([stage.stream], stage.id("b"))
+      _ = try stage.rows.hold([stage.stream], id: stage.id("b"))
     }
     stage.deliverLagging()
     let row = try #require(try stage.row("b"))
@@ -170,9 +171,9 @@ struct LagInterruptionTests {
       let stage = LagStage()
       try stage.connect("a", "b", "c", "d")
       for number in 1...3 { try stage.publish(number) }
-      let head = try StreamLog(stage.table, clock: stage.clock.clock).head(stage.stream)
-      let missing = [("b", 1), ("c", 2), ("d", 3)].map { Missing(stage.id($0.0), from: $0.1) }
-      try stage.rows.note(missing, stage.stream, epoch: head?.epoch ?? "")
+      let head = try StreamLog(table: stage.table, clock: stage.clock.clock).head(stream: stage.stream)
+      let missing = [("b", 1), ("c", 2), ("d", 3)].map { Missing(id: stage.id($0.0), from: $0.1) }
+      try stage.rows.note(missing, stream: stage.stream, epoch: head?.epoch ?? "")
       stages = [stage]
       return stage.table
     } _: { table in

@@ -78,9 +78,9 @@ struct LagInvocationTests {
   )
   func bounded() {
     var requests = LagRequests()
-    let asked = (0..<600).filter { requests.take("all/a", nowMilliseconds: Int64($0) * 100) }
+    let asked = (0..<600).filter { requests.take(stream: "all/a", nowMilliseconds: Int64($0) * 100) }
     #expect(asked.count == 5 + 5 && asked.prefix(5) == [0, 1, 2, 3, 4])
     let others = ["all/b"] + (0..<10_000).map { "user/\($0)" }
-    #expect(others.allSatisfy { requests.take($0, nowMilliseconds: 60_000) } as Bool)
+    #expect(others.allSatisfy { requests.take(stream: $0, nowMilliseconds: 60_000) } as Bool)
   }
 }

@@ -20,13 +20,13 @@ struct LagStage {
 
   func sender(over table: (any Table)? = nil, lagSender: Wire? = nil, clock: Clock? = nil) -> StreamSender<Wire> {
     StreamSender(
-      table ?? self.table, sender: wire, lagSender: lagSender, log: Log(minimum: .fatal),
+      table: table ?? self.table, sender: wire, lagSender: lagSender, log: Log(minimum: .fatal),
       clock: clock ?? self.clock.clock)
   }
 
   var deadline: Int64 { clock.clock.milliseconds() + 30_000 }
-  var rows: BehindRows { BehindRows(table, clock: clock.clock) }
-  var marks: Marks { Marks(table, clock: clock.clock) }
+  var rows: BehindRows { BehindRows(table: table, clock: clock.clock) }
+  var marks: Marks { Marks(table: table, clock: clock.clock) }
 
   /// Seconds ago they were connected.
   func connect(_ names: String..., ago seconds: Int64 = 60) throws {
@@ -39,7 +39,7 @@ struct LagStage {
       let record = ConnectionRecord(
         id: id(name), principal: Principal(user: nil, role: .admin),
         connectedAtMilliseconds: clock.clock.milliseconds() - seconds * 1_000, subscriptions: subscriptions)
-      _ = try Connections(table, clock: clock.clock).connect(record)
+      _ = try Connections(table: table, clock: clock.clock).connect(record: record)
     }
   }
 
@@ -47,7 +47,7 @@ struct LagStage {
 
   /// Appends an event that nothing folds into another.
   func append(_ number: Int, isHigh: Bool = true) throws {
-    var log = StreamLog(table, clock: clock.clock)
+    var log = StreamLog(table: table, clock: clock.clock)
     _ = try log.append(
       [
         Event(
@@ -65,18 +65,18 @@ struct LagStage {
 
   @discardableResult
   func send(over table: (any Table)? = nil) -> StreamSender<Wire>.Report {
-    sender(over: table).send(stream, deadlineMilliseconds: deadline)
+    sender(over: table).send(stream: stream, deadlineMilliseconds: deadline)
   }
 
   @discardableResult
   func deliverLagging(over table: (any Table)? = nil) -> StreamSender<Wire>.Report {
-    sender(over: table).deliverLagging(stream, deadlineMilliseconds: deadline)
+    sender(over: table).deliverLagging(stream: stream, deadlineMilliseconds: deadline)
   }
 
-  func row(_ name: String) throws -> Behind? { try rows.row(stream, id(name)) }
+  func row(_ name: String) throws -> Behind? { try rows.row(stream: stream, id: id(name)) }
 
   /// Of any log.
-  func standingRows() throws -> [Item] { try table.query(Query("b#all%2Fprice%3Aupdate")).items }
+  func standingRows() throws -> [Item] { try table.query(Query(partition: "b#all%2Fprice%3Aupdate")).items }
 
   func standing(_ name: String) throws -> String? { try row(name).map { "\($0.pace) from \($0.from)" } }
 

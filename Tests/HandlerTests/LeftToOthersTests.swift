@@ -71,7 +71,7 @@ struct LeftToOthersTests {
   init() { table = MemoryTable(clock: clock.clock) }
 
   private func append(_ stream: String, _ event: Event) throws {
-    var log = StreamLog(table, clock: clock.clock)
+    var log = StreamLog(table: table, clock: clock.clock)
     _ = try log.append([event], to: stream)
   }
 
@@ -83,8 +83,8 @@ struct LeftToOthersTests {
         order: Order(count: 1, milliseconds: 0, messageID: "m")))
     return try (0..<count).map { number in
       let id = "c\(10_000 + number)"
-      _ = try Connections(table, clock: clock.clock).connect(
-        ConnectionRecord(
+      _ = try Connections(table: table, clock: clock.clock).connect(
+        record: ConnectionRecord(
           id: ConnectionID(id)!, principal: Principal(user: nil, role: .admin),
           connectedAtMilliseconds: clock.clock.milliseconds(), subscriptions: subscriptions))
       return id
@@ -96,14 +96,14 @@ struct LeftToOthersTests {
     let names = try connect(1_200)
     try append(stream, Event(type: "price:update", data: bytes("1"), id: "1-a", timestamp: ""))
     let wire = StoppingWire(pages: pages)
-    let sender = StreamSender(table, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
-    let report = sender.send(stream, deadlineMilliseconds: clock.clock.milliseconds() + 30_000)
+    let sender = StreamSender(table: table, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
+    let report = sender.send(stream: stream, deadlineMilliseconds: clock.clock.milliseconds() + 30_000)
     #expect(report.isQueued)
     // There is time left, so another try at once would end as this one did: the sweep makes it.
     #expect(!report.needsDrain)
-    #expect(try sender.hasSomethingLeft(stream))
+    #expect(try sender.hasSomethingLeft(stream: stream))
     wire.pages = .max
-    #expect(!sender.send(stream, deadlineMilliseconds: clock.clock.milliseconds() + 30_000).isQueued)
+    #expect(!sender.send(stream: stream, deadlineMilliseconds: clock.clock.milliseconds() + 30_000).isQueued)
     #expect(Set(wire.reached) == Set(names))
     #expect(wire.reached.count == names.count)
   }
@@ -113,13 +113,14 @@ struct LeftToOthersTests {
     let names = try connect(600)
     try append(stream, Event(type: "price:update", data: bytes("1"), id: "1-a", timestamp: ""))
     let wire = SlowWire(clock)
-    let sender = StreamSender(table, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
-    let other = StreamSender(table, sender: StoppingWire(pages: 0), log: Log(minimum: .fatal), clock: clock.clock)
+    let sender = StreamSender(table: table, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
+    let other = StreamSender(
+      table: table, sender: StoppingWire(pages: 0), log: Log(minimum: .fatal), clock: clock.clock)
     var thefts = 0
     wire.eachSecond = {
-      if try other.marks.take(stream) != nil { thefts += 1 }
+      if try other.marks.take(stream: stream) != nil { thefts += 1 }
     }
-    _ = sender.send(stream, deadlineMilliseconds: clock.clock.milliseconds() + 90_000)
+    _ = sender.send(stream: stream, deadlineMilliseconds: clock.clock.milliseconds() + 90_000)
     #expect(thefts == 0)
     #expect(Set(wire.reached) == Set(names))
   }
@@ -140,7 +141,7 @@ struct LeftToOthersTests {
   func longOutage(minutes: Int64) throws {
     let stage = Stage()
     _ = try stage.connect([("userId", "u-1")])
-    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     _ = try log.append(
       [Event(type: "note", audience: .user("u-1"), data: bytes("1"), id: "1-a", timestamp: "")], to: "user/u-1")
     stage.clock.advance(seconds: 60 * minutes)
@@ -158,7 +159,7 @@ struct LeftToOthersTests {
       // Sent in the regular way.
       _ = try stage.publish("{\"type\":\"note\",\"user\":\"u-\(number)\",\"data\":1}")
     }
-    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     _ = try log.append(
       [Event(type: "note", audience: .user("zz"), data: bytes("1"), id: "1-a", timestamp: "")], to: "user/zz")
     for fifth: UInt64 in 0..<5 where stage.ear.frames(to: stage.id).isEmpty {
@@ -190,7 +191,7 @@ private final class SlowTable: ForwardingTable {
   ) throws(TableError) -> Answer {
     clock.advance(milliseconds: 8)
     guard clock.clock.milliseconds() <= deadline else {
-      throw TableError(.unavailable, call.operation, key: call.key, detail: "the time is up")
+      throw TableError(code: .unavailable, operation: call.operation, key: call.key, detail: "the time is up")
     }
     return try body(table)
   }

@@ -32,7 +32,7 @@ struct LimitsTests {
     let stage = stage { $0.logSeconds = 3_600 }
     _ = try stage.connect()
     var cursor = Cursor()
-    cursor.set("all/signal", epoch: "", to: 0)
+    cursor.set(stream: "all/signal", epoch: "", to: 0)
     let hello = "{\"type\":\"hello\",\"cursor\":\"\(cursor.text)\",\"eventTypes\":[\"signal\"]}"
     _ = try stage.publish(#"{"type":"signal","data":1}"#)
     stage.clock.advance(seconds: 7_190)
@@ -49,7 +49,7 @@ struct LimitsTests {
     let stage = stage { $0.replayEvents = 3 }
     _ = try stage.connect()
     var cursor = Cursor()
-    cursor.set("all/signal", epoch: "", to: 0)
+    cursor.set(stream: "all/signal", epoch: "", to: 0)
     for data in 1...5 { _ = try stage.publish("{\"type\":\"signal\",\"data\":\(data)}") }
     _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor.text)\",\"eventTypes\":[\"signal\"]}")
     let frames = stage.ear.frames(to: stage.id)

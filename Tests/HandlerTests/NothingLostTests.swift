@@ -134,10 +134,12 @@ struct NothingLostTests {
 
     /// The data of every event of every stream.
     func published() throws -> [String] {
-      let log = StreamLog(stage.table, clock: stage.clock.clock)
+      let log = StreamLog(table: stage.table, clock: stage.clock.clock)
       return try ["t0", "t1", "broken", "found", "table:insert"].flatMap { type -> [String] in
-        guard let head = try log.head("all/\(type)") else { return [] }
-        return try log.read("all/\(type)", head: head, after: 0, limitEvents: 10_000).events.map { text($0.event.data) }
+        guard let head = try log.head(stream: "all/\(type)") else { return [] }
+        return try log.read(stream: "all/\(type)", head: head, after: 0, limitEvents: 10_000).events.map {
+          text($0.event.data)
+        }
       }
     }
   }

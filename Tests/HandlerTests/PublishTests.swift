@@ -114,7 +114,7 @@ struct PublishTests {
     #expect(stage.ear.closed.isEmpty && stage.invocations.payloads == [#"Publisher {"lag":"all/signal"}"#])
     try stage.runInvocations()
     #expect(stage.ear.closed == ["a"])
-    #expect(try stage.connections.connection(#require(ConnectionID("a"))) == nil)
+    #expect(try stage.connections.connection(id: #require(ConnectionID("a"))) == nil)
     #expect(try stage.publish(#"{"type":"risk","data":1}"#).contains(#""deliveries":0,"gone":0,"#))
   }
 
@@ -167,7 +167,7 @@ struct PublishTests {
   @Test("an event that is known but was never sent is sent by whoever publishes it again")
   func knownButUnsent() throws {
     let stage = try connected([("a", "signal")])
-    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     let event = Event(
       type: "signal", audience: .everyone, data: bytes("1"), id: "1-a", timestamp: "", idempotencyKey: "k")
     _ = try log.append([event], to: "all/signal")
@@ -177,10 +177,10 @@ struct PublishTests {
   @Test("a sweep sends what a dead publisher left, once its lease has ended, and nothing that somebody is sending")
   func sweep() throws {
     let stage = try connected([("a", "signal")])
-    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     _ = try log.append(
       [Event(type: "signal", audience: .everyone, data: bytes("1"), id: "1-a", timestamp: "")], to: "all/signal")
-    _ = try Marks(stage.table, clock: stage.clock.clock).take("all/signal")
+    _ = try Marks(table: stage.table, clock: stage.clock.clock).take(stream: "all/signal")
     _ = try stage.publish(#"{"sweep":{}}"#)
     #expect(stage.ear.posts.isEmpty)
     stage.clock.advance(seconds: 11)
@@ -192,7 +192,7 @@ struct PublishTests {
   @Test("a drain sends one stream; one that is no stream is no error")
   func drain() throws {
     let stage = try connected([("a", "signal")])
-    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     _ = try log.append(
       [Event(type: "signal", audience: .everyone, data: bytes("1"), id: "1-a", timestamp: "")], to: "all/signal")
     _ = try stage.publish(#"{"drain":"all/signal"}"#)
@@ -221,7 +221,7 @@ struct PublishTests {
   @Test("a publisher is not kept waiting by what others append: after a second another invocation goes on")
   func notKept() throws {
     let stage = try connected([("a", "signal")])
-    var log = StreamLog(stage.table, clock: stage.clock.clock)
+    var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     var others = 0
     stage.ear.beforePage = {
       guard others < 100 else { return }

@@ -37,7 +37,7 @@ struct ReceiveTests {
     let stage = try connected()
     let answer = try stage.say(frame)
     #expect(answer?.hasPrefix(#"{"type":"subscribed","#) == true, "\(answer ?? "nothing")")
-    let entries = try stage.connections.connection(stage.id)?.subscriptions.active ?? []
+    let entries = try stage.connections.connection(id: stage.id)?.subscriptions.active ?? []
     let words = entries.map { entry in
       switch entry.selector {
       case .all: "\(entry.type) *"
@@ -48,7 +48,7 @@ struct ReceiveTests {
     #expect(words == expected)
     let undo = frame.replacingFirst("subscribe", with: "unsubscribe")
     #expect(try stage.say(undo)?.contains("\"subscriptions\":0") == true)
-    #expect(try stage.connections.connection(stage.id)?.subscriptions.active == [])
+    #expect(try stage.connections.connection(id: stage.id)?.subscriptions.active == [])
   }
 
   @Test("the acknowledgement says what was done, what was refused and how many there are")
@@ -86,7 +86,7 @@ struct ReceiveTests {
     #expect(
       answer?.hasPrefix("{\"type\":\"error\",\"code\":\"\(code)\",\"message\":\"") == true, "\(answer ?? "nothing")")
     #expect(answer?.hasSuffix("\"requestId\":\"r-2\"}") == true)
-    #expect(try stage.connections.connection(stage.id)?.subscriptions.active == [])
+    #expect(try stage.connections.connection(id: stage.id)?.subscriptions.active == [])
   }
 
   @Test("1,000 subscriptions are refused with the limit named, and so is one more than 128", arguments: [129, 1000])
@@ -96,7 +96,7 @@ struct ReceiveTests {
     let answer = try stage.say("{\"type\":\"subscribe\",\"eventTypes\":[\(names)]}")
     #expect(answer?.contains("too_many_subscriptions") == true)
     #expect(answer?.contains("\(count) subscriptions are too many: one connection may hold 128") == true)
-    #expect(try stage.connections.connection(stage.id)?.subscriptions.active == [])
+    #expect(try stage.connections.connection(id: stage.id)?.subscriptions.active == [])
   }
 
   @Test(
@@ -108,7 +108,7 @@ struct ReceiveTests {
     let answer = try stage.say("{\"type\":\"\(type)\",\"eventTypes\":[\(names)],\"keys\":[\(names)]}")
     #expect(
       answer?.contains("10000 subscriptions are too many: one connection may hold 128") == true, "\(answer ?? "")")
-    #expect(try stage.connections.connection(stage.id)?.subscriptions.active == [])
+    #expect(try stage.connections.connection(id: stage.id)?.subscriptions.active == [])
     #expect(stage.ear.posts.isEmpty)
   }
 
@@ -124,9 +124,10 @@ struct ReceiveTests {
     #expect(try stage.say(#"{"type":"pong"}"#) == nil)
     _ = try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#)
     _ = try stage.publish(#"{"type":"signal","data":1}"#)
-    let epoch = try #require(try StreamLog(stage.table, clock: stage.clock.clock).head("all/signal")).epoch
+    let epoch = try #require(try StreamLog(table: stage.table, clock: stage.clock.clock).head(stream: "all/signal"))
+      .epoch
     var cursor = Cursor()
-    cursor.set("all/signal", epoch: epoch, to: 1)
+    cursor.set(stream: "all/signal", epoch: epoch, to: 1)
     #expect(try stage.say(#"{"type":"ping"}"#)?.hasPrefix("{\"type\":\"pong\",\"cursor\":\"\(cursor.text)\"") == true)
   }
 
@@ -143,7 +144,7 @@ struct ReceiveTests {
       }
     }
     #expect(try refused(40) == Array(repeating: false, count: 20) + Array(repeating: true, count: 20))
-    #expect(try stage.connections.connection(stage.id)?.subscriptions.active.count == 20)
+    #expect(try stage.connections.connection(id: stage.id)?.subscriptions.active.count == 20)
     // Who goes on at ten a second is heard, at eleven not always. What changes nothing costs nothing.
     stage.clock.advance(milliseconds: 1_000 - 40)
     #expect(try refused(20) == Array(repeating: false, count: 10) + Array(repeating: true, count: 10))
@@ -183,7 +184,7 @@ struct ReceiveTests {
     #expect(try stage.say(frame) == nil)
     #expect(stage.ear.frames(to: stage.id).first?.contains("unknown_connection") == true)
     #expect(stage.ear.closed == [stage.id.text])
-    #expect(try stage.connections.connection(stage.id) == nil)
+    #expect(try stage.connections.connection(id: stage.id) == nil)
   }
 
   @Test("a table that fails is an error of the function; the client says it again and is heard")

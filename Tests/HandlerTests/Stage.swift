@@ -36,7 +36,7 @@ final class Stage {
   let lines = Lines()
   var level = Log.Level.info
   private var log: Log { Log(minimum: level, clock: clock.clock, write: { [lines] in lines.add($0) }) }
-  var connections: Connections { Connections(table, limits: limits, clock: clock.clock) }
+  var connections: Connections { Connections(table: table, limits: limits, clock: clock.clock) }
 
   func context(_ type: String, id: ConnectionID? = nil) -> RequestContext {
     requests += 1
@@ -70,7 +70,7 @@ final class Stage {
         context: context, headers: GatewayHeaders(json: headers.bytes[...]),
         query: QueryParameters(query.map { (name: $0.0, value: $0.1) })))
     var handler = try connector(Environment(access))
-    return text(try handler.handle(event.encoded(), invocation))
+    return text(try handler.handle(event.encoded(), context: invocation))
   }
 
   /// The server of the keys of tokens.
@@ -80,23 +80,24 @@ final class Stage {
 
   /// A ConnectHandler's environment.
   func connector(_ environment: Environment) throws -> Connect<Ear> {
-    let settings = try AccessSettings(environment)
+    let settings = try AccessSettings(environment: environment)
     return Connect(
       connections: connections,
       access: AccessControl(
-        settings, keys: keys, clock: clock.clock, log: log, fetch: fetch),
-      attempts: AttemptLimit(settings.attempts, table: table, clock: clock.clock),
+        settings: settings, keys: keys, clock: clock.clock, log: log, fetch: fetch),
+      attempts: AttemptLimit(settings: settings.attempts, table: table, clock: clock.clock),
       userLimit: UserLimit(
         maximum: settings.connectionsPerUser, connections: connections, calls: ear, clock: clock.clock),
       greetings: Greetings(environment, invocations), log: log)
   }
 
-  var keys: APIKeys { APIKeys(table, clock: clock.clock) }
+  var keys: APIKeys { APIKeys(table: table, clock: clock.clock) }
 
   func disconnect() throws -> String {
     var handler = Disconnect(connections: connections, log: log)
     return text(
-      try handler.handle(GatewayEvent.disconnect(DisconnectEvent(context: context("DISCONNECT"))).encoded(), invocation)
+      try handler.handle(
+        GatewayEvent.disconnect(DisconnectEvent(context: context("DISCONNECT"))).encoded(), context: invocation)
     )
   }
 
@@ -108,7 +109,7 @@ final class Stage {
   func say(_ frame: [UInt8], id: ConnectionID? = nil, over table: (any Table)? = nil) throws -> String? {
     let event = GatewayEvent.message(MessageEvent(context: context("MESSAGE", id: id), body: frame))
     var handler = receive(over: table ?? self.table)
-    var reader = JSONReader(try handler.handle(event.encoded(), invocation))
+    var reader = JSONReader(try handler.handle(event.encoded(), context: invocation))
     var body: String?
     try reader.beginObject()
     while let key = try reader.nextKey() {
@@ -119,16 +120,16 @@ final class Stage {
 
   private func receive(over table: any Table) -> Receive<Ear> {
     Receive(
-      connections: Connections(table, limits: limits, clock: clock.clock),
-      recovery: RecoveryReader(table, limits: limits, clock: clock.clock),
-      behindRows: BehindRows(table, limits: limits, clock: clock.clock),
+      connections: Connections(table: table, limits: limits, clock: clock.clock),
+      recovery: RecoveryReader(table: table, limits: limits, clock: clock.clock),
+      behindRows: BehindRows(table: table, limits: limits, clock: clock.clock),
       drains: Drains(Environment(["PUBLISHER_FUNCTION": "Publisher"]), invocations), outbox: ear, log: log,
       clock: clock.clock)
   }
 
   func greet(_ payload: String) throws -> String {
     var handler = receive(over: table)
-    return text(try handler.handle(bytes(payload), invocation))
+    return text(try handler.handle(bytes(payload), context: invocation))
   }
 
   func publish(
@@ -136,14 +137,15 @@ final class Stage {
   ) throws -> String {
     let table = table ?? self.table
     var handler = Publish(
-      eventLog: StreamLog(table, limits: limits, clock: clock.clock),
-      streams: StreamSender(table, sender: ear, limits: limits, log: log, clock: clock.clock), limits: limits,
+      eventLog: StreamLog(table: table, limits: limits, clock: clock.clock),
+      streams: StreamSender(table: table, sender: ear, limits: limits, log: log, clock: clock.clock), limits: limits,
       invocation: invocations,
       ownName: ownName, log: log,
       metrics: SendMetrics.metrics(
-        Environment(["AWS_LAMBDA_FUNCTION_NAME": "Publisher"]), clock: clock.clock, write: { [lines] in lines.add($0) }),
+        environment: Environment(["AWS_LAMBDA_FUNCTION_NAME": "Publisher"]), clock: clock.clock,
+        write: { [lines] in lines.add($0) }),
       clock: clock.clock, randomness: randomness ?? .system)
-    return text(try handler.handle(bytes(payload), invocation))
+    return text(try handler.handle(bytes(payload), context: invocation))
   }
 }
 
@@ -172,7 +174,7 @@ final class Invocations: AsynchronousInvocation {
     return payloads.compactMap { $0.split(separator: " ", maxSplits: 1).last.map(String.init) }
   }
 
-  func invokeLater(_ function: String, _ payload: [UInt8]) throws {
+  func invokeLater(_ function: String, payload: [UInt8]) throws {
     if isRefusing { throw InvocationsRefused() }
     payloads.append("\(function) \(text(payload))")
   }
@@ -194,7 +196,7 @@ final class BrokenStreamTable: ForwardingTable {
     _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
   ) throws(TableError) -> Answer {
     if call.writtenKeys.contains(where: { $0.partition == "s#all%2Fbroken" }) {
-      throw TableError(code, call.operation)
+      throw TableError(code: code, operation: call.operation)
     }
     return try body(table)
   }
@@ -245,12 +247,12 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   /// Something that happens when one was not.
   var whenNotYet: (() -> Void)?
 
-  func gone(among ids: [ConnectionID], _ context: RequestContext) -> Set<ConnectionID> {
+  func gone(among ids: [ConnectionID], context: RequestContext) -> Set<ConnectionID> {
     asked += ids.map(\.text)
     return Set(ids.filter { gone.contains($0.text) })
   }
 
-  func close(_ id: ConnectionID, telling frame: [UInt8], _ context: RequestContext) -> Closing {
+  func close(id: ConnectionID, telling frame: [UInt8], context: RequestContext) -> Closing {
     if stubborn.contains(id.text) { return .failed("500 of a test") }
     if let calls = establishing[id.text], calls > 0 {
       establishing[id.text] = calls - 1

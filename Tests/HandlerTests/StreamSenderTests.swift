@@ -25,7 +25,7 @@ struct StreamSenderTests {
   private func sender(
     over table: (any Table)? = nil, log: Log = Log(minimum: .fatal)
   ) -> StreamSender<Wire> {
-    StreamSender(table ?? self.table, sender: wire, log: log, clock: clock.clock)
+    StreamSender(table: table ?? self.table, sender: wire, log: log, clock: clock.clock)
   }
 
   private var deadline: Int64 { clock.clock.milliseconds() + 30_000 }
@@ -35,7 +35,7 @@ struct StreamSenderTests {
     _ names: String..., to type: String = "price:update", keys: [String] = [], accepts: Accepts = [],
     over table: (any Table)? = nil
   ) throws {
-    let connections = Connections(table ?? self.table, clock: clock.clock)
+    let connections = Connections(table: table ?? self.table, clock: clock.clock)
     for name in names {
       var subscriptions = Subscriptions()
       let request = SubscriptionRequest(names: [type], keys: keys)
@@ -46,14 +46,14 @@ struct StreamSenderTests {
         id: ConnectionID(name)!, principal: Principal(user: nil, role: .admin),
         connectedAtMilliseconds: clock.clock.milliseconds(), subscriptions: subscriptions)
       record.accept(accepts)
-      _ = try connections.connect(record)
+      _ = try connections.connect(record: record)
     }
   }
 
   private func append(
     _ numbers: Range<Int>, key: String? = "AAPL", high: Bool = false, over table: (any Table)? = nil
   ) throws {
-    var log = StreamLog(table ?? self.table, clock: clock.clock)
+    var log = StreamLog(table: table ?? self.table, clock: clock.clock)
     let events = numbers.map {
       Event(
         type: "price:update", key: key.map { $0 + "" }, data: bytes("\($0)"), id: "1-\($0)", timestamp: "",
@@ -67,12 +67,12 @@ struct StreamSenderTests {
     try connect("a", "b")
     for number in 1...3 {
       try append(number..<number + 1)
-      let report = sender().send(stream, deadlineMilliseconds: deadline)
+      let report = sender().send(stream: stream, deadlineMilliseconds: deadline)
       #expect(!report.isQueued && report.tally.deliveries == 2)
       clock.advance(milliseconds: 100)
     }
     #expect(wire.sequences("a") == [1, 2, 3] && wire.sequences("b") == [1, 2, 3])
-    let again = sender().send(stream, deadlineMilliseconds: deadline)
+    let again = sender().send(stream: stream, deadlineMilliseconds: deadline)
     #expect(again.tally.deliveries == 0 && !again.isQueued)
   }
 
@@ -82,23 +82,23 @@ struct StreamSenderTests {
     try append(1..<6)
     try append(6..<7, key: "MSFT")
     try append(7..<8, high: true)
-    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
     #expect(wire.sequences("a") == [5, 6, 7])
     #expect(wire.frames("a").first?.contains("\"folded\":4") == true)
-    let log = StreamLog(table, clock: clock.clock)
-    let head = try #require(try log.head(stream))
-    #expect(try log.read(stream, head: head, after: 0).events.count == 7)
+    let log = StreamLog(table: table, clock: clock.clock)
+    let head = try #require(try log.head(stream: stream))
+    #expect(try log.read(stream: stream, head: head, after: 0).events.count == 7)
   }
 
   @Test("a client that takes batches gets one frame a round, with its cursor")
   func batch() throws {
     try connect("a", accepts: [.parts, .batch])
     for key in ["A", "B", "C"] { try append(1..<2, key: key) }
-    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
     #expect(wire.frames("a").count == 1)
-    let epoch = try #require(try StreamLog(table, clock: clock.clock).head(stream)).epoch
+    let epoch = try #require(try StreamLog(table: table, clock: clock.clock).head(stream: stream)).epoch
     var cursor = Cursor()
-    cursor.set(stream, epoch: epoch, to: 3)
+    cursor.set(stream: stream, epoch: epoch, to: 3)
     #expect(wire.frames("a").first?.hasSuffix("\"cursor\":\"\(cursor.text)\"}") == true)
   }
 
@@ -109,9 +109,9 @@ struct StreamSenderTests {
     wire.during = { [self] in
       wire.during = nil
       try append(2..<3)
-      #expect(sender().send(stream, deadlineMilliseconds: deadline).isQueued)
+      #expect(sender().send(stream: stream, deadlineMilliseconds: deadline).isQueued)
     }
-    let report = sender().send(stream, deadlineMilliseconds: deadline)
+    let report = sender().send(stream: stream, deadlineMilliseconds: deadline)
     #expect(!report.isQueued)
     #expect(wire.sequences("a") == [1, 2])
   }
@@ -120,17 +120,17 @@ struct StreamSenderTests {
   func window() throws {
     try connect("a")
     try append(1..<2)
-    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
     let first = clock.clock.milliseconds()
     try append(2..<3)
-    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
     #expect(clock.clock.milliseconds() == first + 100)
     try append(3..<4, high: true)
-    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
     #expect(clock.clock.milliseconds() == first + 100)
     clock.advance(milliseconds: 500)
     try append(4..<5)
-    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
     #expect(clock.clock.milliseconds() == first + 600)
   }
 
@@ -145,10 +145,10 @@ struct StreamSenderTests {
       let world = StreamSenderTests()
       try world.connect("a", to: type)
       func send(_ count: Int) throws {
-        var log = StreamLog(world.table, clock: world.clock.clock)
+        var log = StreamLog(table: world.table, clock: world.clock.clock)
         let event = Event(type: type, key: "k", audience: .everyone, data: bytes(data), id: "1-a", timestamp: "")
         _ = try log.append(Array(repeating: event, count: count), to: "all/\(type)")
-        _ = world.sender().send("all/\(type)", deadlineMilliseconds: world.deadline)
+        _ = world.sender().send(stream: "all/\(type)", deadlineMilliseconds: world.deadline)
       }
       try send(1)
       let first = world.clock.clock.milliseconds()
@@ -164,20 +164,20 @@ struct StreamSenderTests {
     try connect("a", "b")
     wire.refusing = ["b"]
     try append(1..<2)
-    #expect(sender().send(stream, deadlineMilliseconds: deadline).isLagDue)
+    #expect(sender().send(stream: stream, deadlineMilliseconds: deadline).isLagDue)
     #expect(wire.sequences("a") == [1] && wire.sequences("b") == [])
     try append(2..<3)
     wire.refusing = []
-    _ = sender().send(stream, deadlineMilliseconds: deadline)
+    _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
     #expect(wire.sequences("a") == [1, 2] && wire.sequences("b") == [])
     clock.advance(milliseconds: 200)
-    _ = sender().deliverLagging(stream, deadlineMilliseconds: deadline)
+    _ = sender().deliverLagging(stream: stream, deadlineMilliseconds: deadline)
     #expect(wire.sequences("a") == [1, 2])
     // It has both, of which the newer stands for the older.
     #expect(wire.sequences("b") == [2])
     #expect(wire.frames("b").first?.contains("\"folded\":1") == true)
-    let epoch = try #require(try StreamLog(table, clock: clock.clock).head(stream)).epoch
-    #expect(try BehindRows(table, clock: clock.clock).all(stream, epoch: epoch) == [])
+    let epoch = try #require(try StreamLog(table: table, clock: clock.clock).head(stream: stream)).epoch
+    #expect(try BehindRows(table: table, clock: clock.clock).all(stream: stream, epoch: epoch) == [])
   }
 
   @Test("a round that has no time for everybody goes on where it stopped, with the same events")
@@ -189,12 +189,12 @@ struct StreamSenderTests {
       wire.during = nil
       clock.advance(seconds: 40)
     }
-    let report = sender().send(stream, deadlineMilliseconds: deadline)
+    let report = sender().send(stream: stream, deadlineMilliseconds: deadline)
     #expect(report.needsDrain && report.isQueued)
     let reached = Set(wire.posts.map(\.id))
     #expect(reached.count < names.count && !reached.isEmpty)
     try append(2..<3)
-    let rest = sender().send(stream, deadlineMilliseconds: deadline)
+    let rest = sender().send(stream: stream, deadlineMilliseconds: deadline)
     #expect(!rest.isQueued)
     for name in names { #expect(wire.sequences(name) == [1, 2], "\(name)") }
   }
@@ -208,17 +208,17 @@ struct StreamSenderTests {
       try world.connect("a", "b")
       world.wire.refusing = ["b"]
       try world.append(1..<2)
-      _ = world.sender().send(stream, deadlineMilliseconds: world.deadline)
+      _ = world.sender().send(stream: stream, deadlineMilliseconds: world.deadline)
       world.wire.refusing = []
       try world.append(2..<4, key: nil)
       let failing = FailingTable(world.table, failing: place)
-      _ = world.sender(over: failing).send(stream, deadlineMilliseconds: world.deadline)
+      _ = world.sender(over: failing).send(stream: stream, deadlineMilliseconds: world.deadline)
       // The lease of the dead ends.
       world.clock.advance(seconds: 11)
       try world.append(4..<5, key: nil)
-      let report = world.sender().send(stream, deadlineMilliseconds: world.deadline)
+      let report = world.sender().send(stream: stream, deadlineMilliseconds: world.deadline)
       #expect(!report.isQueued, "call \(place)")
-      _ = world.sender().deliverLagging(stream, deadlineMilliseconds: world.deadline)
+      _ = world.sender().deliverLagging(stream: stream, deadlineMilliseconds: world.deadline)
       for name in ["a", "b"] {
         var shown: [Int64] = []
         for sequence in world.wire.sequences(name) where sequence > shown.last ?? 0 { shown.append(sequence) }
@@ -237,9 +237,9 @@ extension StreamSenderTests {
     try connect("b")
     wire.refusing = ["b"]
     try append(1..<3)
-    _ = sender(log: log).send(stream, deadlineMilliseconds: deadline)
+    _ = sender(log: log).send(stream: stream, deadlineMilliseconds: deadline)
     clock.advance(seconds: 5)
-    _ = sender(log: log).deliverLagging(stream, deadlineMilliseconds: deadline)
+    _ = sender(log: log).deliverLagging(stream: stream, deadlineMilliseconds: deadline)
     let written = lines.withLock { $0 }
     #expect(written.count >= 2)
     for line in written {

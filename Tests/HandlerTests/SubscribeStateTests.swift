@@ -107,9 +107,9 @@ struct SubscribeStateTests {
     "what it lacks comes at once by a sender that is asked, also where another held the lease and did not know of it")
   func leaseTaken() throws {
     let stage = try stage()
-    let marks = Marks(stage.table, clock: stage.clock.clock)
-    var log = StreamLog(stage.table, clock: stage.clock.clock)
-    var lease = try #require(try marks.take("all/price:update"))
+    let marks = Marks(table: stage.table, clock: stage.clock.clock)
+    var log = StreamLog(table: stage.table, clock: stage.clock.clock)
+    var lease = try #require(try marks.take(stream: "all/price:update"))
     let event = Event(type: "price:update", key: "A", data: bytes("4"), id: "1-x", timestamp: "")
     _ = try log.append([event], to: "all/price:update")
     _ = try stage.say(Self.subscribe)
@@ -189,8 +189,8 @@ struct SubscribeStateTests {
     let refused = try stage.say("{\"type\":\"subscribe\",\"eventTypes\":[\"signal\"],\"keys\":[\(keys)]}")
     #expect(refused?.contains("too_many_subscriptions") == true)
     #expect(try shown(stage).count == before)
-    let rows = BehindRows(stage.table, clock: stage.clock.clock)
-    #expect(try rows.row("all/signal", stage.id) == nil)
+    let rows = BehindRows(table: stage.table, clock: stage.clock.clock)
+    #expect(try rows.row(stream: "all/signal", id: stage.id) == nil)
   }
 
   @Test("whoever was behind already is shown the state as of there, and then what it lacked")
@@ -199,15 +199,17 @@ struct SubscribeStateTests {
     _ = try stage.connect()
     _ = try stage.say(#"{"type":"subscribe","eventTypes":["price:update"],"keys":["A"]}"#)
     for (key, value) in [("B", 1), ("A", 2), ("B", 3), ("A", 4)] { try publish(stage, key, value) }
-    let epoch = try #require(try StreamLog(stage.table, clock: stage.clock.clock).head("all/price:update")).epoch
-    let rows = BehindRows(stage.table, clock: stage.clock.clock)
-    try rows.note([Missing(stage.id, from: 2, failures: 3)], "all/price:update", epoch: epoch)
+    let epoch = try #require(
+      try StreamLog(table: stage.table, clock: stage.clock.clock).head(stream: "all/price:update")
+    ).epoch
+    let rows = BehindRows(table: stage.table, clock: stage.clock.clock)
+    try rows.note([Missing(id: stage.id, from: 2, failures: 3)], stream: "all/price:update", epoch: epoch)
     let before = stage.ear.frames(to: stage.id).count
     _ = try stage.say(#"{"type":"subscribe","eventTypes":["price:update"],"keys":["B"]}"#)
     try runInvocations(stage)
     let events = try shown(stage, from: before).filter { if case .event = $0 { true } else { false } }
     #expect(events == [.event(3, key: "B", value: 3), .event(4, key: "A", value: 4)])
-    #expect(try rows.row("all/price:update", stage.id) == nil)
+    #expect(try rows.row(stream: "all/price:update", id: stage.id) == nil)
   }
 
   @Test("a failure at any call of a subscribe loses nothing: what was held goes on by itself")

@@ -6,7 +6,7 @@ import Testing
 /// What concerns the whole process, each in a process of its own.
 @Suite struct ProcessTests {
   private struct Silent: LambdaHandler {
-    mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] { [] }
+    mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] { [] }
   }
 
   @Test("without the variable the program names it, with an example, and exits with status 78")

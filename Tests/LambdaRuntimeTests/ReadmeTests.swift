@@ -9,7 +9,7 @@ import Testing
   func example() throws {
     var example = WhoAmI()
     let run = try Run([.next(#"{"requestContext":{"connectionId":"Ab1="}}"#), .response(), .next("{}"), .error()]) {
-      try example.handle($0, $1)
+      try example.handle($0, context: $1)
     }
     #expect(run.violations == [])
     #expect(text(run.requests[1].body) == #"{"statusCode":200,"body":"Ab1="}"#)

@@ -10,7 +10,7 @@ struct Handler: LambdaHandler {
 
   init(_ body: @escaping ([UInt8], InvocationContext) throws -> [UInt8]) { self.body = body }
 
-  mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] { try body(event, context) }
+  mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] { try body(event, context) }
 }
 
 /// What happened while a handler ran under a scripted Runtime API, until that ended it.

@@ -8,7 +8,7 @@ import WebSocketWire
 @Suite("Route events that go astray on purpose", .timeLimit(.minutes(10)))
 struct EventFaultTests {
   func bench(_ faults: Fault...) throws -> GatewayBench {
-    let bench = try GatewayBench { $0.faults = FaultPlan(seed: 1, faults) }
+    let bench = try GatewayBench { $0.faults = FaultPlan(seed: 1, faults: faults) }
     bench.functions.answers["Default"] = { _ in .json(#"{"statusCode":200,"body":"answered"}"#) }
     return bench
   }

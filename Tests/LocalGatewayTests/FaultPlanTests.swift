@@ -94,11 +94,11 @@ struct FaultsTests {
   let time = SettableClock()
 
   func faults(_ list: Fault..., seed: Int64 = 1) -> Faults {
-    Faults(FaultPlan(seed: seed, list), clock: time.clock, log: Log(write: { _ in }))
+    Faults(FaultPlan(seed: seed, faults: list), clock: time.clock, log: Log(write: { _ in }))
   }
 
   func decisions(_ faults: Faults, _ who: String, of count: Int = 500) -> [Bool] {
-    (0..<count).map { _ in faults.decide(.gone, who) != nil }
+    (0..<count).map { _ in faults.decide(.gone, who: who) != nil }
   }
 
   @Test("the same seed decides alike for each, in whatever order they come; another seed does not")
@@ -108,8 +108,8 @@ struct FaultsTests {
     let second = faults(Fault(.gone, rate: 0.2))
     var mixed: ([Bool], [Bool]) = ([], [])
     for _ in 0..<500 {
-      mixed.1.append(second.decide(.gone, "c2") != nil)
-      mixed.0.append(second.decide(.gone, "c1") != nil)
+      mixed.1.append(second.decide(.gone, who: "c2") != nil)
+      mixed.0.append(second.decide(.gone, who: "c1") != nil)
     }
     #expect(alone.0 == mixed.0 && alone.1 == mixed.1)
     #expect(alone.0 != alone.1)
@@ -132,25 +132,25 @@ struct FaultsTests {
     fault.until = 200
     fault.limit = 2
     let faults = faults(fault)
-    #expect(faults.decide(.gone, "c1") == nil)
+    #expect(faults.decide(.gone, who: "c1") == nil)
     time.advance(milliseconds: 100)
-    for _ in 0..<2 { #expect(faults.inject(try #require(faults.decide(.gone, "c1")))) }
-    #expect(faults.decide(.gone, "c1") == nil)
+    for _ in 0..<2 { #expect(faults.inject(try #require(faults.decide(.gone, who: "c1")))) }
+    #expect(faults.decide(.gone, who: "c1") == nil)
     let unlimited = self.faults(fault)
     time.advance(milliseconds: 99)
-    #expect(unlimited.decide(.gone, "c1") == nil)
+    #expect(unlimited.decide(.gone, who: "c1") == nil)
     time.advance(milliseconds: 1)
-    let pending = try #require(unlimited.decide(.gone, "c1"))
-    _ = unlimited.decide(.gone, "c1").map { unlimited.inject($0) }
-    _ = unlimited.decide(.gone, "c1").map { unlimited.inject($0) }
+    let pending = try #require(unlimited.decide(.gone, who: "c1"))
+    _ = unlimited.decide(.gone, who: "c1").map { unlimited.inject($0) }
+    _ = unlimited.decide(.gone, who: "c1").map { unlimited.inject($0) }
     // Decided while there was room, and done when there is none.
     #expect(!unlimited.inject(pending))
     fault.limit = .max
     let bounded = self.faults(fault)
     time.advance(milliseconds: 199)
-    #expect(bounded.decide(.gone, "c1") != nil)
+    #expect(bounded.decide(.gone, who: "c1") != nil)
     time.advance(milliseconds: 1)
-    #expect(bounded.decide(.gone, "c1") == nil)
+    #expect(bounded.decide(.gone, who: "c1") == nil)
   }
 
   @Test("a burst throttles everybody for its time")
@@ -160,17 +160,17 @@ struct FaultsTests {
     fault.milliseconds = 100
     let faults = faults(fault)
     var tries = 0
-    while faults.decide(.throttled, "c\(tries)") == nil { tries += 1 }
-    for _ in 0..<50 { #expect(faults.decide(.throttled, "c1")?.who == "all") }
+    while faults.decide(.throttled, who: "c\(tries)") == nil { tries += 1 }
+    for _ in 0..<50 { #expect(faults.decide(.throttled, who: "c1")?.who == "all") }
     time.advance(milliseconds: 100_000)
-    #expect((0..<10).contains { _ in faults.decide(.throttled, "c1") == nil })
+    #expect((0..<10).contains { _ in faults.decide(.throttled, who: "c1") == nil })
   }
 
   @Test("the report counts occasions, decisions and what was done")
   func report() {
     let faults = faults(Fault(.gone, rate: 1), Fault(.tableThrottled, rate: 0.5))
-    for _ in 0..<3 { _ = faults.decide(.gone, "c1") }
-    _ = faults.decide(.gone, "c2").map { faults.inject($0) }
+    for _ in 0..<3 { _ = faults.decide(.gone, who: "c1") }
+    _ = faults.decide(.gone, who: "c2").map { faults.inject($0) }
     faults.countTableFault()
     time.advance(milliseconds: 1500)
     #expect(

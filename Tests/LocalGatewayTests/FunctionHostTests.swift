@@ -183,13 +183,13 @@ struct FunctionHostTests {
     var processEnd: ProcessEnd?
 
     func handle(
-      _ call: RuntimeAPI.Request, _ request: HTTPRequest, from environment: FunctionEnvironment,
-      _ responder: HTTPResponder
+      _ call: RuntimeAPI.Request, request: HTTPRequest, from environment: FunctionEnvironment,
+      responder: HTTPResponder
     ) { environment.close() }
 
     func truncated(_ call: RuntimeAPI.Request, from environment: FunctionEnvironment) {}
     func wrote(_ line: [UInt8], from environment: FunctionEnvironment) {}
-    func ended(_ environment: FunctionEnvironment, _ end: ProcessEnd) { processEnd = end }
+    func ended(environment: FunctionEnvironment, end: ProcessEnd) { processEnd = end }
   }
 
   @Test("killing ends every process at once")

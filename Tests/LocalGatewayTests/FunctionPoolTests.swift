@@ -18,15 +18,19 @@ private struct Stage {
   /// Invocations are numbered from 1.
   mutating func invoke(callerMilliseconds: Int64 = 1_000_000, bytes: Int = 10) -> [FunctionPool.Action] {
     invocations += 1
-    return pool.invoke(invocations, bytes: bytes, callerDeadline: now + callerMilliseconds, now: now)
+    return pool.invoke(id: invocations, bytes: bytes, callerDeadline: now + callerMilliseconds, now: now)
   }
 
-  mutating func asks(_ environment: Int) -> [FunctionPool.Action]? { pool.asksForNext(environment, now: now) }
+  mutating func asks(_ environment: Int) -> [FunctionPool.Action]? {
+    pool.asksForNext(environment: environment, now: now)
+  }
 
-  mutating func answers(_ environment: Int) -> FunctionPool.Verdict { pool.answers(environment, matches: true) }
+  mutating func answers(_ environment: Int) -> FunctionPool.Verdict {
+    pool.answers(environment: environment, matches: true)
+  }
 
   mutating func exits(_ environment: Int, status: Int32 = 1) -> [FunctionPool.Action] {
-    pool.ended(environment, .ended(.exited(status: status)), now: now)
+    pool.ended(environment: environment, failure: .ended(.exited(status: status)), now: now)
   }
 
   mutating func pass(_ milliseconds: Int64) -> [FunctionPool.Action] {
@@ -175,7 +179,7 @@ struct FunctionPoolTests {
     var stage = Stage()
     _ = stage.invoke()
     let failure = FunctionPool.Failure.initError(document: [0x7B, 0x7D], type: "Runtime.NoTable")
-    #expect(stage.pool.reportsInitError(1, failure, now: stage.now) == [.fail(1, failure)])
+    #expect(stage.pool.reportsInitError(environment: 1, failure: failure, now: stage.now) == [.fail(1, failure)])
     #expect(stage.asks(1) == nil)
     #expect(stage.pass(2000) == [.kill(1)])
     #expect(stage.exits(1) == [])
@@ -255,10 +259,10 @@ struct FunctionPoolTests {
     _ = stage.invoke()
     #expect(stage.answers(1) == .invalidStateTransition)
     _ = stage.asks(1)
-    #expect(stage.pool.answers(1, matches: false) == .invalidRequestID)
+    #expect(stage.pool.answers(environment: 1, matches: false) == .invalidRequestID)
     #expect(stage.answers(1) == .accepted(1))
     #expect(stage.answers(1) == .invalidStateTransition)
-    #expect(stage.pool.answers(1, matches: false) == .invalidRequestID)
+    #expect(stage.pool.answers(environment: 1, matches: false) == .invalidRequestID)
     _ = stage.asks(1)
     #expect(stage.answers(1) == .invalidRequestID)
   }
@@ -276,7 +280,7 @@ struct FunctionPoolTests {
   func lateInitError() {
     var stage = Stage()
     stage.warm(1)
-    #expect(stage.pool.reportsInitError(1, .initTimedOut, now: stage.now) == nil)
+    #expect(stage.pool.reportsInitError(environment: 1, failure: .initTimedOut, now: stage.now) == nil)
   }
 
   // MARK: The end

@@ -24,7 +24,8 @@ final class FunctionStage {
       change(&function)
       return function
     }
-    made = FunctionHost(functions, surroundings, loop: loop, faults: faults) { [unowned self] line in
+    made = FunctionHost(functions: functions, surroundings: surroundings, loop: loop, faults: faults) {
+      [unowned self] line in
       lines.append(String(decoding: line.text, as: UTF8.self))
     }
   }

@@ -79,7 +79,7 @@ struct GatewayHostTests {
   @Test("the functions of the routes can be called through the Lambda Invoke API on the same port")
   func invokeAPI() throws {
     let bench = try GatewayBench()
-    let host = FunctionHost([], loop: bench.test.loop) { _ in }
+    let host = FunctionHost(functions: [], loop: bench.test.loop) { _ in }
     bench.gateway.server.add(InvokeAPI(host))
     let answer = try bench.http().request("POST", "/2015-03-31/functions/Nobody/invocations", body: bytes("{}"))
     #expect(answer.status == 404)

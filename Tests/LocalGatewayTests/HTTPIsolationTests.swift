@@ -7,9 +7,9 @@ import Testing
 struct HTTPIsolationTests {
   /// Sends bodies back, with their length before them.
   private final class Echo: HTTPRequestHandler {
-    func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
+    func handle(_ request: HTTPRequest, responder: HTTPResponder) -> Bool {
       guard request.path == "/echo" else { return false }
-      responder.respond(200, body: bytes("\(request.body.count) ") + request.body.suffix(20))
+      responder.respond(status: 200, body: bytes("\(request.body.count) ") + request.body.suffix(20))
       return true
     }
   }

@@ -15,14 +15,14 @@ struct HTTPServerTests {
     var gone = 0
     var noticesGone = false
 
-    func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
+    func handle(_ request: HTTPRequest, responder: HTTPResponder) -> Bool {
       seen.append(request)
       switch request.path {
-      case "/echo": responder.respond(200, headers: [("X-Kind", "echo")], body: request.body)
+      case "/echo": responder.respond(status: 200, headers: [("X-Kind", "echo")], body: request.body)
       case "/later":
         waiting.append(responder)
         if noticesGone { responder.onClientGone { self.gone += 1 } }
-      case "/large": responder.respond(200, body: [UInt8](repeating: 0x78, count: 5 << 20))
+      case "/large": responder.respond(status: 200, body: [UInt8](repeating: 0x78, count: 5 << 20))
       default: return false
       }
       return true
@@ -80,9 +80,9 @@ struct HTTPServerTests {
     try test.wait { answers.waiting.count == 1 }
     test.settle()
     #expect(client.client.received.isEmpty)
-    answers.waiting[0].respond(200, body: bytes("one"))
+    answers.waiting[0].respond(status: 200, body: bytes("one"))
     // Once only.
-    answers.waiting[0].respond(500)
+    answers.waiting[0].respond(status: 500)
     #expect(text(try client.answer().body) == "one")
     #expect(text(try client.answer().body) == "two")
     #expect(text(try client.answer().body) == "three")
@@ -97,7 +97,7 @@ struct HTTPServerTests {
     slow.send("GET", "/later")
     try test.wait { answers.waiting.count == 1 }
     #expect(try quick.request("POST", "/echo", body: bytes("x")).status == 200)
-    answers.waiting[0].respond(204)
+    answers.waiting[0].respond(status: 204)
     let answer = try slow.answer()
     #expect(answer.status == 204)
     #expect(answer.headers["content-length"] == nil)
@@ -156,7 +156,7 @@ struct HTTPServerTests {
     client.client.close()
     try test.wait { answers.gone == 1 }
     #expect(!answers.waiting[0].isOpen)
-    answers.waiting[0].respond(200)
+    answers.waiting[0].respond(status: 200)
     #expect(answers.waiting[0].upgrade(headers: []) == nil)
   }
 
@@ -169,7 +169,7 @@ struct HTTPServerTests {
     try test.wait { answers.waiting.count == 1 }
     client.client.finishWriting()
     test.settle()
-    answers.waiting[0].respond(200, body: bytes("still"))
+    answers.waiting[0].respond(status: 200, body: bytes("still"))
     #expect(text(try client.answer().body) == "still")
     try test.wait { client.client.hasEnded }
   }

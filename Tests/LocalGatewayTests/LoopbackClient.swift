@@ -44,7 +44,7 @@ final class LoopbackClient: EventHandler {
   init(port: UInt16, loop: EventLoop) throws {
     self.loop = loop
     socket = try Socket.connect(port: port)
-    try loop.add(socket.descriptor, [.readable, .writable], self)
+    try loop.add(descriptor: socket.descriptor, interest: [.readable, .writable], handler: self)
   }
 
   deinit { close() }
@@ -75,7 +75,7 @@ final class LoopbackClient: EventHandler {
     let hears = reads && !hasEnded
     let wanted: EventLoop.Readiness = hears ? .readable : []
     loop.change(
-      socket.descriptor, to: output.isEmpty ? wanted : wanted.union(.writable), tellingOfHalfClose: hears)
+      descriptor: socket.descriptor, to: output.isEmpty ? wanted : wanted.union(.writable), tellingOfHalfClose: hears)
   }
 
   func send(_ text: String) { send(Array(text.utf8)) }
@@ -93,7 +93,7 @@ final class LoopbackClient: EventHandler {
   func close() {
     guard !isClosed else { return }
     isClosed = true
-    loop.remove(socket.descriptor)
+    loop.remove(descriptor: socket.descriptor)
     socket.close()
   }
 }

@@ -10,7 +10,7 @@ import WebSocketWire
 @Suite("Posts that fail on purpose", .timeLimit(.minutes(10)))
 struct PostFaultTests {
   func bench(_ faults: Fault..., log: Log = Log(write: { _ in })) throws -> GatewayBench {
-    try GatewayBench(log: log) { $0.faults = FaultPlan(seed: 1, faults) }
+    try GatewayBench(log: log) { $0.faults = FaultPlan(seed: 1, faults: faults) }
   }
 
   func waitForFault(_ bench: GatewayBench) throws {
@@ -117,8 +117,8 @@ struct PostFaultTests {
         let expected = (1...40).map { number in
           let share =
             scope == .all
-            ? chance.share("throttled", "all", 2 * number - 1 + place)
-            : chance.share("throttled", "c\(place + 1)", number)
+            ? chance.share("throttled", who: "all", number: 2 * number - 1 + place)
+            : chance.share("throttled", who: "c\(place + 1)", number: number)
           return share < 0.3 ? 429 : 200
         }
         #expect(statuses[place] == expected)
@@ -132,7 +132,7 @@ struct PostFaultTests {
     var fault = Fault(.gone, rate: 1)
     fault.limit = 1
     let bench = try GatewayBench(log: Log(write: { line in lines.withLock { $0.append(text(line)) } })) {
-      $0.faults = FaultPlan(seed: 1, [fault])
+      $0.faults = FaultPlan(seed: 1, faults: [fault])
     }
     let (_, id) = try bench.connected()
     for _ in 0..<2 { _ = try bench.http().request("POST", bench.path(id), body: bytes("x")) }

@@ -10,7 +10,7 @@ import Testing
 @Suite("Functions that are struck on purpose", .timeLimit(.minutes(10)))
 struct ProcessFaultTests {
   func faults(_ list: Fault...) throws -> Faults {
-    Faults(FaultPlan(seed: 1, list), clock: .system, log: Log(write: { _ in }))
+    Faults(FaultPlan(seed: 1, faults: list), clock: .system, log: Log(write: { _ in }))
   }
 
   func fault(_ kind: Fault.Kind, _ change: (inout Fault) -> Void) -> Fault {
@@ -45,9 +45,11 @@ struct ProcessFaultTests {
   func missed() throws {
     // A moment far behind any answer, by a seed that is looked for.
     let seed = try #require(
-      (1...1000).first { (900...1000).contains(HashedChance(seed: $0).integer(through: 1000, "killed@", "f", 1)) })
+      (1...1000).first {
+        (900...1000).contains(HashedChance(seed: $0).integer(through: 1000, kind: "killed@", who: "f", number: 1))
+      })
     let faults = Faults(
-      FaultPlan(seed: seed, [fault(.killed) { $0.within = 1000 }]), clock: .system, log: Log(write: { _ in }))
+      FaultPlan(seed: seed, faults: [fault(.killed) { $0.within = 1000 }]), clock: .system, log: Log(write: { _ in }))
     let stage = try FunctionStage(faults: faults)
     #expect(try stage.response("anything") == #""anything""#)
     var isOver = false

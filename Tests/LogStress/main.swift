@@ -26,7 +26,7 @@ func event(_ key: Int?, _ id: String) -> Event {
 }
 
 func append(_ path: String, _ stream: String, seed: UInt64, count: Int, keys: Int) throws {
-  var log = StreamLog(try SQLiteTable(path: path, busyMilliseconds: 60_000))
+  var log = StreamLog(table: try SQLiteTable(path: path, busyMilliseconds: 60_000))
   var state = seed
   func number(below bound: Int) -> Int {
     state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
@@ -54,12 +54,12 @@ func append(_ path: String, _ stream: String, seed: UInt64, count: Int, keys: In
 }
 
 func follow(_ path: String, _ stream: String) throws {
-  let log = StreamLog(try SQLiteTable(path: path, busyMilliseconds: 60_000))
+  let log = StreamLog(table: try SQLiteTable(path: path, busyMilliseconds: 60_000))
   var place: Int64 = 0
   var epoch: String?
   var isEnded = false
   while !isEnded {
-    guard let head = try log.head(stream) else {
+    guard let head = try log.head(stream: stream) else {
       usleep(2_000)
       continue
     }
@@ -67,7 +67,7 @@ func follow(_ path: String, _ stream: String) throws {
     epoch = head.epoch
     // A reader that never rests takes a processor from those it waits for.
     if head.last == place { usleep(2_000) }
-    let page = try log.read(stream, head: head, after: place, limitEvents: 50)
+    let page = try log.read(stream: stream, head: head, after: place, limitEvents: 50)
     for event in page.events {
       place += 1
       guard event.sequence == place else { throw Wrong(description: "\(event.sequence) came for \(place)") }

@@ -28,7 +28,7 @@ struct ManagementClientTests {
     client.expect(calls: count)
     while outcomes.count < count {
       while started < count, client.room > 0 {
-        client.start(Call(.post(frame), ConnectionID("c\(started)=")!), token: started)
+        client.start(Call(verb: .post(frame), id: ConnectionID("c\(started)=")!), token: started)
         started += 1
       }
       client.step(untilMilliseconds: .max, into: &ended)
@@ -55,9 +55,9 @@ struct ManagementClientTests {
     }
     defer { server.stop() }
     let client = try client(server)
-    #expect(try client.send(Call(.post(bytes("hello")), Self.id)).status == 200)
-    #expect(text(try client.send(Call(.get, Self.id)).body) == "{}")
-    #expect(try client.send(Call(.delete, Self.id)).status == 204)
+    #expect(try client.send(Call(verb: .post(bytes("hello")), id: Self.id)).status == 200)
+    #expect(text(try client.send(Call(verb: .get, id: Self.id)).body) == "{}")
+    #expect(try client.send(Call(verb: .delete, id: Self.id)).status == 204)
     #expect(server.requests.map(\.method) == ["POST", "GET", "DELETE"])
     #expect(Set(server.requests.map(\.target)) == ["/prod/@connections/R0oXAdfD0kwCH6w%3D"])
     #expect(text(server.requests[0].body) == "hello")
@@ -69,7 +69,7 @@ struct ManagementClientTests {
   func equalsSigns() throws {
     let server = ScriptedServer { _ in [.answer(200)] }
     defer { server.stop() }
-    _ = try client(server).send(Call(.delete, ConnectionID("=a==b=")!))
+    _ = try client(server).send(Call(verb: .delete, id: ConnectionID("=a==b=")!))
     #expect(server.requests.first?.target == "/prod/@connections/%3Da%3D%3Db%3D")
   }
 
@@ -79,7 +79,7 @@ struct ManagementClientTests {
       [.text("HTTP/1.1 410 Gone\r\nx-amzn-ErrorType: GoneException:http://x/\r\nContent-Length: 0\r\n\r\n")]
     }
     defer { server.stop() }
-    let answer = try client(server).send(Call(.post([]), Self.id))
+    let answer = try client(server).send(Call(verb: .post([]), id: Self.id))
     #expect(answer.status == 410)
     #expect(answer.errorType == "GoneException")
   }
@@ -96,7 +96,7 @@ struct ManagementClientTests {
     }
     defer { server.stop() }
     let client = try client(server)
-    for _ in 0..<6 { #expect(text(try client.send(Call(.get, Self.id)).body) == "{}") }
+    for _ in 0..<6 { #expect(text(try client.send(Call(verb: .get, id: Self.id)).body) == "{}") }
     #expect(server.connectionCount == 2)
   }
 
@@ -131,7 +131,7 @@ struct ManagementClientTests {
     var ended: [Completion] = []
     for room in [1, 1, 2] {
       #expect(client.room == room)
-      for _ in 0..<room { client.start(Call(.post([]), Self.id), token: client.inFlight) }
+      for _ in 0..<room { client.start(Call(verb: .post([]), id: Self.id), token: client.inFlight) }
       if client.inFlight < 4 { client.step(untilMilliseconds: .max, lacksRoom: true, into: &ended) }
       #expect(ended.isEmpty)
     }
@@ -149,13 +149,13 @@ struct ManagementClientTests {
     defer { [silent, quick].forEach { $0.stop() } }
     let waiting = try client(silent, callsPerConnection: 50, stallMilliseconds: 1)
     var ended: [Completion] = []
-    waiting.start(Call(.post([]), Self.id), token: 0)
+    waiting.start(Call(verb: .post([]), id: Self.id), token: 0)
     waiting.step(untilMilliseconds: Clock.system.monotonicMilliseconds() + 20, into: &ended)
     #expect(waiting.room == 0)
     // No time passes for this one.
     let client = try client(quick, callsPerConnection: 50, stallMilliseconds: 1, clock: SettableClock().clock)
     for number in 0..<20 {
-      client.start(Call(.post([]), Self.id), token: number)
+      client.start(Call(verb: .post([]), id: Self.id), token: number)
       repeat { client.step(untilMilliseconds: .max, lacksRoom: true, into: &ended) } while ended.isEmpty
     }
     #expect(quick.connectionCount == 1 && client.room == 1)
@@ -166,12 +166,12 @@ struct ManagementClientTests {
     let server = ScriptedServer { $0.number == 2 ? [.close] : [.answer(200)] }
     defer { server.stop() }
     let client = try client(server)
-    #expect(try client.send(Call(.post([]), Self.id)).status == 200)
+    #expect(try client.send(Call(verb: .post([]), id: Self.id)).status == 200)
     // Closed after the request was read, before any byte of an answer.
-    #expect(try client.send(Call(.post([]), Self.id)).status == 200)
+    #expect(try client.send(Call(verb: .post([]), id: Self.id)).status == 200)
     #expect(server.requests.count == 3)
     server.closeConnections()
-    #expect(try client.send(Call(.post([]), Self.id)).status == 200)
+    #expect(try client.send(Call(verb: .post([]), id: Self.id)).status == 200)
     #expect(server.requests.count == 4)
   }
 
@@ -179,7 +179,9 @@ struct ManagementClientTests {
   func brokenAtOnce(reset: Bool) throws {
     let server = ScriptedServer { _ in [reset ? .reset : .close] }
     defer { server.stop() }
-    let error = try #require(throws: ManagementError.self) { try client(server).send(Call(.post([]), Self.id)) }
+    let error = try #require(throws: ManagementError.self) {
+      try client(server).send(Call(verb: .post([]), id: Self.id))
+    }
     #expect(error.kind == .closed)
     #expect(error.description.hasPrefix("POST http://127.0.0.1:\(server.port): "))
     #expect(server.requests.count == 1)
@@ -203,7 +205,7 @@ struct ManagementClientTests {
     }
     defer { server.stop() }
     let client = try client(server)
-    for _ in 0..<3 { #expect(try client.send(Call(.post([]), Self.id)).status == 200) }
+    for _ in 0..<3 { #expect(try client.send(Call(verb: .post([]), id: Self.id)).status == 200) }
     #expect(server.connectionCount == 2)
   }
 
@@ -239,7 +241,7 @@ struct ManagementClientTests {
     let client = try client(server)
     var ended: [Completion] = []
     client.expect(calls: 3)
-    for token in 0..<3 { client.start(Call(.post([]), Self.id), token: token) }
+    for token in 0..<3 { client.start(Call(verb: .post([]), id: Self.id), token: token) }
     client.abandon(into: &ended)
     #expect(ended.map(\.token).sorted() == [0, 1, 2])
     #expect(client.inFlight == 0)

@@ -53,7 +53,7 @@ struct SignedCallTests {
     var outcomes: [String] = []
     var ended: [Completion] = []
     client.expect(calls: count)
-    for token in 0..<count { client.start(Call(.post(bytes("f\(token)")), id), token: token) }
+    for token in 0..<count { client.start(Call(verb: .post(bytes("f\(token)")), id: id), token: token) }
     while outcomes.count < count {
       client.step(untilMilliseconds: .max, into: &ended)
       for completion in ended {
@@ -71,7 +71,10 @@ struct SignedCallTests {
     let server = ScriptedServer { _ in [.answer(200)] }
     defer { server.stop() }
     let client = try client(server, Succession(["AKID"]))
-    let calls = [Call(.post(bytes("hello")), id), Call(.get, id), Call(.delete, id), Call(.post([]), id)]
+    let calls = [
+      Call(verb: .post(bytes("hello")), id: id), Call(verb: .get, id: id), Call(verb: .delete, id: id),
+      Call(verb: .post([]), id: id),
+    ]
     for call in calls { _ = try client.send(call) }
     var signer = Signer(region: "eu-west-1", service: "execute-api")
     for request in server.requests {
@@ -93,7 +96,7 @@ struct SignedCallTests {
   func unsigned() throws {
     let server = ScriptedServer { _ in [.answer(200)] }
     defer { server.stop() }
-    _ = try ManagementClient(endpoint: server.url).send(Call(.post([]), id))
+    _ = try ManagementClient(endpoint: server.url).send(Call(verb: .post([]), id: id))
     #expect(!server.requests[0].head.contains("Authorization"))
   }
 
@@ -113,7 +116,7 @@ struct SignedCallTests {
     #expect(post(8, over: client) == Array(repeating: "200", count: 8))
     let sent = server.requests.count
     #expect((9...16).contains(sent))
-    #expect(try client.send(Call(.post([]), id)).status == 200)
+    #expect(try client.send(Call(verb: .post([]), id: id)).status == 200)
     #expect(server.requests.count == sent + 1)
   }
 
@@ -124,7 +127,7 @@ struct SignedCallTests {
       return [Self.refusal("RequestTimeTooSkewed", date: date)]
     }
     defer { server.stop() }
-    #expect(try client(server, Succession(["AKID"])).send(Call(.post([]), id)).status == 403)
+    #expect(try client(server, Succession(["AKID"])).send(Call(verb: .post([]), id: id)).status == 403)
     #expect(server.requests.count == 2)
   }
 
@@ -150,7 +153,7 @@ struct SignedCallTests {
     #expect(post(50, over: client) == Array(repeating: "noCredentials", count: 50))
     #expect(source.asked <= 2)
     #expect(server.connectionCount == 0)
-    let error = try #require(throws: ManagementError.self) { try client.send(Call(.post([]), id)) }
+    let error = try #require(throws: ManagementError.self) { try client.send(Call(verb: .post([]), id: id)) }
     #expect(error.description.contains("no AWS credentials are found; the test gives none (none left)"))
   }
 
@@ -178,7 +181,7 @@ struct SignedCallTests {
       [.text("HTTP/1.1 \(status) X\r\n\(header)Content-Length: \(body.utf8.count)\r\n\r\n\(body)")]
     }
     defer { server.stop() }
-    let answer = try client(server, Succession(["AKID"])).send(Call(.post([]), id))
+    let answer = try client(server, Succession(["AKID"])).send(Call(verb: .post([]), id: id))
     #expect(answer.meaning == meaning)
     #expect(answer.explanation == explanation)
   }
@@ -193,7 +196,7 @@ struct SignedCallTests {
     let client = try ManagementClient(
       endpoint: "https://127.0.0.1:\(server.port)", options: options)
     for _ in 0..<20 {
-      let error = try #require(throws: ManagementError.self) { try client.send(Call(.post([]), id)) }
+      let error = try #require(throws: ManagementError.self) { try client.send(Call(verb: .post([]), id: id)) }
       #expect(error.kind == .unreachable)
       #expect(error.message.contains("a function in a VPC needs a route"))
     }

@@ -17,7 +17,7 @@ func run(_ arguments: [String]) throws -> [String: Int] {
   options.connectMilliseconds = 2_000
   options.answerMilliseconds = 5_000
   options.tls.rootsFile = arguments[2]
-  let client = try GatewayAccess(.process).client(for: arguments[1], options: options)
+  let client = try GatewayAccess(environment: .process).client(for: arguments[1], options: options)
   // Each half finds the connections of the one before.
   var outcomes: [String: Int] = [:]
   post(0..<(posts + 1) / 2, bytes: size, over: client, &outcomes)
@@ -31,7 +31,8 @@ func post(_ numbers: Range<Int>, bytes: Int, over client: ManagementClient, _ ou
   client.expect(calls: numbers.count)
   while left > 0 {
     while next < numbers.upperBound, client.room > 0, let id = ConnectionID("probe\(next)=") {
-      client.start(Call(.post(Array("\(next):".utf8) + [UInt8](repeating: 0x6D, count: bytes)), id), token: next)
+      client.start(
+        Call(verb: .post(Array("\(next):".utf8) + [UInt8](repeating: 0x6D, count: bytes)), id: id), token: next)
       next += 1
     }
     client.step(untilMilliseconds: .max, into: &ended)

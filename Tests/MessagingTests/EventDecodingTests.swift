@@ -129,7 +129,7 @@ struct EventDecodingTests {
       let data = String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
       return try decode(#"{"type":"x","data":\#(data)}"#)
     }
-    let frame = Frame.event(try event(63), shownAs: "x", .typed, Placement(sequence: 1))
+    let frame = Frame.event(try event(63), shownAs: "x", dialect: .typed, placement: Placement(sequence: 1))
     try JSONReader.validate(bytes(#"{"type":"snapshot","events":[\#(text(frame))]}"#))
     for levels in [64, 99, 127] {
       #expect(throws: EventRefusal.self) { _ = try event(levels) }
@@ -156,23 +156,23 @@ struct FrameTests {
   @Test("in the typed dialect has the envelope beside the data")
   func typed() {
     #expect(
-      text(Frame.event(event, shownAs: "price:update", .typed))
+      text(Frame.event(event, shownAs: "price:update", dialect: .typed))
         == #"{"type":"price:update","key":"AAPL","id":"1-a","timestamp":"2026-01-02T10:30:01.000Z","priority":"high","data":{"price":152.50,"type":"x"}}"#
     )
   }
 
   @Test("in the flat dialect has the fields of the data beside the type, whose name they may not take")
   func flat() {
-    #expect(text(Frame.event(event, shownAs: "price", .flat)) == #"{"type":"price","price":152.50}"#)
+    #expect(text(Frame.event(event, shownAs: "price", dialect: .flat)) == #"{"type":"price","price":152.50}"#)
     // What a document wants under `data` is published with a member of that name.
     var credit = event
     credit.data = bytes(#"{"data":{"score":700}}"#)
     #expect(
-      text(Frame.event(credit, shownAs: "credit_analysis", .flat))
+      text(Frame.event(credit, shownAs: "credit_analysis", dialect: .flat))
         == #"{"type":"credit_analysis","data":{"score":700}}"#)
     var list = event
     list.data = bytes("[1]")
-    #expect(text(Frame.event(list, shownAs: "price", .flat)) == #"{"type":"price","data":[1]}"#)
+    #expect(text(Frame.event(list, shownAs: "price", dialect: .flat)) == #"{"type":"price","data":[1]}"#)
   }
 
   @Test("in the message dialect names the channel it was asked by")
@@ -181,7 +181,7 @@ struct FrameTests {
     news.type = "stream:news"
     news.data = bytes("{}")
     #expect(
-      text(Frame.event(news, shownAs: "stream:news", .message))
+      text(Frame.event(news, shownAs: "stream:news", dialect: .message))
         == #"{"type":"data","message":{"channel":"stream:news:AAPL","data_type":"news","timestamp":"2026-01-02T10:30:01.000Z","symbol":"AAPL","data":{}}}"#
     )
   }

@@ -85,8 +85,8 @@ final class ModelTable: ForwardingTable {
     case .done: return try body(environment.world.table)
     case .unheard:
       _ = try body(environment.world.table)
-      throw TableError(.unavailable, call.operation, key: call.key, detail: "answer lost")
-    case .failed: throw TableError(.unavailable, call.operation, key: call.key, detail: "not reached")
+      throw TableError(code: .unavailable, operation: call.operation, key: call.key, detail: "answer lost")
+    case .failed: throw TableError(code: .unavailable, operation: call.operation, key: call.key, detail: "not reached")
     }
   }
 }
@@ -200,7 +200,7 @@ struct ModelInvocations: AsynchronousInvocation {
 
   init(_ environment: ModelEnvironment) { self.environment = environment }
 
-  func invokeLater(_ function: String, _ payload: [UInt8]) {
+  func invokeLater(_ function: String, payload: [UInt8]) {
     guard environment.step() != .failed else { return }
     environment.world.later(payload)
     // Lambda may run it twice.

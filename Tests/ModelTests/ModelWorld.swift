@@ -149,15 +149,16 @@ final class ModelWorld {
     let environment = ModelEnvironment(self, isLagSender: payload.hasPrefix("{\"lag\""))
     let clock = environment.clock
     var sender = StreamSender(
-      environment.table, sender: ModelSender(environment: environment),
+      table: environment.table, sender: ModelSender(environment: environment),
       lagSender: ModelSender(environment: environment, isLagSender: true), shards: shards, log: log, clock: clock,
       randomness: randomness)
     sender.pageSize = isSlow ? 1 : 500
     var handler = Publish(
-      eventLog: StreamLog(environment.table, shards: shards, clock: clock, randomness: randomness), streams: sender,
+      eventLog: StreamLog(table: environment.table, shards: shards, clock: clock, randomness: randomness),
+      streams: sender,
       invocation: ModelInvocations(environment), ownName: "Publisher", log: log, clock: clock, randomness: randomness)
     let context = InvocationContext(requestID: "p", deadlineMilliseconds: clock.milliseconds() + 30_000)
-    let answer = try? text(handler.handle(bytes(payload), context))
+    let answer = try? text(handler.handle(bytes(payload), context: context))
     return environment.isDead ? nil : answer
   }
 
@@ -249,13 +250,13 @@ final class ModelWorld {
     let environment = ModelEnvironment(self)
     let clock = environment.clock
     var handler = Receive(
-      connections: Connections(environment.table, shards: shards, clock: clock, randomness: randomness),
-      recovery: RecoveryReader(environment.table, shards: shards, clock: clock),
-      behindRows: BehindRows(environment.table, clock: clock, randomness: randomness),
+      connections: Connections(table: environment.table, shards: shards, clock: clock, randomness: randomness),
+      recovery: RecoveryReader(table: environment.table, shards: shards, clock: clock),
+      behindRows: BehindRows(table: environment.table, clock: clock, randomness: randomness),
       drains: Drains(Environment(["PUBLISHER_FUNCTION": "Publisher"]), ModelInvocations(environment)),
       outbox: ModelOutbox(environment: environment), log: log, clock: clock)
     let invocation = InvocationContext(requestID: "d", deadlineMilliseconds: clock.milliseconds() + 29_000)
-    guard let answer = try? handler.handle(event, invocation), !environment.isDead else { return }
+    guard let answer = try? handler.handle(event, context: invocation), !environment.isDead else { return }
     if let body = RouteAnswer.body(answer) { _ = wire.carry(bytes(body), to: id, isFaulty: false) }
   }
 
@@ -263,8 +264,8 @@ final class ModelWorld {
   func connect(_ record: ConnectionRecord) -> Bool {
     let environment = ModelEnvironment(self)
     let connections = Connections(
-      environment.table, shards: shards, clock: environment.clock, randomness: randomness)
-    guard let outcome = try? connections.connect(record), !environment.isDead else { return false }
+      table: environment.table, shards: shards, clock: environment.clock, randomness: randomness)
+    guard let outcome = try? connections.connect(record: record), !environment.isDead else { return false }
     return outcome == .connected
   }
 
@@ -272,11 +273,14 @@ final class ModelWorld {
   func disconnect(_ id: ConnectionID) {
     guard isCalm || !dice.one(in: 3) else { return }
     let environment = ModelEnvironment(self)
-    try? Connections(environment.table, shards: shards, clock: environment.clock, randomness: randomness).disconnect(id)
+    try? Connections(table: environment.table, shards: shards, clock: environment.clock, randomness: randomness)
+      .disconnect(id: id)
   }
 
   /// The newest event of a stream.
-  func last(_ stream: String) -> Int64 { (try? StreamLog(table, clock: clock.clock).head(stream))?.last ?? 0 }
+  func last(_ stream: String) -> Int64 {
+    (try? StreamLog(table: table, clock: clock.clock).head(stream: stream))?.last ?? 0
+  }
 
   // MARK: The end
 

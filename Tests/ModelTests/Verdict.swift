@@ -14,10 +14,10 @@ struct Verdict {
   init(_ world: ModelWorld) throws {
     repeatsHellos = world.repeatsInvocations
     var logs: [String: [LoggedEvent]] = [:]
-    let log = StreamLog(world.table, clock: world.clock.clock)
+    let log = StreamLog(table: world.table, clock: world.clock.clock)
     for stream in ["all/price:update", "all/signal", "all/risk", "user/u-0", "user/u-1"] {
-      guard let head = try log.head(stream) else { continue }
-      logs[stream] = try log.read(stream, head: head, after: 0, limitEvents: .max, limitBytes: .max).events
+      guard let head = try log.head(stream: stream) else { continue }
+      logs[stream] = try log.read(stream: stream, head: head, after: 0, limitEvents: .max, limitBytes: .max).events
     }
     judgeLog(world, logs)
     for client in world.clients { judge(client, logs) }

@@ -18,7 +18,7 @@ struct AccessKeyConnectionsTests {
       record = ConnectionRecord(
         id: try #require(ConnectionID("c\(number)=")), principal: record.principal,
         connectedAtMilliseconds: world.clock.clock.milliseconds(), keyHashes: keys, subscriptions: record.subscriptions)
-      #expect(try connections.connect(record) == .connected)
+      #expect(try connections.connect(record: record) == .connected)
     }
   }
 
@@ -37,7 +37,7 @@ struct AccessKeyConnectionsTests {
     for recipient in recipients {
       let isEnded = ["c1=", "c2=", "c3="].contains(recipient.id.text)
       #expect(recipient.untilMilliseconds == (isEnded ? now : nil))
-      #expect(try connections.connection(recipient.id)?.untilMilliseconds == recipient.untilMilliseconds)
+      #expect(try connections.connection(id: recipient.id)?.untilMilliseconds == recipient.untilMilliseconds)
     }
     #expect(try world.connections().end(openedBy: hash) == 0)
     // The sweep finds them.
@@ -51,16 +51,17 @@ struct AccessKeyConnectionsTests {
     let record = ConnectionRecord(
       id: try #require(ConnectionID("c1=")), principal: Principal(user: nil, role: .viewer),
       connectedAtMilliseconds: now, untilMilliseconds: now + 600_000, keyHashes: [hash])
-    #expect(try connections.connect(record) == .connected)
+    #expect(try connections.connect(record: record) == .connected)
     let rows = { (moment: Int64) in
-      try self.world.table.query(Query(Keys.listeners(.ending(minute: moment / 60_000), shard: 0))).items.count
+      try self.world.table.query(Query(partition: Keys.listeners(.ending(minute: moment / 60_000), shard: 0))).items
+        .count
     }
     #expect(try rows(now + 600_000) == 1)
     #expect(try connections.ended().isEmpty)
     #expect(try connections.end(openedBy: hash) == 1)
     #expect(try rows(now + 600_000) == 0)
     #expect(try connections.ended().map(\.id.text) == ["c1="])
-    try connections.disconnect(record.id)
+    try connections.disconnect(id: record.id)
     #expect(try connections.ended().isEmpty)
   }
 
@@ -71,11 +72,11 @@ struct AccessKeyConnectionsTests {
     _ = try connections.end(openedBy: hash)
     let id = try #require(ConnectionID("c1="))
     world.clock.advance(seconds: 1)
-    _ = try connections.change(id) { _ in world.change(add: ["risk"], count: 1) }
+    _ = try connections.change(id: id) { _ in world.change(add: ["risk"], count: 1) }
     let event = Event(type: "risk", data: bytes("1"), id: "1-a", timestamp: "")
     #expect(try world.recipients([event]).map { $0.untilMilliseconds ?? .max } == [world.clock.seconds * 1000 - 1000])
-    try connections.disconnect(id)
-    #expect(try world.table.query(Query(Keys.listeners(.accessKey(hash), shard: 0))).items.isEmpty)
+    try connections.disconnect(id: id)
+    #expect(try world.table.query(Query(partition: Keys.listeners(.accessKey(hash), shard: 0))).items.isEmpty)
     #expect(try connections.end(openedBy: hash) == 0)
   }
 
@@ -89,7 +90,7 @@ struct AccessKeyConnectionsTests {
         let record = ConnectionRecord(
           id: try #require(ConnectionID("c\(number)=")), principal: Principal(user: "u-1", role: .admin),
           connectedAtMilliseconds: 0, keyHashes: [hash])
-        _ = try connections.connect(record)
+        _ = try connections.connect(record: record)
       }
       return worlds[0].table
     } _: { table in

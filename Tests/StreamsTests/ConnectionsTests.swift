@@ -11,7 +11,8 @@ struct ConnectionsTests {
   func connectCost() throws {
     let world = World()
     let table = FailingTable(world.table, failing: 0)
-    #expect(try world.connections(over: table).connect(world.record(["signal", "risk", "system"])) == .connected)
+    #expect(
+      try world.connections(over: table).connect(record: world.record(["signal", "risk", "system"])) == .connected)
     #expect(table.calls == 1)
     #expect(try world.reaches("signal") == [world.id.text])
     #expect(try world.reaches("order:update", audience: .user("u-1")) == [world.id.text])
@@ -21,9 +22,9 @@ struct ConnectionsTests {
   @Test("a subscribe is one read and one transaction")
   func subscribeCost() throws {
     let world = World()
-    _ = try world.connections().connect(world.record())
+    _ = try world.connections().connect(record: world.record())
     let table = FailingTable(world.table, failing: 0)
-    _ = try world.connections(over: table).change(world.id) { _ in
+    _ = try world.connections(over: table).change(id: world.id) { _ in
       world.change(add: ["price:update"], keys: ["AAPL", "MSFT"], count: 1)
     }
     #expect(table.calls == 2)
@@ -36,8 +37,8 @@ struct ConnectionsTests {
     let world = World()
     var record = world.record(["risk_alert", "price:update"], keys: ["A\"\0\n#", "B*"], groups: ["g 1", "g,2"])
     _ = record.subscriptions.apply(world.change(remove: ["signal"], count: nil, milliseconds: 3, message: "m="))
-    _ = try world.connections().connect(record)
-    let read = try #require(try world.connections().connection(world.id))
+    _ = try world.connections().connect(record: record)
+    let read = try #require(try world.connections().connection(id: world.id))
     #expect(read.principal == record.principal)
     #expect(read.sourceAddress == "203.0.113.7")
     #expect(read.connectedAtMilliseconds == record.connectedAtMilliseconds)
@@ -49,25 +50,25 @@ struct ConnectionsTests {
   func disconnect() throws {
     let world = World()
     _ = try world.connections().connect(
-      world.record(["signal", "price:update"], keys: ["AAPL", "M*"], groups: ["g"]))
+      record: world.record(["signal", "price:update"], keys: ["AAPL", "M*"], groups: ["g"]))
     let topics = world.record(["signal", "price:update"], keys: ["AAPL", "M*"], groups: ["g"]).topics
     #expect(try world.standing(topics).count == 6)
     let table = FailingTable(world.table, failing: 0)
-    try world.connections(over: table).disconnect(world.id)
+    try world.connections(over: table).disconnect(id: world.id)
     #expect(table.calls == 5)
     #expect(try world.standing(topics) == [])
-    #expect(try world.connections().connection(world.id) == nil)
+    #expect(try world.connections().connection(id: world.id) == nil)
     #expect(
-      try world.connections().change(world.id) { _ in world.change(add: ["risk"], count: 9) } == .unknownConnection)
+      try world.connections().change(id: world.id) { _ in world.change(add: ["risk"], count: 9) } == .unknownConnection)
     world.clock.advance(seconds: 5 * 60)
-    #expect(try world.table.get(Keys.connection(world.id), .strong) == nil)
+    #expect(try world.table.get(Keys.connection(id: world.id), consistency: .strong) == nil)
   }
 
   @Test("a disconnect that comes before its connect leaves nothing")
   func disconnectFirst() throws {
     let world = World()
-    try world.connections().disconnect(world.id)
-    #expect(try world.connections().connect(world.record(["signal"])) == .alreadyGone)
+    try world.connections().disconnect(id: world.id)
+    #expect(try world.connections().connect(record: world.record(["signal"])) == .alreadyGone)
     #expect(try world.standing(world.record(["signal"]).topics) == [])
   }
 
@@ -75,13 +76,13 @@ struct ConnectionsTests {
   func connectTwice() throws {
     let world = World()
     let record = world.record(["signal"])
-    #expect(try world.connections().connect(record) == .connected)
-    _ = try world.connections().change(world.id) { _ in world.change(add: ["risk"], count: 1) }
+    #expect(try world.connections().connect(record: record) == .connected)
+    _ = try world.connections().change(id: world.id) { _ in world.change(add: ["risk"], count: 1) }
     world.clock.advance(seconds: 20)
-    #expect(try world.connections().connect(record) == .connected)
-    #expect(try world.connections().connection(world.id)?.subscriptions.active.count == 2)
-    try world.connections().disconnect(world.id)
-    #expect(try world.connections().connect(record) == .alreadyGone)
+    #expect(try world.connections().connect(record: record) == .connected)
+    #expect(try world.connections().connection(id: world.id)?.subscriptions.active.count == 2)
+    try world.connections().disconnect(id: world.id)
+    #expect(try world.connections().connect(record: record) == .alreadyGone)
   }
 
   @Test("a connect that is repeated after any failed call has all its rows")
@@ -90,12 +91,12 @@ struct ConnectionsTests {
     let keys = (0..<120).map { "k\($0)" }
     let record = world.record(["price:update"], keys: keys)
     let most = try failEachCall(over: { MemoryTable(clock: world.clock.clock) }) { table in
-      _ = try world.connections(over: table).connect(record)
+      _ = try world.connections(over: table).connect(record: record)
     } check: { (table: any Table, error: (any Error)?, run: String) throws in
-      if error != nil { #expect(try world.connections(over: table).connect(record) == .connected, "\(run)") }
+      if error != nil { #expect(try world.connections(over: table).connect(record: record) == .connected, "\(run)") }
       for key in keys {
         let partition = Keys.listeners(.key(type: "price:update", key: key), shard: 0)
-        #expect(try table.query(Query(partition)).items.count == 1, "\(run)")
+        #expect(try table.query(Query(partition: partition)).items.count == 1, "\(run)")
       }
     }
     #expect(most == 2)
@@ -104,33 +105,33 @@ struct ConnectionsTests {
   @Test("the rows of a connection expire with it, later subscriptions too")
   func expiry() throws {
     let world = World()
-    _ = try world.connections().connect(world.record(["signal"]))
+    _ = try world.connections().connect(record: world.record(["signal"]))
     world.clock.advance(seconds: 7100)
-    _ = try world.connections().change(world.id) { _ in world.change(add: ["risk"], count: 1) }
+    _ = try world.connections().change(id: world.id) { _ in world.change(add: ["risk"], count: 1) }
     world.clock.advance(seconds: 99)
     #expect(try world.reaches("risk") == [world.id.text])
     world.clock.advance(seconds: 15 * 60 + 2)
     #expect(try world.reaches("risk") == [])
     #expect(try world.reaches("signal") == [])
-    #expect(try world.connections().connection(world.id) == nil)
+    #expect(try world.connections().connection(id: world.id) == nil)
   }
 
   @Test("128 subscriptions are taken, in a connect and in a subscribe, and 129 are refused with nothing changed")
   func limit() throws {
     let world = World()
     let keys = (0..<128).map { "k\($0)" }
-    #expect(try world.connections().connect(world.record(["price:update"], keys: keys)) == .connected)
+    #expect(try world.connections().connect(record: world.record(["price:update"], keys: keys)) == .connected)
     for key in [keys[0], keys[97], keys[98], keys[127]] {
       #expect(try world.reaches("price:update", key: key) == [world.id.text])
     }
-    let more = try world.connections().change(world.id) { _ in world.change(add: ["signal"], count: 1) }
+    let more = try world.connections().change(id: world.id) { _ in world.change(add: ["signal"], count: 1) }
     #expect(more == .tooManySubscriptions(129))
     #expect(try world.reaches("signal") == [])
     let other = World()
-    _ = try other.connections().connect(other.record())
+    _ = try other.connections().connect(record: other.record())
     guard
       case .changed(let all) = try other.connections().change(
-        other.id,
+        id: other.id,
         { _ in
           other.change(add: ["price:update"], keys: keys, count: 1)
         })
@@ -140,24 +141,24 @@ struct ConnectionsTests {
     }
     #expect(all.subscriptions.active.count == 128)
     #expect(try other.reaches("price:update", key: "k127") == [other.id.text])
-    _ = try other.connections().change(other.id) { _ in other.change(remove: ["price:update"], count: 2) }
+    _ = try other.connections().change(id: other.id) { _ in other.change(remove: ["price:update"], count: 2) }
     #expect(try other.standing(keys.map { .key(type: "price:update", key: $0) }) == [])
   }
 
   @Test("the longest subscriptions fit a row of the table")
   func longestRow() throws {
     let world = World()
-    _ = try world.connections().connect(world.record())
+    _ = try world.connections().connect(record: world.record())
     let type = String(repeating: "\"", count: 128)
     let keys = { (sign: String) in (100..<228).map { sign + String(repeating: "\"", count: 252) + "\($0)" } }
     for (round, sign) in ["a", "b", "c"].enumerated() {
       let count = Int64(2 * round + 1)
-      _ = try world.connections().change(world.id) { _ in
+      _ = try world.connections().change(id: world.id) { _ in
         world.change(add: [type], keys: keys(sign), count: count)
       }
-      _ = try world.connections().change(world.id) { _ in world.change(remove: [type], count: count + 1) }
+      _ = try world.connections().change(id: world.id) { _ in world.change(remove: [type], count: count + 1) }
     }
-    _ = try world.connections().change(world.id) { _ in world.change(add: [type], keys: keys("d"), count: 9) }
+    _ = try world.connections().change(id: world.id) { _ in world.change(add: [type], keys: keys("d"), count: 9) }
     #expect(try world.reaches(type, key: keys("d")[5]) == [world.id.text])
     #expect(try world.reaches(type, key: keys("c")[5]) == [])
   }
@@ -187,7 +188,7 @@ struct ParallelConnectionsTests {
     _ names: [String], keys: [String] = [], _ count: Int64
   ) -> (World, Connections) throws -> Void {
     { world, connections in
-      _ = try connections.change(world.id) { _ in world.change(add: names, keys: keys, count: count) }
+      _ = try connections.change(id: world.id) { _ in world.change(add: names, keys: keys, count: count) }
     }
   }
 
@@ -195,11 +196,11 @@ struct ParallelConnectionsTests {
     _ names: [String], keys: [String] = [], _ count: Int64
   ) -> (World, Connections) throws -> Void {
     { world, connections in
-      _ = try connections.change(world.id) { _ in world.change(remove: names, keys: keys, count: count) }
+      _ = try connections.change(id: world.id) { _ in world.change(remove: names, keys: keys, count: count) }
     }
   }
 
-  private let connect: (World) throws -> Void = { world in _ = try world.connections().connect(world.record()) }
+  private let connect: (World) throws -> Void = { world in _ = try world.connections().connect(record: world.record()) }
   private let manyKeys = (0..<128).map { "k\($0)" }
 
   @Test("subscribes to different types are both done")
@@ -277,13 +278,13 @@ struct ParallelConnectionsTests {
   func disconnectBeside() throws {
     let all = manyKeys
     let topics = all.map { Topic.key(type: "price:update", key: $0) } + [.type("signal"), .user("u-1")]
-    let disconnect: (World, Connections) throws -> Void = { try $1.disconnect($0.id) }
+    let disconnect: (World, Connections) throws -> Void = { try $1.disconnect(id: $0.id) }
     let connectNow: (World, Connections) throws -> Void = { world, connections in
-      _ = try connections.connect(world.record(["price:update"], keys: all))
+      _ = try connections.connect(record: world.record(["price:update"], keys: all))
     }
     func checkEmpty(_ world: World, _ place: Int) throws {
       #expect(try world.standing(topics) == [], "before call \(place)")
-      #expect(try world.connections().connection(world.id) == nil, "before call \(place)")
+      #expect(try world.connections().connection(id: world.id) == nil, "before call \(place)")
     }
     try interleave(connectNow, disconnect, check: checkEmpty)
     try interleave(disconnect, connectNow, check: checkEmpty)
@@ -312,8 +313,8 @@ struct ParallelConnectionsTests {
       }
       func outcome(_ changes: [SubscriptionChange]) throws -> [Bool] {
         let world = World()
-        _ = try world.connections().connect(world.record())
-        for change in changes { _ = try world.connections().change(world.id) { _ in change } }
+        _ = try world.connections().connect(record: world.record())
+        for change in changes { _ = try world.connections().change(id: world.id) { _ in change } }
         return try ["signal", "risk", "order:fill"].flatMap { type in
           try [nil, "a", "a1", "b", "b1"].map { try !world.reaches(type, key: $0).isEmpty }
         }
@@ -333,14 +334,14 @@ struct FailingConnectionsTests {
     let topics = world.record(["signal", "risk"]).topics
     let most = try failEachCall(over: {
       let table = MemoryTable(clock: world.clock.clock)
-      _ = try world.connections(over: table).connect(world.record(["signal", "risk"]))
+      _ = try world.connections(over: table).connect(record: world.record(["signal", "risk"]))
       return table
     }) { table in
-      try world.connections(over: table).disconnect(world.id)
+      try world.connections(over: table).disconnect(id: world.id)
     } check: { (table: any Table, error: (any Error)?, run: String) throws in
-      if error != nil { try world.connections(over: table).disconnect(world.id) }
+      if error != nil { try world.connections(over: table).disconnect(id: world.id) }
       for topic in topics {
-        #expect(try table.query(Query(Keys.listeners(topic, shard: 0))).items.isEmpty, "\(run)")
+        #expect(try table.query(Query(partition: Keys.listeners(topic, shard: 0))).items.isEmpty, "\(run)")
       }
     }
     #expect(most == 5)
@@ -353,15 +354,15 @@ struct FailingConnectionsTests {
     let again = world.change(add: ["price:update"], keys: keys, count: 2)
     let most = try failEachCall(over: {
       let table = MemoryTable(clock: world.clock.clock)
-      _ = try world.connections(over: table).connect(world.record())
+      _ = try world.connections(over: table).connect(record: world.record())
       return table
     }) { table in
-      _ = try world.connections(over: table).change(world.id) { _ in change }
+      _ = try world.connections(over: table).change(id: world.id) { _ in change }
     } check: { (table: any Table, error: (any Error)?, run: String) throws in
-      if error != nil { _ = try world.connections(over: table).change(world.id) { _ in again } }
+      if error != nil { _ = try world.connections(over: table).change(id: world.id) { _ in again } }
       for key in keys {
         let partition = Keys.listeners(.key(type: "price:update", key: key), shard: 0)
-        #expect(try table.query(Query(partition)).items.count == 1, "\(run)")
+        #expect(try table.query(Query(partition: partition)).items.count == 1, "\(run)")
       }
     }
     #expect(most == 3)
@@ -370,9 +371,9 @@ struct FailingConnectionsTests {
   @Test("a backend that tries again after a lost answer is not refused by its own write")
   func lostAnswer() throws {
     let table = RepeatingTable(world.table)
-    #expect(try world.connections(over: table).connect(world.record(["signal"])) == .connected)
+    #expect(try world.connections(over: table).connect(record: world.record(["signal"])) == .connected)
     let keys = (0..<120).map { "k\($0)" }
-    let outcome = try world.connections(over: table).change(world.id) { _ in
+    let outcome = try world.connections(over: table).change(id: world.id) { _ in
       world.change(add: ["price:update"], keys: keys, count: 1)
     }
     guard case .changed(let record) = outcome else {

@@ -29,9 +29,9 @@ final class MeteredTable: ForwardingTable {
     return meter
   }
 
-  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
+  func get(_ key: ItemKey, consistency: Consistency) throws(TableError) -> Item? {
     meter.requests += 1
-    let item = try table.get(key, consistency)
+    let item = try table.get(key, consistency: consistency)
     read(bytes: item?.size ?? 0, consistency)
     return item
   }
@@ -68,7 +68,7 @@ final class MeteredTable: ForwardingTable {
   private func sizes(_ call: TableCall) throws(TableError) -> [Int] {
     var sizes: [Int] = []
     for key in call.writtenKeys {
-      sizes.append(try table.get(key, .strong)?.size ?? 0)
+      sizes.append(try table.get(key, consistency: .strong)?.size ?? 0)
     }
     return sizes
   }

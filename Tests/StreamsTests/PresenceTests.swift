@@ -11,7 +11,7 @@ struct PresenceTests {
   let next = ConnectionID("NextOne=")!
 
   private func append(_ number: Int) throws {
-    var log = StreamLog(world.table, clock: world.clock.clock)
+    var log = StreamLog(table: world.table, clock: world.clock.clock)
     let now = world.clock.clock.milliseconds()
     _ = try log.append(
       [Event(type: "note", audience: .user("u-1"), data: bytes("1"), id: "\(now)-\(number)", timestamp: "")],
@@ -23,24 +23,24 @@ struct PresenceTests {
     for place in 1..<20 {
       let world = PresenceTests().world
       let test = PresenceTests(world: world)
-      _ = try world.connections().connect(world.record())
+      _ = try world.connections().connect(record: world.record())
       try test.append(1)
-      let reader = RecoveryReader(world.table, clock: world.clock.clock)
+      let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
       var text = ""
       let table = InterruptedTable(world.table, before: place) {
         world.clock.advance(milliseconds: 20)
         let record = world.record(id: test.next)
-        _ = try world.connections().connect(record)
-        text = try reader.recover(record).cursor.text
+        _ = try world.connections().connect(record: record)
+        text = try reader.recover(record: record).cursor.text
       }
-      try world.connections(over: table).disconnect(world.id)
+      try world.connections(over: table).disconnect(id: world.id)
       try table.finish()
       // It is there for an hour, loses its connection, and comes back at once.
       world.clock.advance(seconds: 3_600)
       try test.append(2)
       world.clock.advance(seconds: 1)
       let part = try #require(
-        try reader.recover(world.record(id: ConnectionID("Last=")), cursor: text).parts.first)
+        try reader.recover(record: world.record(id: ConnectionID("Last=")), cursor: text).parts.first)
       #expect(part.extent == .all && part.events.map(\.sequence) == [2], "before call \(place)")
       if table.calls < place { break }
     }

@@ -9,7 +9,7 @@ struct RecoveryReaderTests {
   let world = World()
 
   private func append(_ stream: String, _ events: [Event]) throws {
-    var log = StreamLog(world.table, clock: world.clock.clock)
+    var log = StreamLog(table: world.table, clock: world.clock.clock)
     _ = try log.append(events, to: stream)
   }
 
@@ -25,8 +25,8 @@ struct RecoveryReaderTests {
   private func cursor(_ places: [String: Int64]) throws -> String {
     var cursor = Cursor()
     for (stream, sequence) in places {
-      let head = try #require(try StreamLog(world.table, clock: world.clock.clock).head(stream))
-      cursor.set(stream, epoch: head.epoch, to: sequence)
+      let head = try #require(try StreamLog(table: world.table, clock: world.clock.clock).head(stream: stream))
+      cursor.set(stream: stream, epoch: head.epoch, to: sequence)
     }
     return cursor.text
   }
@@ -34,8 +34,8 @@ struct RecoveryReaderTests {
   private func recover(
     _ record: ConnectionRecord, after places: [String: Int64], _ limits: RecoveryLimits = .init()
   ) throws -> Recovery {
-    try RecoveryReader(world.table, clock: world.clock.clock).recover(
-      record, cursor: cursor(places), limits: limits)
+    try RecoveryReader(table: world.table, clock: world.clock.clock).recover(
+      record: record, cursor: cursor(places), limits: limits)
   }
 
   @Test("no more bytes than one answer holds: the newest, and the rest counted")
@@ -148,17 +148,21 @@ struct RecoveryReaderTests {
   @Test("who comes for the first time gets the newest of each key and what came after it, and nothing twice")
   func state() throws {
     try append("all/signal", (0..<30).map { event("signal", $0, key: "k\($0 % 4)") })
-    let head = try #require(try StreamLog(world.table, clock: world.clock.clock).head("all/signal"))
-    let logged = try StreamLog(world.table, clock: world.clock.clock).read("all/signal", head: head, after: 0).events
+    let head = try #require(try StreamLog(table: world.table, clock: world.clock.clock).head(stream: "all/signal"))
+    let logged = try StreamLog(table: world.table, clock: world.clock.clock).read(
+      stream: "all/signal", head: head, after: 0
+    ).events
     // Sent through 20, the rows of one later event already stand.
-    try LatestRows(world.table, clock: world.clock.clock).note(Array(logged.prefix(21)), epoch: head.epoch)
-    let marks = Marks(world.table, clock: world.clock.clock)
-    var lease = try #require(try marks.take("all/signal"))
+    try LatestRows(table: world.table, clock: world.clock.clock).note(Array(logged.prefix(21)), epoch: head.epoch)
+    let marks = Marks(table: world.table, clock: world.clock.clock)
+    var lease = try #require(try marks.take(stream: "all/signal"))
     lease.follow(head.epoch)
     lease.advance(through: 20)
     #expect(try marks.write(&lease, releasing: true))
     let part = try #require(
-      try RecoveryReader(world.table, clock: world.clock.clock).recover(world.record(["signal"], user: nil)).parts.first
+      try RecoveryReader(table: world.table, clock: world.clock.clock).recover(
+        record: world.record(["signal"], user: nil)
+      ).parts.first
     )
     #expect(part.base == 20 && part.events.map(\.sequence) == Array(21...30))
     #expect(part.snapshot?.map(\.sequence) == [18, 19, 20])
@@ -173,9 +177,9 @@ struct RecoveryReaderTests {
     var limits = RecoveryLimits()
     limits.events = 40
     let record = world.record(["signal"], user: nil)
-    let reader = RecoveryReader(world.table, clock: world.clock.clock)
+    let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
     let text = isResumed ? try cursor(["all/signal": 10]) : nil
-    let part = try #require(try reader.recover(record, cursor: text, limits: limits).parts.first)
+    let part = try #require(try reader.recover(record: record, cursor: text, limits: limits).parts.first)
     #expect(part.base == 260 && part.events.map(\.sequence) == Array(261...300))
     var newest: [String: Int64] = [:]
     for logged in part.snapshot ?? [] { newest[logged.event.key ?? ""] = logged.sequence }
@@ -192,22 +196,22 @@ struct RecoveryReaderTests {
     let text = try cursor(["all/signal": 3])
     world.clock.advance(seconds: 31 * 24 * 60 * 60)
     if isNewAgain { try append("all/signal", (0..<5).map { event("signal", $0) }) }
-    let reader = RecoveryReader(world.table, clock: world.clock.clock)
+    let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
     let record = world.record(["signal"], user: nil)
     for (cursor, seen) in [(text, ["all/signal": 3]), (text, [:])] as [(String?, [String: Int64])] {
-      let found = try reader.recover(record, cursor: cursor, seen: seen)
+      let found = try reader.recover(record: record, cursor: cursor, seen: seen)
       #expect(found.extent == .none && found.missed == nil && found.reason == .epoch, "\(seen)")
     }
   }
 
   @Test("who was told of an empty log, saw events, and comes back when it was forgotten, is told so")
   func forgottenAfterBegun() throws {
-    let reader = RecoveryReader(world.table, clock: world.clock.clock)
+    let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
     let record = world.record(["signal"], user: nil)
-    let text = try reader.recover(record).cursor.text
+    let text = try reader.recover(record: record).cursor.text
     try append("all/signal", (0..<5).map { event("signal", $0) })
     world.clock.advance(seconds: 31 * 24 * 60 * 60)
-    let found = try reader.recover(record, cursor: text, seen: ["all/signal": 3])
+    let found = try reader.recover(record: record, cursor: text, seen: ["all/signal": 3])
     #expect(found.extent == .none && found.missed == nil && found.reason == .epoch)
   }
 }

@@ -12,8 +12,8 @@ struct RunListenersTests {
   @Test("a connection that wants a type and one of its keys gets the event once")
   func once() throws {
     let world = World()
-    _ = try world.connections().connect(world.record(["price:update"]))
-    _ = try world.connections().change(world.id) { _ in
+    _ = try world.connections().connect(record: world.record(["price:update"]))
+    _ = try world.connections().change(id: world.id) { _ in
       world.change(add: ["price:update"], keys: ["AAPL", "A*"], count: 1)
     }
     let recipients = try world.recipients([event("price:update", "AAPL")])
@@ -28,7 +28,7 @@ struct RunListenersTests {
     for number in 0..<40 {
       let id = try #require(ConnectionID("c\(number)="))
       let keys = [[], ["A"], ["B"], ["A", "B"], ["A*"]][number % 5]
-      _ = try world.connections(shards: shards).connect(world.record(["price:update"], keys: keys, id: id))
+      _ = try world.connections(shards: shards).connect(record: world.record(["price:update"], keys: keys, id: id))
       expected[id.text] = [[0, 1, 2], [0], [1], [0, 1], [0, 2]][number % 5]
     }
     let recipients = try world.recipients(
@@ -41,14 +41,14 @@ struct RunListenersTests {
   @Test("a client sees the name it asked by")
   func names() throws {
     let world = World()
-    _ = try world.connections().connect(world.record(["risk_alert"]))
+    _ = try world.connections().connect(record: world.record(["risk_alert"]))
     #expect(try world.recipients([event("risk")]).first?.parts == [.init(event: 0, shownAs: "risk_alert")])
   }
 
   @Test("a role that may not see a type gets no broadcast of it, but its own person's and group's events")
   func roles() throws {
     let world = World()
-    _ = try world.connections().connect(world.record(["risk"], role: .viewer, groups: ["g"]))
+    _ = try world.connections().connect(record: world.record(["risk"], role: .viewer, groups: ["g"]))
     #expect(try world.reaches("risk") == [])
     #expect(try world.reaches("risk", audience: .user("u-1")) == [world.id.text])
     #expect(try world.reaches("risk", audience: .group("g")) == [world.id.text])

@@ -7,9 +7,9 @@ import Testing
 struct StreamLimitsTests {
   @Test("each has a default, and is what the environment says")
   func read() throws {
-    #expect(try StreamLimits(Environment([:])) == StreamLimits())
+    #expect(try StreamLimits(environment: Environment([:])) == StreamLimits())
     let limits = try StreamLimits(
-      Environment([
+      environment: Environment([
         "MAX_SUBSCRIPTIONS": "7", "CLIENT_FRAMES_PER_SECOND": "0", "CLIENT_FRAMES_BURST": "3",
         "FRAMES_PER_SECOND": "20",
         "PERSONAL_EVENTS": "9", "PERSONAL_SECONDS": "60", "LOG_SECONDS": "3600", "REPLAY_EVENTS": "50",
@@ -25,7 +25,9 @@ struct StreamLimitsTests {
     arguments: StreamLimits.variables)
   func bad(name: String) {
     for value in ["-1", "many", "1e3", "99999999999"] {
-      let error = #expect(throws: StreamLimitError.self) { _ = try StreamLimits(Environment([name: value])) }
+      let error = #expect(throws: StreamLimitError.self) {
+        _ = try StreamLimits(environment: Environment([name: value]))
+      }
       #expect(error?.description.hasPrefix("\(name)=\(value) is no number from ") == true)
       #expect(error?.description.contains("for example \(name)=") == true)
     }
@@ -37,9 +39,9 @@ struct StreamLimitsTests {
     var limits = StreamLimits()
     limits.subscriptions = 2
     limits.clientFramesBurst = 2
-    _ = try world.connections().connect(world.record())
+    _ = try world.connections().connect(record: world.record())
     let outcomes = try ["signal", "risk", "system"].map { name in
-      try Connections(world.table, limits: limits, clock: world.clock.clock).change(world.id) { _ in
+      try Connections(table: world.table, limits: limits, clock: world.clock.clock).change(id: world.id) { _ in
         world.change(add: [name], count: nil, message: name)
       }
     }
@@ -49,7 +51,8 @@ struct StreamLimitsTests {
     }
     #expect(outcomes[2] == .tooManySubscriptions(3))
     limits.subscriptions = 3
-    let tooFast = try Connections(world.table, limits: limits, clock: world.clock.clock).change(world.id) { _ in
+    let tooFast = try Connections(table: world.table, limits: limits, clock: world.clock.clock).change(id: world.id) {
+      _ in
       world.change(add: ["system"], count: nil, message: "z")
     }
     #expect(tooFast == .tooFast)

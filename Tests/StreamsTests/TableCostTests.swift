@@ -27,7 +27,7 @@ struct TableCostTests {
     let world = World()
     let table = MeteredTable(world.table)
     let record = world.record(["signal", "risk", "system"], groups: ["g-1"])
-    let cost = try table.cost { _ = try world.connections(over: table, shards: Self.shards).connect(record) }
+    let cost = try table.cost { _ = try world.connections(over: table, shards: Self.shards).connect(record: record) }
     #expect(cost.requests == 1 && cost.halfReadUnits == 0)
     #expect(cost.itemsWritten == 1 + record.topics.count)
   }
@@ -35,11 +35,11 @@ struct TableCostTests {
   private func rows() throws -> [String] {
     try [
       row("`$connect`, no user, no subscription") { connections, world in
-        _ = try connections.connect(world.record(user: nil))
+        _ = try connections.connect(record: world.record(user: nil))
       },
-      row("`$connect` of a user") { connections, world in _ = try connections.connect(world.record()) },
+      row("`$connect` of a user") { connections, world in _ = try connections.connect(record: world.record()) },
       row("`$connect` of a user with three subscriptions") { connections, world in
-        _ = try connections.connect(world.record(["signal", "risk", "system"]))
+        _ = try connections.connect(record: world.record(["signal", "risk", "system"]))
       },
       row("and the count of that user's connections") { connections, world in
         _ = try connections.connections(of: "u-1")
@@ -55,30 +55,30 @@ struct TableCostTests {
         try Self.subscribe(world.change(add: ["signal"], count: 1), connections, world)
       },
       row("`unsubscribe` from one type") { connections, world in
-        _ = try connections.change(world.id) { _ in world.change(remove: ["signal"], count: 1) }
+        _ = try connections.change(id: world.id) { _ in world.change(remove: ["signal"], count: 1) }
       },
       row("`status`; `ping` of a client that said no hello") { connections, world in
-        _ = try connections.connection(world.id)
+        _ = try connections.connection(id: world.id)
       },
       row("`hello`, first, to three types of which one has 100 keys") { connections, world in
         try Self.log(world)
         guard
           case .changed(let record) = try connections.change(
-            world.id, accepting: .batch, { _ in world.change(count: 1) })
+            id: world.id, accepting: .batch, { _ in world.change(count: 1) })
         else { return }
-        _ = try Self.reader(connections).recover(record)
+        _ = try Self.reader(connections).recover(record: record)
       },
       row("`hello` again, with a cursor, nothing missed") { connections, world in
-        let outcome = try connections.change(world.id, accepting: []) { _ in world.change(count: 1) }
+        let outcome = try connections.change(id: world.id, accepting: []) { _ in world.change(count: 1) }
         guard case .changed(let record) = outcome else { return }
-        _ = try Self.reader(connections).recover(record, cursor: Self.cursor(world).text)
+        _ = try Self.reader(connections).recover(record: record, cursor: Self.cursor(world).text)
       },
       row("`ping` with a cursor of four streams") { connections, world in
-        guard let record = try connections.connection(world.id) else { return }
-        _ = try Self.reader(connections).standing(record)
+        guard let record = try connections.connection(id: world.id) else { return }
+        _ = try Self.reader(connections).standing(record: record)
       },
       row("`$disconnect`, or a connection found gone, with three subscriptions") { connections, world in
-        try connections.disconnect(world.id)
+        try connections.disconnect(id: world.id)
       },
       row("publish of an event with a key, nobody listening") { connections, world in
         try Self.publish(key: "NOBODY", over: connections.table, world)
@@ -103,7 +103,7 @@ struct TableCostTests {
       },
       row("sweep, nothing to do") { connections, world in
         _ = try connections.ended()
-        _ = try OpenStreams(connections.table, shards: Self.shards, clock: world.clock.clock).all()
+        _ = try OpenStreams(table: connections.table, shards: Self.shards, clock: world.clock.clock).all()
       },
     ]
   }
@@ -114,7 +114,7 @@ struct TableCostTests {
     let table = MeteredTable(world.table)
     let connections = world.connections(over: table, shards: Self.shards)
     if !name.hasPrefix("`$connect`") {
-      _ = try connections.connect(world.record(["signal", "risk", "system"]))
+      _ = try connections.connect(record: world.record(["signal", "risk", "system"]))
     }
     if name.hasSuffix("1,000 listeners") { try listen(connections, world, count: 1000) }
     let cost = try table.cost { try operation(connections, world) }
@@ -127,20 +127,20 @@ struct TableCostTests {
   private static func subscribe(
     _ change: SubscriptionChange, _ connections: Connections, _ world: World
   ) throws {
-    guard let record = try connections.connection(world.id) else { return }
+    guard let record = try connections.connection(id: world.id) else { return }
     let gain = record.gaining(change)
-    let rows = BehindRows(connections.table, clock: world.clock.clock)
-    let holds = try rows.hold(gain.subscribedStreams, world.id)
-    _ = try connections.change(world.id, isHeld: !holds.isEmpty) { _ in change }
-    _ = try reader(connections).states(gain, holds)
-    try rows.release(holds, world.id)
+    let rows = BehindRows(table: connections.table, clock: world.clock.clock)
+    let holds = try rows.hold(gain.subscribedStreams, id: world.id)
+    _ = try connections.change(id: world.id, isHeld: !holds.isEmpty) { _ in change }
+    _ = try reader(connections).states(record: gain, holds: holds)
+    try rows.release(holds, id: world.id)
     _ = try reader(connections).hasMore(than: holds)
   }
 
   private func listen(_ connections: Connections, _ world: World, count: Int) throws {
     for number in 0..<count {
       let id = try #require(ConnectionID("C\(1_000_000 + number)AbCdEf="))
-      _ = try connections.connect(world.record(["price:update"], id: id, user: "u-\(number)"))
+      _ = try connections.connect(record: world.record(["price:update"], id: id, user: "u-\(number)"))
     }
   }
 
@@ -150,9 +150,9 @@ struct TableCostTests {
     _ world: World
   ) throws {
     guard let table = table as? MeteredTable else { return }
-    var log = StreamLog(table, shards: shards, clock: world.clock.clock)
+    var log = StreamLog(table: table, shards: shards, clock: world.clock.clock)
     let sender = StreamSender(
-      table, sender: Everybody(), shards: shards, log: Log(minimum: .fatal), clock: world.clock.clock)
+      table: table, sender: Everybody(), shards: shards, log: Log(minimum: .fatal), clock: world.clock.clock)
     for attempt in 0..<2 {
       let events = (0..<count).map { number in
         Event(
@@ -163,31 +163,31 @@ struct TableCostTests {
       if attempt == 1 { table.reset() }
       let stream = events[0].stream
       _ = try log.append(events, to: stream)
-      _ = sender.send(stream, deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
+      _ = sender.send(stream: stream, deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
       world.clock.advance(seconds: 1)
     }
   }
 
   /// What was published before: the newest of a hundred keys, all sent.
   private static func log(_ world: World) throws {
-    var log = StreamLog(world.table, shards: shards, clock: world.clock.clock)
+    var log = StreamLog(table: world.table, shards: shards, clock: world.clock.clock)
     let events = (0..<100).map {
       Event(type: "signal", key: "K\($0)", audience: .everyone, data: bytes("7"), id: "1-\($0)", timestamp: "")
     }
     _ = try log.append(events, to: "all/signal")
     let sender = StreamSender(
-      world.table, sender: Everybody(), shards: shards, log: Log(minimum: .fatal), clock: world.clock.clock)
-    _ = sender.send("all/signal", deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
+      table: world.table, sender: Everybody(), shards: shards, log: Log(minimum: .fatal), clock: world.clock.clock)
+    _ = sender.send(stream: "all/signal", deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
   }
 
   private static func cursor(_ world: World) -> Cursor {
     var cursor = Cursor()
-    for stream in ["user/u-1", "all/signal", "all/risk", "all/system"] { cursor.set(stream, epoch: "", to: 0) }
+    for stream in ["user/u-1", "all/signal", "all/risk", "all/system"] { cursor.set(stream: stream, epoch: "", to: 0) }
     return cursor
   }
 
   private static func reader(_ connections: Connections) -> RecoveryReader {
-    RecoveryReader(connections.table, shards: shards, clock: connections.clock)
+    RecoveryReader(table: connections.table, shards: shards, clock: connections.clock)
   }
 
   private static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -17,11 +17,11 @@ struct UserConnectionsTests {
   func found(shards: Int) throws {
     let world = World()
     let connections = world.connections(shards: shards)
-    for number in 0..<1_200 { _ = try connections.connect(record(world, number, user: "u-1")) }
-    for number in 2_000..<2_010 { _ = try connections.connect(record(world, number, user: "u-2")) }
+    for number in 0..<1_200 { _ = try connections.connect(record: record(world, number, user: "u-1")) }
+    for number in 2_000..<2_010 { _ = try connections.connect(record: record(world, number, user: "u-2")) }
     #expect(try Set(connections.connections(of: "u-1").map(\.id.text)).count == 1_200)
     #expect(try connections.connections(of: "u-2").count == 10)
-    try connections.disconnect(#require(ConnectionID("C7=")))
+    try connections.disconnect(id: #require(ConnectionID("C7=")))
     #expect(try connections.connections(of: "u-1").count == 1_199)
   }
 
@@ -31,7 +31,7 @@ struct UserConnectionsTests {
   func reached(shards: Int) throws {
     let world = World()
     let connections = world.connections(shards: shards)
-    for number in 0..<50 { _ = try connections.connect(record(world, number, user: "u-1")) }
+    for number in 0..<50 { _ = try connections.connect(record: record(world, number, user: "u-1")) }
     for audience in [Audience.user("u-1"), .group("g")] {
       let event = Event(type: "order:update", key: nil, audience: audience, data: [], id: "1-a", timestamp: "")
       let recipients = try world.recipients([event], shards: shards, pageSize: 7)
@@ -44,14 +44,14 @@ struct UserConnectionsTests {
     let world = World()
     let connections = world.connections()
     let end = world.clock.clock.milliseconds() + 60_000
-    _ = try connections.connect(record(world, 1, user: "u-1", until: end))
-    _ = try connections.connect(record(world, 2, user: "u-1"))
-    #expect(try connections.connection(#require(ConnectionID("C1=")))?.untilMilliseconds == end)
+    _ = try connections.connect(record: record(world, 1, user: "u-1", until: end))
+    _ = try connections.connect(record: record(world, 2, user: "u-1"))
+    #expect(try connections.connection(id: #require(ConnectionID("C1=")))?.untilMilliseconds == end)
     #expect(try connections.connections(of: "u-1").map(\.untilMilliseconds) == [end, nil])
     let event = Event(type: "order:update", key: nil, audience: .user("u-1"), data: [], id: "1-a", timestamp: "")
     #expect(try world.recipients([event]).map(\.untilMilliseconds) == [end, nil])
     // A subscription that comes later writes another row, with the same end.
-    _ = try connections.change(#require(ConnectionID("C1="))) { _ in world.change(add: ["signal"], count: 1) }
+    _ = try connections.change(id: #require(ConnectionID("C1="))) { _ in world.change(add: ["signal"], count: 1) }
     let signal = Event(type: "signal", key: nil, audience: .everyone, data: [], id: "1-b", timestamp: "")
     #expect(try world.recipients([signal]).map(\.untilMilliseconds) == [end])
   }

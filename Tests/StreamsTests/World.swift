@@ -15,7 +15,7 @@ struct World {
   init() { table = MemoryTable(clock: clock.clock) }
 
   func connections(over table: (any Table)? = nil, shards: Int = 1) -> Connections {
-    Connections(table ?? self.table, shards: shards, clock: clock.clock)
+    Connections(table: table ?? self.table, shards: shards, clock: clock.clock)
   }
 
   func record(
@@ -58,7 +58,7 @@ struct World {
   /// Every topic these tests use under which a listener row stands.
   func standing(_ topics: [Topic]) throws -> Set<String> {
     var names: Set<String> = []
-    for topic in topics where try !table.query(Query(Keys.listeners(topic, shard: 0))).items.isEmpty {
+    for topic in topics where try !table.query(Query(partition: Keys.listeners(topic, shard: 0))).items.isEmpty {
       names.insert(topic.name)
     }
     return names

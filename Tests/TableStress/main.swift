@@ -15,7 +15,7 @@ func write(_ path: String, worker: String, count: Int) throws -> Int {
   var races = 0
   for round in 0..<count {
     switch round % 4 {
-    case 0: _ = try table.increment(ItemKey("counter", "plain"), "n")
+    case 0: _ = try table.increment(ItemKey(partition: "counter", sort: "plain"), attribute: "n")
     case 1: races += try race(table, worker, round) ? 1 : 0
     case 2: try transaction(table, worker, round)
     default: try compareAndSet(table)
@@ -26,7 +26,9 @@ func write(_ path: String, worker: String, count: Int) throws -> Int {
 
 /// All workers want the same item; one of them gets it.
 func race(_ table: SQLiteTable, _ worker: String, _ round: Int) throws -> Bool {
-  try put(Item(ItemKey("race", "\(round)"), ["by": .string(worker)]), into: table, if: .absent)
+  try put(
+    Item(key: ItemKey(partition: "race", sort: "\(round)"), attributes: ["by": .string(worker)]), into: table,
+    if: .absent)
 }
 
 /// A counter and an item of its own, both or neither.
@@ -35,19 +37,21 @@ func transaction(_ table: SQLiteTable, _ worker: String, _ round: Int) throws {
   change.add["n"] = 1
   change.createsItem = true
   try table.transact([
-    .update(ItemKey("counter", "transaction"), change),
-    .put(Item(ItemKey("own#\(worker)", "\(round)"), ["round": .number(Int64(round))]), if: .absent),
+    .update(ItemKey(partition: "counter", sort: "transaction"), change),
+    .put(
+      Item(key: ItemKey(partition: "own#\(worker)", sort: "\(round)"), attributes: ["round": .number(Int64(round))]),
+      if: .absent),
   ])
 }
 
 /// Read, then write on the condition that nobody has written since.
 func compareAndSet(_ table: SQLiteTable) throws {
-  let key = ItemKey("counter", "compared")
+  let key = ItemKey(partition: "counter", sort: "compared")
   var isDone = false
   while !isDone {
-    let sum = try table.get(key, .strong)?.number("n")
+    let sum = try table.get(key, consistency: .strong)?.number("n")
     let condition: Condition = if let sum { .equals("n", .number(sum)) } else { .absent }
-    isDone = try put(Item(key, ["n": .number((sum ?? 0) + 1)]), into: table, if: condition)
+    isDone = try put(Item(key: key, attributes: ["n": .number((sum ?? 0) + 1)]), into: table, if: condition)
   }
 }
 

@@ -13,9 +13,9 @@ struct MetricsTests {
   @Test("a line is what the embedded metric format asks for")
   func line() {
     var metrics = metrics([("Service", "Publisher"), ("Stage", "dev")])
-    metrics.record("PostLatency", 12, .milliseconds)
-    metrics.record("PostLatency", 7.5, .milliseconds)
-    metrics.count("Gone", 2)
+    metrics.record("PostLatency", value: 12, unit: .milliseconds)
+    metrics.record("PostLatency", value: 7.5, unit: .milliseconds)
+    metrics.count("Gone", amount: 2)
     metrics.count("Gone")
     metrics.flush(["requestId": "r-1"])
     #expect(
@@ -43,7 +43,7 @@ struct MetricsTests {
   func manyValues() throws {
     var metrics = metrics()
     metrics.count("Other")
-    for value in 0..<250 { metrics.record("Latency", Double(value), .microseconds) }
+    for value in 0..<250 { metrics.record("Latency", value: Double(value), unit: .microseconds) }
     metrics.flush()
     let values = try lines.all.map { try self.values("Latency", in: $0) }
     #expect(values.map(\.count) == [100, 100, 50])
@@ -62,11 +62,11 @@ struct MetricsTests {
   @Test("what is no number is left out, so is a dimension without a value, and a long one is cut")
   func oddValues() throws {
     var metrics = metrics([("Empty", ""), ("Long", String(repeating: "é", count: 2000))])
-    metrics.record("A", .nan, .none)
-    metrics.record("A", .infinity, .none)
+    metrics.record("A", value: .nan, unit: .none)
+    metrics.record("A", value: .infinity, unit: .none)
     metrics.flush()
     #expect(lines.all.isEmpty)
-    metrics.record("A", 1, .none)
+    metrics.record("A", value: 1, unit: .none)
     metrics.flush()
     let line = try #require(lines.all.first)
     try JSONReader.validate(Array(line.utf8))

@@ -22,7 +22,7 @@ struct SendMetricsTests {
     sent.noteLogAge(milliseconds: 700)
     let environment = Environment(["AWS_LAMBDA_FUNCTION_NAME": "tickertape-dev-Publisher"])
     sent.write(
-      SendMetrics.metrics(environment, clock: .standing, write: lines.write), ["requestId": "r-1"])
+      SendMetrics.metrics(environment: environment, clock: .standing, write: lines.write), fields: ["requestId": "r-1"])
     let names = [
       "Connections", "Accepted", "Delivered", "Gone", "Retried", "Folded", "Behind", "DeliveryLatencyP50Milliseconds",
       "DeliveryLatencyP95Milliseconds", "DeliveryLatencyP99Milliseconds", "LogAgeMilliseconds",
@@ -44,7 +44,7 @@ struct SendMetricsTests {
   @Test("nothing delivered is no latency, not one of zero; the line is written all the same")
   func nothing() {
     let lines = Lines()
-    SendMetrics().write(SendMetrics.metrics(Environment([:]), clock: .standing, write: lines.write))
+    SendMetrics().write(SendMetrics.metrics(environment: Environment([:]), clock: .standing, write: lines.write))
     #expect(lines.all.count == 1 && !lines.all[0].contains("Latency") && lines.all[0].contains(#""Dimensions":[[]]"#))
   }
 
@@ -53,7 +53,7 @@ struct SendMetricsTests {
     let lines = Lines()
     var sent = SendMetrics()
     for number in 0..<100_000 { sent.deliver(events: 10, latencyMilliseconds: Int64(number)) }
-    sent.write(SendMetrics.metrics(Environment([:]), clock: .standing, write: lines.write))
+    sent.write(SendMetrics.metrics(environment: Environment([:]), clock: .standing, write: lines.write))
     #expect(lines.all.count == 1 && lines.all[0].utf8.count < 2000)
   }
 }

@@ -42,7 +42,8 @@ package final class FailingTable: ForwardingTable {
       }
     case .after: _ = try body(table)
     }
-    throw TableError(.unavailable, call.operation, key: call.key, detail: "call \(calls) fails, \(moment)")
+    throw TableError(
+      code: .unavailable, operation: call.operation, key: call.key, detail: "call \(calls) fails, \(moment)")
   }
 }
 

@@ -7,8 +7,9 @@ struct ArgumentsTests {
   static let syntax = CommandSyntax(
     name: "test", summary: "", operands: "FILE", maximumOperands: 1,
     options: [
-      .value("port", "N", ""), .value("key", "KEY", "", isRepeatable: true), .value("data", "JSON", ""),
-      .flag("json", ""),
+      .value("port", value: "N", help: ""), .value("key", value: "KEY", help: "", isRepeatable: true),
+      .value("data", value: "JSON", help: ""),
+      .flag("json", help: ""),
     ])
 
   func read(_ words: String...) throws(CommandFailure) -> Arguments { try Arguments(words, for: Self.syntax) }
@@ -136,8 +137,8 @@ struct ToolTests {
 
   @Test("colours are only painted where there are colours, and control characters are shown")
   func colours() {
-    #expect(Screen().terminal().paint("x", .red) == "x")
-    #expect(Screen().terminal(hasColours: true).paint("x", .red) == "\u{1B}[31mx\u{1B}[0m")
+    #expect(Screen().terminal().paint("x", colour: .red) == "x")
+    #expect(Screen().terminal(hasColours: true).paint("x", colour: .red) == "\u{1B}[31mx\u{1B}[0m")
     #expect(ScreenText.escaped("a\u{1B}[2Jb\u{7}\u{9B}") == "a\\u001b[2Jb\\u0007\\u009b")
     #expect(ScreenText.escaped("été 📈") == "été 📈")
   }

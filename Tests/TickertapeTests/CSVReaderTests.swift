@@ -73,7 +73,9 @@ struct CSVReaderTests {
   func invalidUTF8() throws {
     var reader = try CSVReader(.bytes(bytes("a,b\n1,2\n") + [0xFF, 0x2C, 0x33, 0x0A]))
     _ = try reader.next()
-    #expect(throws: CommandFailure(.failure, "test.csv, line 3: not valid UTF-8")) { _ = try reader.next() }
+    #expect(throws: CommandFailure(code: .failure, message: "test.csv, line 3: not valid UTF-8")) {
+      _ = try reader.next()
+    }
   }
 
   @Test("lines are numbered, and come without their ends")

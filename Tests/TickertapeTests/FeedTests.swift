@@ -169,7 +169,9 @@ struct FeedTests {
   func figures() {
     #expect(
       Figures.grouped(1_234_567) == "1,234,567" && Figures.grouped(999) == "999" && Figures.grouped(-1000) == "-1,000")
-    #expect(Figures.count(1, "event") == "1 event" && Figures.count(0, "delivery", "deliveries") == "0 deliveries")
+    #expect(
+      Figures.count(1, one: "event") == "1 event"
+        && Figures.count(0, one: "delivery", many: "deliveries") == "0 deliveries")
     #expect(Figures.rate(1, milliseconds: 400) == "2.5" && Figures.rate(5, milliseconds: 0) == "-")
     #expect(Figures.duration(milliseconds: 1540) == "1.5 s" && Figures.duration(milliseconds: 125_000) == "2 min 5 s")
   }

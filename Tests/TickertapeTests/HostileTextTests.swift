@@ -120,7 +120,7 @@ struct HostileTextTests {
     let store = "sqlite:\(folder.path)/t.sqlite"
     // An older release, or another program with the table's credentials, wrote what this one refuses.
     let table = try ChosenTable(store, mayCreate: true, in: Screen().surroundings()).table
-    var log = StreamLog(table)
+    var log = StreamLog(table: table)
     var events: [Event] = []
     for number in 0..<50 {
       var writer = JSONWriter()
@@ -129,7 +129,7 @@ struct HostileTextTests {
         Event(
           type: "signal", key: texts.text(), audience: .everyone, data: writer.bytes, id: "1-\(number)", timestamp: ""))
       let principal = Principal(user: texts.text(), role: .viewer, groups: [texts.text()])
-      _ = try APIKeys(table).create(KeyGrant(principal: principal, expires: nil, label: texts.text()))
+      _ = try APIKeys(table: table).create(KeyGrant(principal: principal, expires: nil, label: texts.text()))
     }
     _ = try log.append(events, to: "all/signal")
     for (words, lines) in [

@@ -99,7 +99,7 @@ struct KeysTests {
       let screen = Screen()
       #expect(Tool.run(["keys"] + words + ["--store", store], in: screen.surroundings()) == .inputOutput)
       #expect(screen.errorText.contains("there is no table at \(folder.path)/deeper/t.sqlite"))
-      #expect(screen.output.isEmpty && !System.exists("\(folder.path)/deeper"))
+      #expect(screen.output.isEmpty && !System.exists(path: "\(folder.path)/deeper"))
     }
   }
 

@@ -19,7 +19,7 @@ struct LogCommandTests {
 
   @Test("shows the events of a stream in order, a part of them, or where its log stands")
   func show() throws {
-    var log = StreamLog(try ChosenTable(store, mayCreate: true, in: Screen().surroundings()).table)
+    var log = StreamLog(table: try ChosenTable(store, mayCreate: true, in: Screen().surroundings()).table)
     let events = (1...700).map {
       Event(type: "signal", key: "k", audience: .everyone, data: bytes("\($0)"), id: "1-\($0)", timestamp: "")
     }

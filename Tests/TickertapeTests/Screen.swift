@@ -61,11 +61,11 @@ final class Scratch {
 
   init() throws {
     path = "/tmp/tickertape-test-\(Randomness.system.hexadecimal())"
-    try System.makeDirectories(path)
+    try System.makeDirectories(path: path)
   }
 
   func write(_ name: String, _ content: String) -> String {
-    let path = Path.join(path, name)
+    let path = Path.join(path, name: name)
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     defer { close(descriptor) }
     try? System.write(Array(content.utf8), to: descriptor)
@@ -77,7 +77,7 @@ final class Scratch {
     guard let directory = opendir(path) else { return }
     while let entry = readdir(directory) {
       let name = withUnsafeBytes(of: &entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-      unlink(Path.join(path, name))
+      unlink(Path.join(path, name: name))
     }
     closedir(directory)
     rmdir(path)

@@ -20,7 +20,7 @@ struct ServeDynamoDBTests {
   {
     let surroundings = Screen().surroundings(environment: environment)
     let arguments = try Arguments(["--store", store] + words, for: ServeCommand.syntax)
-    let run = ServeRun(try ServeSettings(arguments, in: surroundings), in: surroundings)
+    let run = ServeRun(settings: try ServeSettings(arguments, in: surroundings), in: surroundings)
     return run.functionSurroundings(port: 8000, store: store).environment
   }
 
@@ -34,7 +34,7 @@ struct ServeDynamoDBTests {
       #expect(variables[name] == Self.caller[name], "\(name)")
     }
     #expect(variables["AWS_DEFAULT_REGION"] == "eu-west-1")
-    #expect(variables["AWS_CONFIG_FILE"] == System.absolutePath("config"))
+    #expect(variables["AWS_CONFIG_FILE"] == System.absolutePath(path: "config"))
     #expect(variables["AWS_LAMBDA_FUNCTION_NAME"] == nil && variables["AWS_EXECUTION_ENV"] == nil)
     // The functions call one another through the gateway all the same.
     #expect(variables["AWS_ENDPOINT_URL_LAMBDA"] == "http://127.0.0.1:8000")

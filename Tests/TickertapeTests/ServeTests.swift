@@ -132,7 +132,7 @@ struct ServeSettingsTests {
       screen.errorText.contains(
         "the function ConnectHandler cannot be run: /opt/tickertape/ConnectHandler is not there"))
     #expect(screen.errorText.contains("'swift build'"))
-    #expect(!System.exists("/tmp/never"))
+    #expect(!System.exists(path: "/tmp/never"))
   }
 
   @Test("the greeting names the real port everywhere, and says who may connect")
@@ -177,7 +177,7 @@ struct DoctorTests {
     let file = scratch.write("t.sqlite", "this is text")
     let checks = try checks("--store", "sqlite:\(file)", "--endpoint", "http://127.0.0.1:1", answering: Self.gateway)
     let publisher = try #require(checks.first { $0.subject == "Publisher" })
-    #expect(publisher == .wrong("Publisher", "/opt/tickertape/Publisher is not there", advice: "swift build"))
+    #expect(publisher == .wrong("Publisher", finding: "/opt/tickertape/Publisher is not there", advice: "swift build"))
     let table = try #require(checks.first { $0.subject == "table" })
     #expect(table.verdict == .wrong && table.finding.contains("is no SQLite file"))
     #expect(checks.first { $0.subject == "endpoint" }?.verdict == .fine)
@@ -190,10 +190,10 @@ struct DoctorTests {
     let new = try checks(
       "--store", "sqlite:\(scratch.path)/deep/t.sqlite", "--endpoint", "http://x", answering: Self.gateway)
     #expect(new.first { $0.subject == "table" }?.finding.contains("will be created") == true)
-    #expect(!System.exists("\(scratch.path)/deep"))
+    #expect(!System.exists(path: "\(scratch.path)/deep"))
     let file = "\(scratch.path)/t.sqlite"
     try Self.fill(file)
-    #expect(try self.table(file) == .fine("table", file))
+    #expect(try self.table(file) == .fine("table", finding: file))
   }
 
   private func table(_ file: String) throws -> Check? {
@@ -204,7 +204,8 @@ struct DoctorTests {
   private static func fill(_ file: String) throws {
     let table = try TableSelection.open("sqlite:\(file)")
     let block = Value.bytes([UInt8](repeating: 7, count: 500))
-    try table.writeBatch((0..<200).map { .put(Item(ItemKey("p", "\($0)"), ["b": block])) })
+    try table.writeBatch(
+      (0..<200).map { .put(Item(key: ItemKey(partition: "p", sort: "\($0)"), attributes: ["b": block])) })
   }
 
   private static func write(_ bytes: [UInt8], at place: Int, of file: String) {
@@ -225,10 +226,10 @@ struct DoctorTests {
     try Self.fill(other)
     // Bytes 68 to 71 of the header are the application's id.
     Self.write([1, 2, 3, 4], at: 68, of: other)
-    let before = try ByteSource.file(other).read()
+    let before = try ByteSource.file(path: other).read()
     let foreign = try table(other)
     #expect(foreign?.verdict == .wrong && foreign?.finding.contains("a database of another program") == true)
-    #expect(try ByteSource.file(other).read() == before)
+    #expect(try ByteSource.file(path: other).read() == before)
   }
 
   @Test("an endpoint that is silent or something else is wrong where it was asked for")
@@ -241,9 +242,9 @@ struct DoctorTests {
   @Test("findings are aligned, with the advice on a line of its own")
   func lines() {
     let terminal = Screen().terminal()
-    #expect(Check.fine("table", "t").lines(terminal: terminal) == ["ok     table               t"])
+    #expect(Check.fine("table", finding: "t").lines(terminal: terminal) == ["ok     table               t"])
     #expect(
-      Check.wrong("port 8000", "taken", advice: "do").lines(terminal: terminal)
+      Check.wrong("port 8000", finding: "taken", advice: "do").lines(terminal: terminal)
         == ["wrong  port 8000           taken", "                           do"])
   }
 }

@@ -154,7 +154,7 @@ struct WatchSessionTests {
     let server = talker.start()
     defer { server.stop() }
     let scratch = try Scratch()
-    let file = Path.join(scratch.path, "place")
+    let file = Path.join(scratch.path, name: "place")
     let words = ["watch", WatchTests.url(server), "--subscribe", "a", "--count", "2", "--json", "--cursor", file]
     let first = Screen()
     #expect(Tool.run(words, in: first.surroundings()) == .success)

@@ -31,7 +31,7 @@ struct Benchmark {
     var fanout = Fanout.Options()
     fanout.state.width = width
     self.fanout = Fanout(
-      client: try GatewayAccess(.process).client(for: endpoint, options: client), options: fanout)
+      client: try GatewayAccess(environment: .process).client(for: endpoint, options: client), options: fanout)
   }
 
   /// Prints the figures; false if anything was not delivered.

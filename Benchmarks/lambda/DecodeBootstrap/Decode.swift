@@ -6,7 +6,7 @@ import LambdaRuntime
 struct Decode: LambdaHandler {
   struct NoConnection: Error {}
 
-  mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
+  mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     guard case .connect(let connect) = try GatewayEvent(decoding: event), connect.query["channel"] != nil else {
       throw NoConnection()
     }

@@ -19,7 +19,7 @@ struct AppendFigures {
   }
 
   func run() throws {
-    var log = StreamLog(try SQLiteTable(path: path))
+    var log = StreamLog(table: try SQLiteTable(path: path))
     // The file, its tables and the stream's head.
     _ = try log.append([Sample.event(0, keys: 1)], to: Sample.stream)
     let watch = Stopwatch()
@@ -28,7 +28,7 @@ struct AppendFigures {
       appended += try log.append(Array(events[start..<min(start + batch, events.count)]), to: Sample.stream).count
     }
     let (wall, cpu) = (watch.wallMicroseconds, watch.cpuMicroseconds)
-    let head = try log.head(Sample.stream)
+    let head = try log.head(stream: Sample.stream)
     guard appended == events.count, head?.last == Int64(events.count + 1) else {
       throw Unsound(what: "\(appended) of \(events.count) appended")
     }

@@ -15,19 +15,19 @@ struct ResumeFigures {
   init(path: String, segment: Int) throws {
     self.segment = segment
     let table = try SQLiteTable(path: path)
-    var log = StreamLog(table)
+    var log = StreamLog(table: table)
     _ = try log.append((0..<9_000).map { Sample.event($0, keys: 500) }, to: Sample.stream)
-    guard let head = try log.head(Sample.stream), let id = ConnectionID("R0oXAdfD0kwCH6w=") else {
+    guard let head = try log.head(stream: Sample.stream), let id = ConnectionID("R0oXAdfD0kwCH6w=") else {
       throw Unsound(what: "no log")
     }
     var place = Cursor()
-    place.set(Sample.stream, epoch: head.epoch, to: head.last)
+    place.set(stream: Sample.stream, epoch: head.epoch, to: head.last)
     cursor = place.text
     for start in stride(from: 0, to: Self.missed, by: segment) {
       let events = (start..<min(start + segment, Self.missed)).map { Sample.event($0, keys: 500) }
       _ = try log.append(events, to: Sample.stream)
     }
-    reader = RecoveryReader(table)
+    reader = RecoveryReader(table: table)
     var subscriptions = Subscriptions()
     let wanted = SubscriptionRequest(names: [Sample.type], keys: []).resolved(for: .admin).wanted
     _ = subscriptions.apply(
@@ -43,7 +43,7 @@ struct ResumeFigures {
       var frames = 0
       for _ in 0..<rounds {
         let watch = Stopwatch()
-        let found = try reader.recover(record, cursor: cursor)
+        let found = try reader.recover(record: record, cursor: cursor)
         read.append(watch.wallMicroseconds / 1000)
         let packed = framed(found, accepts)
         whole.append(watch.wallMicroseconds / 1000)
@@ -66,8 +66,8 @@ struct ResumeFigures {
     for part in found.parts {
       let events = part.events.map { logged in
         Frame.event(
-          logged.event, shownAs: record.shownName(of: logged.event) ?? logged.event.type, .typed,
-          Placement(sequence: logged.sequence, replay: 1))
+          logged.event, shownAs: record.shownName(of: logged.event) ?? logged.event.type, dialect: .typed,
+          placement: Placement(sequence: logged.sequence, replay: 1))
       }
       count += FramePacking.frames(events, cursor: nil, accepts: accepts, name: { "1" }).count
     }

@@ -8,8 +8,8 @@ package protocol ForwardingTable: Table {
 }
 
 extension ForwardingTable {
-  package func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
-    try pass(.get(key)) { (table) throws(TableError) in try table.get(key, consistency) }
+  package func get(_ key: ItemKey, consistency: Consistency) throws(TableError) -> Item? {
+    try pass(.get(key)) { (table) throws(TableError) in try table.get(key, consistency: consistency) }
   }
 
   package func put(_ item: Item, if condition: Condition) throws(TableError) {
@@ -17,8 +17,8 @@ extension ForwardingTable {
   }
 
   @discardableResult
-  package func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    try pass(.update(key)) { (table) throws(TableError) in try table.update(key, change, if: condition) }
+  package func update(_ key: ItemKey, change: Change, if condition: Condition) throws(TableError) -> Item {
+    try pass(.update(key)) { (table) throws(TableError) in try table.update(key, change: change, if: condition) }
   }
 
   package func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {

@@ -25,7 +25,7 @@ extension Value {
   }
 
   /// Whether both are of one kind and the left one is lower: numbers by value, strings and bytes by bytes.
-  static func isLess(_ left: Value, _ right: Value) -> Bool {
+  static func isLess(_ left: Value, right: Value) -> Bool {
     switch (left, right) {
     case (.number(let left), .number(let right)): left < right
     case (.string(let left), .string(let right)): left.utf8.lexicographicallyPrecedes(right.utf8)
@@ -43,8 +43,8 @@ extension Condition {
     case .absent: item == nil
     case .exists: item != nil
     case .equals(let name, let value): item?[name] == value
-    case .less(let name, let value): item?[name].map { Value.isLess($0, value) } ?? false
-    case .greater(let name, let value): item?[name].map { Value.isLess(value, $0) } ?? false
+    case .less(let name, let value): item?[name].map { Value.isLess($0, right: value) } ?? false
+    case .greater(let name, let value): item?[name].map { Value.isLess(value, right: $0) } ?? false
     case .lacks(let name): item?[name] == nil
     case .all(let conditions): conditions.allSatisfy { $0.holds(of: item) }
     case .any(let conditions): conditions.contains { $0.holds(of: item) }
@@ -54,16 +54,17 @@ extension Condition {
 
 extension Change {
   /// The item after the change. `item` is the one that stands there; nil: none, and the change creates it.
-  package func applied(to item: Item?, _ key: ItemKey, _ operation: String) throws(TableError) -> Item {
-    var after = item ?? Item(key, expires: expiresOnCreation)
+  package func applied(to item: Item?, key: ItemKey, operation: String) throws(TableError) -> Item {
+    var after = item ?? Item(key: key, expires: expiresOnCreation)
     for (name, value) in set { after[name] = value }
     for (name, amount) in add {
       guard case .number(let number) = after[name] ?? .number(0) else {
-        throw TableError(.invalidRequest, operation, key: key, detail: "'\(name)' is not a number")
+        throw TableError(code: .invalidRequest, operation: operation, key: key, detail: "'\(name)' is not a number")
       }
       let (sum, overflow) = number.addingReportingOverflow(amount)
       guard !overflow else {
-        throw TableError(.invalidRequest, operation, key: key, detail: "'\(name)' would exceed 64 bits")
+        throw TableError(
+          code: .invalidRequest, operation: operation, key: key, detail: "'\(name)' would exceed 64 bits")
       }
       after[name] = .number(sum)
     }
@@ -75,7 +76,7 @@ extension Change {
       case .never: after.expires = nil
       }
     }
-    try RequestRules.check(after, operation)
+    try RequestRules.check(after, operation: operation)
     return after
   }
 }
@@ -90,7 +91,7 @@ package enum Effect: Equatable, Sendable {
   ///
   /// `standing` answers with the live item of a key; it is not asked for a put or a delete without a condition.
   package static func effects(
-    of writes: [TransactionWrite], _ operation: String, standing: (ItemKey) throws(TableError) -> Item?
+    of writes: [TransactionWrite], operation: String, standing: (ItemKey) throws(TableError) -> Item?
   ) throws(TableError) -> [Effect] {
     var effects: [Effect] = []
     var failed: [Int] = []
@@ -103,11 +104,13 @@ package enum Effect: Equatable, Sendable {
         continue
       }
       // A condition that fails further on has precedence: the caller can do something about it.
-      do throws(TableError) { effects.append(try write.effect(on: item, operation)) } catch {
+      do throws(TableError) { effects.append(try write.effect(on: item, operation: operation)) } catch {
         invalid = invalid ?? error
       }
     }
-    if !failed.isEmpty { throw TableError(.transactionFailed(failed), operation, key: writes[failed[0]].key) }
+    if !failed.isEmpty {
+      throw TableError(code: .transactionFailed(failed), operation: operation, key: writes[failed[0]].key)
+    }
     if let invalid { throw invalid }
     return effects
   }
@@ -129,10 +132,10 @@ extension TransactionWrite {
     }
   }
 
-  fileprivate func effect(on item: Item?, _ operation: String) throws(TableError) -> Effect {
+  fileprivate func effect(on item: Item?, operation: String) throws(TableError) -> Effect {
     switch self {
     case .put(let item, _): .store(item)
-    case .update(let key, let change, _): .store(try change.applied(to: item, key, operation))
+    case .update(let key, let change, _): .store(try change.applied(to: item, key: key, operation: operation))
     case .delete(let key, _): .remove(key)
     case .check: .nothing
     }

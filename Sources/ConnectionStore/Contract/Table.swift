@@ -11,7 +11,7 @@
 /// into the item and reads it back before believing a refused condition.
 package protocol Table: AnyObject {
   /// The item of that key, or nil.
-  func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item?
+  func get(_ key: ItemKey, consistency: Consistency) throws(TableError) -> Item?
 
   /// Replaces the item of that key, whole, or creates it. Throws `.conditionFailed`, having changed nothing, if
   /// `condition` does not hold of the item that stands there.
@@ -22,7 +22,7 @@ package protocol Table: AnyObject {
   /// Never creates the item unless `change.createsItem` says so: an absent item (also one that has expired) throws
   /// `.conditionFailed`. `condition` is looked at before the change.
   @discardableResult
-  func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item
+  func update(_ key: ItemKey, change: Change, if condition: Condition) throws(TableError) -> Item
 
   /// Removes the item of that key; an absent item is not an error unless `condition` asks for it.
   func delete(_ key: ItemKey, if condition: Condition) throws(TableError)
@@ -81,14 +81,14 @@ extension Table {
   /// Adds to a whole-number attribute in one step and returns the sum. An absent or expired item, and an absent
   /// attribute, count as zero, so the first call returns `amount`; `expires` is set only when the item is created.
   package func increment(
-    _ key: ItemKey, _ attribute: String, by amount: Int64 = 1, expires: Int64? = nil
+    _ key: ItemKey, attribute: String, by amount: Int64 = 1, expires: Int64? = nil
   ) throws(TableError) -> Int64 {
     var change = Change()
     change.add[attribute] = amount
     change.createsItem = true
     change.expiresOnCreation = expires
-    guard case .number(let sum)? = try update(key, change, if: .always)[attribute] else {
-      throw TableError(.corrupt, "increment", key: key, detail: "'\(attribute)' is not a number")
+    guard case .number(let sum)? = try update(key, change: change, if: .always)[attribute] else {
+      throw TableError(code: .corrupt, operation: "increment", key: key, detail: "'\(attribute)' is not a number")
     }
     return sum
   }
@@ -107,7 +107,7 @@ package struct ItemKey: Hashable, Sendable, CustomStringConvertible {
   package let partition: String
   package let sort: String
 
-  package init(_ partition: String, _ sort: String) {
+  package init(partition: String, sort: String) {
     self.partition = partition
     self.sort = sort
   }
@@ -146,7 +146,7 @@ package struct Item: Equatable, Sendable {
   /// Seconds since the epoch from which on the item counts as absent; nil: it stays.
   package var expires: Int64?
 
-  package init(_ key: ItemKey, _ attributes: [String: Value] = [:], expires: Int64? = nil) {
+  package init(key: ItemKey, attributes: [String: Value] = [:], expires: Int64? = nil) {
     self.key = key
     self.attributes = attributes
     self.expires = expires
@@ -230,8 +230,8 @@ package struct Query: Equatable, Sendable {
   }
 
   package init(
-    _ partition: String, _ sort: SortRange = .all, limit: Int = 1000, after: String? = nil,
-    _ consistency: Consistency = .strong
+    partition: String, sort: SortRange = .all, limit: Int = 1000, after: String? = nil,
+    consistency: Consistency = .strong
   ) {
     self.partition = partition
     self.sort = sort

@@ -33,7 +33,7 @@ package struct TableError: Error, Equatable, CustomStringConvertible {
   /// What the backend said, or which rule was broken.
   package let detail: String
 
-  package init(_ code: Code, _ operation: String, key: ItemKey? = nil, detail: String = "") {
+  package init(code: Code, operation: String, key: ItemKey? = nil, detail: String = "") {
     self.code = code
     self.operation = operation
     self.key = key

@@ -9,7 +9,7 @@ struct Backoff {
   /// About half a minute of waiting on the average, a minute at most.
   static let attempts = 16
 
-  static func milliseconds(afterAttempts made: Int, isThrottled: Bool, _ randomness: Randomness) -> Int64 {
+  static func milliseconds(afterAttempts made: Int, isThrottled: Bool, randomness: Randomness) -> Int64 {
     let base = isThrottled ? throttledMilliseconds : brokenMilliseconds
     return Int64(randomness.integer(in: 0...min(longestMilliseconds, base << min(made - 1, 16))))
   }

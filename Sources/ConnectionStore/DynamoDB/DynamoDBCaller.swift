@@ -44,8 +44,8 @@ final class DynamoDBCaller {
     var attempt = 1
     while let milliseconds = deadline.callMilliseconds(now: clock.milliseconds()) {
       let answers = session.send(open.map { request(calls[$0], milliseconds: milliseconds) })
-      for (index, answer) in zip(open, answers) { outcomes[index] = judge(answer, calls[index]) }
-      open = open.filter { mayTryAgain(calls[$0], outcomes[$0]) }
+      for (index, answer) in zip(open, answers) { outcomes[index] = judge(answer, call: calls[index]) }
+      open = open.filter { mayTryAgain(calls[$0], outcome: outcomes[$0]) }
       let isThrottled = open.contains { outcomes[$0].failure?.isThrottling == true }
       guard !open.isEmpty, pause(afterAttempts: attempt, isThrottled: isThrottled) else { break }
       attempt += 1
@@ -53,7 +53,7 @@ final class DynamoDBCaller {
     return outcomes
   }
 
-  private func mayTryAgain(_ call: Call, _ outcome: Result<[UInt8], CallFailure>) -> Bool {
+  private func mayTryAgain(_ call: Call, outcome: Result<[UInt8], CallFailure>) -> Bool {
     guard let failure = outcome.failure else { return false }
     return failure.mayPass && (failure.wasNotDone || call.isRepeatable)
   }
@@ -61,7 +61,7 @@ final class DynamoDBCaller {
   /// Waits before another attempt; false, at once, if there is to be none.
   func pause(afterAttempts made: Int, isThrottled: Bool = true) -> Bool {
     guard made < Backoff.attempts else { return false }
-    let milliseconds = Backoff.milliseconds(afterAttempts: made, isThrottled: isThrottled, randomness)
+    let milliseconds = Backoff.milliseconds(afterAttempts: made, isThrottled: isThrottled, randomness: randomness)
     guard deadline.allowsAttempt(after: milliseconds, now: clock.milliseconds()) else { return false }
     clock.pause(milliseconds)
     return true
@@ -79,7 +79,7 @@ final class DynamoDBCaller {
   }
 
   private func judge(
-    _ answer: Result<HTTPResponse, AWSCallError>, _ call: Call
+    _ answer: Result<HTTPResponse, AWSCallError>, call: Call
   ) -> Result<[UInt8], CallFailure> {
     switch answer {
     case .failure(.credentials(let error)): return .failure(.unusable(error.description))
@@ -144,7 +144,7 @@ enum CallFailure: Error {
     if case .refused(let refusal) = self { refusal.kind != .transient } else { false }
   }
 
-  func tableError(_ call: DynamoDBCaller.Call, _ place: DynamoDBPlace) -> TableError {
+  func tableError(_ call: DynamoDBCaller.Call, place: DynamoDBPlace) -> TableError {
     let (code, detail): (TableError.Code, String) =
       switch self {
       case .noTimeLeft: (.unavailable, "the invocation ends before an answer could come")
@@ -164,7 +164,7 @@ enum CallFailure: Error {
         case .other: (.unusable, "\(place.description) answered \(refusal.text)")
         }
       }
-    return TableError(code, call.verb, key: call.key, detail: detail)
+    return TableError(code: code, operation: call.verb, key: call.key, detail: detail)
   }
 }
 

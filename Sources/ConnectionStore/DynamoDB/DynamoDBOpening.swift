@@ -8,20 +8,20 @@ extension DynamoDBTable {
   /// The table of that name, where the environment says: `AWS_ENDPOINT_URL_DYNAMODB` or `AWS_ENDPOINT_URL`, else the
   /// service of the region. Nothing is called yet.
   package static func open(
-    _ name: String, _ environment: Environment, clock: Clock = .system, deadline: CallDeadline = CallDeadline()
+    _ name: String, environment: Environment, clock: Clock = .system, deadline: CallDeadline = CallDeadline()
   ) throws(TableError) -> DynamoDBTable {
     guard isTableName(name) else {
       throw unusable("'\(name)' is no name of a DynamoDB table: 3 to 255 of A-Z a-z 0-9 _ . -")
     }
     do {
-      let region = try Region.find(environment)
+      let region = try Region.find(environment: environment)
       let endpoint =
         environment["AWS_ENDPOINT_URL_DYNAMODB"] ?? environment["AWS_ENDPOINT_URL"]
         ?? "https://dynamodb.\(region).amazonaws.com\(region.hasPrefix("cn-") ? ".cn" : "")"
       let session = try SignedSession(
-        service: "dynamodb", region: region, source: CredentialChain(environment))
+        service: "dynamodb", region: region, source: CredentialChain(environment: environment))
       return DynamoDBTable(
-        DynamoDBPlace(table: name, region: region, url: try HTTPURL(endpoint)), session, clock: clock,
+        place: DynamoDBPlace(table: name, region: region, url: try HTTPURL(endpoint)), session: session, clock: clock,
         deadline: deadline)
     } catch {
       throw unusable("\(error)")
@@ -40,5 +40,7 @@ extension DynamoDBTable {
       }
   }
 
-  private static func unusable(_ detail: String) -> TableError { TableError(.unusable, "open", detail: detail) }
+  private static func unusable(_ detail: String) -> TableError {
+    TableError(code: .unusable, operation: "open", detail: detail)
+  }
 }

@@ -21,7 +21,7 @@ extension DynamoDBTable {
         do throws(CallFailure) {
           left += try unprocessed(of: batch, in: try outcome.get())
         } catch {
-          throw error.tableError(call, caller.place)
+          throw error.tableError(call, place: caller.place)
         }
       }
       guard !left.isEmpty else {
@@ -29,7 +29,8 @@ extension DynamoDBTable {
         continue
       }
       guard caller.pause(afterAttempts: attempt) else {
-        throw TableError(.throttled, "writeBatch", key: left[0].key, detail: "\(left.count) writes were left undone")
+        throw TableError(
+          code: .throttled, operation: "writeBatch", key: left[0].key, detail: "\(left.count) writes were left undone")
       }
       attempt += 1
       rest = Self.batches(left) + rest
@@ -70,10 +71,10 @@ extension DynamoDBTable {
       switch write {
       case .put(let item):
         writer.key("PutRequest")
-        writer.object { $0.member("Item", item) }
+        writer.object { $0.member("Item", item: item) }
       case .delete(let key):
         writer.key("DeleteRequest")
-        writer.object { $0.member("Key", key) }
+        writer.object { $0.member("Key", itemKey: key) }
       }
     }
   }
@@ -85,7 +86,7 @@ extension DynamoDBTable {
       var reader = JSONReader(body)
       try reader.beginObject()
       while let name = try reader.nextKey() {
-        if name == "UnprocessedItems" { try Self.readKeys(&reader, &keys) } else { try reader.skip() }
+        if name == "UnprocessedItems" { try Self.readKeys(from: &reader, keys: &keys) } else { try reader.skip() }
       }
     } catch {
       throw .garbled("the answer is not JSON: \(error)")
@@ -93,7 +94,7 @@ extension DynamoDBTable {
     return keys.isEmpty ? [] : batch.filter { keys.contains($0.key) }
   }
 
-  private static func readKeys(_ reader: inout JSONReader, _ keys: inout Set<ItemKey>) throws(JSONError) {
+  private static func readKeys(from reader: inout JSONReader, keys: inout Set<ItemKey>) throws(JSONError) {
     if try reader.null() { return }
     try reader.beginObject()
     while try reader.nextKey() != nil {

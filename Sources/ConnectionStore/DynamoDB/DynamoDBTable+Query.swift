@@ -16,9 +16,9 @@ extension DynamoDBTable {
       let calls = open.map { call(readings[$0]) }
       for ((place, call), outcome) in zip(zip(open, calls), caller.send(calls)) {
         do throws(CallFailure) {
-          try readings[place].take(outcome.get(), call.key!)
+          try readings[place].take(outcome.get(), key: call.key!)
         } catch {
-          throw error.tableError(call, caller.place)
+          throw error.tableError(call, place: caller.place)
         }
       }
     }
@@ -35,11 +35,13 @@ extension DynamoDBTable {
       writer.member("FilterExpression", filter)
       writer.member("Limit", reading.limit)
       if reading.query.consistency == .strong { writer.member("ConsistentRead", true) }
-      if let start = reading.start { writer.member("ExclusiveStartKey", ItemKey(partition, start)) }
+      if let start = reading.start {
+        writer.member("ExclusiveStartKey", itemKey: ItemKey(partition: partition, sort: start))
+      }
       expression.write(to: &writer)
     }
     return .init(
-      operation: "Query", body: body, verb: "query", key: ItemKey(partition, reading.start ?? "-"))
+      operation: "Query", body: body, verb: "query", key: ItemKey(partition: partition, sort: reading.start ?? "-"))
   }
 }
 
@@ -66,9 +68,9 @@ private struct Reading {
   /// One more than the page needs shows whether there is another page.
   var limit: Int { min(query.limit - count, 9_999) + 1 }
 
-  mutating func take(_ answer: [UInt8], _ key: ItemKey) throws(CallFailure) {
+  mutating func take(_ answer: [UInt8], key: ItemKey) throws(CallFailure) {
     let (items, last): ([Item], String?)
-    do throws(TableError) { (items, last) = try Answer.items(in: answer, "query", key) } catch {
+    do throws(TableError) { (items, last) = try Answer.items(in: answer, verb: "query", key: key) } catch {
       throw .garbled(error.detail)
     }
     for item in items where !item.isExpired(at: now) {
@@ -94,7 +96,7 @@ private struct Reading {
 /// What answers hold.
 enum Answer {
   /// The item under a member, if there is one.
-  static func item(_ member: String, in body: [UInt8], _ verb: String, _ key: ItemKey) throws(TableError) -> Item? {
+  static func item(_ member: String, in body: [UInt8], verb: String, key: ItemKey) throws(TableError) -> Item? {
     do throws(JSONError) {
       var item: Item?
       var reader = JSONReader(body)
@@ -109,12 +111,12 @@ enum Answer {
       }
       return item
     } catch {
-      throw corrupt(verb, key, error)
+      throw corrupt(verb, key: key, error: error)
     }
   }
 
   /// The items of a query's answer, and the sort key at which it stopped, if it did.
-  static func items(in body: [UInt8], _ verb: String, _ key: ItemKey) throws(TableError) -> ([Item], last: String?) {
+  static func items(in body: [UInt8], verb: String, key: ItemKey) throws(TableError) -> ([Item], last: String?) {
     do throws(JSONError) {
       var items: [Item] = []
       var last: String?
@@ -133,11 +135,11 @@ enum Answer {
       }
       return (items, last)
     } catch {
-      throw corrupt(verb, key, error)
+      throw corrupt(verb, key: key, error: error)
     }
   }
 
-  static func corrupt(_ verb: String, _ key: ItemKey?, _ error: JSONError) -> TableError {
-    TableError(.corrupt, verb, key: key, detail: "DynamoDB's answer: \(error)")
+  static func corrupt(_ verb: String, key: ItemKey?, error: JSONError) -> TableError {
+    TableError(code: .corrupt, operation: verb, key: key, detail: "DynamoDB's answer: \(error)")
   }
 }

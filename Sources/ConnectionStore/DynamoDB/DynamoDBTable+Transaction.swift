@@ -11,9 +11,9 @@ extension DynamoDBTable {
     var current = writes
     for _ in 0..<Self.attempts {
       guard let failed = try attempt(current) else { return }
-      current = try withoutFailuresOfOurOwn(current, meant: writes, failed)
+      current = try withoutFailuresOfOurOwn(current, meant: writes, failed: failed)
     }
-    throw TableError(.contention, "transact", key: writes[0].key, detail: "\(Self.attempts) attempts")
+    throw TableError(code: .contention, operation: "transact", key: writes[0].key, detail: "\(Self.attempts) attempts")
   }
 
   /// Nil: it is done. Else the places of the conditions that failed.
@@ -25,19 +25,21 @@ extension DynamoDBTable {
       return nil
     } catch {
       guard case .refused(let refusal) = error, refusal.kind == .cancelled else {
-        throw error.tableError(call, caller.place)
+        throw error.tableError(call, place: caller.place)
       }
       let failed = refusal.reasons.indices.filter { refusal.reasons[$0] == "ConditionalCheckFailed" }
       if !failed.isEmpty { return failed }
       let isInvalid = refusal.reasons.contains("ValidationError")
-      throw TableError(isInvalid ? .invalidRequest : .contention, "transact", key: writes[0].key, detail: refusal.text)
+      throw TableError(
+        code: isInvalid ? .invalidRequest : .contention, operation: "transact", key: writes[0].key, detail: refusal.text
+      )
     }
   }
 
   /// An update that may create its item asks for a live one; where there is none it has to be a put. And a sum that
   /// would leave 64 bits fails a condition that the caller did not set.
   private func withoutFailuresOfOurOwn(
-    _ current: [TransactionWrite], meant: [TransactionWrite], _ failed: [Int]
+    _ current: [TransactionWrite], meant: [TransactionWrite], failed: [Int]
   ) throws(TableError) -> [TransactionWrite] {
     var next = current
     var places: [Int] = []
@@ -48,19 +50,21 @@ extension DynamoDBTable {
         places.append(place)
         continue
       }
-      let standing = try get(key, .strong)
+      let standing = try get(key, consistency: .strong)
       guard condition.holds(of: standing), standing != nil || change.createsItem else {
         places.append(place)
         continue
       }
       do throws(TableError) {
-        let item = try change.applied(to: standing, key, "transact")
+        let item = try change.applied(to: standing, key: key, operation: "transact")
         next[place] = standing == nil ? .put(item, if: .absent) : meant[place]
       } catch {
         invalid = invalid ?? error
       }
     }
-    if !places.isEmpty { throw TableError(.transactionFailed(places), "transact", key: meant[places[0]].key) }
+    if !places.isEmpty {
+      throw TableError(code: .transactionFailed(places), operation: "transact", key: meant[places[0]].key)
+    }
     if let invalid { throw invalid }
     return next
   }
@@ -83,26 +87,29 @@ extension DynamoDBTable {
       switch write {
       case .put(let item, let condition):
         let text = expression.condition(condition)
-        self.write("Put", to: &writer, text, expression) { $0.member("Item", item) }
+        self.write("Put", to: &writer, condition: text, expression: expression) { $0.member("Item", item: item) }
       case .update(let key, let change, let condition):
-        let (update, text) = expression.change(change, condition)
+        let (update, text) = expression.change(change, condition: condition)
         // An update without a change is a check to DynamoDB.
-        self.write(update == nil ? "ConditionCheck" : "Update", to: &writer, text, expression) { writer in
-          writer.member("Key", key)
+        self.write(update == nil ? "ConditionCheck" : "Update", to: &writer, condition: text, expression: expression) {
+          writer in
+          writer.member("Key", itemKey: key)
           writer.member("UpdateExpression", ifPresent: update)
         }
       case .delete(let key, let condition):
         let text = expression.condition(condition)
-        self.write("Delete", to: &writer, text, expression) { $0.member("Key", key) }
+        self.write("Delete", to: &writer, condition: text, expression: expression) { $0.member("Key", itemKey: key) }
       case .check(let key, let condition):
         let text = expression.condition(.all([condition]))
-        self.write("ConditionCheck", to: &writer, text, expression) { $0.member("Key", key) }
+        self.write("ConditionCheck", to: &writer, condition: text, expression: expression) {
+          $0.member("Key", itemKey: key)
+        }
       }
     }
   }
 
   private func write(
-    _ name: String, to writer: inout JSONWriter, _ condition: String?, _ expression: Expression,
+    _ name: String, to writer: inout JSONWriter, condition: String?, expression: Expression,
     _ members: (inout JSONWriter) -> Void
   ) {
     writer.key(name)

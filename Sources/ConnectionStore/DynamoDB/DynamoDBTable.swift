@@ -14,7 +14,7 @@ package final class DynamoDBTable: Table {
 
   /// `clock` decides what is expired and waits between attempts; the session's own signs.
   package init(
-    _ place: DynamoDBPlace, _ session: SignedSession, clock: Clock = .system, randomness: Randomness = .system,
+    place: DynamoDBPlace, session: SignedSession, clock: Clock = .system, randomness: Randomness = .system,
     deadline: CallDeadline = CallDeadline()
   ) {
     caller = DynamoDBCaller(place, session, clock: clock, randomness: randomness, deadline: deadline)
@@ -25,7 +25,7 @@ package final class DynamoDBTable: Table {
   var tableName: String { caller.place.table }
 
   func send(_ call: DynamoDBCaller.Call) throws(TableError) -> [UInt8] {
-    do throws(CallFailure) { return try caller.send(call) } catch { throw error.tableError(call, caller.place) }
+    do throws(CallFailure) { return try caller.send(call) } catch { throw error.tableError(call, place: caller.place) }
   }
 
   func request(_ members: (inout JSONWriter) -> Void) -> [UInt8] {
@@ -39,25 +39,26 @@ package final class DynamoDBTable: Table {
 
   // MARK: One item
 
-  package func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
-    try RequestRules.check(key, "get")
+  package func get(_ key: ItemKey, consistency: Consistency) throws(TableError) -> Item? {
+    try RequestRules.check(key, operation: "get")
     let body = request { writer in
-      writer.member("Key", key)
+      writer.member("Key", itemKey: key)
       if consistency == .strong { writer.member("ConsistentRead", true) }
     }
     let answer = try send(.init(operation: "GetItem", body: body, verb: "get", key: key))
-    guard let item = try Answer.item("Item", in: answer, "get", key), !item.isExpired(at: clock.seconds) else {
+    guard let item = try Answer.item("Item", in: answer, verb: "get", key: key), !item.isExpired(at: clock.seconds)
+    else {
       return nil
     }
     return item
   }
 
   package func put(_ item: Item, if condition: Condition) throws(TableError) {
-    try RequestRules.check([.put(item, if: condition)], "put")
+    try RequestRules.check([.put(item, if: condition)], operation: "put")
     var expression = Expression(now: clock.seconds)
     let text = expression.condition(condition)
     let body = request { writer in
-      writer.member("Item", item)
+      writer.member("Item", item: item)
       writer.member("ConditionExpression", ifPresent: text)
       expression.write(to: &writer)
     }
@@ -65,11 +66,11 @@ package final class DynamoDBTable: Table {
   }
 
   package func delete(_ key: ItemKey, if condition: Condition) throws(TableError) {
-    try RequestRules.check([.delete(key, if: condition)], "delete")
+    try RequestRules.check([.delete(key, if: condition)], operation: "delete")
     var expression = Expression(now: clock.seconds)
     let text = expression.condition(condition)
     let body = request { writer in
-      writer.member("Key", key)
+      writer.member("Key", itemKey: key)
       writer.member("ConditionExpression", ifPresent: text)
       expression.write(to: &writer)
     }
@@ -80,20 +81,20 @@ package final class DynamoDBTable: Table {
   static let attempts = 32
 
   /// One call where the item is there; where it is made, or where the condition fails, a read and perhaps a put more.
-  package func update(_ key: ItemKey, _ change: Change, if condition: Condition) throws(TableError) -> Item {
-    try RequestRules.check([.update(key, change, if: condition)], "update")
+  package func update(_ key: ItemKey, change: Change, if condition: Condition) throws(TableError) -> Item {
+    try RequestRules.check([.update(key, change, if: condition)], operation: "update")
     for _ in 0..<Self.attempts {
       do throws(TableError) {
-        return try updateLive(key, change, condition)
+        return try updateLive(key, change: change, condition: condition)
       } catch {
         guard error.code == .conditionFailed else { throw error }
       }
-      let standing = try get(key, .strong)
+      let standing = try get(key, consistency: .strong)
       guard condition.holds(of: standing), standing != nil || change.createsItem else {
-        throw TableError(.conditionFailed, "update", key: key)
+        throw TableError(code: .conditionFailed, operation: "update", key: key)
       }
       // Throws where the change itself cannot be made; else somebody came in between, or the item has to be made.
-      let item = try change.applied(to: standing, key, "update")
+      let item = try change.applied(to: standing, key: key, operation: "update")
       guard standing == nil else { continue }
       do throws(TableError) {
         try put(item, if: .absent)
@@ -102,14 +103,14 @@ package final class DynamoDBTable: Table {
         guard error.code == .conditionFailed else { throw error }
       }
     }
-    throw TableError(.contention, "update", key: key, detail: "\(Self.attempts) attempts")
+    throw TableError(code: .contention, operation: "update", key: key, detail: "\(Self.attempts) attempts")
   }
 
-  private func updateLive(_ key: ItemKey, _ change: Change, _ condition: Condition) throws(TableError) -> Item {
+  private func updateLive(_ key: ItemKey, change: Change, condition: Condition) throws(TableError) -> Item {
     var expression = Expression(now: clock.seconds)
-    let (update, text) = expression.change(change, condition)
+    let (update, text) = expression.change(change, condition: condition)
     let body = request { writer in
-      writer.member("Key", key)
+      writer.member("Key", itemKey: key)
       writer.member("UpdateExpression", ifPresent: update)
       writer.member("ConditionExpression", text)
       writer.member("ReturnValues", "ALL_NEW")
@@ -118,8 +119,8 @@ package final class DynamoDBTable: Table {
     var call = DynamoDBCaller.Call(operation: "UpdateItem", body: body, verb: "update", key: key)
     // A sum that was added twice is another sum.
     call.isRepeatable = change.add.isEmpty
-    guard let item = try Answer.item("Attributes", in: try send(call), "update", key) else {
-      throw TableError(.corrupt, "update", key: key, detail: "the answer holds no item")
+    guard let item = try Answer.item("Attributes", in: try send(call), verb: "update", key: key) else {
+      throw TableError(code: .corrupt, operation: "update", key: key, detail: "the answer holds no item")
     }
     return item
   }
@@ -127,7 +128,7 @@ package final class DynamoDBTable: Table {
 
 extension Expression {
   /// The texts of an update of a live item.
-  mutating func change(_ change: Change, _ condition: Condition) -> (update: String?, condition: String) {
+  mutating func change(_ change: Change, condition: Condition) -> (update: String?, condition: String) {
     let update = update(change)
     var text = self.condition(ofLive: condition)
     if let bounds = boundsOfSums(change) { text += " AND \(bounds)" }

@@ -47,12 +47,12 @@ struct Expression {
     case .less(let attribute, let value): return "(\(live()) AND \(name(attribute)) < \(self.value(value)))"
     case .greater(let attribute, let value): return "(\(live()) AND \(name(attribute)) > \(self.value(value)))"
     case .lacks(let attribute): return "(attribute_not_exists(\(name(attribute))) OR \(absent()))"
-    case .all(let parts): return joined(parts, " AND ") ?? text(.always)
-    case .any(let parts): return joined(parts, " OR ") ?? "(\(live()) AND \(absent()))"
+    case .all(let parts): return joined(parts, word: " AND ") ?? text(.always)
+    case .any(let parts): return joined(parts, word: " OR ") ?? "(\(live()) AND \(absent()))"
     }
   }
 
-  private mutating func joined(_ parts: [Condition], _ word: String) -> String? {
+  private mutating func joined(_ parts: [Condition], word: String) -> String? {
     if parts.isEmpty { return nil }
     var texts: [String] = []
     for part in parts { texts.append(text(part)) }
@@ -151,7 +151,7 @@ struct Expression {
     if !values.isEmpty {
       writer.key("ExpressionAttributeValues")
       writer.object { writer in
-        for (placeholder, value) in values { writer.member(placeholder, value) }
+        for (placeholder, value) in values { writer.member(placeholder, value: value) }
       }
     }
   }

@@ -5,7 +5,7 @@ import Messaging
 // Items as DynamoDB writes them: `{"pk":{"S":"c#1"},"sk":{"S":"c"},"n":{"N":"7"},"expires":{"N":"1800000000"}}`.
 
 extension JSONWriter {
-  mutating func member(_ name: String, _ value: Value) {
+  mutating func member(_ name: String, value: Value) {
     key(name)
     self.value(value)
   }
@@ -20,23 +20,23 @@ extension JSONWriter {
     }
   }
 
-  mutating func member(_ name: String, _ itemKey: ItemKey) {
+  mutating func member(_ name: String, itemKey: ItemKey) {
     key(name)
     object { $0.members(itemKey) }
   }
 
   private mutating func members(_ itemKey: ItemKey) {
-    member("pk", .string(itemKey.partition))
-    member("sk", .string(itemKey.sort))
+    member("pk", value: .string(itemKey.partition))
+    member("sk", value: .string(itemKey.sort))
   }
 
-  mutating func member(_ name: String, _ item: Item) {
+  mutating func member(_ name: String, item: Item) {
     key(name)
     object { writer in
       writer.members(item.key)
       // In an order of their own, so that the same write is the same bytes.
-      for attribute in item.attributes.keys.sorted() { writer.member(attribute, item.attributes[attribute]!) }
-      if let expires = item.expires { writer.member("expires", .number(expires)) }
+      for attribute in item.attributes.keys.sorted() { writer.member(attribute, value: item.attributes[attribute]!) }
+      if let expires = item.expires { writer.member("expires", value: .number(expires)) }
     }
   }
 }
@@ -59,7 +59,7 @@ extension JSONReader {
       }
     }
     guard let partition, let sort else { return nil }
-    return Item(ItemKey(partition, sort), attributes, expires: expires)
+    return Item(key: ItemKey(partition: partition, sort: sort), attributes: attributes, expires: expires)
   }
 
   private mutating func attributeValue() throws(JSONError) -> Value? {

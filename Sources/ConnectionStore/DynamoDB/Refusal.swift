@@ -23,7 +23,7 @@ struct Refusal {
         case "__type": type = try reader.string()
         // Some exceptions of DynamoDB spell it with a capital.
         case "message", "Message": message = try reader.null() ? "" : try reader.string()
-        case "CancellationReasons": reasons = try Self.reasons(&reader)
+        case "CancellationReasons": reasons = try Self.reasons(from: &reader)
         default: try reader.skip()
         }
       }
@@ -37,7 +37,7 @@ struct Refusal {
     status = response.status
   }
 
-  private static func reasons(_ reader: inout JSONReader) throws(JSONError) -> [String] {
+  private static func reasons(from reader: inout JSONReader) throws(JSONError) -> [String] {
     var reasons: [String] = []
     try reader.beginArray()
     while try reader.nextElement() {

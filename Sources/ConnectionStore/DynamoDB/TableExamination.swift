@@ -24,8 +24,8 @@ extension DynamoDBTable {
       try examination.readTable(try ask("DescribeTable"))
     } catch {
       // A role that may use the table need not be allowed to describe it.
-      guard error.isDenial else { throw error.tableError(call("DescribeTable"), caller.place) }
-      _ = try get(ItemKey("-", "-"), .strong)
+      guard error.isDenial else { throw error.tableError(call("DescribeTable"), place: caller.place) }
+      _ = try get(ItemKey(partition: "-", sort: "-"), consistency: .strong)
     }
     do throws(CallFailure) {
       try examination.readExpiry(try ask("DescribeTimeToLive"))
@@ -59,8 +59,8 @@ extension TableExamination {
         switch name {
         case "TableStatus": status = try reader.string()
         case "AttributeDefinitions":
-          for pair in try reader.pairs("AttributeName", "AttributeType") { types[pair.0] = pair.1 }
-        case "KeySchema": keys = try reader.pairs("AttributeName", "KeyType").map { (name: $0.0, kind: $0.1) }
+          for pair in try reader.pairs("AttributeName", second: "AttributeType") { types[pair.0] = pair.1 }
+        case "KeySchema": keys = try reader.pairs("AttributeName", second: "KeyType").map { (name: $0.0, kind: $0.1) }
         default: try reader.skip()
         }
       }
@@ -108,7 +108,7 @@ extension JSONReader {
   }
 
   /// Of an array of objects, the values of two of their members.
-  fileprivate mutating func pairs(_ first: String, _ second: String) throws(JSONError) -> [(String, String)] {
+  fileprivate mutating func pairs(_ first: String, second: String) throws(JSONError) -> [(String, String)] {
     var pairs: [(String, String)] = []
     try beginArray()
     while try nextElement() {

@@ -20,7 +20,7 @@ package final class FaultyTable: ForwardingTable {
   package private(set) var failures = 0
 
   /// Every failure is a line of `log`.
-  package init(_ table: any Table, _ faults: TableFaults, clock: Clock = .system, log: Log) {
+  package init(table: any Table, faults: TableFaults, clock: Clock = .system, log: Log) {
     self.table = table
     self.faults = faults
     self.clock = clock
@@ -45,12 +45,13 @@ package final class FaultyTable: ForwardingTable {
         "operation": .text(call.operation),
         "done": .flag(isDone),
       ])
-    throw TableError(isDone ? .unavailable : .throttled, call.operation, key: call.key, detail: "fault injected")
+    throw TableError(
+      code: isDone ? .unavailable : .throttled, operation: call.operation, key: call.key, detail: "fault injected")
   }
 
   private var isFailing: Bool {
     let elapsed = clock.milliseconds() - start
-    return chance.share(Self.kind, faults.who, calls) < faults.rate && failures < faults.limit
+    return chance.share(Self.kind, who: faults.who, number: calls) < faults.rate && failures < faults.limit
       && elapsed >= faults.from && elapsed < faults.until
   }
 
@@ -59,7 +60,7 @@ package final class FaultyTable: ForwardingTable {
     switch faults.outcome {
     case .throttled: false
     case .unknown: true
-    case .either: chance.bits(Self.kind + "@", faults.who, calls) & 1 == 1
+    case .either: chance.bits(Self.kind + "@", who: faults.who, number: calls) & 1 == 1
     }
   }
 }

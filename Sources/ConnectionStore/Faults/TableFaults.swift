@@ -39,7 +39,7 @@ package struct TableFaults: Equatable, Sendable {
       try reader.beginObject()
       while let name = try reader.nextKey() {
         if name == "seed" { hasSeed = true }
-        if try !take(name, &reader) { unknown = unknown ?? name }
+        if try !take(name, reader: &reader) { unknown = unknown ?? name }
       }
       try reader.end()
     } catch { throw TableFaultsError("\(error)") }
@@ -54,7 +54,7 @@ package struct TableFaults: Equatable, Sendable {
   private static let allowed = "seed, rate, outcome (throttled, unknown, either), who, start, from, until, limit"
 
   /// False for a member that there is not, or an outcome that there is not.
-  private mutating func take(_ name: String, _ reader: inout JSONReader) throws(JSONError) -> Bool {
+  private mutating func take(_ name: String, reader: inout JSONReader) throws(JSONError) -> Bool {
     switch name {
     case "seed": seed = try reader.integer()
     case "rate": rate = Double(String(decoding: try reader.number(), as: UTF8.self)) ?? -1

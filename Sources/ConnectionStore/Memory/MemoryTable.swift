@@ -16,8 +16,8 @@ package final class MemoryTable: LocalTable {
 
   package init(clock: Clock = .system) { self.clock = clock }
 
-  package func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
-    try RequestRules.check(key, "get")
+  package func get(_ key: ItemKey, consistency: Consistency) throws(TableError) -> Item? {
+    try RequestRules.check(key, operation: "get")
     return standing(key, at: clock.seconds)
   }
 
@@ -46,10 +46,12 @@ package final class MemoryTable: LocalTable {
   }
 
   package func commit(
-    _ writes: [TransactionWrite], _ operation: String, _ durability: Durability
+    _ writes: [TransactionWrite], operation: String, durability: Durability
   ) throws(TableError) -> [Effect] {
     let now = clock.seconds
-    let effects = try Effect.effects(of: writes, operation) { (key) throws(TableError) in standing(key, at: now) }
+    let effects = try Effect.effects(of: writes, operation: operation) { (key) throws(TableError) in
+      standing(key, at: now)
+    }
     for effect in effects { apply(effect) }
     return effects
   }

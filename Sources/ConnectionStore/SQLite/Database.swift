@@ -46,20 +46,20 @@ final class Database {
   /// SQLite gives the files beside it (`-wal`, `-shm`) the same mode.
   init(path: String, mayCreate: Bool = true) throws(SQLiteError) {
     do throws(SQLiteError) {
-      handle = try Self.handle(path)
+      handle = try Self.handle(path: path)
     } catch {
-      guard mayCreate, error.systemNumber == ENOENT, Self.create(path) else { throw error }
-      handle = try Self.handle(path)
+      guard mayCreate, error.systemNumber == ENOENT, Self.create(path: path) else { throw error }
+      handle = try Self.handle(path: path)
     }
   }
 
-  private static func handle(_ path: String) throws(SQLiteError) -> OpaquePointer {
+  private static func handle(path: String) throws(SQLiteError) -> OpaquePointer {
     var opened: OpaquePointer?
     let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
     let code = sqlite3_open_v2(path, &opened, flags, nil)
     guard let opened else { throw SQLiteError(code: code, message: "out of memory", systemNumber: 0) }
     guard code == SQLITE_OK else {
-      let error = SQLiteError(of: opened, code)
+      let error = SQLiteError(of: opened, code: code)
       sqlite3_close_v2(opened)
       throw error
     }
@@ -67,7 +67,7 @@ final class Database {
   }
 
   /// Another process may be faster.
-  private static func create(_ path: String) -> Bool {
+  private static func create(path: String) -> Bool {
     let file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     if file >= 0 { close(file) }
     return file >= 0 || errno == EEXIST
@@ -93,10 +93,10 @@ final class Database {
   func waitWhenBusy(milliseconds: Int) {
     // The first ten looks take 1 ms together, each further one 1 ms; the limit travels as the pointer's value.
     logLimit.busyMilliseconds = milliseconds
-    Self.waitWhenBusy(handle, milliseconds)
+    Self.waitWhenBusy(handle, milliseconds: milliseconds)
   }
 
-  fileprivate static func waitWhenBusy(_ handle: OpaquePointer?, _ milliseconds: Int) {
+  fileprivate static func waitWhenBusy(_ handle: OpaquePointer?, milliseconds: Int) {
     sqlite3_busy_handler(
       handle,
       { limit, count in
@@ -112,7 +112,7 @@ final class Database {
       handle,
       { context, handle, name, pages in
         guard let context else { return SQLITE_OK }
-        Unmanaged<LogLimit>.fromOpaque(context).takeUnretainedValue().checkpoint(handle, name, pages)
+        Unmanaged<LogLimit>.fromOpaque(context).takeUnretainedValue().checkpoint(handle, name: name, pages: pages)
         return SQLITE_OK
       }, Unmanaged.passUnretained(logLimit).toOpaque())
   }
@@ -123,7 +123,7 @@ final class Database {
   }
 
   fileprivate func check(_ code: Int32) throws(SQLiteError) {
-    guard code == SQLITE_OK else { throw SQLiteError(of: handle, code) }
+    guard code == SQLITE_OK else { throw SQLiteError(of: handle, code: code) }
   }
 }
 
@@ -144,7 +144,7 @@ private final class LogLimit {
   private var triedPages: Int32 = 0
 
   /// What fails here is tried again by a later commit.
-  func checkpoint(_ handle: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ pages: Int32) {
+  func checkpoint(_ handle: OpaquePointer?, name: UnsafePointer<CChar>?, pages: Int32) {
     if pages < Self.cutPages { triedPages = 0 }
     guard pages >= Self.copiedPages else { return }
     guard pages >= Self.cutPages, pages >= triedPages + Self.copiedPages else {
@@ -152,14 +152,14 @@ private final class LogLimit {
       return
     }
     triedPages = pages
-    Database.waitWhenBusy(handle, Self.waitMilliseconds)
+    Database.waitWhenBusy(handle, milliseconds: Self.waitMilliseconds)
     // For who copies just now SQLite waits with no handler: it says busy at once.
     var looks = Self.waitMilliseconds
     while sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_TRUNCATE, nil, nil) == SQLITE_BUSY, looks > 0 {
       looks -= 1
       usleep(1000)
     }
-    Database.waitWhenBusy(handle, busyMilliseconds)
+    Database.waitWhenBusy(handle, milliseconds: busyMilliseconds)
   }
 }
 
@@ -201,7 +201,7 @@ final class Statement {
       switch code {
       case SQLITE_DONE: return
       case SQLITE_ROW: if try !row(Row(statement: handle)) { return }
-      default: throw SQLiteError(of: database.handle, code)
+      default: throw SQLiteError(of: database.handle, code: code)
       }
     }
   }
@@ -237,7 +237,7 @@ struct Row {
 }
 
 extension SQLiteError {
-  fileprivate init(of database: OpaquePointer, _ code: Int32) {
+  fileprivate init(of database: OpaquePointer, code: Int32) {
     let extended = sqlite3_extended_errcode(database)
     self.code = extended & 0xFF == code & 0xFF ? extended : code
     message = String(cString: sqlite3_errmsg(database))

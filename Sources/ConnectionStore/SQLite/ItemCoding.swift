@@ -13,14 +13,14 @@ enum ItemCoding {
     for (name, value) in attributes {
       switch value {
       case .string(let text):
-        append(string, name, to: &output)
+        append(string, name: name, to: &output)
         append(UInt64(text.utf8.count), to: &output)
         output.append(contentsOf: text.utf8)
       case .number(let integer):
-        append(number, name, to: &output)
+        append(number, name: name, to: &output)
         append(UInt64(bitPattern: (integer << 1) ^ (integer >> 63)), to: &output)
       case .bytes(let array):
-        append(bytes, name, to: &output)
+        append(bytes, name: name, to: &output)
         append(UInt64(array.count), to: &output)
         output.append(contentsOf: array)
       }
@@ -53,7 +53,7 @@ enum ItemCoding {
     }
   }
 
-  private static func append(_ kind: UInt8, _ name: String, to output: inout [UInt8]) {
+  private static func append(_ kind: UInt8, name: String, to output: inout [UInt8]) {
     output.append(kind)
     append(UInt64(name.utf8.count), to: &output)
     output.append(contentsOf: name.utf8)

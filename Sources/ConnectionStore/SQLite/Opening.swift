@@ -4,8 +4,8 @@ import Glibc
 /// From a path to a database that is ours, in as few steps as a cold start can bear: three statements if the file is
 /// there.
 enum Opening {
-  static func open(_ path: String, busyMilliseconds: Int) throws(SQLiteError) -> Database {
-    let database = try connect(path, busyMilliseconds: busyMilliseconds, mayCreate: true)
+  static func open(path: String, busyMilliseconds: Int) throws(SQLiteError) -> Database {
+    let database = try connect(path: path, busyMilliseconds: busyMilliseconds, mayCreate: true)
     switch try owner(of: database) {
     case .tickertape: break
     case .nobody: try create(in: database, tries: busyMilliseconds)
@@ -15,7 +15,7 @@ enum Opening {
     return database
   }
 
-  static func connect(_ path: String, busyMilliseconds: Int, mayCreate: Bool) throws(SQLiteError) -> Database {
+  static func connect(path: String, busyMilliseconds: Int, mayCreate: Bool) throws(SQLiteError) -> Database {
     guard !path.isEmpty, path != ":memory:", !path.utf8.contains(0) else { throw .schema("this is no path of a file") }
     let database = try Database(path: path, mayCreate: mayCreate)
     database.waitWhenBusy(milliseconds: busyMilliseconds)
@@ -46,7 +46,7 @@ enum Opening {
     // Another process may have made it between the two looks.
     let now = try integer(.version, in: database)
     if now != version, now == Schema.version { return .tickertape }
-    throw foreign(now, application)
+    throw foreign(now, application: application)
   }
 
   private static func create(in database: Database, tries: Int) throws(SQLiteError) {
@@ -73,7 +73,7 @@ enum Opening {
     }
   }
 
-  private static func foreign(_ version: Int64, _ application: Int64) -> SQLiteError {
+  private static func foreign(_ version: Int64, application: Int64) -> SQLiteError {
     let isOurs = version >> 16 == Schema.version >> 16 && [0, Schema.application].contains(application)
     let id = application == 0 ? "" : ", whose application id is \(application)"
     return .schema(
@@ -94,7 +94,7 @@ enum Opening {
 
 extension TableError {
   /// What SQLite's answer means to the caller of a table, with the path and what to do about it.
-  init(_ error: SQLiteError, _ operation: String, key: ItemKey? = nil, path: String) {
+  init(error: SQLiteError, operation: String, key: ItemKey? = nil, path: String) {
     let words =
       error.systemNumber == 0 ? error.message : "\(error.message): \(String(cString: strerror(error.systemNumber)))"
     let (code, advice): (Code, String) =
@@ -113,7 +113,7 @@ extension TableError {
       } else {
         (.unavailable, "SQLite's code \(error.code)")
       }
-    self.init(code, operation, key: key, detail: "\(path): \(words); \(advice)")
+    self.init(code: code, operation: operation, key: key, detail: "\(path): \(words); \(advice)")
   }
 }
 

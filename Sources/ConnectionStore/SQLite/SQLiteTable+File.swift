@@ -7,7 +7,7 @@ extension SQLiteTable {
   /// Every page is read (`PRAGMA quick_check`), a second for some hundred megabytes; writers go on meanwhile.
   package static func fault(of path: String, busyMilliseconds: Int = 1_000) -> TableError? {
     do throws(SQLiteError) {
-      let database = try Opening.connect(path, busyMilliseconds: busyMilliseconds, mayCreate: false)
+      let database = try Opening.connect(path: path, busyMilliseconds: busyMilliseconds, mayCreate: false)
       _ = try Opening.owner(of: database)
       var faults: [String] = []
       try Statement(Schema.SQL.check.rawValue, in: database).run { row in
@@ -17,7 +17,7 @@ extension SQLiteTable {
       if faults != ["ok"] { throw .corrupt(faults.joined(separator: "; ")) }
       return nil
     } catch {
-      return TableError(error, "open", path: path)
+      return TableError(error: error, operation: "open", path: path)
     }
   }
 
@@ -25,11 +25,11 @@ extension SQLiteTable {
   /// killed leave it behind. The last connection that is closed deletes it.
   package static func foldLog(of path: String) throws(TableError) {
     do throws(SQLiteError) {
-      let database = try Opening.connect(path, busyMilliseconds: 1_000, mayCreate: false)
+      let database = try Opening.connect(path: path, busyMilliseconds: 1_000, mayCreate: false)
       guard case .tickertape = try Opening.owner(of: database) else { return }
       try database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     } catch {
-      throw TableError(error, "open", path: path)
+      throw TableError(error: error, operation: "open", path: path)
     }
   }
 }

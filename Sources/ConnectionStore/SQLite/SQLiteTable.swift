@@ -36,17 +36,17 @@ package final class SQLiteTable: LocalTable {
     self.clock = clock
     self.path = path
     do throws(SQLiteError) {
-      database = try Opening.open(path, busyMilliseconds: busyMilliseconds)
+      database = try Opening.open(path: path, busyMilliseconds: busyMilliseconds)
       if let maximumPages { try database.execute("PRAGMA max_page_count = \(maximumPages)") }
     } catch {
-      throw TableError(error, "open", path: path)
+      throw TableError(error: error, operation: "open", path: path)
     }
   }
 
-  package func get(_ key: ItemKey, _ consistency: Consistency) throws(TableError) -> Item? {
-    try RequestRules.check(key, "get")
+  package func get(_ key: ItemKey, consistency: Consistency) throws(TableError) -> Item? {
+    try RequestRules.check(key, operation: "get")
     try requireFile("get")
-    return try standing(key, at: clock.seconds, "get")
+    return try standing(key, at: clock.seconds, operation: "get")
   }
 
   package func query(_ query: Query) throws(TableError) -> Page {
@@ -60,10 +60,11 @@ package final class SQLiteTable: LocalTable {
       // One more than asked for tells whether there is a next page.
       .integer(Int64(query.limit == .max ? .max : query.limit + 1)),
     ]
-    try run(.query, bindings, "query") { (row) throws(SQLiteError) in
+    try run(.query, bindings: bindings, operation: "query") { (row) throws(SQLiteError) in
       guard let sort = String(validating: row.bytes(0), as: UTF8.self) else { throw .corrupt("a key is not UTF-8") }
       let attributes = try ItemCoding.decode(row.bytes(2))
-      return builder.take(Item(ItemKey(query.partition, sort), attributes, expires: row.integer(1)))
+      return builder.take(
+        Item(key: ItemKey(partition: query.partition, sort: sort), attributes: attributes, expires: row.integer(1)))
     }
     return builder.page
   }
@@ -71,11 +72,11 @@ package final class SQLiteTable: LocalTable {
   package func writeBatch(_ writes: [BatchWrite]) throws(TableError) {
     try RequestRules.check(writes)
     for start in stride(from: 0, to: writes.count, by: Self.batchStep) {
-      try inTransaction("writeBatch", .process) { () throws(TableError) in
+      try inTransaction("writeBatch", durability: .process) { () throws(TableError) in
         for write in writes[start..<min(start + Self.batchStep, writes.count)] {
           switch write {
-          case .put(let item): try apply(.store(item), "writeBatch")
-          case .delete(let key): try apply(.remove(key), "writeBatch")
+          case .put(let item): try apply(.store(item), operation: "writeBatch")
+          case .delete(let key): try apply(.remove(key), operation: "writeBatch")
           }
         }
       }
@@ -83,62 +84,63 @@ package final class SQLiteTable: LocalTable {
   }
 
   package func commit(
-    _ writes: [TransactionWrite], _ operation: String, _ durability: Durability
+    _ writes: [TransactionWrite], operation: String, durability: Durability
   ) throws(TableError) -> [Effect] {
-    try inTransaction(operation, durability) { () throws(TableError) in
+    try inTransaction(operation, durability: durability) { () throws(TableError) in
       // Read within the transaction: it may have waited for another writer.
       let now = clock.seconds
-      let effects = try Effect.effects(of: writes, operation) { (key) throws(TableError) in
-        try standing(key, at: now, operation)
+      let effects = try Effect.effects(of: writes, operation: operation) { (key) throws(TableError) in
+        try standing(key, at: now, operation: operation)
       }
-      for effect in effects { try apply(effect, operation) }
+      for effect in effects { try apply(effect, operation: operation) }
       return effects
     }
   }
 
-  private func standing(_ key: ItemKey, at now: Int64, _ operation: String) throws(TableError) -> Item? {
+  private func standing(_ key: ItemKey, at now: Int64, operation: String) throws(TableError) -> Item? {
     var item: Item?
     let bindings: [Statement.Binding] = [.text(key.partition), .text(key.sort), .integer(now)]
-    try run(.get, bindings, operation, key) { (row) throws(SQLiteError) in
-      item = Item(key, try ItemCoding.decode(row.bytes(1)), expires: row.integer(0))
+    try run(.get, bindings: bindings, operation: operation, key: key) { (row) throws(SQLiteError) in
+      item = Item(key: key, attributes: try ItemCoding.decode(row.bytes(1)), expires: row.integer(0))
       return true
     }
     return item
   }
 
-  private func apply(_ effect: Effect, _ operation: String) throws(TableError) {
+  private func apply(_ effect: Effect, operation: String) throws(TableError) {
     switch effect {
     case .store(let item):
       let attributes = ItemCoding.encode(item.attributes)
       let bindings: [Statement.Binding] = [
         .text(item.key.partition), .text(item.key.sort), .integer(item.expires), .bytes(attributes),
       ]
-      try run(.store, bindings, operation, item.key)
+      try run(.store, bindings: bindings, operation: operation, key: item.key)
       stores += 1
-    case .remove(let key): try run(.remove, [.text(key.partition), .text(key.sort)], operation, key)
+    case .remove(let key):
+      try run(.remove, bindings: [.text(key.partition), .text(key.sort)], operation: operation, key: key)
     case .nothing: break
     }
   }
 
   private func inTransaction<Answer>(
-    _ operation: String, _ durability: Durability, _ body: () throws(TableError) -> Answer
+    _ operation: String, durability: Durability, _ body: () throws(TableError) -> Answer
   ) throws(TableError) -> Answer {
     try requireFile(operation)
-    try syncCommits(durability == .disk, operation)
-    try run(.begin, [], operation)
+    try syncCommits(durability == .disk, operation: operation)
+    try run(.begin, bindings: [], operation: operation)
     do throws(TableError) {
       let answer = try body()
       writes += 1
       if writes % Self.callsPerSweep == 0 || writes > 1 && stores >= Self.storesPerSweep {
         let count = max(Self.itemsPerSweep, 2 * stores)
-        try run(.removeExpired, [.integer(clock.seconds), .integer(count)], operation)
+        try run(.removeExpired, bindings: [.integer(clock.seconds), .integer(count)], operation: operation)
         stores = 0
       }
-      try run(.commit, [], operation)
+      try run(.commit, bindings: [], operation: operation)
       return answer
     } catch {
       // SQLite has ended the transaction itself after some errors, a full disk for one.
-      if database.isInTransaction { try? run(.rollback, [], operation) }
+      if database.isInTransaction { try? run(.rollback, bindings: [], operation: operation) }
       throw error
     }
   }
@@ -147,28 +149,28 @@ package final class SQLiteTable: LocalTable {
   private func requireFile(_ operation: String) throws(TableError) {
     guard database.hasMoved else { return }
     throw TableError(
-      .unusable, operation,
+      code: .unusable, operation: operation,
       detail: "\(path): the file was deleted or moved while it was open; start the programs that use it again")
   }
 
   /// `FULL` makes a commit wait until the log is on the disk, `NORMAL` does not; it cannot be changed within a
   /// transaction.
-  private func syncCommits(_ wanted: Bool, _ operation: String) throws(TableError) {
+  private func syncCommits(_ wanted: Bool, operation: String) throws(TableError) {
     guard wanted != syncsCommits else { return }
     do throws(SQLiteError) {
       try database.execute(wanted ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL")
-    } catch { throw TableError(error, operation, path: path) }
+    } catch { throw TableError(error: error, operation: operation, path: path) }
     syncsCommits = wanted
   }
 
   private func run(
-    _ sql: Schema.SQL, _ bindings: [Statement.Binding], _ operation: String, _ key: ItemKey? = nil,
+    _ sql: Schema.SQL, bindings: [Statement.Binding], operation: String, key: ItemKey? = nil,
     row: (Row) throws(SQLiteError) -> Bool = { _ in true }
   ) throws(TableError) {
     do throws(SQLiteError) {
       try statement(sql).run(bindings, row: row)
     } catch {
-      throw TableError(error, operation, key: key, path: path)
+      throw TableError(error: error, operation: operation, key: key, path: path)
     }
   }
 

@@ -19,30 +19,31 @@ package enum TableSelection {
   ///
   /// With `TABLE_FAULTS` some of its calls fail on purpose; such a table is never DynamoDB's.
   package static func open(
-    _ environment: Environment, clock: Clock = .system, deadline: CallDeadline = CallDeadline()
+    environment: Environment, clock: Clock = .system, deadline: CallDeadline = CallDeadline()
   ) throws(TableError) -> any Table {
     guard let text = environment[TableFaults.variable] else {
-      return try openSound(environment, clock: clock, deadline: deadline)
+      return try openSound(environment: environment, clock: clock, deadline: deadline)
     }
-    guard !isDynamoDB(environment) else {
+    guard !isDynamoDB(environment: environment) else {
       throw unusable("\(TableFaults.variable) is for a table of SQLite or in memory, not for DynamoDB")
     }
     let faults: TableFaults
     do throws(TableFaultsError) { faults = try TableFaults(text) } catch { throw unusable(error.description) }
     // Whatever the level of the other lines: the local gateway counts these.
     return FaultyTable(
-      try openSound(environment, clock: clock, deadline: deadline), faults, clock: clock, log: Log(minimum: .trace))
+      table: try openSound(environment: environment, clock: clock, deadline: deadline), faults: faults, clock: clock,
+      log: Log(minimum: .trace))
   }
 
-  private static func isDynamoDB(_ environment: Environment) -> Bool {
+  private static func isDynamoDB(environment: Environment) -> Bool {
     environment[variable]?.hasPrefix("dynamodb:") ?? (environment[tableNameVariable] != nil)
   }
 
   private static func openSound(
-    _ environment: Environment, clock: Clock, deadline: CallDeadline
+    environment: Environment, clock: Clock, deadline: CallDeadline
   ) throws(TableError) -> any Table {
     if environment[variable] == nil, let table = environment[tableNameVariable] {
-      return try DynamoDBTable.open(table, environment, clock: clock, deadline: deadline)
+      return try DynamoDBTable.open(table, environment: environment, clock: clock, deadline: deadline)
     }
     let name: String
     do throws(MissingVariable) {
@@ -50,13 +51,13 @@ package enum TableSelection {
     } catch {
       throw unusable(error.description)
     }
-    return try open(name, environment, clock: clock, deadline: deadline)
+    return try open(name, environment: environment, clock: clock, deadline: deadline)
   }
 
   /// Opens the table of that name, for example `sqlite:.tickertape/table.db`. A DynamoDB table takes region, endpoint
   /// and credentials from the environment.
   package static func open(
-    _ name: String, _ environment: Environment = .process, clock: Clock = .system,
+    _ name: String, environment: Environment = .process, clock: Clock = .system,
     deadline: CallDeadline = CallDeadline()
   ) throws(TableError) -> any Table {
     let parts = name.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
@@ -64,7 +65,8 @@ package enum TableSelection {
     switch (parts[0], place) {
     case ("memory", ""): return MemoryTable(clock: clock)
     case ("sqlite", let path?) where !path.isEmpty: return try SQLiteTable(path: path, clock: clock)
-    case ("dynamodb", let table?): return try DynamoDBTable.open(table, environment, clock: clock, deadline: deadline)
+    case ("dynamodb", let table?):
+      return try DynamoDBTable.open(table, environment: environment, clock: clock, deadline: deadline)
     default:
       throw unusable(
         "\(variable)=\(name) names no table; allowed are sqlite:PATH, dynamodb:TABLE and memory:, as in \(example)")
@@ -79,13 +81,15 @@ package enum TableSelection {
 
   /// Over how many partitions the listeners of one topic are spread, the same wherever a table is used:
   /// `LISTENER_SHARDS`, else 8 on DynamoDB, one of whose partitions takes 1,000 writes a second, and 1 elsewhere.
-  package static func listenerShards(_ environment: Environment) throws(TableError) -> Int {
-    guard let text = environment["LISTENER_SHARDS"] else { return isDynamoDB(environment) ? 8 : 1 }
+  package static func listenerShards(environment: Environment) throws(TableError) -> Int {
+    guard let text = environment["LISTENER_SHARDS"] else { return isDynamoDB(environment: environment) ? 8 : 1 }
     guard let count = Int(text), (1...256).contains(count) else {
       throw unusable("LISTENER_SHARDS=\(text) is no number from 1 to 256; for example LISTENER_SHARDS=8")
     }
     return count
   }
 
-  private static func unusable(_ detail: String) -> TableError { TableError(.unusable, "open", detail: detail) }
+  private static func unusable(_ detail: String) -> TableError {
+    TableError(code: .unusable, operation: "open", detail: detail)
+  }
 }

@@ -3,11 +3,11 @@ import CCurl
 /// One connection, whose bytes are the caller's.
 extension CurlEasy {
   /// Only connects: the bytes are the caller's, through `send` and `receive`.
-  func prepareToConnect(_ url: HTTPURL, connectMilliseconds: Int) throws(HTTPClientError) {
-    try prepare(url, connectMilliseconds: connectMilliseconds)
-    try set(CURLOPT_CONNECT_ONLY, 1, url)
-    try set(CURLOPT_FRESH_CONNECT, 1, url)
-    try set(CURLOPT_HTTPPROXYTUNNEL, 1, url)
+  func prepareToConnect(url: HTTPURL, connectMilliseconds: Int) throws(HTTPClientError) {
+    try prepare(url: url, connectMilliseconds: connectMilliseconds)
+    try set(CURLOPT_CONNECT_ONLY, value: 1, url: url)
+    try set(CURLOPT_FRESH_CONNECT, value: 1, url: url)
+    try set(CURLOPT_HTTPPROXYTUNNEL, value: 1, url: url)
   }
 
   func activeSocket(of url: HTTPURL) throws(HTTPClientError) -> Int32 {
@@ -21,7 +21,7 @@ extension CurlEasy {
 
   /// Ties the connection to this handle: libcurl 7.88 does that at the first send or receive, and until then may close
   /// it as idle when it opens another one.
-  func claimConnection(_ url: HTTPURL) throws(HTTPClientError) {
+  func claimConnection(url: HTTPURL) throws(HTTPClientError) {
     var byte: UInt8 = 0
     var count = 0
     let code = curl_easy_recv(handle, &byte, 1, &count)

@@ -4,20 +4,20 @@ import CCurl
 extension CurlEasy {
   /// Takes the request over; what comes goes to the collector, which has to live until `finish`.
   func begin(_ request: HTTPRequest, into collector: ResponseCollector) throws(HTTPClientError) {
-    try prepare(request.url, connectMilliseconds: request.connectMilliseconds)
+    try prepare(url: request.url, connectMilliseconds: request.connectMilliseconds)
     curl_slist_free_all(headerLines)
     headerLines = nil
     headerLines = try headerList(request)
     try check(
       curl_easy_set_list(handle, CURLOPT_HTTPHEADER, headerLines), tried: request.method, host: request.url.origin)
-    try set(CURLOPT_TIMEOUT_MS, request.totalMilliseconds, request.url)
-    if request.isSentOnce { try set(CURLOPT_FRESH_CONNECT, 1, request.url) }
+    try set(CURLOPT_TIMEOUT_MS, value: request.totalMilliseconds, url: request.url)
+    if request.isSentOnce { try set(CURLOPT_FRESH_CONNECT, value: 1, url: request.url) }
     try setBody(request)
-    try collect(collector, request.url)
+    try collect(collector, url: request.url)
   }
 
   /// The status of the answer, when the transfer has ended with this code.
-  func finish(_ request: HTTPRequest, _ code: ResultCode) throws(HTTPClientError) -> Int {
+  func finish(_ request: HTTPRequest, code: ResultCode) throws(HTTPClientError) -> Int {
     let tried = request.method
     let host = request.url.origin
     if code == CURLE_WRITE_ERROR {
@@ -49,7 +49,7 @@ extension CurlEasy {
   }
 
   private func setBody(_ request: HTTPRequest) throws(HTTPClientError) {
-    if request.method == "HEAD" { return try set(CURLOPT_NOBODY, 1, request.url) }
+    if request.method == "HEAD" { return try set(CURLOPT_NOBODY, value: 1, url: request.url) }
     if let body = request.body {
       try check(
         curl_easy_set_offset(handle, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(body.count)), tried: request.method,
@@ -62,11 +62,11 @@ extension CurlEasy {
       }
       try check(code, tried: request.method, host: request.url.origin)
     }
-    try set(CURLOPT_CUSTOMREQUEST, request.method, request.url)
+    try set(CURLOPT_CUSTOMREQUEST, value: request.method, url: request.url)
   }
 
   /// The callbacks capture nothing and never throw; the collector is kept alive by the caller of `begin`.
-  private func collect(_ collector: ResponseCollector, _ url: HTTPURL) throws(HTTPClientError) {
+  private func collect(_ collector: ResponseCollector, url: HTTPURL) throws(HTTPClientError) {
     let context = Unmanaged.passUnretained(collector).toOpaque()
     let onHead: curl_write_callback = { bytes, size, count, context in
       guard let bytes, let context else { return 0 }

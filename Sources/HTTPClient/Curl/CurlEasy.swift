@@ -35,37 +35,37 @@ final class CurlEasy {
   }
 
   /// Forgets the options of the request before, keeps its connection.
-  func prepare(_ url: HTTPURL, connectMilliseconds: Int) throws(HTTPClientError) {
+  func prepare(url: HTTPURL, connectMilliseconds: Int) throws(HTTPClientError) {
     curl_easy_reset(handle)
     errorText[0] = 0
     curl_easy_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText)
-    try set(CURLOPT_URL, url.text, url)
-    try set(CURLOPT_PROTOCOLS_STR, "http,https", url)
-    try set(CURLOPT_NOSIGNAL, 1, url)
-    try set(CURLOPT_CONNECTTIMEOUT_MS, connectMilliseconds, url)
+    try set(CURLOPT_URL, value: url.text, url: url)
+    try set(CURLOPT_PROTOCOLS_STR, value: "http,https", url: url)
+    try set(CURLOPT_NOSIGNAL, value: 1, url: url)
+    try set(CURLOPT_CONNECTTIMEOUT_MS, value: connectMilliseconds, url: url)
     // With HTTP/2 offered in the handshake, bytes of HTTP/1.1 would meet a server that speaks the other.
-    try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1), url)
-    try set(CURLOPT_SSL_ENABLE_ALPN, 0, url)
-    if url.isNeverProxied { try set(CURLOPT_PROXY, "", url) }
-    if url.isSecure { try trust(url) }
+    try set(CURLOPT_HTTP_VERSION, value: Int(CURL_HTTP_VERSION_1_1), url: url)
+    try set(CURLOPT_SSL_ENABLE_ALPN, value: 0, url: url)
+    if url.isNeverProxied { try set(CURLOPT_PROXY, value: "", url: url) }
+    if url.isSecure { try trust(url: url) }
   }
 
   /// libcurl keeps the parsed roots of a multi handle (`CURLOPT_CA_CACHE_TIMEOUT`, a day), but only where it has one
   /// file of them: Debian's build also names a folder.
-  private func trust(_ url: HTTPURL) throws(HTTPClientError) {
-    try set(CURLOPT_SSLVERSION, Int(CURL_SSLVERSION_TLSv1_2), url)
+  private func trust(url: HTTPURL) throws(HTTPClientError) {
+    try set(CURLOPT_SSLVERSION, value: Int(CURL_SSLVERSION_TLSv1_2), url: url)
     guard let file = tls.rootsFile else { return }
-    try set(CURLOPT_CAINFO, file, url)
+    try set(CURLOPT_CAINFO, value: file, url: url)
     try check(curl_easy_set_text(handle, CURLOPT_CAPATH, nil), tried: "set up", host: url.origin)
   }
 
   // MARK: Options and errors
 
-  func set(_ option: CURLoption, _ value: Int, _ url: HTTPURL) throws(HTTPClientError) {
+  func set(_ option: CURLoption, value: Int, url: HTTPURL) throws(HTTPClientError) {
     try check(curl_easy_set_long(handle, option, value), tried: "set up", host: url.origin)
   }
 
-  func set(_ option: CURLoption, _ value: String, _ url: HTTPURL) throws(HTTPClientError) {
+  func set(_ option: CURLoption, value: String, url: HTTPURL) throws(HTTPClientError) {
     try check(curl_easy_set_text(handle, option, value), tried: "set up", host: url.origin)
   }
 

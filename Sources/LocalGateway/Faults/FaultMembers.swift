@@ -26,7 +26,7 @@ struct FaultMembers {
     }
   }
 
-  func required<Value>(_ member: String, _ value: Value?, _ allowed: String) throws(FaultPlanError) -> Value {
+  func required<Value>(_ member: String, value: Value?, allowed: String) throws(FaultPlanError) -> Value {
     guard let value else { throw FaultPlanError("\(name): '\(member)' is missing; it is \(allowed)") }
     return value
   }
@@ -35,13 +35,15 @@ struct FaultMembers {
 
   func integer(_ member: String, in range: ClosedRange<Int64>) throws(FaultPlanError) -> Int64? {
     let bounds = range == Int64.min...Int64.max ? "" : " from \(range.lowerBound) to \(range.upperBound)"
-    let number = try value(member, "a whole number\(bounds)") { (reader) throws(JSONError) in try reader.integer() }
+    let number = try value(member, allowed: "a whole number\(bounds)") { (reader) throws(JSONError) in
+      try reader.integer()
+    }
     guard let number, !range.contains(number) else { return number }
     throw FaultPlanError("\(name): '\(member)' is a whole number\(bounds), not \(number)")
   }
 
   func share(_ member: String) throws(FaultPlanError) -> Double? {
-    let digits = try value(member, "a number from 0 to 1") { (reader) throws(JSONError) in
+    let digits = try value(member, allowed: "a number from 0 to 1") { (reader) throws(JSONError) in
       String(decoding: try reader.number(), as: UTF8.self)
     }
     guard let digits else { return nil }
@@ -52,12 +54,12 @@ struct FaultMembers {
   }
 
   func string(_ member: String) throws(FaultPlanError) -> String? {
-    try value(member, "a string") { (reader) throws(JSONError) in try reader.string() }
+    try value(member, allowed: "a string") { (reader) throws(JSONError) in try reader.string() }
   }
 
   /// One of an enumeration's words.
   func word<Word: RawRepresentable & CaseIterable>(
-    _ member: String, _ type: Word.Type, among words: [Word] = Array(Word.allCases)
+    _ member: String, type: Word.Type, among words: [Word] = Array(Word.allCases)
   ) throws(FaultPlanError) -> Word? where Word.RawValue == String {
     guard let text = try string(member) else { return nil }
     guard let word = words.first(where: { $0.rawValue.utf8.elementsEqual(text.utf8) }) else {
@@ -68,17 +70,17 @@ struct FaultMembers {
 
   /// The elements of an array, which must be there.
   func elements(_ member: String) throws(FaultPlanError) -> [[UInt8]] {
-    let elements = try value(member, "an array") { (reader) throws(JSONError) in
+    let elements = try value(member, allowed: "an array") { (reader) throws(JSONError) in
       var elements: [[UInt8]] = []
       try reader.beginArray()
       while try reader.nextElement() { elements.append(Array(try reader.rawValue())) }
       return elements
     }
-    return try required(member, elements, "an array of faults")
+    return try required(member, value: elements, allowed: "an array of faults")
   }
 
   private func value<Value>(
-    _ member: String, _ allowed: String, _ read: (inout JSONReader) throws(JSONError) -> Value
+    _ member: String, allowed: String, _ read: (inout JSONReader) throws(JSONError) -> Value
   ) throws(FaultPlanError) -> Value? {
     guard let json = values.first(where: { $0.name == member })?.json else { return nil }
     do throws(JSONError) {

@@ -5,7 +5,7 @@ package struct FaultPlan: Equatable, Sendable {
   package let seed: Int64
   package let faults: [Fault]
 
-  package init(seed: Int64, _ faults: [Fault]) {
+  package init(seed: Int64, faults: [Fault]) {
     self.seed = seed
     self.faults = faults
   }
@@ -17,10 +17,10 @@ package struct FaultPlan: Equatable, Sendable {
   package init(json: [UInt8]) throws(FaultPlanError) {
     let plan = try FaultMembers(json, of: "the plan")
     try plan.allow(["seed", "faults"])
-    seed = try plan.required("seed", plan.integer("seed", in: Int64.min...Int64.max), "a whole number")
+    seed = try plan.required("seed", value: plan.integer("seed", in: Int64.min...Int64.max), allowed: "a whole number")
     var faults: [Fault] = []
     for (place, element) in try plan.elements("faults").enumerated() {
-      faults.append(try Fault(FaultMembers(element, of: "fault \(place + 1)")))
+      faults.append(try Fault(members: FaultMembers(element, of: "fault \(place + 1)")))
     }
     guard faults.filter({ $0.kind == .tableThrottled }).count <= 1 else {
       throw FaultPlanError("table-throttled may stand in the plan once only")
@@ -37,12 +37,13 @@ package struct FaultPlanError: Error, Equatable, CustomStringConvertible {
 }
 
 extension Fault {
-  fileprivate init(_ members: FaultMembers) throws(FaultPlanError) {
-    let kind = try members.required("kind", members.word("kind", Kind.self), Kind.allCases.sentence)
+  fileprivate init(members: FaultMembers) throws(FaultPlanError) {
+    let kind = try members.required(
+      "kind", value: members.word("kind", type: Kind.self), allowed: Kind.allCases.sentence)
     var members = members
     members.name += " (\(kind.rawValue))"
     try members.allow(["kind", "rate"] + kind.members.map(\.rawValue))
-    self.init(kind, rate: try members.required("rate", members.share("rate"), "a number from 0 to 1"))
+    self.init(kind, rate: try members.required("rate", value: members.share("rate"), allowed: "a number from 0 to 1"))
     for member in kind.members { try take(member, from: members) }
     guard from < until else { throw FaultPlanError("\(members.name): 'until' is not after 'from'") }
   }
@@ -50,10 +51,10 @@ extension Fault {
   private mutating func take(_ member: Member, from members: FaultMembers) throws(FaultPlanError) {
     let name = member.rawValue
     switch member {
-    case .scope: scope = try members.word(name, Scope.self) ?? scope
-    case .on: target = try members.word(name, Target.self, among: kind.targets) ?? target
-    case .delays: delay = try members.word(name, Delay.self) ?? delay
-    case .outcome: outcome = try members.word(name, TableOutcome.self) ?? outcome
+    case .scope: scope = try members.word(name, type: Scope.self) ?? scope
+    case .on: target = try members.word(name, type: Target.self, among: kind.targets) ?? target
+    case .delays: delay = try members.word(name, type: Delay.self) ?? delay
+    case .outcome: outcome = try members.word(name, type: TableOutcome.self) ?? outcome
     case .status: status = try members.integer(name, in: 500...599).map { Int($0) } ?? status
     case .milliseconds: milliseconds = try members.integer(name, in: 0...600_000) ?? milliseconds
     case .within: within = try members.integer(name, in: 0...600_000) ?? within

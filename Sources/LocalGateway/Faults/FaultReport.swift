@@ -6,12 +6,12 @@ final class FaultReport: HTTPRequestHandler {
 
   init(_ faults: Faults) { self.faults = faults }
 
-  func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
+  func handle(_ request: HTTPRequest, responder: HTTPResponder) -> Bool {
     guard request.path == Self.path else { return false }
     if request.method == "GET" {
-      responder.respond(200, headers: Gateway.json, body: faults.report)
+      responder.respond(status: 200, headers: Gateway.json, body: faults.report)
     } else {
-      responder.refuse(405, "Method Not Allowed", headers: [(name: "Allow", value: "GET")])
+      responder.refuse(status: 405, message: "Method Not Allowed", headers: [(name: "Allow", value: "GET")])
     }
     return true
   }

@@ -58,29 +58,29 @@ final class Faults {
   /// An occasion for faults of a kind; every fault of it that is meant counts the occasion, the first that is chosen is
   /// answered.
   func decide(
-    _ kind: Fault.Kind, _ who: String, meaning isMeant: (Fault) -> Bool = { _ in true }
+    _ kind: Fault.Kind, who: String, meaning isMeant: (Fault) -> Bool = { _ in true }
   ) -> Decision? {
     var decision: Decision?
     for place in entries.indices where entries[place].fault.kind == kind && isMeant(entries[place].fault) {
-      let found = decide(place, who)
+      let found = decide(place, who: who)
       decision = decision ?? found
     }
     return decision
   }
 
-  private func decide(_ place: Int, _ who: String) -> Decision? {
+  private func decide(_ place: Int, who: String) -> Decision? {
     let fault = entries[place].fault
     let name = fault.kind == .throttled && fault.scope == .all ? "all" : who
     entries[place].occasions[name, default: 0] += 1
     entries[place].occasionCount += 1
     let number = entries[place].occasions[name] ?? 1
     let word = entries[place].word
-    let isChosen = chance.share(word, name, number) < fault.rate
-    guard isChosen && isInTime(fault) || isInBurst(place, name) else { return nil }
+    let isChosen = chance.share(word, who: name, number: number) < fault.rate
+    guard isChosen && isInTime(fault) || isInBurst(place, who: name) else { return nil }
     guard entries[place].injected < fault.limit else { return nil }
     if isChosen && isInTime(fault) {
       entries[place].chosen += 1
-      lengthenBurst(place, name)
+      lengthenBurst(place, who: name)
     }
     return Decision(fault: fault, who: name, number: number, place: place, word: word)
   }
@@ -90,12 +90,12 @@ final class Faults {
     return elapsed >= fault.from && elapsed < fault.until
   }
 
-  private func isInBurst(_ place: Int, _ who: String) -> Bool {
+  private func isInBurst(_ place: Int, who: String) -> Bool {
     guard let end = entries[place].bursts[who] else { return false }
     return clock.monotonicMilliseconds() < end
   }
 
-  private func lengthenBurst(_ place: Int, _ who: String) {
+  private func lengthenBurst(_ place: Int, who: String) {
     let fault = entries[place].fault
     guard fault.kind == .throttled, fault.milliseconds > 0 else { return }
     entries[place].bursts[who] = clock.monotonicMilliseconds() + fault.milliseconds
@@ -103,7 +103,8 @@ final class Faults {
 
   /// How long after its occasion the fault begins.
   func delay(of decision: Decision) -> Int64 {
-    chance.integer(through: decision.fault.within, decision.word + "@", decision.who, decision.number)
+    chance.integer(
+      through: decision.fault.within, kind: decision.word + "@", who: decision.who, number: decision.number)
   }
 
   // MARK: Injecting

@@ -6,20 +6,20 @@ import Telemetry
 extension FunctionRunner {
   /// Lets a process be killed, or stopped for a while, in the middle of the invocation that it was just given.
   func prepareFaults(
-    of environment: FunctionEnvironment, running id: FunctionPool.InvocationID, _ faults: Faults
+    of environment: FunctionEnvironment, running id: FunctionPool.InvocationID, faults: Faults
   ) {
     for kind in [Fault.Kind.killed, .stopped] {
-      let decision = faults.decide(kind, configuration.name) { isMeant(by: $0) }
+      let decision = faults.decide(kind, who: configuration.name) { isMeant(by: $0) }
       guard let decision else { continue }
       loop.schedule(afterMilliseconds: faults.delay(of: decision)) { [weak self, weak environment] in
         // It may have answered meanwhile; then nothing goes wrong.
         guard let self, let environment, environment.runningID == id, faults.inject(decision) else { return }
-        strike(environment, decision.fault)
+        strike(environment: environment, fault: decision.fault)
       }
     }
   }
 
-  private func strike(_ environment: FunctionEnvironment, _ fault: Fault) {
+  private func strike(environment: FunctionEnvironment, fault: Fault) {
     guard fault.kind == .stopped else { return environment.signal(SIGKILL) }
     environment.signal(SIGSTOP)
     loop.schedule(afterMilliseconds: fault.milliseconds) { [weak environment] in environment?.signal(SIGCONT) }
@@ -30,7 +30,7 @@ extension FunctionRunner {
   // MARK: Tables
 
   /// What the functions' tables are told. Each process counts its own calls, under a name of its own.
-  func tableFaultVariables(_ id: FunctionPool.EnvironmentID) -> [String: String] {
+  func tableFaultVariables(id: FunctionPool.EnvironmentID) -> [String: String] {
     guard let faults, let fault = faults.plan.tableFault, isMeant(by: fault) else { return [:] }
     var writer = JSONWriter()
     writer.object { writer in
@@ -48,7 +48,7 @@ extension FunctionRunner {
   }
 
   /// A function says itself when its table was made to fail.
-  func countTableFault(in line: [UInt8], _ faults: Faults) {
+  func countTableFault(in line: [UInt8], faults: Faults) {
     guard faults.plan.tableFault != nil, line.first == UInt8(ascii: "{") else { return }
     let text = String(decoding: line, as: UTF8.self)
     if text.holds(#""message":"fault injected","kind":"table-throttled""#) { faults.countTableFault() }
@@ -60,7 +60,7 @@ extension Faults {
   func ofInvoke(_ function: String) -> Fault? {
     var found: Decision?
     for kind in [Fault.Kind.failed, .lost, .slow] {
-      let decision = decide(kind, function) { $0.target.includes(.invokes) }
+      let decision = decide(kind, who: function) { $0.target.includes(.invokes) }
       found = found ?? decision
     }
     guard let found, inject(found) else { return nil }
@@ -69,7 +69,8 @@ extension Faults {
 
   /// Whether an asynchronous invocation comes twice, as Lambda allows itself, and how much later.
   func duplicate(of function: String) -> Fault? {
-    guard let found = decide(.duplicated, function, meaning: { $0.target.includes(.invokes) }), inject(found) else {
+    guard let found = decide(.duplicated, who: function, meaning: { $0.target.includes(.invokes) }), inject(found)
+    else {
       return nil
     }
     return found.fault

@@ -9,14 +9,14 @@ struct HeldEvent {
 /// What goes wrong with the events that routes give to their functions.
 extension Gateway {
   func invoke(
-    _ route: GatewayRoute, _ event: [UInt8], of identity: ConnectionIdentity, under faults: Faults,
+    _ route: GatewayRoute, event: [UInt8], of identity: ConnectionIdentity, under faults: Faults,
     completion: @escaping (InvocationOutcome) -> Void
   ) {
-    let duplicate = faults.decide(.duplicated, identity.name) { $0.target.includes(.routes) }
-    let reordering = faults.decide(.reordered, identity.name)
+    let duplicate = faults.decide(.duplicated, who: identity.name) { $0.target.includes(.routes) }
+    let reordering = faults.decide(.reordered, who: identity.name)
     let give = {
       self.give(event, to: route, completion: completion)
-      if let duplicate { self.giveAgain(event, to: route, duplicate, of: identity) }
+      if let duplicate { self.giveAgain(event, to: route, decision: duplicate, of: identity) }
     }
     // Nothing comes of a connection before its $connect has answered, so that one cannot be overtaken.
     guard route.key != "$connect" else { return give() }
@@ -34,7 +34,7 @@ extension Gateway {
 
   /// Nobody hears how the second invocation went.
   private func giveAgain(
-    _ event: [UInt8], to route: GatewayRoute, _ decision: Faults.Decision, of identity: ConnectionIdentity
+    _ event: [UInt8], to route: GatewayRoute, decision: Faults.Decision, of identity: ConnectionIdentity
   ) {
     guard let faults, faults.inject(decision, connectionID: identity.key.text) else { return }
     guard decision.fault.milliseconds > 0 else { return give(event, to: route) { _ in } }
@@ -50,8 +50,8 @@ extension Gateway {
     invocationEnded()
   }
 
-  func isDisconnectLost(of identity: ConnectionIdentity, _ faults: Faults) -> Bool {
-    guard let decision = faults.decide(.lostDisconnect, identity.name) else { return false }
+  func isDisconnectLost(of identity: ConnectionIdentity, faults: Faults) -> Bool {
+    guard let decision = faults.decide(.lostDisconnect, who: identity.name) else { return false }
     return faults.inject(decision, connectionID: identity.key.text)
   }
 }

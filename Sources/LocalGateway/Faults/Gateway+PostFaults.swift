@@ -1,10 +1,10 @@
 /// What goes wrong with `POST @connections`.
 extension Gateway {
   /// Every kind has its own count of the posts to a connection; if several choose one, the first of these spoils it.
-  func faultOfPost(to identity: ConnectionIdentity, _ faults: Faults) -> Faults.Decision? {
+  func faultOfPost(to identity: ConnectionIdentity, faults: Faults) -> Faults.Decision? {
     var found: Faults.Decision?
     for kind in [Fault.Kind.throttled, .failed, .gone, .lost, .slow] {
-      let decision = faults.decide(kind, identity.name) { fault in
+      let decision = faults.decide(kind, who: identity.name) { fault in
         fault.kind == .gone || fault.kind == .throttled || fault.target.includes(.posts)
       }
       found = found ?? decision
@@ -14,27 +14,29 @@ extension Gateway {
   }
 
   func post(
-    _ body: [UInt8], to connection: ClientConnection, _ responder: HTTPResponder, spoiledBy decision: Faults.Decision
+    _ body: [UInt8], to connection: ClientConnection, responder: HTTPResponder, spoiledBy decision: Faults.Decision
   ) {
     let fault = decision.fault
     switch fault.kind {
-    case .throttled: refuse(.limitExceeded, "Rate exceeded", responder)
-    case .failed: responder.refuse(fault.status, "Internal server error")
+    case .throttled: refuse(.limitExceeded, message: "Rate exceeded", responder: responder)
+    case .failed: responder.refuse(status: fault.status, message: "Internal server error")
     case .gone: gone(responder)
-    case .lost: if deliver(body, to: connection, responder) { responder.abandon() }
+    case .lost: if deliver(body, to: connection, responder: responder) { responder.abandon() }
     case .slow where fault.delay == .effect:
-      loop.schedule(afterMilliseconds: fault.milliseconds) { self.postLate(body, to: connection.identity, responder) }
+      loop.schedule(afterMilliseconds: fault.milliseconds) {
+        self.postLate(body, to: connection.identity, responder: responder)
+      }
     case .slow:
-      guard deliver(body, to: connection, responder) else { return }
+      guard deliver(body, to: connection, responder: responder) else { return }
       loop.schedule(afterMilliseconds: fault.milliseconds) { self.confirmPost(responder) }
-    default: if deliver(body, to: connection, responder) { confirmPost(responder) }
+    default: if deliver(body, to: connection, responder: responder) { confirmPost(responder) }
     }
   }
 
   /// The connection may have gone, and the caller too; the frame is sent nevertheless.
-  private func postLate(_ body: [UInt8], to identity: ConnectionIdentity, _ responder: HTTPResponder) {
+  private func postLate(_ body: [UInt8], to identity: ConnectionIdentity, responder: HTTPResponder) {
     guard let connection = connections[identity.key] else { return gone(responder) }
-    if deliver(body, to: connection, responder) { confirmPost(responder) }
+    if deliver(body, to: connection, responder: responder) { confirmPost(responder) }
   }
 }
 

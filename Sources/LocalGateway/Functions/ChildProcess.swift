@@ -52,13 +52,13 @@ final class ChildProcess: EventHandler {
     self.pid = pid
     self.loop = loop
     self.onEnd = onEnd
-    output = OutputPipe(reading, loop: loop, onLine: onLine)
-    pidDescriptor = try SystemError.check("pidfd_open", pidfd_open(pid, 0))
+    output = OutputPipe(descriptor: reading, loop: loop, onLine: onLine)
+    pidDescriptor = try SystemError.check("pidfd_open", result: pidfd_open(pid, 0))
     do {
-      try loop.add(pidDescriptor, .readable, self)
-      try loop.add(reading, .readable, output)
+      try loop.add(descriptor: pidDescriptor, interest: .readable, handler: self)
+      try loop.add(descriptor: reading, interest: .readable, handler: output)
     } catch {
-      loop.remove(pidDescriptor)
+      loop.remove(descriptor: pidDescriptor)
       close(pidDescriptor)
       throw error
     }
@@ -78,7 +78,7 @@ final class ChildProcess: EventHandler {
 
   func ready(_ readiness: EventLoop.Readiness) {
     guard !hasEnded else { return }
-    loop.remove(pidDescriptor)
+    loop.remove(descriptor: pidDescriptor)
     close(pidDescriptor)
     // Until it is waited for, the process's number cannot be given to another group.
     kill(-pid, SIGKILL)
@@ -88,11 +88,11 @@ final class ChildProcess: EventHandler {
     while wait4(pid, &status, 0, &usage) == -1, errno == EINTR {}
     finalPeakKilobytes = Int(usage.ru_maxrss)
     output.finish()
-    onEnd(Self.end(status))
+    onEnd(Self.end(status: status))
   }
 
   /// Decodes a wait status (waitpid(2)): the signal in the low seven bits, else the exit status in the next byte.
-  private static func end(_ status: Int32) -> ProcessEnd {
+  private static func end(status: Int32) -> ProcessEnd {
     let signal = status & 0x7F
     return signal == 0 ? .exited(status: (status >> 8) & 0xFF) : .killed(signal: signal)
   }
@@ -100,7 +100,7 @@ final class ChildProcess: EventHandler {
   // MARK: Starting
 
   private static func spawn(_ command: Command, output: Int32) throws(SystemError) -> pid_t {
-    let path = absolute(command.executable)
+    let path = absolute(path: command.executable)
     let arguments = ([path] + command.arguments).map { strdup($0) } + [nil]
     let environment = command.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
     defer { for text in arguments + environment { free(text) } }
@@ -111,7 +111,7 @@ final class ChildProcess: EventHandler {
   }
 
   /// The child changes its directory before it looks for the program.
-  private static func absolute(_ path: String) -> String {
+  private static func absolute(path: String) -> String {
     guard !path.hasPrefix("/"), let directory = getcwd(nil, 0) else { return path }
     defer { free(directory) }
     return "\(String(cString: directory))/\(path)"

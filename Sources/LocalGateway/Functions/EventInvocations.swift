@@ -10,24 +10,25 @@ final class EventInvocations {
 
   /// Every try bears the same request id.
   func invoke(_ function: String, payload: [UInt8], context: Invocation.Context) {
-    attempt(function, payload, context, pauses: host.surroundings.eventRetryMilliseconds[...])
+    attempt(function, payload: payload, context: context, pauses: host.surroundings.eventRetryMilliseconds[...])
   }
 
   private func attempt(
-    _ function: String, _ payload: [UInt8], _ context: Invocation.Context, pauses: ArraySlice<Int64>
+    _ function: String, payload: [UInt8], context: Invocation.Context, pauses: ArraySlice<Int64>
   ) {
     host.invoke(function, payload: payload, context: context, timeoutMilliseconds: .max) { [weak self] result in
       guard let self, !host.isStopping else { return }
       switch result.outcome {
       case .response, .unknownFunction: break
-      case .functionError(_, let type): again(function, payload, context, pauses, after: type)
-      case .throttled, .timedOut: again(function, payload, context, pauses, after: "TooManyRequestsException")
+      case .functionError(_, let type): again(function, payload: payload, context: context, pauses: pauses, after: type)
+      case .throttled, .timedOut:
+        again(function, payload: payload, context: context, pauses: pauses, after: "TooManyRequestsException")
       }
     }
   }
 
   private func again(
-    _ function: String, _ payload: [UInt8], _ context: Invocation.Context, _ pauses: ArraySlice<Int64>,
+    _ function: String, payload: [UInt8], context: Invocation.Context, pauses: ArraySlice<Int64>,
     after type: String
   ) {
     guard let pause = pauses.first, waiting < Self.maximumWaiting else {
@@ -37,7 +38,7 @@ final class EventInvocations {
     host.loop.schedule(afterMilliseconds: pause) { [weak self] in
       guard let self else { return }
       waiting -= 1
-      if !host.isStopping { attempt(function, payload, context, pauses: pauses.dropFirst()) }
+      if !host.isStopping { attempt(function, payload: payload, context: context, pauses: pauses.dropFirst()) }
     }
   }
 }

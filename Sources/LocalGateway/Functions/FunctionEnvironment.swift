@@ -4,13 +4,13 @@ import HTTPWire
 protocol FunctionEnvironmentOwner: AnyObject {
   /// To be answered through the responder, now or later, once.
   func handle(
-    _ call: RuntimeAPI.Request, _ request: HTTPRequest, from environment: FunctionEnvironment,
-    _ responder: HTTPResponder)
+    _ call: RuntimeAPI.Request, request: HTTPRequest, from environment: FunctionEnvironment,
+    responder: HTTPResponder)
   /// The connection ended inside the body of a request.
   func truncated(_ call: RuntimeAPI.Request, from environment: FunctionEnvironment)
   func wrote(_ line: [UInt8], from environment: FunctionEnvironment)
   /// Its process ended; nothing comes from it any more.
-  func ended(_ environment: FunctionEnvironment, _ end: ProcessEnd)
+  func ended(environment: FunctionEnvironment, end: ProcessEnd)
 }
 
 /// One process of a function with its Runtime API port: what it runs, and since when.
@@ -61,7 +61,7 @@ final class FunctionEnvironment {
         onEnd: { [weak self] end in
           guard let self else { return }
           close()
-          owner?.ended(self, end)
+          owner?.ended(environment: self, end: end)
         })
       self.server = server
     } catch {
@@ -105,7 +105,7 @@ final class FunctionEnvironment {
   }
 
   func deliver(
-    _ id: FunctionPool.InvocationID, _ invocation: Invocation, headers: [(name: String, value: String)]
+    id: FunctionPool.InvocationID, invocation: Invocation, headers: [(name: String, value: String)]
   ) {
     deliveries += 1
     deliveryID = "\(invocation.requestID).\(deliveries)"
@@ -115,7 +115,7 @@ final class FunctionEnvironment {
     let responder = asking
     asking = nil
     responder?.respond(
-      200, headers: headers + [("Lambda-Runtime-Invocation-Id", deliveryID)], body: invocation.payload)
+      status: 200, headers: headers + [("Lambda-Runtime-Invocation-Id", deliveryID)], body: invocation.payload)
   }
 
   /// The invocation was answered.
@@ -128,9 +128,9 @@ final class FunctionEnvironment {
 }
 
 extension FunctionEnvironment: HTTPRequestHandler {
-  func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
+  func handle(_ request: HTTPRequest, responder: HTTPResponder) -> Bool {
     if let call = RuntimeAPI.request(method: request.method, target: request.target) {
-      owner?.handle(call, request, from: self, responder)
+      owner?.handle(call, request: request, from: self, responder: responder)
     } else {
       responder.refuse(.notFound)
     }

@@ -16,7 +16,7 @@ final class FunctionHost: FunctionInvoker {
   /// `onLogLine` gets every line that functions write, and Lambda's lines around them. Of several functions with one
   /// name the last counts.
   init(
-    _ functions: [FunctionConfiguration], _ surroundings: FunctionSurroundings = FunctionSurroundings(),
+    functions: [FunctionConfiguration], surroundings: FunctionSurroundings = FunctionSurroundings(),
     loop: EventLoop, randomness: Randomness = .system, faults: Faults? = nil,
     onLogLine: @escaping (FunctionLogLine) -> Void
   ) {
@@ -27,7 +27,8 @@ final class FunctionHost: FunctionInvoker {
       (
         function.name,
         FunctionRunner(
-          function, surroundings, loop: loop, buffer: buffer, randomness: randomness, faults: faults,
+          configuration: function, surroundings: surroundings, loop: loop, buffer: buffer, randomness: randomness,
+          faults: faults,
           onLogLine: onLogLine)
       )
     }
@@ -74,7 +75,7 @@ final class FunctionHost: FunctionInvoker {
   }
 
   /// A line of Lambda's own in the function's log.
-  func log(_ text: String, of function: String) { runners[function]?.log(text, nil, nil) }
+  func log(_ text: String, of function: String) { runners[function]?.log(text, environment: nil, invocation: nil) }
 
   /// Kills every process and all it has started, at once: for a second Ctrl-C.
   func kill() {

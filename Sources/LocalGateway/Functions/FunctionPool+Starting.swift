@@ -27,7 +27,7 @@ extension FunctionPool {
     if !hasWorkingEnvironment {
       let isHopeless = failedStarts > 1 && startingCount == 0
       for _ in 0..<(isHopeless ? waitingCount : min(1, waitingCount)) {
-        if let id = oldestWaiting() { actions += fail(id, failure) }
+        if let id = oldestWaiting() { actions += fail(id: id, failure: failure) }
       }
     }
     return actions + startIfNeeded(now: now)

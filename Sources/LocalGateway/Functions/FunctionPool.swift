@@ -43,29 +43,29 @@ struct FunctionPool {
   // MARK: Inputs
 
   /// An invocation whose caller waits until `callerDeadline`.
-  mutating func invoke(_ id: InvocationID, bytes: Int, callerDeadline: Int64, now: Int64) -> [Action] {
+  mutating func invoke(id: InvocationID, bytes: Int, callerDeadline: Int64, now: Int64) -> [Action] {
     guard !isStopped else { return [.fail(id, .stopped)] }
     let invocation = Invocation(bytes: bytes, callerDeadline: callerDeadline, isWaiting: false)
     note(callerDeadline)
     if let environment = idle.popLast() {
       invocations[id] = invocation
-      return [run(id, on: environment, now: now)]
+      return [run(id: id, on: environment, now: now)]
     }
     guard waitingCount < limits.queueLength, waitingBytes + bytes <= limits.queueBytes else {
       return [.fail(id, .throttled)]
     }
-    enqueue(id, invocation)
+    enqueue(id: id, invocation: invocation)
     return startIfNeeded(now: now)
   }
 
   /// The environment asks for the next invocation; nil if it may not (403).
-  mutating func asksForNext(_ environment: EnvironmentID, now: Int64) -> [Action]? {
+  mutating func asksForNext(environment: EnvironmentID, now: Int64) -> [Action]? {
     switch environments[environment] {
     case .starting:
       startingCount -= 1
       failedStarts = 0
-      return ready(environment, now: now)
-    case .answered: return ready(environment, now: now)
+      return ready(environment: environment, now: now)
+    case .answered: return ready(environment: environment, now: now)
     case .idle: return []
     // It lost what it was given, with the connection perhaps: the same again, as AWS's emulator does.
     case .running(let id, _): return [.deliver(id, to: environment)]
@@ -74,7 +74,7 @@ struct FunctionPool {
   }
 
   /// The environment answers an invocation, the one it was given last if `matches`.
-  mutating func answers(_ environment: EnvironmentID, matches: Bool) -> Verdict {
+  mutating func answers(environment: EnvironmentID, matches: Bool) -> Verdict {
     switch environments[environment] {
     case .running(let id, let deadline) where matches:
       environments[environment] = .answered(deadline: deadline)
@@ -88,7 +88,7 @@ struct FunctionPool {
   }
 
   /// The environment reports that it cannot start; nil if it has started already (403).
-  mutating func reportsInitError(_ environment: EnvironmentID, _ failure: Failure, now: Int64) -> [Action]? {
+  mutating func reportsInitError(environment: EnvironmentID, failure: Failure, now: Int64) -> [Action]? {
     guard case .starting = environments[environment] else { return nil }
     let killAt = now + limits.stopMilliseconds
     environments[environment] = .ending(killAt: killAt, timedOut: false)
@@ -97,10 +97,10 @@ struct FunctionPool {
   }
 
   /// The process ended, or could not be started.
-  mutating func ended(_ environment: EnvironmentID, _ failure: Failure, now: Int64) -> [Action] {
+  mutating func ended(environment: EnvironmentID, failure: Failure, now: Int64) -> [Action] {
     switch environments.removeValue(forKey: environment) {
     case .starting: return startFailed(failure, now: now)
-    case .running(let id, _): return fail(id, failure) + startIfNeeded(now: now)
+    case .running(let id, _): return fail(id: id, failure: failure) + startIfNeeded(now: now)
     case .idle: idle.removeAll { $0 == environment }
     case .answered, .ending, nil: break
     }
@@ -111,9 +111,9 @@ struct FunctionPool {
   mutating func tick(now: Int64) -> [Action] {
     var actions: [Action] = []
     for (id, invocation) in invocations where invocation.callerDeadline <= now {
-      actions += fail(id, .callerTimedOut)
+      actions += fail(id: id, failure: .callerTimedOut)
     }
-    for (environment, phase) in environments { actions += tick(environment, phase, now: now) }
+    for (environment, phase) in environments { actions += tick(environment: environment, phase: phase, now: now) }
     actions += startIfNeeded(now: now)
     findNextWake(now: now)
     return actions
@@ -122,29 +122,29 @@ struct FunctionPool {
   /// Nothing is run any more: everything that waits or runs fails, every process is asked to end.
   mutating func stop(now: Int64) -> [Action] {
     isStopped = true
-    var actions = invocations.keys.sorted().flatMap { fail($0, .stopped) }
-    for environment in environments.keys.sorted() { actions += end(environment, now: now) }
+    var actions = invocations.keys.sorted().flatMap { fail(id: $0, failure: .stopped) }
+    for environment in environments.keys.sorted() { actions += end(environment: environment, now: now) }
     return actions
   }
 
   // MARK: Running
 
-  private mutating func ready(_ environment: EnvironmentID, now: Int64) -> [Action] {
-    if let id = dequeue() { return [run(id, on: environment, now: now)] }
+  private mutating func ready(environment: EnvironmentID, now: Int64) -> [Action] {
+    if let id = dequeue() { return [run(id: id, on: environment, now: now)] }
     environments[environment] = .idle(until: now + limits.idleMilliseconds)
     note(now + limits.idleMilliseconds)
     idle.append(environment)
     return []
   }
 
-  private mutating func run(_ id: InvocationID, on environment: EnvironmentID, now: Int64) -> Action {
+  private mutating func run(id: InvocationID, on environment: EnvironmentID, now: Int64) -> Action {
     environments[environment] = .running(id, deadline: now + limits.timeoutMilliseconds)
     note(now + limits.timeoutMilliseconds)
     return .deliver(id, to: environment)
   }
 
   /// Nothing if it was answered or failed before.
-  mutating func fail(_ id: InvocationID, _ failure: Failure) -> [Action] {
+  mutating func fail(id: InvocationID, failure: Failure) -> [Action] {
     guard let invocation = invocations.removeValue(forKey: id) else { return [] }
     if invocation.isWaiting {
       waitingCount -= 1
@@ -155,7 +155,7 @@ struct FunctionPool {
 
   // MARK: Waiting
 
-  private mutating func enqueue(_ id: InvocationID, _ invocation: Invocation) {
+  private mutating func enqueue(id: InvocationID, invocation: Invocation) {
     invocations[id] = invocation
     invocations[id]?.isWaiting = true
     queue.append(id)
@@ -177,19 +177,19 @@ struct FunctionPool {
 
   // MARK: Ending
 
-  private mutating func tick(_ environment: EnvironmentID, _ phase: Phase, now: Int64) -> [Action] {
+  private mutating func tick(environment: EnvironmentID, phase: Phase, now: Int64) -> [Action] {
     switch phase {
     case .starting(let deadline) where deadline <= now:
       environments[environment] = .ending(killAt: nil, timedOut: false)
       return [.kill(environment)] + startFailed(.initTimedOut, now: now)
     case .running(let id, let deadline) where deadline <= now:
       environments[environment] = .ending(killAt: nil, timedOut: true)
-      return [.kill(environment)] + fail(id, .timedOut)
+      return [.kill(environment)] + fail(id: id, failure: .timedOut)
     case .answered(let deadline) where deadline <= now:
       environments[environment] = .ending(killAt: nil, timedOut: true)
       return [.kill(environment)]
     case .idle(let until) where until <= now:
-      return end(environment, now: now)
+      return end(environment: environment, now: now)
     case .ending(let killAt?, let timedOut) where killAt <= now:
       environments[environment] = .ending(killAt: nil, timedOut: timedOut)
       return [.kill(environment)]
@@ -197,7 +197,7 @@ struct FunctionPool {
     }
   }
 
-  private mutating func end(_ environment: EnvironmentID, now: Int64) -> [Action] {
+  private mutating func end(environment: EnvironmentID, now: Int64) -> [Action] {
     switch environments[environment] {
     case .ending, nil: return []
     case .starting: startingCount -= 1

@@ -2,12 +2,12 @@
 extension FunctionRunner {
   func wrote(_ line: [UInt8], from environment: FunctionEnvironment) {
     environment.current?.record(line)
-    if let faults { countTableFault(in: line, faults) }
+    if let faults { countTableFault(in: line, faults: faults) }
     onLogLine(
       FunctionLogLine(function: configuration.name, environment: environment.id, text: line, isReport: false))
   }
 
-  func log(_ text: String, _ environment: FunctionEnvironment?, _ invocation: Invocation?) {
+  func log(_ text: String, environment: FunctionEnvironment?, invocation: Invocation?) {
     let line = Array(text.utf8)
     invocation?.record(line)
     onLogLine(
@@ -16,29 +16,31 @@ extension FunctionRunner {
   }
 
   /// END and REPORT, after what the function has written up to its answer.
-  func logEnd(_ invocation: Invocation, _ environment: FunctionEnvironment) {
+  func logEnd(_ invocation: Invocation, environment: FunctionEnvironment) {
     if surroundings.writesReports || invocation.context.wantsLog { environment.drainOutput() }
     guard surroundings.writesReports else { return }
-    log(ReportLine.end(invocation.requestID), environment, invocation)
+    log(ReportLine.end(invocation.requestID), environment: environment, invocation: invocation)
     let isFirst = environment.deliveries == 1
     let report = ReportLine.report(
       invocation.requestID, microseconds: Stopwatch.microseconds() - environment.deliveredAt,
       initMicroseconds: isFirst ? environment.readyAt.map { $0 - environment.startedAt } : nil,
       memoryMegabytes: configuration.memoryMegabytes, peakKilobytes: environment.peakKilobytes())
-    log(report, environment, invocation)
+    log(report, environment: environment, invocation: invocation)
   }
 
   /// What went wrong, in the words the caller gets.
-  func logFailure(_ failure: FunctionPool.Failure, _ invocation: Invocation, _ environment: FunctionEnvironment?) {
+  func logFailure(_ failure: FunctionPool.Failure, invocation: Invocation, environment: FunctionEnvironment?) {
     guard surroundings.writesReports, failure != .throttled, failure != .callerTimedOut else { return }
     guard let message = failure.message(limits) else { return }
     environment?.drainOutput()
-    log("RequestId: \(invocation.requestID) Error: \(message)", environment, invocation)
+    log("RequestId: \(invocation.requestID) Error: \(message)", environment: environment, invocation: invocation)
   }
 
-  func logFailedStart(_ environment: FunctionEnvironment, _ failure: FunctionPool.Failure) {
+  func logFailedStart(environment: FunctionEnvironment, failure: FunctionPool.Failure) {
     guard surroundings.writesReports else { return }
     let microseconds = Stopwatch.microseconds() - environment.startedAt
-    log(ReportLine.initReport(microseconds: microseconds, errorType: failure.errorType), environment, nil)
+    log(
+      ReportLine.initReport(microseconds: microseconds, errorType: failure.errorType), environment: environment,
+      invocation: nil)
   }
 }

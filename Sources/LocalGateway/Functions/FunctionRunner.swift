@@ -22,7 +22,7 @@ final class FunctionRunner {
   private var onStopped: (() -> Void)?
 
   init(
-    _ configuration: FunctionConfiguration, _ surroundings: FunctionSurroundings, loop: EventLoop,
+    configuration: FunctionConfiguration, surroundings: FunctionSurroundings, loop: EventLoop,
     buffer: ReadBuffer, randomness: Randomness, faults: Faults? = nil, onLogLine: @escaping (FunctionLogLine) -> Void
   ) {
     self.configuration = configuration
@@ -51,7 +51,7 @@ final class FunctionRunner {
       requestID: context.requestID ?? randomness.uuid(), payload: payload, context: context, completion: completion)
     perform(
       pool.invoke(
-        invocationsMade, bytes: payload.count, callerDeadline: overflows ? .max : deadline, now: now))
+        id: invocationsMade, bytes: payload.count, callerDeadline: overflows ? .max : deadline, now: now))
   }
 
   /// Fails what waits and runs, asks every process to end, kills it when it does not; then calls `completion`.
@@ -78,9 +78,9 @@ final class FunctionRunner {
   func perform(_ actions: [FunctionPool.Action]) {
     for action in actions {
       switch action {
-      case .start(let id): start(id)
-      case .deliver(let id, let environment): deliver(id, to: environment)
-      case .fail(let id, let failure): fail(id, failure)
+      case .start(let id): start(id: id)
+      case .deliver(let id, let environment): deliver(id: id, to: environment)
+      case .fail(let id, let failure): fail(id: id, failure: failure)
       case .terminate(let id): environments[id]?.signal(SIGTERM)
       case .kill(let id): environments[id]?.signal(SIGKILL)
       }
@@ -101,24 +101,24 @@ final class FunctionRunner {
     perform(pool.tick(now: now))
   }
 
-  private func start(_ id: FunctionPool.EnvironmentID) {
+  private func start(id: FunctionPool.EnvironmentID) {
     let environment = FunctionEnvironment(id: id, owner: self)
     environments[id] = environment
     do throws(SystemError) {
-      try environment.start(on: loop, buffer: buffer) { address in command(id, runtimeAPI: address) }
+      try environment.start(on: loop, buffer: buffer) { address in command(id: id, runtimeAPI: address) }
     } catch {
       let failure = notStarted(error)
       // Later, so that a start that fails at once cannot call itself.
-      loop.schedule(afterMilliseconds: 0) { self.ended(environment, failure) }
+      loop.schedule(afterMilliseconds: 0) { self.ended(environment: environment, failure: failure) }
     }
   }
 
-  private func command(_ id: FunctionPool.EnvironmentID, runtimeAPI: String) -> ChildProcess.Command {
+  private func command(id: FunctionPool.EnvironmentID, runtimeAPI: String) -> ChildProcess.Command {
     let stream = "local/[$LATEST]\(randomness.hexadecimal())"
     let variables = configuration.variables(surroundings, runtimeAPI: runtimeAPI, logStream: stream)
     return ChildProcess.Command(
       executable: configuration.executable,
-      environment: variables.merging(tableFaultVariables(id)) { $1 },
+      environment: variables.merging(tableFaultVariables(id: id)) { $1 },
       workingDirectory: configuration.taskRoot)
   }
 
@@ -134,25 +134,25 @@ final class FunctionRunner {
   }
 
   /// The caller is told later: it may be in the middle of its call.
-  private func fail(_ id: FunctionPool.InvocationID, _ failure: FunctionPool.Failure) {
+  private func fail(id: FunctionPool.InvocationID, failure: FunctionPool.Failure) {
     guard let invocation = invocations[id] else { return }
     let environment = environments.values.first { $0.runningID == id }
     // A function that goes on for nobody, or is being killed, is reported once it has ended.
     if environment == nil { invocations[id] = nil }
-    logFailure(failure, invocation, environment)
+    logFailure(failure, invocation: invocation, environment: environment)
     let outcome = failure.outcome(requestID: invocation.requestID, limits: limits)
     loop.schedule(afterMilliseconds: 0) { invocation.complete(outcome) }
   }
 
-  private func deliver(_ id: FunctionPool.InvocationID, to environmentID: FunctionPool.EnvironmentID) {
+  private func deliver(id: FunctionPool.InvocationID, to environmentID: FunctionPool.EnvironmentID) {
     guard let invocation = invocations[id], let environment = environments[environmentID] else { return }
     // A second delivery of the same is no second start.
     let isFirst = environment.runningID != id
     if isFirst, surroundings.writesReports {
-      log(ReportLine.start(invocation.requestID), environment, invocation)
+      log(ReportLine.start(invocation.requestID), environment: environment, invocation: invocation)
     }
-    environment.deliver(id, invocation, headers: headers(invocation))
-    if isFirst, let faults { prepareFaults(of: environment, running: id, faults) }
+    environment.deliver(id: id, invocation: invocation, headers: headers(invocation))
+    if isFirst, let faults { prepareFaults(of: environment, running: id, faults: faults) }
   }
 
   private func headers(_ invocation: Invocation) -> [(name: String, value: String)] {
@@ -174,6 +174,6 @@ final class FunctionRunner {
   }
 
   private func traceID() -> String {
-    "\(TraceID.makeRoot(loop.clock, randomness));Parent=\(randomness.hexadecimal());Sampled=0"
+    "\(TraceID.makeRoot(loop.clock, randomness: randomness));Parent=\(randomness.hexadecimal());Sampled=0"
   }
 }

@@ -22,16 +22,16 @@ final class InvokeAPI: HTTPRequestHandler {
     events = EventInvocations(host)
   }
 
-  func handle(_ request: HTTPRequest, _ responder: HTTPResponder) -> Bool {
+  func handle(_ request: HTTPRequest, responder: HTTPResponder) -> Bool {
     guard let encoded = Self.functionName(inPath: request.path) else { return false }
     guard request.method == "POST" else {
       responder.refuse(.methodNotAllowed)
       return true
     }
     do throws(InvokeError) {
-      let call = try call(encoded, request)
+      let call = try call(encoded, request: request)
       if let faults, call.kind != .dryRun, let fault = faults.ofInvoke(call.function) {
-        invoke(call, responder, spoiledBy: fault)
+        invoke(call, responder: responder, spoiledBy: fault)
       } else {
         invoke(call) { $0.answer(responder) }
       }
@@ -62,7 +62,7 @@ final class InvokeAPI: HTTPRequestHandler {
     case dryRun = "DryRun"
   }
 
-  private func call(_ encodedName: Substring, _ request: HTTPRequest) throws(InvokeError) -> Call {
+  private func call(_ encodedName: Substring, request: HTTPRequest) throws(InvokeError) -> Call {
     guard let text = PercentEncoding.decode(encodedName), let name = FunctionName(text) else {
       throw .invalidParameter("The function name is neither a name nor an ARN")
     }
@@ -71,12 +71,12 @@ final class InvokeAPI: HTTPRequestHandler {
     }
     guard host.hasFunction(name.name) else { throw .notFound(host.surroundings.arn(name.name)) }
     return Call(
-      function: name.name, kind: kind, payload: try payload(request.body, kind),
-      context: try context(request, name))
+      function: name.name, kind: kind, payload: try payload(request.body, kind: kind),
+      context: try context(request, name: name))
   }
 
   /// Nothing becomes `{}`, as on Lambda.
-  private func payload(_ body: [UInt8], _ kind: Kind) throws(InvokeError) -> [UInt8] {
+  private func payload(_ body: [UInt8], kind: Kind) throws(InvokeError) -> [UInt8] {
     let limit = kind == .event ? Self.maximumEventBytes : Self.maximumRequestBytes
     guard body.count <= limit else { throw .tooLarge(bytes: body.count, limit: limit, kind: kind.rawValue) }
     guard !body.isEmpty else { return Array("{}".utf8) }
@@ -84,7 +84,7 @@ final class InvokeAPI: HTTPRequestHandler {
     return body
   }
 
-  private func context(_ request: HTTPRequest, _ name: FunctionName) throws(InvokeError) -> Invocation.Context {
+  private func context(_ request: HTTPRequest, name: FunctionName) throws(InvokeError) -> Invocation.Context {
     var context = Invocation.Context()
     context.requestID = randomness.uuid()
     context.qualifier = try qualifier(request) ?? name.qualifier
@@ -118,7 +118,7 @@ final class InvokeAPI: HTTPRequestHandler {
   private func invoke(_ call: Call, _ completion: @escaping (Answer) -> Void) {
     let id = (name: "x-amzn-RequestId", value: call.context.requestID ?? "")
     switch call.kind {
-    case .dryRun: completion(Answer { $0.respond(204, headers: [id]) })
+    case .dryRun: completion(Answer { $0.respond(status: 204, headers: [id]) })
     case .event:
       events.invoke(call.function, payload: call.payload, context: call.context)
       if let again = faults?.duplicate(of: call.function) {
@@ -126,7 +126,7 @@ final class InvokeAPI: HTTPRequestHandler {
           self.events.invoke(call.function, payload: call.payload, context: call.context)
         }
       }
-      completion(Answer { $0.respond(202, headers: [id]) })
+      completion(Answer { $0.respond(status: 202, headers: [id]) })
     case .requestResponse:
       // The function's own time is the bound.
       host.invoke(call.function, payload: call.payload, context: call.context, timeoutMilliseconds: .max) { result in
@@ -141,7 +141,7 @@ final class InvokeAPI: HTTPRequestHandler {
     init(_ answer: @escaping (HTTPResponder) -> Void) { self.answer = answer }
   }
 
-  private func invoke(_ call: Call, _ responder: HTTPResponder, spoiledBy fault: Fault) {
+  private func invoke(_ call: Call, responder: HTTPResponder, spoiledBy fault: Fault) {
     switch fault.kind {
     case .failed: responder.refuse(.failure(status: fault.status))
     case .lost: invoke(call) { _ in responder.abandon() }
@@ -162,9 +162,9 @@ extension HTTPResponder {
     var headers = headers + [("Content-Type", "application/json"), ("X-Amz-Executed-Version", "$LATEST")]
     if wantsLog { headers.append(("X-Amz-Log-Result", Base64.encode(result.log))) }
     switch result.outcome {
-    case .response(let body): respond(200, headers: headers, body: body)
+    case .response(let body): respond(status: 200, headers: headers, body: body)
     case .functionError(let document, _):
-      respond(200, headers: headers + [("X-Amz-Function-Error", "Unhandled")], body: document)
+      respond(status: 200, headers: headers + [("X-Amz-Function-Error", "Unhandled")], body: document)
     case .throttled: refuse(.tooManyRequests)
     case .timedOut, .unknownFunction: refuse(.failure)
     }

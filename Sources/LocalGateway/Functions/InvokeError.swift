@@ -53,7 +53,7 @@ struct InvokeError: Error {
 extension HTTPResponder {
   func refuse(_ error: InvokeError) {
     respond(
-      error.status,
+      status: error.status,
       headers: [("Content-Type", "application/json"), ("x-amzn-ErrorType", error.type)], body: error.document)
   }
 }

@@ -10,7 +10,7 @@ final class OutputPipe: EventHandler {
   private var isOpen = true
 
   /// The descriptor belongs to the pipe from here on; the caller adds it to the loop.
-  init(_ descriptor: Int32, loop: EventLoop, onLine: @escaping ([UInt8]) -> Void) {
+  init(descriptor: Int32, loop: EventLoop, onLine: @escaping ([UInt8]) -> Void) {
     self.descriptor = descriptor
     self.loop = loop
     self.onLine = onLine
@@ -19,7 +19,7 @@ final class OutputPipe: EventHandler {
   /// Two ends that no other child inherits; only the reading one does not block.
   static func descriptors() throws(SystemError) -> (reading: Int32, writing: Int32) {
     var ends: [Int32] = [0, 0]
-    try SystemError.check("pipe2", pipe2(&ends, O_CLOEXEC))
+    try SystemError.check("pipe2", result: pipe2(&ends, O_CLOEXEC))
     _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
     return (ends[0], ends[1])
   }
@@ -54,7 +54,7 @@ final class OutputPipe: EventHandler {
   private func close() {
     guard isOpen else { return }
     isOpen = false
-    loop.remove(descriptor)
+    loop.remove(descriptor: descriptor)
     Glibc.close(descriptor)
   }
 }

@@ -74,13 +74,13 @@ extension HTTPResponder {
   /// 202, as every posted answer is acknowledged.
   func acknowledge() {
     respond(
-      202,
+      status: 202,
       prepared:
         "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"status\":\"OK\"}")
   }
 
   func refuse(_ refusal: RuntimeAPI.Refusal) {
     let document = ErrorDocument.json(message: refusal.message, type: refusal.type)
-    respond(refusal.status, headers: [("Content-Type", "application/json")], body: document)
+    respond(status: refusal.status, headers: [("Content-Type", "application/json")], body: document)
   }
 }

@@ -2,7 +2,7 @@ import Telemetry
 
 /// X-Ray's tracing header, `Root=1-<seconds>-<96 bits>;Parent=…;Sampled=0` (AWS X-Ray Developer Guide, "Tracing header").
 enum TraceID {
-  static func makeRoot(_ clock: Clock, _ randomness: Randomness) -> String {
+  static func makeRoot(_ clock: Clock, randomness: Randomness) -> String {
     let digits = String(clock.seconds, radix: 16)
     let seconds = String(repeating: "0", count: max(0, 8 - digits.count)) + digits
     return "Root=1-\(seconds)-\(randomness.hexadecimal())\(randomness.hexadecimal().prefix(8))"

@@ -15,7 +15,7 @@ extension StreamSender.LagDelivery {
   private static var patienceMilliseconds: Int64 { 1_000 }
   private static var longPatienceMilliseconds: Int64 { 10_000 }
 
-  mutating func serve(_ due: [Behind], _ look: Look) throws(TableError) {
+  mutating func serve(_ due: [Behind], look: Look) throws(TableError) {
     let slow = due.filter { $0.pace == .slow }
     let quick = slow.filter { $0.failures < Self.patientFailures }
     let rows = (quick.isEmpty ? slow : quick).prefix(Self.servedTogether)
@@ -30,7 +30,7 @@ extension StreamSender.LagDelivery {
     report.behind += page.laggingCount
     if page.hasReady {
       // Where another holds the lease, it looks who is ready when it has given it up.
-      report.add(streamSender.send(stream, deadlineMilliseconds: deadline))
+      report.add(streamSender.send(stream: stream, deadlineMilliseconds: deadline))
     }
   }
 
@@ -61,7 +61,7 @@ extension StreamSender.LagDelivery {
       self.stream = stream
       self.look = look
       pages = StreamSender.LogPages(
-        streamSender.streamLog, stream, epoch: look.epoch, end: look.deliveredThrough)
+        streamLog: streamSender.streamLog, stream: stream, epoch: look.epoch, end: look.deliveredThrough)
     }
   }
 }
@@ -75,9 +75,9 @@ extension StreamSender.LagDelivery.LagPage {
         continue
       }
       if row.pace == .gone {
-        closing.append(Listener(closing: record.id, record.connectedAtMilliseconds))
+        closing.append(Listener(closing: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds))
       } else {
-        catchUps[row.id] = try streamSender.catchUp(row, record, &pages)
+        catchUps[row.id] = try streamSender.catchUp(row, record: record, pages: &pages)
       }
     }
   }
@@ -97,7 +97,7 @@ extension StreamSender.LagDelivery.LagPage {
       },
       settled: { listener, ending in
         endings[listener.id] = ending
-        streamSender.log(listener, ending, stream) { pages.event($0) }
+        streamSender.log(listener, ending: ending, stream: stream) { pages.event($0) }
       })
     // The time was up before anybody was asked for: nobody was posted to.
     for listener in page ?? [] { endings[listener.id] = Ending(.unsent, firstMissing: 0) }
@@ -108,7 +108,7 @@ extension StreamSender.LagDelivery.LagPage {
       if listener.isClosedAfterwards {
         left.insert(listener.id)
       } else {
-        closing.append(Listener(closing: listener.id, listener.connectedAtMilliseconds))
+        closing.append(Listener(closing: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds))
       }
     }
   }
@@ -134,7 +134,7 @@ extension StreamSender.LagDelivery.LagPage {
 
 extension Listener {
   /// One that is told nothing more.
-  fileprivate init(closing id: ConnectionID, _ connectedAtMilliseconds: Int64) {
+  fileprivate init(closing id: ConnectionID, connectedAtMilliseconds: Int64) {
     self.init(id: id, connectedAtMilliseconds: connectedAtMilliseconds, frames: [], isClosedAfterwards: true)
   }
 }

@@ -13,7 +13,7 @@ extension StreamSender.LagDelivery.LagPage {
       if let outcome = outcome(of: row) { outcomes.append((row, outcome)) }
     }
     hasTried = !outcomes.isEmpty || !left.isEmpty
-    let refused = try streamSender.behindRows.write(outcomes, stream)
+    let refused = try streamSender.behindRows.write(outcomes, stream: stream)
     for (row, outcome) in outcomes {
       if outcome.pace == .slow { laggingCount += 1 }
       if !refused.contains(row.id) {
@@ -21,7 +21,7 @@ extension StreamSender.LagDelivery.LagPage {
       } else if mayHaveArrived(row) {
         // Whoever holds the place shows the state, and this may have come after it: it is sent again, so that the newest
         // comes last.
-        try streamSender.behindRows.note([Missing(row.id, from: row.from)], stream, epoch: look.epoch)
+        try streamSender.behindRows.note([Missing(id: row.id, from: row.from)], stream: stream, epoch: look.epoch)
         hasReady = true
       }
     }
@@ -31,19 +31,19 @@ extension StreamSender.LagDelivery.LagPage {
   /// Nil: it was not tried.
   private func outcome(of row: Behind) -> Missing? {
     guard let catchUp = catchUps[row.id] else {
-      return Missing(row.id, from: row.from, failures: row.failures + 1, .gone)
+      return Missing(id: row.id, from: row.from, failures: row.failures + 1, pace: .gone)
     }
     guard let listener = catchUp.listener, let ending = endings[row.id], !ending.isTooLarge else {
       return progress(row, through: catchUp.through ?? look.deliveredThrough)
     }
     let from = listener.marks[ending.firstMissing]
     switch ending.reason {
-    case .unsent: return from > row.from ? Missing(row.id, from: from, failures: row.failures, .slow) : nil
-    case .gone: return Missing(row.id, from: from, failures: row.failures + 1, .gone)
+    case .unsent: return from > row.from ? Missing(id: row.id, from: from, failures: row.failures, pace: .slow) : nil
+    case .gone: return Missing(id: row.id, from: from, failures: row.failures + 1, pace: .gone)
     default:
       let isYoung = ending.reason == .refused(status: 410)
       return Missing(
-        row.id, from: from, failures: ending.firstMissing > 0 ? 1 : row.failures + 1, .slow,
+        id: row.id, from: from, failures: ending.firstMissing > 0 ? 1 : row.failures + 1, pace: .slow,
         latestMilliseconds: isYoung ? listener.connectedAtMilliseconds + FanoutState.youngMilliseconds : nil)
     }
   }
@@ -51,10 +51,10 @@ extension StreamSender.LagDelivery.LagPage {
   /// It has everything up to there. One that has all that was delivered and answered promptly is ready for the next round.
   private func progress(_ row: Behind, through: Int64) -> Missing {
     if through < look.deliveredThrough {
-      return Missing(row.id, from: through + 1, failures: 0, .slow)
+      return Missing(id: row.id, from: through + 1, failures: 0, pace: .slow)
     }
-    guard tally.late.contains(row.id) else { return Missing(row.id, from: through + 1, failures: row.failures) }
-    return Missing(row.id, from: through + 1, failures: max(2, row.failures), .slow)
+    guard tally.late.contains(row.id) else { return Missing(id: row.id, from: through + 1, failures: row.failures) }
+    return Missing(id: row.id, from: through + 1, failures: max(2, row.failures), pace: .slow)
   }
 
   private func mayHaveArrived(_ row: Behind) -> Bool {
@@ -76,9 +76,9 @@ extension StreamSender.LagDelivery.LagPage {
       // Where its own row is gone too, the topics of what it lacks tell under which it stands.
       let isKnown = row.from <= look.deliveredThrough
       let topics = isKnown ? EventRun(try pages.page(from: row.from).events.map(\.event)).topics : []
-      if streamSender.remove(row.id, found: topics) { removed.append(row) }
+      if streamSender.remove(id: row.id, found: topics) { removed.append(row) }
     }
-    try streamSender.behindRows.remove(removed, stream)
+    try streamSender.behindRows.remove(removed, stream: stream)
     // Many that are gone do not keep the table from those who are there.
     streamSender.clock.pause(min(Self.longestRestMilliseconds, streamSender.clock.monotonicMilliseconds() - start))
   }

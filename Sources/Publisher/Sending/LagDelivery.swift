@@ -12,12 +12,12 @@ extension StreamSender {
   /// *ready*, and a round sends it the rest and deletes its row. For example: rounds have delivered up to 7 and one of 8 and
   /// 9 is on its way when the connection is brought up to 7. Were its row deleted now, that round, which has left it out,
   /// would not send it 8 and 9, nor would any other.
-  func deliverLagging(_ stream: String, deadlineMilliseconds: Int64) -> Report {
-    var delivery = LagDelivery(self, stream, deadlineMilliseconds: deadlineMilliseconds)
+  func deliverLagging(stream: String, deadlineMilliseconds: Int64) -> Report {
+    var delivery = LagDelivery(streamSender: self, stream: stream, deadlineMilliseconds: deadlineMilliseconds)
     do throws(TableError) {
       try delivery.run()
     } catch {
-      fail(error, &delivery.report)
+      fail(error, report: &delivery.report)
     }
     return delivery.report
   }
@@ -40,7 +40,7 @@ extension StreamSender {
     /// How often is looked who lags by now.
     static var lookMilliseconds: Int64 { 500 }
 
-    init(_ streamSender: StreamSender, _ stream: String, deadlineMilliseconds: Int64) {
+    init(streamSender: StreamSender, stream: String, deadlineMilliseconds: Int64) {
       let now = streamSender.clock.milliseconds()
       self.streamSender = streamSender
       self.stream = stream
@@ -58,7 +58,7 @@ extension StreamSender.LagDelivery {
   /// Under the lease again and again: whoever found it taken has written a row that may not have been seen.
   mutating func run() throws(TableError) {
     while now < stopAt {
-      guard var lease = try streamSender.lagLeases.take(stream) else {
+      guard var lease = try streamSender.lagLeases.take(stream: stream) else {
         report.isLeaseTaken = true
         return
       }
@@ -69,7 +69,7 @@ extension StreamSender.LagDelivery {
         throw error
       }
       try streamSender.lagLeases.release(lease)
-      guard let next = try look()?.nextAt(idleUntil: idleUntil, now), next <= now + Self.idleMilliseconds else {
+      guard let next = try look()?.nextAt(idleUntil: idleUntil, now: now), next <= now + Self.idleMilliseconds else {
         return
       }
     }
@@ -90,7 +90,7 @@ extension StreamSender.LagDelivery {
 
     /// When something is to be done; nil: nothing is known of. A row may have been written by a round that is not at its
     /// end yet.
-    func nextAt(idleUntil: Int64, _ now: Int64) -> Int64? {
+    func nextAt(idleUntil: Int64, now: Int64) -> Int64? {
       let known = rows.lazy.filter(isServable).map(\.dueAtMilliseconds).min()
       let isExpected = now < idleUntil && rows.contains { !isServable($0) }
       return isExpected ? min(known ?? .max, now + StreamSender<Sender>.LagDelivery.lookMilliseconds) : known
@@ -100,8 +100,8 @@ extension StreamSender.LagDelivery {
   /// What was delivered is read *first*: of a row that stands after that nothing up to there was sent by a round, so all of
   /// it is lacking.
   private func look() throws(TableError) -> Look? {
-    guard let mark = try streamSender.marks.look(stream) else { return nil }
-    let rows = try streamSender.behindRows.all(stream, epoch: mark.epoch).filter(\.isSlow)
+    guard let mark = try streamSender.marks.look(stream: stream) else { return nil }
+    let rows = try streamSender.behindRows.all(stream: stream, epoch: mark.epoch).filter(\.isSlow)
     return Look(epoch: mark.epoch, deliveredThrough: mark.sentThrough, rows: rows)
   }
 
@@ -110,11 +110,11 @@ extension StreamSender.LagDelivery {
       guard let look = try look() else { return }
       let due = look.due(at: now)
       if !due.isEmpty {
-        try serve(due, look)
+        try serve(due, look: look)
         idleUntil = now + Self.idleMilliseconds
         continue
       }
-      guard let next = look.nextAt(idleUntil: idleUntil, now), next <= now + Self.idleMilliseconds else { return }
+      guard let next = look.nextAt(idleUntil: idleUntil, now: now), next <= now + Self.idleMilliseconds else { return }
       streamSender.clock.pause(max(1, min(next, stopAt, now + Self.lookMilliseconds) - now))
     }
   }

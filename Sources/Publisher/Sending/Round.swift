@@ -36,7 +36,7 @@ struct Round {
   /// Where a client stands that has everything of this stream up to an event.
   func cursor(through sequence: Int64) -> Cursor {
     var cursor = Cursor()
-    cursor.set(stream, epoch: epoch, to: sequence)
+    cursor.set(stream: stream, epoch: epoch, to: sequence)
     return cursor
   }
 

@@ -23,7 +23,7 @@ extension StreamSender {
     let end: Int64
     private var read: [Int64: LogPage] = [:]
 
-    init(_ streamLog: StreamLog, _ stream: String, epoch: String, end: Int64) {
+    init(streamLog: StreamLog, stream: String, epoch: String, end: Int64) {
       self.streamLog = streamLog
       self.stream = stream
       self.epoch = epoch
@@ -32,7 +32,7 @@ extension StreamSender {
 
     mutating func page(from: Int64) throws(TableError) -> LogPage {
       if let page = read[from] { return page }
-      let page = try streamLog.read(stream, head: LogHead(epoch: epoch, next: end + 1), after: from - 1)
+      let page = try streamLog.read(stream: stream, head: LogHead(epoch: epoch, next: end + 1), after: from - 1)
       if read.count >= 4 { read.removeAll() }
       read[from] = page
       return page
@@ -46,16 +46,17 @@ extension StreamSender {
     /// Where a client is that has everything of the stream up to an event.
     func cursor(through sequence: Int64) -> Cursor {
       var cursor = Cursor()
-      cursor.set(stream, epoch: epoch, to: sequence)
+      cursor.set(stream: stream, epoch: epoch, to: sequence)
       return cursor
     }
   }
 
   /// What the connection of a row gets.
-  func catchUp(_ row: Behind, _ record: ConnectionRecord?, _ pages: inout LogPages) throws(TableError) -> CatchUp {
+  func catchUp(_ row: Behind, record: ConnectionRecord?, pages: inout LogPages) throws(TableError) -> CatchUp {
     guard let record else { return CatchUp(row: row, listener: nil, through: nil) }
     if let until = record.untilMilliseconds, until <= clock.milliseconds() {
-      let listener = Listener(expired: record.id, record.connectedAtMilliseconds, through: pages.end)
+      let listener = Listener(
+        expired: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, through: pages.end)
       return CatchUp(row: row, listener: listener, through: pages.end)
     }
     let page = try pages.page(from: row.from)
@@ -64,8 +65,9 @@ extension StreamSender {
       record.shownName(of: event).map { Recipient.Part(event: place, shownAs: $0) }
     }
     guard !parts.isEmpty else { return CatchUp(row: row, listener: nil, through: page.through) }
-    var frames = FrameCache(shaped.events, shaped.placements, cursor: pages.cursor(through: page.through).text)
-    let packed = frames.frames(parts, record.dialect, record.accepts)
+    var frames = FrameCache(
+      events: shaped.events, placements: shaped.placements, cursor: pages.cursor(through: page.through).text)
+    let packed = frames.frames(parts, dialect: record.dialect, accepts: record.accepts)
     let listener = Listener(
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: packed.frames,
       marks: packed.sequences, eventCount: parts.count)
@@ -79,7 +81,9 @@ extension StreamSender.Posting {
     let records = try streamSender.connections.connections(rows.map(\.id))
     // If the table fails at one of them, nobody is begun: who is not posted to keeps its row.
     var catchUps: [StreamSender.CatchUp] = []
-    for (row, record) in zip(rows, records) { catchUps.append(try streamSender.catchUp(row, record, &pages)) }
+    for (row, record) in zip(rows, records) {
+      catchUps.append(try streamSender.catchUp(row, record: record, pages: &pages))
+    }
     var begun: [Listener] = []
     for catchUp in catchUps {
       guard let listener = catchUp.listener else {
@@ -99,6 +103,6 @@ extension StreamSender.Posting {
       result.served.append(catchUp.row)
       return
     }
-    result.missing.append(Missing(catchUp.row.id, from: through + 1))
+    result.missing.append(Missing(id: catchUp.row.id, from: through + 1))
   }
 }

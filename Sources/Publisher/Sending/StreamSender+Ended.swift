@@ -18,7 +18,10 @@ extension StreamSender {
     } nextPage: {
       defer { rest = rest.dropFirst(pageSize) }
       return rest.isEmpty
-        ? nil : rest.prefix(pageSize).map { Listener(expired: $0.id, $0.connectedAtMilliseconds, through: 0) }
+        ? nil
+        : rest.prefix(pageSize).map {
+          Listener(expired: $0.id, connectedAtMilliseconds: $0.connectedAtMilliseconds, through: 0)
+        }
     } settled: { listener, ending in
       if ending.reason == .gone {
         gone.append(listener.id)
@@ -26,14 +29,14 @@ extension StreamSender {
         log.warn("not told that its credential has ended", ["connectionId": .text(listener.id.text)])
       }
     }
-    for id in gone { _ = remove(id, found: topics[id].map { [$0] } ?? []) }
+    for id in gone { _ = remove(id: id, found: topics[id].map { [$0] } ?? []) }
     return tally
   }
 
   /// Removes the rows of a connection that is gone; false if the table failed.
-  func remove(_ id: ConnectionID, found topics: [Topic]) -> Bool {
+  func remove(id: ConnectionID, found topics: [Topic]) -> Bool {
     do throws(TableError) {
-      try connections.disconnect(id, found: topics)
+      try connections.disconnect(id: id, found: topics)
       return true
     } catch {
       log.error(

@@ -44,7 +44,7 @@ extension StreamSender.Report {
   }
 
   /// What a round adds to it.
-  mutating func add(_ result: Round.Result, _ round: Round, _ clock: Clock) {
+  mutating func add(_ result: Round.Result, round: Round, clock: Clock) {
     tally.add(result.tally)
     folded += result.folded
     let lagging = result.missing.count { $0.pace != .gone }

@@ -7,11 +7,11 @@ import Telemetry
 extension StreamSender {
   /// Posts a round to everybody: to a page of listeners, then to those who lag and are ready, then to the other pages,
   /// each while the one before is on its way.
-  func run(_ round: Round, _ lease: inout Lease, _ stopAt: Int64) -> Round.Result {
-    var posting = Posting(self, round, lease, stopAt: stopAt)
+  func run(_ round: Round, lease: inout Lease, stopAt: Int64) -> Round.Result {
+    var posting = Posting(streamSender: self, round: round, lease: lease, stopAt: stopAt)
     let tally = sender.deliver(
       deadlineMilliseconds: stopAt + Self.fanoutReserveMilliseconds, keepsOn: { posting.keepsOn() },
-      nextPage: { posting.nextPage() }, settled: { posting.settle($0, $1) })
+      nextPage: { posting.nextPage() }, settled: { posting.settle($0, ending: $1) })
     lease = posting.lease
     return posting.end(tally)
   }
@@ -40,20 +40,22 @@ extension StreamSender {
 }
 
 extension StreamSender.Posting {
-  init(_ streamSender: StreamSender, _ round: Round, _ lease: Lease, stopAt: Int64) {
+  init(streamSender: StreamSender, round: Round, lease: Lease, stopAt: Int64) {
     let shaped = Round.shaped(round.events)
     self.streamSender = streamSender
     self.round = round
     self.stopAt = stopAt
     self.lease = lease
     run = EventRun(shaped.events)
-    frames = FrameCache(shaped.events, shaped.placements, cursor: round.cursor(through: round.end).text)
+    frames = FrameCache(
+      events: shaped.events, placements: shaped.placements, cursor: round.cursor(through: round.end).text)
     listeners =
       shaped.events.isEmpty
       ? nil
       : streamSender.connections.listeners(of: run, pageSize: streamSender.pageSize, after: lease.cut?.position)
     late = round.behind
-    pages = StreamSender.LogPages(streamSender.streamLog, round.stream, epoch: round.epoch, end: round.end)
+    pages = StreamSender.LogPages(
+      streamLog: streamSender.streamLog, stream: round.stream, epoch: round.epoch, end: round.end)
     result.folded = round.events.count - shaped.events.count
   }
 
@@ -104,15 +106,17 @@ extension StreamSender.Posting {
   /// What the connections of a page get, but those who are behind.
   private mutating func begin(_ page: [Recipient]) throws(TableError) -> [Listener] {
     let now = streamSender.clock.milliseconds()
-    let isLate = try whoIsLate(among: page, now)
+    let isLate = try whoIsLate(among: page, now: now)
     var begun: [Listener] = []
     begun.reserveCapacity(page.count)
     for recipient in page where !isLate.contains(recipient.id) {
       if let until = recipient.untilMilliseconds, until <= now {
-        begun.append(Listener(expired: recipient.id, recipient.connectedAtMilliseconds, through: round.end))
+        begun.append(
+          Listener(
+            expired: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, through: round.end))
       } else {
-        let packed = frames.frames(recipient.parts, recipient.dialect, recipient.accepts)
-        let listener = Listener(recipient, packed)
+        let packed = frames.frames(recipient.parts, dialect: recipient.dialect, accepts: recipient.accepts)
+        let listener = Listener(recipient: recipient, packed: packed)
         result.begin(listener)
         begun.append(listener)
       }
@@ -122,11 +126,11 @@ extension StreamSender.Posting {
 
   /// Those of a page who lack something. One that has subscribed since the round began is held where it was shown the
   /// state; its hold stands since before its listener rows, so whoever finds these finds it.
-  private func whoIsLate(among page: [Recipient], _ now: Int64) throws(TableError) -> Set<ConnectionID> {
+  private func whoIsLate(among page: [Recipient], now: Int64) throws(TableError) -> Set<ConnectionID> {
     guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && !round.isLate.contains($0.id) }) else {
       return round.isLate
     }
-    return try round.isLate.union(streamSender.behindRows.all(round.stream, epoch: round.epoch).map(\.id))
+    return try round.isLate.union(streamSender.behindRows.all(stream: round.stream, epoch: round.epoch).map(\.id))
   }
 
   /// What became of the round, after everything was sent and settled that could be.

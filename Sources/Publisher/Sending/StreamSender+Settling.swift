@@ -7,34 +7,34 @@ import Telemetry
 // Those who did not get everything. Nothing of this asks the table: it happens while others wait for their frames.
 extension StreamSender.Posting {
   /// A connection that lacks something is noted, unless what it lacks can never reach it.
-  mutating func settle(_ listener: Listener, _ ending: Ending) {
+  mutating func settle(_ listener: Listener, ending: Ending) {
     let row = catchingUp.removeValue(forKey: listener.id)?.row
     result.leave(listener)
-    streamSender.log(listener, ending, round.stream) { round.event($0) ?? pages.event($0) }
+    streamSender.log(listener, ending: ending, stream: round.stream) { round.event($0) ?? pages.event($0) }
     switch ending.reason {
     case _ where ending.isTooLarge: if let row { result.served.append(row) }
-    case .gone: note(listener, ending, row, .gone)
-    case .refused, .broken, .hung: note(listener, ending, row, .slow)
-    case .unreachable, .unsent: note(listener, ending, row, .ready)
+    case .gone: note(listener, ending: ending, row: row, pace: .gone)
+    case .refused, .broken, .hung: note(listener, ending: ending, row: row, pace: .slow)
+    case .unreachable, .unsent: note(listener, ending: ending, row: row, pace: .ready)
     }
   }
 
   /// One that got a part of what it lacks has its next turn soon. One that the gateway does not know yet may be on its
   /// way in, or have left: it is tried until that is known.
-  private mutating func note(_ listener: Listener, _ ending: Ending, _ row: Behind?, _ pace: Pace) {
+  private mutating func note(_ listener: Listener, ending: Ending, row: Behind?, pace: Pace) {
     let from = listener.marks[ending.firstMissing]
     let before = row.map { ending.firstMissing > 0 ? 0 : $0.failures } ?? 0
     let isYoung = ending.reason == .refused(status: 410)
     result.missing.append(
       Missing(
-        listener.id, from: from, failures: pace == .slow ? before + 1 : 0, pace,
+        id: listener.id, from: from, failures: pace == .slow ? before + 1 : 0, pace: pace,
         latestMilliseconds: isYoung ? listener.connectedAtMilliseconds + FanoutState.youngMilliseconds : nil))
   }
 }
 
 extension StreamSender {
   /// A line about a frame that did not arrive, unless there was no time for it.
-  func log(_ listener: Listener, _ ending: Ending, _ stream: String, _ event: (Int64) -> Event?) {
+  func log(_ listener: Listener, ending: Ending, stream: String, _ event: (Int64) -> Event?) {
     let (message, name, what): (LogText, String, Log.Value)
     switch ending.reason {
     case .gone, .unsent: return

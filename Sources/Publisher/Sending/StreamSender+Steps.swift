@@ -26,40 +26,40 @@ extension StreamSender {
   }
 
   /// The next thing that is to be done for a stream, if it is its time.
-  func step(_ holding: inout Holding, _ stopAt: Int64) throws(TableError) -> Step {
-    guard let head = try streamLog.head(holding.lease.stream) else {
+  func step(_ holding: inout Holding, stopAt: Int64) throws(TableError) -> Step {
+    guard let head = try streamLog.head(stream: holding.lease.stream) else {
       _ = try marks.write(&holding.lease, releasing: true)
       return .done
     }
     holding.lease.follow(head.epoch)
     let now = clock.milliseconds()
-    let rows = try behindRows.all(holding.lease.stream, epoch: head.epoch)
+    let rows = try behindRows.all(stream: holding.lease.stream, epoch: head.epoch)
     if rows.contains(where: { $0.isSlow && $0.dueAtMilliseconds < now - Self.lagPatienceMilliseconds }) {
       holding.report.isLagDue = true
     }
-    let lagging = Lagging(rows, now)
+    let lagging = Lagging(rows: rows, now: now)
     let hasNews = holding.lease.sentThrough < head.last
     guard now < stopAt || !hasNews && lagging.waiting.isEmpty else { return try handOver(&holding) }
     if now >= holding.handOverAt, holding.lease.sentThrough >= holding.own, hasNews || !lagging.waiting.isEmpty {
       return try handOver(&holding, isOwnSent: true)
     }
     if hasNews {
-      let page = try page(holding.lease, head)
+      let page = try page(holding.lease, head: head)
       let opens = holding.lease.roundAtMilliseconds + windowMilliseconds
       if opens > now, opens - now <= windowMilliseconds, !page.events.contains(where: { Round.isUrgent($0.event) }) {
         return .again(at: opens)
       }
       holding.patientUntil = now + Self.behindPatienceMilliseconds
-      return try round(&holding, head, page, lagging, stopAt)
+      return try round(&holding, head: head, page: page, lagging: lagging, stopAt: stopAt)
     }
     if !lagging.due.isEmpty {
       let nothing = LogPage(events: [], through: holding.lease.sentThrough)
-      return try round(&holding, head, nothing, lagging, stopAt)
+      return try round(&holding, head: head, page: nothing, lagging: lagging, stopAt: stopAt)
     }
     if let next = lagging.waiting.map(\.dueAtMilliseconds).min(), next <= holding.patientUntil {
       return .again(at: next)
     }
-    return try release(&holding, head, lagging)
+    return try release(&holding, head: head, lagging: lagging)
   }
 
   /// Who lags in a stream as a round begins.
@@ -76,7 +76,7 @@ extension StreamSender {
 
     private init(slow ids: Set<ConnectionID>) { (waiting, due, self.ids) = ([], [], ids) }
 
-    init(_ rows: [Behind], _ now: Int64) {
+    init(rows: [Behind], now: Int64) {
       waiting = rows.filter { !$0.isSlow }
       due = Array(waiting.lazy.filter { $0.dueAtMilliseconds <= now }.prefix(Self.servedTogether))
       ids = Set(rows.map(\.id))
@@ -97,18 +97,18 @@ extension StreamSender {
 
   /// Gives the lease up. Whoever found it taken had appended before, or had made a slow connection ready; so a head that
   /// has moved since, and who is ready, is served by the lease taken anew, unless another took it first.
-  private func release(_ holding: inout Holding, _ head: LogHead, _ lagging: Lagging?) throws(TableError) -> Step {
+  private func release(_ holding: inout Holding, head: LogHead, lagging: Lagging?) throws(TableError) -> Step {
     let stream = holding.lease.stream
-    if lagging?.waiting.isEmpty == false { try openStreams.renew(stream) }
+    if lagging?.waiting.isEmpty == false { try openStreams.renew(stream: stream) }
     _ = try marks.write(&holding.lease, releasing: true)
     var isReady = false
     if let lagging, lagging.hasSlow {
       let known = Set(lagging.waiting.map(\.id))
-      let rows = try behindRows.all(stream, epoch: head.epoch)
+      let rows = try behindRows.all(stream: stream, epoch: head.epoch)
       isReady = rows.contains { !$0.isSlow && !known.contains($0.id) }
     }
-    if !isReady, try streamLog.head(stream) == head { return .done }
-    guard let again = try marks.take(stream) else { return .done }
+    if !isReady, try streamLog.head(stream: stream) == head { return .done }
+    guard let again = try marks.take(stream: stream) else { return .done }
     holding.lease = again
     return .again(at: clock.milliseconds())
   }
@@ -124,19 +124,19 @@ extension StreamSender {
 
   /// One round over the listeners.
   private func round(
-    _ holding: inout Holding, _ head: LogHead, _ page: LogPage, _ lagging: Lagging, _ stopAt: Int64
+    _ holding: inout Holding, head: LogHead, page: LogPage, lagging: Lagging, stopAt: Int64
   ) throws(TableError) -> Step {
     if !page.events.isEmpty { holding.lease.roundAtMilliseconds = clock.milliseconds() }
     let round = Round(
       stream: holding.lease.stream, epoch: head.epoch, page: page, sentThrough: holding.lease.sentThrough,
       behind: lagging.due, isLate: lagging.ids)
-    let result = run(round, &holding.lease, stopAt)
-    holding.report.add(result, round, clock)
+    let result = run(round, lease: &holding.lease, stopAt: stopAt)
+    holding.report.add(result, round: round, clock: clock)
     if result.isLeaseLost {
       holding.report.isQueued = true
       return .done
     }
-    try settle(round, result, holding.lease)
+    try settle(round, result: result, lease: holding.lease)
     if let failure = result.failure {
       _ = try marks.write(&holding.lease, releasing: true)
       throw failure
@@ -147,19 +147,19 @@ extension StreamSender {
       return try handOver(&holding, isDrainedSoon: !result.isBrokenOff || clock.milliseconds() >= stopAt)
     }
     let isQuiet = result.missing.allSatisfy { $0.pace != .ready } && lagging.haveEnded(result)
-    return try goOn(&holding, head, through: round.end, isQuiet ? lagging : nil)
+    return try goOn(&holding, head: head, through: round.end, quiet: isQuiet ? lagging : nil)
   }
 
   /// After a round that came to its end. `quiet`: who lagged as it began, if nobody lacks anything now but those who are
   /// slow.
   private func goOn(
-    _ holding: inout Holding, _ head: LogHead, through end: Int64, _ quiet: Lagging?
+    _ holding: inout Holding, head: LogHead, through end: Int64, quiet: Lagging?
   ) throws(TableError) -> Step {
     holding.lease.advance(through: end)
-    if let quiet, let now = try streamLog.head(holding.lease.stream),
+    if let quiet, let now = try streamLog.head(stream: holding.lease.stream),
       now == LogHead(epoch: head.epoch, next: end + 1)
     {
-      return try release(&holding, now, quiet.served)
+      return try release(&holding, head: now, lagging: quiet.served)
     }
     guard try marks.write(&holding.lease) else {
       holding.report.isQueued = true
@@ -169,18 +169,20 @@ extension StreamSender {
   }
 
   /// Everything that is to be true before `sentThrough` passes these events.
-  private func settle(_ round: Round, _ result: Round.Result, _ lease: Lease) throws(TableError) {
-    try behindRows.note(result.missing, round.stream, epoch: round.epoch, instead: round.behind)
-    try behindRows.clear(result.served, lease)
-    if !result.missing.isEmpty { try openStreams.renew(round.stream) }
+  private func settle(_ round: Round, result: Round.Result, lease: Lease) throws(TableError) {
+    try behindRows.note(result.missing, stream: round.stream, epoch: round.epoch, instead: round.behind)
+    try behindRows.clear(result.served, lease: lease)
+    if !result.missing.isEmpty { try openStreams.renew(stream: round.stream) }
     try latest.note(round.events, epoch: round.epoch)
   }
 
-  private func page(_ lease: Lease, _ head: LogHead) throws(TableError) -> LogPage {
-    guard let cut = lease.cut else { return try streamLog.read(lease.stream, head: head, after: lease.sentThrough) }
+  private func page(_ lease: Lease, head: LogHead) throws(TableError) -> LogPage {
+    guard let cut = lease.cut else {
+      return try streamLog.read(stream: lease.stream, head: head, after: lease.sentThrough)
+    }
     // A round that was cut short goes on with the very events it had.
     return try streamLog.read(
-      lease.stream, head: LogHead(epoch: head.epoch, next: cut.end + 1), after: lease.sentThrough,
+      stream: lease.stream, head: LogHead(epoch: head.epoch, next: cut.end + 1), after: lease.sentThrough,
       limitEvents: .max, limitBytes: .max)
   }
 }

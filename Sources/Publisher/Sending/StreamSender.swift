@@ -34,18 +34,18 @@ struct StreamSender<Sender: FrameSender> {
   static var behindPatienceMilliseconds: Int64 { 1_500 }
 
   init(
-    _ table: any Table, sender: Sender, lagSender: Sender? = nil, shards: Int = 1,
+    table: any Table, sender: Sender, lagSender: Sender? = nil, shards: Int = 1,
     limits: StreamLimits = StreamLimits(), log: Log,
     clock: Clock = .system, randomness: Randomness = .system
   ) {
     windowMilliseconds = 1_000 / limits.framesPerSecond
-    connections = Connections(table, shards: shards, clock: clock, randomness: randomness)
-    streamLog = StreamLog(table, shards: shards, limits: limits, clock: clock, randomness: randomness)
-    marks = Marks(table, clock: clock, randomness: randomness)
-    behindRows = BehindRows(table, limits: limits, clock: clock, randomness: randomness)
-    latest = LatestRows(table, shards: shards, clock: clock)
-    openStreams = OpenStreams(table, shards: shards, limits: limits, clock: clock)
-    lagLeases = LagLeases(table, clock: clock, randomness: randomness)
+    connections = Connections(table: table, shards: shards, clock: clock, randomness: randomness)
+    streamLog = StreamLog(table: table, shards: shards, limits: limits, clock: clock, randomness: randomness)
+    marks = Marks(table: table, clock: clock, randomness: randomness)
+    behindRows = BehindRows(table: table, limits: limits, clock: clock, randomness: randomness)
+    latest = LatestRows(table: table, shards: shards, clock: clock)
+    openStreams = OpenStreams(table: table, shards: shards, limits: limits, clock: clock)
+    lagLeases = LagLeases(table: table, clock: clock, randomness: randomness)
     self.sender = sender
     self.lagSender = lagSender ?? sender
     self.log = log
@@ -67,7 +67,7 @@ struct StreamSender<Sender: FrameSender> {
     let handOverAt = holdMilliseconds == .max ? .max : start + holdMilliseconds
     for stream in streams {
       var report = Report(stream: stream)
-      if let lease = take(stream, &report) {
+      if let lease = take(stream: stream, report: &report) {
         let now = clock.milliseconds()
         held.append(
           Holding(
@@ -81,7 +81,7 @@ struct StreamSender<Sender: FrameSender> {
     while let next = held.indices.min(by: { held[$0].dueAt < held[$1].dueAt }) {
       let wait = min(held[next].dueAt, stopAt) - clock.milliseconds()
       if wait > 0 { clock.pause(wait) }
-      if case .again(let dueAt) = attempt(&held[next], stopAt) {
+      if case .again(let dueAt) = attempt(&held[next], stopAt: stopAt) {
         held[next].dueAt = dueAt
       } else {
         reports.append(held.remove(at: next).report)
@@ -90,7 +90,7 @@ struct StreamSender<Sender: FrameSender> {
     return reports
   }
 
-  func send(_ stream: String, deadlineMilliseconds: Int64) -> Report {
+  func send(stream: String, deadlineMilliseconds: Int64) -> Report {
     send([stream], deadlineMilliseconds: deadlineMilliseconds)[0]
   }
 
@@ -99,7 +99,7 @@ struct StreamSender<Sender: FrameSender> {
   func sendWhatIsLeft(of stream: String, deadlineMilliseconds: Int64) -> Report {
     let until = min(clock.milliseconds() + Self.leasePatienceMilliseconds, deadlineMilliseconds)
     while true {
-      let report = send(stream, deadlineMilliseconds: deadlineMilliseconds)
+      let report = send(stream: stream, deadlineMilliseconds: deadlineMilliseconds)
       guard report.isLeaseTaken, clock.milliseconds() < until else { return report }
       clock.pause(windowMilliseconds)
     }
@@ -108,31 +108,31 @@ struct StreamSender<Sender: FrameSender> {
   static var leasePatienceMilliseconds: Int64 { 2_000 }
 
   /// Whether a stream has something to send and nobody sends it.
-  func hasSomethingLeft(_ stream: String) throws(TableError) -> Bool {
+  func hasSomethingLeft(stream: String) throws(TableError) -> Bool {
     try openStreams.rest(of: [stream])[0].isPending
   }
 
-  private func take(_ stream: String, _ report: inout Report) -> Lease? {
+  private func take(stream: String, report: inout Report) -> Lease? {
     do throws(TableError) {
-      if let lease = try marks.take(stream) { return lease }
+      if let lease = try marks.take(stream: stream) { return lease }
       report.isQueued = true
       report.isLeaseTaken = true
     } catch {
-      fail(error, &report)
+      fail(error, report: &report)
     }
     return nil
   }
 
-  private func attempt(_ holding: inout Holding, _ stopAt: Int64) -> Step {
+  private func attempt(_ holding: inout Holding, stopAt: Int64) -> Step {
     do throws(TableError) {
-      return try step(&holding, stopAt)
+      return try step(&holding, stopAt: stopAt)
     } catch {
-      fail(error, &holding.report)
+      fail(error, report: &holding.report)
       return .done
     }
   }
 
-  func fail(_ error: TableError, _ report: inout Report) {
+  func fail(_ error: TableError, report: inout Report) {
     log.error("stream not sent", ["stream": .stream(report.stream), "reason": .text(error.description)])
     report.isQueued = true
   }

@@ -52,7 +52,7 @@ struct AppendBatch {
     return Array(taken)
   }
 
-  mutating func record(_ entry: Entry, _ outcome: AppendOutcome) { outcomes[entry.place] = outcome }
+  mutating func record(_ entry: Entry, outcome: AppendOutcome) { outcomes[entry.place] = outcome }
 
   /// What became of each, in the order given.
   func finished() -> [AppendOutcome] {

@@ -64,13 +64,13 @@ enum EventBlock {
     guard reader.byte() == version else { return nil }
     var events: [LoggedEvent] = []
     while !reader.isAtEnd {
-      guard let event = event(&reader, audience) else { return nil }
+      guard let event = event(from: &reader, audience: audience) else { return nil }
       events.append(LoggedEvent(sequence: first + Int64(events.count), event: event))
     }
     return events
   }
 
-  private static func event(_ reader: inout FieldReader, _ audience: Audience) -> Event? {
+  private static func event(from reader: inout FieldReader, audience: Audience) -> Event? {
     guard let flags = reader.byte().map(Flags.init), let type = reader.text() else { return nil }
     let key = flags.contains(.key) ? reader.text() : nil
     guard let id = reader.text(), let timestamp = reader.text() else { return nil }

@@ -45,7 +45,8 @@ struct EventClaim {
   var isBeside: Bool { kind == .content }
 
   func refusal(holder: String) -> EventRefusal {
-    EventRefusal(.keyTaken, "the idempotency key \"\(name.prefix(64))\" belongs to \(holder) with other content")
+    EventRefusal(
+      code: .keyTaken, message: "the idempotency key \"\(name.prefix(64))\" belongs to \(holder) with other content")
   }
 
   /// 16 bytes of SHA-256 over what makes an event the same one. Not its time: a publisher that gives none gets another

@@ -14,7 +14,7 @@ package struct LatestRows {
   /// As long as a stream's head: prices of a month ago are still the newest there are.
   static let keptSeconds: Int64 = 30 * 24 * 60 * 60
 
-  package init(_ table: any Table, shards: Int = 1, clock: Clock = .system) {
+  package init(table: any Table, shards: Int = 1, clock: Clock = .system) {
     self.table = table
     self.shards = shards
     self.clock = clock
@@ -27,9 +27,9 @@ package struct LatestRows {
     var seen: Set<ItemKey> = []
     for logged in events.reversed() {
       guard let key = logged.event.key, logged.event.audience == .everyone else { continue }
-      let place = Keys.latest(logged.event.type, key, shards: shards)
+      let place = Keys.latest(logged.event.type, key: key, shards: shards)
       guard seen.insert(place).inserted else { continue }
-      rows.append(row(logged, place, epoch))
+      rows.append(row(logged, place: place, epoch: epoch))
     }
     var start = 0
     while start < rows.count {
@@ -48,11 +48,11 @@ package struct LatestRows {
       try table.transact(rows)
     } catch {
       guard case .transactionFailed = error.code else { throw error }
-      for case .put(let item, let condition) in rows { try putAlone(item, condition) }
+      for case .put(let item, let condition) in rows { try putAlone(item, condition: condition) }
     }
   }
 
-  private func putAlone(_ item: Item, _ condition: Condition) throws(TableError) {
+  private func putAlone(_ item: Item, condition: Condition) throws(TableError) {
     do {
       try table.put(item, if: condition)
     } catch {
@@ -60,11 +60,11 @@ package struct LatestRows {
     }
   }
 
-  private func row(_ logged: LoggedEvent, _ place: ItemKey, _ epoch: String) -> TransactionWrite {
+  private func row(_ logged: LoggedEvent, place: ItemKey, epoch: String) -> TransactionWrite {
     let position = Value.string("\(epoch)#\(Keys.segmentSort(logged.sequence))")
     let item = Item(
-      place,
-      [
+      key: place,
+      attributes: [
         "v": .number(1), "position": position, "epoch": .string(epoch), "seq": .number(logged.sequence),
         "event": .bytes(EventBlock.encode([logged.event])),
       ], expires: clock.seconds + Self.keptSeconds)
@@ -77,21 +77,26 @@ package struct LatestRows {
   package func read(_ type: String, key: String? = nil, epoch: String) throws(TableError) -> [LoggedEvent] {
     var events: [LoggedEvent] = []
     if let key {
-      if let item = try table.get(Keys.latest(type, key, shards: shards), .strong) { try take(item, epoch, &events) }
+      if let item = try table.get(Keys.latest(type, key: key, shards: shards), consistency: .strong) {
+        try take(item, epoch: epoch, events: &events)
+      }
     } else {
       for shard in 0..<shards {
-        for item in try table.items(of: Query(Keys.latest(type, shard: shard))) { try take(item, epoch, &events) }
+        for item in try table.items(of: Query(partition: Keys.latest(type, shard: shard))) {
+          try take(item, epoch: epoch, events: &events)
+        }
       }
     }
     return events.sorted { $0.sequence < $1.sequence }
   }
 
-  private func take(_ item: Item, _ epoch: String, _ events: inout [LoggedEvent]) throws(TableError) {
+  private func take(_ item: Item, epoch: String, events: inout [LoggedEvent]) throws(TableError) {
     guard item.string("epoch") == epoch else { return }
     guard let sequence = item.number("seq"), let block = item.bytes("event"),
       let event = EventBlock.decode(block, first: sequence, audience: .everyone)?.first
     else {
-      throw TableError(.corrupt, "query", key: item.key, detail: "not a latest row of this release or the one before")
+      throw TableError(
+        code: .corrupt, operation: "query", key: item.key, detail: "not a latest row of this release or the one before")
     }
     events.append(event)
   }
@@ -100,7 +105,7 @@ package struct LatestRows {
 extension Keys {
   static func latest(_ type: String, shard: Int) -> String { "v#\(PercentEncoding.encode(type))#\(shard)" }
 
-  static func latest(_ type: String, _ key: String, shards: Int) -> ItemKey {
-    ItemKey(latest(type, shard: shard(ofText: key, of: shards)), PercentEncoding.encode(key))
+  static func latest(_ type: String, key: String, shards: Int) -> ItemKey {
+    ItemKey(partition: latest(type, shard: shard(ofText: key, of: shards)), sort: PercentEncoding.encode(key))
   }
 }

@@ -27,21 +27,22 @@ extension StreamLog {
   ///
   /// `head` says which log is meant: segments of another epoch count as absent.
   package func read(
-    _ stream: String, head: LogHead, after: Int64, limitEvents: Int = 500, limitBytes: Int = 1 << 20
+    stream: String, head: LogHead, after: Int64, limitEvents: Int = 500, limitBytes: Int = 1 << 20
   ) throws(TableError) -> LogPage {
     guard after < head.last, let audience = StreamName.audience(of: stream) else {
       return LogPage(events: [], through: max(after, head.last))
     }
     var collected = Collected(stream: stream, head: head, after: after, audience: audience)
     var query = Query(
-      Keys.log(stream), .between(Keys.segmentSort(after + 1), Keys.segmentSort(head.last)), limit: 32)
+      partition: Keys.log(stream: stream), sort: .between(Keys.segmentSort(after + 1), Keys.segmentSort(head.last)),
+      limit: 32)
     repeat {
       let page = try table.query(query)
-      if collected.isEmpty, !beginsAt(after + 1, page.items.first, head) {
-        try collected.take(containing(stream, head, after + 1))
+      if collected.isEmpty, !beginsAt(after + 1, segment: page.items.first, head: head) {
+        try collected.take(containing(stream: stream, head: head, sequence: after + 1))
       }
       for item in page.items {
-        if collected.isFull(limitEvents, limitBytes) { return collected.page }
+        if collected.isFull(limitEvents, limitBytes: limitBytes) { return collected.page }
         try collected.take(item)
       }
       query.after = page.next
@@ -49,16 +50,18 @@ extension StreamLog {
     return collected.finished
   }
 
-  private func beginsAt(_ sequence: Int64, _ segment: Item?, _ head: LogHead) -> Bool {
+  private func beginsAt(_ sequence: Int64, segment: Item?, head: LogHead) -> Bool {
     segment?.key.sort == Keys.segmentSort(sequence) && segment?.string("epoch") == head.epoch
   }
 
   /// The segment that holds an event somewhere after its first one. Segments of a log before this one, late to expire,
   /// may stand inside it.
-  private func containing(_ stream: String, _ head: LogHead, _ sequence: Int64) throws(TableError) -> Item? {
+  private func containing(stream: String, head: LogHead, sequence: Int64) throws(TableError) -> Item? {
     guard sequence > 1 else { return nil }
     let lowest = Keys.segmentSort(max(1, sequence - Int64(Self.segmentEvents) + 1))
-    let query = Query(Keys.log(stream), .between(lowest, Keys.segmentSort(sequence - 1)), limit: Self.segmentEvents)
+    let query = Query(
+      partition: Keys.log(stream: stream), sort: .between(lowest, Keys.segmentSort(sequence - 1)),
+      limit: Self.segmentEvents)
     return try table.items(of: query).last { $0.string("epoch") == head.epoch }
   }
 }
@@ -81,7 +84,7 @@ private struct Collected {
 
   var isEmpty: Bool { events.isEmpty }
 
-  func isFull(_ limitEvents: Int, _ limitBytes: Int) -> Bool {
+  func isFull(_ limitEvents: Int, limitBytes: Int) -> Bool {
     !events.isEmpty && (events.count >= limitEvents || bytes >= limitBytes)
   }
 
@@ -90,7 +93,8 @@ private struct Collected {
     guard let block = item.bytes("events"),
       let all = EventBlock.decode(block, first: first, audience: audience)
     else {
-      throw TableError(.corrupt, "query", key: item.key, detail: "not a segment of this release or the one before")
+      throw TableError(
+        code: .corrupt, operation: "query", key: item.key, detail: "not a segment of this release or the one before")
     }
     let wanted = all.filter { $0.sequence > after && $0.sequence < head.next }
     // A segment that follows a gap: what stood before it has expired late or out of order, and counts as gone.

@@ -15,14 +15,14 @@ package struct StreamLog {
   let segmentSeconds: Int64
 
   package init(
-    _ table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system,
+    table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system,
     randomness: Randomness = .system
   ) {
     segmentSeconds = limits.logSeconds + 60 * 60
     self.table = table
     self.clock = clock
     self.randomness = randomness
-    openStreams = OpenStreams(table, shards: shards, limits: limits, clock: clock)
+    openStreams = OpenStreams(table: table, shards: shards, limits: limits, clock: clock)
   }
 
   /// How long the head stands after the last append: while it does, cursors stay valid.
@@ -36,8 +36,8 @@ package struct StreamLog {
   static let attempts = 200
 
   /// The head of a stream; nil: nothing was ever appended, or so long ago that it is forgotten.
-  package func head(_ stream: String) throws(TableError) -> LogHead? {
-    try table.get(Keys.head(stream), .strong).flatMap(LogHead.init)
+  package func head(stream: String) throws(TableError) -> LogHead? {
+    try table.get(Keys.head(stream: stream), consistency: .strong).flatMap(LogHead.init)
   }
 }
 

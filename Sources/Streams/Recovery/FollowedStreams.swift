@@ -72,7 +72,7 @@ extension StreamName {
     stream.hasBytePrefix("all/") ? String(Substring(stream.utf8.dropFirst(4))) : nil
   }
 
-  static func isPersonal(_ stream: String) -> Bool { stream.hasBytePrefix("user/") }
+  static func isPersonal(stream: String) -> Bool { stream.hasBytePrefix("user/") }
 }
 
 extension Cursor {

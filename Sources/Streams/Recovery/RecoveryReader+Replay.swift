@@ -12,17 +12,17 @@ extension RecoveryReader {
 
   /// The newest of what is for a connection and stands in the log after `after`, as much as the budget allows.
   func replay(
-    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ after: Int64, _ budget: inout RecoveryLimits
+    record: ConnectionRecord, stream: String, head: LogHead, after: Int64, budget: inout RecoveryLimits
   ) throws(TableError) -> Replay {
     guard after < head.last else { return Replay(base: after) }
-    let reach = StreamName.isPersonal(stream) ? personalEvents : budget.scannedEvents
+    let reach = StreamName.isPersonal(stream: stream) ? personalEvents : budget.scannedEvents
     let start = max(after, head.last - reach)
-    let lapsed = StreamName.isPersonal(stream) ? budget.lapsedMilliseconds : 0
+    let lapsed = StreamName.isPersonal(stream: stream) ? budget.lapsedMilliseconds : 0
     var kept = KeptEvents(limits: budget)
     var replay = Replay(base: start, isTrimmed: start > after)
     var place = start
     while place < head.last {
-      let page = try streamLog.read(stream, head: head, after: place, limitEvents: 2_000)
+      let page = try streamLog.read(stream: stream, head: head, after: place, limitEvents: 2_000)
       if let first = page.events.first, first.sequence > place + 1 {
         // What stood before is no longer in the log.
         kept.removeAll()

@@ -4,9 +4,9 @@ import Messaging
 // Without reading events.
 extension RecoveryReader {
   /// Up to where a connection lacks nothing, in every stream it follows.
-  package func standing(_ record: ConnectionRecord) throws(TableError) -> Cursor {
+  package func standing(record: ConnectionRecord) throws(TableError) -> Cursor {
     var cursor = Cursor()
-    for one in try standings(record) { cursor.set(one.stream, epoch: one.epoch, to: one.delivered) }
+    for one in try standings(record: record) { cursor.set(stream: one.stream, epoch: one.epoch, to: one.delivered) }
     return cursor
   }
 
@@ -22,13 +22,14 @@ extension RecoveryReader {
   }
 
   /// Where a connection is in every stream it follows.
-  package func standings(_ record: ConnectionRecord) throws(TableError) -> [Standing] {
+  package func standings(record: ConnectionRecord) throws(TableError) -> [Standing] {
     let streams = record.streams
     let heads = try heads(of: streams)
     // The marks before the rows of those who are behind: these are written before a mark passes what they lack.
-    let marks = try table.pages(of: streams.map { Query(Keys.mark($0).partition, .between("0", "0")) })
+    let marks = try table.pages(
+      of: streams.map { Query(partition: Keys.mark(stream: $0).partition, sort: .between("0", "0")) })
     let behind = try table.pages(
-      of: streams.map { Query(Keys.behind($0), .between(record.id.text, record.id.text)) })
+      of: streams.map { Query(partition: Keys.behind(stream: $0), sort: .between(record.id.text, record.id.text)) })
     var standings: [Standing] = []
     for (place, stream) in streams.enumerated() {
       guard let head = heads[place] else {

@@ -5,11 +5,11 @@ import Messaging
 extension RecoveryReader {
   /// The state of some streams as of the places that are held for the connection in them; what comes after those is the
   /// sender's.
-  package func states(_ record: ConnectionRecord, _ holds: [Hold]) throws(TableError) -> [Recovery.Part] {
+  package func states(record: ConnectionRecord, holds: [Hold]) throws(TableError) -> [Recovery.Part] {
     var parts: [Recovery.Part] = []
     for hold in holds {
       var part = Recovery.Part(stream: hold.stream, base: hold.through)
-      part.snapshot = try snapshot(record, hold.stream, epoch: hold.epoch, through: hold.through)
+      part.snapshot = try snapshot(record: record, stream: hold.stream, epoch: hold.epoch, through: hold.through)
       parts.append(part)
     }
     return parts
@@ -23,29 +23,30 @@ extension RecoveryReader {
 
   /// The state as of what was sent, and everything after it.
   func state(
-    _ record: ConnectionRecord, _ head: LogHead, _ part: inout Recovery.Part, _ budget: inout RecoveryLimits
+    record: ConnectionRecord, head: LogHead, part: inout Recovery.Part, budget: inout RecoveryLimits
   ) throws(TableError) {
-    let mark = try Marks(table, clock: clock).look(part.stream)
+    let mark = try Marks(table: table, clock: clock).look(stream: part.stream)
     let sent = mark.map { $0.epoch == head.epoch ? $0.sentThrough : 0 } ?? 0
-    let replay = try replay(record, part.stream, head, min(sent, head.last), &budget)
+    let replay = try replay(
+      record: record, stream: part.stream, head: head, after: min(sent, head.last), budget: &budget)
     part.base = replay.base
     part.events = replay.events
-    part.snapshot = try snapshot(record, part.stream, head, replay)
+    part.snapshot = try snapshot(record: record, stream: part.stream, head: head, replay: replay)
   }
 
   /// The state as of where a replay begins.
   func snapshot(
-    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ replay: Replay
+    record: ConnectionRecord, stream: String, head: LogHead, replay: Replay
   ) throws(TableError) -> [LoggedEvent] {
     // Before the rows, which are written before the mark says so.
-    let unsent = replay.isTrimmed ? try unsent(record, stream, head, through: replay.base) : [:]
-    return try snapshot(record, stream, epoch: head.epoch, through: replay.base, unsent)
+    let unsent = replay.isTrimmed ? try unsent(record: record, stream: stream, head: head, through: replay.base) : [:]
+    return try snapshot(record: record, stream: stream, epoch: head.epoch, through: replay.base, unsent: unsent)
   }
 
   /// Rows that are newer than `through` are left out: the events they tell of are replayed. `unsent`: of some keys what
   /// is newer than their rows.
   private func snapshot(
-    _ record: ConnectionRecord, _ stream: String, epoch: String, through: Int64, _ unsent: [[UInt8]: LoggedEvent] = [:]
+    record: ConnectionRecord, stream: String, epoch: String, through: Int64, unsent: [[UInt8]: LoggedEvent] = [:]
   ) throws(TableError) -> [LoggedEvent] {
     guard let type = StreamName.type(of: stream) else { return [] }
     var rows: [LoggedEvent] = []
@@ -65,14 +66,14 @@ extension RecoveryReader {
   /// What the latest rows do not tell yet: of each key the newest event after what was sent. Nearly always there is
   /// none.
   private func unsent(
-    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, through: Int64
+    record: ConnectionRecord, stream: String, head: LogHead, through: Int64
   ) throws(TableError) -> [[UInt8]: LoggedEvent] {
-    let mark = try Marks(table, clock: clock).look(stream)
+    let mark = try Marks(table: table, clock: clock).look(stream: stream)
     var place = mark.map { $0.epoch == head.epoch ? $0.sentThrough : 0 } ?? 0
     var newest: [[UInt8]: LoggedEvent] = [:]
     let part = LogHead(epoch: head.epoch, next: through + 1)
     while place < through {
-      let page = try streamLog.read(stream, head: part, after: place, limitEvents: 2_000)
+      let page = try streamLog.read(stream: stream, head: part, after: place, limitEvents: 2_000)
       for event in page.events where record.shownName(of: event.event) != nil {
         if let key = event.event.key { newest[Array(key.utf8)] = event }
       }

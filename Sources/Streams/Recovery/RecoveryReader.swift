@@ -15,14 +15,14 @@ package struct RecoveryReader {
   private let personalSeconds: Int64
 
   package init(
-    _ table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system
+    table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system
   ) {
     personalEvents = limits.personalEvents
     personalSeconds = limits.personalSeconds
     self.table = table
     self.clock = clock
-    streamLog = StreamLog(table, shards: shards, clock: clock)
-    latest = LatestRows(table, shards: shards, clock: clock)
+    streamLog = StreamLog(table: table, shards: shards, clock: clock)
+    latest = LatestRows(table: table, shards: shards, clock: clock)
   }
 
   /// What a client lacks. Its listener rows stand already: so what is appended after this reads the heads is sent to
@@ -31,7 +31,7 @@ package struct RecoveryReader {
   /// - `cursor`: as it came; nil: the client comes for the first time.
   /// - `seen`: for each stream the newest event the client got since that cursor.
   package func recover(
-    _ record: ConnectionRecord, cursor text: String? = nil, seen: [String: Int64] = [:],
+    record: ConnectionRecord, cursor text: String? = nil, seen: [String: Int64] = [:],
     limits: RecoveryLimits = RecoveryLimits()
   ) throws(TableError) -> Recovery {
     let streams = record.streams
@@ -41,12 +41,13 @@ package struct RecoveryReader {
     recovery.from = cursor == nil ? nil : text
     var budget = limits
     // Asked also where nothing is lacking: it notes that somebody of the person is here again.
-    budget.lapsedMilliseconds = try lapsed(record, streams)
+    budget.lapsedMilliseconds = try lapsed(record: record, streams: streams)
     let namesOthers = cursor.map { $0.namesOthers(than: zip(streams, heads).map { ($0, $1?.epoch) }) } ?? false
     for (stream, head) in zip(streams, heads) {
-      let place = Self.place(stream, head, text == nil ? nil : .some(cursor), seen, namesOthers)
-      let part = try part(record, stream, head, place, &budget)
-      recovery.cursor.set(stream, epoch: head?.epoch ?? "", to: head?.last ?? 0)
+      let place = Self.place(
+        stream: stream, head: head, cursor: text == nil ? nil : .some(cursor), seen: seen, namesOthers: namesOthers)
+      let part = try part(record: record, stream: stream, head: head, place: place, budget: &budget)
+      recovery.cursor.set(stream: stream, epoch: head?.epoch ?? "", to: head?.last ?? 0)
       recovery.parts.append(part)
     }
     return recovery
@@ -65,7 +66,7 @@ package struct RecoveryReader {
   /// `cursor`: nil if none came, nil inside if it cannot be read. What the client has seen of a stream that its cursor
   /// does not name was told by a hello that was not answered to its end.
   private static func place(
-    _ stream: String, _ head: LogHead?, _ cursor: Cursor??, _ seen: [String: Int64], _ namesOthers: Bool
+    stream: String, head: LogHead?, cursor: Cursor??, seen: [String: Int64], namesOthers: Bool
   ) -> Place {
     let newest = seen.first { $0.key.hasSameBytes(as: stream) }?.value
     if case .some(nil) = cursor { return .lost(.unknown) }
@@ -89,7 +90,7 @@ package struct RecoveryReader {
   // MARK: What it gets
 
   private func part(
-    _ record: ConnectionRecord, _ stream: String, _ head: LogHead?, _ place: Place, _ budget: inout RecoveryLimits
+    record: ConnectionRecord, stream: String, head: LogHead?, place: Place, budget: inout RecoveryLimits
   ) throws(TableError) -> Recovery.Part {
     guard let head else {
       var part = Recovery.Part(stream: stream, base: 0)
@@ -100,35 +101,36 @@ package struct RecoveryReader {
       return part
     }
     switch place {
-    case .after(let sequence): return try resumed(record, stream, head, sequence, &budget)
+    case .after(let sequence):
+      return try resumed(record: record, stream: stream, head: head, after: sequence, budget: &budget)
     case .new:
       var part = Recovery.Part(stream: stream, base: 0)
-      try state(record, head, &part, &budget)
+      try state(record: record, head: head, part: &part, budget: &budget)
       return part
     case .lost(let reason):
       var part = Recovery.Part(stream: stream, extent: Recovery.Extent.none, reason: reason, missed: nil, base: 0)
-      try state(record, head, &part, &budget)
+      try state(record: record, head: head, part: &part, budget: &budget)
       return part
     }
   }
 
   private func resumed(
-    _ record: ConnectionRecord, _ stream: String, _ head: LogHead, _ after: Int64, _ budget: inout RecoveryLimits
+    record: ConnectionRecord, stream: String, head: LogHead, after: Int64, budget: inout RecoveryLimits
   ) throws(TableError) -> Recovery.Part {
     var part = Recovery.Part(stream: stream, extent: .all, base: after)
-    let replay = try replay(record, stream, head, after, &budget)
+    let replay = try replay(record: record, stream: stream, head: head, after: after, budget: &budget)
     part.events = replay.events
     guard replay.base > after else { return part }
     part.base = replay.base
     part.missed = replay.base - after
     part.reason = replay.isTrimmed ? .trimmed : .expired
     part.extent = replay.base == head.last ? Recovery.Extent.none : .part
-    part.snapshot = try snapshot(record, stream, head, replay)
+    part.snapshot = try snapshot(record: record, stream: stream, head: head, replay: replay)
     return part
   }
 
   /// What was kept for a person who was away for long is not shown any more.
-  private func lapsed(_ record: ConnectionRecord, _ streams: [String]) throws(TableError) -> Int64 {
+  private func lapsed(record: ConnectionRecord, streams: [String]) throws(TableError) -> Int64 {
     guard streams.contains(where: StreamName.isPersonal), let user = record.principal.user else { return 0 }
     return try Presence(table: table, clock: clock).lapsed(
       user, connectedAtMilliseconds: record.connectedAtMilliseconds, keptSeconds: personalSeconds)
@@ -136,7 +138,7 @@ package struct RecoveryReader {
 
   /// Of each stream the head of its log; nil: it has none.
   func heads(of streams: [String]) throws(TableError) -> [LogHead?] {
-    let pages = try table.pages(of: streams.map { Query(Keys.log($0), .between("!", "!")) })
+    let pages = try table.pages(of: streams.map { Query(partition: Keys.log(stream: $0), sort: .between("!", "!")) })
     return pages.map { $0.items.first.flatMap(LogHead.init) }
   }
 }

@@ -23,7 +23,7 @@ package struct Missing: Equatable, Sendable {
   package let latestMilliseconds: Int64?
 
   package init(
-    _ id: ConnectionID, from: Int64, failures: Int64 = 0, _ pace: Pace = .ready, latestMilliseconds: Int64? = nil
+    id: ConnectionID, from: Int64, failures: Int64 = 0, pace: Pace = .ready, latestMilliseconds: Int64? = nil
   ) {
     self.id = id
     self.from = from

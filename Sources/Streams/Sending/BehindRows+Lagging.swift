@@ -7,14 +7,14 @@ extension BehindRows {
   /// What became of attempts, of each row that is as it was read. Answers those that another has written since, as
   /// whoever holds a connection's place does; what that wrote stands.
   package func write(
-    _ outcomes: [(row: Behind, outcome: Missing)], _ stream: String
+    _ outcomes: [(row: Behind, outcome: Missing)], stream: String
   ) throws(TableError) -> Set<ConnectionID> {
     var refused: Set<ConnectionID> = []
     var rest = outcomes.map { (row: $0.row, change: change($0.outcome)) }
     while !rest.isEmpty {
       let some = rest.prefix(Self.writtenTogether)
       do {
-        try write(Array(some), stream)
+        try write(Array(some), stream: stream)
         rest = Array(rest.dropFirst(some.count))
       } catch {
         let places: [Int]
@@ -23,7 +23,7 @@ extension BehindRows {
         case .transactionFailed(let failed): places = failed
         default: throw error
         }
-        for place in places where try !isWritten(rest[place], stream) { refused.insert(rest[place].row.id) }
+        for place in places where try !isWritten(rest[place], stream: stream) { refused.insert(rest[place].row.id) }
         rest = rest.enumerated().filter { !places.contains($0.offset) }.map(\.element)
       }
     }
@@ -32,18 +32,18 @@ extension BehindRows {
 
   private static let writtenTogether = 64
 
-  private func write(_ some: [(row: Behind, change: Change)], _ stream: String) throws(TableError) {
+  private func write(_ some: [(row: Behind, change: Change)], stream: String) throws(TableError) {
     let writes = some.map {
-      ($0.change, Keys.behind(stream, $0.row.id), Condition.equals("by", .string($0.row.writer)))
+      ($0.change, Keys.behind(stream: stream, id: $0.row.id), Condition.equals("by", .string($0.row.writer)))
     }
     // At half the price of a transaction.
-    if writes.count == 1 { return _ = try table.update(writes[0].1, writes[0].0, if: writes[0].2) }
+    if writes.count == 1 { return _ = try table.update(writes[0].1, change: writes[0].0, if: writes[0].2) }
     try table.transact(writes.map { .update($0.1, $0.0, if: $0.2) })
   }
 
   /// A backend that lost the answer and tried again is refused by its own write.
-  private func isWritten(_ one: (row: Behind, change: Change), _ stream: String) throws(TableError) -> Bool {
-    try row(stream, one.row.id).map { .string($0.writer) == one.change.set["by"] } ?? false
+  private func isWritten(_ one: (row: Behind, change: Change), stream: String) throws(TableError) -> Bool {
+    try row(stream: stream, id: one.row.id).map { .string($0.writer) == one.change.set["by"] } ?? false
   }
 
   private func change(_ outcome: Missing) -> Change {
@@ -62,11 +62,12 @@ extension BehindRows {
 
   /// Deletes the rows of connections that have left and have no other rows any more, but those that say something else by
   /// now.
-  package func remove(_ rows: [Behind], _ stream: String) throws(TableError) {
+  package func remove(_ rows: [Behind], stream: String) throws(TableError) {
     var rest = rows
     while !rest.isEmpty {
       do {
-        try table.transact(rest.map { .delete(Keys.behind(stream, $0.id), if: .equals("by", .string($0.writer))) })
+        try table.transact(
+          rest.map { .delete(Keys.behind(stream: stream, id: $0.id), if: .equals("by", .string($0.writer))) })
         return
       } catch {
         guard case .transactionFailed(let places) = error.code else { throw error }

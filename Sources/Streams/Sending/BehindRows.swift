@@ -22,7 +22,7 @@ package struct BehindRows {
   let keptSeconds: Int64
 
   package init(
-    _ table: any Table, limits: StreamLimits = StreamLimits(), clock: Clock = .system, randomness: Randomness = .system
+    table: any Table, limits: StreamLimits = StreamLimits(), clock: Clock = .system, randomness: Randomness = .system
   ) {
     keptSeconds = limits.logSeconds + 60 * 60
     self.table = table
@@ -31,13 +31,13 @@ package struct BehindRows {
   }
 
   /// The rows of a stream: of this epoch only, since what an earlier log held is gone. Nearly always none.
-  package func all(_ stream: String, epoch: String) throws(TableError) -> [Behind] {
-    try table.items(of: Query(Keys.behind(stream))).compactMap(Behind.init).filter { $0.isOf(epoch) }
+  package func all(stream: String, epoch: String) throws(TableError) -> [Behind] {
+    try table.items(of: Query(partition: Keys.behind(stream: stream))).compactMap(Behind.init).filter { $0.isOf(epoch) }
   }
 
   /// The row of one connection.
-  package func row(_ stream: String, _ id: ConnectionID) throws(TableError) -> Behind? {
-    try table.get(Keys.behind(stream, id), .strong).flatMap(Behind.init)
+  package func row(stream: String, id: ConnectionID) throws(TableError) -> Behind? {
+    try table.get(Keys.behind(stream: stream, id: id), consistency: .strong).flatMap(Behind.init)
   }
 
   /// Notes for each connection the first event it lacks, in place of what was known of it.
@@ -45,17 +45,19 @@ package struct BehindRows {
   /// `known`: the rows as they were read. One that was written since, by whoever holds a place, keeps its place and its
   /// turn.
   package func note(
-    _ missing: [Missing], _ stream: String, epoch: String, instead known: [Behind] = []
+    _ missing: [Missing], stream: String, epoch: String, instead known: [Behind] = []
   ) throws(TableError) {
     guard !missing.isEmpty else { return }
     let known = Dictionary(known.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
-    guard missing.count > Self.notedTogether else { return try noteTogether(missing, stream, epoch, known) }
+    guard missing.count > Self.notedTogether else {
+      return try noteTogether(missing, stream: stream, epoch: epoch, known: known)
+    }
     // So many have an answer each to wait for; few of them, if any, are held.
-    let rows = try all(stream, epoch: epoch)
+    let rows = try all(stream: stream, epoch: epoch)
     let writers = Dictionary(rows.map { ($0.id, $0.writer) }, uniquingKeysWith: { $1 })
     let isFree = { (one: Missing) in writers[one.id].map { $0 == known[one.id]?.writer } ?? true }
-    try table.writeBatch(missing.filter(isFree).map { .put(row($0, stream, epoch)) })
-    for one in missing where !isFree(one) { try note(one, stream, epoch, known[one.id]) }
+    try table.writeBatch(missing.filter(isFree).map { .put(row($0, stream: stream, epoch: epoch)) })
+    for one in missing where !isFree(one) { try note(one, stream: stream, epoch: epoch, known: known[one.id]) }
   }
 
   private static let notedTogether = 50
@@ -64,28 +66,28 @@ package struct BehindRows {
 
   /// In one request, but for those whose rows were written since.
   private func noteTogether(
-    _ missing: [Missing], _ stream: String, _ epoch: String, _ known: [ConnectionID: Behind]
+    _ missing: [Missing], stream: String, epoch: String, known: [ConnectionID: Behind]
   ) throws(TableError) {
     var rest = missing
     while rest.count > 1 {
       do {
         return try table.transact(
           rest.map { one in
-            .put(row(one, stream, epoch), if: isAsRead(known[one.id]))
+            .put(row(one, stream: stream, epoch: epoch), if: isAsRead(known[one.id]))
           })
       } catch {
         guard case .transactionFailed(let places) = error.code else { throw error }
-        for place in places { try note(rest[place], stream, epoch, known[rest[place].id]) }
+        for place in places { try note(rest[place], stream: stream, epoch: epoch, known: known[rest[place].id]) }
         rest = rest.enumerated().filter { !places.contains($0.offset) }.map(\.element)
       }
     }
-    if let one = rest.first { try note(one, stream, epoch, known[one.id]) }
+    if let one = rest.first { try note(one, stream: stream, epoch: epoch, known: known[one.id]) }
   }
 
   private func note(
-    _ one: Missing, _ stream: String, _ epoch: String, _ known: Behind?
+    _ one: Missing, stream: String, epoch: String, known: Behind?
   ) throws(TableError) {
-    var item = row(one, stream, epoch)
+    var item = row(one, stream: stream, epoch: epoch)
     var condition = isAsRead(known)
     for _ in 0..<Self.attempts {
       do {
@@ -93,24 +95,24 @@ package struct BehindRows {
       } catch {
         guard error.code == .conditionFailed else { throw error }
       }
-      guard let standing = try self.row(stream, one.id) else {
+      guard let standing = try self.row(stream: stream, id: one.id) else {
         condition = .absent
         continue
       }
       // A backend that lost the answer and tried again is refused by its own write.
       if .string(standing.writer) == item["by"] { return }
-      item = row(one, stream, epoch, besides: standing)
+      item = row(one, stream: stream, epoch: epoch, besides: standing)
       condition = .equals("by", .string(standing.writer))
     }
-    throw TableError(.contention, "put", key: item.key, detail: "\(Self.attempts) attempts")
+    throw TableError(code: .contention, operation: "put", key: item.key, detail: "\(Self.attempts) attempts")
   }
 
-  private func row(_ one: Missing, _ stream: String, _ epoch: String, besides standing: Behind? = nil) -> Item {
+  private func row(_ one: Missing, stream: String, epoch: String, besides standing: Behind? = nil) -> Item {
     let standing = standing.flatMap { $0.isOf(epoch) ? $0 : nil }
     let due = dueAtMilliseconds(of: one)
     var item = Item(
-      Keys.behind(stream, one.id),
-      [
+      key: Keys.behind(stream: stream, id: one.id),
+      attributes: [
         "v": .number(1), "epoch": .string(epoch), "from": .number(min(one.from, standing?.from ?? .max)),
         "tries": .number(one.failures), "due": .number(max(due, standing?.dueAtMilliseconds ?? 0)),
         "by": .string(randomness.hexadecimal()),
@@ -135,14 +137,14 @@ package struct BehindRows {
 
   /// The connections have everything: deletes their rows, but those that say something else by now; none of them if the
   /// lease is lost. Then another may have passed the connections over with later events, since the rows stood.
-  package func clear(_ rows: [Behind], _ lease: Lease) throws(TableError) {
+  package func clear(_ rows: [Behind], lease: Lease) throws(TableError) {
     var rest = rows
     while !rest.isEmpty {
       let some = rest.prefix(Self.clearedTogether)
       do {
         try table.transact(
-          [.check(Keys.mark(lease.stream), .equals("holder", .string(lease.holder)))]
-            + some.map { .delete(Keys.behind(lease.stream, $0.id), if: .equals("by", .string($0.writer))) })
+          [.check(Keys.mark(stream: lease.stream), .equals("holder", .string(lease.holder)))]
+            + some.map { .delete(Keys.behind(stream: lease.stream, id: $0.id), if: .equals("by", .string($0.writer))) })
         rest = Array(rest.dropFirst(some.count))
       } catch {
         guard case .transactionFailed(let places) = error.code else { throw error }
@@ -152,7 +154,7 @@ package struct BehindRows {
     }
   }
 
-  package func clear(_ row: Behind, _ lease: Lease) throws(TableError) { try clear([row], lease) }
+  package func clear(_ row: Behind, lease: Lease) throws(TableError) { try clear([row], lease: lease) }
 
   private static let clearedTogether = 64
 }

@@ -26,15 +26,15 @@ extension BehindRows {
   static let attempts = 16
 
   /// Holds a connection's place in each of some streams: where it is behind already, there; else where everybody is.
-  package func hold(_ streams: [String], _ id: ConnectionID) throws(TableError) -> [Hold] {
-    let log = StreamLog(table, clock: clock)
-    let marks = Marks(table, clock: clock)
+  package func hold(_ streams: [String], id: ConnectionID) throws(TableError) -> [Hold] {
+    let log = StreamLog(table: table, clock: clock)
+    let marks = Marks(table: table, clock: clock)
     var holds: [Hold] = []
     for stream in streams {
-      let head = try log.head(stream)
-      let mark = try marks.look(stream)
+      let head = try log.head(stream: stream)
+      let mark = try marks.look(stream: stream)
       let sent = mark.flatMap { $0.epoch == head?.epoch ? $0.sentThrough : nil } ?? 0
-      holds.append(try hold(stream, id, epoch: head?.epoch ?? "", through: sent))
+      holds.append(try hold(stream: stream, id: id, epoch: head?.epoch ?? "", through: sent))
     }
     return holds
   }
@@ -43,45 +43,46 @@ extension BehindRows {
   ///
   /// Where a sender, or another hold, has written what it knows since, some of what comes after the place may have been
   /// sent already, before the state was shown: it is sent again, so that the newest comes last.
-  package func release(_ holds: [Hold], _ id: ConnectionID) throws(TableError) {
+  package func release(_ holds: [Hold], id: ConnectionID) throws(TableError) {
     for hold in holds {
       var change = Change()
       change.set["due"] = .number(clock.milliseconds())
       do {
-        try table.update(Keys.behind(hold.stream, id), change, if: .equals("by", .string(hold.writer)))
+        try table.update(
+          Keys.behind(stream: hold.stream, id: id), change: change, if: .equals("by", .string(hold.writer)))
       } catch {
         guard error.code == .conditionFailed else { throw error }
-        _ = try self.hold(hold.stream, id, epoch: hold.epoch, through: hold.through, forMilliseconds: 0)
+        _ = try self.hold(stream: hold.stream, id: id, epoch: hold.epoch, through: hold.through, forMilliseconds: 0)
       }
     }
   }
 
   /// Those of these streams in which the connection's place is held now.
-  package func held(_ streams: [String], _ id: ConnectionID) throws(TableError) -> [String] {
+  package func held(_ streams: [String], id: ConnectionID) throws(TableError) -> [String] {
     let now = clock.milliseconds()
     var held: [String] = []
     for stream in streams {
-      if let row = try row(stream, id), !row.isSlow, row.dueAtMilliseconds > now { held.append(stream) }
+      if let row = try row(stream: stream, id: id), !row.isSlow, row.dueAtMilliseconds > now { held.append(stream) }
     }
     return held
   }
 
   private func hold(
-    _ stream: String, _ id: ConnectionID, epoch: String, through: Int64,
+    stream: String, id: ConnectionID, epoch: String, through: Int64,
     forMilliseconds milliseconds: Int64 = Self.holdMilliseconds
   ) throws(TableError) -> Hold {
-    let key = Keys.behind(stream, id)
+    let key = Keys.behind(stream: stream, id: id)
     var condition = Condition.absent
     var place = through
     for _ in 0..<Self.attempts {
       let hold = Hold(stream: stream, epoch: epoch, through: place, writer: randomness.hexadecimal())
       do {
-        try table.put(row(key, hold, dueAt: clock.milliseconds() + milliseconds), if: condition)
+        try table.put(row(key, hold: hold, dueAt: clock.milliseconds() + milliseconds), if: condition)
         return hold
       } catch {
         guard error.code == .conditionFailed else { throw error }
       }
-      guard let standing = try table.get(key, .strong).flatMap(Behind.init) else {
+      guard let standing = try table.get(key, consistency: .strong).flatMap(Behind.init) else {
         (condition, place) = (.absent, through)
         continue
       }
@@ -90,13 +91,13 @@ extension BehindRows {
       condition = .equals("by", .string(standing.writer))
       place = standing.isOf(epoch) ? min(through, standing.from - 1) : through
     }
-    throw TableError(.contention, "put", key: key, detail: "\(Self.attempts) attempts")
+    throw TableError(code: .contention, operation: "put", key: key, detail: "\(Self.attempts) attempts")
   }
 
-  private func row(_ key: ItemKey, _ hold: Hold, dueAt: Int64) -> Item {
+  private func row(_ key: ItemKey, hold: Hold, dueAt: Int64) -> Item {
     Item(
-      key,
-      [
+      key: key,
+      attributes: [
         "v": .number(1), "epoch": .string(hold.epoch), "from": .number(hold.through + 1), "tries": .number(0),
         "due": .number(dueAt), "by": .string(hold.writer),
       ], expires: clock.seconds + keptSeconds)

@@ -3,18 +3,20 @@ import Messaging
 
 // Where the rows of the sending stand. A stream's name goes into a key percent-encoded, as every word from outside.
 extension Keys {
-  static func mark(_ stream: String) -> ItemKey { ItemKey("m#\(PercentEncoding.encode(stream))", "0") }
+  static func mark(stream: String) -> ItemKey { ItemKey(partition: "m#\(PercentEncoding.encode(stream))", sort: "0") }
 
   /// Beside the mark, so that one query reads both.
-  static func lagLease(_ stream: String) -> ItemKey { ItemKey(mark(stream).partition, "lag") }
+  static func lagLease(stream: String) -> ItemKey { ItemKey(partition: mark(stream: stream).partition, sort: "lag") }
 
-  static func behind(_ stream: String) -> String { "b#\(PercentEncoding.encode(stream))" }
+  static func behind(stream: String) -> String { "b#\(PercentEncoding.encode(stream))" }
 
-  static func behind(_ stream: String, _ id: ConnectionID) -> ItemKey { ItemKey(behind(stream), id.text) }
+  static func behind(stream: String, id: ConnectionID) -> ItemKey {
+    ItemKey(partition: behind(stream: stream), sort: id.text)
+  }
 
   static func openStreams(shard: Int) -> String { "o#\(shard)" }
 
-  static func openStream(_ stream: String, shards: Int) -> ItemKey {
-    ItemKey(openStreams(shard: shard(ofText: stream, of: shards)), PercentEncoding.encode(stream))
+  static func openStream(stream: String, shards: Int) -> ItemKey {
+    ItemKey(partition: openStreams(shard: shard(ofText: stream, of: shards)), sort: PercentEncoding.encode(stream))
   }
 }

@@ -12,14 +12,14 @@ package struct LagLeases {
   /// Longer than the longest attempt, so that a holder that checks before each one has it to the end.
   package static let leaseMilliseconds: Int64 = 30_000
 
-  package init(_ table: any Table, clock: Clock = .system, randomness: Randomness = .system) {
+  package init(table: any Table, clock: Clock = .system, randomness: Randomness = .system) {
     self.table = table
     self.clock = clock
     self.randomness = randomness
   }
 
   /// Nil: another holds it.
-  package func take(_ stream: String) throws(TableError) -> LagLease? {
+  package func take(stream: String) throws(TableError) -> LagLease? {
     let holder = randomness.hexadecimal()
     let now = clock.milliseconds()
     var change = change(holder)
@@ -29,13 +29,13 @@ package struct LagLeases {
       .lacks("holder"), .less("end", .number(now)), .greater("end", .number(now + 2 * Self.leaseMilliseconds)),
     ])
     do {
-      try table.update(Keys.lagLease(stream), change, if: free)
+      try table.update(Keys.lagLease(stream: stream), change: change, if: free)
       return LagLease(stream: stream, holder: holder, endMilliseconds: now + Self.leaseMilliseconds)
     } catch {
       guard error.code == .conditionFailed else { throw error }
     }
     // A backend that lost the answer and tried again is refused by its own write.
-    let standing = try table.get(Keys.lagLease(stream), .strong)
+    let standing = try table.get(Keys.lagLease(stream: stream), consistency: .strong)
     return standing?.string("holder") == holder
       ? LagLease(stream: stream, holder: holder, endMilliseconds: now + Self.leaseMilliseconds) : nil
   }
@@ -45,7 +45,8 @@ package struct LagLeases {
     let now = clock.milliseconds()
     guard lease.endMilliseconds - now < Self.leaseMilliseconds / 2 else { return true }
     do {
-      try table.update(Keys.lagLease(lease.stream), change(lease.holder), if: .equals("holder", .string(lease.holder)))
+      try table.update(
+        Keys.lagLease(stream: lease.stream), change: change(lease.holder), if: .equals("holder", .string(lease.holder)))
     } catch {
       guard error.code == .conditionFailed else { throw error }
       return false
@@ -58,15 +59,16 @@ package struct LagLeases {
     var change = Change()
     change.remove = ["holder", "end"]
     do {
-      try table.update(Keys.lagLease(lease.stream), change, if: .equals("holder", .string(lease.holder)))
+      try table.update(
+        Keys.lagLease(stream: lease.stream), change: change, if: .equals("holder", .string(lease.holder)))
     } catch {
       guard error.code == .conditionFailed else { throw error }
     }
   }
 
   /// Whether somebody holds it, without taking part.
-  package func isHeld(_ stream: String) throws(TableError) -> Bool {
-    Self.isHeld(try table.get(Keys.lagLease(stream), .strong), at: clock.milliseconds())
+  package func isHeld(stream: String) throws(TableError) -> Bool {
+    Self.isHeld(try table.get(Keys.lagLease(stream: stream), consistency: .strong), at: clock.milliseconds())
   }
 
   /// Whether its row, if there is one, says that somebody holds it.

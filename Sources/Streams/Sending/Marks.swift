@@ -17,14 +17,14 @@ package struct Marks {
   /// As long as a stream's head is kept after its last append: a mark that went first would have everything sent again.
   static let keptSeconds: Int64 = 31 * 24 * 60 * 60
 
-  package init(_ table: any Table, clock: Clock = .system, randomness: Randomness = .system) {
+  package init(table: any Table, clock: Clock = .system, randomness: Randomness = .system) {
     self.table = table
     self.clock = clock
     self.randomness = randomness
   }
 
   /// Takes the lease of a stream, for one write. Nil: another holds it.
-  package func take(_ stream: String) throws(TableError) -> Lease? {
+  package func take(stream: String) throws(TableError) -> Lease? {
     let holder = randomness.hexadecimal()
     let now = clock.milliseconds()
     var change = change()
@@ -36,15 +36,18 @@ package struct Marks {
       .lacks("holder"), .less("end", .number(now)), .greater("end", .number(now + Self.longestMilliseconds)),
     ])
     do {
-      return Lease(try table.update(Keys.mark(stream), change, if: free), stream, holder)
+      return Lease(
+        item: try table.update(Keys.mark(stream: stream), change: change, if: free), stream: stream, holder: holder)
     } catch {
       guard error.code == .conditionFailed else { throw error }
     }
     // A backend that lost the answer and tried again is refused by its own write.
-    guard let standing = try table.get(Keys.mark(stream), .strong), standing.string("holder") == holder else {
+    guard let standing = try table.get(Keys.mark(stream: stream), consistency: .strong),
+      standing.string("holder") == holder
+    else {
       return nil
     }
-    return Lease(standing, stream, holder)
+    return Lease(item: standing, stream: stream, holder: holder)
   }
 
   /// Writes what the lease says now and prolongs it; with `releasing`, gives it up. False: another took it meanwhile,
@@ -68,7 +71,8 @@ package struct Marks {
       change.set["end"] = .number(end)
     }
     do {
-      _ = try table.update(Keys.mark(lease.stream), change, if: .equals("holder", .string(lease.holder)))
+      _ = try table.update(
+        Keys.mark(stream: lease.stream), change: change, if: .equals("holder", .string(lease.holder)))
     } catch {
       guard error.code == .conditionFailed else { throw error }
       // Of a release whose answer was lost nothing can be known but that the lease is gone, which was wanted.
@@ -79,8 +83,8 @@ package struct Marks {
   }
 
   /// How far a stream was sent and whether somebody sends it, without taking part.
-  package func look(_ stream: String) throws(TableError) -> (epoch: String, sentThrough: Int64, isHeld: Bool)? {
-    guard let item = try table.get(Keys.mark(stream), .strong) else { return nil }
+  package func look(stream: String) throws(TableError) -> (epoch: String, sentThrough: Int64, isHeld: Bool)? {
+    guard let item = try table.get(Keys.mark(stream: stream), consistency: .strong) else { return nil }
     return Self.standing(item, at: clock.milliseconds())
   }
 
@@ -113,7 +117,7 @@ package struct Lease: Equatable, Sendable {
   /// A round that had no time to reach all listeners.
   package var cut: CutRound?
 
-  init(_ item: Item, _ stream: String, _ holder: String) {
+  init(item: Item, stream: String, holder: String) {
     self.stream = stream
     self.holder = holder
     endMilliseconds = item.number("end") ?? 0

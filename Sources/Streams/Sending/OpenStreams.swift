@@ -22,7 +22,7 @@ package struct OpenStreams {
   static let rememberedStreams = 4_096
 
   package init(
-    _ table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system
+    table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system
   ) {
     keptSeconds = limits.logSeconds + 2 * 60 * 60
     self.table = table
@@ -31,19 +31,19 @@ package struct OpenStreams {
   }
 
   /// The row of a stream, if it is time to put it again.
-  package func row(_ stream: String) -> Item? {
+  package func row(stream: String) -> Item? {
     if let last = putAt[Array(stream.utf8)], clock.seconds - last < Self.renewalSeconds { return nil }
-    return item(stream)
+    return item(stream: stream)
   }
 
   /// The row was put.
-  package mutating func notePut(_ stream: String) {
+  package mutating func notePut(stream: String) {
     if putAt.count >= Self.rememberedStreams { putAt.removeAll() }
     putAt[Array(stream.utf8)] = clock.seconds
   }
 
   /// Keeps the sweep looking at a stream that still has something to send.
-  package func renew(_ stream: String) throws(TableError) { try table.put(item(stream), if: .always) }
+  package func renew(stream: String) throws(TableError) { try table.put(item(stream: stream), if: .always) }
 
   /// A stream that had an append, and when that was told, in seconds since the epoch.
   package struct Open: Equatable, Sendable {
@@ -64,7 +64,7 @@ package struct OpenStreams {
   package func all() throws(TableError) -> [Open] {
     var rows: [Open] = []
     for shard in 0..<shards {
-      rows += try table.items(of: Query(Keys.openStreams(shard: shard))).compactMap(Open.init)
+      rows += try table.items(of: Query(partition: Keys.openStreams(shard: shard))).compactMap(Open.init)
     }
     return rows
   }
@@ -92,8 +92,8 @@ package struct OpenStreams {
 
   /// Of each of the streams; nothing of one whose lease is held.
   package func rest(of streams: [String]) throws(TableError) -> [Rest] {
-    let heads = try table.pages(of: streams.map { Query(Keys.log($0), .between("!", "!")) })
-    let marks = try table.pages(of: streams.map { Query(Keys.mark($0).partition) })
+    let heads = try table.pages(of: streams.map { Query(partition: Keys.log(stream: $0), sort: .between("!", "!")) })
+    let marks = try table.pages(of: streams.map { Query(partition: Keys.mark(stream: $0).partition) })
     var rests = streams.map { _ in Rest() }
     var sent: [(place: Int, epoch: String, hasLagSender: Bool)] = []
     let now = clock.milliseconds()
@@ -109,7 +109,7 @@ package struct OpenStreams {
       let lease = marks[place].items.first { $0.key.sort == "lag" }
       sent.append((place, head.epoch, LagLeases.isHeld(lease, at: now)))
     }
-    let behind = try table.pages(of: sent.map { Query(Keys.behind(streams[$0.place]), limit: 100) })
+    let behind = try table.pages(of: sent.map { Query(partition: Keys.behind(stream: streams[$0.place]), limit: 100) })
     for ((place, epoch, hasLagSender), page) in zip(sent, behind) {
       let rows = page.items.compactMap(Behind.init).filter { $0.isOf(epoch) }
       // Whoever sends it reads the rows that this page left out.
@@ -120,10 +120,10 @@ package struct OpenStreams {
     return rests
   }
 
-  private func item(_ stream: String) -> Item {
+  private func item(stream: String) -> Item {
     Item(
-      Keys.openStream(stream, shards: shards),
-      ["v": .number(1), "stream": .string(stream), "at": .number(clock.seconds)],
+      key: Keys.openStream(stream: stream, shards: shards),
+      attributes: ["v": .number(1), "stream": .string(stream), "at": .number(clock.seconds)],
       expires: clock.seconds + keptSeconds)
   }
 }

@@ -34,7 +34,7 @@ struct EventTypeMember {
   }
 
   /// The fault of a member, which may be missing.
-  private func fault(at name: String, _ reason: String) -> EventTypeFileError {
+  private func fault(at name: String, reason: String) -> EventTypeFileError {
     EventTypeFileError(file: file, member: JSONPath.member(name, of: path).text, reason: reason)
   }
 
@@ -46,12 +46,12 @@ struct EventTypeMember {
     for member in members {
       guard let place = names.firstIndex(of: member.name) else {
         throw fault(
-          at: String(member.name.prefix(64)), "is not known; there are \(names.joined(separator: ", "))")
+          at: String(member.name.prefix(64)), reason: "is not known; there are \(names.joined(separator: ", "))")
       }
-      guard found[place] == nil else { throw fault(at: member.name, "stands twice") }
+      guard found[place] == nil else { throw fault(at: member.name, reason: "stands twice") }
       found[place] = EventTypeMember(file: file, path: .member(member.name, of: path), member.value)
     }
-    for place in 0..<required where found[place] == nil { throw fault(at: names[place], "is missing") }
+    for place in 0..<required where found[place] == nil { throw fault(at: names[place], reason: "is missing") }
     return found
   }
 

@@ -5,7 +5,7 @@ package import Telemetry
 
 extension EventTypeTable {
   /// The file that `EVENT_TYPES_FILE` names, else the one that was built in.
-  package init(_ environment: Environment) throws(EventTypeFileError) {
+  package init(environment: Environment) throws(EventTypeFileError) {
     guard let path = environment["EVENT_TYPES_FILE"] else {
       try self.init(reading: PackageResources.EventTypes_json, file: "EventTypes.json")
       return
@@ -17,14 +17,14 @@ extension EventTypeTable {
 
   private static func contents(of path: String) throws(EventTypeFileError) -> [UInt8] {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw unreadable(path) }
+    guard descriptor >= 0 else { throw unreadable(path: path) }
     defer { close(descriptor) }
     var contents: [UInt8] = []
     var part = [UInt8](repeating: 0, count: 16 * 1024)
     while true {
       let count = read(descriptor, &part, part.count)
       if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw unreadable(path) }
+      guard count >= 0 else { throw unreadable(path: path) }
       if count == 0 { return contents }
       contents += part[..<count]
       guard contents.count <= maximumBytes else {
@@ -33,7 +33,7 @@ extension EventTypeTable {
     }
   }
 
-  private static func unreadable(_ path: String) -> EventTypeFileError {
+  private static func unreadable(path: String) -> EventTypeFileError {
     EventTypeFileError(
       file: path, member: "", reason: "EVENT_TYPES_FILE cannot be read: \(String(cString: strerror(errno)))")
   }

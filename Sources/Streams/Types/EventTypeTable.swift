@@ -90,13 +90,13 @@ package struct EventTypeTable: Sendable {
       return EventTypes.Meaning(type: known[place].name, key: nil, shownAs: name)
     }
     for prefix in keyedPrefixes where name.hasBytePrefix(prefix) {
-      if let meaning = Self.keyed(name, prefix) { return meaning }
+      if let meaning = Self.keyed(name, prefix: prefix) { return meaning }
     }
     return EventTypes.Meaning(type: name, key: nil, shownAs: nil)
   }
 
   /// `stream:market_data:AAPL` is the key `AAPL` of the type `stream:market_data`.
-  private static func keyed(_ name: String, _ prefix: String) -> EventTypes.Meaning? {
+  private static func keyed(_ name: String, prefix: String) -> EventTypes.Meaning? {
     let rest = name.utf8.dropFirst(prefix.utf8.count)
     guard let colon = rest.firstIndex(of: UInt8(ascii: ":")) else { return nil }
     let key = name.utf8[name.utf8.index(after: colon)...]

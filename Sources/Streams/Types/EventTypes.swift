@@ -13,7 +13,7 @@ package enum EventTypes {
 
   private static let loaded: Result<EventTypeTable, EventTypeFileError> = {
     do throws(EventTypeFileError) {
-      return .success(try EventTypeTable(.process))
+      return .success(try EventTypeTable(environment: .process))
     } catch {
       return .failure(error)
     }

@@ -32,10 +32,10 @@ package struct GreetingWords: Sendable {
 
 extension EventTypeTable {
   /// The frame that greets a client of that dialect which says no `hello`; nil if the dialect has none.
-  package func greeting(of dialect: Dialect, _ words: GreetingWords) -> [UInt8]? {
+  package func greeting(of dialect: Dialect, words: GreetingWords) -> [UInt8]? {
     guard let greeting = greeting(of: dialect) else { return nil }
     var writer = JSONWriter()
-    greeting.frame.write(to: &writer, words)
+    greeting.frame.write(to: &writer, words: words)
     return writer.bytes
   }
 }
@@ -43,18 +43,18 @@ extension EventTypeTable {
 extension JSONTree {
   /// A string that is one of the words is written as what it stands for; a member whose word stands for nothing is left
   /// out.
-  fileprivate func write(to writer: inout JSONWriter, _ words: GreetingWords) {
+  fileprivate func write(to writer: inout JSONWriter, words: GreetingWords) {
     switch self {
     case .object(let members):
       writer.object { writer in
         for member in members where !member.value.isMissing(words) {
           writer.key(member.name)
-          member.value.write(to: &writer, words)
+          member.value.write(to: &writer, words: words)
         }
       }
     case .array(let elements):
       writer.array { writer in
-        for element in elements where !element.isMissing(words) { element.write(to: &writer, words) }
+        for element in elements where !element.isMissing(words) { element.write(to: &writer, words: words) }
       }
     case .string(let text): writer.string(words.isWord(text) ? words[text] ?? "" : text)
     case .plain(let bytes): writer.raw(bytes)

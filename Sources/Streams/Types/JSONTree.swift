@@ -15,21 +15,21 @@ indirect enum JSONTree: Equatable, Sendable {
 
   init(_ bytes: [UInt8]) throws(JSONError) {
     var reader = JSONReader(bytes, maximumDepth: 16)
-    self = try Self.value(&reader)
+    self = try Self.value(from: &reader)
     try reader.end()
   }
 
-  private static func value(_ reader: inout JSONReader) throws(JSONError) -> JSONTree {
+  private static func value(from reader: inout JSONReader) throws(JSONError) -> JSONTree {
     switch try reader.peek() {
     case .object:
       var members: [Member] = []
       try reader.beginObject()
-      while let name = try reader.nextKey() { members.append(Member(name: name, value: try value(&reader))) }
+      while let name = try reader.nextKey() { members.append(Member(name: name, value: try value(from: &reader))) }
       return .object(members)
     case .array:
       var elements: [JSONTree] = []
       try reader.beginArray()
-      while try reader.nextElement() { elements.append(try value(&reader)) }
+      while try reader.nextElement() { elements.append(try value(from: &reader)) }
       return .array(elements)
     case .string: return .string(try reader.string())
     case .number, .boolean, .null: return .plain(Array(try reader.rawValue()))

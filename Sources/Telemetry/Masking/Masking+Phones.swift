@@ -3,9 +3,9 @@ extension Masking {
   /// `0041 79 123 45 67`, `0170/1234567`, `(555) 123-4567`, `555-123-4567`.
   ///
   /// Dates, addresses, identifiers and counts are none: digits alone are a number only with a `+` or a zero in front.
-  static func phone(_ text: Span<UInt8>, _ start: Int) -> Match? {
-    let groups = DigitGroups(text, start)
-    guard groups.count > 0, let digits = groups.isPhone(text, start) else { return nil }
+  static func phone(_ text: Span<UInt8>, start: Int) -> Match? {
+    let groups = DigitGroups(text: text, start: start)
+    guard groups.count > 0, let digits = groups.isPhone(text, start: start) else { return nil }
     let end = groups.ends[digits - 1]
     // A word goes on: `+1234567s`, `0123456-89ab`.
     if end < text.count, isLetter(text[end]) { return nil }
@@ -31,7 +31,7 @@ private struct DigitGroups {
 
   static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
-  init(_ text: Span<UInt8>, _ start: Int) {
+  init(text: Span<UInt8>, start: Int) {
     var place = start
     if text[place] == UInt8(ascii: "+") || text[place] == UInt8(ascii: "(") { place += 1 }
     while count < 8 {
@@ -45,11 +45,11 @@ private struct DigitGroups {
       let gap = place
       while place < text.count, place - gap < 2, Self.isSeparator(text[place]) { place += 1 }
       guard place > gap, place < text.count, Self.isDigit(text[place]) else { return }
-      note(text, gap..<place)
+      note(text, gap: gap..<place)
     }
   }
 
-  private mutating func note(_ text: Span<UInt8>, _ gap: Range<Int>) {
+  private mutating func note(_ text: Span<UInt8>, gap: Range<Int>) {
     let byte = text[gap.lowerBound]
     if gap.count > 1 || byte == UInt8(ascii: "/") || separator != nil && separator != byte { isEven = false }
     separator = byte
@@ -65,26 +65,26 @@ private struct DigitGroups {
   }
 
   /// How many groups from the first on are a phone number, nil if none is.
-  func isPhone(_ text: Span<UInt8>, _ start: Int) -> Int? {
+  func isPhone(_ text: Span<UInt8>, start: Int) -> Int? {
     let first = text[start]
     if first == UInt8(ascii: "+") { return digits >= 7 ? count : nil }
     if first == UInt8(ascii: "(") {
       let isClosed = ends[0] < text.count && text[ends[0]] == UInt8(ascii: ")")
       return isClosed && (2...5).contains(lengths[0]) && count > 1 && digits >= 7 ? count : nil
     }
-    if first == UInt8(ascii: "0") { return isNational(text, start) ? count : nil }
-    return american(text, start)
+    if first == UInt8(ascii: "0") { return isNational(text, start: start) ? count : nil }
+    return american(text, start: start)
   }
 
   /// `0170 1234567`, `00491701234567`; `000000001266` is a number with zeros before it, `0.5` one with a point.
-  private func isNational(_ text: Span<UInt8>, _ start: Int) -> Bool {
+  private func isNational(_ text: Span<UInt8>, start: Int) -> Bool {
     guard lengths[0] >= 3, digits >= 9 else { return false }
     if text[start + 1] != UInt8(ascii: "0") { return lengths[0] <= 5 || digits <= 12 }
     return text[start + 2] != UInt8(ascii: "0") && digits >= 10
   }
 
   /// `555-123-4567`, also with `1-` before it.
-  private func american(_ text: Span<UInt8>, _ start: Int) -> Int? {
+  private func american(_ text: Span<UInt8>, start: Int) -> Int? {
     let country = lengths[0] == 1 && text[start] == UInt8(ascii: "1") ? 1 : 0
     guard count >= country + 3, isEven, lengths[country] == 3, lengths[country + 1] == 3, lengths[country + 2] == 4
     else { return nil }

@@ -1,22 +1,25 @@
 extension Masking {
   /// The value of something that is named like a secret: `password=x`, `"token":"x"`, `x-api-key: x`, also where JSON
   /// stands as text in JSON (`\"token\":\"x\"`). `value` is where it would begin.
-  static func secret(_ text: Span<UInt8>, _ name: Range<Int>, _ assignment: Int, value start: Int) -> Match? {
+  static func secret(_ text: Span<UInt8>, name: Range<Int>, assignment: Int, value start: Int) -> Match? {
     guard !name.isEmpty, assignment - name.upperBound <= 8,
       let kind = SensitiveName.kind(text, in: name)
     else { return nil }
     for place in name.upperBound..<assignment where !isPadding(text[place]) { return nil }
     var place = start
     while place < text.count, place < start + 4, text[place] == UInt8(ascii: " ") { place += 1 }
-    if place < text.count, text[place] == UInt8(ascii: "[") || text[place] == UInt8(ascii: "{"), !isMark(text, place) {
-      let inside = place + 1..<containerEnd(text, place)
+    if place < text.count, text[place] == UInt8(ascii: "[") || text[place] == UInt8(ascii: "{"),
+      !isMark(text, place: place)
+    {
+      let inside = place + 1..<containerEnd(text, start: place)
       return inside.isEmpty ? nil : Match(range: inside, kind: kind)
     }
-    let opening = openingQuote(text, place)
+    let opening = openingQuote(text, start: place)
     let range =
       opening > 0
-      ? place + opening..<quotedEnd(text, place + opening, text[place + opening - 1], depth: opening - 1)
-      : place..<(SensitiveName.takesTheRest(text, name) ? lineEnd(text, place) : bareEnd(text, place))
+      ? place + opening..<quotedEnd(text, start: place + opening, quote: text[place + opening - 1], depth: opening - 1)
+      : place..<(SensitiveName.takesTheRest(text, name: name)
+        ? lineEnd(text, start: place) : bareEnd(text, start: place))
     return range.isEmpty ? nil : Match(range: range, kind: kind)
   }
 
@@ -26,7 +29,7 @@ extension Masking {
   }
 
   /// The length of the quote that opens a value, with the backslashes before it; 0: none does.
-  private static func openingQuote(_ text: Span<UInt8>, _ start: Int) -> Int {
+  private static func openingQuote(_ text: Span<UInt8>, start: Int) -> Int {
     var place = start
     while place < text.count, place < start + 8, text[place] == UInt8(ascii: "\\") { place += 1 }
     guard place < text.count, text[place] == UInt8(ascii: "\"") || text[place] == UInt8(ascii: "'") else { return 0 }
@@ -34,7 +37,7 @@ extension Masking {
   }
 
   /// Where a quoted value ends: before the quote that closes it and the backslashes that belong to that.
-  private static func quotedEnd(_ text: Span<UInt8>, _ start: Int, _ quote: UInt8, depth: Int) -> Int {
+  private static func quotedEnd(_ text: Span<UInt8>, start: Int, quote: UInt8, depth: Int) -> Int {
     var backslashes = 0
     for place in start..<text.count {
       let byte = text[place]
@@ -48,14 +51,15 @@ extension Masking {
   }
 
   /// Whether what was masked before stands here.
-  private static func isMark(_ text: Span<UInt8>, _ place: Int) -> Bool {
-    begins(text, place, "[secret]") || begins(text, place, "[email]") || begins(text, place, "[phone]")
-      || begins(text, place, "[key]") || begins(text, place, "[token]")
+  private static func isMark(_ text: Span<UInt8>, place: Int) -> Bool {
+    begins(text, start: place, prefix: "[secret]") || begins(text, start: place, prefix: "[email]")
+      || begins(text, start: place, prefix: "[phone]")
+      || begins(text, start: place, prefix: "[key]") || begins(text, start: place, prefix: "[token]")
   }
 
   /// Where a list or an object ends that begins here: before the bracket that closes it, or with the text. What stands
   /// in quotes closes none.
-  private static func containerEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
+  private static func containerEnd(_ text: Span<UInt8>, start: Int) -> Int {
     var depth = 0
     var isQuoted = false
     for place in start..<text.count {
@@ -71,7 +75,7 @@ extension Masking {
     return text.count
   }
 
-  private static func bareEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
+  private static func bareEnd(_ text: Span<UInt8>, start: Int) -> Int {
     var end = start
     while end < text.count {
       switch text[end] {
@@ -85,7 +89,7 @@ extension Masking {
   }
 
   /// `Authorization: Basic dTpw` and `Cookie: a=1; b=2` go on to the end of the line, or of what they are quoted in.
-  private static func lineEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
+  private static func lineEnd(_ text: Span<UInt8>, start: Int) -> Int {
     var end = start
     while end < text.count, text[end] != 0x0A, text[end] != 0x0D, text[end] != UInt8(ascii: "\""),
       text[end] != UInt8(ascii: "\\")
@@ -101,7 +105,7 @@ enum SensitiveName {
   /// Nil for any other name. What matters is the end, in any case: `clientSecret`, `X-Api-Key`, `DB_PASSWORD`.
   static func kind(_ text: Span<UInt8>, in name: Range<Int>) -> Masking.Kind? {
     guard let last = name.last else { return nil }
-    func ends(_ word: StaticString) -> Bool { Self.ends(text, name, word) }
+    func ends(_ word: StaticString) -> Bool { Self.ends(text, name: name, word: word) }
     func isWhole(_ word: StaticString) -> Bool { name.count == word.utf8CodeUnitCount && ends(word) }
     switch text[last] | 0x20 {
     case UInt8(ascii: "d"):
@@ -112,9 +116,9 @@ enum SensitiveName {
       return ends("passphrase") || ends("passcode") || ends("cookie") || ends("signature") ? .secret : nil
     case UInt8(ascii: "t"): return ends("secret") || ends("jwt") ? .secret : nil
     case UInt8(ascii: "n"): return ends("token") || ends("authorization") || isWhole("session") ? .secret : nil
-    case UInt8(ascii: "y"): return isKey(text, name) ? .secret : nil
+    case UInt8(ascii: "y"): return isKey(text, name: name) ? .secret : nil
     case UInt8(ascii: "h"): return isWhole("auth") || ends("-auth") || ends("_auth") ? .secret : nil
-    case UInt8(ascii: "s"): return isWhole("pass") ? .secret : plural(text, name)
+    case UInt8(ascii: "s"): return isWhole("pass") ? .secret : plural(text, name: name)
     case UInt8(ascii: "p"): return isWhole("otp") ? .secret : nil
     case UInt8(ascii: "l"):
       if ends("email") || ends("e-mail") { return .email }
@@ -127,29 +131,31 @@ enum SensitiveName {
   }
 
   /// Several of them are as secret as one: `passwords`, `apiKeys`, `credentials`.
-  private static func plural(_ text: Span<UInt8>, _ name: Range<Int>) -> Masking.Kind? {
+  private static func plural(_ text: Span<UInt8>, name: Range<Int>) -> Masking.Kind? {
     let one = name.dropLast()
     guard let last = one.last, text[last] | 0x20 != UInt8(ascii: "s") else { return nil }
     return kind(text, in: one)
   }
 
-  static func takesTheRest(_ text: Span<UInt8>, _ name: Range<Int>) -> Bool {
-    ends(text, name, "authorization") || ends(text, name, "cookie")
+  static func takesTheRest(_ text: Span<UInt8>, name: Range<Int>) -> Bool {
+    ends(text, name: name, word: "authorization") || ends(text, name: name, word: "cookie")
   }
 
   /// `apiKey`, `api_key`, `api-key` and so on; a `key` alone is that of an event.
-  private static func isKey(_ text: Span<UInt8>, _ name: Range<Int>) -> Bool {
-    guard ends(text, name, "key") else { return false }
+  private static func isKey(_ text: Span<UInt8>, name: Range<Int>) -> Bool {
+    guard ends(text, name: name, word: "key") else { return false }
     var front = name.dropLast(3)
     if let last = front.last, text[last] == UInt8(ascii: "_") || text[last] == UInt8(ascii: "-") {
       front = front.dropLast()
     }
-    return ends(text, front, "api") || ends(text, front, "access") || ends(text, front, "secret")
-      || ends(text, front, "private")
+    return ends(text, name: front, word: "api") || ends(text, name: front, word: "access")
+      || ends(text, name: front, word: "secret")
+      || ends(text, name: front, word: "private")
   }
 
-  private static func ends(_ text: Span<UInt8>, _ name: Range<Int>, _ word: StaticString) -> Bool {
+  private static func ends(_ text: Span<UInt8>, name: Range<Int>, word: StaticString) -> Bool {
     let length = word.utf8CodeUnitCount
-    return name.count >= length && Masking.begins(text, name.upperBound - length, word, ignoringCase: true)
+    return name.count >= length
+      && Masking.begins(text, start: name.upperBound - length, prefix: word, ignoringCase: true)
   }
 }

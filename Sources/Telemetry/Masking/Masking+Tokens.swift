@@ -3,25 +3,25 @@ extension Masking {
   private static let webTokenPrefix: StaticString = "eyJ"
 
   /// A key for the API: `tt_` and at least twelve more.
-  static func key(_ text: Span<UInt8>, _ start: Int) -> Match? {
-    guard begins(text, start, keyPrefix) else { return nil }
-    let end = wordEnd(text, start)
+  static func key(_ text: Span<UInt8>, start: Int) -> Match? {
+    guard begins(text, start: start, prefix: keyPrefix) else { return nil }
+    let end = wordEnd(text, start: start)
     return end - start >= 15 ? Match(range: start..<end, kind: .key) : nil
   }
 
   /// A JSON Web Token or a part of one: `eyJ` is how `{"` begins in base64url.
-  static func webToken(_ text: Span<UInt8>, _ start: Int) -> Match? {
-    guard begins(text, start, webTokenPrefix) else { return nil }
-    let end = wordEnd(text, start)
+  static func webToken(_ text: Span<UInt8>, start: Int) -> Match? {
+    guard begins(text, start: start, prefix: webTokenPrefix) else { return nil }
+    let end = wordEnd(text, start: start)
     return end - start >= 16 ? Match(range: start..<end, kind: .token) : nil
   }
 
   /// A private key in its textual encoding (RFC 7468): all of it, also if its end is missing.
-  static func privateKey(_ text: Span<UInt8>, _ start: Int) -> Match? {
-    guard begins(text, start, "-----begin ", ignoringCase: true) else { return nil }
+  static func privateKey(_ text: Span<UInt8>, start: Int) -> Match? {
+    guard begins(text, start: start, prefix: "-----begin ", ignoringCase: true) else { return nil }
     let label = start + 11
     guard let dashes = find("-----", in: text, from: label),
-      begins(text, dashes - 11, "private key", ignoringCase: true)
+      begins(text, start: dashes - 11, prefix: "private key", ignoringCase: true)
     else { return nil }
     let content = dashes + 5
     guard let end = find("-----end", in: text, from: content) else {
@@ -34,32 +34,32 @@ extension Masking {
   private static func find(_ word: StaticString, in text: Span<UInt8>, from start: Int) -> Int? {
     var place = start
     while place + word.utf8CodeUnitCount <= text.count {
-      if begins(text, place, word, ignoringCase: true) { return place }
+      if begins(text, start: place, prefix: word, ignoringCase: true) { return place }
       place += 1
     }
     return nil
   }
 
   /// `Bearer …` and `Basic …`, as in `Authorization` and in the pair of subprotocols.
-  static func credentials(_ text: Span<UInt8>, _ start: Int) -> Match? {
-    let name = start + schemeLength(text, start)
-    let place = name > start ? gapEnd(text, name) : start
+  static func credentials(_ text: Span<UInt8>, start: Int) -> Match? {
+    let name = start + schemeLength(text, start: start)
+    let place = name > start ? gapEnd(text, start: name) : start
     guard place > name else { return nil }
-    let end = credentialsEnd(text, place)
-    return isCredential(text, place..<end) ? Match(range: place..<end, kind: .token) : nil
+    let end = credentialsEnd(text, start: place)
+    return isCredential(text, range: place..<end) ? Match(range: place..<end, kind: .token) : nil
   }
 
   /// 0 if no scheme is named here.
-  private static func schemeLength(_ text: Span<UInt8>, _ start: Int) -> Int {
-    if begins(text, start, "bearer", ignoringCase: true) { return 6 }
-    if begins(text, start, "basic", ignoringCase: true) { return 5 }
+  private static func schemeLength(_ text: Span<UInt8>, start: Int) -> Int {
+    if begins(text, start: start, prefix: "bearer", ignoringCase: true) { return 6 }
+    if begins(text, start: start, prefix: "basic", ignoringCase: true) { return 5 }
     return 0
   }
 
   /// Passes what may stand between the scheme and the token, as in `Bearer x`, `bearer, x`, `Bearer%20x`,
   /// `"bearer":"x"`.
-  private static func gapEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
-    if begins(text, start, "%20") { return start + 3 }
+  private static func gapEnd(_ text: Span<UInt8>, start: Int) -> Int {
+    if begins(text, start: start, prefix: "%20") { return start + 3 }
     var place = start
     while place < text.count, place < start + 4 {
       switch text[place] {
@@ -72,7 +72,7 @@ extension Masking {
   }
 
   /// Base64 has `/` and `=` beside the characters of words.
-  private static func credentialsEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
+  private static func credentialsEnd(_ text: Span<UInt8>, start: Int) -> Int {
     var end = start
     while end < text.count, isWord(text[end]) || text[end] == UInt8(ascii: "/") || text[end] == UInt8(ascii: "=") {
       end += 1
@@ -81,13 +81,13 @@ extension Masking {
   }
 
   /// "bearer token" and "basic authentication" are plain speech: lower-case words of less than 20 letters.
-  private static func isCredential(_ text: Span<UInt8>, _ range: Range<Int>) -> Bool {
+  private static func isCredential(_ text: Span<UInt8>, range: Range<Int>) -> Bool {
     if range.count >= 20 { return true }
     for place in range where !(UInt8(ascii: "a")...UInt8(ascii: "z") ~= text[place]) { return range.count >= 4 }
     return false
   }
 
-  static func wordEnd(_ text: Span<UInt8>, _ start: Int) -> Int {
+  static func wordEnd(_ text: Span<UInt8>, start: Int) -> Int {
     var end = start
     while end < text.count, isWord(text[end]) { end += 1 }
     return end
@@ -95,7 +95,7 @@ extension Masking {
 
   /// Whether lower-case letters stand at a place.
   static func begins(
-    _ text: Span<UInt8>, _ start: Int, _ prefix: StaticString, ignoringCase: Bool = false
+    _ text: Span<UInt8>, start: Int, prefix: StaticString, ignoringCase: Bool = false
   ) -> Bool {
     guard start >= 0, text.count - start >= prefix.utf8CodeUnitCount else { return false }
     for place in 0..<prefix.utf8CodeUnitCount {

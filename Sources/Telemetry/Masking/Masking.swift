@@ -62,7 +62,7 @@ package enum Masking {
     var name = start..<start
     // After `://`, where a password may stand.
     var authority: Int?
-    if let match = atWordStart(text, start) { return match }
+    if let match = atWordStart(text, place: start) { return match }
     while place < text.count {
       let byte = text[place]
       if isWord(byte) {
@@ -70,19 +70,21 @@ package enum Masking {
         continue
       }
       if wordStart < place { name = wordStart..<place }
-      let separator = Separator(text, place)
+      let separator = Separator(text: text, place: place)
       switch separator.kind {
       case .at:
-        if let match = email(text, authority ?? wordStart, place, domain: place + separator.length) { return match }
+        if let match = email(text, start: authority ?? wordStart, place: place, domain: place + separator.length) {
+          return match
+        }
       case .assignment:
-        if let match = secret(text, name, place, value: place + separator.length) { return match }
-      case .slash: authority = begins(text, place - 2, "://") ? place + 1 : nil
+        if let match = secret(text, name: name, assignment: place, value: place + separator.length) { return match }
+      case .slash: authority = begins(text, start: place - 2, prefix: "://") ? place + 1 : nil
       case .end: authority = nil
       case .other: break
       }
       place += separator.length
       wordStart = place
-      if let match = atWordStart(text, place) { return match }
+      if let match = atWordStart(text, place: place) { return match }
     }
     return nil
   }
@@ -108,10 +110,11 @@ package enum Masking {
     let length: Int
 
     @inline(__always)
-    init(_ text: Span<UInt8>, _ place: Int) {
+    init(text: Span<UInt8>, place: Int) {
       var byte = text[place]
       var length = 1
-      if byte == UInt8(ascii: "%"), place + 2 < text.count, let decoded = Self.decoded(text[place + 1], text[place + 2])
+      if byte == UInt8(ascii: "%"), place + 2 < text.count,
+        let decoded = Self.decoded(text[place + 1], low: text[place + 2])
       {
         (byte, length) = (decoded, 3)
       }
@@ -125,7 +128,7 @@ package enum Masking {
       self.length = length
     }
 
-    private static func decoded(_ high: UInt8, _ low: UInt8) -> UInt8? {
+    private static func decoded(_ high: UInt8, low: UInt8) -> UInt8? {
       guard let high = hexadecimal(high), let low = hexadecimal(low) else { return nil }
       return high << 4 | low
     }
@@ -142,20 +145,20 @@ package enum Masking {
 
   /// What shows itself by how it begins.
   @inline(__always)
-  private static func atWordStart(_ text: Span<UInt8>, _ place: Int) -> Match? {
+  private static func atWordStart(_ text: Span<UInt8>, place: Int) -> Match? {
     guard place < text.count else { return nil }
     switch text[place] {
-    case UInt8(ascii: "t"): return key(text, place)
-    case UInt8(ascii: "e"): return webToken(text, place)
-    case UInt8(ascii: "b"), UInt8(ascii: "B"): return credentials(text, place)
-    case UInt8(ascii: "-"): return privateKey(text, place)
-    case UInt8(ascii: "+"), UInt8(ascii: "("), UInt8(ascii: "0")...UInt8(ascii: "9"): return phone(text, place)
+    case UInt8(ascii: "t"): return key(text, start: place)
+    case UInt8(ascii: "e"): return webToken(text, start: place)
+    case UInt8(ascii: "b"), UInt8(ascii: "B"): return credentials(text, start: place)
+    case UInt8(ascii: "-"): return privateKey(text, start: place)
+    case UInt8(ascii: "+"), UInt8(ascii: "("), UInt8(ascii: "0")...UInt8(ascii: "9"): return phone(text, start: place)
     default: return nil
     }
   }
 
   /// `joe@example.com`; the front may be missing a little where it holds other characters than those of words.
-  private static func email(_ text: Span<UInt8>, _ start: Int, _ place: Int, domain: Int) -> Match? {
+  private static func email(_ text: Span<UInt8>, start: Int, place: Int, domain: Int) -> Match? {
     guard start < place else { return nil }
     var end = domain
     while end < text.count, isWord(text[end]) { end += 1 }

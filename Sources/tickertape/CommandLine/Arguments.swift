@@ -23,7 +23,7 @@ struct Arguments: Equatable {
     }
     guard operands.count <= syntax.maximumOperands || asksForHelp else {
       throw CommandFailure(
-        .usage, "\(syntax.name) does not know what to do with '\(operands[syntax.maximumOperands])'",
+        code: .usage, message: "\(syntax.name) does not know what to do with '\(operands[syntax.maximumOperands])'",
         advice: ["usage: tickertape \(syntax.name) \(syntax.operands.isEmpty ? "" : syntax.operands + " ")[options]"])
     }
   }
@@ -47,7 +47,7 @@ struct Arguments: Equatable {
     guard let number = Int(text), range.contains(number) else {
       let allowed =
         range.upperBound == .max ? "of \(range.lowerBound) or more" : "from \(range.lowerBound) to \(range.upperBound)"
-      throw CommandFailure(.usage, "--\(name) takes a whole number \(allowed), not '\(text)'")
+      throw CommandFailure(code: .usage, message: "--\(name) takes a whole number \(allowed), not '\(text)'")
     }
     return number
   }
@@ -56,7 +56,7 @@ struct Arguments: Equatable {
   func positiveNumber(_ name: String) throws(CommandFailure) -> Double? {
     guard let text = value(name) else { return nil }
     guard let number = Double(text), number > 0, number.isFinite else {
-      throw CommandFailure(.usage, "--\(name) takes a number above zero, not '\(text)'")
+      throw CommandFailure(code: .usage, message: "--\(name) takes a number above zero, not '\(text)'")
     }
     return number
   }
@@ -74,7 +74,7 @@ struct Arguments: Equatable {
     let attached = name.utf8.count < text.utf8.count ? String(text.dropFirst(name.count + 1)) : nil
     let value = try Self.value(of: option, attached: attached, rest: &rest)
     guard option.isRepeatable || options[name] == nil else {
-      throw CommandFailure(.usage, "--\(name) is given twice")
+      throw CommandFailure(code: .usage, message: "--\(name) is given twice")
     }
     options[name, default: []].append(value)
   }
@@ -83,12 +83,12 @@ struct Arguments: Equatable {
     of option: OptionSyntax, attached: String?, rest: inout ArraySlice<String>
   ) throws(CommandFailure) -> String {
     guard let placeholder = option.value else {
-      guard attached == nil else { throw CommandFailure(.usage, "--\(option.name) takes no value") }
+      guard attached == nil else { throw CommandFailure(code: .usage, message: "--\(option.name) takes no value") }
       return ""
     }
     if let attached { return attached }
     guard let next = rest.first, !next.hasPrefix("--") else {
-      throw CommandFailure(.usage, "--\(option.name) needs a value: --\(option.name) \(placeholder)")
+      throw CommandFailure(code: .usage, message: "--\(option.name) needs a value: --\(option.name) \(placeholder)")
     }
     rest.removeFirst()
     return next
@@ -97,7 +97,7 @@ struct Arguments: Equatable {
   private static func unknownOption(_ word: String, in syntax: CommandSyntax) -> CommandFailure {
     let names = syntax.options.map { "--\($0.name)" } + ["--help"]
     return CommandFailure(
-      .usage, "unknown option \(word)\(Suggestion.phrase(for: word, among: names))",
+      code: .usage, message: "unknown option \(word)\(Suggestion.phrase(for: word, among: names))",
       advice: ["'tickertape \(syntax.name) --help' lists the options"])
   }
 }

@@ -28,16 +28,16 @@ struct OptionSyntax: Sendable {
   let isRepeatable: Bool
 
   /// `--name VALUE`
-  static func value(_ name: String, _ value: String, _ help: String, isRepeatable: Bool = false) -> OptionSyntax {
+  static func value(_ name: String, value: String, help: String, isRepeatable: Bool = false) -> OptionSyntax {
     OptionSyntax(name: name, value: value, help: help, isRepeatable: isRepeatable)
   }
 
   /// `--name`
-  static func flag(_ name: String, _ help: String) -> OptionSyntax {
+  static func flag(_ name: String, help: String) -> OptionSyntax {
     OptionSyntax(name: name, value: nil, help: help, isRepeatable: false)
   }
 
-  static let help = flag("help", "Show this help.")
+  static let help = flag("help", help: "Show this help.")
 
   var title: String { value.map { "--\(name) \($0)" } ?? "--\(name)" }
 }

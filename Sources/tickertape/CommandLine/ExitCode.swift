@@ -30,7 +30,7 @@ struct CommandFailure: Error, Equatable, CustomStringConvertible {
   /// What to do about it, a line each.
   var advice: [String]
 
-  init(_ code: ExitCode, _ message: String, advice: [String] = []) {
+  init(code: ExitCode, message: String, advice: [String] = []) {
     self.code = code
     self.message = message
     self.advice = advice

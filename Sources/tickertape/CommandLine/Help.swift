@@ -35,12 +35,13 @@ enum Help {
       let lines = wrap(text, width: 96 - width)
       let margin = String(repeating: " ", count: width + 4)
       // A title too long for its column stands on a line of its own.
-      let first = title.count <= width ? ["  \(pad(title, width))  \(lines[0])"] : ["  \(title)", margin + lines[0]]
+      let first =
+        title.count <= width ? ["  \(pad(title, width: width))  \(lines[0])"] : ["  \(title)", margin + lines[0]]
       return first + lines.dropFirst().map { margin + $0 }
     }
   }
 
-  private static func pad(_ text: String, _ width: Int) -> String {
+  private static func pad(_ text: String, width: Int) -> String {
     text + String(repeating: " ", count: width - text.count)
   }
 

@@ -10,7 +10,7 @@ enum Suggestion {
   static func nearest(to word: String, among known: [String]) -> String? {
     let letters = Array(word.lowercased().utf8)
     let bound = max(2, letters.count / 3)
-    let distances = known.map { (word: $0, edits: edits(letters, Array($0.lowercased().utf8))) }
+    let distances = known.map { (word: $0, edits: edits(letters, right: Array($0.lowercased().utf8))) }
     if let best = distances.min(by: { $0.edits < $1.edits }), best.edits <= bound { return best.word }
     let longer = known.filter { $0.lowercased().hasPrefix(word.lowercased()) }
     return longer.count == 1 ? longer[0] : nil
@@ -18,7 +18,7 @@ enum Suggestion {
 
   /// Insertions, deletions, replacements and swaps of neighbours that turn one word into the other (optimal string
   /// alignment).
-  private static func edits(_ left: [UInt8], _ right: [UInt8]) -> Int {
+  private static func edits(_ left: [UInt8], right: [UInt8]) -> Int {
     var before: [Int] = []
     var above = Array(0...right.count)
     for (row, letter) in left.enumerated() {

@@ -42,7 +42,8 @@ struct Terminal {
     do { try output(Array(text.text.utf8)) } catch {
       // Whoever reads may stop reading (`tickertape watch | head -1`): nothing to say about that.
       let reason = error.isClosed ? "it is closed" : error.reason
-      throw CommandFailure(.inputOutput, error.isBrokenPipe ? "" : "cannot write to standard output: \(reason)")
+      throw CommandFailure(
+        code: .inputOutput, message: error.isBrokenPipe ? "" : "cannot write to standard output: \(reason)")
     }
   }
 
@@ -51,11 +52,11 @@ struct Terminal {
 
   func report(_ failure: CommandFailure) {
     guard !failure.message.isEmpty else { return }
-    note("\(paint("tickertape: ", .red))\(failure.message)")
+    note("\(paint("tickertape: ", colour: .red))\(failure.message)")
     for advice in failure.advice { note("  \(advice)") }
   }
 
-  func paint(_ text: ScreenText, _ colour: Colour) -> ScreenText {
+  func paint(_ text: ScreenText, colour: Colour) -> ScreenText {
     hasColours ? ScreenText(own: "\u{1B}[\(colour.rawValue)m\(text.text)\u{1B}[0m") : text
   }
 }

@@ -3,12 +3,13 @@ struct DoctorCommand: Command {
   static let syntax = CommandSyntax(
     name: "doctor", summary: "Check what the gateway needs, and say what to do.",
     options: [
-      .value("port", "N", "Where the gateway is to listen. Default 8000."),
-      .value("store", "STORE", "The table, as for serve. Default sqlite:.tickertape/table.sqlite."),
-      .value("function", "NAME=PATH", "A function of your own to look at.", isRepeatable: true),
-      .value("endpoint", "URL", "An endpoint that has to answer. Default: the port, if anything listens there."),
-      .value("config", "PATH", "serve's file of settings. Default tickertape.json, if it is there."),
-      .flag("json", "Print the findings as one JSON object."),
+      .value("port", value: "N", help: "Where the gateway is to listen. Default 8000."),
+      .value("store", value: "STORE", help: "The table, as for serve. Default sqlite:.tickertape/table.sqlite."),
+      .value("function", value: "NAME=PATH", help: "A function of your own to look at.", isRepeatable: true),
+      .value(
+        "endpoint", value: "URL", help: "An endpoint that has to answer. Default: the port, if anything listens there."),
+      .value("config", value: "PATH", help: "serve's file of settings. Default tickertape.json, if it is there."),
+      .flag("json", help: "Print the findings as one JSON object."),
     ],
     details: [
       "Looks at the Debian packages, the functions' executables, every page of the table's file and the space beside it "

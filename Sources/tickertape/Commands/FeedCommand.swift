@@ -6,17 +6,17 @@ struct FeedCommand: Command {
     name: "feed", summary: "Feed the records of a CSV file as events, at a rate.",
     operands: "FILE", maximumOperands: 1,
     options: [
-      .value("rate", "N", "Events a second; 'max' is as fast as they are taken. Default 100."),
-      .value("type", "TYPE", "The events' type. Default price:update."),
-      .value("key", "COLUMN", "The column that holds each event's key, as symbol."),
+      .value("rate", value: "N", help: "Events a second; 'max' is as fast as they are taken. Default 100."),
+      .value("type", value: "TYPE", help: "The events' type. Default price:update."),
+      .value("key", value: "COLUMN", help: "The column that holds each event's key, as symbol."),
       .value(
-        "field", "NAME[=COLUMN]",
-        "A member of the data and the column it is read from; several with commas. Default: all columns, the key "
+        "field", value: "NAME[=COLUMN]",
+        help: "A member of the data and the column it is read from; several with commas. Default: all columns, the key "
           + "first, close as price, date last.", isRepeatable: true),
-      .value("batch", "N", "Events a request, 1 to 500. Default: a tenth of a second's, at most 100."),
-      .value("limit", "N", "Stop after so many events."),
-      .flag("loop", "Begin again at the end of the file, until Ctrl-C."),
-      .flag("json", "Print a summary as one JSON object, and no progress."),
+      .value("batch", value: "N", help: "Events a request, 1 to 500. Default: a tenth of a second's, at most 100."),
+      .value("limit", value: "N", help: "Stop after so many events."),
+      .flag("loop", help: "Begin again at the end of the file, until Ctrl-C."),
+      .flag("json", help: "Print a summary as one JSON object, and no progress."),
     ] + PublishTarget.options + Signing.callOptions,
     details: [
       "The first line of the file names the columns. A field that is a number travels as it is written: 67.6 stays "
@@ -41,7 +41,7 @@ struct FeedCommand: Command {
   init(_ arguments: Arguments) throws(CommandFailure) {
     guard let path = arguments.operands.first else {
       throw CommandFailure(
-        .usage, "which file? tickertape feed FILE", advice: ["for example: \(Self.syntax.examples[0])"])
+        code: .usage, message: "which file? tickertape feed FILE", advice: ["for example: \(Self.syntax.examples[0])"])
     }
     self.path = path
     rate = arguments.value("rate") == "max" ? nil : try arguments.positiveNumber("rate") ?? 100
@@ -81,13 +81,15 @@ struct FeedCommand: Command {
     let shape = try EventShape(type: type, key: key, fields: fields, columns: reader.columns)
     try feed.run(through: &reader, shape: shape)
     guard feed.readAny || feed.wasInterrupted else {
-      throw CommandFailure(.failure, "\(path) holds no records after its first line")
+      throw CommandFailure(code: .failure, message: "\(path) holds no records after its first line")
     }
   }
 
   private func openSource(in surroundings: Surroundings) throws(CommandFailure) -> ByteSource {
-    guard path == "-" else { return try ByteSource.file(path) }
-    guard !loops else { throw CommandFailure(.usage, "standard input cannot be read twice: no --loop with -") }
+    guard path == "-" else { return try ByteSource.file(path: path) }
+    guard !loops else {
+      throw CommandFailure(code: .usage, message: "standard input cannot be read twice: no --loop with -")
+    }
     return surroundings.input()
   }
 }

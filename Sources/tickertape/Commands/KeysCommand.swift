@@ -7,13 +7,15 @@ struct KeysCommand: Command {
     name: "keys", summary: "Create, list and revoke the keys that clients connect with.",
     operands: "create | list | revoke KEY | audit", maximumOperands: 2,
     options: [
-      .value("user", "USER", "create: whose connections the key opens."),
-      .value("role", "ROLE", "create: admin, analyst, approver or viewer. Default viewer."),
-      .value("group", "GROUP", "create: a group the user is in; several with commas.", isRepeatable: true),
-      .value("expires", "WHEN", "create: after 90d, 12h or 30m, at the end of 2027-01-31, or never. Default never."),
-      .value("label", "TEXT", "create: what the key is for, for your own list."),
+      .value("user", value: "USER", help: "create: whose connections the key opens."),
+      .value("role", value: "ROLE", help: "create: admin, analyst, approver or viewer. Default viewer."),
+      .value("group", value: "GROUP", help: "create: a group the user is in; several with commas.", isRepeatable: true),
+      .value(
+        "expires", value: "WHEN",
+        help: "create: after 90d, 12h or 30m, at the end of 2027-01-31, or never. Default never."),
+      .value("label", value: "TEXT", help: "create: what the key is for, for your own list."),
       ChosenTable.option,
-      .flag("json", "Print JSON: one object, of list an array, of audit an object a line."),
+      .flag("json", help: "Print JSON: one object, of list an array, of audit an object a line."),
     ],
     details: [
       "The key itself is printed once, by create; the table holds only its hash. revoke takes the id that list shows, the "
@@ -44,7 +46,7 @@ struct KeysCommand: Command {
     asJSON = arguments.has("json")
     let word = arguments.operands.first
     guard word == "revoke" || arguments.operands.count < 2 else {
-      throw CommandFailure(.usage, "keys \(word ?? "") takes no '\(arguments.operands[1])'")
+      throw CommandFailure(code: .usage, message: "keys \(word ?? "") takes no '\(arguments.operands[1])'")
     }
     switch word {
     case "create": action = .create(try KeyWishes(arguments))
@@ -52,21 +54,21 @@ struct KeysCommand: Command {
     case "audit": action = .audit
     case "revoke":
       guard let key = arguments.operands.dropFirst().first else {
-        throw CommandFailure(.usage, "keys revoke needs a key: the id that 'tickertape keys list' shows")
+        throw CommandFailure(code: .usage, message: "keys revoke needs a key: the id that 'tickertape keys list' shows")
       }
       action = .revoke(hashPrefix: try KeyRing.hashPrefix(key))
     case let other:
       let words = ["create", "list", "revoke", "audit"]
       let what = other.map { "keys does not know '\($0)'\(Suggestion.phrase(for: $0, among: words))" }
       throw CommandFailure(
-        .usage, what ?? "keys needs one of \(words.joined(separator: ", "))",
+        code: .usage, message: what ?? "keys needs one of \(words.joined(separator: ", "))",
         advice: (what == nil ? [] : ["it knows \(words.joined(separator: ", "))"]) + [
           "for example: \(Self.syntax.examples[0])"
         ])
     }
     if case .create = action { return }
     for name in ["user", "role", "group", "expires", "label"] where arguments.has(name) {
-      throw CommandFailure(.usage, "--\(name) goes with 'keys create' only")
+      throw CommandFailure(code: .usage, message: "--\(name) goes with 'keys create' only")
     }
   }
 
@@ -78,7 +80,7 @@ struct KeysCommand: Command {
     switch action {
     case .create(let wishes):
       let (key, stored) = try ring.create(try wishes.grant(secondsSinceEpoch: surroundings.clock.seconds))
-      try report.created(key, stored)
+      try report.created(key, stored: stored)
     case .list: try report.list(try ring.list())
     case .audit: try report.changes(try ring.changes())
     case .revoke(let prefix):

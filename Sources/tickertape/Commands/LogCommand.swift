@@ -9,9 +9,9 @@ struct LogCommand: Command {
     name: "log", summary: "Show what the log of a stream holds, one event a line.",
     operands: "STREAM", maximumOperands: 1,
     options: [
-      .value("after", "SEQ", "Only events after this sequence number. Default 0."),
-      .value("limit", "N", "At most so many."),
-      .flag("head", "Only where the log stands: epoch, last sequence number, how far it was sent."),
+      .value("after", value: "SEQ", help: "Only events after this sequence number. Default 0."),
+      .value("limit", value: "N", help: "At most so many."),
+      .flag("head", help: "Only where the log stands: epoch, last sequence number, how far it was sent."),
       ChosenTable.option,
     ],
     details: [
@@ -31,7 +31,7 @@ struct LogCommand: Command {
   init(_ arguments: Arguments) throws(CommandFailure) {
     guard let stream = arguments.operands.first, StreamName.audience(of: stream) != nil else {
       throw CommandFailure(
-        .usage, "log needs a stream: all/TYPE, user/USER or group/GROUP",
+        code: .usage, message: "log needs a stream: all/TYPE, user/USER or group/GROUP",
         advice: ["for example: \(Self.syntax.examples[0])"])
     }
     self.stream = stream
@@ -43,16 +43,16 @@ struct LogCommand: Command {
 
   func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
     let chosen = try ChosenTable(store, mayCreate: false, in: surroundings)
-    let log = StreamLog(chosen.table, clock: surroundings.clock)
+    let log = StreamLog(table: chosen.table, clock: surroundings.clock)
     do {
-      guard let head = try log.head(stream) else {
-        throw CommandFailure(.failure, "\(chosen.place) has no log of \(stream)")
+      guard let head = try log.head(stream: stream) else {
+        throw CommandFailure(code: .failure, message: "\(chosen.place) has no log of \(stream)")
       }
       if showsHead {
-        let mark = try Marks(chosen.table, clock: surroundings.clock).look(stream)
+        let mark = try Marks(table: chosen.table, clock: surroundings.clock).look(stream: stream)
         try surroundings.terminal.json(Self.line(head, sentThrough: mark?.epoch == head.epoch ? mark?.sentThrough : 0))
       } else {
-        try show(log, head, surroundings.terminal)
+        try show(log, head: head, terminal: surroundings.terminal)
       }
       return .success
     } catch let failure as CommandFailure {
@@ -60,18 +60,18 @@ struct LogCommand: Command {
     } catch let error as TableError {
       throw chosen.failure(error)
     } catch {
-      throw CommandFailure(.failure, "\(error)")
+      throw CommandFailure(code: .failure, message: "\(error)")
     }
   }
 
-  private func show(_ log: StreamLog, _ head: LogHead, _ terminal: Terminal) throws {
+  private func show(_ log: StreamLog, head: LogHead, terminal: Terminal) throws {
     var place = after
     var left = limit
     while place < head.last, left > 0 {
-      let page = try log.read(stream, head: head, after: place)
+      let page = try log.read(stream: stream, head: head, after: place)
       for logged in page.events.prefix(left) {
         let placement = Placement(sequence: logged.sequence)
-        try terminal.json(Frame.event(logged.event, shownAs: logged.event.type, .typed, placement))
+        try terminal.json(Frame.event(logged.event, shownAs: logged.event.type, dialect: .typed, placement: placement))
       }
       left -= page.events.count
       place = page.through

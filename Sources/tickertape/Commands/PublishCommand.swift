@@ -7,22 +7,25 @@ struct PublishCommand: Command {
     name: "publish", summary: "Publish events: one from arguments, or many from a file or standard input.",
     operands: "TYPE | -", maximumOperands: 1,
     options: [
-      .value("key", "KEY", "Which one of its type the event is about, as AAPL."),
-      .value("data", "JSON", "The event's data; travels byte for byte as it stands. Default {}."),
-      .value("user", "USER", "Only for this user's connections."),
-      .value("group", "GROUP", "Only for the members of this group."),
-      .value("priority", "WORD", "'high' is never held back or folded."),
-      .value("idempotency-key", "WORD", "The same word again is the same event, and is not sent twice."),
-      .value("timestamp", "TIME", "When it happened, as 2026-01-02T10:30:01.000Z. Default: when it is published."),
-      .value("correlation-id", "ID", "Handed on to the clients with the event."),
-      .value("file", "PATH", "Events from a file, a JSON object a line (NDJSON); - is standard input."),
-      .value("batch", "N", "Events a request, 1 to 500. Default 100."),
-      .value("resume-from", "LINE", "Pass over the lines before this one, counted from 1."),
+      .value("key", value: "KEY", help: "Which one of its type the event is about, as AAPL."),
+      .value("data", value: "JSON", help: "The event's data; travels byte for byte as it stands. Default {}."),
+      .value("user", value: "USER", help: "Only for this user's connections."),
+      .value("group", value: "GROUP", help: "Only for the members of this group."),
+      .value("priority", value: "WORD", help: "'high' is never held back or folded."),
+      .value("idempotency-key", value: "WORD", help: "The same word again is the same event, and is not sent twice."),
       .value(
-        "run", "WORD",
-        "Names this run of many lines: an event without an idempotency key gets WORD#LINE as its own, so that the same "
+        "timestamp", value: "TIME",
+        help: "When it happened, as 2026-01-02T10:30:01.000Z. Default: when it is published."),
+      .value("correlation-id", value: "ID", help: "Handed on to the clients with the event."),
+      .value("file", value: "PATH", help: "Events from a file, a JSON object a line (NDJSON); - is standard input."),
+      .value("batch", value: "N", help: "Events a request, 1 to 500. Default 100."),
+      .value("resume-from", value: "LINE", help: "Pass over the lines before this one, counted from 1."),
+      .value(
+        "run", value: "WORD",
+        help:
+          "Names this run of many lines: an event without an idempotency key gets WORD#LINE as its own, so that the same "
           + "run can be resumed and each event is published once."),
-      .flag("json", "Print the function's answers as they come, and for many lines a summary: {\"summary\":…}."),
+      .flag("json", help: "Print the function's answers as they come, and for many lines a summary: {\"summary\":…}."),
     ] + PublishTarget.options + Signing.callOptions,
     details: [
       "With --endpoint https://lambda.eu-west-1.amazonaws.com the function on AWS is called, signed.",
@@ -56,19 +59,19 @@ struct PublishCommand: Command {
     path = arguments.value("file") ?? "-"
     if arguments.has("file") || operand == "-" {
       guard arguments.has("file") != (operand != nil) else {
-        throw CommandFailure(.usage, "either a TYPE, or --file, or -, not two of them")
+        throw CommandFailure(code: .usage, message: "either a TYPE, or --file, or -, not two of them")
       }
       try Self.refuse(
         ["key", "data", "user", "group", "priority", "timestamp", "idempotency-key", "correlation-id"], in: arguments)
       single = nil
     } else if let type = operand {
       for name in ["resume-from", "run"] where arguments.has(name) {
-        throw CommandFailure(.usage, "--\(name) belongs to lines, not to an event given by its TYPE")
+        throw CommandFailure(code: .usage, message: "--\(name) belongs to lines, not to an event given by its TYPE")
       }
-      single = try Self.event(type: type, arguments)
+      single = try Self.event(type: type, arguments: arguments)
     } else {
       throw CommandFailure(
-        .usage, "nothing to publish: give a TYPE, --file PATH, or - for standard input",
+        code: .usage, message: "nothing to publish: give a TYPE, --file PATH, or - for standard input",
         advice: ["for example: \(Self.syntax.examples[0])"])
     }
   }
@@ -85,13 +88,13 @@ struct PublishCommand: Command {
 
   private func publishLines(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
     // A named pipe that nobody writes to is waited for here, where Ctrl-C simply ends the process.
-    let source = path == "-" ? surroundings.input() : try ByteSource.file(path)
+    let source = path == "-" ? surroundings.input() : try ByteSource.file(path: path)
     let interruption = surroundings.interruption()
     var run = PublishRun(
       api: try target.api(in: surroundings, until: interruption), terminal: surroundings.terminal, asJSON: asJSON,
       until: interruption)
     do throws(CommandFailure) {
-      try run.sendLines(of: source, lines)
+      try run.sendLines(of: source, options: lines)
     } catch {
       // What went out before is told whatever it was that ended it.
       try? run.conclude(isLines: true)
@@ -104,7 +107,7 @@ struct PublishCommand: Command {
   private static func run(_ word: String?) throws(CommandFailure) -> String? {
     guard let word else { return nil }
     guard Name.isWord(word), word.utf8.count <= maximumRunBytes else {
-      throw CommandFailure(.usage, "--run takes 1 to \(maximumRunBytes) bytes \(Name.rule)")
+      throw CommandFailure(code: .usage, message: "--run takes 1 to \(maximumRunBytes) bytes \(Name.rule)")
     }
     return word
   }
@@ -114,17 +117,19 @@ struct PublishCommand: Command {
 
   private static func refuse(_ names: [String], in arguments: Arguments) throws(CommandFailure) {
     guard let name = names.first(where: arguments.has) else { return }
-    throw CommandFailure(.usage, "--\(name) belongs to an event given by its TYPE; lines bring their own")
+    throw CommandFailure(
+      code: .usage, message: "--\(name) belongs to an event given by its TYPE; lines bring their own")
   }
 
-  private static func event(type: String, _ arguments: Arguments) throws(CommandFailure) -> [UInt8] {
+  private static func event(type: String, arguments: Arguments) throws(CommandFailure) -> [UInt8] {
     guard !(arguments.has("user") && arguments.has("group")) else {
-      throw CommandFailure(.usage, "an event is for everyone, for one --user, or for one --group")
+      throw CommandFailure(code: .usage, message: "an event is for everyone, for one --user, or for one --group")
     }
     let data = Array((arguments.value("data") ?? "{}").utf8)
     do { try JSONReader.validate(data) } catch {
       throw CommandFailure(
-        .usage, "--data is not JSON: \(error)", advice: [#"a text needs its own quotes: --data '"hello"'"#])
+        code: .usage, message: "--data is not JSON: \(error)",
+        advice: [#"a text needs its own quotes: --data '"hello"'"#])
     }
     var writer = JSONWriter()
     writer.object { writer in

@@ -3,28 +3,39 @@ struct ServeCommand: Command {
   static let syntax = CommandSyntax(
     name: "serve", summary: "Start the local gateway and the functions behind it.",
     options: [
-      .value("port", "N", "Where the gateway listens, on 127.0.0.1; 0 takes any free one. Default 8000."),
-      .value("stage", "NAME", "The stage, the first part of every path. Default dev."),
-      .value("store", "STORE", "The table: sqlite:PATH or dynamodb:TABLE. Default sqlite:.tickertape/table.sqlite."),
-      .value("function", "NAME=PATH", "A function and its executable (a Lambda bootstrap).", isRepeatable: true),
-      .value("route", "KEY=NAME", "A route key and the function it goes to.", isRepeatable: true),
+      .value("port", value: "N", help: "Where the gateway listens, on 127.0.0.1; 0 takes any free one. Default 8000."),
+      .value("stage", value: "NAME", help: "The stage, the first part of every path. Default dev."),
       .value(
-        "route-selection", "EXPRESSION", "Where a frame holds its route key. Default $request.body.action."),
+        "store", value: "STORE",
+        help: "The table: sqlite:PATH or dynamodb:TABLE. Default sqlite:.tickertape/table.sqlite."),
       .value(
-        "route-response", "KEY", "A route whose function's answer goes back to the client. Default $default.",
+        "function", value: "NAME=PATH", help: "A function and its executable (a Lambda bootstrap).", isRepeatable: true),
+      .value("route", value: "KEY=NAME", help: "A route key and the function it goes to.", isRepeatable: true),
+      .value(
+        "route-selection", value: "EXPRESSION", help: "Where a frame holds its route key. Default $request.body.action."
+      ),
+      .value(
+        "route-response", value: "KEY",
+        help: "A route whose function's answer goes back to the client. Default $default.",
         isRepeatable: true),
-      .value("env", "NAME=VALUE", "A variable for the functions, as ACCESS=open.", isRepeatable: true),
-      .value("echo", "PORT", "Also a plain WebSocket echo server, without API Gateway's limits."),
+      .value("env", value: "NAME=VALUE", help: "A variable for the functions, as ACCESS=open.", isRepeatable: true),
+      .value("echo", value: "PORT", help: "Also a plain WebSocket echo server, without API Gateway's limits."),
       .value(
-        "allow-origin", "ORIGIN", "An origin whose pages may connect, as http://localhost:3000.", isRepeatable: true),
-      .value("idle-timeout", "SECONDS", "Silence after which a connection is closed. Default 600, as API Gateway."),
-      .value("maximum-duration", "SECONDS", "Age at which a connection is closed. Default 7200, as API Gateway."),
-      .value("clock", "N", "Silence and age of connections pass N times faster, 1 to 10000. Default 1."),
-      .value("sweep", "SECONDS", "How often Publisher is told to send what was left; 0: never. Default 60."),
-      .value("faults", "FILE", "What is to go wrong on purpose, as JSON; Docs/faults.md says how."),
-      .value("environments", "N", "The most environments a function has at once. Default 10."),
-      .value("log-level", "LEVEL", "trace, debug, info, warn, error or fatal. Default info."),
-      .value("config", "PATH", "A file of settings. Default tickertape.json, if it is there."),
+        "allow-origin", value: "ORIGIN", help: "An origin whose pages may connect, as http://localhost:3000.",
+        isRepeatable: true),
+      .value(
+        "idle-timeout", value: "SECONDS",
+        help: "Silence after which a connection is closed. Default 600, as API Gateway."),
+      .value(
+        "maximum-duration", value: "SECONDS", help: "Age at which a connection is closed. Default 7200, as API Gateway."
+      ),
+      .value("clock", value: "N", help: "Silence and age of connections pass N times faster, 1 to 10000. Default 1."),
+      .value(
+        "sweep", value: "SECONDS", help: "How often Publisher is told to send what was left; 0: never. Default 60."),
+      .value("faults", value: "FILE", help: "What is to go wrong on purpose, as JSON; Docs/faults.md says how."),
+      .value("environments", value: "N", help: "The most environments a function has at once. Default 10."),
+      .value("log-level", value: "LEVEL", help: "trace, debug, info, warn, error or fatal. Default info."),
+      .value("config", value: "PATH", help: "A file of settings. Default tickertape.json, if it is there."),
     ],
     details: [
       "Without options the project's own functions run: ConnectHandler, DisconnectHandler, DefaultHandler and "
@@ -50,6 +61,6 @@ struct ServeCommand: Command {
   init(_ arguments: Arguments) throws(CommandFailure) { self.arguments = arguments }
 
   func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
-    try ServeRun(try ServeSettings(arguments, in: surroundings), in: surroundings).run()
+    try ServeRun(settings: try ServeSettings(arguments, in: surroundings), in: surroundings).run()
   }
 }

@@ -6,18 +6,24 @@ struct WatchCommand: Command {
     name: "watch", summary: "Connect to a WebSocket, subscribe, and print the frames that come.",
     operands: "[URL]", maximumOperands: 1,
     options: [
-      .value("subscribe", "TYPE", "An event type to subscribe to; several with commas.", isRepeatable: true),
       .value(
-        "key", "KEY", "Only these keys; several with commas, a trailing * stands for any ending.", isRepeatable: true),
-      .value("header", "NAME: VALUE", "A header for the handshake, as 'Authorization: Bearer …'.", isRepeatable: true),
-      .value("count", "N", "End after N events."),
-      .value("for", "SECONDS", "End after so many seconds; with --count, exit code 1 if fewer events came."),
-      .value("cursor", "FILE", "Keep the place in FILE, and go on there in the next run."),
+        "subscribe", value: "TYPE", help: "An event type to subscribe to; several with commas.", isRepeatable: true),
+      .value(
+        "key", value: "KEY", help: "Only these keys; several with commas, a trailing * stands for any ending.",
+        isRepeatable: true),
+      .value(
+        "header", value: "NAME: VALUE", help: "A header for the handshake, as 'Authorization: Bearer …'.",
+        isRepeatable: true),
+      .value("count", value: "N", help: "End after N events."),
+      .value(
+        "for", value: "SECONDS", help: "End after so many seconds; with --count, exit code 1 if fewer events came."),
+      .value("cursor", value: "FILE", help: "Keep the place in FILE, and go on there in the next run."),
       .flag(
         "json",
-        "Print JSON, one text a line: events and other frames as they come, {\"type\":\"gap\",…} for what is missed."),
-      .flag("no-hello", "Send subscribe instead of hello, for a server that does not know hello."),
-      .flag("no-reconnect", "End when the connection ends."),
+        help:
+          "Print JSON, one text a line: events and other frames as they come, {\"type\":\"gap\",…} for what is missed."),
+      .flag("no-hello", help: "Send subscribe instead of hello, for a server that does not know hello."),
+      .flag("no-reconnect", help: "End when the connection ends."),
     ] + Signing.handshakeOptions,
     details: [
       "URL begins with ws:// or wss://. Default ws://127.0.0.1:8000/dev?userId=u-1. A connection that breaks is opened "
@@ -41,7 +47,7 @@ struct WatchCommand: Command {
     options.following.eventTypes = arguments.list("subscribe")
     options.following.keys = arguments.list("key")
     guard options.following.keys.isEmpty || !options.following.eventTypes.isEmpty else {
-      throw CommandFailure(.usage, "--key narrows a subscription: give --subscribe TYPE too")
+      throw CommandFailure(code: .usage, message: "--key narrows a subscription: give --subscribe TYPE too")
     }
     options.headers = try Self.headers(arguments.values("header"))
     options.count = try arguments.integer("count", in: 1...Int.max)
@@ -51,7 +57,7 @@ struct WatchCommand: Command {
     options.reconnects = !arguments.has("no-reconnect")
     options.placeFile = arguments.value("cursor").map(PlaceFile.init)
     guard options.placeFile == nil || options.following.saysHello else {
-      throw CommandFailure(.usage, "--cursor needs hello: a place cannot be told without it")
+      throw CommandFailure(code: .usage, message: "--cursor needs hello: a place cannot be told without it")
     }
     options.signing = Signing(ofHandshakes: arguments)
     self.options = options
@@ -68,7 +74,7 @@ struct WatchCommand: Command {
       let parts = text.split(separator: ":", maxSplits: 1)
       guard parts.count == 2, parts[0].utf8.allSatisfy(WordByte.isOne),
         parts[1].utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F })
-      else { throw CommandFailure(.usage, "--header takes 'NAME: VALUE', not '\(text)'") }
+      else { throw CommandFailure(code: .usage, message: "--header takes 'NAME: VALUE', not '\(text)'") }
       headers.append((String(parts[0]), String(parts[1].drop { $0 == " " })))
     }
     return headers

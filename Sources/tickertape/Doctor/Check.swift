@@ -15,15 +15,15 @@ struct Check: Equatable {
   /// What to do about it, as a command where there is one.
   let advice: String?
 
-  static func fine(_ subject: String, _ finding: String) -> Check {
+  static func fine(_ subject: String, finding: String) -> Check {
     Check(subject: subject, verdict: .fine, finding: finding, advice: nil)
   }
 
-  static func note(_ subject: String, _ finding: String, advice: String? = nil) -> Check {
+  static func note(_ subject: String, finding: String, advice: String? = nil) -> Check {
     Check(subject: subject, verdict: .note, finding: finding, advice: advice)
   }
 
-  static func wrong(_ subject: String, _ finding: String, advice: String) -> Check {
+  static func wrong(_ subject: String, finding: String, advice: String) -> Check {
     Check(subject: subject, verdict: .wrong, finding: finding, advice: advice)
   }
 
@@ -37,7 +37,7 @@ struct Check: Equatable {
       }
     let word: ScreenText = "\(verdict.rawValue)\(String(repeating: " ", count: 5 - verdict.rawValue.count))"
     let name = subject + String(repeating: " ", count: max(0, 18 - subject.count))
-    let line: ScreenText = "\(terminal.paint(word, colour))  \(name)  \(finding)"
+    let line: ScreenText = "\(terminal.paint(word, colour: colour))  \(name)  \(finding)"
     return [line] + (advice.map { ["\(String(repeating: " ", count: 27))\($0)"] } ?? [])
   }
 

@@ -16,11 +16,13 @@ struct DynamoDBCheck {
     let now = clock.milliseconds()
     deadline.set(milliseconds: now + Self.patienceMilliseconds, now: now)
     do throws(TableError) {
-      let open = try DynamoDBTable.open(table, surroundings.environment, clock: clock, deadline: deadline)
+      let open = try DynamoDBTable.open(table, environment: surroundings.environment, clock: clock, deadline: deadline)
       return judge(try open.examine())
     } catch {
       return [
-        .wrong("table", "dynamodb:\(table): \(error)", advice: "AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL say where")
+        .wrong(
+          "table", finding: "dynamodb:\(table): \(error)",
+          advice: "AWS_REGION, AWS_PROFILE and AWS_ENDPOINT_URL say where")
       ]
     }
   }
@@ -28,7 +30,7 @@ struct DynamoDBCheck {
   private func judge(_ found: TableExamination) -> [Check] {
     guard let status = found.status else {
       return [
-        .note("table", "dynamodb:\(table) answers; its keys cannot be told: DescribeTable is not allowed"),
+        .note("table", finding: "dynamodb:\(table) answers; its keys cannot be told: DescribeTable is not allowed"),
         expiry(found),
       ].compactMap { $0 }
     }
@@ -36,25 +38,26 @@ struct DynamoDBCheck {
       let (has, needs) = (found.keys.joined(separator: ", "), TableExamination.rightKeys.joined(separator: ", "))
       return [
         .wrong(
-          "table", "dynamodb:\(table) has the key \(has), not \(needs)", advice: "infra/deploy.sh makes a right one")
+          "table", finding: "dynamodb:\(table) has the key \(has), not \(needs)",
+          advice: "infra/deploy.sh makes a right one")
       ]
     }
     guard status == "ACTIVE" || status == "UPDATING" else {
-      return [.wrong("table", "dynamodb:\(table) is \(status)", advice: "wait until it is ACTIVE")]
+      return [.wrong("table", finding: "dynamodb:\(table) is \(status)", advice: "wait until it is ACTIVE")]
     }
-    return [.fine("table", "dynamodb:\(table), \(status.lowercased())"), expiry(found)].compactMap { $0 }
+    return [.fine("table", finding: "dynamodb:\(table), \(status.lowercased())"), expiry(found)].compactMap { $0 }
   }
 
   /// What is expired counts as absent in any case, but only DynamoDB deletes it.
   private func expiry(_ found: TableExamination) -> Check? {
     let right = TableExamination.rightExpiryAttribute
     guard found.mayAskForExpiry else {
-      return .note("time to live", "it cannot be told: DescribeTimeToLive is not allowed")
+      return .note("time to live", finding: "it cannot be told: DescribeTimeToLive is not allowed")
     }
-    if found.expiryAttribute == right { return .fine("time to live", "by \(right)") }
+    if found.expiryAttribute == right { return .fine("time to live", finding: "by \(right)") }
     let finding = found.expiryAttribute.map { "by \($0), not \(right)" } ?? "off"
     return .note(
-      "time to live", "\(finding): nothing that is old is ever deleted",
+      "time to live", finding: "\(finding): nothing that is old is ever deleted",
       advice: "aws dynamodb update-time-to-live --table-name \(table) --time-to-live-specification "
         + "Enabled=true,AttributeName=\(right)")
   }

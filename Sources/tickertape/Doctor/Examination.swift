@@ -24,28 +24,30 @@ struct Examination {
   private static let packageLists = "/var/lib/dpkg/info"
 
   private func packages() -> Check {
-    guard System.isDirectory(Self.packageLists) else {
+    guard System.isDirectory(path: Self.packageLists) else {
       return .note(
-        "packages", "this is no Debian, nothing can be told", advice: "needed: \(Self.packages.joined(separator: " "))")
+        "packages", finding: "this is no Debian, nothing can be told",
+        advice: "needed: \(Self.packages.joined(separator: " "))")
     }
     let missing = Self.packages.filter { !Self.isInstalled($0) }
-    if missing.isEmpty { return .fine("packages", Self.packages.joined(separator: ", ")) }
+    if missing.isEmpty { return .fine("packages", finding: Self.packages.joined(separator: ", ")) }
     return .wrong(
-      "packages", "missing: \(missing.joined(separator: ", "))",
+      "packages", finding: "missing: \(missing.joined(separator: ", "))",
       advice: "apt-get install \(missing.joined(separator: " "))")
   }
 
   private static func isInstalled(_ package: String) -> Bool {
-    ["", ":amd64", ":arm64"].contains { System.exists("\(packageLists)/\(package)\($0).list") }
-      || package == "pkg-config" && System.exists("/usr/bin/pkg-config")
+    ["", ":amd64", ":arm64"].contains { System.exists(path: "\(packageLists)/\(package)\($0).list") }
+      || package == "pkg-config" && System.exists(path: "/usr/bin/pkg-config")
   }
 
   private func functions() -> [Check] {
     settings.functions.sorted { $0.key < $1.key }.map { name, path in
-      if System.isExecutableFile(path) { return .fine(name, path) }
-      let finding = System.exists(path) ? "\(path) is no executable file" : "\(path) is not there"
+      if System.isExecutableFile(path: path) { return .fine(name, finding: path) }
+      let finding = System.exists(path: path) ? "\(path) is no executable file" : "\(path) is not there"
       let isOwn = ServeSettings.ownFunctions.contains(name)
-      return .wrong(name, finding, advice: isOwn ? "swift build" : "--function \(name)=PATH names the right one")
+      return .wrong(
+        name, finding: finding, advice: isOwn ? "swift build" : "--function \(name)=PATH names the right one")
     }
   }
 
@@ -57,49 +59,51 @@ struct Examination {
         table: String(settings.store.dropFirst("dynamodb:".count)), surroundings: surroundings
       ).checks()
     }
-    return [tableFile(path), space(path)]
+    return [tableFile(path: path), space(path: path)]
   }
 
   /// SQLite's own first bytes (file format, section 1.3).
   private static let sqliteHeader = Array("SQLite format 3\u{0}".utf8)
 
-  private func tableFile(_ path: String) -> Check {
+  private func tableFile(path: String) -> Check {
     let directory = Self.nearestDirectory(of: path)
-    guard System.isWritable(directory) else {
-      return .wrong("table", "\(directory) cannot be written to", advice: "--store sqlite:PATH chooses another place")
+    guard System.isWritable(path: directory) else {
+      return .wrong(
+        "table", finding: "\(directory) cannot be written to", advice: "--store sqlite:PATH chooses another place")
     }
-    guard System.exists(path) else { return .fine("table", "\(path) will be created") }
-    guard System.isReadableAndWritable(path) else {
+    guard System.exists(path: path) else { return .fine("table", finding: "\(path) will be created") }
+    guard System.isReadableAndWritable(path: path) else {
       // Says whose file it is.
       let finding = TableSelection.fault(ofSQLiteFile: path)?.detail ?? "\(path) cannot be read and written"
-      return .wrong("table", finding, advice: "chmod u+rw '\(path)', or the user that it belongs to")
+      return .wrong("table", finding: finding, advice: "chmod u+rw '\(path)', or the user that it belongs to")
     }
-    guard let first = try? ByteSource.file(path).read() else {
-      return .wrong("table", "\(path) cannot be read", advice: "--store sqlite:PATH chooses another")
+    guard let first = try? ByteSource.file(path: path).read() else {
+      return .wrong("table", finding: "\(path) cannot be read", advice: "--store sqlite:PATH chooses another")
     }
     guard first.isEmpty || first.starts(with: Self.sqliteHeader) else {
       return .wrong(
-        "table", "\(path) is no SQLite file", advice: "move it away, or --store sqlite:PATH chooses another")
+        "table", finding: "\(path) is no SQLite file", advice: "move it away, or --store sqlite:PATH chooses another")
     }
     if let fault = TableSelection.fault(ofSQLiteFile: path) {
-      return .wrong("table", fault.detail, advice: "--store sqlite:PATH chooses another")
+      return .wrong("table", finding: fault.detail, advice: "--store sqlite:PATH chooses another")
     }
-    return .fine("table", path)
+    return .fine("table", finding: path)
   }
 
-  private func space(_ path: String) -> Check {
+  private func space(path: String) -> Check {
     guard let free = System.freeBytes(at: Self.nearestDirectory(of: path)) else {
-      return .note("disk", "the free space cannot be told")
+      return .note("disk", finding: "the free space cannot be told")
     }
     let text = "\(Figures.grouped(Int(free >> 20))) MB free"
     return free >= 50 << 20
-      ? .fine("disk", text) : .wrong("disk", text, advice: "free 50 MB, or --store sqlite:PATH elsewhere")
+      ? .fine("disk", finding: text)
+      : .wrong("disk", finding: text, advice: "free 50 MB, or --store sqlite:PATH elsewhere")
   }
 
   /// The directory of the path, or the nearest one above that is there.
   private static func nearestDirectory(of path: String) -> String {
-    var directory = Path.directory(of: System.absolutePath(path)) ?? "/"
-    while !System.isDirectory(directory), let above = Path.directory(of: directory) { directory = above }
+    var directory = Path.directory(of: System.absolutePath(path: path)) ?? "/"
+    while !System.isDirectory(path: directory), let above = Path.directory(of: directory) { directory = above }
     return directory
   }
 
@@ -109,27 +113,27 @@ struct Examination {
   private func port() -> Check? {
     guard !isEndpointRequired else { return nil }
     guard let reason = System.reasonPortIsTaken(settings.port) else {
-      return .fine("port \(settings.port)", "free")
+      return .fine("port \(settings.port)", finding: "free")
     }
     let name = "port \(settings.port)"
-    if answer() == .gateway { return .fine(name, "the gateway listens there") }
+    if answer() == .gateway { return .fine(name, finding: "the gateway listens there") }
     return .wrong(
-      name, "another program listens there (\(reason.reason))",
+      name, finding: "another program listens there (\(reason.reason))",
       advice: "stop it, or choose another: \(surroundings.program) serve --port \(settings.port + 1)")
   }
 
   private func endpointCheck() -> Check? {
     switch answer() {
-    case .gateway: return .fine("endpoint", "\(endpoint) answers")
+    case .gateway: return .fine("endpoint", finding: "\(endpoint) answers")
     case .other(let status):
       return .wrong(
-        "endpoint", "\(endpoint) answers \(status) to a call for functions",
+        "endpoint", finding: "\(endpoint) answers \(status) to a call for functions",
         advice: "is it a gateway of this kind? --endpoint URL names another")
     case .silent(let reason):
       if isEndpointRequired {
-        return .wrong("endpoint", "\(endpoint): \(reason)", advice: "is it running, and is the URL right?")
+        return .wrong("endpoint", finding: "\(endpoint): \(reason)", advice: "is it running, and is the URL right?")
       }
-      return .note("endpoint", "the gateway is not running", advice: "\(surroundings.program) serve")
+      return .note("endpoint", finding: "the gateway is not running", advice: "\(surroundings.program) serve")
     }
   }
 
@@ -160,7 +164,7 @@ struct Examination {
   private func access() -> Check? {
     guard surroundings.environment["ACCESS"] == nil, settings.variables["ACCESS"] == nil else { return nil }
     return .note(
-      "access", "ACCESS is not set: clients need a key ('tickertape keys create') or a token",
+      "access", finding: "ACCESS is not set: clients need a key ('tickertape keys create') or a token",
       advice: "ACCESS=open \(surroundings.program) serve lets in everybody on this machine")
   }
 }

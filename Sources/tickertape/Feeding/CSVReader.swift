@@ -46,7 +46,7 @@ struct CSVReader {
     }
     if ByteOrderMark.isAtStart(of: buffer) { place = ByteOrderMark.bytes.count }
     guard let names = try nextRecord() else {
-      throw CommandFailure(.failure, "\(source.name) is empty: its first line must name the columns")
+      throw CommandFailure(code: .failure, message: "\(source.name) is empty: its first line must name the columns")
     }
     columns = names.map { String(decoding: $0, as: UTF8.self) }
     if let twice = columns.first(where: { name in columns.filter { $0 == name }.count > 1 }) {
@@ -140,6 +140,6 @@ struct CSVReader {
   }
 
   private func failure(_ reason: String) -> CommandFailure {
-    CommandFailure(.failure, "\(source.name), line \(line): \(reason)")
+    CommandFailure(code: .failure, message: "\(source.name), line \(line): \(reason)")
   }
 }

@@ -73,11 +73,13 @@ struct EventShape: Equatable {
       Member(name: column == "close" && !hasPrice ? "price" : column, column: place)
     }
     return members.enumerated().sorted { left, right in
-      (rank(left.element, key, columns), left.offset) < (rank(right.element, key, columns), right.offset)
+      (rank(left.element, key: key, columns: columns), left.offset) < (
+        rank(right.element, key: key, columns: columns), right.offset
+      )
     }.map(\.element)
   }
 
-  private static func rank(_ member: Member, _ key: String?, _ columns: [String]) -> Int {
+  private static func rank(_ member: Member, key: String?, columns: [String]) -> Int {
     if columns[member.column] == key { return 0 }
     if member.name == "price" { return 1 }
     return member.name == "date" ? 3 : 2
@@ -86,7 +88,7 @@ struct EventShape: Equatable {
   private static func member(_ field: String, in columns: [String]) throws(CommandFailure) -> Member {
     let parts = field.split(separator: "=", maxSplits: 1).map(String.init)
     guard let name = parts.first, let column = parts.last else {
-      throw CommandFailure(.usage, "--field takes NAME or NAME=COLUMN, not '\(field)'")
+      throw CommandFailure(code: .usage, message: "--field takes NAME or NAME=COLUMN, not '\(field)'")
     }
     return Member(name: name, column: try place(of: column, in: columns))
   }
@@ -94,7 +96,7 @@ struct EventShape: Equatable {
   private static func place(of column: String, in columns: [String]) throws(CommandFailure) -> Int {
     if let place = columns.firstIndex(of: column) { return place }
     throw CommandFailure(
-      .usage, "there is no column '\(column)'\(Suggestion.phrase(for: column, among: columns))",
+      code: .usage, message: "there is no column '\(column)'\(Suggestion.phrase(for: column, among: columns))",
       advice: ["the columns are \(columns.joined(separator: ", "))"])
   }
 }

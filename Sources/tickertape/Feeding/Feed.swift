@@ -40,7 +40,7 @@ struct Feed {
   /// Sends all records that are left, batch by batch.
   mutating func run(through reader: inout CSVReader, shape: EventShape) throws(CommandFailure) {
     while !isOver {
-      let record = try recordOrFlush(&reader)
+      let record = try recordOrFlush(from: &reader)
       if let record {
         readAny = true
         batch.append(shape.event(from: record), line: reader.line)
@@ -59,12 +59,12 @@ struct Feed {
       try surroundings.terminal.json(summary(elapsedMilliseconds: elapsed))
     } else if sent > 0 {
       let pace = "in \(Figures.duration(milliseconds: elapsed)), \(Figures.rate(sent, milliseconds: elapsed)) a second"
-      try surroundings.terminal.line("fed \(Figures.count(sent, "event")) \(pace): \(totals.sentence)")
+      try surroundings.terminal.line("fed \(Figures.count(sent, one: "event")) \(pace): \(totals.sentence)")
     }
   }
 
   /// A bad line ends the feed, but not before the good ones ahead of it are on their way.
-  private mutating func recordOrFlush(_ reader: inout CSVReader) throws(CommandFailure) -> [[UInt8]]? {
+  private mutating func recordOrFlush(from reader: inout CSVReader) throws(CommandFailure) -> [[UInt8]]? {
     do throws(CommandFailure) { return try reader.next() } catch {
       if error.code == .interrupted {
         wasInterrupted = true
@@ -165,8 +165,8 @@ struct FeedProgress {
     shown = now
     let bar = ProgressBar(
       fraction: fraction,
-      facts: [Figures.count(sent, "event"), "\(Figures.rate(sent, milliseconds: elapsedMilliseconds))/s"]
-        + [Figures.count(totals.deliveries, "delivery", "deliveries")]
+      facts: [Figures.count(sent, one: "event"), "\(Figures.rate(sent, milliseconds: elapsedMilliseconds))/s"]
+        + [Figures.count(totals.deliveries, one: "delivery", many: "deliveries")]
         + (totals.rejected > 0 ? ["\(Figures.grouped(totals.rejected)) rejected"] : []))
     guard terminal.isInteractive else { return try terminal.line(ScreenText(own: bar.text(columns: 200))) }
     try terminal.write(Self.erasure + ScreenText(own: bar.text(columns: terminal.columns)))

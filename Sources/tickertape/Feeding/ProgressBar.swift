@@ -32,7 +32,7 @@ enum Figures {
   }
 
   /// `1 event`, `2,000 events`
-  static func count(_ number: Int, _ one: String, _ many: String? = nil) -> String {
+  static func count(_ number: Int, one: String, many: String? = nil) -> String {
     "\(grouped(number)) \(number == 1 ? one : many ?? one + "s")"
   }
 

@@ -9,7 +9,7 @@ struct KeyReport {
   let asJSON: Bool
 
   /// The key on a line of its own, so that a script can take it; what a person has to know goes beside it.
-  func created(_ key: APIKey, _ stored: StoredKey) throws(CommandFailure) {
+  func created(_ key: APIKey, stored: StoredKey) throws(CommandFailure) {
     if asJSON { return try terminal.json(Self.json { Self.write(stored, key: key.text, to: &$0) }) }
     try terminal.line("\(key.text)")
     terminal.note("This key is shown once; the table holds only its hash. \(Self.sentence(stored))")

@@ -15,8 +15,8 @@ struct KeyRing {
   /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it.
   init(_ store: String?, mayCreate: Bool, in surroundings: Surroundings) throws(CommandFailure) {
     chosen = try ChosenTable(store, mayCreate: mayCreate, in: surroundings)
-    keys = APIKeys(chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)
-    connections = Connections(chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)
+    keys = APIKeys(table: chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)
+    connections = Connections(table: chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)
   }
 
   func create(_ grant: KeyGrant) throws(CommandFailure) -> (key: APIKey, stored: StoredKey) {
@@ -36,7 +36,8 @@ struct KeyRing {
     let prefix = APIKey(name)?.hash ?? name
     guard prefix.utf8.count >= shortestID, prefix.utf8.allSatisfy(isDigit) else {
       throw CommandFailure(
-        .usage, "that is no id of a key: \(shortestID) characters at least of what 'tickertape keys list' shows")
+        code: .usage,
+        message: "that is no id of a key: \(shortestID) characters at least of what 'tickertape keys list' shows")
     }
     return prefix
   }
@@ -54,10 +55,11 @@ struct KeyRing {
     } catch let error as TableError {
       throw chosen.failure(error)
     } catch Missing.several {
-      throw CommandFailure(.usage, "several keys begin with \(prefix); give more of the id")
+      throw CommandFailure(code: .usage, message: "several keys begin with \(prefix); give more of the id")
     } catch {
       throw CommandFailure(
-        .failure, "\(chosen.place) has no such key", advice: ["'tickertape keys list' shows those it has"])
+        code: .failure, message: "\(chosen.place) has no such key",
+        advice: ["'tickertape keys list' shows those it has"])
     }
   }
 

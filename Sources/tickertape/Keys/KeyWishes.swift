@@ -17,28 +17,30 @@ struct KeyWishes: Equatable {
   init(_ arguments: Arguments) throws(CommandFailure) {
     guard let user = arguments.value("user") else {
       throw CommandFailure(
-        .usage, "keys create needs --user USER: whose connections the key opens",
+        code: .usage, message: "keys create needs --user USER: whose connections the key opens",
         advice: ["for example: \(KeysCommand.syntax.examples[0])"])
     }
     guard Name.isUser(user) else {
-      throw CommandFailure(.usage, "--user takes 1 to \(Limit.userBytes) bytes \(Name.rule)")
+      throw CommandFailure(code: .usage, message: "--user takes 1 to \(Limit.userBytes) bytes \(Name.rule)")
     }
     let word = arguments.value("role") ?? Role.viewer.rawValue
     guard let role = Role(rawValue: word) else {
       let roles = Role.allCases.map(\.rawValue)
       throw CommandFailure(
-        .usage,
-        "--role takes \(roles.joined(separator: ", ")), not '\(word)'\(Suggestion.phrase(for: word, among: roles))")
+        code: .usage,
+        message:
+          "--role takes \(roles.joined(separator: ", ")), not '\(word)'\(Suggestion.phrase(for: word, among: roles))")
     }
     let groups = arguments.list("group")
     guard groups.count <= Limit.groups, groups.allSatisfy(Name.isGroup) else {
       throw CommandFailure(
-        .usage, "--group takes at most \(Limit.groups) groups of 1 to \(Limit.groupBytes) bytes \(Name.rule)")
+        code: .usage,
+        message: "--group takes at most \(Limit.groups) groups of 1 to \(Limit.groupBytes) bytes \(Name.rule)")
     }
     principal = Principal(user: user, role: role, groups: groups)
     label = arguments.value("label") ?? ""
     guard label.utf8.count <= KeyGrant.labelBytes, Name.holdsNoControls(label) else {
-      throw CommandFailure(.usage, "--label takes at most \(KeyGrant.labelBytes) bytes \(Name.rule)")
+      throw CommandFailure(code: .usage, message: "--label takes at most \(KeyGrant.labelBytes) bytes \(Name.rule)")
     }
     expiry = try Self.expiry(arguments.value("expires") ?? "never")
   }
@@ -49,7 +51,7 @@ struct KeyWishes: Equatable {
     case .never: expires = nil
     case .seconds(let seconds): expires = now + seconds
     case .at(let moment):
-      guard moment > now else { throw CommandFailure(.usage, "--expires names a day that has passed") }
+      guard moment > now else { throw CommandFailure(code: .usage, message: "--expires names a day that has passed") }
       expires = moment
     }
     return KeyGrant(principal: principal, expires: expires, label: label)
@@ -66,7 +68,8 @@ struct KeyWishes: Equatable {
     }
     if let end = endOfDay(text) { return .at(end) }
     throw CommandFailure(
-      .usage, "--expires takes a time such as 90d, 12h or 30m, a day such as 2027-01-31, or never, not '\(text)'")
+      code: .usage,
+      message: "--expires takes a time such as 90d, 12h or 30m, a day such as 2027-01-31, or never, not '\(text)'")
   }
 
   private static func seconds(of unit: Character) -> Int64? {
@@ -83,7 +86,7 @@ struct KeyWishes: Equatable {
     let parts = text.split(separator: "-", omittingEmptySubsequences: false)
     guard parts.count == 3, parts[0].utf8.count == 4, parts[1].utf8.count == 2, parts[2].utf8.count == 2,
       let year = Int64(parts[0]), let month = Int64(parts[1]), let day = Int64(parts[2]), year >= 1970,
-      (1...12).contains(month), (1...daysOfMonth(month, year)).contains(day)
+      (1...12).contains(month), (1...daysOfMonth(month, year: year)).contains(day)
     else { return nil }
     // Years begin with March, so that the leap day is the last of its year.
     let shifted = month <= 2 ? year - 1 : year
@@ -92,7 +95,7 @@ struct KeyWishes: Equatable {
     return (days + 1) * 86_400
   }
 
-  private static func daysOfMonth(_ month: Int64, _ year: Int64) -> Int64 {
+  private static func daysOfMonth(_ month: Int64, year: Int64) -> Int64 {
     switch month {
     case 2: year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28
     case 4, 6, 9, 11: 30

@@ -55,7 +55,7 @@ struct InvokeAPI {
     answerMilliseconds: Int = Self.answerMilliseconds, pause: @escaping (Int64) -> Void
   ) throws(CommandFailure) {
     guard !function.isEmpty, function.utf8.allSatisfy(WordByte.isOne) else {
-      throw CommandFailure(.usage, "'\(function)' is no function's name: letters, digits, - and _")
+      throw CommandFailure(code: .usage, message: "'\(function)' is no function's name: letters, digits, - and _")
     }
     do {
       let base = try HTTPURL(endpoint)
@@ -63,7 +63,7 @@ struct InvokeAPI {
       url = try HTTPURL("\(root)/2015-03-31/functions/\(function)/invocations")
     } catch {
       throw CommandFailure(
-        .usage, "--endpoint '\(endpoint)': \(error.message)",
+        code: .usage, message: "--endpoint '\(endpoint)': \(error.message)",
         advice: ["for example --endpoint http://127.0.0.1:8000"])
     }
     self.endpoint = endpoint
@@ -109,7 +109,7 @@ struct InvokeAPI {
   private func result(of response: Answer) throws(InvokeFailure) -> [UInt8] {
     guard (200..<300).contains(response.status) else {
       let failure = CommandFailure(
-        .unavailable, "\(endpoint) answered \(response.status)\(Self.words(in: response.body))",
+        code: .unavailable, message: "\(endpoint) answered \(response.status)\(Self.words(in: response.body))",
         advice: response.status == 404 ? ["is there a function named \(function)? --function NAME chooses another"] : []
       )
       // What is wrong with the request itself is found out before the function runs.
@@ -118,7 +118,7 @@ struct InvokeAPI {
     if let kind = response.functionError {
       if let answer = Self.answer(in: response.body) { return answer }
       let failure = CommandFailure(
-        .failure, "the function \(function) failed (\(kind))\(Self.words(in: response.body))")
+        code: .failure, message: "the function \(function) failed (\(kind))\(Self.words(in: response.body))")
       throw InvokeFailure(failure, mayHaveRun: true)
     }
     return response.body
@@ -138,7 +138,7 @@ struct InvokeAPI {
     let isLocal = ["127.0.0.1", "localhost", "[::1]"].contains { endpoint.contains($0) }
     var advice: [String] = []
     if error.kind == .notConnected, isLocal { advice = ["is the gateway running? 'tickertape serve' starts it"] }
-    return CommandFailure(.unavailable, "\(endpoint) cannot be used: \(error.message)", advice: advice)
+    return CommandFailure(code: .unavailable, message: "\(endpoint) cannot be used: \(error.message)", advice: advice)
   }
 
   /// `: Type: message` from Lambda's error documents, or the beginning of whatever else came.

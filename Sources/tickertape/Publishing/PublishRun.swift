@@ -38,7 +38,7 @@ struct PublishRun {
   }
 
   /// Every line is an event. What has come is sent as soon as nothing more is waiting: a slow pipe is not held up.
-  mutating func sendLines(of source: ByteSource, _ options: LineOptions) throws(CommandFailure) {
+  mutating func sendLines(of source: ByteSource, options: LineOptions) throws(CommandFailure) {
     source.interruption = interruption
     lines = PublishedLines(from: options.first)
     var reader = LineReader(source)
@@ -47,7 +47,7 @@ struct PublishRun {
       while let line = try reader.next() {
         guard reader.number >= options.first else { continue }
         lines.read(reader.number)
-        guard let event = event(in: line, number: reader.number, options) else { continue }
+        guard let event = event(in: line, number: reader.number, options: options) else { continue }
         if !batch.hasRoom(for: event) { try flush(&batch) }
         batch.append(event, line: reader.number)
         if batch.count >= options.batchSize || !reader.hasMore { try flush(&batch) }
@@ -84,11 +84,11 @@ struct PublishRun {
 
   private mutating func flush(_ batch: inout EventBatch) throws(CommandFailure) {
     guard !batch.isEmpty else { return lines.settle(rejected: []) }
-    guard !interruption.hasCome else { throw CommandFailure(.interrupted, "") }
+    guard !interruption.hasCome else { throw CommandFailure(code: .interrupted, message: "") }
     let answer: Answer
     do throws(InvokeFailure) { answer = try self.answer(to: batch) } catch {
       lines.stop(at: batch.lines, mayHaveRun: error.mayHaveRun)
-      throw interruption.hasCome ? CommandFailure(.interrupted, "") : error.reason
+      throw interruption.hasCome ? CommandFailure(code: .interrupted, message: "") : error.reason
     }
     lines.settle(rejected: answer.content.rejections.compactMap(batch.line))
     for rejection in answer.content.rejections { tell(batch.sentence(for: rejection)) }
@@ -116,9 +116,9 @@ struct PublishRun {
   // MARK: Lines
 
   /// Nil for a blank line, and for one that is no event, which is told and counted.
-  private mutating func event(in line: LineReader.Line, number: Int, _ options: LineOptions) -> [UInt8]? {
+  private mutating func event(in line: LineReader.Line, number: Int, options: LineOptions) -> [UInt8]? {
     guard case .bytes(let bytes) = line else {
-      reject(number, "longer than \(Figures.grouped(LineReader.maximumBytes)) bytes")
+      reject(number, reason: "longer than \(Figures.grouped(LineReader.maximumBytes)) bytes")
       return nil
     }
     if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { return nil }
@@ -126,12 +126,12 @@ struct PublishRun {
       try JSONReader.validate(bytes)
       return try options.keyed(bytes, line: number)
     } catch {
-      reject(number, "\(error)")
+      reject(number, reason: "\(error)")
       return nil
     }
   }
 
-  private mutating func reject(_ line: Int, _ reason: String) {
+  private mutating func reject(_ line: Int, reason: String) {
     totals.addRejection()
     lines.reject(line)
     tell("line \(line): \(reason)")
@@ -140,7 +140,7 @@ struct PublishRun {
   private mutating func tell(_ reason: String) {
     listed += 1
     if listed <= Self.maximumListed {
-      terminal.note("\(terminal.paint("rejected", .red)): \(reason)")
+      terminal.note("\(terminal.paint("rejected", colour: .red)): \(reason)")
     } else if listed == Self.maximumListed + 1 {
       terminal.note("further rejected events are told by their lines at the end")
     }

@@ -9,9 +9,9 @@ struct PublishTarget {
   private let answerMilliseconds: Int
 
   static let options: [OptionSyntax] = [
-    .value("endpoint", "URL", "Where the Lambda Invoke API answers. Default http://127.0.0.1:8000."),
-    .value("function", "NAME", "The function that publishes. Default Publisher."),
-    .value("timeout", "SECONDS", "How long to wait for an answer. Default 30."),
+    .value("endpoint", value: "URL", help: "Where the Lambda Invoke API answers. Default http://127.0.0.1:8000."),
+    .value("function", value: "NAME", help: "The function that publishes. Default Publisher."),
+    .value("timeout", value: "SECONDS", help: "How long to wait for an answer. Default 30."),
   ]
 
   private static let maximumSeconds = 900.0
@@ -22,7 +22,8 @@ struct PublishTarget {
     signing = try Signing(ofCalls: arguments)
     let seconds = try arguments.positiveNumber("timeout")
     guard seconds ?? 1 <= Self.maximumSeconds else {
-      throw CommandFailure(.usage, "--timeout takes at most \(Int(Self.maximumSeconds)) seconds, as Lambda does")
+      throw CommandFailure(
+        code: .usage, message: "--timeout takes at most \(Int(Self.maximumSeconds)) seconds, as Lambda does")
     }
     answerMilliseconds = seconds.map { Int(($0 * 1000).rounded(.up)) } ?? InvokeAPI.answerMilliseconds
   }

@@ -25,7 +25,7 @@ struct PublisherAnswer: Equatable {
   init(_ bytes: [UInt8]) throws(CommandFailure) {
     guard let members = JSONMembers(bytes), let accepted = members.integer("accepted") else {
       let beginning = String(decoding: bytes.prefix(200), as: UTF8.self)
-      throw CommandFailure(.unavailable, "this is no answer of a Publisher: \(beginning)")
+      throw CommandFailure(code: .unavailable, message: "this is no answer of a Publisher: \(beginning)")
     }
     self.accepted = accepted
     rejections = (Self.refusals(in: members) ?? []).map(Self.rejection)
@@ -79,7 +79,8 @@ struct PublishTotals: Equatable {
   var sentence: String {
     let others = counts.filter { $0.number != 0 || $0.name == "deliveries" }.map { count in
       count.name == "deliveries"
-        ? Figures.count(count.number, "delivery", "deliveries") : "\(Figures.grouped(count.number)) \(count.name)"
+        ? Figures.count(count.number, one: "delivery", many: "deliveries")
+        : "\(Figures.grouped(count.number)) \(count.name)"
     }
     let first =
       ["\(Figures.grouped(accepted)) accepted"] + (rejected > 0 ? ["\(Figures.grouped(rejected)) rejected"] : [])

@@ -13,16 +13,16 @@ struct Signing {
   }
 
   private static let profileOption = OptionSyntax.value(
-    "profile", "NAME", "Sign with this profile of ~/.aws instead of what the environment gives.")
+    "profile", value: "NAME", help: "Sign with this profile of ~/.aws instead of what the environment gives.")
 
   static let callOptions: [OptionSyntax] = [
     profileOption,
-    .flag("sign", "Sign calls to a host that is not AWS's own: an emulator."),
-    .flag("no-sign", "Do not sign calls to AWS."),
+    .flag("sign", help: "Sign calls to a host that is not AWS's own: an emulator."),
+    .flag("no-sign", help: "Do not sign calls to AWS."),
   ]
 
   static let handshakeOptions: [OptionSyntax] = [
-    profileOption, .flag("sign", "Sign the handshake, for an API whose $connect asks for AWS_IAM."),
+    profileOption, .flag("sign", help: "Sign the handshake, for an API whose $connect asks for AWS_IAM."),
   ]
 
   private let profile: String?
@@ -33,7 +33,7 @@ struct Signing {
   /// Of calls to Lambda: those to AWS are signed, which takes no others.
   init(ofCalls arguments: Arguments) throws(CommandFailure) {
     let (always, never) = (arguments.has("sign"), arguments.has("no-sign"))
-    if always, never { throw CommandFailure(.usage, "--sign or --no-sign, not both") }
+    if always, never { throw CommandFailure(code: .usage, message: "--sign or --no-sign, not both") }
     profile = arguments.value("profile")
     hosts = always ? .all : never ? .none : .ofAWS
     advice = "--no-sign calls it unsigned"
@@ -56,22 +56,22 @@ struct Signing {
   ) throws(CommandFailure) -> SigningAuthority? {
     guard hosts == .all || hosts == .ofAWS && Self.isAWS(url.host) else { return nil }
     let environment = surroundings.environment
-    let region = try region(of: url, environment)
-    let chain = CredentialChain(environment, profile: profile, clock: surroundings.clock)
+    let region = try region(of: url, environment: environment)
+    let chain = CredentialChain(environment: environment, profile: profile, clock: surroundings.clock)
     do throws(CredentialError) { _ = try chain.credentials() } catch {
       throw CommandFailure(
-        .unavailable, "calls to \(url.authority) are to be signed, and there is nothing to sign with",
+        code: .unavailable, message: "calls to \(url.authority) are to be signed, and there is nothing to sign with",
         advice: error.attempts.map { "\($0.place): \($0.reason)" } + [advice])
     }
     return SigningAuthority(service: service, region: region, source: chain, clock: surroundings.clock)
   }
 
-  private func region(of url: HTTPURL, _ environment: Environment) throws(CommandFailure) -> String {
+  private func region(of url: HTTPURL, environment: Environment) throws(CommandFailure) -> String {
     if let region = Region.named(inHost: url.host) { return region }
     do throws(RegionError) {
-      return try Region.find(environment, profile: profile)
+      return try Region.find(environment: environment, profile: profile)
     } catch {
-      throw CommandFailure(.usage, error.description)
+      throw CommandFailure(code: .usage, message: error.description)
     }
   }
 

@@ -18,11 +18,11 @@ enum ServeConfiguration {
   }
 
   /// The settings in the file's order; none if there is no file and none was asked for by name.
-  static func load(_ path: String?) throws(CommandFailure) -> [Setting] {
-    guard path != nil || System.exists(defaultPath) else { return [] }
+  static func load(path: String?) throws(CommandFailure) -> [Setting] {
+    guard path != nil || System.exists(path: defaultPath) else { return [] }
     let name = path ?? defaultPath
-    guard let bytes = try ByteSource.file(name).readAll(maximumBytes: 1 << 20) else {
-      throw CommandFailure(.usage, "\(name) is larger than 1 MB")
+    guard let bytes = try ByteSource.file(path: name).readAll(maximumBytes: 1 << 20) else {
+      throw CommandFailure(code: .usage, message: "\(name) is larger than 1 MB")
     }
     return try settings(from: bytes, name: name)
   }
@@ -32,7 +32,7 @@ enum ServeConfiguration {
     do {
       (settings, unknown) = try read(bytes)
     } catch {
-      throw CommandFailure(.usage, "\(name), line \(line(of: error.offset, in: bytes)): \(error)")
+      throw CommandFailure(code: .usage, message: "\(name), line \(line(of: error.offset, in: bytes)): \(error)")
     }
     if let unknown { throw unknownKey(unknown, name: name) }
     return settings
@@ -65,17 +65,17 @@ enum ServeConfiguration {
     case .object:
       try reader.beginObject()
       while let name = try reader.nextKey() {
-        settings.append(Setting(key: key, text: "\(name)=\(try scalar(&reader))"))
+        settings.append(Setting(key: key, text: "\(name)=\(try scalar(from: &reader))"))
       }
     case .array:
       try reader.beginArray()
-      while try reader.nextElement() { settings.append(Setting(key: key, text: try scalar(&reader))) }
-    default: settings.append(Setting(key: key, text: try scalar(&reader)))
+      while try reader.nextElement() { settings.append(Setting(key: key, text: try scalar(from: &reader))) }
+    default: settings.append(Setting(key: key, text: try scalar(from: &reader)))
     }
     return settings
   }
 
-  private static func scalar(_ reader: inout JSONReader) throws(JSONError) -> String {
+  private static func scalar(from reader: inout JSONReader) throws(JSONError) -> String {
     if try reader.peek() == .number { return String(decoding: try reader.number(), as: UTF8.self) }
     return try reader.string()
   }
@@ -83,7 +83,7 @@ enum ServeConfiguration {
   private static func unknownKey(_ word: String, name: String) -> CommandFailure {
     let names = ServeSettings.Key.allCases.map(\.rawValue)
     return CommandFailure(
-      .usage, "\(name): unknown key '\(word)'\(Suggestion.phrase(for: word, among: names))",
+      code: .usage, message: "\(name): unknown key '\(word)'\(Suggestion.phrase(for: word, among: names))",
       advice: ["the keys are \(names.joined(separator: ", "))"])
   }
 

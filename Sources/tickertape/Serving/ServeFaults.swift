@@ -5,9 +5,9 @@ enum ServeFaults {
   static let maximumBytes = 1 << 20
 
   /// The plan, if it can be followed with this table and these functions.
-  static func load(_ path: String, store: String, functions: [String]) throws(CommandFailure) -> FaultPlan {
-    guard let bytes = try ByteSource.file(path).readAll(maximumBytes: maximumBytes) else {
-      throw CommandFailure(.usage, "\(path) is larger than 1 MB")
+  static func load(path: String, store: String, functions: [String]) throws(CommandFailure) -> FaultPlan {
+    guard let bytes = try ByteSource.file(path: path).readAll(maximumBytes: maximumBytes) else {
+      throw CommandFailure(code: .usage, message: "\(path) is larger than 1 MB")
     }
     return try plan(bytes, name: path, store: store, functions: functions)
   }
@@ -17,15 +17,17 @@ enum ServeFaults {
   ) throws(CommandFailure) -> FaultPlan {
     let plan: FaultPlan
     do throws(FaultPlanError) { plan = try FaultPlan(json: bytes) } catch {
-      throw CommandFailure(.usage, "\(name): \(error)", advice: ["Docs/faults.md shows every kind of fault"])
+      throw CommandFailure(
+        code: .usage, message: "\(name): \(error)", advice: ["Docs/faults.md shows every kind of fault"])
     }
     guard plan.tableFault == nil || store.hasPrefix("sqlite:") else {
-      throw CommandFailure(.usage, "\(name): table-throttled needs a table of SQLite, not \(store)")
+      throw CommandFailure(code: .usage, message: "\(name): table-throttled needs a table of SQLite, not \(store)")
     }
     for function in plan.faults.compactMap(\.function) where !functions.contains(function) {
       throw CommandFailure(
-        .usage,
-        "\(name): 'function' names \(function), which does not exist\(Suggestion.phrase(for: function, among: functions))"
+        code: .usage,
+        message:
+          "\(name): 'function' names \(function), which does not exist\(Suggestion.phrase(for: function, among: functions))"
       )
     }
     return plan

@@ -13,11 +13,11 @@ struct ServeGreeting {
   private static let sampleData = "Data/sp500-daily-2018-01-02_2018-02-07.csv"
 
   func lines(terminal: Terminal) -> [ScreenText] {
-    let title = terminal.paint("Tickertape serves stage \(settings.stage) on 127.0.0.1:\(port).", .bold)
+    let title = terminal.paint("Tickertape serves stage \(settings.stage) on 127.0.0.1:\(port).", colour: .bold)
     var lines: [ScreenText] = ["\(title) Ctrl-C stops it."]
-    lines += places.map { "  \(terminal.paint("\($0)", .dim))\($1)" }
+    lines += places.map { "  \(terminal.paint("\($0)", colour: .dim))\($1)" }
     if settings.functions["ConnectHandler"] != nil { lines.append(accessLine(terminal: terminal)) }
-    lines += ["Next, in another terminal:"] + nextCommands.map { "  \(terminal.paint("\($0)", .cyan))" }
+    lines += ["Next, in another terminal:"] + nextCommands.map { "  \(terminal.paint("\($0)", colour: .cyan))" }
     return lines
   }
 
@@ -48,7 +48,7 @@ struct ServeGreeting {
     case "open":
       "ACCESS=open: everybody on this machine may connect, as whoever they say; ACCESS=required asks for keys."
     case nil, "required":
-      terminal.paint("Clients need a key or a token. ", .yellow)
+      terminal.paint("Clients need a key or a token. ", colour: .yellow)
         + "'\(program) keys create --store \(store) --user u-1 --role admin' makes a key; "
         + "ACCESS=open \(program) serve lets in everybody on this machine."
     case let word?: "ACCESS=\(word)"
@@ -61,7 +61,7 @@ struct ServeGreeting {
     var commands = ["\(program) watch '\(client)' --subscribe price:update"]
     guard functions.contains("Publisher") else { return commands }
     commands.append(#"\#(program) publish price:update --key AAPL --data '{"price":152.50}'"# + target)
-    if System.exists(Self.sampleData) {
+    if System.exists(path: Self.sampleData) {
       commands.append("\(program) feed \(Self.sampleData) --rate 50 --key symbol\(target)")
     }
     return commands

@@ -12,7 +12,7 @@ struct ServeRun {
 
   private var terminal: Terminal { surroundings.terminal }
 
-  init(_ settings: ServeSettings, in surroundings: Surroundings) {
+  init(settings: ServeSettings, in surroundings: Surroundings) {
     self.settings = settings
     self.surroundings = surroundings
   }
@@ -20,14 +20,14 @@ struct ServeRun {
   /// Serves until Ctrl-C or SIGTERM.
   func run() throws(CommandFailure) -> ExitCode {
     let faults = try settings.faultsPath.map { path throws(CommandFailure) in
-      try ServeFaults.load(path, store: settings.store, functions: settings.functions.keys.sorted())
+      try ServeFaults.load(path: path, store: settings.store, functions: settings.functions.keys.sorted())
     }
     let functions = try configuredFunctions()
     let store = try preparedStore()
     try check(functions, store: store)
     // Before anything is started, so that a Ctrl-C from now on finds somebody to clean up.
     let interruption = surroundings.interruption()
-    let host = try start(functions, store: store, faults)
+    let host = try start(functions, store: store, faults: faults)
     let greeting = ServeGreeting(
       settings: settings, store: store, port: Int(host.port), echoPort: host.echoPort.map { Int($0) },
       functions: functions.map(\.name), access: access, program: surroundings.program)
@@ -59,7 +59,7 @@ struct ServeRun {
   }
 
   private func start(
-    _ functions: [FunctionConfiguration], store: String, _ faults: FaultPlan?
+    _ functions: [FunctionConfiguration], store: String, faults: FaultPlan?
   ) throws(CommandFailure) -> GatewayHost {
     var configuration = gatewayConfiguration
     configuration.faults = faults
@@ -70,7 +70,8 @@ struct ServeRun {
         onLogLine: { [terminal, settings] line in Self.show(line, level: settings.logLevel, terminal: terminal) },
         surroundings: { port in functionSurroundings(port: port, store: store) })
     } catch {
-      throw CommandFailure(.cannotCreate, error.message, advice: error.portInUse.map { [example(insteadOf: $0)] } ?? [])
+      throw CommandFailure(
+        code: .cannotCreate, message: error.message, advice: error.portInUse.map { [example(insteadOf: $0)] } ?? [])
     }
   }
 
@@ -110,47 +111,50 @@ struct ServeRun {
   private func configuredFunctions() throws(CommandFailure) -> [FunctionConfiguration] {
     var functions: [FunctionConfiguration] = []
     for (name, path) in settings.functions.sorted(by: { $0.key < $1.key }) {
-      guard System.isExecutableFile(path) else {
-        if isDispensable(name, path) {
-          terminal.note("\(terminal.paint("without \(name)", .yellow)): \(path) is not there; 'swift build' builds it")
+      guard System.isExecutableFile(path: path) else {
+        if isDispensable(name, path: path) {
+          terminal.note(
+            "\(terminal.paint("without \(name)", colour: .yellow)): \(path) is not there; 'swift build' builds it")
           continue
         }
-        throw Self.notExecutable(name, path)
+        throw Self.notExecutable(name, path: path)
       }
-      var function = FunctionConfiguration(name: name, executable: System.absolutePath(path))
+      var function = FunctionConfiguration(name: name, executable: System.absolutePath(path: path))
       function.maximumEnvironments = settings.environments
       functions.append(function)
     }
     return functions
   }
 
-  private func isDispensable(_ name: String, _ path: String) -> Bool {
-    let isOwn = path == Path.join(surroundings.executableDirectory, name)
+  private func isDispensable(_ name: String, path: String) -> Bool {
+    let isOwn = path == Path.join(surroundings.executableDirectory, name: name)
     return isOwn && !settings.routes.values.contains(name)
   }
 
-  private static func notExecutable(_ name: String, _ path: String) -> CommandFailure {
+  private static func notExecutable(_ name: String, path: String) -> CommandFailure {
     let isOwn = ServeSettings.ownFunctions.contains(name)
     return CommandFailure(
-      .inputOutput,
-      "the function \(name) cannot be run: \(path) is \(System.exists(path) ? "no executable file" : "not there")",
+      code: .inputOutput,
+      message:
+        "the function \(name) cannot be run: \(path) is \(System.exists(path: path) ? "no executable file" : "not there")",
       advice: isOwn ? ["'swift build' builds the project's own functions beside this tool"] : [])
   }
 
   /// What the functions are told; relative paths would start from their own directories.
   private func preparedStore() throws(CommandFailure) -> String {
     guard let path = settings.sqlitePath else {
-      do throws(RegionError) { _ = try Region.find(surroundings.environment) } catch {
-        throw CommandFailure(.usage, "\(settings.store): \(error)")
+      do throws(RegionError) { _ = try Region.find(environment: surroundings.environment) } catch {
+        throw CommandFailure(code: .usage, message: "\(settings.store): \(error)")
       }
       return settings.store
     }
-    let absolute = System.absolutePath(path)
+    let absolute = System.absolutePath(path: path)
     do {
-      try System.makeDirectories(Path.directory(of: absolute) ?? "/")
+      try System.makeDirectories(path: Path.directory(of: absolute) ?? "/")
     } catch {
       throw CommandFailure(
-        .cannotCreate, "no directory for the table: \(error)", advice: ["--store sqlite:PATH chooses another"])
+        code: .cannotCreate, message: "no directory for the table: \(error)",
+        advice: ["--store sqlite:PATH chooses another"])
     }
     return "sqlite:\(absolute)"
   }
@@ -183,7 +187,7 @@ struct ServeRun {
     result.environment.merge(settings.variables) { $1 }
     // A function starts in its own folder.
     if let path = result.environment["EVENT_TYPES_FILE"], !path.isEmpty {
-      result.environment["EVENT_TYPES_FILE"] = System.absolutePath(path)
+      result.environment["EVENT_TYPES_FILE"] = System.absolutePath(path: path)
     }
     result.writesReports = settings.logLevel <= .info
     return result
@@ -197,7 +201,7 @@ struct ServeRun {
   /// A function's line behind its name. Where nobody reads any more, serving goes on.
   private static func show(_ line: FunctionLogLine, level: Log.Level, terminal: Terminal) {
     let text = ScreenText(own: ScreenText.oneLine(line.text))
-    let name = terminal.paint("\(line.function) \(line.environment) |", .dim)
-    try? terminal.line("\(name) \(line.isReport ? terminal.paint(text, .dim) : text)")
+    let name = terminal.paint("\(line.function) \(line.environment) |", colour: .dim)
+    try? terminal.line("\(name) \(line.isReport ? terminal.paint(text, colour: .dim) : text)")
   }
 }

@@ -4,26 +4,26 @@ extension ServeSettings {
     self.init(executableDirectory: surroundings.executableDirectory)
     let path = arguments.value("config")
     let base = path.flatMap(Path.directory(of:))
-    let file = try ServeConfiguration.load(path)
+    let file = try ServeConfiguration.load(path: path)
     for key in Key.allCases {
       let own = arguments.values(key.rawValue)
       // A list on the command line replaces the file's; of named values each replaces only its own.
       if own.isEmpty || key.isNamed {
         for setting in file where setting.key == key {
-          try set(key, setting.text, base: base, saying: "\(path ?? ServeConfiguration.defaultPath): ")
+          try set(key, text: setting.text, base: base, saying: "\(path ?? ServeConfiguration.defaultPath): ")
         }
       }
-      for text in own { try set(key, text, base: nil, saying: "--") }
+      for text in own { try set(key, text: text, base: nil, saying: "--") }
     }
     try validate()
   }
 
   /// What is wrong with a setting begins with its name; `origin` says before that where it stands.
   private mutating func set(
-    _ key: Key, _ text: String, base: String?, saying origin: String
+    _ key: Key, text: String, base: String?, saying origin: String
   ) throws(CommandFailure) {
-    do throws(CommandFailure) { try set(key, text, base: base) } catch {
-      throw CommandFailure(error.code, origin + error.message, advice: error.advice)
+    do throws(CommandFailure) { try set(key, text: text, base: base) } catch {
+      throw CommandFailure(code: error.code, message: origin + error.message, advice: error.advice)
     }
   }
 }

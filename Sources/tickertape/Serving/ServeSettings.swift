@@ -36,7 +36,7 @@ struct ServeSettings: Equatable {
 
   /// The project's own functions beside the tool's executable, and the three routes that every API has.
   init(executableDirectory: String) {
-    for name in Self.ownFunctions { functions[name] = Path.join(executableDirectory, name) }
+    for name in Self.ownFunctions { functions[name] = Path.join(executableDirectory, name: name) }
     routes = ["$connect": "ConnectHandler", "$disconnect": "DisconnectHandler", "$default": "DefaultHandler"]
   }
 
@@ -58,33 +58,34 @@ struct ServeSettings: Equatable {
   }
 
   /// Sets one setting from its text; `base` is the directory that relative paths start from.
-  mutating func set(_ key: Key, _ text: String, base: String?) throws(CommandFailure) {
+  mutating func set(_ key: Key, text: String, base: String?) throws(CommandFailure) {
     switch key {
-    case .port: port = try Self.integer(text, key, 0...65_535)
-    case .echo: echoPort = try Self.integer(text, key, 0...65_535)
-    case .environments: environments = try Self.integer(text, key, 1...1000)
+    case .port: port = try Self.integer(text, key: key, range: 0...65_535)
+    case .echo: echoPort = try Self.integer(text, key: key, range: 0...65_535)
+    case .environments: environments = try Self.integer(text, key: key, range: 1...1000)
     case .stage: stage = try Self.stage(text)
     case .store: store = try Self.store(text)
     case .function:
-      let (name, path) = try Self.pair(text, key, example: "--function Echo=build/Echo")
-      functions[name] = Self.path(path, base)
+      let (name, path) = try Self.pair(text, key: key, example: "--function Echo=build/Echo")
+      functions[name] = Self.path(path: path, base: base)
     case .route:
-      let (route, name) = try Self.pair(text, key, splittingLast: true, example: "--route chat=Chat")
+      let (route, name) = try Self.pair(text, key: key, splittingLast: true, example: "--route chat=Chat")
       routes[route] = name
     case .routeSelection: routeSelection = text
     case .routeResponse: routeResponses.insert(text)
     case .env:
-      let (name, value) = try Self.pair(text, key, mayBeEmpty: true, example: "--env ACCESS=open")
+      let (name, value) = try Self.pair(text, key: key, mayBeEmpty: true, example: "--env ACCESS=open")
       variables[name] = value
     case .allowOrigin: allowedOrigins.append(try Self.origin(text))
-    case .idleTimeout: idleTimeoutMilliseconds = try Self.milliseconds(text, key)
-    case .maximumDuration: maximumDurationMilliseconds = try Self.milliseconds(text, key)
-    case .clock: clock = try Self.integer(text, key, 1...10_000)
-    case .sweep: sweepMilliseconds = text == "0" ? 0 : try Self.milliseconds(text, key)
-    case .faults: faultsPath = Self.path(text, base)
+    case .idleTimeout: idleTimeoutMilliseconds = try Self.milliseconds(text, key: key)
+    case .maximumDuration: maximumDurationMilliseconds = try Self.milliseconds(text, key: key)
+    case .clock: clock = try Self.integer(text, key: key, range: 1...10_000)
+    case .sweep: sweepMilliseconds = text == "0" ? 0 : try Self.milliseconds(text, key: key)
+    case .faults: faultsPath = Self.path(path: text, base: base)
     case .logLevel:
       guard let level = Log.Level(name: text) else {
-        throw CommandFailure(.usage, "log-level is one of trace, debug, info, warn, error, fatal, not '\(text)'")
+        throw CommandFailure(
+          code: .usage, message: "log-level is one of trace, debug, info, warn, error, fatal, not '\(text)'")
       }
       logLevel = level
     }
@@ -94,16 +95,16 @@ struct ServeSettings: Equatable {
   func validate() throws(CommandFailure) {
     for (route, name) in routes.sorted(by: { $0.key < $1.key }) where functions[name] == nil {
       throw CommandFailure(
-        .usage,
-        "route \(route) goes to the function \(name), which does not exist"
+        code: .usage,
+        message: "route \(route) goes to the function \(name), which does not exist"
           + Suggestion.phrase(for: name, among: functions.keys.sorted()),
         advice: ["--function \(name)=PATH names its executable"])
     }
     for route in routeResponses.sorted() where routes[route] == nil {
-      throw CommandFailure(.usage, "route-response names the route \(route), which does not exist")
+      throw CommandFailure(code: .usage, message: "route-response names the route \(route), which does not exist")
     }
     guard port == 0 || echoPort != port else {
-      throw CommandFailure(.usage, "the echo server cannot have the gateway's own port \(port)")
+      throw CommandFailure(code: .usage, message: "the echo server cannot have the gateway's own port \(port)")
     }
   }
 
@@ -112,32 +113,33 @@ struct ServeSettings: Equatable {
 
   // MARK: Values
 
-  private static func path(_ path: String, _ base: String?) -> String {
-    path.hasPrefix("/") ? path : base.map { Path.join($0, path) } ?? path
+  private static func path(path: String, base: String?) -> String {
+    path.hasPrefix("/") ? path : base.map { Path.join($0, name: path) } ?? path
   }
 
-  private static func integer(_ text: String, _ key: Key, _ range: ClosedRange<Int>) throws(CommandFailure) -> Int {
+  private static func integer(_ text: String, key: Key, range: ClosedRange<Int>) throws(CommandFailure) -> Int {
     guard let number = Int(text), range.contains(number) else {
       throw CommandFailure(
-        .usage, "\(key.rawValue) takes a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text)'")
+        code: .usage,
+        message: "\(key.rawValue) takes a whole number from \(range.lowerBound) to \(range.upperBound), not '\(text)'")
     }
     return number
   }
 
-  private static func milliseconds(_ text: String, _ key: Key) throws(CommandFailure) -> Int64 {
+  private static func milliseconds(_ text: String, key: Key) throws(CommandFailure) -> Int64 {
     guard let seconds = Double(text), seconds > 0, seconds <= 1_000_000 else {
-      throw CommandFailure(.usage, "\(key.rawValue) takes seconds, above zero, not '\(text)'")
+      throw CommandFailure(code: .usage, message: "\(key.rawValue) takes seconds, above zero, not '\(text)'")
     }
     return Int64((seconds * 1000).rounded(.up))
   }
 
   private static func pair(
-    _ text: String, _ key: Key, splittingLast: Bool = false, mayBeEmpty: Bool = false, example: String
+    _ text: String, key: Key, splittingLast: Bool = false, mayBeEmpty: Bool = false, example: String
   ) throws(CommandFailure) -> (String, String) {
     let place = splittingLast ? text.lastIndex(of: "=") : text.firstIndex(of: "=")
     guard let place, place > text.startIndex, mayBeEmpty || text.index(after: place) < text.endIndex else {
       throw CommandFailure(
-        .usage, "\(key.rawValue) takes two parts with = between them, as in \(example), not '\(text)'")
+        code: .usage, message: "\(key.rawValue) takes two parts with = between them, as in \(example), not '\(text)'")
     }
     return (String(text[..<place]), String(text[text.index(after: place)...]))
   }
@@ -149,7 +151,7 @@ struct ServeSettings: Equatable {
         || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
     }
     guard !text.isEmpty, text.utf8.count <= 128, isName else {
-      throw CommandFailure(.usage, "stage takes letters, digits, - and _, not '\(text)'")
+      throw CommandFailure(code: .usage, message: "stage takes letters, digits, - and _, not '\(text)'")
     }
     return text
   }
@@ -159,12 +161,14 @@ struct ServeSettings: Equatable {
     if text.hasPrefix("dynamodb:"), text.utf8.count > 9 { return text }
     let advice =
       text == "memory:" ? ["each function would have a memory of its own; sqlite:PATH is shared by all of them"] : []
-    throw CommandFailure(.usage, "store takes sqlite:PATH or dynamodb:TABLE, not '\(text)'", advice: advice)
+    throw CommandFailure(
+      code: .usage, message: "store takes sqlite:PATH or dynamodb:TABLE, not '\(text)'", advice: advice)
   }
 
   private static func origin(_ text: String) throws(CommandFailure) -> String {
     guard text.contains("://"), text.last != "/" else {
-      throw CommandFailure(.usage, "allow-origin takes an origin such as http://localhost:3000, not '\(text)'")
+      throw CommandFailure(
+        code: .usage, message: "allow-origin takes an origin such as http://localhost:3000, not '\(text)'")
     }
     return text
   }

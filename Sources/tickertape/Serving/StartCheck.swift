@@ -16,19 +16,19 @@ struct StartCheck {
     do {
       try read()
     } catch {
-      throw CommandFailure(.usage, "\(function) would refuse to start: \(error)")
+      throw CommandFailure(code: .usage, message: "\(function) would refuse to start: \(error)")
     }
   }
 
   private func read() throws {
     let hasClients = function != "DisconnectHandler"
-    if hasClients { _ = try EventTypeTable(environment) }
-    _ = try TableSelection.open(environment)
-    _ = try TableSelection.listenerShards(environment)
-    if function == "ConnectHandler" { _ = try AccessSettings(environment) }
+    if hasClients { _ = try EventTypeTable(environment: environment) }
+    _ = try TableSelection.open(environment: environment)
+    _ = try TableSelection.listenerShards(environment: environment)
+    if function == "ConnectHandler" { _ = try AccessSettings(environment: environment) }
     guard hasClients else { return }
-    _ = try StreamLimits(environment)
-    try GatewayAccess(environment).check()
-    if function == "Publisher" { _ = try GatewayAccess(environment).requiredEndpoint() }
+    _ = try StreamLimits(environment: environment)
+    try GatewayAccess(environment: environment).check()
+    if function == "Publisher" { _ = try GatewayAccess(environment: environment).requiredEndpoint() }
   }
 }

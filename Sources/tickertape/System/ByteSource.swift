@@ -29,35 +29,35 @@ final class ByteSource {
 
   deinit { close() }
 
-  static func file(_ path: String) throws(CommandFailure) -> ByteSource {
-    guard !System.isDirectory(path) else {
-      throw CommandFailure(.inputOutput, "\(path) is a directory, not a file")
+  static func file(path: String) throws(CommandFailure) -> ByteSource {
+    guard !System.isDirectory(path: path) else {
+      throw CommandFailure(code: .inputOutput, message: "\(path) is a directory, not a file")
     }
-    let descriptor = try open(path)
+    let descriptor = try open(path: path)
     return ByteSource(
-      name: path, size: System.fileSize(descriptor), descriptor: descriptor,
+      name: path, size: System.fileSize(descriptor: descriptor), descriptor: descriptor,
       isReady: { System.wait(forReadable: [descriptor], milliseconds: 0)[0] },
-      next: { () throws(SystemFailure) in try System.read(descriptor, name: path) },
-      close: { System.close(descriptor) })
+      next: { () throws(SystemFailure) in try System.read(descriptor: descriptor, name: path) },
+      close: { System.close(descriptor: descriptor) })
   }
 
-  private static func open(_ path: String) throws(CommandFailure) -> Int32 {
-    do { return try System.open(path) } catch {
-      let advice = error.isAbsence ? ["looked for \(System.absolutePath(path))"] : []
-      throw CommandFailure(.inputOutput, "cannot read \(error)", advice: advice)
+  private static func open(path: String) throws(CommandFailure) -> Int32 {
+    do { return try System.open(path: path) } catch {
+      let advice = error.isAbsence ? ["looked for \(System.absolutePath(path: path))"] : []
+      throw CommandFailure(code: .inputOutput, message: "cannot read \(error)", advice: advice)
     }
   }
 
   static var standardInput: ByteSource {
     ByteSource(
       name: "standard input", descriptor: 0, isReady: { System.wait(forReadable: [0], milliseconds: 0)[0] },
-      next: { () throws(SystemFailure) in try System.read(0, name: "standard input") })
+      next: { () throws(SystemFailure) in try System.read(descriptor: 0, name: "standard input") })
   }
 
   /// The next bytes; none at the end. Once the interruption has come, `.interrupted`.
   func read() throws(CommandFailure) -> [UInt8] {
     if let descriptor, System.wait(forReadable: [interruption.descriptor, descriptor], milliseconds: -1)[0] {
-      throw CommandFailure(.interrupted, "")
+      throw CommandFailure(code: .interrupted, message: "")
     }
     do {
       let bytes = try next()
@@ -66,10 +66,11 @@ final class ByteSource {
     } catch {
       if error.isClosed, descriptor == 0 {
         throw CommandFailure(
-          .inputOutput, "cannot read standard input: it is closed", advice: ["give it a file or a pipe, or name a file"]
+          code: .inputOutput, message: "cannot read standard input: it is closed",
+          advice: ["give it a file or a pipe, or name a file"]
         )
       }
-      throw CommandFailure(.inputOutput, "cannot read \(error)")
+      throw CommandFailure(code: .inputOutput, message: "cannot read \(error)")
     }
   }
 

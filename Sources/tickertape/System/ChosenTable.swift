@@ -11,8 +11,8 @@ struct ChosenTable {
   private static let defaultStore = "sqlite:.tickertape/table.sqlite"
 
   static let option = OptionSyntax.value(
-    "store", "STORE",
-    "The table: sqlite:PATH or dynamodb:TABLE. Default $CONNECTION_STORE, else sqlite:.tickertape/table.sqlite.")
+    "store", value: "STORE",
+    help: "The table: sqlite:PATH or dynamodb:TABLE. Default $CONNECTION_STORE, else sqlite:.tickertape/table.sqlite.")
 
   /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it. A command that
   /// only reads makes no file (`mayCreate` false): a path with a slip in it would be an empty table.
@@ -21,28 +21,32 @@ struct ChosenTable {
     let named = environment[TableSelection.tableNameVariable].map { "dynamodb:\($0)" }
     place = store ?? environment[TableSelection.variable] ?? named ?? Self.defaultStore
     guard !place.hasPrefix("memory:") else {
-      throw CommandFailure(.usage, "a table in memory ends with this command; --store sqlite:PATH or dynamodb:TABLE")
+      throw CommandFailure(
+        code: .usage, message: "a table in memory ends with this command; --store sqlite:PATH or dynamodb:TABLE")
     }
     if place.hasPrefix("sqlite:") {
-      let path = System.absolutePath(String(place.dropFirst("sqlite:".count)))
-      guard mayCreate || System.exists(path) else {
+      let path = System.absolutePath(path: String(place.dropFirst("sqlite:".count)))
+      guard mayCreate || System.exists(path: path) else {
         throw CommandFailure(
-          .inputOutput, "there is no table at \(path)",
+          code: .inputOutput, message: "there is no table at \(path)",
           advice: ["'tickertape serve' and 'tickertape keys create' make one; --store names another"])
       }
       do {
-        try System.makeDirectories(Path.directory(of: path) ?? "/")
+        try System.makeDirectories(path: Path.directory(of: path) ?? "/")
       } catch {
         throw CommandFailure(
-          .cannotCreate, "no directory for the table: \(error)", advice: ["--store sqlite:PATH chooses another"])
+          code: .cannotCreate, message: "no directory for the table: \(error)",
+          advice: ["--store sqlite:PATH chooses another"])
       }
     }
     do {
-      table = try TableSelection.open(place, environment, clock: surroundings.clock)
+      table = try TableSelection.open(place, environment: environment, clock: surroundings.clock)
     } catch {
-      throw CommandFailure(.unavailable, "\(place): \(error)")
+      throw CommandFailure(code: .unavailable, message: "\(place): \(error)")
     }
   }
 
-  func failure(_ error: TableError) -> CommandFailure { CommandFailure(.unavailable, "\(place): \(error)") }
+  func failure(_ error: TableError) -> CommandFailure {
+    CommandFailure(code: .unavailable, message: "\(place): \(error)")
+  }
 }

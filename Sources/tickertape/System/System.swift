@@ -4,7 +4,7 @@ import Telemetry
 /// The system calls of this tool, each with its errors; no other file of it touches C but `Interruption`.
 enum System {
   /// Reads what has come, at most 64 KB; nothing at the end.
-  static func read(_ descriptor: Int32, name: String) throws(SystemFailure) -> [UInt8] {
+  static func read(descriptor: Int32, name: String) throws(SystemFailure) -> [UInt8] {
     while true {
       var count = 0
       let bytes = [UInt8](unsafeUninitializedCapacity: 64 << 10) { buffer, used in
@@ -28,7 +28,7 @@ enum System {
     }
   }
 
-  static func open(_ path: String) throws(SystemFailure) -> Int32 {
+  static func open(path: String) throws(SystemFailure) -> Int32 {
     let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { throw SystemFailure("open", path) }
     return descriptor
@@ -43,7 +43,7 @@ enum System {
     }
   }
 
-  static func close(_ descriptor: Int32) { _ = Glibc.close(descriptor) }
+  static func close(descriptor: Int32) { _ = Glibc.close(descriptor) }
 
   /// Waits until one of the descriptors is readable or the time is over; tells which are. A signal ends it early.
   static func wait(forReadable descriptors: [Int32], milliseconds: Int64) -> [Bool] {
@@ -53,39 +53,41 @@ enum System {
     return polled.map { count > 0 && $0.revents != 0 }
   }
 
-  static func waitUntilWritable(_ descriptor: Int32, milliseconds: Int32) {
+  static func waitUntilWritable(descriptor: Int32, milliseconds: Int32) {
     var polled = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
     poll(&polled, 1, milliseconds)
   }
 
   // MARK: Files
 
-  static func fileSize(_ descriptor: Int32) -> Int? {
+  static func fileSize(descriptor: Int32) -> Int? {
     var status = stat()
     guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
     return Int(status.st_size)
   }
 
-  static func isDirectory(_ path: String) -> Bool {
+  static func isDirectory(path: String) -> Bool {
     var status = stat()
     return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
-  static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+  static func exists(path: String) -> Bool { access(path, F_OK) == 0 }
 
-  static func isExecutableFile(_ path: String) -> Bool { access(path, X_OK) == 0 && !isDirectory(path) }
+  static func isExecutableFile(path: String) -> Bool { access(path, X_OK) == 0 && !isDirectory(path: path) }
 
   /// Whether this process may create files in the directory.
-  static func isWritable(_ path: String) -> Bool { access(path, W_OK) == 0 }
+  static func isWritable(path: String) -> Bool { access(path, W_OK) == 0 }
 
-  static func isReadableAndWritable(_ path: String) -> Bool { access(path, R_OK | W_OK) == 0 }
+  static func isReadableAndWritable(path: String) -> Bool { access(path, R_OK | W_OK) == 0 }
 
   /// Makes the directory and those above it that are missing, for this user only.
-  static func makeDirectories(_ path: String) throws(SystemFailure) {
-    if path.isEmpty || isDirectory(path) { return }
-    if let above = Path.directory(of: path) { try makeDirectories(above) }
+  static func makeDirectories(path: String) throws(SystemFailure) {
+    if path.isEmpty || isDirectory(path: path) { return }
+    if let above = Path.directory(of: path) { try makeDirectories(path: above) }
     // Another process may have been faster.
-    guard mkdir(path, 0o700) == 0 || errno == EEXIST && isDirectory(path) else { throw SystemFailure("mkdir", path) }
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST && isDirectory(path: path) else {
+      throw SystemFailure("mkdir", path)
+    }
   }
 
   /// Bytes that this user may still write where the path lies.
@@ -97,12 +99,12 @@ enum System {
   }
 
   /// Writes a file beside it and puts that in its place, for this user only.
-  static func replaceFile(_ path: String, with bytes: [UInt8]) throws(SystemFailure) {
+  static func replaceFile(path: String, with bytes: [UInt8]) throws(SystemFailure) {
     let fresh = "\(path).new"
     let descriptor = Glibc.open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw SystemFailure("open", fresh) }
     do throws(SystemFailure) {
-      defer { close(descriptor) }
+      defer { close(descriptor: descriptor) }
       try write(bytes, to: descriptor, name: fresh)
     } catch {
       unlink(fresh)
@@ -118,16 +120,16 @@ enum System {
     return String(cString: resolved)
   }
 
-  static func absolutePath(_ path: String) -> String {
+  static func absolutePath(path: String) -> String {
     if path.hasPrefix("/") { return path }
     guard let directory = getcwd(nil, 0) else { return path }
     defer { free(directory) }
-    return Path.join(String(cString: directory), path)
+    return Path.join(String(cString: directory), name: path)
   }
 
   // MARK: Screen
 
-  static func isTerminal(_ descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
+  static func isTerminal(descriptor: Int32) -> Bool { isatty(descriptor) == 1 }
 
   static func columns(of descriptor: Int32) -> Int? {
     var size = winsize()
@@ -160,7 +162,7 @@ enum System {
 
 /// Paths as text, `/` between their parts.
 enum Path {
-  static func join(_ directory: String, _ name: String) -> String {
+  static func join(_ directory: String, name: String) -> String {
     directory.hasSuffix("/") ? directory + name : "\(directory)/\(name)"
   }
 

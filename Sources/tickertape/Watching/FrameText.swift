@@ -19,14 +19,16 @@ struct FrameText {
 
   /// `10:30:01.000  price:update  AAPL  {"symbol":"AAPL","price":152.5}`. `now` stands in for a missing timestamp.
   func line(now: Int64, terminal: Terminal) -> ScreenText {
-    let time = terminal.paint("\(Self.time(of: members?.string("timestamp"), now: now))", .dim)
+    let time = terminal.paint("\(Self.time(of: members?.string("timestamp"), now: now))", colour: .dim)
     guard let members else { return "\(time)  \(Self.text(bytes))" }
-    if type == "error" || isGatewayError { return "\(time)  \(terminal.paint(Self.error(members), .red))" }
-    guard let type, !ControlType.isReserved(type) else {
-      return "\(time)  \(terminal.paint("\(type ?? "")  \(Self.rest(of: members))", .dim))"
+    if type == "error" || isGatewayError {
+      return "\(time)  \(terminal.paint(Self.error(members: members), colour: .red))"
     }
-    var parts = [time, terminal.paint("\(type)", .cyan)]
-    if let key = members.string("key") { parts.append(terminal.paint("\(key)", .bold)) }
+    guard let type, !ControlType.isReserved(type) else {
+      return "\(time)  \(terminal.paint("\(type ?? "")  \(Self.rest(of: members))", colour: .dim))"
+    }
+    var parts = [time, terminal.paint("\(type)", colour: .cyan)]
+    if let key = members.string("key") { parts.append(terminal.paint("\(key)", colour: .bold)) }
     parts.append(members["data"].map(Self.text) ?? Self.rest(of: members))
     return parts.joined(separator: "  ")
   }
@@ -39,7 +41,7 @@ struct FrameText {
     return String(decoding: source[11..<23], as: UTF8.self)
   }
 
-  private static func error(_ members: JSONMembers) -> ScreenText {
+  private static func error(members: JSONMembers) -> ScreenText {
     let words = ["code", "message"].compactMap { members.string($0) }
     return words.isEmpty ? "error  \(rest(of: members))" : "error  \(words.joined(separator: ": "))"
   }

@@ -9,11 +9,12 @@ struct PlaceFile {
 
   /// Where the last run ended; the beginning if there is no such file.
   func load() throws(CommandFailure) -> Follower.Place {
-    guard System.exists(path) else { return Follower.Place() }
+    guard System.exists(path: path) else { return Follower.Place() }
     let bytes = try content()
     do throws(JSONError) { return try Self.place(bytes) } catch {
       throw CommandFailure(
-        .inputOutput, "\(path) does not hold a watch's place: \(error)", advice: ["without it the watch begins anew"])
+        code: .inputOutput, message: "\(path) does not hold a watch's place: \(error)",
+        advice: ["without it the watch begins anew"])
     }
   }
 
@@ -27,14 +28,14 @@ struct PlaceFile {
         for (stream, sequence) in place.seen.sorted(by: { $0.key < $1.key }) { writer.member(stream, sequence) }
       }
     }
-    do { try System.replaceFile(path, with: writer.bytes + [0x0A]) } catch {
-      throw CommandFailure(.cannotCreate, "cannot keep the place: \(error)")
+    do { try System.replaceFile(path: path, with: writer.bytes + [0x0A]) } catch {
+      throw CommandFailure(code: .cannotCreate, message: "cannot keep the place: \(error)")
     }
   }
 
   private func content() throws(CommandFailure) -> [UInt8] {
-    if let bytes = try ByteSource.file(path).readAll(maximumBytes: Self.maximumBytes) { return bytes }
-    throw CommandFailure(.inputOutput, "\(path) is too large to hold a watch's place")
+    if let bytes = try ByteSource.file(path: path).readAll(maximumBytes: Self.maximumBytes) { return bytes }
+    throw CommandFailure(code: .inputOutput, message: "\(path) is too large to hold a watch's place")
   }
 
   private static func place(_ bytes: [UInt8]) throws(JSONError) -> Follower.Place {

@@ -81,13 +81,13 @@ struct Watch {
       case .failure(let error):
         let failure = dialer.failure(error)
         guard wasConnected else { throw failure }
-        course = try hand(.disconnected(status: error.status), failure)
+        course = try hand(.disconnected(status: error.status), failure: failure)
       }
       switch course {
       case .on: break
       case .done(let code): return code
       case .lost(let reason, let milliseconds):
-        guard options.reconnects else { throw CommandFailure(.unavailable, reason) }
+        guard options.reconnects else { throw CommandFailure(code: .unavailable, message: reason) }
         if let code = try pause(milliseconds, after: reason) { return code }
       }
     }
@@ -103,7 +103,7 @@ struct Watch {
       case .text(let bytes): course = try hand(.frame(bytes))
       case .closed(let code, let reason):
         let sentence = Self.sentence(code: code, reason: reason)
-        course = try hand(.disconnected(status: nil), CommandFailure(.unavailable, sentence))
+        course = try hand(.disconnected(status: nil), failure: CommandFailure(code: .unavailable, message: sentence))
       case .interrupted: course = .done(.interrupted)
       case .timeIsUp: course = isOver ? .done(try timeIsUp()) : try hand(.time)
       }
@@ -116,9 +116,9 @@ struct Watch {
 
   /// `failure` is why there is no connection, where that is what happened.
   private mutating func hand(
-    _ input: Follower.Input, _ failure: CommandFailure? = nil
+    _ input: Follower.Input, failure: CommandFailure? = nil
   ) throws(CommandFailure) -> Course {
-    let course = try perform(follower.handle(input, at: clock.monotonicMilliseconds()), failure)
+    let course = try perform(follower.handle(input, at: clock.monotonicMilliseconds()), failure: failure)
     if options.placeFile != nil {
       if case .done = course {} else { place = follower.place }
       // The first place is kept at once: without any the next run would begin anew, with the state of things.
@@ -129,7 +129,7 @@ struct Watch {
   }
 
   private mutating func perform(
-    _ outputs: [Follower.Output], _ failure: CommandFailure?
+    _ outputs: [Follower.Output], failure: CommandFailure?
   ) throws(CommandFailure) -> Course {
     var course = Course.on
     var reason = failure?.message ?? ""
@@ -146,8 +146,9 @@ struct Watch {
         client?.close()
         reason = Self.sentence(why)
       case .reconnect(let milliseconds): course = .lost(reason: reason, pauseMilliseconds: milliseconds)
-      case .stop(.refused): throw failure ?? CommandFailure(.unavailable, "the connection is refused")
-      case .stop(.expired): throw CommandFailure(.unavailable, Self.sentence(Follower.CloseReason.expired))
+      case .stop(.refused): throw failure ?? CommandFailure(code: .unavailable, message: "the connection is refused")
+      case .stop(.expired):
+        throw CommandFailure(code: .unavailable, message: Self.sentence(Follower.CloseReason.expired))
       }
     }
     return course
@@ -181,8 +182,8 @@ struct Watch {
   private func timeIsUp() throws(CommandFailure) -> ExitCode {
     guard let wanted = options.count else { return .success }
     throw CommandFailure(
-      .failure,
-      "the time is up: \(Figures.grouped(eventsSeen)) of \(Figures.count(wanted, "event")) came")
+      code: .failure,
+      message: "the time is up: \(Figures.grouped(eventsSeen)) of \(Figures.count(wanted, one: "event")) came")
   }
 
   /// Waits before the next attempt; an exit code if there is to be none.

@@ -17,12 +17,15 @@ struct WatchDialer {
   ) throws(CommandFailure) {
     let advice = ["for example ws://127.0.0.1:8000/dev?userId=u-1"]
     do { url = try HTTPURL(text) } catch {
-      throw CommandFailure(.usage, "'\(text)': \(error.message)", advice: advice)
+      throw CommandFailure(code: .usage, message: "'\(text)': \(error.message)", advice: advice)
     }
     guard text.lowercased().hasPrefix("ws") else {
-      throw CommandFailure(.usage, "'\(text)': a WebSocket's URL begins with ws:// or wss://", advice: advice)
+      throw CommandFailure(
+        code: .usage, message: "'\(text)': a WebSocket's URL begins with ws:// or wss://", advice: advice)
     }
-    do { dialer = try Dialer() } catch { throw CommandFailure(.unavailable, "libcurl cannot start: \(error.message)") }
+    do { dialer = try Dialer() } catch {
+      throw CommandFailure(code: .unavailable, message: "libcurl cannot start: \(error.message)")
+    }
     let isAuthorized = headers.contains { $0.name.lowercased() == "authorization" }
     authority = isAuthorized ? nil : try signing.authority(for: url, service: "execute-api", in: surroundings)
     self.text = text
@@ -63,6 +66,6 @@ struct WatchDialer {
       headers += authority.headers(signing: request, with: proof)
     }
     return try WebSocketClient(
-      url, headers: headers, dialer: dialer, clock: surroundings.clock, interruption: interruption)
+      url: url, headers: headers, dialer: dialer, clock: surroundings.clock, interruption: interruption)
   }
 }

@@ -18,11 +18,12 @@ enum WatchFailure: Error {
     case .refused(let status, _, let body):
       let words = String(decoding: body.prefix(2000), as: UTF8.self)
       return CommandFailure(
-        .unavailable,
-        "\(place) refused the connection: \(status) \(HTTPWriter.reason(status))\(words.isEmpty ? "" : ": ")\(words)",
+        code: .unavailable,
+        message:
+          "\(place) refused the connection: \(status) \(HTTPWriter.reason(status: status))\(words.isEmpty ? "" : ": ")\(words)",
         advice: Self.advice(for: status))
-    case .notWebSocket(let reason): return CommandFailure(.unavailable, "\(place): \(reason)")
-    case .interrupted: return CommandFailure(.interrupted, "")
+    case .notWebSocket(let reason): return CommandFailure(code: .unavailable, message: "\(place): \(reason)")
+    case .interrupted: return CommandFailure(code: .interrupted, message: "")
     }
   }
 

@@ -25,27 +25,27 @@ struct WatchScreen {
     if asJSON { return try terminal.json(Self.json(snapshot)) }
     // Of a stream in which nothing is, a person need not hear.
     if snapshot.isFirst, !(snapshot.isLast && snapshot.events.isEmpty) {
-      try line("snapshot  \(snapshot.stream) up to \(snapshot.sequence)", .dim)
+      try line("snapshot  \(snapshot.stream) up to \(snapshot.sequence)", colour: .dim)
     }
     for event in snapshot.events { try frame(event) }
   }
 
   func gap(_ gap: Follower.Gap) throws(CommandFailure) {
     if asJSON { return try terminal.json(Self.json(gap)) }
-    let missed = gap.missed.map { Figures.count(Int($0), "event") } ?? "nobody knows how many events"
+    let missed = gap.missed.map { Figures.count(Int($0), one: "event") } ?? "nobody knows how many events"
     let streams = gap.streams.map { "  \($0.stream)\($0.missed.map { ": \(Figures.grouped(Int($0)))" } ?? "")" }
-    try line("gap  \(missed) missed\(gap.reason.map { ": \($0)" } ?? "")\(streams.joined())", .yellow)
+    try line("gap  \(missed) missed\(gap.reason.map { ": \($0)" } ?? "")\(streams.joined())", colour: .yellow)
   }
 
   /// Beside the results, on standard error.
-  func note(_ text: String) { terminal.note(terminal.paint("\(text)", .dim)) }
+  func note(_ text: String) { terminal.note(terminal.paint("\(text)", colour: .dim)) }
 
   /// What only a person wants to know.
   func remark(_ text: String) { if !asJSON { note(text) } }
 
-  private func line(_ text: String, _ colour: Terminal.Colour) throws(CommandFailure) {
+  private func line(_ text: String, colour: Terminal.Colour) throws(CommandFailure) {
     let time: ScreenText = "\(Timestamp.rfc3339(milliseconds: clock.milliseconds()).dropFirst(11).prefix(12))"
-    try terminal.line("\(terminal.paint(time, .dim))  \(terminal.paint("\(text)", colour))")
+    try terminal.line("\(terminal.paint(time, colour: .dim))  \(terminal.paint("\(text)", colour: colour))")
   }
 
   // MARK: JSON
@@ -63,20 +63,20 @@ struct WatchScreen {
 
   private static func json(_ gap: Follower.Gap) -> [UInt8] {
     Frame.object("gap") { writer in
-      append(gap.missed, gap.reason, to: &writer)
+      append(gap.missed, reason: gap.reason, to: &writer)
       writer.key("streams")
       writer.array { writer in
         for stream in gap.streams {
           writer.object { writer in
             writer.member("stream", stream.stream)
-            append(stream.missed, stream.reason, to: &writer)
+            append(stream.missed, reason: stream.reason, to: &writer)
           }
         }
       }
     }
   }
 
-  private static func append(_ missed: Int64?, _ reason: String?, to writer: inout JSONWriter) {
+  private static func append(_ missed: Int64?, reason: String?, to writer: inout JSONWriter) {
     writer.key("missed")
     if let missed { writer.integer(missed) } else { writer.null() }
     writer.member("reason", ifPresent: reason)

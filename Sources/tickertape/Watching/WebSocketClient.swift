@@ -27,13 +27,13 @@ final class WebSocketClient {
 
   /// Opens the connection and waits for the answer to the handshake, which API Gateway gives within 29 s.
   init(
-    _ url: HTTPURL, headers: [(name: String, value: String)], dialer: Dialer, clock: Clock, interruption: Interruption
+    url: HTTPURL, headers: [(name: String, value: String)], dialer: Dialer, clock: Clock, interruption: Interruption
   ) throws(WatchFailure) {
     self.clock = clock
     self.interruption = interruption
-    do { connection = try dialer.open(url, connectMilliseconds: 10_000) } catch { throw .unreachable(error) }
+    do { connection = try dialer.open(url: url, connectMilliseconds: 10_000) } catch { throw .unreachable(error) }
     session = WebSocketSession(role: .client, codec: FrameCodec())
-    try shakeHands(url, headers: headers)
+    try shakeHands(url: url, headers: headers)
   }
 
   /// The next thing that happens, until `deadline` (of the clock that never goes back, in milliseconds; nil is never).
@@ -68,7 +68,7 @@ final class WebSocketClient {
 
   // MARK: Handshake
 
-  private func shakeHands(_ url: HTTPURL, headers: [(name: String, value: String)]) throws(WatchFailure) {
+  private func shakeHands(url: HTTPURL, headers: [(name: String, value: String)]) throws(WatchFailure) {
     let key = WebSocketHandshake.makeKey()
     var request: [UInt8] = []
     HTTPWriter.append(
@@ -185,7 +185,7 @@ final class WebSocketClient {
       if case .bytes(let count) = try connection.send(bytes, from: start) {
         start += count
       } else if clock.monotonicMilliseconds() < deadline {
-        System.waitUntilWritable(connection.descriptor, milliseconds: 100)
+        System.waitUntilWritable(descriptor: connection.descriptor, milliseconds: 100)
       } else {
         throw HTTPClientError(
           .timedOut, tried: "send", host: connection.url.origin, message: "the other side does not read")

@@ -38,7 +38,7 @@ struct AppendBatchTests {
       #expect(EventBlock.encode(part.map(\.event)).count <= bytes + 1, "seed \(seed)")
       for entry in part {
         #expect(entry.event == events[entry.place], "seed \(seed)")
-        batch.record(entry, .appended(sequence: Int64(places.count + 1)))
+        batch.record(entry, outcome: .appended(sequence: Int64(places.count + 1)))
         places.append(entry.place)
       }
     }

@@ -17,7 +17,7 @@ struct CursorTests {
       let sequence = Int64(random.next() >> UInt64(64 - Int.random(in: bits, using: &random)))
       let epoch = Bool.random(using: &random) ? "\(random.next() % 1_000_000)-a" : ""
       made.places.append(("all/type-\(number)", epoch, sequence))
-      made.cursor.set("all/type-\(number)", epoch: epoch, to: sequence)
+      made.cursor.set(stream: "all/type-\(number)", epoch: epoch, to: sequence)
     }
     return made
   }
@@ -100,7 +100,7 @@ struct CursorTests {
   @Test("of another version are refused, and so are those of too many streams and of a stream twice")
   func refused() throws {
     var cursor = Cursor()
-    cursor.set("all/signal", epoch: "1-a", to: 7)
+    cursor.set(stream: "all/signal", epoch: "1-a", to: 7)
     let text = cursor.text
     #expect(Cursor(text) != nil && Cursor("") == nil && Cursor("AQ")?.isEmpty == true)
     for version in ["Ag", "AA", "_w"] { #expect(Cursor(version + text.dropFirst(2)) == nil) }

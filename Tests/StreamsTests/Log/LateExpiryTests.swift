@@ -19,7 +19,7 @@ private struct LateTable {
 
   var partition: String { "s#all%2Fprice%3Aupdate" }
 
-  func log() -> StreamLog { StreamLog(table, clock: clock.clock) }
+  func log() -> StreamLog { StreamLog(table: table, clock: clock.clock) }
 
   mutating func append(_ count: Int) throws {
     var log = log()
@@ -30,7 +30,7 @@ private struct LateTable {
     }
     made += count
     let outcomes = try log.append(events, to: stream)
-    guard let head = try log.head(stream) else { return }
+    guard let head = try log.head(stream: stream) else { return }
     for (event, outcome) in zip(events, outcomes) {
       guard case .appended(let sequence) = outcome else { continue }
       names[head.epoch, default: [:]][sequence] = event.id
@@ -39,7 +39,7 @@ private struct LateTable {
 
   /// Deletes some of what has expired, the head too.
   func deleteSome(_ random: inout SeededGenerator) throws {
-    for item in try table.query(Query(partition)).items.shuffled(using: &random)
+    for item in try table.query(Query(partition: partition)).items.shuffled(using: &random)
     where (item.expires ?? .max) <= clock.seconds && Int.random(in: 0..<3, using: &random) == 0 {
       try table.delete(item.key, if: .always)
     }
@@ -48,7 +48,7 @@ private struct LateTable {
   /// The sequence numbers whose segments stand, of one epoch.
   func standing(_ epoch: String) throws -> Set<Int64> {
     var numbers: Set<Int64> = []
-    for item in try table.query(Query(partition)).items where item.string("epoch") == epoch {
+    for item in try table.query(Query(partition: partition)).items where item.string("epoch") == epoch {
       guard let first = Int64(item.key.sort), let count = item.number("count") else { continue }
       numbers.formUnion(first..<first + count)
     }
@@ -88,7 +88,7 @@ struct LateExpiryTests {
     for _ in 0..<12 {
       try late.live(&random, steps: 8)
       let log = late.log()
-      guard let head = try log.head(late.stream) else { continue }
+      guard let head = try log.head(stream: late.stream) else { continue }
       oldHeads.append(head)
       // Somebody may still go by a head that has been made anew since.
       for head in [head, oldHeads.randomElement(using: &random) ?? head] {
@@ -96,7 +96,7 @@ struct LateExpiryTests {
         var place = Int64.random(in: 0...head.last, using: &random)
         while place < head.last {
           let page = try log.read(
-            late.stream, head: head, after: place, limitEvents: Int.random(in: 1...20, using: &random))
+            stream: late.stream, head: head, after: place, limitEvents: Int.random(in: 1...20, using: &random))
           let label: Comment = "seed \(seed), \(head), after \(place): \(page.events.map(\.sequence))"
           #expect(page.through > place, label)
           for (before, next) in zip(page.events, page.events.dropFirst()) {
@@ -126,12 +126,12 @@ struct LateExpiryTests {
     let record = World().record(["price:update"], user: nil)
     for _ in 0..<10 {
       try late.live(&random, steps: 8)
-      guard let head = try late.log().head(late.stream) else { continue }
+      guard let head = try late.log().head(stream: late.stream) else { continue }
       let place = Int64.random(in: 0...head.last, using: &random)
       var cursor = Cursor()
-      cursor.set(late.stream, epoch: head.epoch, to: place)
-      let reader = RecoveryReader(late.table, clock: late.clock.clock)
-      let part = try #require(try reader.recover(record, cursor: cursor.text).parts.last)
+      cursor.set(stream: late.stream, epoch: head.epoch, to: place)
+      let reader = RecoveryReader(table: late.table, clock: late.clock.clock)
+      let part = try #require(try reader.recover(record: record, cursor: cursor.text).parts.last)
       let base = max(place, try late.lastGap(head))
       let label: Comment = "seed \(seed), \(head), after \(place): \(part.events.map(\.sequence))"
       #expect(part.base == base && part.missed == base - place, label)

@@ -38,7 +38,7 @@ struct ManyAppendersTests {
       #expect(appender.wait() == 0, "\(appender.output.suffix(300))")
       said += try lines(appender.output)
     }
-    var log = StreamLog(try SQLiteTable(path: path, busyMilliseconds: 60_000))
+    var log = StreamLog(table: try SQLiteTable(path: path, busyMilliseconds: 60_000))
     _ = try log.append([Event(type: "price:update", data: bytes("1"), id: "end", timestamp: "")], to: stream)
     #expect(reader.wait() == 0, "\(reader.output.suffix(300))")
 

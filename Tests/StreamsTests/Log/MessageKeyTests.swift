@@ -18,8 +18,8 @@ struct MessageKeyTests {
 
   /// The contents that the log holds.
   private static func contents(_ log: StreamLog) throws -> [String] {
-    guard let head = try log.head(stream) else { return [] }
-    return try log.read(stream, head: head, after: 0, limitEvents: 10_000).events.map { text($0.event.data) }
+    guard let head = try log.head(stream: stream) else { return [] }
+    return try log.read(stream: stream, head: head, after: 0, limitEvents: 10_000).events.map { text($0.event.data) }
   }
 
   private static func withTable(
@@ -32,7 +32,7 @@ struct MessageKeyTests {
 
   @Test("another content under the key of a message is published and told; each is known when it comes again")
   func another() throws {
-    var log = StreamLog(MemoryTable())
+    var log = StreamLog(table: MemoryTable())
     let one = Self.event(1, message: "a")
     let other = Self.event(2, message: "a")
     #expect(try log.append([one], to: Self.stream) == [.appended(sequence: 1)])
@@ -44,7 +44,7 @@ struct MessageKeyTests {
 
   @Test("a key that a publisher gave is not one that was made, however it is spelled, and goes before it")
   func given() throws {
-    var log = StreamLog(MemoryTable())
+    var log = StreamLog(table: MemoryTable())
     #expect(try log.append([Self.event(1, message: nil, given: "a")], to: Self.stream) == [.appended(sequence: 1)])
     #expect(try log.append([Self.event(2, message: "a")], to: Self.stream) == [.appended(sequence: 2)])
     #expect(try log.append([Self.event(1, message: "b", given: "a")], to: Self.stream) == [.known(sequence: 1)])
@@ -61,7 +61,7 @@ struct MessageKeyTests {
     try Self.withTable(table) { table in
       var random = SeededGenerator(seed)
       let names = Int.random(in: 1...4, using: &random)
-      var log = StreamLog(table)
+      var log = StreamLog(table: table)
       var all: Set<String> = []
       for _ in 0..<12 {
         let batch = (0..<Int.random(in: 1...12, using: &random)).map { _ -> Event in
@@ -91,9 +91,9 @@ struct MessageKeyTests {
     for call in 1... {
       let memory = MemoryTable()
       let failing = FailingTable(memory, failing: call)
-      var log = StreamLog(failing)
+      var log = StreamLog(table: failing)
       _ = try? log.append(batch, to: Self.stream)
-      var again = StreamLog(memory)
+      var again = StreamLog(table: memory)
       _ = try again.append(batch.reversed(), to: Self.stream)
       #expect(try Set(Self.contents(again)) == ["1", "2", "3"], "call \(call)")
       #expect(try Self.contents(again).count == 3, "call \(call)")

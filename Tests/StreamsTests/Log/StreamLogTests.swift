@@ -13,7 +13,7 @@ struct LogWorld {
 
   init() { table = MemoryTable(clock: clock.clock) }
 
-  func log(over table: (any Table)? = nil) -> StreamLog { StreamLog(table ?? self.table, clock: clock.clock) }
+  func log(over table: (any Table)? = nil) -> StreamLog { StreamLog(table: table ?? self.table, clock: clock.clock) }
 
   static func event(_ number: Int, key: String? = nil, idempotencyKey: String? = nil, bytes count: Int = 0) -> Event {
     Event(
@@ -29,11 +29,11 @@ struct LogWorld {
   /// Everything the log holds, page by page.
   func all(_ stream: String = "all/price:update", after: Int64 = 0) throws -> [LoggedEvent] {
     let log = log()
-    guard let head = try log.head(stream) else { return [] }
+    guard let head = try log.head(stream: stream) else { return [] }
     var all: [LoggedEvent] = []
     var place = after
     while place < head.last {
-      let page = try log.read(stream, head: head, after: place, limitEvents: 7)
+      let page = try log.read(stream: stream, head: head, after: place, limitEvents: 7)
       all += page.events
       place = page.through
     }
@@ -112,8 +112,8 @@ struct StreamLogTests {
       var log = world.log(over: table)
       let again = try log.append(events, to: stream)
       if error == nil { #expect(again == [2, 3, 4].map { .known(sequence: $0) }, "\(run)") }
-      let head = try #require(try log.head(stream))
-      let read = try log.read(stream, head: head, after: 0).events
+      let head = try #require(try log.head(stream: stream))
+      let read = try log.read(stream: stream, head: head, after: 0).events
       #expect(read.map(\.event.id) == ["1-10", "1-0", "1-1", "1-2"], "\(run)")
       #expect(read.map(\.sequence) == [1, 2, 3, 4], "\(run)")
     }
@@ -128,8 +128,8 @@ struct StreamLogTests {
       _ = try? log.append(LogWorld.events(0..<2), to: stream)
       var again = world.log(over: RepeatingTable(table))
       _ = try again.append(LogWorld.events(2..<3), to: stream)
-      let head = try #require(try again.head(stream))
-      let ids = try again.read(stream, head: head, after: 0).events.map(\.event.id)
+      let head = try #require(try again.head(stream: stream))
+      let ids = try again.read(stream: stream, head: head, after: 0).events.map(\.event.id)
       #expect(ids == (place == 1 ? ["1-2"] : ["1-0", "1-1", "1-2"]), "call \(place)")
     }
   }
@@ -198,11 +198,11 @@ struct StreamLogTests {
   func epochs() throws {
     var log = world.log()
     _ = try log.append(LogWorld.events(0..<5), to: stream)
-    let before = try #require(try log.head(stream))
-    try world.table.delete(ItemKey("s#all%2Fprice%3Aupdate", "!"), if: .always)
+    let before = try #require(try log.head(stream: stream))
+    try world.table.delete(ItemKey(partition: "s#all%2Fprice%3Aupdate", sort: "!"), if: .always)
     world.clock.advance(seconds: 1)
     _ = try log.append(LogWorld.events(9..<10), to: stream)
-    let after = try #require(try log.head(stream))
+    let after = try #require(try log.head(stream: stream))
     #expect(after.next == 2 && after.epoch > before.epoch)
     #expect(try world.numbers(world.all()) == ["1-9"])
   }
@@ -211,12 +211,12 @@ struct StreamLogTests {
   func expiry() throws {
     var log = world.log()
     for number in 0..<4 { _ = try log.append(LogWorld.events(number..<number + 1), to: stream) }
-    try world.table.delete(ItemKey("s#all%2Fprice%3Aupdate", "000000000002"), if: .always)
-    let head = try #require(try log.head(stream))
-    let page = try log.read(stream, head: head, after: 0)
+    try world.table.delete(ItemKey(partition: "s#all%2Fprice%3Aupdate", sort: "000000000002"), if: .always)
+    let head = try #require(try log.head(stream: stream))
+    let page = try log.read(stream: stream, head: head, after: 0)
     #expect(page.events.map(\.sequence) == [3, 4])
     world.clock.advance(seconds: 26 * 60 * 60)
-    #expect(try log.read(stream, head: head, after: 0) == LogPage(events: [], through: 4))
+    #expect(try log.read(stream: stream, head: head, after: 0) == LogPage(events: [], through: 4))
     #expect(try log.append(LogWorld.events(9..<10), to: stream) == [.appended(sequence: 5)])
   }
 
@@ -224,6 +224,6 @@ struct StreamLogTests {
   func open() throws {
     var log = world.log()
     _ = try log.append(LogWorld.events(0..<1), to: stream)
-    #expect(try OpenStreams(world.table, clock: world.clock.clock).all().map(\.stream) == [stream])
+    #expect(try OpenStreams(table: world.table, clock: world.clock.clock).all().map(\.stream) == [stream])
   }
 }

@@ -14,7 +14,7 @@ struct EventTypeFileTests {
   @Test("what is built in is a valid file")
   func builtIn() throws {
     try EventTypes.load()
-    _ = try EventTypeTable(Environment([:]))
+    _ = try EventTypeTable(environment: Environment([:]))
   }
 
   @Test(
@@ -116,15 +116,15 @@ struct EventTypeFileTests {
   func environment() throws {
     let folder = TemporaryFolder()
     let path = Self.write(#"{"version":1,"types":[{"name":"only","roles":["*"]}]}"#, to: folder.file("types.json"))
-    let table = try EventTypeTable(Environment(["EVENT_TYPES_FILE": path]))
+    let table = try EventTypeTable(environment: Environment(["EVENT_TYPES_FILE": path]))
     #expect(table.mayBeSeen("only", by: .viewer) && !table.mayBeSeen("signal", by: .viewer))
     let missing = try #require(throws: EventTypeFileError.self) {
-      _ = try EventTypeTable(Environment(["EVENT_TYPES_FILE": folder.file("none.json")]))
+      _ = try EventTypeTable(environment: Environment(["EVENT_TYPES_FILE": folder.file("none.json")]))
     }
     #expect(missing.description.contains("none.json") && missing.reason.contains("No such file"))
     let large = Self.write(String(repeating: " ", count: 300 * 1024), to: folder.file("large.json"))
     let tooLarge = try #require(throws: EventTypeFileError.self) {
-      _ = try EventTypeTable(Environment(["EVENT_TYPES_FILE": large]))
+      _ = try EventTypeTable(environment: Environment(["EVENT_TYPES_FILE": large]))
     }
     #expect(tooLarge.reason.contains("256 KB"))
   }
@@ -141,12 +141,12 @@ struct EventTypeFileTests {
     let id = try #require(ConnectionID("AbC="))
     let words = GreetingWords(connectionID: id, user: "u-\"1\"", role: nil, timestamp: "2026-01-02T10:30:01.000Z")
     #expect(
-      EventTypes.table.greeting(of: .typed, words).map { String(decoding: $0, as: UTF8.self) }
+      EventTypes.table.greeting(of: .typed, words: words).map { String(decoding: $0, as: UTF8.self) }
         == #"{"type":"connection_established","data":{"connectionId":"AbC=","userId":"u-\"1\"","#
         + #""timestamp":"2026-01-02T10:30:01.000Z"}}"#)
     #expect(
-      EventTypes.table.greeting(of: .flat, words).map { String(decoding: $0, as: UTF8.self) }
+      EventTypes.table.greeting(of: .flat, words: words).map { String(decoding: $0, as: UTF8.self) }
         == #"{"type":"connection","status":"connected"}"#)
-    #expect(EventTypes.table.greeting(of: .message, words) == nil)
+    #expect(EventTypes.table.greeting(of: .message, words: words) == nil)
   }
 }

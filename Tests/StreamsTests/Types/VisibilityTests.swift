@@ -55,7 +55,7 @@ private struct Situation {
       principals[id.text] = principal
       // Rows may hold more than the role allows, as after the file changed: what is sent is decided when it is sent.
       let record = ConnectionRecord(id: id, principal: principal, connectedAtMilliseconds: world.clock.seconds * 1000)
-      _ = try world.connections(shards: shards).connect(record)
+      _ = try world.connections(shards: shards).connect(record: record)
       for count in 1...Int64(Int.random(in: 1...4, using: &generator)) { try change(id, count) }
     }
   }
@@ -74,7 +74,7 @@ private struct Situation {
       Self.canonical($0.name) != type.name || !removesType && $0.key != key
     }
     if !change.add.isEmpty { asked[id.text, default: []].insert(Ask(name: name, key: key)) }
-    _ = try world.connections(shards: shards).change(id) { _ in change }
+    _ = try world.connections(shards: shards).change(id: id) { _ in change }
   }
 
   static func canonical(_ name: String) -> String { types.first { $0.names.contains(name) }?.name ?? name }
@@ -123,7 +123,7 @@ struct VisibilityTests {
     let events = (0..<40).map { situation.event($0) }
     let live = try shownLive(events, situation)
     for id in situation.principals.keys.sorted() {
-      let record = try #require(try situation.world.connections().connection(ConnectionID(id)!))
+      let record = try #require(try situation.world.connections().connection(id: ConnectionID(id)!))
       for event in events {
         let shown = record.shownName(of: event)
         let said: Comment = "seed \(seed), connection \(id), \(event.type) \(event.key ?? "-") \(event.audience)"
@@ -155,11 +155,11 @@ struct VisibilityTests {
     var situation = Situation(seed: seed)
     try situation.connect(6)
     let events = (0..<60).map { situation.event($0) }
-    let latest = LatestRows(situation.world.table, shards: 2, clock: situation.world.clock.clock)
+    let latest = LatestRows(table: situation.world.table, shards: 2, clock: situation.world.clock.clock)
     try latest.note(
       events.enumerated().map { LoggedEvent(sequence: Int64($0.offset + 1), event: $0.element) }, epoch: "e")
     for id in situation.principals.keys.sorted() {
-      let record = try #require(try situation.world.connections().connection(ConnectionID(id)!))
+      let record = try #require(try situation.world.connections().connection(id: ConnectionID(id)!))
       for type in Situation.types.map(\.name) {
         let shown = try latest.read(type, epoch: "e").filter { record.shownName(of: $0.event) != nil }.map(\.event.id)
         #expect(shown == newest(events, of: type, for: id, situation), "seed \(seed), connection \(id), \(type)")
@@ -174,10 +174,10 @@ struct VisibilityTests {
     var situation = Situation(seed: seed)
     try situation.connect(8)
     let world = situation.world
-    let reader = RecoveryReader(world.table, clock: world.clock.clock)
+    let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
     let ids = situation.principals.keys.sorted()
-    let records = try ids.map { try #require(try world.connections().connection(ConnectionID($0)!)) }
-    let places = try records.map { try reader.recover($0).cursor.text }
+    let records = try ids.map { try #require(try world.connections().connection(id: ConnectionID($0)!)) }
+    let places = try records.map { try reader.recover(record: $0).cursor.text }
     let events = (0..<60).map { situation.event($0) }
     try append(events, sent: situation.chance(50), world)
     let foreign = situation.pick(places)
@@ -185,7 +185,7 @@ struct VisibilityTests {
       let mine = events.filter { !situation.names(of: $0, for: ids[place]).isEmpty }
       let said: Comment = "seed \(seed), connection \(ids[place])"
       // From where it was, in the order of each stream.
-      let resumed = try reader.recover(record, cursor: places[place])
+      let resumed = try reader.recover(record: record, cursor: places[place])
       #expect(Set(resumed.parts.flatMap(\.events).map(\.event.id)) == Set(mine.map(\.id)), said)
       for part in resumed.parts {
         let expected = mine.filter { $0.stream.utf8.elementsEqual(part.stream.utf8) }.map(\.id)
@@ -193,7 +193,7 @@ struct VisibilityTests {
       }
       // With nothing, with nonsense, with a place that is another's: less, maybe, but nothing of others.
       for cursor in [nil, "nonsense", foreign] {
-        let parts = try reader.recover(record, cursor: cursor, seen: ["all/system": 0, "user/u-2": 0]).parts
+        let parts = try reader.recover(record: record, cursor: cursor, seen: ["all/system": 0, "user/u-2": 0]).parts
         let told = parts.flatMap { ($0.snapshot ?? []) + $0.events }.map(\.event.id)
         #expect(Set(told).isSubset(of: mine.map(\.id)), said)
       }
@@ -202,16 +202,16 @@ struct VisibilityTests {
 
   /// Into the log, and sent, if so: the newest of each key is noted and the streams' marks stand at their ends.
   private func append(_ events: [Event], sent: Bool, _ world: World) throws {
-    var log = StreamLog(world.table, clock: world.clock.clock)
+    var log = StreamLog(table: world.table, clock: world.clock.clock)
     // By bytes: two spellings of one name are two people.
     for some in Dictionary(grouping: events, by: { Array($0.stream.utf8) }).values {
       let stream = some[0].stream
       _ = try log.append(some, to: stream)
-      guard sent, let head = try log.head(stream) else { continue }
-      let page = try log.read(stream, head: head, after: 0, limitEvents: 1000)
-      try LatestRows(world.table, clock: world.clock.clock).note(page.events, epoch: head.epoch)
-      let marks = Marks(world.table, clock: world.clock.clock)
-      var lease = try #require(try marks.take(stream))
+      guard sent, let head = try log.head(stream: stream) else { continue }
+      let page = try log.read(stream: stream, head: head, after: 0, limitEvents: 1000)
+      try LatestRows(table: world.table, clock: world.clock.clock).note(page.events, epoch: head.epoch)
+      let marks = Marks(table: world.table, clock: world.clock.clock)
+      var lease = try #require(try marks.take(stream: stream))
       lease.follow(head.epoch)
       lease.advance(through: head.last)
       #expect(try marks.write(&lease))

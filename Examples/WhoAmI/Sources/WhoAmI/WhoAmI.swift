@@ -4,7 +4,7 @@ import LambdaRuntime
 struct WhoAmI: LambdaHandler {
   struct NoConnection: Error {}
 
-  mutating func handle(_ event: [UInt8], _ context: InvocationContext) throws -> [UInt8] {
+  mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     let text = String(decoding: event, as: UTF8.self)
     guard let key = text.firstRange(of: #""connectionId":""#) else { throw NoConnection() }
     let connectionID = text[key.upperBound...].prefix { $0 != "\"" }
