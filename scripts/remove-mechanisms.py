@@ -19,22 +19,22 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # name: (file, what stands there, what is put in its place)
 REMOVALS = {
     "the lease: anybody sends": (
-        "Sources/Streams/Sending/Marks.swift",
+        "Sources/Streams/Sending/Checkpoints.swift",
         'let free = Condition.any([\n      .lacks("holder"), .less("end", .number(now)), '
         '.greater("end", .number(now + Self.longestMilliseconds)),\n    ])', "let free = Condition.always"),
     "the mark is written whoever holds the lease": (
-        "Sources/Streams/Sending/Marks.swift",
+        "Sources/Streams/Sending/Checkpoints.swift",
         'Keys.mark(stream: lease.stream), change: change, if: .equals("holder", .string(lease.holder)))',
         "Keys.mark(stream: lease.stream), change: change, if: .always)"),
     "behind rows are not written": (
-        "Sources/Streams/Sending/BehindRows.swift", "    guard !missing.isEmpty else { return }\n    let known",
+        "Sources/Streams/Sending/LagRows.swift", "    guard !missing.isEmpty else { return }\n    let known",
         "    guard missing.isEmpty else { return }\n    let known"),
     "who is behind gets live frames too": (
         "Sources/Publisher/Sending/StreamSender+Round.swift",
         "for recipient in page where !isLate.contains(recipient.id) {",
         "for recipient in page where !isLate.contains(recipient.id) || recipient.parts.count >= 0 {"),
     "a behind row is cleared whatever it says by now": (
-        "Sources/Streams/Sending/BehindRows.swift", 'if: .equals("by", .string($0.writer))', "if: .always"),
+        "Sources/Streams/Sending/LagRows.swift", 'if: .equals("by", .string($0.writer))', "if: .always"),
     "what a lost frame stood for is forgotten": (
         "Sources/Publisher/Sending/FrameCache.swift", "var from = parts.map { placements[$0.event].first }",
         "var from = parts.map { placements[$0.event].sequence }"),
@@ -54,19 +54,19 @@ REMOVALS = {
         "compactMap { $1.isPending && $0.stream.isEmpty ? $0.stream : nil }"),
     "a place is held after the listener rows are written": (
         "Sources/DefaultHandler/Receive+Subscribe.swift",
-        "    let holds = try behindRows.hold(streams, id: record.id)\n    let answer: Answer\n    do {\n"
+        "    let holds = try lagRows.hold(streams, id: record.id)\n    let answer: Answer\n    do {\n"
         "      answer = try body(!holds.isEmpty)\n",
-        "    var holds: [Hold] = []\n    let answer: Answer\n    do {\n      answer = try body(!streams.isEmpty)\n"
-        "      holds = try behindRows.hold(streams, id: record.id)\n"),
+        "    var holds: [DeliveryPause] = []\n    let answer: Answer\n    do {\n      answer = try body(!streams.isEmpty)\n"
+        "      holds = try lagRows.hold(streams, id: record.id)\n"),
     "who is behind is not looked at again for whoever subscribed just now": (
         "Sources/Publisher/Sending/StreamSender+Round.swift",
         "guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && !round.isLate.contains($0.id) }) else {",
         "guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && $0.heldUntilMilliseconds == 0 }) else {"),
     "what is noted of a round undoes a place held meanwhile": (
-        "Sources/Streams/Sending/BehindRows.swift", '.equals("by", .string($0.writer)) } ?? .absent',
+        "Sources/Streams/Sending/LagRows.swift", '.equals("by", .string($0.writer)) } ?? .absent',
         '.equals("by", .string($0.writer)) } ?? .always'),
     "what came before a late state is not sent again": (
-        "Sources/Streams/Sending/Holds.swift",
+        "Sources/Streams/Sending/DeliveryPause.swift",
         "_ = try self.hold(stream: hold.stream, id: id, epoch: hold.epoch, through: hold.through, forMilliseconds: 0)", "continue"),
     "a drain does not wait for the lease": (
         "Sources/Publisher/Sending/StreamSender.swift", "guard report.isLeaseTaken, clock.milliseconds() < until else",
@@ -75,7 +75,7 @@ REMOVALS = {
         "Sources/Publisher/Sending/StreamSender+Round.swift", "if !tally.isEveryPageRead, !result.isLeaseLost,",
         "if !tally.isEveryPageRead, tally.isEveryPageRead, !result.isLeaseLost,"),
     "the sweep forgets a stream as soon as nothing is left": (
-        "Sources/Streams/Sending/OpenStreams.swift", "where row.at < clock.seconds - Self.watchedSeconds {",
+        "Sources/Streams/Sending/ActiveStreams.swift", "where row.at < clock.seconds - Self.watchedSeconds {",
         "where row.at <= clock.seconds {"),
     "the lease is not kept within a page": (
         "Sources/Publisher/Sending/StreamSender+Round.swift",
@@ -96,13 +96,13 @@ REMOVALS = {
         "case .unavailable where unsettled.count < 2:\n          unsettled.append(attempt)\n          unsettled.removeAll()"),
     "the lag sender ends the lag itself": (
         "Sources/Publisher/Sending/LagDelivery+Outcomes.swift", "        if outcome.pace == .ready { hasReady = true }\n",
-        "        if outcome.pace == .ready, let now = try streamSender.behindRows.row(stream: stream, id: row.id) {\n"
-        "          try streamSender.behindRows.remove([now], stream: stream)\n        }\n"),
+        "        if outcome.pace == .ready, let now = try streamSender.lagRows.row(stream: stream, id: row.id) {\n"
+        "          try streamSender.lagRows.remove([now], stream: stream)\n        }\n"),
     "how far a stream was delivered is read after who lags": (
         "Sources/Publisher/Sending/LagDelivery.swift",
-        "    return Look(epoch: mark.epoch, deliveredThrough: mark.sentThrough, rows: rows)",
+        "    return Look(epoch: mark.epoch, deliveredThrough: mark.deliveredThrough, rows: rows)",
         "    let late = try streamSender.marks.look(stream: stream) ?? mark\n"
-        "    return Look(epoch: late.epoch, deliveredThrough: late.sentThrough, rows: rows)"),
+        "    return Look(epoch: late.epoch, deliveredThrough: late.deliveredThrough, rows: rows)"),
     "slow connections are served in rounds": (
         "Sources/Publisher/Sending/StreamSender+Steps.swift", "waiting = rows.filter { !$0.isSlow }",
         "waiting = rows.filter { !$0.isSlow || $0.from > 0 }"),

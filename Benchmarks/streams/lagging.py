@@ -21,7 +21,7 @@ An event's time is from the moment it was due to be published to its post's arri
 Each cell prints its figures beside those of `alone`, measured right before it with the same store (`--alone once`: before the first
 one only; other programs on the machine disturb), with a verdict; where alone itself is above 60 ms, the
 p99 is held against 1.5 x alone + 3 ms, and that is said. Exit code 1: something does not hold. `dynamodb` is MiniStack on
-loopback, which needs the environment that `make venv` makes; about 40 ms of each call are its own.
+loopback, which needs the environment that `make python` makes; about 40 ms of each call are its own.
 """
 
 import argparse

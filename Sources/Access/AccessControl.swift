@@ -30,7 +30,7 @@ package struct AccessControl {
   package var isOpen: Bool { settings.isOpen }
 
   package mutating func decide(
-    _ presentation: Presentation, claim: Claim
+    _ presentation: PresentedCredentials, claim: RequestedIdentity
   ) throws(TableError) -> AccessDecision {
     if isOpen { return .admitted(Identity(principal: claim.principalOfOpenDoor)) }
     let credentials = Credential.all(in: presentation)
@@ -57,7 +57,7 @@ package struct AccessControl {
   }
 
   private mutating func identity(
-    _ credential: Credential, presentation: Presentation
+    _ credential: Credential, presentation: PresentedCredentials
   ) throws(TableError) -> AccessDecision {
     if credential.isAmbient, let origin = settings.foreignOrigin(of: presentation) {
       return .refused(.forbidden("a session cookie from a page of \(origin.prefix(128))"))
@@ -123,7 +123,7 @@ package struct AccessRefusal: Equatable, Sendable {
 }
 
 /// What a client says of itself in its query.
-package struct Claim: Equatable, Sendable {
+package struct RequestedIdentity: Equatable, Sendable {
   package var user: String?
   package var role: String?
   package var groups: [String]

@@ -4,7 +4,7 @@ extension AccessSettings {
   /// The page that a browser says it comes from, if its cookie must not count: browsers send cookies with a WebSocket
   /// handshake whichever page opens it, and no other rule of theirs keeps a foreign page out. A page that came without
   /// TLS is whoever's who is on the way, and counts only where the handshake came without TLS too.
-  func foreignOrigin(of presentation: Presentation) -> String? {
+  func foreignOrigin(of presentation: PresentedCredentials) -> String? {
     let hosts = presentation.fields("Host")
     // API Gateway writes it, always 'https'; a browser lets no page set it.
     let schemes = presentation.fields("X-Forwarded-Proto")

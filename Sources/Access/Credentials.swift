@@ -2,7 +2,7 @@ import Messaging
 
 /// Where a handshake, or a request for a stream, may carry credentials: its query and its header fields, each value as
 /// it came, also those that were given several times.
-package struct Presentation: Sendable {
+package struct PresentedCredentials: Sendable {
   package var query: [(name: String, value: String)]
   package var headers: [(name: String, value: String)]
 
@@ -59,7 +59,7 @@ struct Credential {
   static let maximumCount = 8
 
   /// Every credential that is there, a text once.
-  static func all(in presentation: Presentation) -> [Credential] {
+  static func all(in presentation: PresentedCredentials) -> [Credential] {
     var found: [Credential] = []
     let add = { (place: String, texts: [String]) in
       for text in texts where !found.contains(where: { $0.text.hasSameBytes(as: text) }) {

@@ -1,6 +1,6 @@
 import Messaging
 
-extension Presentation {
+extension PresentedCredentials {
   /// What a handshake is answered with of the subprotocols it offers (RFC 6455, section 4.1): the first that is a name
   /// and no credential. A browser closes a connection whose answer names none of those it offered; but in
   /// `bearer, TOKEN` the second is a secret, which must not come back in a header that others write down, in whatever

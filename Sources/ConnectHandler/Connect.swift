@@ -72,7 +72,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     } catch {
       return .invalid(error)
     }
-    switch try access.decide(Presentation(event), claim: query.claim) {
+    switch try access.decide(PresentedCredentials(event), claim: query.claim) {
     case .refused(let refusal): return .refused(refusal)
     case .admitted(let identity):
       do throws(ConnectQuery.Invalid) {
@@ -131,7 +131,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   }
 
   private static func subprotocol(_ event: ConnectEvent) -> [(name: String, value: String)] {
-    Presentation(event).subprotocol.map { [("Sec-WebSocket-Protocol", $0)] } ?? []
+    PresentedCredentials(event).subprotocol.map { [("Sec-WebSocket-Protocol", $0)] } ?? []
   }
 }
 

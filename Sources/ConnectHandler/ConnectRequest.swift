@@ -11,7 +11,7 @@ import Telemetry
 /// `channels`, `symbols` and `data_types` are the words of the market data clients, `user_id` that of the credit
 /// clients.
 struct ConnectQuery {
-  let claim: Claim
+  let claim: RequestedIdentity
   let dialect: Dialect
   let clientName: String?
   let subscriptions: SubscriptionRequest
@@ -44,7 +44,7 @@ struct ConnectQuery {
       throw Invalid(message: "client_id must be 1 to \(Limit.keyBytes) bytes \(Name.rule)")
     }
     dialect = try Self.dialect(query["dialect"])
-    claim = Claim(user: user, role: query["role"], groups: groups)
+    claim = RequestedIdentity(user: user, role: query["role"], groups: groups)
     subscriptions = SubscriptionRequest(
       eventTypes: Self.list(query["eventTypes"]) + Self.list(query["subscriptions"]) + Self.list(query["channels"]),
       keys: Self.list(query["keys"]), symbols: Self.list(query["symbols"]), dataTypes: Self.list(query["data_types"]))
@@ -77,7 +77,7 @@ struct ConnectQuery {
 struct ConnectRequest {
   private let query: ConnectQuery
   private let identity: Identity
-  private let wanted: [Wanted]
+  private let wanted: [Subscription]
 
   /// What the role may not see is left out, as the clients of the event types expect it; a name that can be no type is
   /// an error.

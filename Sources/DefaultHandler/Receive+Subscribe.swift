@@ -44,7 +44,7 @@ extension Receive {
   {
     let gain = record.gaining(change)
     let known = change.streams.filter { !gain.subscribedStreams.contains($0) }
-    let held = try behindRows.held(known, id: record.id)
+    let held = try lagRows.held(known, id: record.id)
     return held.isEmpty ? gain : record.gaining(change, also: held)
   }
 
@@ -54,7 +54,7 @@ extension Receive {
     _ streams: [String], record: ConnectionRecord, destination: Destination, invocation: InvocationContext,
     log: Log, _ body: (_ isHeld: Bool) throws -> Answer
   ) throws -> Answer {
-    let holds = try behindRows.hold(streams, id: record.id)
+    let holds = try lagRows.hold(streams, id: record.id)
     let answer: Answer
     do {
       answer = try body(!holds.isEmpty)
@@ -72,9 +72,9 @@ extension Receive {
   }
 
   /// What a hold delays ends by itself, so nothing is refused for a release that fails.
-  private func release(_ holds: [Hold], id: ConnectionID, log: Log) {
+  private func release(_ holds: [DeliveryPause], id: ConnectionID, log: Log) {
     do throws(TableError) {
-      try behindRows.release(holds, id: id)
+      try lagRows.release(holds, id: id)
       for stream in try recovery.hasMore(than: holds) { drains.ask(for: stream, log: log) }
     } catch {
       log.warn("place not released", ["connectionId": .identifier(id.text), "reason": .text(error.description)])

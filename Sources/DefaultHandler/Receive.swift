@@ -9,7 +9,7 @@ import Telemetry
 struct Receive<Out: Outbox>: LambdaHandler {
   let connections: Connections
   let recovery: RecoveryReader
-  let behindRows: BehindRows
+  let lagRows: LagRows
   let drains: Drains
   var outbox: Out
   let log: Log

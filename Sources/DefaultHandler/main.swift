@@ -16,7 +16,7 @@ func makeReceive(environment: Environment) throws -> some LambdaHandler {
   return Receive(
     connections: Connections(table: table, shards: shards, limits: limits),
     recovery: RecoveryReader(table: table, shards: shards, limits: limits),
-    behindRows: BehindRows(table: table, limits: limits),
+    lagRows: LagRows(table: table, limits: limits),
     drains: Drains(environment, FunctionInvoker(environment: environment)),
     outbox: ManagementOutbox(environment: environment), log: Log(environment)
   ).afterTelling {

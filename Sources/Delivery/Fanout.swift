@@ -49,9 +49,9 @@ package final class Fanout {
   /// - `keepsOn` is asked every half second, however long a page takes. False: nothing more is sent, and what is on its
   ///   way is not waited for.
   package func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool = { true }, nextPage: () -> [Listener]?,
-    settled: (Listener, Ending) -> Void
-  ) -> Tally {
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool = { true }, nextPage: () -> [PendingDelivery]?,
+    settled: (PendingDelivery, DeliveryFailure) -> Void
+  ) -> DeliveryCounts {
     var now = clock.monotonicMilliseconds()
     let epoch = clock.milliseconds() - now
     let stopAt = deadlineMilliseconds - epoch - options.reserveMilliseconds
@@ -93,7 +93,7 @@ package final class Fanout {
       options: options, randomness: randomness, stopAtMilliseconds: stopAt, epochMilliseconds: epoch)
   }
 
-  private func readPage(_ state: inout FanoutState, _ nextPage: () -> [Listener]?) {
+  private func readPage(_ state: inout FanoutState, _ nextPage: () -> [PendingDelivery]?) {
     guard let page = nextPage() else { return state.endPages() }
     state.add(page)
     client.expect(calls: state.listenerCount)
@@ -115,7 +115,7 @@ package final class Fanout {
     for completion in ended {
       switch completion.outcome {
       case .answered(let answer):
-        if completion.answerMilliseconds > Tally.promptMilliseconds { state.noteLate(token: completion.token) }
+        if completion.answerMilliseconds > DeliveryCounts.promptMilliseconds { state.noteLate(token: completion.token) }
         state.answered(token: completion.token, status: answer.status, nowMilliseconds: now)
       case .failed(let error) where error.kind == .abandoned: state.abandoned(token: completion.token)
       case .failed(let error) where error.kind == .notSent: state.notSent(token: completion.token)

@@ -64,7 +64,7 @@ extension FanoutState {
     let one = active[token]
     tally.gone += 1
     goneIDs.insert(one.listener.id)
-    settled.append((one.listener, Ending(.gone, firstMissing: firstMissing(one))))
+    settled.append((one.listener, DeliveryFailure(.gone, firstMissing: firstMissing(one))))
     free(token)
   }
 
@@ -74,7 +74,7 @@ extension FanoutState {
     one.failure?.firstMissing ?? max(0, min(one.frame, one.listener.frames.count - 1))
   }
 
-  private mutating func retry(_ token: Int, reason: Ending.Reason, attempts: Int, now: Int64) {
+  private mutating func retry(_ token: Int, reason: DeliveryFailure.Reason, attempts: Int, now: Int64) {
     active[token].attempts += 1
     let made = active[token].attempts
     guard now < stopAt, made < attempts,
@@ -86,10 +86,10 @@ extension FanoutState {
   }
 
   /// One frame cannot be delivered, the others may.
-  private mutating func giveUpFrame(_ token: Int, reason: Ending.Reason) {
+  private mutating func giveUpFrame(_ token: Int, reason: DeliveryFailure.Reason) {
     tally.failed += 1
     if active[token].failure == nil {
-      active[token].failure = Ending(reason, firstMissing: active[token].frame)
+      active[token].failure = DeliveryFailure(reason, firstMissing: active[token].frame)
     }
     advance(token)
   }
@@ -113,15 +113,18 @@ extension FanoutState {
   }
 
   /// The listener's other frames are not delivered either, nor those of its later listings.
-  private mutating func giveUp(_ token: Int, reason: Ending.Reason) {
+  private mutating func giveUp(_ token: Int, reason: DeliveryFailure.Reason) {
     let one = active[token]
     free(token)
-    settle(one.listener, ending: Ending(reason, firstMissing: firstMissing(one)), from: one.frame, reason: reason)
-    for listener in one.later { settle(listener, ending: Ending(reason, firstMissing: 0), from: 0, reason: reason) }
+    settle(
+      one.listener, ending: DeliveryFailure(reason, firstMissing: firstMissing(one)), from: one.frame, reason: reason)
+    for listener in one.later {
+      settle(listener, ending: DeliveryFailure(reason, firstMissing: 0), from: 0, reason: reason)
+    }
   }
 
   private mutating func settle(
-    _ listener: Listener, ending: Ending, from frame: Int, reason: Ending.Reason
+    _ listener: PendingDelivery, ending: DeliveryFailure, from frame: Int, reason: DeliveryFailure.Reason
   ) {
     let count = listener.frames.count - frame
     if reason == .unsent || reason == .hung { tally.unsent += count } else { tally.failed += count }
@@ -129,13 +132,13 @@ extension FanoutState {
   }
 
   /// Time is up, or calling is of no use: whatever is not on its way is not sent.
-  mutating func leave(_ reason: Ending.Reason) {
+  mutating func leave(_ reason: DeliveryFailure.Reason) {
     while let token = ready.popLast() ?? retries.take(dueAt: .max) {
       giveUp(token, reason: active[token].lastFailure ?? reason)
     }
     while settled.count < options.maximumActive, let listener = pending.popFirst() {
       if goneIDs.contains(listener.id) { continue }
-      settle(listener, ending: Ending(reason, firstMissing: 0), from: 0, reason: reason)
+      settle(listener, ending: DeliveryFailure(reason, firstMissing: 0), from: 0, reason: reason)
     }
   }
 

@@ -9,7 +9,7 @@ package import Telemetry
 package struct FanoutState {
   /// A listener that was begun.
   struct Active {
-    var listener: Listener
+    var listener: PendingDelivery
     let place: IDFilter.Place
     /// The frame to post.
     var frame = 0
@@ -17,13 +17,13 @@ package struct FanoutState {
     /// It has its frames and is not to stay: its connection is being closed.
     var isClosing = false
     /// How its last call ended, if it is made again.
-    var lastFailure: Ending.Reason?
+    var lastFailure: DeliveryFailure.Reason?
     /// It has ended, and its token can be given to another.
     var isFree = false
     /// The first frame that was given up, and why.
-    var failure: Ending?
+    var failure: DeliveryFailure?
     /// The same connection was listed again: its later frames wait here.
-    var later: [Listener] = []
+    var later: [PendingDelivery] = []
   }
 
   let options: Options
@@ -48,11 +48,11 @@ package struct FanoutState {
   var retries = DueQueue()
   var inFlight = 0
   var goneIDs: Set<ConnectionID> = []
-  var settled: [(Listener, Ending)] = []
+  var settled: [(PendingDelivery, DeliveryFailure)] = []
   /// Why no further call can succeed, if none can.
-  var hopeless: Ending.Reason?
+  var hopeless: DeliveryFailure.Reason?
 
-  package internal(set) var tally = Tally()
+  package internal(set) var tally = DeliveryCounts()
   /// How many listeners were added.
   package private(set) var listenerCount = 0
 
@@ -112,7 +112,7 @@ package struct FanoutState {
 
   // MARK: Listeners
 
-  package mutating func add(_ page: [Listener]) {
+  package mutating func add(_ page: [PendingDelivery]) {
     pending.add(page)
     listenerCount += page.count
     readsAheadAt = min(options.width, page.count / 8)
@@ -137,7 +137,7 @@ package struct FanoutState {
   package mutating func giveUpRest() { hopeless = .unsent }
 
   /// Its token; nil if there is nothing to call for now.
-  private mutating func begin(_ listener: Listener) -> Int? {
+  private mutating func begin(_ listener: PendingDelivery) -> Int? {
     guard !listener.frames.isEmpty || listener.isClosedAfterwards else { return nil }
     let place = IDFilter.place(of: listener.id)
     if activeIDs.mayContain(place),

@@ -1,18 +1,18 @@
 /// The listeners that were read and not begun, a page after the other.
 struct ListenerPages {
-  private var pages: [[Listener]] = []
+  private var pages: [[PendingDelivery]] = []
   /// Where the rest of the first page begins.
   private var offset = 0
   /// How many are left.
   private(set) var count = 0
 
-  mutating func add(_ page: [Listener]) {
+  mutating func add(_ page: [PendingDelivery]) {
     guard !page.isEmpty else { return }
     pages.append(page)
     count += page.count
   }
 
-  mutating func popFirst() -> Listener? {
+  mutating func popFirst() -> PendingDelivery? {
     guard let page = pages.first else { return nil }
     let listener = page[offset]
     offset += 1

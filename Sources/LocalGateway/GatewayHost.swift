@@ -20,7 +20,7 @@ package final class GatewayHost {
   package init(
     _ configuration: GatewayConfiguration, functions: [FunctionConfiguration], log: Log,
     onLogLine: @escaping (FunctionLogLine) -> Void = { _ in },
-    surroundings: (_ port: UInt16) -> FunctionSurroundings
+    surroundings: (_ port: UInt16) -> FunctionSettings
   ) throws(GatewayError) {
     // Each connection is a descriptor.
     Socket.raiseDescriptorLimit()

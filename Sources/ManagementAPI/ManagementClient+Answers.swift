@@ -33,7 +33,7 @@ extension ManagementClient {
     if event.isReadable { take(lane.receive(&buffer), from: lane) }
   }
 
-  func take(_ progress: Lane.Progress, from lane: Lane) {
+  func take(_ progress: PooledConnection.Progress, from lane: PooledConnection) {
     guard let errand = lane.errand else { return }
     switch progress {
     case .waiting: break
@@ -43,7 +43,7 @@ extension ManagementClient {
     case .dead(let reason):
       close(lane)
       if lane.hasServed, !errand.isRepeated {
-        waitingForNew.append(Errand(call: errand.call, token: errand.token, isRepeated: true))
+        waitingForNew.append(PendingCall(call: errand.call, token: errand.token, isRepeated: true))
       } else {
         fail(errand, kind: .closed, reason: reason)
       }
@@ -54,7 +54,7 @@ extension ManagementClient {
   }
 
   /// `due`: when the call would have been overdue.
-  func settle(_ errand: Errand, answer: Answer, date: String?, since due: Int64) {
+  func settle(_ errand: PendingCall, answer: Answer, date: String?, since due: Int64) {
     if answer.status >= 400, let authority, let proof = errand.proof, !errand.isSignedAgain {
       let refusal = SigningAuthority.Refusal(
         status: answer.status, date: date, errorType: answer.errorType, body: answer.body)
@@ -62,7 +62,7 @@ extension ManagementClient {
         credentials: proof.signer.credentials, signedAt: proof.secondsSinceEpoch)
       if authority.learn(from: refusal, of: used) {
         authorize()
-        return waiting.insert(Errand(call: errand.call, token: errand.token, isSignedAgain: true), at: 0)
+        return waiting.insert(PendingCall(call: errand.call, token: errand.token, isSignedAgain: true), at: 0)
       }
     }
     // The clock was read before the sockets were waited for.
@@ -83,7 +83,7 @@ extension ManagementClient {
     }
   }
 
-  func fail(_ errand: Errand, kind: ManagementError.Kind, reason: String) {
+  func fail(_ errand: PendingCall, kind: ManagementError.Kind, reason: String) {
     let error = ManagementError(kind, tried: errand.call.name, host: endpoint.origin, message: reason)
     completions.append(Completion(token: errand.token, outcome: .failed(error)))
   }

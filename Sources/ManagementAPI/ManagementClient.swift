@@ -36,12 +36,12 @@ package final class ManagementClient {
   let clock: Clock
   let endpoint: HTTPURL
   let authority: SigningAuthority?
-  var request: RequestBytes
+  var request: RequestEncoder
   let dialer: Dialer
   let epoll: EpollSet
   /// By number; nil where a lane was closed.
-  var lanes: [Lane?]
-  var idle: [Lane] = []
+  var lanes: [PooledConnection?]
+  var idle: [PooledConnection] = []
   var liveCount = 0
   var wanted = 1
   /// How long answers were waited for while there were more calls to make, since there last was more room.
@@ -49,9 +49,9 @@ package final class ManagementClient {
   /// What answers take lately, in milliseconds; nil: there was none.
   var usualMilliseconds: Double?
   /// Calls that wait for a lane.
-  var waiting: [Errand] = []
+  var waiting: [PendingCall] = []
   /// Calls that wait for a new lane, since an old one failed them.
-  var waitingForNew: [Errand] = []
+  var waitingForNew: [PendingCall] = []
   var completions: [Completion] = []
   var buffer = [UInt8](repeating: 0, count: 16 << 10)
   /// The time as it was last read: once a step, not once a call.
@@ -85,7 +85,7 @@ package final class ManagementClient {
       throw ManagementError(.notConnected, tried: "start", host: endpoint, message: "no file descriptor left")
     }
     self.epoll = epoll
-    request = RequestBytes(endpoint: self.endpoint, authority: authority)
+    request = RequestEncoder(endpoint: self.endpoint, authority: authority)
     lanes = Array(repeating: nil, count: max(1, options.width))
   }
 
@@ -110,7 +110,7 @@ package final class ManagementClient {
       closeDeadIdleLanes()
     }
     inFlight += 1
-    let errand = Errand(call: call, token: token)
+    let errand = PendingCall(call: call, token: token)
     if let outage, now < outage.until { return fail(errand, kind: outage.kind, reason: outage.reason) }
     if let lane = idle.popLast() {
       begin(errand, on: lane)

@@ -49,7 +49,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   }
 
   private mutating func publish(_ payload: [UInt8], context: InvocationContext, log: Log) throws -> [UInt8] {
-    let intake = try Intake(decoding: payload, limits: limits, clock: clock, randomness: randomness)
+    let intake = try PublishBatch(decoding: payload, limits: limits, clock: clock, randomness: randomness)
     var answer = PublishAnswer()
     for error in intake.errors { answer.reject(error) }
     var touched = TouchedStreams()
@@ -181,7 +181,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   private mutating func sweep(context: InvocationContext, log: Log) throws(TableError) -> [UInt8] {
     var answer = PublishAnswer()
     closeEnded(&answer, context: context, log: log)
-    let rows = try streams.openStreams.all()
+    let rows = try streams.activeStreams.all()
     let first = rows.isEmpty ? 0 : randomness.integer(in: 0...rows.count - 1)
     var rest = rows[first...] + rows[..<first]
     var left: [String] = []
@@ -190,7 +190,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     while !rest.isEmpty, clock.milliseconds() < context.deadlineMilliseconds - Self.sweepReserveMilliseconds {
       let some = Array(rest.prefix(Self.sweptTogether))
       rest = rest.dropFirst(some.count)
-      let rests = try streams.openStreams.rest(of: some.map(\.stream))
+      let rests = try streams.activeStreams.rest(of: some.map(\.stream))
       left += zip(some, rests).compactMap { $1.isPending ? $0.stream : nil }
       lagging += zip(some, rests).compactMap { $1.isLagDue ? $0.stream : nil }
       swept += rests.count { $0.isPending }
@@ -198,7 +198,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
         drain(left, answer: &answer, context: context, log: log)
         left = []
       }
-      try streams.openStreams.close(zip(some, rests).compactMap { !$1.isPending && $1.isWhole ? $0 : nil })
+      try streams.activeStreams.close(zip(some, rests).compactMap { !$1.isPending && $1.isWhole ? $0 : nil })
     }
     drain(left, answer: &answer, context: context, log: log)
     for stream in lagging { sweepLagging(stream: stream, answer: &answer, context: context, log: log) }

@@ -7,7 +7,7 @@ import Telemetry
 struct PublishAnswer {
   var accepted = 0
   var rejected = 0
-  var tally = Tally()
+  var tally = DeliveryCounts()
   /// Events that were accepted and will be sent by another invocation, or by this one when it is told to go on.
   var queued = 0
   /// Events for which others of their key stood.

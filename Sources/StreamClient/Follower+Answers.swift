@@ -148,11 +148,11 @@ extension Follower {
 
   private static func placed(
     members: FrameMembers, bytes: [UInt8]
-  ) throws(FrameFault) -> HeldEvents.Event? {
+  ) throws(FrameFault) -> BufferedEvents.Event? {
     guard members.has("stream"), members.has("seq") else { return nil }
     let sequence = try members.requiredNumber("seq")
     guard sequence > 0 else { throw FrameFault(name: "seq", kind: "a number from 1 on") }
-    return HeldEvents.Event(stream: Array(try streamName(members: members).utf8), sequence: sequence, bytes: bytes)
+    return BufferedEvents.Event(stream: Array(try streamName(members: members).utf8), sequence: sequence, bytes: bytes)
   }
 
   private static func streamName(members: FrameMembers) throws(FrameFault) -> String {
@@ -162,13 +162,13 @@ extension Follower {
   }
 
   /// Until `ready` nobody knows what comes before it. What is too much is not lost: the next hello asks for it.
-  private mutating func hold(_ event: HeldEvents.Event) {
+  private mutating func hold(_ event: BufferedEvents.Event) {
     if line.held.hold(event, maximumEvents: options.heldEvents, maximumBytes: options.joinedBytes) { return }
     tell(FrameFault(.heldOverflow, "more than \(options.heldEvents) live events before ready"))
     sayHelloAgain()
   }
 
-  private mutating func show(_ event: HeldEvents.Event) {
+  private mutating func show(_ event: BufferedEvents.Event) {
     switch places.advance(stream: event.stream, to: event.sequence) {
     case .known: return
     case .new: break

@@ -32,7 +32,7 @@ package struct Follower {
   // What outlives a connection.
   /// The last whole cursor: the server delivered everything up to it, and everything it delivered was applied.
   var cursor: String?
-  var places: Places
+  var places: StreamPositions
   /// How many hellos and pings were said, which is the number of the last one.
   var hellos: Int64 = 0
   var pings: Int64 = 0
@@ -48,7 +48,7 @@ package struct Follower {
     types = options.eventTypes
     keys = options.keys
     cursor = place.cursor
-    places = Places(place.seen, maximumStreams: options.streams)
+    places = StreamPositions(place.seen, maximumStreams: options.streams)
   }
 
   /// Where it is in its streams: what a later run begins with, and goes on where this one ended.
@@ -225,7 +225,7 @@ struct Line {
   var resumedTo: String?
   /// What was told by snapshots since the last hello.
   var snapshots: [[UInt8]: SnapshotProgress] = [:]
-  var held = HeldEvents()
+  var held = BufferedEvents()
   var parts = PartAssembly()
   /// A frame was lost, and hello was said again for it since the last `ready`.
   var hasAskedForLost = false

@@ -77,7 +77,7 @@ package struct Connections {
   /// first. How fast changes come is judged by when they were asked for: they are handled when there is time.
   /// `accepting`: what the client says from now on that its frames may look like; its listener rows are told. Whoever
   /// says so asks for an answer of any size, so it counts as a change whether or not it is one. `isHeld`: its place in
-  /// the streams is held (`BehindRows.hold`), which senders have to heed.
+  /// the streams is held (`LagRows.hold`), which senders have to heed.
   package func change(
     id: ConnectionID, accepting: Accepts? = nil, isHeld: Bool = false,
     _ makeChange: (ConnectionRecord) -> SubscriptionChange
@@ -87,7 +87,7 @@ package struct Connections {
       let change = makeChange(record)
       if let refusal = refusal(of: change, for: record) { return refusal }
       var touched = record.subscriptions.apply(change)
-      record.heldUntilMilliseconds = isHeld ? clock.milliseconds() + BehindRows.attentionMilliseconds : nil
+      record.heldUntilMilliseconds = isHeld ? clock.milliseconds() + LagRows.attentionMilliseconds : nil
       let isAcceptingOther = accepting.map { $0 != record.accepts } ?? false
       if let accepting, isAcceptingOther {
         record.accept(accepting)
@@ -168,8 +168,8 @@ package struct Connections {
   /// Those after `position`, where an earlier reading of the same run stopped.
   package func listeners(
     of run: EventRun, pageSize: Int = 500, after position: ListenerPosition? = nil
-  ) -> RunListeners {
-    RunListeners(run, table: table, shards: shards, pageSize: pageSize, after: position)
+  ) -> RecipientReader {
+    RecipientReader(run, table: table, shards: shards, pageSize: pageSize, after: position)
   }
 
   // MARK: Writing

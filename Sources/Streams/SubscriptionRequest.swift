@@ -28,7 +28,7 @@ package enum Selector: Equatable, Sendable {
 }
 
 /// One subscription that is asked for.
-package struct Wanted: Equatable, Sendable {
+package struct Subscription: Equatable, Sendable {
   package let type: String
   package let selector: Selector
   package let shownAs: String?
@@ -75,8 +75,8 @@ package struct SubscriptionRequest: Equatable, Sendable {
   }
 
   /// What is wanted and allowed, each once, and what is refused; a refusal leaves the rest as it is.
-  package func resolved(for role: Role?) -> (wanted: [Wanted], refused: [Refusal]) {
-    var wanted: [Wanted] = []
+  package func resolved(for role: Role?) -> (wanted: [Subscription], refused: [Refusal]) {
+    var wanted: [Subscription] = []
     var refused: [Refusal] = []
     var seen: Set<Topic> = []
     for name in names {
@@ -86,7 +86,7 @@ package struct SubscriptionRequest: Equatable, Sendable {
         for meaning in meanings {
           for selector in selectors(of: meaning) where seen.insert(Self.mark(meaning.type, selector: selector)).inserted
           {
-            wanted.append(Wanted(type: meaning.type, selector: selector, shownAs: meaning.shownAs))
+            wanted.append(Subscription(type: meaning.type, selector: selector, shownAs: meaning.shownAs))
           }
         }
       }

@@ -23,7 +23,7 @@ package struct Order: Equatable, Sendable {
 
 /// What a client wants changed.
 package struct SubscriptionChange: Equatable, Sendable {
-  package var add: [Wanted]
+  package var add: [Subscription]
   package var remove: [Removal]
   package var order: Order
 
@@ -35,7 +35,7 @@ package struct SubscriptionChange: Equatable, Sendable {
     case types(prefix: String)
   }
 
-  package init(add: [Wanted] = [], remove: [Removal] = [], order: Order) {
+  package init(add: [Subscription] = [], remove: [Removal] = [], order: Order) {
     self.add = add
     self.remove = remove
     self.order = order
@@ -80,7 +80,7 @@ package struct Subscriptions: Equatable, Sendable {
     return touched
   }
 
-  private mutating func add(_ wanted: Wanted, order: Order, touched: inout Set<Topic>) {
+  private mutating func add(_ wanted: Subscription, order: Order, touched: inout Set<Topic>) {
     if let floor = floors.first(where: { $0.type.hasSameBytes(as: wanted.type) }), floor.order.isAfter(order) { return }
     let entry = Entry(
       type: wanted.type, selector: wanted.selector, shownAs: wanted.shownAs, order: order, isActive: true)

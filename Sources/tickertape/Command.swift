@@ -5,7 +5,7 @@ protocol Command: SendableMetatype {
   /// Reads the arguments; nothing is touched yet.
   init(_ arguments: Arguments) throws(CommandFailure)
 
-  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode
+  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode
 }
 
 /// The whole tool, from its arguments to its exit code.
@@ -17,7 +17,7 @@ enum Tool {
     DoctorCommand.self,
   ]
 
-  static func run(_ words: [String], in surroundings: Surroundings) -> ExitCode {
+  static func run(_ words: [String], in surroundings: CommandContext) -> ExitCode {
     do {
       return try dispatch(words, in: surroundings)
     } catch {
@@ -26,7 +26,7 @@ enum Tool {
     }
   }
 
-  private static func dispatch(_ words: [String], in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+  private static func dispatch(_ words: [String], in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
     let terminal = surroundings.terminal
     guard let word = words.first else {
       terminal.note(ScreenText(own: Help.overview(of: commands.map { $0.syntax })))
@@ -54,7 +54,7 @@ enum Tool {
 
 extension Command {
   fileprivate static func start(
-    _ words: ArraySlice<String>, in surroundings: Surroundings
+    _ words: ArraySlice<String>, in surroundings: CommandContext
   ) throws(CommandFailure) -> ExitCode {
     let arguments = try Arguments(words, for: syntax)
     if arguments.asksForHelp {

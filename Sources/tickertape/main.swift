@@ -1,5 +1,5 @@
 import Glibc
 
 System.occupyStandardDescriptors()
-Interruption.ignoreBrokenPipes()
+TerminationSignal.ignoreBrokenPipes()
 exit(Tool.run(Array(CommandLine.arguments.dropFirst()), in: .process()).rawValue)

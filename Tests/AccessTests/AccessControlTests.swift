@@ -18,7 +18,7 @@ struct AccessControlTests {
   private var keys: APIKeys { APIKeys(table: table, clock: clock.clock) }
 
   private func decide(
-    query: [(String, String)] = [], headers: [(String, String)] = [], claim: Claim = Claim(),
+    query: [(String, String)] = [], headers: [(String, String)] = [], claim: RequestedIdentity = RequestedIdentity(),
     _ environment: [String: String] = [:]
   ) throws -> AccessDecision {
     var variables = [
@@ -30,7 +30,7 @@ struct AccessControlTests {
       settings: try AccessSettings(environment: Environment(variables)), keys: keys, clock: clock.clock,
       log: Log(minimum: .fatal))
     return try control.decide(
-      Presentation(query: query.map { (name: $0, value: $1) }, headers: headers.map { (name: $0, value: $1) }),
+      PresentedCredentials(query: query.map { (name: $0, value: $1) }, headers: headers.map { (name: $0, value: $1) }),
       claim: claim)
   }
 
@@ -46,8 +46,10 @@ struct AccessControlTests {
     #expect(status(try decide()) == 401)
     let open = ["ANONYMOUS_ROLE": "viewer"]
     #expect(try decide(open) == .admitted(Identity(principal: Principal(user: nil, role: .viewer))))
-    #expect(status(try decide(claim: Claim(role: "viewer"), open)) == 200)
-    for claim in [Claim(user: "u-1"), Claim(role: "admin"), Claim(groups: ["desk"])] {
+    #expect(status(try decide(claim: RequestedIdentity(role: "viewer"), open)) == 200)
+    for claim in [
+      RequestedIdentity(user: "u-1"), RequestedIdentity(role: "admin"), RequestedIdentity(groups: ["desk"]),
+    ] {
       #expect(status(try decide(claim: claim, open)) == 401)
     }
     #expect(status(try decide(query: [("apiKey", "tt_wrong")], open)) == 401)
@@ -172,10 +174,10 @@ struct AccessControlTests {
       ([token], nil), (["\(key),bearer"], "bearer"), (["bearer,short"], "bearer"), (["short,bearer,short"], "bearer"),
       (["a b,\"x\",<y>,é,a\tb"], nil), ([" , ,v1"], "v1"), ([], nil), ([String(repeating: "v", count: 65)], nil),
     ] as [([String], String?)] {
-      let presentation = Presentation(headers: fields.map { (name: "sec-websocket-protocol", value: $0) })
+      let presentation = PresentedCredentials(headers: fields.map { (name: "sec-websocket-protocol", value: $0) })
       #expect(presentation.subprotocol == expected, "\(fields)")
     }
-    let besides = Presentation(
+    let besides = PresentedCredentials(
       query: [(name: "token", value: "abc")], headers: [(name: "Sec-WebSocket-Protocol", value: "abc, v1")])
     #expect(besides.subprotocol == "v1")
   }
@@ -223,18 +225,23 @@ struct AccessControlTests {
   @Test("what the query says must be true, unless an admin says it")
   func claims() throws {
     let own = [("token", token(user: "u-1", role: "analyst", groups: ["desk"]))]
-    for claim in [Claim(), Claim(user: "u-1"), Claim(role: "analyst"), Claim(groups: ["desk"])] {
+    for claim in [
+      RequestedIdentity(), RequestedIdentity(user: "u-1"), RequestedIdentity(role: "analyst"),
+      RequestedIdentity(groups: ["desk"]),
+    ] {
       #expect(try status(decide(query: own, claim: claim)) == 200)
     }
     for claim in [
-      Claim(user: "u-2"), Claim(user: ""), Claim(user: "U-1"), Claim(role: "admin"), Claim(role: "viewer"),
-      Claim(groups: ["desk", "other"]),
+      RequestedIdentity(user: "u-2"), RequestedIdentity(user: ""), RequestedIdentity(user: "U-1"),
+      RequestedIdentity(role: "admin"), RequestedIdentity(role: "viewer"),
+      RequestedIdentity(groups: ["desk", "other"]),
     ] {
       #expect(try status(decide(query: own, claim: claim)) == 403)
     }
     let admin = [("token", token(user: "root", role: "admin"))]
     guard
-      case .admitted(let identity) = try decide(query: admin, claim: Claim(user: "u-2", role: "viewer", groups: ["g"]))
+      case .admitted(let identity) = try decide(
+        query: admin, claim: RequestedIdentity(user: "u-2", role: "viewer", groups: ["g"]))
     else {
       Issue.record("refused")
       return
@@ -245,7 +252,7 @@ struct AccessControlTests {
   @Test("a user that only looks the same is another one")
   func lookAlike() throws {
     let composed = [("token", token(user: "caf\u{E9}", role: "viewer"))]
-    #expect(try status(decide(query: composed, claim: Claim(user: "cafe\u{301}"))) == 403)
+    #expect(try status(decide(query: composed, claim: RequestedIdentity(user: "cafe\u{301}"))) == 403)
     let other = ("auth", token(user: "cafe\u{301}", role: "viewer"))
     #expect(try status(decide(query: composed + [other])) == 401)
   }
@@ -258,8 +265,10 @@ struct AccessControlTests {
     }
     #expect(identity.principal.role == nil)
     #expect(
-      try status(decide(query: [("token", token(user: "u-1", role: "superuser"))], claim: Claim(role: "admin"))) == 403)
-    #expect(try status(decide(query: [("token", token(user: "u-1"))], claim: Claim(role: "viewer"))) == 403)
+      try status(
+        decide(query: [("token", token(user: "u-1", role: "superuser"))], claim: RequestedIdentity(role: "admin")))
+        == 403)
+    #expect(try status(decide(query: [("token", token(user: "u-1"))], claim: RequestedIdentity(role: "viewer"))) == 403)
   }
 
   @Test("no refusal of a credential tells the client which part was wrong")
@@ -279,7 +288,7 @@ struct AccessControlTests {
     var control = AccessControl(
       settings: try AccessSettings(environment: Environment([:])), keys: failing, clock: clock.clock,
       log: Log(minimum: .fatal))
-    let presentation = Presentation(query: [(name: "apiKey", value: try key())])
-    #expect(throws: TableError.self) { try control.decide(presentation, claim: Claim()) }
+    let presentation = PresentedCredentials(query: [(name: "apiKey", value: try key())])
+    #expect(throws: TableError.self) { try control.decide(presentation, claim: RequestedIdentity()) }
   }
 }

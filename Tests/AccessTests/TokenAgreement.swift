@@ -45,7 +45,7 @@ enum TokenAgreement {
   /// What is taken out of a field stood in it.
   private static func places(_ text: String) -> String? {
     for name in ["Cookie", "Authorization", "Sec-WebSocket-Protocol", "x-api-key"] {
-      for credential in Credential.all(in: Presentation(headers: [(name: name, value: text)])) {
+      for credential in Credential.all(in: PresentedCredentials(headers: [(name: name, value: text)])) {
         _ = credential.form
         let bytes = Array(credential.text.utf8)
         let isThere = bytes.isEmpty || text.utf8.indices.contains { text.utf8[$0...].starts(with: bytes) }

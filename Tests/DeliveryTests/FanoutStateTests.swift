@@ -9,7 +9,7 @@ private struct Stage {
   var state: FanoutState
   var now: Int64 = 0
   var posts: [String] = []
-  var endings: [(id: String, ending: Ending)] = []
+  var endings: [(id: String, ending: DeliveryFailure)] = []
   /// After so many calls nothing more is waited for.
   var patientFor = Int.max
 
@@ -25,7 +25,7 @@ private struct Stage {
       options: options, randomness: Randomness { .max }, stopAtMilliseconds: stopAt, epochMilliseconds: epoch)
   }
 
-  mutating func add(_ listeners: Listener...) {
+  mutating func add(_ listeners: PendingDelivery...) {
     state.add(listeners)
     state.endPages()
   }
@@ -67,8 +67,8 @@ private struct Stage {
 
 private func listener(
   _ id: String, frames: Int = 1, connectedAt: Int64 = 0, isClosedAfterwards: Bool = false
-) -> Listener {
-  Listener(
+) -> PendingDelivery {
+  PendingDelivery(
     id: ConnectionID(id)!, connectedAtMilliseconds: connectedAt, frames: (0..<frames).map { bytes("\($0)") },
     isClosedAfterwards: isClosedAfterwards)
 }
@@ -123,7 +123,7 @@ struct FanoutStateTests {
       if isSent { stage.state.abandoned(token: token) } else { stage.state.notSent(token: token) }
       stage.state.giveUpRest()
       stage.run { _, _ in .status(200) }
-      #expect(stage.endings.map(\.ending) == [Ending(isSent ? .hung : .unsent, firstMissing: 0)])
+      #expect(stage.endings.map(\.ending) == [DeliveryFailure(isSent ? .hung : .unsent, firstMissing: 0)])
       #expect(stage.state.tally.unsent == 2)
     }
   }
@@ -145,7 +145,7 @@ struct FanoutStateTests {
     stage.add(listener("a", frames: 3), listener("a", frames: 2), listener("a"))
     stage.run { _, _ in .status(410) }
     #expect(stage.posts == ["POST a 0"])
-    #expect(stage.endings.map(\.ending) == [Ending(.gone, firstMissing: 0)])
+    #expect(stage.endings.map(\.ending) == [DeliveryFailure(.gone, firstMissing: 0)])
     #expect(stage.state.tally.gone == 1)
     #expect(stage.state.tally.failed == 0)
   }
@@ -162,12 +162,14 @@ struct FanoutStateTests {
 
   @Test("a young connection that answers 410 may be on its way in: it is refused at once, and not gone")
   func young() {
-    for (age, reason) in [(29_999, Ending.Reason.refused(status: 410)), (30_000, .gone)] as [(Int64, Ending.Reason)] {
+    for (age, reason) in [(29_999, DeliveryFailure.Reason.refused(status: 410)), (30_000, .gone)]
+      as [(Int64, DeliveryFailure.Reason)]
+    {
       var stage = Stage(epoch: 100_000)
       stage.add(listener("a", frames: 2, connectedAt: 100_000 - age))
       stage.run { _, _ in .status(410) }
       #expect(stage.posts == ["POST a 0"])
-      #expect(stage.endings.map(\.ending) == [Ending(reason, firstMissing: 0)])
+      #expect(stage.endings.map(\.ending) == [DeliveryFailure(reason, firstMissing: 0)])
       #expect(stage.state.tally.gone == (reason == .gone ? 1 : 0))
     }
   }
@@ -178,7 +180,7 @@ struct FanoutStateTests {
     one.add(listener("a", frames: 2), listener("b"))
     one.run { call, _ in .status(call.contains("a") ? 429 : 200) }
     #expect(one.posts == ["POST a 0", "POST b 0"])
-    #expect(one.endings.map(\.ending) == [Ending(.refused(status: 429), firstMissing: 0)])
+    #expect(one.endings.map(\.ending) == [DeliveryFailure(.refused(status: 429), firstMissing: 0)])
     var all = Stage(attempts: 3)
     all.state.add((0..<40).map { listener("c\($0)") })
     all.state.endPages()
@@ -193,7 +195,7 @@ struct FanoutStateTests {
     stage.add(listener("a", frames: 0, isClosedAfterwards: true), listener("b", frames: 0))
     stage.run { _, _ in .status(204) }
     #expect(stage.posts == ["DELETE a"])
-    #expect(stage.endings.map(\.ending) == [Ending(.gone, firstMissing: 0)])
+    #expect(stage.endings.map(\.ending) == [DeliveryFailure(.gone, firstMissing: 0)])
   }
 
   @Test("a DELETE that fails is retried, and leaves the rows if it goes on failing")
@@ -246,7 +248,7 @@ struct FanoutStateTests {
     stage.run { call, _ in .status(call == "POST a 1" ? 413 : 200) }
     #expect(stage.state.tally.deliveries == 2)
     #expect(stage.state.tally.failed == 1)
-    #expect(stage.endings.map(\.ending) == [Ending(.refused(status: 413), firstMissing: 1)])
+    #expect(stage.endings.map(\.ending) == [DeliveryFailure(.refused(status: 413), firstMissing: 1)])
   }
 
   @Test("another refusal gives up the listener without a retry", arguments: [400, 403, 404, 302])
@@ -257,7 +259,7 @@ struct FanoutStateTests {
     #expect(stage.state.tally.failed == 3)
     #expect(stage.state.tally.retried == 0)
     #expect(stage.state.tally.deliveries == 1)
-    #expect(stage.endings.map(\.ending) == [Ending(.refused(status: status), firstMissing: 0)])
+    #expect(stage.endings.map(\.ending) == [DeliveryFailure(.refused(status: status), firstMissing: 0)])
   }
 
   @Test("a connection listed twice gets its frames one after the other")
@@ -274,7 +276,7 @@ struct FanoutStateTests {
     stage.add(listener("a", frames: 2), listener("b"))
     stage.run { call, _ in .status(call.contains("a") ? 500 : 200) }
     #expect(stage.posts == ["POST a 0", "POST b 0"])
-    #expect(stage.endings.map(\.ending) == [Ending(.refused(status: 500), firstMissing: 0)])
+    #expect(stage.endings.map(\.ending) == [DeliveryFailure(.refused(status: 500), firstMissing: 0)])
     #expect(stage.state.tally.failed == 2)
     #expect(stage.now <= 50)
   }

@@ -19,13 +19,13 @@ struct FanoutTests {
     return Fanout(client: try ManagementClient(endpoint: server.url, options: clientOptions), options: options)
   }
 
-  private func pages(_ count: Int, of size: Int, frames: Int = 1) -> () -> [Listener]? {
+  private func pages(_ count: Int, of size: Int, frames: Int = 1) -> () -> [PendingDelivery]? {
     var page = 0
     return {
       guard page < count else { return nil }
       defer { page += 1 }
       return (0..<size).map { number in
-        Listener(
+        PendingDelivery(
           id: ConnectionID("p\(page)n\(number)=")!, connectedAtMilliseconds: 0,
           frames: (0..<frames).map { bytes("\($0)") })
       }
@@ -51,9 +51,12 @@ struct FanoutTests {
   func empty() throws {
     let server = ScriptedServer { _ in [.answer(200)] }
     defer { server.stop() }
-    #expect(try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: { nil }, settled: { _, _ in }) == Tally())
     #expect(
-      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: pages(3, of: 0), settled: { _, _ in }) == Tally()
+      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: { nil }, settled: { _, _ in })
+        == DeliveryCounts())
+    #expect(
+      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: pages(3, of: 0), settled: { _, _ in })
+        == DeliveryCounts()
     )
   }
 
@@ -80,8 +83,8 @@ struct FanoutTests {
       $0.target.hasSuffix("n3%3D") ? [.answer(410)] : [.answer($0.method == "DELETE" ? 204 : 200)]
     }
     defer { server.stop() }
-    var page: [Listener]? = ["n3=", "n4=", "n5="].map {
-      Listener(
+    var page: [PendingDelivery]? = ["n3=", "n4=", "n5="].map {
+      PendingDelivery(
         id: ConnectionID($0)!, connectedAtMilliseconds: 0, frames: [bytes("0")], isClosedAfterwards: $0 == "n4=")
     }
     var gone: [String] = []
@@ -205,7 +208,7 @@ struct FanoutTests {
       let server = ScriptedServer { _ in silence ? [.silence] : [.answer(200)] }
       defer { server.stop() }
       var isAsked = false
-      var endings: [Ending.Reason] = []
+      var endings: [DeliveryFailure.Reason] = []
       let tally = try fanout(server).deliver(
         deadlineMilliseconds: Clock.system.milliseconds() + 3_600_000,
         keepsOn: {

@@ -116,15 +116,15 @@ struct ConnectAccessTests {
       query: QueryParameters([(name: "token", value: "b")]),
       multiValueHeaders: bytes(#"{"Authorization":["Bearer a","Bearer b"]}"#),
       multiValueQuery: bytes(#"{"token":["a","b"],"auth":["c"]}"#))
-    let presentation = Presentation(event)
+    let presentation = PresentedCredentials(event)
     #expect(presentation.query.map { "\($0.name)=\($0.value)" } == ["token=a", "token=b", "auth=c"])
     #expect(presentation.headers.map(\.value) == ["Bearer a", "Bearer b", "h"])
     var damaged = event
     damaged.multiValueQuery = bytes(#"{"token":"a"}"#)
-    #expect(Presentation(damaged).query.map(\.value) == ["b"])
+    #expect(PresentedCredentials(damaged).query.map(\.value) == ["b"])
     // A value that stands only by itself is not passed over: it may be a credential.
     damaged.multiValueQuery = bytes(#"{"token":["a"]}"#)
-    #expect(Presentation(damaged).query.map(\.value) == ["a", "b"])
+    #expect(PresentedCredentials(damaged).query.map(\.value) == ["a", "b"])
   }
 
   @Test("subprotocols offered in several fields are one list in the order in which they came")
@@ -138,7 +138,7 @@ struct ConnectAccessTests {
         context: stage.context("CONNECT"),
         headers: GatewayHeaders(json: bytes(#"{"Sec-WebSocket-Protocol":"\#(fields[1])"}"#)[...]),
         multiValueHeaders: bytes(#"{"Sec-WebSocket-Protocol":\#(lists)}"#))
-      #expect(Presentation(event).subprotocol == expected, "\(fields)")
+      #expect(PresentedCredentials(event).subprotocol == expected, "\(fields)")
     }
   }
 

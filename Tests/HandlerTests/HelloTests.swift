@@ -373,7 +373,7 @@ struct HelloTests {
     for data in 1...3 { try publish(stage, "signal", nil, data) }
     let epoch = try #require(try StreamLog(table: stage.table, clock: stage.clock.clock).head(stream: "all/signal"))
       .epoch
-    try BehindRows(table: stage.table, clock: stage.clock.clock).note(
+    try LagRows(table: stage.table, clock: stage.clock.clock).note(
       [Missing(id: stage.id, from: 2)], stream: "all/signal", epoch: epoch)
     let pong = try #require(try stage.say(#"{"type":"ping"}"#))
     #expect(Cursor(try cursor(in: pong))?.sequence(of: "all/signal", epoch: epoch) == 1)

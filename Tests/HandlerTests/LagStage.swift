@@ -25,8 +25,8 @@ struct LagStage {
   }
 
   var deadline: Int64 { clock.clock.milliseconds() + 30_000 }
-  var rows: BehindRows { BehindRows(table: table, clock: clock.clock) }
-  var marks: Marks { Marks(table: table, clock: clock.clock) }
+  var rows: LagRows { LagRows(table: table, clock: clock.clock) }
+  var marks: Checkpoints { Checkpoints(table: table, clock: clock.clock) }
 
   /// Seconds ago they were connected.
   func connect(_ names: String..., ago seconds: Int64 = 60) throws {
@@ -73,7 +73,7 @@ struct LagStage {
     sender(over: table).deliverLagging(stream: stream, deadlineMilliseconds: deadline)
   }
 
-  func row(_ name: String) throws -> Behind? { try rows.row(stream: stream, id: id(name)) }
+  func row(_ name: String) throws -> LaggingConnection? { try rows.row(stream: stream, id: id(name)) }
 
   /// Of any log.
   func standingRows() throws -> [Item] { try table.query(Query(partition: "b#all%2Fprice%3Aupdate")).items }

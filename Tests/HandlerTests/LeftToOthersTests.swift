@@ -17,9 +17,10 @@ final class StoppingWire: FrameSender {
   init(pages: Int) { self.pages = pages }
 
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
-  ) -> Tally {
-    var tally = Tally()
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
+    settled: (PendingDelivery, DeliveryFailure) -> Void
+  ) -> DeliveryCounts {
+    var tally = DeliveryCounts()
     for _ in 0..<pages {
       guard let page = nextPage() else { return tally }
       reached += page.map(\.id.text)
@@ -39,10 +40,11 @@ final class SlowWire: FrameSender {
   init(_ clock: SettableClock) { self.clock = clock }
 
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
-  ) -> Tally {
-    var tally = Tally()
-    var pending: [Listener] = []
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
+    settled: (PendingDelivery, DeliveryFailure) -> Void
+  ) -> DeliveryCounts {
+    var tally = DeliveryCounts()
+    var pending: [PendingDelivery] = []
     var hasMore = true
     while hasMore || !pending.isEmpty {
       while hasMore, pending.count <= 64 {
@@ -118,7 +120,7 @@ struct LeftToOthersTests {
       table: table, sender: StoppingWire(pages: 0), log: Log(minimum: .fatal), clock: clock.clock)
     var thefts = 0
     wire.eachSecond = {
-      if try other.marks.take(stream: stream) != nil { thefts += 1 }
+      if try other.marks.acquire(stream: stream) != nil { thefts += 1 }
     }
     _ = sender.send(stream: stream, deadlineMilliseconds: clock.clock.milliseconds() + 90_000)
     #expect(thefts == 0)

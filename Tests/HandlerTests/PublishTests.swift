@@ -180,7 +180,7 @@ struct PublishTests {
     var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     _ = try log.append(
       [Event(type: "signal", audience: .everyone, data: bytes("1"), id: "1-a", timestamp: "")], to: "all/signal")
-    _ = try Marks(table: stage.table, clock: stage.clock.clock).take(stream: "all/signal")
+    _ = try Checkpoints(table: stage.table, clock: stage.clock.clock).acquire(stream: "all/signal")
     _ = try stage.publish(#"{"sweep":{}}"#)
     #expect(stage.ear.posts.isEmpty)
     stage.clock.advance(seconds: 11)

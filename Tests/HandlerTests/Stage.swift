@@ -122,7 +122,7 @@ final class Stage {
     Receive(
       connections: Connections(table: table, limits: limits, clock: clock.clock),
       recovery: RecoveryReader(table: table, limits: limits, clock: clock.clock),
-      behindRows: BehindRows(table: table, limits: limits, clock: clock.clock),
+      lagRows: LagRows(table: table, limits: limits, clock: clock.clock),
       drains: Drains(Environment(["PUBLISHER_FUNCTION": "Publisher"]), invocations), outbox: ear, log: log,
       clock: clock.clock)
   }
@@ -267,26 +267,27 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   func close(_ destination: Destination) { closed.append(destination.connectionID.text) }
 
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
-  ) -> Tally {
-    var tally = Tally()
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
+    settled: (PendingDelivery, DeliveryFailure) -> Void
+  ) -> DeliveryCounts {
+    var tally = DeliveryCounts()
     while let page = {
       beforePage?(); return nextPage()
     }() {
       for listener in page {
         if gone.contains(listener.id.text), !listener.frames.isEmpty {
           tally.gone += 1
-          settled(listener, Ending(.gone, firstMissing: 0))
+          settled(listener, DeliveryFailure(.gone, firstMissing: 0))
         } else if refusing.contains(listener.id.text) {
           tally.failed += listener.frames.count
-          settled(listener, Ending(.refused(status: 429), firstMissing: 0))
+          settled(listener, DeliveryFailure(.refused(status: 429), firstMissing: 0))
         } else {
           tally.deliveries += listener.frames.count
           posts += listener.frames.map { (listener.id.text, text($0)) }
           if listener.isClosedAfterwards {
             tally.gone += 1
             closed.append(listener.id.text)
-            settled(listener, Ending(.gone, firstMissing: 0))
+            settled(listener, DeliveryFailure(.gone, firstMissing: 0))
           }
         }
       }

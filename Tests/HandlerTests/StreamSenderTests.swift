@@ -177,7 +177,7 @@ struct StreamSenderTests {
     #expect(wire.sequences("b") == [2])
     #expect(wire.frames("b").first?.contains("\"folded\":1") == true)
     let epoch = try #require(try StreamLog(table: table, clock: clock.clock).head(stream: stream)).epoch
-    #expect(try BehindRows(table: table, clock: clock.clock).all(stream: stream, epoch: epoch) == [])
+    #expect(try LagRows(table: table, clock: clock.clock).all(stream: stream, epoch: epoch) == [])
   }
 
   @Test("a round that has no time for everybody goes on where it stopped, with the same events")

@@ -107,9 +107,9 @@ struct SubscribeStateTests {
     "what it lacks comes at once by a sender that is asked, also where another held the lease and did not know of it")
   func leaseTaken() throws {
     let stage = try stage()
-    let marks = Marks(table: stage.table, clock: stage.clock.clock)
+    let marks = Checkpoints(table: stage.table, clock: stage.clock.clock)
     var log = StreamLog(table: stage.table, clock: stage.clock.clock)
-    var lease = try #require(try marks.take(stream: "all/price:update"))
+    var lease = try #require(try marks.acquire(stream: "all/price:update"))
     let event = Event(type: "price:update", key: "A", data: bytes("4"), id: "1-x", timestamp: "")
     _ = try log.append([event], to: "all/price:update")
     _ = try stage.say(Self.subscribe)
@@ -189,7 +189,7 @@ struct SubscribeStateTests {
     let refused = try stage.say("{\"type\":\"subscribe\",\"eventTypes\":[\"signal\"],\"keys\":[\(keys)]}")
     #expect(refused?.contains("too_many_subscriptions") == true)
     #expect(try shown(stage).count == before)
-    let rows = BehindRows(table: stage.table, clock: stage.clock.clock)
+    let rows = LagRows(table: stage.table, clock: stage.clock.clock)
     #expect(try rows.row(stream: "all/signal", id: stage.id) == nil)
   }
 
@@ -202,7 +202,7 @@ struct SubscribeStateTests {
     let epoch = try #require(
       try StreamLog(table: stage.table, clock: stage.clock.clock).head(stream: "all/price:update")
     ).epoch
-    let rows = BehindRows(table: stage.table, clock: stage.clock.clock)
+    let rows = LagRows(table: stage.table, clock: stage.clock.clock)
     try rows.note([Missing(id: stage.id, from: 2, failures: 3)], stream: "all/price:update", epoch: epoch)
     let before = stage.ear.frames(to: stage.id).count
     _ = try stage.say(#"{"type":"subscribe","eventTypes":["price:update"],"keys":["B"]}"#)
@@ -228,7 +228,7 @@ struct SubscribeStateTests {
         let last = try shown(stage).last
         #expect(last == .state(through: 3, ["A": 3, "B": 2]), "\(run)")
       }
-      stage.clock.advance(milliseconds: BehindRows.holdMilliseconds + 1)
+      stage.clock.advance(milliseconds: LagRows.holdMilliseconds + 1)
       try publish(stage, "A", 4)
       try runInvocations(stage)
       let events = try shown(stage).filter { if case .event = $0 { true } else { false } }

@@ -15,7 +15,7 @@ final class Wire: FrameSender {
   var gone: Set<String> = []
   var refusing: Set<String> = []
   /// How what is posted to somebody ends, and whether it arrives.
-  var endings: [String: (reason: Ending.Reason, arrives: Bool)] = [:]
+  var endings: [String: (reason: DeliveryFailure.Reason, arrives: Bool)] = [:]
   /// Whose answers are not prompt.
   var late: Set<String> = []
   /// Hears everything too.
@@ -28,9 +28,10 @@ final class Wire: FrameSender {
   var before: (() throws -> Void)?
 
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
-  ) -> Tally {
-    var tally = Tally()
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
+    settled: (PendingDelivery, DeliveryFailure) -> Void
+  ) -> DeliveryCounts {
+    var tally = DeliveryCounts()
     tally.isEveryPageRead = !isOutOfTime
     while !isOutOfTime, let page = nextPage() {
       do { try before?() } catch { Issue.record(error) }
@@ -40,23 +41,25 @@ final class Wire: FrameSender {
     return tally
   }
 
-  private func post(_ listener: Listener, _ tally: inout Tally, _ settled: (Listener, Ending) -> Void) {
+  private func post(
+    _ listener: PendingDelivery, _ tally: inout DeliveryCounts, _ settled: (PendingDelivery, DeliveryFailure) -> Void
+  ) {
     let id = listener.id.text
     guard !listener.frames.isEmpty else {
       closed.append(id)
       tally.gone += 1
-      return settled(listener, Ending(.gone, firstMissing: 0))
+      return settled(listener, DeliveryFailure(.gone, firstMissing: 0))
     }
     attempts[id, default: 0] += 1
     if gone.contains(id) {
       tally.gone += 1
-      settled(listener, Ending(.gone, firstMissing: 0))
+      settled(listener, DeliveryFailure(.gone, firstMissing: 0))
     } else if refusing.contains(id) {
       tally.failed += listener.frames.count
-      settled(listener, Ending(.refused(status: 429), firstMissing: 0))
+      settled(listener, DeliveryFailure(.refused(status: 429), firstMissing: 0))
     } else if let ending = endings[id] {
       if ending.arrives { posts += listener.frames.map { (id, text($0)) } }
-      settled(listener, Ending(ending.reason, firstMissing: 0))
+      settled(listener, DeliveryFailure(ending.reason, firstMissing: 0))
     } else {
       tally.deliveries += listener.frames.count
       if late.contains(id) { tally.late.insert(listener.id) }

@@ -97,7 +97,7 @@ struct FunctionRuntimeAPITests {
 
   @Test("without reports there are the function's lines alone")
   func noReports() throws {
-    var surroundings = FunctionSurroundings()
+    var surroundings = FunctionSettings()
     surroundings.writesReports = false
     let stage = try FunctionStage(surroundings: surroundings)
     _ = try stage.response("print")

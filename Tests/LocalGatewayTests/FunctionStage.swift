@@ -14,7 +14,7 @@ final class FunctionStage {
 
   /// Functions named `f`, unless said otherwise, of the test bootstrap with that `MODE`.
   init(
-    _ modes: [String: String] = ["f": ""], surroundings: FunctionSurroundings = FunctionSurroundings(),
+    _ modes: [String: String] = ["f": ""], surroundings: FunctionSettings = FunctionSettings(),
     faults: Faults? = nil, _ change: (inout FunctionConfiguration) -> Void = { _ in }
   ) throws {
     loop = try EventLoop()

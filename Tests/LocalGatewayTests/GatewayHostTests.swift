@@ -21,7 +21,7 @@ struct GatewayHostTests {
     configuration.echoPort = 0
     let host = try GatewayHost(configuration, functions: [], log: Log(write: { _ in })) { port in
       told = port
-      return FunctionSurroundings()
+      return FunctionSettings()
     }
     #expect(host.port > 0 && told == host.port)
     #expect(host.echoPort ?? 0 > 0 && host.echoPort != host.port)
@@ -52,7 +52,7 @@ struct GatewayHostTests {
         guard let number = text(line.text).split(separator: "hangs as ").last.flatMap({ pid_t($0) }) else { return }
         pid = number
         interrupt()
-      }, surroundings: { _ in FunctionSurroundings() })
+      }, surroundings: { _ in FunctionSettings() })
     host.functions.invoke("Deaf", payload: bytes(#""hang""#), timeoutMilliseconds: 60_000) { _ in }
     host.run(until: ends[0], onStopping: interrupt)
     #expect(pid > 0 && kill(pid, 0) == -1 && errno == ESRCH)
@@ -65,13 +65,13 @@ struct GatewayHostTests {
     var taken = configuration()
     taken.port = try other.port()
     let inUse = #expect(throws: GatewayError.self) {
-      try GatewayHost(taken, functions: [], log: Log(write: { _ in })) { _ in FunctionSurroundings() }
+      try GatewayHost(taken, functions: [], log: Log(write: { _ in })) { _ in FunctionSettings() }
     }
     #expect(inUse?.portInUse == taken.port)
     var odd = configuration()
     odd.routeSelectionExpression = "$request.path"
     let notUnderstood = #expect(throws: GatewayError.self) {
-      try GatewayHost(odd, functions: [], log: Log(write: { _ in })) { _ in FunctionSurroundings() }
+      try GatewayHost(odd, functions: [], log: Log(write: { _ in })) { _ in FunctionSettings() }
     }
     #expect(notUnderstood?.message.contains("$request.path") == true)
   }

@@ -16,7 +16,7 @@ final class InvokeStage {
   private let server: HTTPServer
 
   init(faults: Faults? = nil, _ change: (inout FunctionConfiguration) -> Void = { _ in }) throws {
-    var surroundings = FunctionSurroundings()
+    var surroundings = FunctionSettings()
     surroundings.eventRetryMilliseconds = [1, 2]
     functions = try FunctionStage(surroundings: surroundings, faults: faults, change)
     server = try HTTPServer(port: 0, loop: functions.loop)

@@ -98,8 +98,9 @@ struct ModelSender: FrameSender {
   var isLagSender = false
 
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
-  ) -> Tally {
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
+    settled: (PendingDelivery, DeliveryFailure) -> Void
+  ) -> DeliveryCounts {
     let clock = environment.clock
     let epoch = clock.milliseconds() - clock.monotonicMilliseconds()
     // As `Fanout` does it.

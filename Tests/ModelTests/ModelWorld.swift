@@ -252,7 +252,7 @@ final class ModelWorld {
     var handler = Receive(
       connections: Connections(table: environment.table, shards: shards, clock: clock, randomness: randomness),
       recovery: RecoveryReader(table: environment.table, shards: shards, clock: clock),
-      behindRows: BehindRows(table: environment.table, clock: clock, randomness: randomness),
+      lagRows: LagRows(table: environment.table, clock: clock, randomness: randomness),
       drains: Drains(Environment(["PUBLISHER_FUNCTION": "Publisher"]), ModelInvocations(environment)),
       outbox: ModelOutbox(environment: environment), log: log, clock: clock)
     let invocation = InvocationContext(requestID: "d", deadlineMilliseconds: clock.milliseconds() + 29_000)

@@ -182,5 +182,5 @@ private struct Run {
     faults.append("it does not come to rest")
   }
 
-  private var isSent: Bool { server.streams.allSatisfy { $0.sentThrough == $0.head && $0.behind == nil } }
+  private var isSent: Bool { server.streams.allSatisfy { $0.deliveredThrough == $0.head && $0.behind == nil } }
 }

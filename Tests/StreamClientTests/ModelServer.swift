@@ -22,7 +22,7 @@ struct ModelServer {
     /// All there ever were in this epoch.
     var history: [Event] = []
     var first: Int64 = 1
-    var sentThrough: Int64 = 0
+    var deliveredThrough: Int64 = 0
     /// The first event that the connection lacks, if a post to it was refused.
     var behind: Int64?
 
@@ -69,7 +69,7 @@ struct ModelServer {
   mutating func trim(_ place: Int) {
     let count = min(streams[place].events.count, Int.random(in: 1...8, using: &generator))
     // Retention does not reach what was not sent.
-    for _ in 0..<count where streams[place].first <= streams[place].sentThrough {
+    for _ in 0..<count where streams[place].first <= streams[place].deliveredThrough {
       streams[place].events.removeFirst()
       streams[place].first += 1
     }
@@ -87,14 +87,14 @@ struct ModelServer {
   /// closed; the client comes back and is told.
   mutating func round(_ place: Int) -> Bool {
     let stream = streams[place]
-    guard stream.head > stream.sentThrough || stream.behind != nil else { return true }
+    guard stream.head > stream.deliveredThrough || stream.behind != nil else { return true }
     if let behind = stream.behind, behind < stream.first { return false }
     let end =
-      stream.head > stream.sentThrough
-      ? Int64.random(in: stream.sentThrough + 1...stream.head, using: &generator) : stream.sentThrough
-    streams[place].sentThrough = end
+      stream.head > stream.deliveredThrough
+      ? Int64.random(in: stream.deliveredThrough + 1...stream.head, using: &generator) : stream.deliveredThrough
+    streams[place].deliveredThrough = end
     guard followed.contains(stream.name) else { return true }
-    let from = stream.behind ?? stream.sentThrough + 1
+    let from = stream.behind ?? stream.deliveredThrough + 1
     if chance(10) {
       streams[place].behind = from
       return true
@@ -151,7 +151,7 @@ struct ModelServer {
   }
 
   private func pong(_ count: Int64) -> [UInt8] {
-    bytes(#"{"type":"pong","n":\#(count),"cursor":"\#(cursor { ($0.behind ?? $0.sentThrough + 1) - 1 })"}"#)
+    bytes(#"{"type":"pong","n":\#(count),"cursor":"\#(cursor { ($0.behind ?? $0.deliveredThrough + 1) - 1 })"}"#)
   }
 
   private mutating func hello(_ members: Members) throws {

@@ -153,9 +153,9 @@ struct RecoveryReaderTests {
       stream: "all/signal", head: head, after: 0
     ).events
     // Sent through 20, the rows of one later event already stand.
-    try LatestRows(table: world.table, clock: world.clock.clock).note(Array(logged.prefix(21)), epoch: head.epoch)
-    let marks = Marks(table: world.table, clock: world.clock.clock)
-    var lease = try #require(try marks.take(stream: "all/signal"))
+    try LastValues(table: world.table, clock: world.clock.clock).note(Array(logged.prefix(21)), epoch: head.epoch)
+    let marks = Checkpoints(table: world.table, clock: world.clock.clock)
+    var lease = try #require(try marks.acquire(stream: "all/signal"))
     lease.follow(head.epoch)
     lease.advance(through: 20)
     #expect(try marks.write(&lease, releasing: true))

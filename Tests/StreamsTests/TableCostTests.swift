@@ -103,7 +103,7 @@ struct TableCostTests {
       },
       row("sweep, nothing to do") { connections, world in
         _ = try connections.ended()
-        _ = try OpenStreams(table: connections.table, shards: Self.shards, clock: world.clock.clock).all()
+        _ = try ActiveStreams(table: connections.table, shards: Self.shards, clock: world.clock.clock).all()
       },
     ]
   }
@@ -129,7 +129,7 @@ struct TableCostTests {
   ) throws {
     guard let record = try connections.connection(id: world.id) else { return }
     let gain = record.gaining(change)
-    let rows = BehindRows(table: connections.table, clock: world.clock.clock)
+    let rows = LagRows(table: connections.table, clock: world.clock.clock)
     let holds = try rows.hold(gain.subscribedStreams, id: world.id)
     _ = try connections.change(id: world.id, isHeld: !holds.isEmpty) { _ in change }
     _ = try reader(connections).states(record: gain, holds: holds)
@@ -197,9 +197,10 @@ struct TableCostTests {
 /// Everybody gets everything.
 private struct Everybody: FrameSender {
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?, settled: (Listener, Ending) -> Void
-  ) -> Tally {
-    var tally = Tally()
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
+    settled: (PendingDelivery, DeliveryFailure) -> Void
+  ) -> DeliveryCounts {
+    var tally = DeliveryCounts()
     while let page = nextPage() { tally.deliveries += page.count }
     return tally
   }

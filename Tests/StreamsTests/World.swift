@@ -44,7 +44,7 @@ struct World {
   func recipients(_ events: [Event], shards: Int = 1, pageSize: Int = 2) throws -> [Recipient] {
     var all: [Recipient] = []
     for run in events.runs {
-      var listeners = RunListeners(run, table: table, shards: shards, pageSize: pageSize)
+      var listeners = RecipientReader(run, table: table, shards: shards, pageSize: pageSize)
       while case let page = try listeners.next(), !page.isEmpty { all += page }
     }
     return all

@@ -150,7 +150,7 @@ struct ToolTests {
       let terminal = Terminal(
         output: { _ throws(SystemFailure) in throw SystemFailure("write", number: number) },
         errors: { bytes throws(SystemFailure) in screen.remember(bytes) })
-      return (Tool.run(["--version"], in: Surroundings(terminal: terminal)), screen.errorText)
+      return (Tool.run(["--version"], in: CommandContext(terminal: terminal)), screen.errorText)
     }
     #expect(run(32) == (.inputOutput, ""))
     #expect(run(28) == (.inputOutput, "tickertape: cannot write to standard output: No space left on device\n"))

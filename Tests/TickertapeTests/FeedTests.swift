@@ -79,7 +79,7 @@ struct FeedTests {
         if wasInterrupted { _ = write(ends[1], [2], 1) }
         throw HTTPClientError(.notConnected, tried: "POST", host: request.url.origin, message: "refused")
       }
-      surroundings.interruption = { Interruption(descriptor: ends[0]) }
+      surroundings.interruption = { TerminationSignal(descriptor: ends[0]) }
       let code = screen.run("feed", "-", "--rate", "max", in: surroundings)
       #expect(code == (wasInterrupted ? .interrupted : .unavailable))
       #expect(screen.errorText.isEmpty == wasInterrupted, "\(screen.errorText)")

@@ -110,7 +110,7 @@ struct KeysTests {
       ("2027-01-31", 1_801_440_000), ("2028-02-29", 1_835_481_600), ("2099-12-31", 4_102_444_800),
     ] as [(String, Int64?)])
   func expiry(text: String, seconds: Int64?) throws {
-    let wishes = try KeyWishes(Arguments(["create", "--user", "u", "--expires", text], for: KeysCommand.syntax))
+    let wishes = try KeyOptions(Arguments(["create", "--user", "u", "--expires", text], for: KeysCommand.syntax))
     #expect(try wishes.grant(secondsSinceEpoch: 1_800_000_000).expires == seconds)
   }
 }

@@ -32,7 +32,7 @@ struct LogCommandTests {
     #expect(some.outputLines.map { $0.suffix(4) } == ["511}", "512}", "513}"])
     let head = Screen()
     #expect(run(head, "all/signal", "--head") == .success)
-    #expect(head.outputText.contains(#""last":700,"sentThrough":0}"#))
+    #expect(head.outputText.contains(#""last":700,"deliveredThrough":0}"#))
   }
 
   @Test("what is no stream, and a stream without a log, are told apart")

@@ -153,7 +153,7 @@ struct PublishLinesTests {
     let terminal = Terminal(
       output: { _ throws(SystemFailure) in throw SystemFailure("write", number: 32) },
       errors: { bytes throws(SystemFailure) in screen.remember(bytes) })
-    var surroundings = Surroundings(terminal: terminal, scriptedExchange: publisher.exchange)
+    var surroundings = CommandContext(terminal: terminal, scriptedExchange: publisher.exchange)
     let input = events(4)
     surroundings.input = { .text(input, pieceBytes: 1000) }
     #expect(Tool.run(["publish", "-", "--batch", "2", "--json"], in: surroundings) == .inputOutput)

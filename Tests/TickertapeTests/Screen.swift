@@ -26,13 +26,13 @@ final class Screen {
   func surroundings(
     input: String = "", isInteractive: Bool = false, environment: [String: String] = [:],
     exchange: InvokeAPI.Exchange? = nil
-  ) -> Surroundings {
-    Surroundings(
+  ) -> CommandContext {
+    CommandContext(
       terminal: terminal(isInteractive: isInteractive), environment: Environment(environment), clock: .system,
       executableDirectory: "/opt/tickertape", input: { .text(input) }, scriptedExchange: exchange)
   }
 
-  func run(_ words: String..., in surroundings: Surroundings? = nil) -> ExitCode {
+  func run(_ words: String..., in surroundings: CommandContext? = nil) -> ExitCode {
     Tool.run(words, in: surroundings ?? self.surroundings())
   }
 }

@@ -41,7 +41,7 @@ struct StartCheckTests {
     write(ends[1], "x", 1)
     defer { for end in ends { close(end) } }
     var surroundings = screen.surroundings()
-    surroundings.interruption = { [descriptor = ends[0]] in Interruption(descriptor: descriptor) }
+    surroundings.interruption = { [descriptor = ends[0]] in TerminationSignal(descriptor: descriptor) }
     return Tool.run(["serve", "--port", "0", "--config", config] + functions + options, in: surroundings)
   }
 

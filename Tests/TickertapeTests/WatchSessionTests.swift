@@ -159,12 +159,12 @@ struct WatchSessionTests {
     let first = Screen()
     #expect(Tool.run(words, in: first.surroundings()) == .success)
     #expect(first.outputLines == [Self.ready(1, "C1"), Self.event(1), Self.event(2)])
-    #expect(try PlaceFile(path: file).load() == Follower.Place(cursor: "C1", seen: ["all/a": 2]))
+    #expect(try CursorFile(path: file).load() == Follower.Place(cursor: "C1", seen: ["all/a": 2]))
     let second = Screen()
     #expect(Tool.run(words, in: second.surroundings()) == .success)
     #expect(talker.texts.last?.contains(#""n":1,"cursor":"C1","seen":{"all/a":2}"#) == true)
     #expect(second.outputLines == [Self.event(3), Self.ready(1, "C2"), Self.event(4)])
-    #expect(try PlaceFile(path: file).load() == Follower.Place(cursor: "C2", seen: ["all/a": 4]))
+    #expect(try CursorFile(path: file).load() == Follower.Place(cursor: "C2", seen: ["all/a": 4]))
   }
 
   @Test("a file that holds no place, and one that cannot be written, are told before anything is opened")

@@ -8,7 +8,7 @@ import Telemetry
 
 /// One body to many connections, all in memory; what is measured is Delivery and what is below it.
 struct Benchmark {
-  private let listeners: [Listener]
+  private let listeners: [PendingDelivery]
   private let rounds: Int
   private let fanout: Fanout
 
@@ -16,12 +16,12 @@ struct Benchmark {
 
   init(endpoint: String, deliveries: Int, bytes: Int, rounds: Int, width: Int, roots: String?) throws {
     let frames = [(0..<bytes).map { UInt8(ascii: "a") + UInt8($0 * 7 % 26) }]
-    var listeners: [Listener] = []
+    var listeners: [PendingDelivery] = []
     // Growing would double it and count as memory of a delivery.
     listeners.reserveCapacity(deliveries)
     for number in 0..<deliveries {
       guard let id = ConnectionID(Self.connectionID(number)) else { continue }
-      listeners.append(Listener(id: id, connectedAtMilliseconds: 0, frames: frames))
+      listeners.append(PendingDelivery(id: id, connectedAtMilliseconds: 0, frames: frames))
     }
     self.listeners = listeners
     self.rounds = rounds
@@ -55,7 +55,7 @@ struct Benchmark {
     return bad == 0
   }
 
-  private func deliver() -> Tally {
+  private func deliver() -> DeliveryCounts {
     var start = 0
     return fanout.deliver(
       deadlineMilliseconds: Clock.system.milliseconds() + 60_000,

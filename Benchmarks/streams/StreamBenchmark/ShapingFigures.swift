@@ -37,7 +37,7 @@ struct ShapingFigures {
   }
 
   private func encoded() -> [[UInt8]] {
-    Folding.fold(events, isNeverFolded: { $0.priority == .high }).map { kept in
+    Conflation.fold(events, isNeverFolded: { $0.priority == .high }).map { kept in
       Frame.event(
         events[kept.place], shownAs: events[kept.place].type, dialect: .typed,
         placement: Placement(sequence: Int64(kept.place + 1), folded: kept.count, first: Int64(kept.first + 1)))

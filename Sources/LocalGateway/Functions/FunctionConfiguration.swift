@@ -49,7 +49,7 @@ package struct FunctionConfiguration: Sendable {
 }
 
 /// What all functions of one gateway share.
-package struct FunctionSurroundings: Sendable {
+package struct FunctionSettings: Sendable {
   /// In the functions' ARNs.
   package var region = "us-east-1"
   /// In the functions' ARNs.
@@ -76,7 +76,7 @@ package struct FunctionSurroundings: Sendable {
 extension FunctionConfiguration {
   /// The variables of one process: Lambda's own (reserved), the credentials and language it may override.
   package func variables(
-    _ surroundings: FunctionSurroundings, runtimeAPI: String, logStream: String
+    _ surroundings: FunctionSettings, runtimeAPI: String, logStream: String
   ) -> [String: String] {
     var variables = [
       "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8", "AWS_ACCESS_KEY_ID": "local",

@@ -8,7 +8,7 @@ import Telemetry
 ///
 /// No process is started before it is needed. All of them end with `stop`, and also when this process is killed.
 final class FunctionHost: FunctionInvoker {
-  let surroundings: FunctionSurroundings
+  let surroundings: FunctionSettings
   let loop: EventLoop
   let runners: [String: FunctionRunner]
   private(set) var isStopping = false
@@ -16,7 +16,7 @@ final class FunctionHost: FunctionInvoker {
   /// `onLogLine` gets every line that functions write, and Lambda's lines around them. Of several functions with one
   /// name the last counts.
   init(
-    functions: [FunctionConfiguration], surroundings: FunctionSurroundings = FunctionSurroundings(),
+    functions: [FunctionConfiguration], surroundings: FunctionSettings = FunctionSettings(),
     loop: EventLoop, randomness: Randomness = .system, faults: Faults? = nil,
     onLogLine: @escaping (FunctionLogLine) -> Void
   ) {

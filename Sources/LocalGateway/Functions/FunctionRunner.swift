@@ -4,7 +4,7 @@ import Telemetry
 /// Runs one function: does what its pool decides, and tells the pool what happened.
 final class FunctionRunner {
   let configuration: FunctionConfiguration
-  let surroundings: FunctionSurroundings
+  let surroundings: FunctionSettings
   let loop: EventLoop
   private let buffer: ReadBuffer
   private let randomness: Randomness
@@ -22,7 +22,7 @@ final class FunctionRunner {
   private var onStopped: (() -> Void)?
 
   init(
-    configuration: FunctionConfiguration, surroundings: FunctionSurroundings, loop: EventLoop,
+    configuration: FunctionConfiguration, surroundings: FunctionSettings, loop: EventLoop,
     buffer: ReadBuffer, randomness: Randomness, faults: Faults? = nil, onLogLine: @escaping (FunctionLogLine) -> Void
   ) {
     self.configuration = configuration

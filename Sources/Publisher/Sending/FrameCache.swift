@@ -69,7 +69,7 @@ struct FrameCache {
   }
 }
 
-extension Listener {
+extension PendingDelivery {
   /// A connection whose credential has expired is told so and closed; nothing more is shown to it.
   init(expired id: ConnectionID, connectedAtMilliseconds: Int64, through sequence: Int64) {
     let frame = Frame.error(

@@ -4,9 +4,9 @@ import Delivery
 protocol FrameSender {
   /// `keepsOn` is asked now and then; after false nothing more is sent.
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [Listener]?,
-    settled: (Listener, Ending) -> Void
-  ) -> Tally
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
+    settled: (PendingDelivery, DeliveryFailure) -> Void
+  ) -> DeliveryCounts
 }
 
 extension Fanout: FrameSender {}

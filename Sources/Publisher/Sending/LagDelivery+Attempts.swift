@@ -15,7 +15,7 @@ extension StreamSender.LagDelivery {
   private static var patienceMilliseconds: Int64 { 1_000 }
   private static var longPatienceMilliseconds: Int64 { 10_000 }
 
-  mutating func serve(_ due: [Behind], look: Look) throws(TableError) {
+  mutating func serve(_ due: [LaggingConnection], look: Look) throws(TableError) {
     let slow = due.filter { $0.pace == .slow }
     let quick = slow.filter { $0.failures < Self.patientFailures }
     let rows = (quick.isEmpty ? slow : quick).prefix(Self.servedTogether)
@@ -42,20 +42,20 @@ extension StreamSender.LagDelivery {
     let streamSender: StreamSender
     let stream: String
     let look: Look
-    let rows: [Behind]
+    let rows: [LaggingConnection]
     var pages: StreamSender.LogPages
     var catchUps: [ConnectionID: StreamSender.CatchUp] = [:]
-    var endings: [ConnectionID: Ending] = [:]
-    private var closing: [Listener] = []
+    var endings: [ConnectionID: DeliveryFailure] = [:]
+    private var closing: [PendingDelivery] = []
     /// Those that have left.
     var left: Set<ConnectionID> = []
-    private(set) var tally = Tally()
+    private(set) var tally = DeliveryCounts()
     var laggingCount = 0
     /// Somebody is served by the next round.
     var hasReady = false
     var hasTried = false
 
-    init(_ rows: [Behind], _ streamSender: StreamSender, _ stream: String, _ look: Look) {
+    init(_ rows: [LaggingConnection], _ streamSender: StreamSender, _ stream: String, _ look: Look) {
       self.rows = rows
       self.streamSender = streamSender
       self.stream = stream
@@ -75,7 +75,7 @@ extension StreamSender.LagDelivery.LagPage {
         continue
       }
       if row.pace == .gone {
-        closing.append(Listener(closing: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds))
+        closing.append(PendingDelivery(closing: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds))
       } else {
         catchUps[row.id] = try streamSender.catchUp(row, record: record, pages: &pages)
       }
@@ -86,8 +86,8 @@ extension StreamSender.LagDelivery.LagPage {
   mutating func post(until deadline: Int64) {
     let listeners = catchUps.values.compactMap(\.listener)
     guard !listeners.isEmpty else { return }
-    var endings: [ConnectionID: Ending] = [:]
-    var page: [Listener]? = listeners
+    var endings: [ConnectionID: DeliveryFailure] = [:]
+    var page: [PendingDelivery]? = listeners
     let (pages, stream, streamSender) = (pages, stream, streamSender)
     let posted = streamSender.lagSender.deliver(
       deadlineMilliseconds: deadline, keepsOn: { true },
@@ -100,7 +100,7 @@ extension StreamSender.LagDelivery.LagPage {
         streamSender.log(listener, ending: ending, stream: stream) { pages.event($0) }
       })
     // The time was up before anybody was asked for: nobody was posted to.
-    for listener in page ?? [] { endings[listener.id] = Ending(.unsent, firstMissing: 0) }
+    for listener in page ?? [] { endings[listener.id] = DeliveryFailure(.unsent, firstMissing: 0) }
     tally.add(posted)
     tally.late.formUnion(posted.late)
     self.endings = endings
@@ -108,7 +108,7 @@ extension StreamSender.LagDelivery.LagPage {
       if listener.isClosedAfterwards {
         left.insert(listener.id)
       } else {
-        closing.append(Listener(closing: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds))
+        closing.append(PendingDelivery(closing: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds))
       }
     }
   }
@@ -123,8 +123,8 @@ extension StreamSender.LagDelivery.LagPage {
     left.formUnion(gone)
   }
 
-  private static func once(_ page: [Listener]) -> () -> [Listener]? {
-    var page: [Listener]? = page
+  private static func once(_ page: [PendingDelivery]) -> () -> [PendingDelivery]? {
+    var page: [PendingDelivery]? = page
     return {
       defer { page = nil }
       return page
@@ -132,7 +132,7 @@ extension StreamSender.LagDelivery.LagPage {
   }
 }
 
-extension Listener {
+extension PendingDelivery {
   /// One that is told nothing more.
   fileprivate init(closing id: ConnectionID, connectedAtMilliseconds: Int64) {
     self.init(id: id, connectedAtMilliseconds: connectedAtMilliseconds, frames: [], isClosedAfterwards: true)

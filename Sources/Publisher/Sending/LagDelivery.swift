@@ -58,7 +58,7 @@ extension StreamSender.LagDelivery {
   /// Under the lease again and again: whoever found it taken has written a row that may not have been seen.
   mutating func run() throws(TableError) {
     while now < stopAt {
-      guard var lease = try streamSender.lagLeases.take(stream: stream) else {
+      guard var lease = try streamSender.lagLeases.acquire(stream: stream) else {
         report.isLeaseTaken = true
         return
       }
@@ -81,12 +81,12 @@ extension StreamSender.LagDelivery {
   struct Look {
     let epoch: String
     let deliveredThrough: Int64
-    let rows: [Behind]
+    let rows: [LaggingConnection]
 
     /// Whether anything can be done for it: what was not delivered to the others is not sent.
-    func isServable(_ row: Behind) -> Bool { row.pace == .gone || row.from <= deliveredThrough }
+    func isServable(_ row: LaggingConnection) -> Bool { row.pace == .gone || row.from <= deliveredThrough }
 
-    func due(at now: Int64) -> [Behind] { rows.filter { $0.dueAtMilliseconds <= now && isServable($0) } }
+    func due(at now: Int64) -> [LaggingConnection] { rows.filter { $0.dueAtMilliseconds <= now && isServable($0) } }
 
     /// When something is to be done; nil: nothing is known of. A row may have been written by a round that is not at its
     /// end yet.
@@ -100,9 +100,9 @@ extension StreamSender.LagDelivery {
   /// What was delivered is read *first*: of a row that stands after that nothing up to there was sent by a round, so all of
   /// it is lacking.
   private func look() throws(TableError) -> Look? {
-    guard let mark = try streamSender.marks.look(stream: stream) else { return nil }
-    let rows = try streamSender.behindRows.all(stream: stream, epoch: mark.epoch).filter(\.isSlow)
-    return Look(epoch: mark.epoch, deliveredThrough: mark.sentThrough, rows: rows)
+    guard let mark = try streamSender.marks.read(stream: stream) else { return nil }
+    let rows = try streamSender.lagRows.all(stream: stream, epoch: mark.epoch).filter(\.isSlow)
+    return Look(epoch: mark.epoch, deliveredThrough: mark.deliveredThrough, rows: rows)
   }
 
   private mutating func serveAll(_ lease: inout LagLease) throws(TableError) {

@@ -12,7 +12,7 @@ struct Round {
   let events: [LoggedEvent]
   /// Connections that lack earlier events, are ready, and whose turn it is: they get everything from there on instead of
   /// what the others get.
-  let behind: [Behind]
+  let behind: [LaggingConnection]
   /// These and the others that lag: they get nothing of what the others get.
   let isLate: Set<ConnectionID>
 
@@ -20,14 +20,17 @@ struct Round {
   let end: Int64
 
   /// As many of the events as fit one pass.
-  init(stream: String, epoch: String, page: LogPage, sentThrough: Int64, behind: [Behind], isLate: Set<ConnectionID>) {
+  init(
+    stream: String, epoch: String, page: LogPage, deliveredThrough: Int64, behind: [LaggingConnection],
+    isLate: Set<ConnectionID>
+  ) {
     self.stream = stream
     self.epoch = epoch
     self.behind = behind
     self.isLate = isLate
     let count = EventRun.fitting(page.events.lazy.map(\.event))
     events = Array(page.events.prefix(count))
-    end = count == page.events.count ? page.through : events.last?.sequence ?? sentThrough
+    end = count == page.events.count ? page.through : events.last?.sequence ?? deliveredThrough
   }
 
   /// The event with that number, if it is one of the round's.
@@ -42,7 +45,7 @@ struct Round {
 
   /// What became of a round.
   struct Result {
-    var tally = Tally()
+    var tally = DeliveryCounts()
     /// The connections that lack something, with the first event they lack.
     var missing: [Missing] = []
     /// How many events others of their key stand for.
@@ -51,7 +54,7 @@ struct Round {
     private(set) var connections = 0
     private(set) var events = 0
     /// Behind rows whose connections have everything now, or are gone.
-    var served: [Behind] = []
+    var served: [LaggingConnection] = []
     /// Where the reading of the listeners stopped, if there was no time to read them all.
     var cut: ListenerPosition?
     /// Why the listeners could not be read.
@@ -62,13 +65,13 @@ struct Round {
     /// called, or the time was up before the next page was asked for.
     var isBrokenOff = false
 
-    mutating func begin(_ listener: Listener) {
+    mutating func begin(_ listener: PendingDelivery) {
       connections += 1
       events += listener.eventCount
     }
 
     /// It did not get everything after all.
-    mutating func leave(_ listener: Listener) {
+    mutating func leave(_ listener: PendingDelivery) {
       guard listener.eventCount > 0 else { return }
       connections -= 1
       events -= listener.eventCount
@@ -82,7 +85,7 @@ struct Round {
 
   /// What is sent of `events`, with the place of each in its stream.
   static func shaped(_ events: [LoggedEvent]) -> (events: [Event], placements: [Placement]) {
-    let kept = Folding.fold(events.map(\.event), isNeverFolded: isUrgent)
+    let kept = Conflation.fold(events.map(\.event), isNeverFolded: isUrgent)
     return (
       kept.map { events[$0.place].event },
       kept.map {

@@ -8,9 +8,9 @@ import Telemetry
 extension StreamSender {
   /// What a connection that lags gets: everything from its place on that is for it, as far as one reading of the log goes.
   struct CatchUp {
-    let row: Behind
+    let row: LaggingConnection
     /// Nil: it has left, or nothing of this is for it.
-    let listener: Listener?
+    let listener: PendingDelivery?
     /// It has everything up to here once it has its frames; nil: it has left.
     let through: Int64?
   }
@@ -52,10 +52,11 @@ extension StreamSender {
   }
 
   /// What the connection of a row gets.
-  func catchUp(_ row: Behind, record: ConnectionRecord?, pages: inout LogPages) throws(TableError) -> CatchUp {
+  func catchUp(_ row: LaggingConnection, record: ConnectionRecord?, pages: inout LogPages) throws(TableError) -> CatchUp
+  {
     guard let record else { return CatchUp(row: row, listener: nil, through: nil) }
     if let until = record.untilMilliseconds, until <= clock.milliseconds() {
-      let listener = Listener(
+      let listener = PendingDelivery(
         expired: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, through: pages.end)
       return CatchUp(row: row, listener: listener, through: pages.end)
     }
@@ -68,23 +69,23 @@ extension StreamSender {
     var frames = FrameCache(
       events: shaped.events, placements: shaped.placements, cursor: pages.cursor(through: page.through).text)
     let packed = frames.frames(parts, dialect: record.dialect, accepts: record.accepts)
-    let listener = Listener(
+    let listener = PendingDelivery(
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: packed.frames,
       marks: packed.sequences, eventCount: parts.count)
     return CatchUp(row: row, listener: listener, through: page.through)
   }
 }
 
-extension StreamSender.Posting {
+extension StreamSender.RoundDelivery {
   /// What the connections of some rows get; those that have left, or for whom nothing of this is, are done.
-  mutating func begin(_ rows: [Behind]) throws(TableError) -> [Listener] {
+  mutating func begin(_ rows: [LaggingConnection]) throws(TableError) -> [PendingDelivery] {
     let records = try streamSender.connections.connections(rows.map(\.id))
     // If the table fails at one of them, nobody is begun: who is not posted to keeps its row.
     var catchUps: [StreamSender.CatchUp] = []
     for (row, record) in zip(rows, records) {
       catchUps.append(try streamSender.catchUp(row, record: record, pages: &pages))
     }
-    var begun: [Listener] = []
+    var begun: [PendingDelivery] = []
     for catchUp in catchUps {
       guard let listener = catchUp.listener else {
         finish(catchUp)

@@ -7,9 +7,9 @@ import Telemetry
 extension StreamSender {
   /// Tells the connections whose credential has ended lately so, and closes them: one that says nothing, and that no
   /// event is for, would stay open. One that cannot be told is tried again by the next sweeps.
-  func closeEnded(deadlineMilliseconds: Int64) throws(TableError) -> Tally {
+  func closeEnded(deadlineMilliseconds: Int64) throws(TableError) -> DeliveryCounts {
     let ended = try connections.ended()
-    guard !ended.isEmpty else { return Tally() }
+    guard !ended.isEmpty else { return DeliveryCounts() }
     let topics = Dictionary(ended.map { ($0.id, $0.topic) }, uniquingKeysWith: { first, _ in first })
     var rest = ended[...]
     var gone: [ConnectionID] = []
@@ -20,7 +20,7 @@ extension StreamSender {
       return rest.isEmpty
         ? nil
         : rest.prefix(pageSize).map {
-          Listener(expired: $0.id, connectedAtMilliseconds: $0.connectedAtMilliseconds, through: 0)
+          PendingDelivery(expired: $0.id, connectedAtMilliseconds: $0.connectedAtMilliseconds, through: 0)
         }
     } settled: { listener, ending in
       if ending.reason == .gone {

@@ -7,7 +7,7 @@ extension StreamSender {
   /// What came of sending a stream.
   struct Report {
     let stream: String
-    var tally = Tally()
+    var tally = DeliveryCounts()
     /// How many events others stood for.
     var folded = 0
     /// How many connections were noted as behind.
@@ -65,8 +65,8 @@ extension StreamSender.Report {
   }
 }
 
-extension Tally {
-  mutating func add(_ other: Tally) {
+extension DeliveryCounts {
+  mutating func add(_ other: DeliveryCounts) {
     deliveries += other.deliveries
     gone += other.gone
     retried += other.retried

@@ -8,7 +8,7 @@ extension StreamSender {
   /// Posts a round to everybody: to a page of listeners, then to those who lag and are ready, then to the other pages,
   /// each while the one before is on its way.
   func run(_ round: Round, lease: inout Lease, stopAt: Int64) -> Round.Result {
-    var posting = Posting(streamSender: self, round: round, lease: lease, stopAt: stopAt)
+    var posting = RoundDelivery(streamSender: self, round: round, lease: lease, stopAt: stopAt)
     let tally = sender.deliver(
       deadlineMilliseconds: stopAt + Self.fanoutReserveMilliseconds, keepsOn: { posting.keepsOn() },
       nextPage: { posting.nextPage() }, settled: { posting.settle($0, ending: $1) })
@@ -20,16 +20,16 @@ extension StreamSender {
   private static var fanoutReserveMilliseconds: Int64 { 1_000 }
 
   /// A round while it is posted.
-  struct Posting {
+  struct RoundDelivery {
     let streamSender: StreamSender
     let round: Round
     let stopAt: Int64
     /// What is sent of the round's events, and to whom.
     let run: EventRun
     private var frames: FrameCache
-    private var listeners: RunListeners?
+    private var listeners: RecipientReader?
     /// Those who lag and have not had their turn.
-    private var late: [Behind]
+    private var late: [LaggingConnection]
     private var hasBegunListeners = false
     /// Those who had their turn, until it is settled.
     var catchingUp: [ConnectionID: CatchUp] = [:]
@@ -39,7 +39,7 @@ extension StreamSender {
   }
 }
 
-extension StreamSender.Posting {
+extension StreamSender.RoundDelivery {
   init(streamSender: StreamSender, round: Round, lease: Lease, stopAt: Int64) {
     let shaped = Round.shaped(round.events)
     self.streamSender = streamSender
@@ -73,14 +73,16 @@ extension StreamSender.Posting {
 
   /// Prolongs the lease while a long round goes on. False: another has taken it.
   private mutating func keepsLease() throws(TableError) -> Bool {
-    guard lease.endMilliseconds - streamSender.clock.milliseconds() < Marks.leaseMilliseconds / 2 else { return true }
+    guard lease.endMilliseconds - streamSender.clock.milliseconds() < Checkpoints.leaseMilliseconds / 2 else {
+      return true
+    }
     if try streamSender.marks.write(&lease) { return true }
     result.isLeaseLost = true
     return false
   }
 
   /// A page of listeners, or those who lag; nil: there are no more, or they cannot be read now.
-  mutating func nextPage() -> [Listener]? {
+  mutating func nextPage() -> [PendingDelivery]? {
     do throws(TableError) {
       guard try keepsLease() else { return nil }
       if streamSender.clock.milliseconds() >= stopAt {
@@ -104,19 +106,19 @@ extension StreamSender.Posting {
   }
 
   /// What the connections of a page get, but those who are behind.
-  private mutating func begin(_ page: [Recipient]) throws(TableError) -> [Listener] {
+  private mutating func begin(_ page: [Recipient]) throws(TableError) -> [PendingDelivery] {
     let now = streamSender.clock.milliseconds()
     let isLate = try whoIsLate(among: page, now: now)
-    var begun: [Listener] = []
+    var begun: [PendingDelivery] = []
     begun.reserveCapacity(page.count)
     for recipient in page where !isLate.contains(recipient.id) {
       if let until = recipient.untilMilliseconds, until <= now {
         begun.append(
-          Listener(
+          PendingDelivery(
             expired: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, through: round.end))
       } else {
         let packed = frames.frames(recipient.parts, dialect: recipient.dialect, accepts: recipient.accepts)
-        let listener = Listener(recipient: recipient, packed: packed)
+        let listener = PendingDelivery(recipient: recipient, packed: packed)
         result.begin(listener)
         begun.append(listener)
       }
@@ -130,11 +132,11 @@ extension StreamSender.Posting {
     guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && !round.isLate.contains($0.id) }) else {
       return round.isLate
     }
-    return try round.isLate.union(streamSender.behindRows.all(stream: round.stream, epoch: round.epoch).map(\.id))
+    return try round.isLate.union(streamSender.lagRows.all(stream: round.stream, epoch: round.epoch).map(\.id))
   }
 
   /// What became of the round, after everything was sent and settled that could be.
-  mutating func end(_ tally: Tally) -> Round.Result {
+  mutating func end(_ tally: DeliveryCounts) -> Round.Result {
     for catchUp in catchingUp.values { finish(catchUp) }
     result.tally = tally
     if !tally.isEveryPageRead, !result.isLeaseLost, result.failure == nil, result.cut == nil {
@@ -146,7 +148,7 @@ extension StreamSender.Posting {
   }
 
   /// What of which publish went out when: by the correlation ids of the events, those of the first few.
-  private func note(_ tally: Tally) {
+  private func note(_ tally: DeliveryCounts) {
     log.debug(
       "round sent",
       [

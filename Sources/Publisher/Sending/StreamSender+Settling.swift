@@ -5,9 +5,9 @@ import Streams
 import Telemetry
 
 // Those who did not get everything. Nothing of this asks the table: it happens while others wait for their frames.
-extension StreamSender.Posting {
+extension StreamSender.RoundDelivery {
   /// A connection that lacks something is noted, unless what it lacks can never reach it.
-  mutating func settle(_ listener: Listener, ending: Ending) {
+  mutating func settle(_ listener: PendingDelivery, ending: DeliveryFailure) {
     let row = catchingUp.removeValue(forKey: listener.id)?.row
     result.leave(listener)
     streamSender.log(listener, ending: ending, stream: round.stream) { round.event($0) ?? pages.event($0) }
@@ -21,7 +21,8 @@ extension StreamSender.Posting {
 
   /// One that got a part of what it lacks has its next turn soon. One that the gateway does not know yet may be on its
   /// way in, or have left: it is tried until that is known.
-  private mutating func note(_ listener: Listener, ending: Ending, row: Behind?, pace: Pace) {
+  private mutating func note(_ listener: PendingDelivery, ending: DeliveryFailure, row: LaggingConnection?, pace: Pace)
+  {
     let from = listener.marks[ending.firstMissing]
     let before = row.map { ending.firstMissing > 0 ? 0 : $0.failures } ?? 0
     let isYoung = ending.reason == .refused(status: 410)
@@ -34,7 +35,7 @@ extension StreamSender.Posting {
 
 extension StreamSender {
   /// A line about a frame that did not arrive, unless there was no time for it.
-  func log(_ listener: Listener, ending: Ending, stream: String, _ event: (Int64) -> Event?) {
+  func log(_ listener: PendingDelivery, ending: DeliveryFailure, stream: String, _ event: (Int64) -> Event?) {
     let (message, name, what): (LogText, String, Log.Value)
     switch ending.reason {
     case .gone, .unsent: return
@@ -59,7 +60,7 @@ extension StreamSender {
   }
 }
 
-extension Ending {
+extension DeliveryFailure {
   /// What is lacking can never reach it.
   var isTooLarge: Bool { reason == .refused(status: 413) }
 }

@@ -7,7 +7,7 @@ import Telemetry
 // While the lease is held.
 extension StreamSender {
   /// A stream whose lease is held.
-  struct Holding {
+  struct LeasedStream {
     var lease: Lease
     /// Nothing is to be done before, in milliseconds since the epoch.
     var dueAt: Int64
@@ -26,21 +26,21 @@ extension StreamSender {
   }
 
   /// The next thing that is to be done for a stream, if it is its time.
-  func step(_ holding: inout Holding, stopAt: Int64) throws(TableError) -> Step {
+  func step(_ holding: inout LeasedStream, stopAt: Int64) throws(TableError) -> Step {
     guard let head = try streamLog.head(stream: holding.lease.stream) else {
       _ = try marks.write(&holding.lease, releasing: true)
       return .done
     }
     holding.lease.follow(head.epoch)
     let now = clock.milliseconds()
-    let rows = try behindRows.all(stream: holding.lease.stream, epoch: head.epoch)
+    let rows = try lagRows.all(stream: holding.lease.stream, epoch: head.epoch)
     if rows.contains(where: { $0.isSlow && $0.dueAtMilliseconds < now - Self.lagPatienceMilliseconds }) {
       holding.report.isLagDue = true
     }
     let lagging = Lagging(rows: rows, now: now)
-    let hasNews = holding.lease.sentThrough < head.last
+    let hasNews = holding.lease.deliveredThrough < head.last
     guard now < stopAt || !hasNews && lagging.waiting.isEmpty else { return try handOver(&holding) }
-    if now >= holding.handOverAt, holding.lease.sentThrough >= holding.own, hasNews || !lagging.waiting.isEmpty {
+    if now >= holding.handOverAt, holding.lease.deliveredThrough >= holding.own, hasNews || !lagging.waiting.isEmpty {
       return try handOver(&holding, isOwnSent: true)
     }
     if hasNews {
@@ -53,7 +53,7 @@ extension StreamSender {
       return try round(&holding, head: head, page: page, lagging: lagging, stopAt: stopAt)
     }
     if !lagging.due.isEmpty {
-      let nothing = LogPage(events: [], through: holding.lease.sentThrough)
+      let nothing = LogPage(events: [], through: holding.lease.deliveredThrough)
       return try round(&holding, head: head, page: nothing, lagging: lagging, stopAt: stopAt)
     }
     if let next = lagging.waiting.map(\.dueAtMilliseconds).min(), next <= holding.patientUntil {
@@ -65,9 +65,9 @@ extension StreamSender {
   /// Who lags in a stream as a round begins.
   struct Lagging {
     /// Those whom rounds serve, at their time; no holder waits for a slow one.
-    let waiting: [Behind]
+    let waiting: [LaggingConnection]
     /// Those whose time it is, so many that the others do not wait for long.
-    let due: [Behind]
+    let due: [LaggingConnection]
     let ids: Set<ConnectionID>
 
     var hasSlow: Bool { ids.count > waiting.count }
@@ -76,7 +76,7 @@ extension StreamSender {
 
     private init(slow ids: Set<ConnectionID>) { (waiting, due, self.ids) = ([], [], ids) }
 
-    init(rows: [Behind], now: Int64) {
+    init(rows: [LaggingConnection], now: Int64) {
       waiting = rows.filter { !$0.isSlow }
       due = Array(waiting.lazy.filter { $0.dueAtMilliseconds <= now }.prefix(Self.servedTogether))
       ids = Set(rows.map(\.id))
@@ -97,24 +97,24 @@ extension StreamSender {
 
   /// Gives the lease up. Whoever found it taken had appended before, or had made a slow connection ready; so a head that
   /// has moved since, and who is ready, is served by the lease taken anew, unless another took it first.
-  private func release(_ holding: inout Holding, head: LogHead, lagging: Lagging?) throws(TableError) -> Step {
+  private func release(_ holding: inout LeasedStream, head: LogHead, lagging: Lagging?) throws(TableError) -> Step {
     let stream = holding.lease.stream
-    if lagging?.waiting.isEmpty == false { try openStreams.renew(stream: stream) }
+    if lagging?.waiting.isEmpty == false { try activeStreams.renew(stream: stream) }
     _ = try marks.write(&holding.lease, releasing: true)
     var isReady = false
     if let lagging, lagging.hasSlow {
       let known = Set(lagging.waiting.map(\.id))
-      let rows = try behindRows.all(stream: stream, epoch: head.epoch)
+      let rows = try lagRows.all(stream: stream, epoch: head.epoch)
       isReady = rows.contains { !$0.isSlow && !known.contains($0.id) }
     }
     if !isReady, try streamLog.head(stream: stream) == head { return .done }
-    guard let again = try marks.take(stream: stream) else { return .done }
+    guard let again = try marks.acquire(stream: stream) else { return .done }
     holding.lease = again
     return .again(at: clock.milliseconds())
   }
 
   private func handOver(
-    _ holding: inout Holding, isOwnSent: Bool = false, isDrainedSoon: Bool = true
+    _ holding: inout LeasedStream, isOwnSent: Bool = false, isDrainedSoon: Bool = true
   ) throws(TableError) -> Step {
     _ = try marks.write(&holding.lease, releasing: true)
     if !isOwnSent { holding.report.isQueued = true }
@@ -124,11 +124,11 @@ extension StreamSender {
 
   /// One round over the listeners.
   private func round(
-    _ holding: inout Holding, head: LogHead, page: LogPage, lagging: Lagging, stopAt: Int64
+    _ holding: inout LeasedStream, head: LogHead, page: LogPage, lagging: Lagging, stopAt: Int64
   ) throws(TableError) -> Step {
     if !page.events.isEmpty { holding.lease.roundAtMilliseconds = clock.milliseconds() }
     let round = Round(
-      stream: holding.lease.stream, epoch: head.epoch, page: page, sentThrough: holding.lease.sentThrough,
+      stream: holding.lease.stream, epoch: head.epoch, page: page, deliveredThrough: holding.lease.deliveredThrough,
       behind: lagging.due, isLate: lagging.ids)
     let result = run(round, lease: &holding.lease, stopAt: stopAt)
     holding.report.add(result, round: round, clock: clock)
@@ -142,7 +142,7 @@ extension StreamSender {
       throw failure
     }
     if result.cut != nil || result.isBrokenOff {
-      if let cut = result.cut { holding.lease.cut = CutRound(end: round.end, position: cut) }
+      if let cut = result.cut { holding.lease.cut = InterruptedRound(end: round.end, position: cut) }
       // With time left, what broke it off would break off another try at once: the sweep makes it.
       return try handOver(&holding, isDrainedSoon: !result.isBrokenOff || clock.milliseconds() >= stopAt)
     }
@@ -153,7 +153,7 @@ extension StreamSender {
   /// After a round that came to its end. `quiet`: who lagged as it began, if nobody lacks anything now but those who are
   /// slow.
   private func goOn(
-    _ holding: inout Holding, head: LogHead, through end: Int64, quiet: Lagging?
+    _ holding: inout LeasedStream, head: LogHead, through end: Int64, quiet: Lagging?
   ) throws(TableError) -> Step {
     holding.lease.advance(through: end)
     if let quiet, let now = try streamLog.head(stream: holding.lease.stream),
@@ -168,21 +168,21 @@ extension StreamSender {
     return .again(at: clock.milliseconds())
   }
 
-  /// Everything that is to be true before `sentThrough` passes these events.
+  /// Everything that is to be true before `deliveredThrough` passes these events.
   private func settle(_ round: Round, result: Round.Result, lease: Lease) throws(TableError) {
-    try behindRows.note(result.missing, stream: round.stream, epoch: round.epoch, instead: round.behind)
-    try behindRows.clear(result.served, lease: lease)
-    if !result.missing.isEmpty { try openStreams.renew(stream: round.stream) }
+    try lagRows.note(result.missing, stream: round.stream, epoch: round.epoch, instead: round.behind)
+    try lagRows.clear(result.served, lease: lease)
+    if !result.missing.isEmpty { try activeStreams.renew(stream: round.stream) }
     try latest.note(round.events, epoch: round.epoch)
   }
 
   private func page(_ lease: Lease, head: LogHead) throws(TableError) -> LogPage {
     guard let cut = lease.cut else {
-      return try streamLog.read(stream: lease.stream, head: head, after: lease.sentThrough)
+      return try streamLog.read(stream: lease.stream, head: head, after: lease.deliveredThrough)
     }
     // A round that was cut short goes on with the very events it had.
     return try streamLog.read(
-      stream: lease.stream, head: LogHead(epoch: head.epoch, next: cut.end + 1), after: lease.sentThrough,
+      stream: lease.stream, head: LogHead(epoch: head.epoch, next: cut.end + 1), after: lease.deliveredThrough,
       limitEvents: .max, limitBytes: .max)
   }
 }

@@ -12,10 +12,10 @@ import Telemetry
 struct StreamSender<Sender: FrameSender> {
   let connections: Connections
   let streamLog: StreamLog
-  let marks: Marks
-  let behindRows: BehindRows
-  let latest: LatestRows
-  let openStreams: OpenStreams
+  let marks: Checkpoints
+  let lagRows: LagRows
+  let latest: LastValues
+  let activeStreams: ActiveStreams
   let lagLeases: LagLeases
   let sender: Sender
   /// Posts to the connections that are slow.
@@ -41,10 +41,10 @@ struct StreamSender<Sender: FrameSender> {
     windowMilliseconds = 1_000 / limits.framesPerSecond
     connections = Connections(table: table, shards: shards, clock: clock, randomness: randomness)
     streamLog = StreamLog(table: table, shards: shards, limits: limits, clock: clock, randomness: randomness)
-    marks = Marks(table: table, clock: clock, randomness: randomness)
-    behindRows = BehindRows(table: table, limits: limits, clock: clock, randomness: randomness)
-    latest = LatestRows(table: table, shards: shards, clock: clock)
-    openStreams = OpenStreams(table: table, shards: shards, limits: limits, clock: clock)
+    marks = Checkpoints(table: table, clock: clock, randomness: randomness)
+    lagRows = LagRows(table: table, limits: limits, clock: clock, randomness: randomness)
+    latest = LastValues(table: table, shards: shards, clock: clock)
+    activeStreams = ActiveStreams(table: table, shards: shards, limits: limits, clock: clock)
     lagLeases = LagLeases(table: table, clock: clock, randomness: randomness)
     self.sender = sender
     self.lagSender = lagSender ?? sender
@@ -62,7 +62,7 @@ struct StreamSender<Sender: FrameSender> {
   ) -> [Report] {
     let stopAt = deadlineMilliseconds - Self.reserveMilliseconds
     var reports: [Report] = []
-    var held: [Holding] = []
+    var held: [LeasedStream] = []
     let start = clock.milliseconds()
     let handOverAt = holdMilliseconds == .max ? .max : start + holdMilliseconds
     for stream in streams {
@@ -70,7 +70,7 @@ struct StreamSender<Sender: FrameSender> {
       if let lease = take(stream: stream, report: &report) {
         let now = clock.milliseconds()
         held.append(
-          Holding(
+          LeasedStream(
             lease: lease, dueAt: now, patientUntil: now + Self.behindPatienceMilliseconds,
             own: through[Array(stream.utf8)] ?? 0,
             handOverAt: handOverAt, report: report))
@@ -109,12 +109,12 @@ struct StreamSender<Sender: FrameSender> {
 
   /// Whether a stream has something to send and nobody sends it.
   func hasSomethingLeft(stream: String) throws(TableError) -> Bool {
-    try openStreams.rest(of: [stream])[0].isPending
+    try activeStreams.rest(of: [stream])[0].isPending
   }
 
   private func take(stream: String, report: inout Report) -> Lease? {
     do throws(TableError) {
-      if let lease = try marks.take(stream: stream) { return lease }
+      if let lease = try marks.acquire(stream: stream) { return lease }
       report.isQueued = true
       report.isLeaseTaken = true
     } catch {
@@ -123,7 +123,7 @@ struct StreamSender<Sender: FrameSender> {
     return nil
   }
 
-  private func attempt(_ holding: inout Holding, stopAt: Int64) -> Step {
+  private func attempt(_ holding: inout LeasedStream, stopAt: Int64) -> Step {
     do throws(TableError) {
       return try step(&holding, stopAt: stopAt)
     } catch {

@@ -63,10 +63,10 @@ extension StreamLog {
       writes.append(
         claimWrite(claim, attempt: attempt, sequence: attempt.first + Int64(offset), stream: stream, expires: expires))
     }
-    let open = openStreams.row(stream: stream)
+    let open = activeStreams.row(stream: stream)
     if let open { writes.append(.put(open)) }
     try table.transact(writes, durability: .disk)
-    if open != nil { openStreams.notePut(stream: stream) }
+    if open != nil { activeStreams.notePut(stream: stream) }
   }
 
   private func headWrite(_ attempt: Attempt, head: LogHead?, stream: String) -> TransactionWrite {

@@ -10,7 +10,7 @@ package struct StreamLog {
   let table: any Table
   let clock: Clock
   let randomness: Randomness
-  var openStreams: OpenStreams
+  var activeStreams: ActiveStreams
   /// A little longer than it is said to be, so that what readers still show never expires under their eyes.
   let segmentSeconds: Int64
 
@@ -22,7 +22,7 @@ package struct StreamLog {
     self.table = table
     self.clock = clock
     self.randomness = randomness
-    openStreams = OpenStreams(table: table, shards: shards, limits: limits, clock: clock)
+    activeStreams = ActiveStreams(table: table, shards: shards, limits: limits, clock: clock)
   }
 
   /// How long the head stands after the last append: while it does, cursors stay valid.

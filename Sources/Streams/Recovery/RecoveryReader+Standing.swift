@@ -38,7 +38,7 @@ extension RecoveryReader {
       }
       var sequence: Int64 = 0
       if let mark = marks[place].items.first, mark.string("epoch") == head.epoch { sequence = mark.number("sent") ?? 0 }
-      if let row = behind[place].items.first.flatMap(Behind.init), row.isOf(head.epoch) {
+      if let row = behind[place].items.first.flatMap(LaggingConnection.init), row.isOf(head.epoch) {
         sequence = min(sequence, row.from - 1)
       }
       standings.append(Standing(stream: stream, epoch: head.epoch, last: head.last, delivered: sequence))

@@ -5,7 +5,7 @@ import Messaging
 extension RecoveryReader {
   /// The state of some streams as of the places that are held for the connection in them; what comes after those is the
   /// sender's.
-  package func states(record: ConnectionRecord, holds: [Hold]) throws(TableError) -> [Recovery.Part] {
+  package func states(record: ConnectionRecord, holds: [DeliveryPause]) throws(TableError) -> [Recovery.Part] {
     var parts: [Recovery.Part] = []
     for hold in holds {
       var part = Recovery.Part(stream: hold.stream, base: hold.through)
@@ -16,7 +16,7 @@ extension RecoveryReader {
   }
 
   /// The streams that hold anything after the place held in them.
-  package func hasMore(than holds: [Hold]) throws(TableError) -> [String] {
+  package func hasMore(than holds: [DeliveryPause]) throws(TableError) -> [String] {
     let heads = try heads(of: holds.map(\.stream))
     return zip(holds, heads).compactMap { hold, head in head?.last ?? 0 > hold.through ? hold.stream : nil }
   }
@@ -25,8 +25,8 @@ extension RecoveryReader {
   func state(
     record: ConnectionRecord, head: LogHead, part: inout Recovery.Part, budget: inout RecoveryLimits
   ) throws(TableError) {
-    let mark = try Marks(table: table, clock: clock).look(stream: part.stream)
-    let sent = mark.map { $0.epoch == head.epoch ? $0.sentThrough : 0 } ?? 0
+    let mark = try Checkpoints(table: table, clock: clock).read(stream: part.stream)
+    let sent = mark.map { $0.epoch == head.epoch ? $0.deliveredThrough : 0 } ?? 0
     let replay = try replay(
       record: record, stream: part.stream, head: head, after: min(sent, head.last), budget: &budget)
     part.base = replay.base
@@ -68,8 +68,8 @@ extension RecoveryReader {
   private func unsent(
     record: ConnectionRecord, stream: String, head: LogHead, through: Int64
   ) throws(TableError) -> [[UInt8]: LoggedEvent] {
-    let mark = try Marks(table: table, clock: clock).look(stream: stream)
-    var place = mark.map { $0.epoch == head.epoch ? $0.sentThrough : 0 } ?? 0
+    let mark = try Checkpoints(table: table, clock: clock).read(stream: stream)
+    var place = mark.map { $0.epoch == head.epoch ? $0.deliveredThrough : 0 } ?? 0
     var newest: [[UInt8]: LoggedEvent] = [:]
     let part = LogHead(epoch: head.epoch, next: through + 1)
     while place < through {

@@ -8,7 +8,7 @@ package import Telemetry
 package struct RecoveryReader {
   let table: any Table
   let streamLog: StreamLog
-  let latest: LatestRows
+  let latest: LastValues
   let clock: Clock
 
   let personalEvents: Int64
@@ -22,7 +22,7 @@ package struct RecoveryReader {
     self.table = table
     self.clock = clock
     streamLog = StreamLog(table: table, shards: shards, clock: clock)
-    latest = LatestRows(table: table, shards: shards, clock: clock)
+    latest = LastValues(table: table, shards: shards, clock: clock)
   }
 
   /// What a client lacks. Its listener rows stand already: so what is appended after this reads the heads is sent to

@@ -14,9 +14,9 @@ extension Keys {
     ItemKey(partition: behind(stream: stream), sort: id.text)
   }
 
-  static func openStreams(shard: Int) -> String { "o#\(shard)" }
+  static func activeStreams(shard: Int) -> String { "o#\(shard)" }
 
   static func openStream(stream: String, shards: Int) -> ItemKey {
-    ItemKey(partition: openStreams(shard: shard(ofText: stream, of: shards)), sort: PercentEncoding.encode(stream))
+    ItemKey(partition: activeStreams(shard: shard(ofText: stream, of: shards)), sort: PercentEncoding.encode(stream))
   }
 }

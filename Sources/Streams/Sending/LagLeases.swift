@@ -19,12 +19,12 @@ package struct LagLeases {
   }
 
   /// Nil: another holds it.
-  package func take(stream: String) throws(TableError) -> LagLease? {
+  package func acquire(stream: String) throws(TableError) -> LagLease? {
     let holder = randomness.hexadecimal()
     let now = clock.milliseconds()
     var change = change(holder)
     change.createsItem = true
-    change.expiresOnCreation = clock.seconds + Marks.keptSeconds
+    change.expiresOnCreation = clock.seconds + Checkpoints.keptSeconds
     let free = Condition.any([
       .lacks("holder"), .less("end", .number(now)), .greater("end", .number(now + 2 * Self.leaseMilliseconds)),
     ])
@@ -81,7 +81,7 @@ package struct LagLeases {
     change.set = [
       "v": .number(1), "holder": .string(holder), "end": .number(clock.milliseconds() + Self.leaseMilliseconds),
     ]
-    change.expires = .at(clock.seconds + Marks.keptSeconds)
+    change.expires = .at(clock.seconds + Checkpoints.keptSeconds)
     return change
   }
 }

@@ -22,9 +22,9 @@ struct DoctorCommand: Command {
 
   init(_ arguments: Arguments) throws(CommandFailure) { self.arguments = arguments }
 
-  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
     let settings = try ServeSettings(arguments, in: surroundings)
-    let examination = Examination(
+    let examination = Diagnosis(
       settings: settings, endpoint: arguments.value("endpoint") ?? "http://127.0.0.1:\(settings.port)",
       isEndpointRequired: arguments.has("endpoint"), surroundings: surroundings)
     let checks = examination.checks()

@@ -55,7 +55,7 @@ struct FeedCommand: Command {
     target = try PublishTarget(arguments)
   }
 
-  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
     let interruption = surroundings.interruption()
     var feed = Feed(
       api: try target.api(in: surroundings, until: interruption), surroundings: surroundings,
@@ -74,7 +74,7 @@ struct FeedCommand: Command {
     return feed.totals.rejected == 0 ? .success : .failure
   }
 
-  private func runOnce(_ feed: inout Feed, in surroundings: Surroundings) throws(CommandFailure) {
+  private func runOnce(_ feed: inout Feed, in surroundings: CommandContext) throws(CommandFailure) {
     let source = try openSource(in: surroundings)
     source.interruption = feed.interruption
     var reader = try CSVReader(source)
@@ -85,7 +85,7 @@ struct FeedCommand: Command {
     }
   }
 
-  private func openSource(in surroundings: Surroundings) throws(CommandFailure) -> ByteSource {
+  private func openSource(in surroundings: CommandContext) throws(CommandFailure) -> ByteSource {
     guard path == "-" else { return try ByteSource.file(path: path) }
     guard !loops else {
       throw CommandFailure(code: .usage, message: "standard input cannot be read twice: no --loop with -")

@@ -31,7 +31,7 @@ struct KeysCommand: Command {
     ])
 
   private enum Action {
-    case create(KeyWishes)
+    case create(KeyOptions)
     case list
     case revoke(hashPrefix: String)
     case audit
@@ -49,7 +49,7 @@ struct KeysCommand: Command {
       throw CommandFailure(code: .usage, message: "keys \(word ?? "") takes no '\(arguments.operands[1])'")
     }
     switch word {
-    case "create": action = .create(try KeyWishes(arguments))
+    case "create": action = .create(try KeyOptions(arguments))
     case "list": action = .list
     case "audit": action = .audit
     case "revoke":
@@ -74,7 +74,7 @@ struct KeysCommand: Command {
 
   private var isCreation: Bool { if case .create = action { true } else { false } }
 
-  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
     let ring = try KeyRing(store, mayCreate: isCreation, in: surroundings)
     let report = KeyReport(terminal: surroundings.terminal, asJSON: asJSON)
     switch action {

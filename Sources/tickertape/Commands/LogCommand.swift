@@ -41,7 +41,7 @@ struct LogCommand: Command {
     store = arguments.value("store")
   }
 
-  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
     let chosen = try ChosenTable(store, mayCreate: false, in: surroundings)
     let log = StreamLog(table: chosen.table, clock: surroundings.clock)
     do {
@@ -49,8 +49,9 @@ struct LogCommand: Command {
         throw CommandFailure(code: .failure, message: "\(chosen.place) has no log of \(stream)")
       }
       if showsHead {
-        let mark = try Marks(table: chosen.table, clock: surroundings.clock).look(stream: stream)
-        try surroundings.terminal.json(Self.line(head, sentThrough: mark?.epoch == head.epoch ? mark?.sentThrough : 0))
+        let mark = try Checkpoints(table: chosen.table, clock: surroundings.clock).read(stream: stream)
+        try surroundings.terminal.json(
+          Self.line(head, deliveredThrough: mark?.epoch == head.epoch ? mark?.deliveredThrough : 0))
       } else {
         try show(log, head: head, terminal: surroundings.terminal)
       }
@@ -78,12 +79,12 @@ struct LogCommand: Command {
     }
   }
 
-  private static func line(_ head: LogHead, sentThrough: Int64?) -> [UInt8] {
+  private static func line(_ head: LogHead, deliveredThrough: Int64?) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("epoch", head.epoch)
       writer.member("last", head.last)
-      writer.member("sentThrough", sentThrough ?? 0)
+      writer.member("deliveredThrough", deliveredThrough ?? 0)
     }
     return writer.bytes
   }

@@ -76,7 +76,7 @@ struct PublishCommand: Command {
     }
   }
 
-  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
     if let single {
       var run = PublishRun(api: try target.api(in: surroundings), terminal: surroundings.terminal, asJSON: asJSON)
       try run.send(single)
@@ -86,7 +86,7 @@ struct PublishCommand: Command {
     return try publishLines(in: surroundings)
   }
 
-  private func publishLines(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+  private func publishLines(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
     // A named pipe that nobody writes to is waited for here, where Ctrl-C simply ends the process.
     let source = path == "-" ? surroundings.input() : try ByteSource.file(path: path)
     let interruption = surroundings.interruption()

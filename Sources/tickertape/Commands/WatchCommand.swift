@@ -55,7 +55,7 @@ struct WatchCommand: Command {
     options.asJSON = arguments.has("json")
     options.following.saysHello = !arguments.has("no-hello")
     options.reconnects = !arguments.has("no-reconnect")
-    options.placeFile = arguments.value("cursor").map(PlaceFile.init)
+    options.placeFile = arguments.value("cursor").map(CursorFile.init)
     guard options.placeFile == nil || options.following.saysHello else {
       throw CommandFailure(code: .usage, message: "--cursor needs hello: a place cannot be told without it")
     }
@@ -63,7 +63,7 @@ struct WatchCommand: Command {
     self.options = options
   }
 
-  func run(in surroundings: Surroundings) throws(CommandFailure) -> ExitCode {
+  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
     var watch = try Watch(url, options: options, surroundings: surroundings)
     return try watch.run()
   }

@@ -8,7 +8,7 @@ struct DynamoDBCheck {
   private static let patienceMilliseconds: Int64 = 5_000
 
   let table: String
-  let surroundings: Surroundings
+  let surroundings: CommandContext
 
   func checks() -> [Check] {
     let clock = surroundings.clock

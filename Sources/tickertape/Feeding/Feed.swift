@@ -4,9 +4,9 @@ import Telemetry
 /// Records going out as events at a pace, and what came of them.
 struct Feed {
   private let api: InvokeAPI
-  private let surroundings: Surroundings
+  private let surroundings: CommandContext
   /// Ctrl-C, also for whoever opens the records.
-  let interruption: Interruption
+  let interruption: TerminationSignal
   private let batchSize: Int
   private let limit: Int?
   private let started: Int64
@@ -21,7 +21,8 @@ struct Feed {
   private(set) var readAny = false
 
   init(
-    api: InvokeAPI, surroundings: Surroundings, interruption: Interruption, pace: Pace, batchSize: Int, limit: Int?,
+    api: InvokeAPI, surroundings: CommandContext, interruption: TerminationSignal, pace: Pace, batchSize: Int,
+    limit: Int?,
     showsProgress: Bool
   ) {
     self.api = api

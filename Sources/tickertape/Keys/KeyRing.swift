@@ -13,7 +13,7 @@ struct KeyRing {
   private static let shortestID = 8
 
   /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it.
-  init(_ store: String?, mayCreate: Bool, in surroundings: Surroundings) throws(CommandFailure) {
+  init(_ store: String?, mayCreate: Bool, in surroundings: CommandContext) throws(CommandFailure) {
     chosen = try ChosenTable(store, mayCreate: mayCreate, in: surroundings)
     keys = APIKeys(table: chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)
     connections = Connections(table: chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)

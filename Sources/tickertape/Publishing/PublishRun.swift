@@ -8,12 +8,12 @@ struct PublishRun {
   let api: InvokeAPI
   let terminal: Terminal
   let asJSON: Bool
-  private let interruption: Interruption
+  private let interruption: TerminationSignal
   private(set) var totals = PublishTotals()
   private(set) var lines = PublishedLines(from: 1)
   private var listed = 0
 
-  init(api: InvokeAPI, terminal: Terminal, asJSON: Bool, until interruption: Interruption = .never) {
+  init(api: InvokeAPI, terminal: Terminal, asJSON: Bool, until interruption: TerminationSignal = .never) {
     self.api = api
     self.terminal = terminal
     self.asJSON = asJSON

@@ -30,7 +30,7 @@ struct PublishTarget {
 
   /// Once the interruption has come, answers are waited for three seconds more.
   func api(
-    in surroundings: Surroundings, until interruption: Interruption = .never
+    in surroundings: CommandContext, until interruption: TerminationSignal = .never
   ) throws(CommandFailure) -> InvokeAPI {
     var authority: SigningAuthority?
     // An endpoint that is no URL is told by the API below.

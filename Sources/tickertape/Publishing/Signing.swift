@@ -52,7 +52,7 @@ struct Signing {
 
   /// What signs calls to this host; nil where calls are not signed.
   func authority(
-    for url: HTTPURL, service: String, in surroundings: Surroundings
+    for url: HTTPURL, service: String, in surroundings: CommandContext
   ) throws(CommandFailure) -> SigningAuthority? {
     guard hosts == .all || hosts == .ofAWS && Self.isAWS(url.host) else { return nil }
     let environment = surroundings.environment

@@ -8,11 +8,11 @@ import Telemetry
 /// The gateway as `serve` composes it out of its settings.
 struct ServeRun {
   private let settings: ServeSettings
-  private let surroundings: Surroundings
+  private let surroundings: CommandContext
 
   private var terminal: Terminal { surroundings.terminal }
 
-  init(settings: ServeSettings, in surroundings: Surroundings) {
+  init(settings: ServeSettings, in surroundings: CommandContext) {
     self.settings = settings
     self.surroundings = surroundings
   }
@@ -161,9 +161,9 @@ struct ServeRun {
 
   private var access: String? { settings.variables["ACCESS"] ?? surroundings.environment["ACCESS"] }
 
-  func functionSurroundings(port: UInt16, store: String) -> FunctionSurroundings {
-    var result = FunctionSurroundings()
-    for name in FunctionSurroundings.inheritedNames {
+  func functionSurroundings(port: UInt16, store: String) -> FunctionSettings {
+    var result = FunctionSettings()
+    for name in FunctionSettings.inheritedNames {
       if let value = surroundings.environment[name] { result.environment[name] = value }
     }
     if settings.sqlitePath == nil {

@@ -1,6 +1,6 @@
 extension ServeSettings {
   /// The settings of `tickertape.json` (or of the file that `--config` names), then the command line's over them.
-  init(_ arguments: Arguments, in surroundings: Surroundings) throws(CommandFailure) {
+  init(_ arguments: Arguments, in surroundings: CommandContext) throws(CommandFailure) {
     self.init(executableDirectory: surroundings.executableDirectory)
     let path = arguments.value("config")
     let base = path.flatMap(Path.directory(of:))

@@ -8,7 +8,7 @@ final class ByteSource {
   /// Whether `read` would give something, or the end, without waiting.
   let isReady: () -> Bool
   /// What `read` waits for no longer once it has come.
-  var interruption = Interruption.never
+  var interruption = TerminationSignal.never
   /// To wait on; nil where nothing is waited for.
   private let descriptor: Int32?
   private let next: () throws(SystemFailure) -> [UInt8]

@@ -16,7 +16,7 @@ struct ChosenTable {
 
   /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it. A command that
   /// only reads makes no file (`mayCreate` false): a path with a slip in it would be an empty table.
-  init(_ store: String?, mayCreate: Bool, in surroundings: Surroundings) throws(CommandFailure) {
+  init(_ store: String?, mayCreate: Bool, in surroundings: CommandContext) throws(CommandFailure) {
     let environment = surroundings.environment
     let named = environment[TableSelection.tableNameVariable].map { "dynamodb:\($0)" }
     place = store ?? environment[TableSelection.variable] ?? named ?? Self.defaultStore

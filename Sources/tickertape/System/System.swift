@@ -1,7 +1,7 @@
 import Glibc
 import Telemetry
 
-/// The system calls of this tool, each with its errors; no other file of it touches C but `Interruption`.
+/// The system calls of this tool, each with its errors; no other file of it touches C but `TerminationSignal`.
 enum System {
   /// Reads what has come, at most 64 KB; nothing at the end.
   static func read(descriptor: Int32, name: String) throws(SystemFailure) -> [UInt8] {

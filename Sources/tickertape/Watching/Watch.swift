@@ -16,11 +16,11 @@ struct Watch {
     var count: Int?
     var milliseconds: Int64?
     /// Where the place in the streams is kept between runs.
-    var placeFile: PlaceFile?
+    var placeFile: CursorFile?
     var signing = Signing.none
   }
 
-  private enum Course {
+  private enum Outcome {
     case on
     case lost(reason: String, pauseMilliseconds: Int64)
     case done(ExitCode)
@@ -28,7 +28,7 @@ struct Watch {
 
   private let options: Options
   private let clock: Clock
-  private let interruption: Interruption
+  private let interruption: TerminationSignal
   private let dialer: WatchDialer
   private let screen: WatchScreen
   private let deadline: Int64?
@@ -40,7 +40,7 @@ struct Watch {
   private var savedPlace: Follower.Place?
   private var savedAt: Int64 = 0
 
-  init(_ text: String, options: Options, surroundings: Surroundings) throws(CommandFailure) {
+  init(_ text: String, options: Options, surroundings: CommandContext) throws(CommandFailure) {
     interruption = surroundings.interruption()
     dialer = try WatchDialer(
       text, headers: options.headers, signing: options.signing, surroundings: surroundings,
@@ -72,7 +72,7 @@ struct Watch {
   private mutating func follow() throws(CommandFailure) -> ExitCode {
     var wasConnected = false
     while true {
-      let course: Course
+      let course: Outcome
       switch dialer.connect() {
       case .success(let client):
         wasConnected = true
@@ -93,7 +93,7 @@ struct Watch {
     }
   }
 
-  private mutating func watch(_ client: WebSocketClient) throws(CommandFailure) -> Course {
+  private mutating func watch(_ client: WebSocketClient) throws(CommandFailure) -> Outcome {
     self.client = client
     defer { self.client = nil }
     var course = try hand(.connected)
@@ -117,7 +117,7 @@ struct Watch {
   /// `failure` is why there is no connection, where that is what happened.
   private mutating func hand(
     _ input: Follower.Input, failure: CommandFailure? = nil
-  ) throws(CommandFailure) -> Course {
+  ) throws(CommandFailure) -> Outcome {
     let course = try perform(follower.handle(input, at: clock.monotonicMilliseconds()), failure: failure)
     if options.placeFile != nil {
       if case .done = course {} else { place = follower.place }
@@ -130,8 +130,8 @@ struct Watch {
 
   private mutating func perform(
     _ outputs: [Follower.Output], failure: CommandFailure?
-  ) throws(CommandFailure) -> Course {
-    var course = Course.on
+  ) throws(CommandFailure) -> Outcome {
+    var course = Outcome.on
     var reason = failure?.message ?? ""
     for output in outputs {
       switch output {

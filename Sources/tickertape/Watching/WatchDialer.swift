@@ -8,12 +8,12 @@ struct WatchDialer {
   private let headers: [(name: String, value: String)]
   private let dialer: Dialer
   private let authority: SigningAuthority?
-  private let surroundings: Surroundings
-  private let interruption: Interruption
+  private let surroundings: CommandContext
+  private let interruption: TerminationSignal
 
   init(
-    _ text: String, headers: [(name: String, value: String)], signing: Signing, surroundings: Surroundings,
-    interruption: Interruption
+    _ text: String, headers: [(name: String, value: String)], signing: Signing, surroundings: CommandContext,
+    interruption: TerminationSignal
   ) throws(CommandFailure) {
     let advice = ["for example ws://127.0.0.1:8000/dev?userId=u-1"]
     do { url = try HTTPURL(text) } catch {

@@ -9,7 +9,7 @@ struct WatchScreen {
   private let clock: Clock
   private let asJSON: Bool
 
-  init(_ surroundings: Surroundings, asJSON: Bool) {
+  init(_ surroundings: CommandContext, asJSON: Bool) {
     terminal = surroundings.terminal
     clock = surroundings.clock
     self.asJSON = asJSON

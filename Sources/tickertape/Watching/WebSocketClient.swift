@@ -19,7 +19,7 @@ final class WebSocketClient {
 
   private let connection: Connection
   private let clock: Clock
-  private let interruption: Interruption
+  private let interruption: TerminationSignal
   private var session: WebSocketSession
   private var received = [UInt8](repeating: 0, count: 64 << 10)
   private var occurrences: [Occurrence] = []
@@ -27,7 +27,8 @@ final class WebSocketClient {
 
   /// Opens the connection and waits for the answer to the handshake, which API Gateway gives within 29 s.
   init(
-    url: HTTPURL, headers: [(name: String, value: String)], dialer: Dialer, clock: Clock, interruption: Interruption
+    url: HTTPURL, headers: [(name: String, value: String)], dialer: Dialer, clock: Clock,
+    interruption: TerminationSignal
   ) throws(WatchFailure) {
     self.clock = clock
     self.interruption = interruption

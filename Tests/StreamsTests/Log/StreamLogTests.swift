@@ -224,6 +224,6 @@ struct StreamLogTests {
   func open() throws {
     var log = world.log()
     _ = try log.append(LogWorld.events(0..<1), to: stream)
-    #expect(try OpenStreams(table: world.table, clock: world.clock.clock).all().map(\.stream) == [stream])
+    #expect(try ActiveStreams(table: world.table, clock: world.clock.clock).all().map(\.stream) == [stream])
   }
 }

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("event types and what may be subscribed to")
 struct EventTypesTests {
-  private func resolve(_ names: [String], keys: [String] = [], _ role: Role? = .admin) -> [Wanted] {
+  private func resolve(_ names: [String], keys: [String] = [], _ role: Role? = .admin) -> [Subscription] {
     SubscriptionRequest(names: names, keys: keys).resolved(for: role).wanted
   }
 
@@ -51,7 +51,7 @@ struct EventTypesTests {
     let broadcasts = ["price:update", "agent:status", "market_alert"]
     let vendors = ["market_data", "news", "fundamentals", "analytics", "insider_data"].map { "stream:\($0)" }
     #expect(resolve(["*"], .viewer).map(\.type) == ["signal", "proposal"] + broadcasts + vendors)
-    #expect(resolve(["eval*"]) == [Wanted(type: "outcome", selector: .all, shownAs: "eval.completed")])
+    #expect(resolve(["eval*"]) == [Subscription(type: "outcome", selector: .all, shownAs: "eval.completed")])
     let refused = SubscriptionRequest(names: ["nothing*"]).resolved(for: .admin).refused
     #expect(refused.map(\.code) == [.unknownType])
   }
@@ -61,7 +61,7 @@ struct EventTypesTests {
     #expect(
       resolve(["price:update", "price:update"], keys: ["AAPL", "AA*", "AAPL", "*"]).map(\.selector)
         == [.key("AAPL"), .prefix("AA"), .all])
-    #expect(resolve(["stream:news:AA*"]) == [Wanted(type: "stream:news", selector: .prefix("AA"), shownAs: nil)])
+    #expect(resolve(["stream:news:AA*"]) == [Subscription(type: "stream:news", selector: .prefix("AA"), shownAs: nil)])
   }
 
   @Test("channels, symbols and data types together are their union")

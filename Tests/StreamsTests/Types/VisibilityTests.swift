@@ -138,7 +138,7 @@ struct VisibilityTests {
   private func shownLive(_ events: [Event], _ situation: Situation) throws -> [String: String] {
     var shown: [String: String] = [:]
     for run in events.runs {
-      var listeners = RunListeners(run, table: situation.world.table, shards: situation.shards, pageSize: 3)
+      var listeners = RecipientReader(run, table: situation.world.table, shards: situation.shards, pageSize: 3)
       while case let page = try listeners.next(), !page.isEmpty {
         for recipient in page {
           for part in recipient.parts { shown["\(recipient.id.text) \(run.events[part.event].id)"] = part.shownAs }
@@ -155,7 +155,7 @@ struct VisibilityTests {
     var situation = Situation(seed: seed)
     try situation.connect(6)
     let events = (0..<60).map { situation.event($0) }
-    let latest = LatestRows(table: situation.world.table, shards: 2, clock: situation.world.clock.clock)
+    let latest = LastValues(table: situation.world.table, shards: 2, clock: situation.world.clock.clock)
     try latest.note(
       events.enumerated().map { LoggedEvent(sequence: Int64($0.offset + 1), event: $0.element) }, epoch: "e")
     for id in situation.principals.keys.sorted() {
@@ -209,9 +209,9 @@ struct VisibilityTests {
       _ = try log.append(some, to: stream)
       guard sent, let head = try log.head(stream: stream) else { continue }
       let page = try log.read(stream: stream, head: head, after: 0, limitEvents: 1000)
-      try LatestRows(table: world.table, clock: world.clock.clock).note(page.events, epoch: head.epoch)
-      let marks = Marks(table: world.table, clock: world.clock.clock)
-      var lease = try #require(try marks.take(stream: stream))
+      try LastValues(table: world.table, clock: world.clock.clock).note(page.events, epoch: head.epoch)
+      let marks = Checkpoints(table: world.table, clock: world.clock.clock)
+      var lease = try #require(try marks.acquire(stream: stream))
       lease.follow(head.epoch)
       lease.advance(through: head.last)
       #expect(try marks.write(&lease))

@@ -4,7 +4,7 @@ package import Messaging
 ///
 /// The frames are encoded once by the caller and shared by all listeners that get the same ones: copying the value
 /// copies references.
-package struct Listener: Sendable {
+package struct PendingDelivery: Sendable {
   package let id: ConnectionID
   /// When its socket was opened, in milliseconds since the epoch.
   package let connectedAtMilliseconds: Int64
@@ -30,7 +30,7 @@ package struct Listener: Sendable {
 }
 
 /// Why a listener did not get all of its frames.
-package struct Ending: Sendable, Equatable {
+package struct DeliveryFailure: Sendable, Equatable {
   package enum Reason: Sendable, Equatable {
     /// The gateway does not know the connection, which is too old to be on its way in; or has closed it as it was told.
     case gone
@@ -58,7 +58,7 @@ package struct Ending: Sendable, Equatable {
 }
 
 /// What came of a fan-out.
-package struct Tally: Sendable, Equatable {
+package struct DeliveryCounts: Sendable, Equatable {
   /// Frames that were posted and answered with 200.
   package var deliveries = 0
   /// Connections that turned out to be closed, each counted once.

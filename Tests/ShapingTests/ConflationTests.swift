@@ -4,13 +4,13 @@ import TestSupport
 import Testing
 
 @Suite("folding")
-struct FoldingTests {
+struct ConflationTests {
   private func event(_ key: String?, _ type: String = "price:update", high: Bool = false) -> Event {
     Event(
       type: type, key: key, audience: .everyone, data: [], id: "1-a", timestamp: "", priority: high ? .high : nil)
   }
 
-  private func fold(_ events: [Event]) -> [Folded] { Folding.fold(events) { $0.priority == .high } }
+  private func fold(_ events: [Event]) -> [Folded] { Conflation.fold(events) { $0.priority == .high } }
 
   @Test("of each key the newest event stays, in order, and counts those before it")
   func newest() {
@@ -65,7 +65,7 @@ struct FoldingTests {
           data: [UInt8](repeating: 0x31, count: Int.random(in: 1...900, using: &generator)), id: "1-a", timestamp: "",
           priority: Int.random(in: 0..<5, using: &generator) == 0 ? .high : nil)
       }
-      let kept = Folding.fold(events, groupBytes: 2_000) { $0.priority == .high }
+      let kept = Conflation.fold(events, groupBytes: 2_000) { $0.priority == .high }
       #expect(kept.map(\.place) == kept.map(\.place).sorted())
       #expect(kept.reduce(0) { $0 + 1 + $1.count } == events.count)
       for group in Set(kept.map(\.group)) {
@@ -86,7 +86,7 @@ struct FoldingTests {
         type: "t", key: key, audience: .everyone, data: [UInt8](repeating: 0x31, count: 20_000), id: "1-a",
         timestamp: "")
     }
-    #expect(Folding.fold(events) { _ in false }.map(\.place) == [0, 1, 2])
-    #expect(Folding.fold(Array(events.dropFirst())) { _ in false }.map(\.group) == [0, 1])
+    #expect(Conflation.fold(events) { _ in false }.map(\.place) == [0, 1, 2])
+    #expect(Conflation.fold(Array(events.dropFirst())) { _ in false }.map(\.group) == [0, 1])
   }
 }

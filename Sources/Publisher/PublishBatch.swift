@@ -6,7 +6,7 @@ import Streams
 import Telemetry
 
 /// The events of one invocation, whatever invoked it, and the way back from an event to the message it came in.
-struct Intake {
+struct PublishBatch {
   private let batch: SourceBatch
   /// Counted through all messages, in their order.
   private(set) var events: [(index: Int, event: Event)] = []

@@ -1,7 +1,7 @@
 /// The newest event of each stream that a client had.
 ///
 /// Streams are told apart by their bytes: what Swift takes for equal strings may be two streams.
-struct Places {
+struct StreamPositions {
   enum Step {
     case new
     case known

@@ -4,7 +4,7 @@ package import Telemetry
 
 /// Which connections lack events that the others have, stream by stream: those that lag.
 ///
-/// A *ready* row is served by the next round: the connection was not reached for lack of time, its pause (`Hold`) is
+/// A *ready* row is served by the next round: the connection was not reached for lack of time, its pause (`DeliveryPause`) is
 /// over, or it is prompt again. A *slow* row is one of a connection that refused a frame, did not answer in time, or is
 /// gone; no round waits for it, the lag sender serves it by a lease of its own. For example: of events 5 to 7 a
 /// connection answered 6 with 429. Its row says `from` 6, slow, due in 200 ms. The lag sender posts 6 and 7, both are
@@ -13,7 +13,7 @@ package import Telemetry
 /// The holder of a stream's lease writes rows, whoever holds a place, and the lag sender. Each replaces a row only as it
 /// read it; what another wrote since is never raised. Only the holder deletes the row of a connection that lives: a round
 /// that began before leaves it out.
-package struct BehindRows {
+package struct LagRows {
   let table: any Table
   let clock: Clock
   let randomness: Randomness
@@ -31,13 +31,15 @@ package struct BehindRows {
   }
 
   /// The rows of a stream: of this epoch only, since what an earlier log held is gone. Nearly always none.
-  package func all(stream: String, epoch: String) throws(TableError) -> [Behind] {
-    try table.items(of: Query(partition: Keys.behind(stream: stream))).compactMap(Behind.init).filter { $0.isOf(epoch) }
+  package func all(stream: String, epoch: String) throws(TableError) -> [LaggingConnection] {
+    try table.items(of: Query(partition: Keys.behind(stream: stream))).compactMap(LaggingConnection.init).filter {
+      $0.isOf(epoch)
+    }
   }
 
   /// The row of one connection.
-  package func row(stream: String, id: ConnectionID) throws(TableError) -> Behind? {
-    try table.get(Keys.behind(stream: stream, id: id), consistency: .strong).flatMap(Behind.init)
+  package func row(stream: String, id: ConnectionID) throws(TableError) -> LaggingConnection? {
+    try table.get(Keys.behind(stream: stream, id: id), consistency: .strong).flatMap(LaggingConnection.init)
   }
 
   /// Notes for each connection the first event it lacks, in place of what was known of it.
@@ -45,7 +47,7 @@ package struct BehindRows {
   /// `known`: the rows as they were read. One that was written since, by whoever holds a place, keeps its place and its
   /// turn.
   package func note(
-    _ missing: [Missing], stream: String, epoch: String, instead known: [Behind] = []
+    _ missing: [Missing], stream: String, epoch: String, instead known: [LaggingConnection] = []
   ) throws(TableError) {
     guard !missing.isEmpty else { return }
     let known = Dictionary(known.map { ($0.id, $0) }, uniquingKeysWith: { $1 })
@@ -62,11 +64,13 @@ package struct BehindRows {
 
   private static let notedTogether = 50
 
-  private func isAsRead(_ known: Behind?) -> Condition { known.map { .equals("by", .string($0.writer)) } ?? .absent }
+  private func isAsRead(_ known: LaggingConnection?) -> Condition {
+    known.map { .equals("by", .string($0.writer)) } ?? .absent
+  }
 
   /// In one request, but for those whose rows were written since.
   private func noteTogether(
-    _ missing: [Missing], stream: String, epoch: String, known: [ConnectionID: Behind]
+    _ missing: [Missing], stream: String, epoch: String, known: [ConnectionID: LaggingConnection]
   ) throws(TableError) {
     var rest = missing
     while rest.count > 1 {
@@ -85,7 +89,7 @@ package struct BehindRows {
   }
 
   private func note(
-    _ one: Missing, stream: String, epoch: String, known: Behind?
+    _ one: Missing, stream: String, epoch: String, known: LaggingConnection?
   ) throws(TableError) {
     var item = row(one, stream: stream, epoch: epoch)
     var condition = isAsRead(known)
@@ -107,7 +111,7 @@ package struct BehindRows {
     throw TableError(code: .contention, operation: "put", key: item.key, detail: "\(Self.attempts) attempts")
   }
 
-  private func row(_ one: Missing, stream: String, epoch: String, besides standing: Behind? = nil) -> Item {
+  private func row(_ one: Missing, stream: String, epoch: String, besides standing: LaggingConnection? = nil) -> Item {
     let standing = standing.flatMap { $0.isOf(epoch) ? $0 : nil }
     let due = dueAtMilliseconds(of: one)
     var item = Item(
@@ -137,7 +141,7 @@ package struct BehindRows {
 
   /// The connections have everything: deletes their rows, but those that say something else by now; none of them if the
   /// lease is lost. Then another may have passed the connections over with later events, since the rows stood.
-  package func clear(_ rows: [Behind], lease: Lease) throws(TableError) {
+  package func clear(_ rows: [LaggingConnection], lease: Lease) throws(TableError) {
     var rest = rows
     while !rest.isEmpty {
       let some = rest.prefix(Self.clearedTogether)
@@ -154,7 +158,7 @@ package struct BehindRows {
     }
   }
 
-  package func clear(_ row: Behind, lease: Lease) throws(TableError) { try clear([row], lease: lease) }
+  package func clear(_ row: LaggingConnection, lease: Lease) throws(TableError) { try clear([row], lease: lease) }
 
   private static let clearedTogether = 64
 }

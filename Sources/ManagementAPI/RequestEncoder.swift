@@ -4,7 +4,7 @@ import HTTPWire
 import Messaging
 
 /// Writes the bytes of calls. What is the same in every request of an endpoint is put together once.
-struct RequestBytes {
+struct RequestEncoder {
   private let post: [UInt8]
   private let get: [UInt8]
   private let delete: [UInt8]

@@ -2,7 +2,7 @@ import HTTPClient
 
 /// Opening connections, giving them calls, and closing them.
 extension ManagementClient {
-  func begin(_ errand: Errand, on lane: Lane) {
+  func begin(_ errand: PendingCall, on lane: PooledConnection) {
     let due = now + Int64(options.answerMilliseconds)
     nextOverdueCheck = min(nextOverdueCheck, due)
     let progress = lane.begin(errand, bytes: request, dueMilliseconds: due)
@@ -13,7 +13,7 @@ extension ManagementClient {
   }
 
   /// The lane's call has ended well: it takes a call that waits, or waits itself.
-  func next(_ lane: Lane) {
+  func next(_ lane: PooledConnection) {
     lane.release()
     if waiting.isEmpty {
       idle.append(lane)
@@ -22,7 +22,7 @@ extension ManagementClient {
     }
   }
 
-  func close(_ lane: Lane) {
+  func close(_ lane: PooledConnection) {
     lanes[lane.number] = nil
     liveCount -= 1
     lane.connection.close()
@@ -30,7 +30,7 @@ extension ManagementClient {
 
   /// Whatever an idle connection has to say, it is of no more use: most often it was closed while nothing was sent.
   /// Only TLS says things that concern nobody, as a ticket for the next handshake.
-  func hear(idle lane: Lane) {
+  func hear(idle lane: PooledConnection) {
     if case .wouldBlock? = try? lane.connection.receive(into: &buffer) { return }
     idle.removeAll { $0 === lane }
     close(lane)
@@ -87,7 +87,7 @@ extension ManagementClient {
 
   func add(_ connection: Connection) {
     guard let number = lanes.firstIndex(where: { $0 == nil }) else { return connection.close() }
-    let lane = Lane(number: number, connection: connection)
+    let lane = PooledConnection(number: number, connection: connection)
     lanes[number] = lane
     liveCount += 1
     hasDialedAgain = false

@@ -34,7 +34,7 @@ package struct Missing: Equatable, Sendable {
 }
 
 /// A connection that lacks events of a stream.
-package struct Behind: Equatable, Sendable {
+package struct LaggingConnection: Equatable, Sendable {
   package let id: ConnectionID
   let epoch: String
   /// The first event it lacks.

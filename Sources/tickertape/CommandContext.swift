@@ -4,13 +4,13 @@ import HTTPClient
 import Telemetry
 
 /// What a command finds around it, as one value, so that a test can pass its own.
-struct Surroundings {
+struct CommandContext {
   let terminal: Terminal
   var environment = Environment.process
   var clock = Clock.system
   var randomness = Randomness.system
   /// Takes over Ctrl-C and SIGTERM; only commands that have something to finish ask for it.
-  var interruption: () -> Interruption = { .never }
+  var interruption: () -> TerminationSignal = { .never }
   /// How this program was called, for lines that can be pasted.
   var program = "tickertape"
   /// The directory of this program's own file, where the functions' executables lie too.
@@ -19,16 +19,16 @@ struct Surroundings {
   /// What a test answers instead of a server.
   var scriptedExchange: InvokeAPI.Exchange?
 
-  static func process() -> Surroundings {
-    Surroundings(
-      terminal: .process(environment: .process), interruption: Interruption.installed,
+  static func process() -> CommandContext {
+    CommandContext(
+      terminal: .process(environment: .process), interruption: TerminationSignal.installed,
       program: CommandLine.arguments.first ?? "tickertape",
       executableDirectory: System.executablePath().flatMap(Path.directory(of:)) ?? ".")
   }
 
   /// HTTP over one kept connection, signed where there is an authority.
   func exchange(
-    signedBy authority: SigningAuthority? = nil, until interruption: Interruption = .never
+    signedBy authority: SigningAuthority? = nil, until interruption: TerminationSignal = .never
   ) throws(CommandFailure) -> InvokeAPI.Exchange {
     if let scriptedExchange { return scriptedExchange }
     let descriptor = interruption.descriptor < 0 ? nil : interruption.descriptor

@@ -4,7 +4,7 @@ import Streams
 import Testing
 
 @Suite("the listeners of events")
-struct RunListenersTests {
+struct RecipientReaderTests {
   private func event(_ type: String, _ key: String? = nil, _ audience: Audience = .everyone) -> Event {
     Event(type: type, key: key, audience: audience, data: [], id: "1-a", timestamp: "")
   }

@@ -3,11 +3,11 @@ package import Messaging
 import Telemetry
 
 // What the lag sender writes.
-extension BehindRows {
+extension LagRows {
   /// What became of attempts, of each row that is as it was read. Answers those that another has written since, as
   /// whoever holds a connection's place does; what that wrote stands.
   package func write(
-    _ outcomes: [(row: Behind, outcome: Missing)], stream: String
+    _ outcomes: [(row: LaggingConnection, outcome: Missing)], stream: String
   ) throws(TableError) -> Set<ConnectionID> {
     var refused: Set<ConnectionID> = []
     var rest = outcomes.map { (row: $0.row, change: change($0.outcome)) }
@@ -32,7 +32,7 @@ extension BehindRows {
 
   private static let writtenTogether = 64
 
-  private func write(_ some: [(row: Behind, change: Change)], stream: String) throws(TableError) {
+  private func write(_ some: [(row: LaggingConnection, change: Change)], stream: String) throws(TableError) {
     let writes = some.map {
       ($0.change, Keys.behind(stream: stream, id: $0.row.id), Condition.equals("by", .string($0.row.writer)))
     }
@@ -42,7 +42,7 @@ extension BehindRows {
   }
 
   /// A backend that lost the answer and tried again is refused by its own write.
-  private func isWritten(_ one: (row: Behind, change: Change), stream: String) throws(TableError) -> Bool {
+  private func isWritten(_ one: (row: LaggingConnection, change: Change), stream: String) throws(TableError) -> Bool {
     try row(stream: stream, id: one.row.id).map { .string($0.writer) == one.change.set["by"] } ?? false
   }
 
@@ -62,7 +62,7 @@ extension BehindRows {
 
   /// Deletes the rows of connections that have left and have no other rows any more, but those that say something else by
   /// now.
-  package func remove(_ rows: [Behind], stream: String) throws(TableError) {
+  package func remove(_ rows: [LaggingConnection], stream: String) throws(TableError) {
     var rest = rows
     while !rest.isEmpty {
       do {

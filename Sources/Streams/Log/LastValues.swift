@@ -6,7 +6,7 @@ package import Telemetry
 ///
 /// Written by the sender before it says how far it sent; a sender that lost its lease without knowing cannot put an
 /// older event over a newer one.
-package struct LatestRows {
+package struct LastValues {
   let table: any Table
   let shards: Int
   let clock: Clock

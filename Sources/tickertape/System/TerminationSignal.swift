@@ -3,11 +3,11 @@ import Glibc
 /// Ctrl-C and SIGTERM as something to wait for: a descriptor that becomes, and stays, readable when one has come.
 ///
 /// A second one ends the process at once, should the orderly end take too long, unless `installed` is called again.
-struct Interruption {
+struct TerminationSignal {
   let descriptor: Int32
 
   /// Never comes; for tests, and for commands that may simply be killed.
-  static let never = Interruption(descriptor: -1)
+  static let never = TerminationSignal(descriptor: -1)
 
   /// A pipe made once a process: a signal handler can reach nothing but globals.
   private static let ends: (reading: Int32, writing: Int32) = {
@@ -18,18 +18,18 @@ struct Interruption {
   }()
 
   /// Takes over both signals, each for once.
-  static func installed() -> Interruption {
+  static func installed() -> TerminationSignal {
     let descriptor = ends.reading
     var action = sigaction()
     action.__sigaction_handler.sa_handler = { number in
       // `write` is one of the few calls a handler may make. Where nobody reads it, the pipe stays readable.
       var byte = UInt8(truncatingIfNeeded: number)
-      _ = write(Interruption.ends.writing, &byte, 1)
+      _ = write(TerminationSignal.ends.writing, &byte, 1)
     }
     action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
-    return Interruption(descriptor: descriptor)
+    return TerminationSignal(descriptor: descriptor)
   }
 
   /// Waits up to `milliseconds`; true as soon as, or if, the signal has come.

@@ -1,5 +1,5 @@
 /// Live events that came while a hello waits for its `ready`.
-struct HeldEvents {
+struct BufferedEvents {
   struct Event {
     let stream: [UInt8]
     let sequence: Int64
@@ -13,7 +13,7 @@ struct HeldEvents {
   mutating func hold(_ event: Event, maximumEvents: Int, maximumBytes: Int) -> Bool {
     bytes += event.bytes.count
     guard events.count < maximumEvents, bytes <= maximumBytes else {
-      self = HeldEvents()
+      self = BufferedEvents()
       return false
     }
     events.append(event)
@@ -22,7 +22,7 @@ struct HeldEvents {
 
   /// In the order of streams, by their bytes, and of events within each.
   mutating func release() -> [Event] {
-    defer { self = HeldEvents() }
+    defer { self = BufferedEvents() }
     return events.sorted { left, right in
       left.stream == right.stream
         ? left.sequence < right.sequence : left.stream.lexicographicallyPrecedes(right.stream)

@@ -3,7 +3,7 @@ package import Messaging
 /// Conflation: of each key of a type only the newest event of a round is sent, and says how many it stands for.
 ///
 /// All of them stay in the log. An event without a key stands for itself, and so does one of high priority.
-package enum Folding {
+package enum Conflation {
   /// The places of the events that are sent, in order, each with the number of earlier events it stands for.
   ///
   /// No event stands for another across the border of two groups, and what is left of a group fits `groupBytes` (a

@@ -2,7 +2,7 @@ import HTTPClient
 import HTTPWire
 
 /// A call on its way, and where its answer is to go.
-struct Errand {
+struct PendingCall {
   let call: Call
   let token: Int
   /// Sent a second time, because the kept connection it was sent on first turned out to be dead.
@@ -14,7 +14,7 @@ struct Errand {
 }
 
 /// One kept connection, with at most one call on it.
-final class Lane {
+final class PooledConnection {
   enum Progress {
     /// Waits for the other side, to read (`isSending`) or to answer.
     case waiting(isSending: Bool)
@@ -30,14 +30,14 @@ final class Lane {
 
   let number: Int
   let connection: Connection
-  private(set) var errand: Errand?
+  private(set) var errand: PendingCall?
   /// When the answer is overdue, on the monotonic clock.
   private(set) var dueMilliseconds: Int64 = 0
   /// Whether it has carried a call before: then a closed connection may only mean that it was idle for too long.
   private(set) var hasServed = false
   private var out: [UInt8] = []
   private var sent = 0
-  private var reader = HTTPReader(.responses, limits: Lane.limits)
+  private var reader = HTTPReader(.responses, limits: PooledConnection.limits)
 
   init(number: Int, connection: Connection) {
     self.number = number
@@ -45,7 +45,7 @@ final class Lane {
   }
 
   /// Sends as much of the call as the socket takes.
-  func begin(_ errand: Errand, bytes: RequestBytes, dueMilliseconds: Int64) -> Progress {
+  func begin(_ errand: PendingCall, bytes: RequestEncoder, dueMilliseconds: Int64) -> Progress {
     self.errand = errand
     if let signer = bytes.signer { self.errand?.proof = (signer, signer.secondsSinceEpoch) }
     self.dueMilliseconds = dueMilliseconds

@@ -2,7 +2,7 @@ import Access
 import Messaging
 
 /// What `keys create` was asked for.
-struct KeyWishes: Equatable {
+struct KeyOptions: Equatable {
   let principal: Principal
   let label: String
   let expiry: Expiry

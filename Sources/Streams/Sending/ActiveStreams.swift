@@ -5,7 +5,7 @@ package import Telemetry
 ///
 /// A stream's row goes with the append itself, so nothing can be in the log that the sweep does not hear of; an
 /// environment that put the row a moment ago leaves it out.
-package struct OpenStreams {
+package struct ActiveStreams {
   let table: any Table
   let shards: Int
   let clock: Clock
@@ -64,7 +64,7 @@ package struct OpenStreams {
   package func all() throws(TableError) -> [Open] {
     var rows: [Open] = []
     for shard in 0..<shards {
-      rows += try table.items(of: Query(partition: Keys.openStreams(shard: shard))).compactMap(Open.init)
+      rows += try table.items(of: Query(partition: Keys.activeStreams(shard: shard))).compactMap(Open.init)
     }
     return rows
   }
@@ -99,9 +99,9 @@ package struct OpenStreams {
     let now = clock.milliseconds()
     for place in streams.indices {
       guard let head = heads[place].items.first.flatMap(LogHead.init) else { continue }
-      let mark = marks[place].items.first { $0.key.sort == "0" }.map { Marks.standing($0, at: now) }
+      let mark = marks[place].items.first { $0.key.sort == "0" }.map { Checkpoints.standing($0, at: now) }
       if mark?.isHeld == true { continue }
-      if mark?.epoch != head.epoch || mark?.sentThrough ?? 0 < head.last {
+      if mark?.epoch != head.epoch || mark?.deliveredThrough ?? 0 < head.last {
         // Whoever sends it looks who lags.
         rests[place].isPending = true
         continue
@@ -111,7 +111,7 @@ package struct OpenStreams {
     }
     let behind = try table.pages(of: sent.map { Query(partition: Keys.behind(stream: streams[$0.place]), limit: 100) })
     for ((place, epoch, hasLagSender), page) in zip(sent, behind) {
-      let rows = page.items.compactMap(Behind.init).filter { $0.isOf(epoch) }
+      let rows = page.items.compactMap(LaggingConnection.init).filter { $0.isOf(epoch) }
       // Whoever sends it reads the rows that this page left out.
       rests[place].isPending = page.next != nil || rows.contains { !$0.isSlow }
       rests[place].isLagDue = !hasLagSender && rows.contains { $0.isSlow && $0.dueAtMilliseconds <= now }

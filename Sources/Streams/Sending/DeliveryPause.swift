@@ -8,7 +8,7 @@ import Telemetry
 /// A hold is a row of somebody who is behind, whose turn has not come. It stands before the listener rows do, so a
 /// sender that finds the listener finds the hold too, and sends nothing of the stream past it; with `release` the
 /// connection's turn has come. So the state and what follows it have one order, though two processes post them.
-package struct Hold: Equatable, Sendable {
+package struct DeliveryPause: Equatable, Sendable {
   package let stream: String
   /// Of the log that `through` counts in; empty: there was no log yet.
   package let epoch: String
@@ -17,7 +17,7 @@ package struct Hold: Equatable, Sendable {
   let writer: String
 }
 
-extension BehindRows {
+extension LagRows {
   /// How long a hold stands at most. Whoever held it and died delays the stream for this connection by so much.
   package static let holdMilliseconds: Int64 = 10_000
   /// For so long after a change of subscriptions a sender asks once more who is behind when it meets the listener.
@@ -26,14 +26,14 @@ extension BehindRows {
   static let attempts = 16
 
   /// Holds a connection's place in each of some streams: where it is behind already, there; else where everybody is.
-  package func hold(_ streams: [String], id: ConnectionID) throws(TableError) -> [Hold] {
+  package func hold(_ streams: [String], id: ConnectionID) throws(TableError) -> [DeliveryPause] {
     let log = StreamLog(table: table, clock: clock)
-    let marks = Marks(table: table, clock: clock)
-    var holds: [Hold] = []
+    let marks = Checkpoints(table: table, clock: clock)
+    var holds: [DeliveryPause] = []
     for stream in streams {
       let head = try log.head(stream: stream)
-      let mark = try marks.look(stream: stream)
-      let sent = mark.flatMap { $0.epoch == head?.epoch ? $0.sentThrough : nil } ?? 0
+      let mark = try marks.read(stream: stream)
+      let sent = mark.flatMap { $0.epoch == head?.epoch ? $0.deliveredThrough : nil } ?? 0
       holds.append(try hold(stream: stream, id: id, epoch: head?.epoch ?? "", through: sent))
     }
     return holds
@@ -43,7 +43,7 @@ extension BehindRows {
   ///
   /// Where a sender, or another hold, has written what it knows since, some of what comes after the place may have been
   /// sent already, before the state was shown: it is sent again, so that the newest comes last.
-  package func release(_ holds: [Hold], id: ConnectionID) throws(TableError) {
+  package func release(_ holds: [DeliveryPause], id: ConnectionID) throws(TableError) {
     for hold in holds {
       var change = Change()
       change.set["due"] = .number(clock.milliseconds())
@@ -70,19 +70,19 @@ extension BehindRows {
   private func hold(
     stream: String, id: ConnectionID, epoch: String, through: Int64,
     forMilliseconds milliseconds: Int64 = Self.holdMilliseconds
-  ) throws(TableError) -> Hold {
+  ) throws(TableError) -> DeliveryPause {
     let key = Keys.behind(stream: stream, id: id)
     var condition = Condition.absent
     var place = through
     for _ in 0..<Self.attempts {
-      let hold = Hold(stream: stream, epoch: epoch, through: place, writer: randomness.hexadecimal())
+      let hold = DeliveryPause(stream: stream, epoch: epoch, through: place, writer: randomness.hexadecimal())
       do {
         try table.put(row(key, hold: hold, dueAt: clock.milliseconds() + milliseconds), if: condition)
         return hold
       } catch {
         guard error.code == .conditionFailed else { throw error }
       }
-      guard let standing = try table.get(key, consistency: .strong).flatMap(Behind.init) else {
+      guard let standing = try table.get(key, consistency: .strong).flatMap(LaggingConnection.init) else {
         (condition, place) = (.absent, through)
         continue
       }
@@ -94,7 +94,7 @@ extension BehindRows {
     throw TableError(code: .contention, operation: "put", key: key, detail: "\(Self.attempts) attempts")
   }
 
-  private func row(_ key: ItemKey, hold: Hold, dueAt: Int64) -> Item {
+  private func row(_ key: ItemKey, hold: DeliveryPause, dueAt: Int64) -> Item {
     Item(
       key: key,
       attributes: [

@@ -3,7 +3,7 @@ import GatewayEvents
 import JSON
 import Messaging
 
-extension Presentation {
+extension PresentedCredentials {
   /// What came with a handshake, in the order in which it came: an event's lists of values, since of a parameter or
   /// field that was given several times the single value is only the last; and those single values that no list has.
   init(_ event: ConnectEvent) {

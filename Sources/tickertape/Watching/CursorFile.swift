@@ -2,7 +2,7 @@ import JSON
 import StreamClient
 
 /// A file that keeps a watch's place in its streams between runs: `{"cursor":"…","seen":{"all/price:update":1266}}`.
-struct PlaceFile {
+struct CursorFile {
   private static let maximumBytes = 1 << 20
 
   let path: String

@@ -5,7 +5,7 @@ package import Telemetry
 ///
 /// Whoever finds the lease taken has appended before; so its holder, who gives it up first and looks at the head after,
 /// will see what was appended.
-package struct Marks {
+package struct Checkpoints {
   let table: any Table
   let clock: Clock
   let randomness: Randomness
@@ -24,7 +24,7 @@ package struct Marks {
   }
 
   /// Takes the lease of a stream, for one write. Nil: another holds it.
-  package func take(stream: String) throws(TableError) -> Lease? {
+  package func acquire(stream: String) throws(TableError) -> Lease? {
     let holder = randomness.hexadecimal()
     let now = clock.milliseconds()
     var change = change()
@@ -56,7 +56,8 @@ package struct Marks {
     let end = clock.milliseconds() + Self.leaseMilliseconds
     var change = change()
     change.set = [
-      "epoch": .string(lease.epoch), "sent": .number(lease.sentThrough), "round": .number(lease.roundAtMilliseconds),
+      "epoch": .string(lease.epoch), "sent": .number(lease.deliveredThrough),
+      "round": .number(lease.roundAtMilliseconds),
     ]
     if let cut = lease.cut {
       change.set["cut"] = .number(cut.end)
@@ -83,13 +84,13 @@ package struct Marks {
   }
 
   /// How far a stream was sent and whether somebody sends it, without taking part.
-  package func look(stream: String) throws(TableError) -> (epoch: String, sentThrough: Int64, isHeld: Bool)? {
+  package func read(stream: String) throws(TableError) -> (epoch: String, deliveredThrough: Int64, isHeld: Bool)? {
     guard let item = try table.get(Keys.mark(stream: stream), consistency: .strong) else { return nil }
     return Self.standing(item, at: clock.milliseconds())
   }
 
   /// What a mark's row says.
-  static func standing(_ item: Item, at now: Int64) -> (epoch: String, sentThrough: Int64, isHeld: Bool) {
+  static func standing(_ item: Item, at now: Int64) -> (epoch: String, deliveredThrough: Int64, isHeld: Bool) {
     let isHeld =
       item.string("holder") != nil && (now...now + longestMilliseconds).contains(item.number("end") ?? 0)
     return (item.string("epoch") ?? "", item.number("sent") ?? 0, isHeld)
@@ -108,24 +109,24 @@ package struct Lease: Equatable, Sendable {
   let holder: String
   /// Milliseconds since the epoch.
   package fileprivate(set) var endMilliseconds: Int64
-  /// Of the log that `sentThrough` counts in; empty before anything was sent.
+  /// Of the log that `deliveredThrough` counts in; empty before anything was sent.
   package private(set) var epoch: String
   /// Every listener has the events up to this one, or is marked behind, or is removed.
-  package private(set) var sentThrough: Int64
+  package private(set) var deliveredThrough: Int64
   /// When the last round began, in milliseconds since the epoch; 0: there was none.
   package var roundAtMilliseconds: Int64
   /// A round that had no time to reach all listeners.
-  package var cut: CutRound?
+  package var cut: InterruptedRound?
 
   init(item: Item, stream: String, holder: String) {
     self.stream = stream
     self.holder = holder
     endMilliseconds = item.number("end") ?? 0
     epoch = item.string("epoch") ?? ""
-    sentThrough = item.number("sent") ?? 0
+    deliveredThrough = item.number("sent") ?? 0
     roundAtMilliseconds = item.number("round") ?? 0
     if let end = item.number("cut"), let shard = item.number("shard"), let after = item.string("after") {
-      cut = CutRound(end: end, position: ListenerPosition(shard: Int(shard), after: after))
+      cut = InterruptedRound(end: end, position: ListenerPosition(shard: Int(shard), after: after))
     }
   }
 
@@ -133,18 +134,18 @@ package struct Lease: Equatable, Sendable {
   package mutating func follow(_ epoch: String) {
     guard self.epoch != epoch else { return }
     self.epoch = epoch
-    sentThrough = 0
+    deliveredThrough = 0
     cut = nil
   }
 
   package mutating func advance(through sequence: Int64) {
-    sentThrough = max(sentThrough, sequence)
+    deliveredThrough = max(deliveredThrough, sequence)
     cut = nil
   }
 }
 
 /// A round that reached some of the listeners: it goes on after `position`, with the same events.
-package struct CutRound: Equatable, Sendable {
+package struct InterruptedRound: Equatable, Sendable {
   /// The sequence number of its last event.
   package let end: Int64
   package let position: ListenerPosition

@@ -4,12 +4,12 @@ import HTTPClient
 import Telemetry
 
 /// What has to be there for the gateway to run, looked at one by one; nothing is changed.
-struct Examination {
+struct Diagnosis {
   let settings: ServeSettings
   let endpoint: String
   /// The endpoint was asked for by name, so it has to answer.
   let isEndpointRequired: Bool
-  let surroundings: Surroundings
+  let surroundings: CommandContext
 
   func checks() -> [Check] {
     [packages()] + functions() + table() + [port(), endpointCheck(), access()].compactMap { $0 }

@@ -6,14 +6,14 @@ import Messaging
 /// A keyed broadcast has listeners under two topics, and a connection may stand under both. The rows of every topic are
 /// read in the order of their connections and merged, so each connection comes out once, however many there are and
 /// with no more than a page of each topic in memory.
-package struct RunListeners {
+package struct RecipientReader {
   private let run: EventRun
   private let pageSize: Int
   private let shards: Int
   private let table: any Table
   private var shard = 0
   private var cursors: [TopicCursor] = []
-  private var lastWanted: [Wanted] = []
+  private var lastWanted: [RowFilter] = []
   private var lastParts: [Recipient.Part] = []
   private var isShardOpen = false
   /// The cursors of the shards that come next, the nearest last.
@@ -95,7 +95,7 @@ package struct RunListeners {
 
   private mutating func recipient(_ rows: [(topic: Int, listener: ListenerRow)]) -> Recipient? {
     guard let listener = rows.first?.listener else { return nil }
-    let wanted = rows.map { Wanted(topic: $0.topic, role: $0.listener.role, filter: $0.listener.filter) }
+    let wanted = rows.map { RowFilter(topic: $0.topic, role: $0.listener.role, filter: $0.listener.filter) }
     // Nearly everybody wants what the one before wanted.
     if wanted != lastWanted { (lastWanted, lastParts) = (wanted, parts(wanted)) }
     guard !lastParts.isEmpty else { return nil }
@@ -106,14 +106,14 @@ package struct RunListeners {
       heldUntilMilliseconds: rows.lazy.compactMap(\.listener.heldUntilMilliseconds).max())
   }
 
-  private func parts(_ wanted: [Wanted]) -> [Recipient.Part] {
+  private func parts(_ wanted: [RowFilter]) -> [Recipient.Part] {
     run.events.enumerated().compactMap { place, event in
       let row = wanted.first { passes(event, topic: run.topics[$0.topic], wanted: $0) }
       return row.map { Recipient.Part(event: place, shownAs: $0.filter.shownAs ?? event.type) }
     }
   }
 
-  private func passes(_ event: Event, topic: Topic, wanted: Wanted) -> Bool {
+  private func passes(_ event: Event, topic: Topic, wanted: RowFilter) -> Bool {
     switch topic {
     case .type(let type):
       event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: wanted.role)
@@ -127,7 +127,7 @@ package struct RunListeners {
   }
 
   /// What a row lets through.
-  private struct Wanted: Equatable {
+  private struct RowFilter: Equatable {
     let topic: Int
     let role: Role?
     let filter: ListenerFilter

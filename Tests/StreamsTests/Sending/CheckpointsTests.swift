@@ -7,96 +7,98 @@ import TestSupport
 import Testing
 
 @Suite("the lease and the mark of a stream")
-struct MarksTests {
+struct CheckpointsTests {
   let clock = SettableClock()
   let table: MemoryTable
 
   init() { table = MemoryTable(clock: clock.clock) }
 
-  private func marks(_ table: (any Table)? = nil) -> Marks { Marks(table: table ?? self.table, clock: clock.clock) }
+  private func marks(_ table: (any Table)? = nil) -> Checkpoints {
+    Checkpoints(table: table ?? self.table, clock: clock.clock)
+  }
 
   @Test("one holder at a time; the lease ends when it is given up, and by itself after ten seconds")
   func oneHolder() throws {
-    var first = try #require(try marks().take(stream: "all/a"))
-    #expect(try marks().take(stream: "all/a") == nil)
-    #expect(try marks().take(stream: "all/b") != nil)
-    #expect(try marks().look(stream: "all/a")?.isHeld == true)
+    var first = try #require(try marks().acquire(stream: "all/a"))
+    #expect(try marks().acquire(stream: "all/a") == nil)
+    #expect(try marks().acquire(stream: "all/b") != nil)
+    #expect(try marks().read(stream: "all/a")?.isHeld == true)
     #expect(try marks().write(&first, releasing: true))
-    #expect(try marks().look(stream: "all/a")?.isHeld == false)
-    #expect(try marks().take(stream: "all/a") != nil)
+    #expect(try marks().read(stream: "all/a")?.isHeld == false)
+    #expect(try marks().acquire(stream: "all/a") != nil)
     clock.advance(milliseconds: 10_001)
-    #expect(try marks().take(stream: "all/a") != nil)
+    #expect(try marks().acquire(stream: "all/a") != nil)
   }
 
   @Test("a lease from a clock that was ahead does not last until that time comes", arguments: [60, 3_600, 86_400])
   func clockSetBack(seconds: Int64) throws {
-    _ = try #require(try marks().take(stream: "all/a"))
+    _ = try #require(try marks().acquire(stream: "all/a"))
     clock.advance(seconds: -seconds)
-    #expect(try marks().look(stream: "all/a")?.isHeld == false)
-    let second = try #require(try marks().take(stream: "all/a"))
+    #expect(try marks().read(stream: "all/a")?.isHeld == false)
+    let second = try #require(try marks().acquire(stream: "all/a"))
     // The new one is as good as any.
-    #expect(try marks().take(stream: "all/a") == nil)
+    #expect(try marks().acquire(stream: "all/a") == nil)
     var again = second
     #expect(try marks().write(&again))
     clock.advance(seconds: 9)
-    #expect(try marks().take(stream: "all/a") == nil && marks().look(stream: "all/a")?.isHeld == true)
+    #expect(try marks().acquire(stream: "all/a") == nil && marks().read(stream: "all/a")?.isHeld == true)
   }
 
   @Test("what a holder wrote is what the next one starts from")
   func handedOver() throws {
-    var first = try #require(try marks().take(stream: "all/a"))
-    #expect(first.sentThrough == 0)
+    var first = try #require(try marks().acquire(stream: "all/a"))
+    #expect(first.deliveredThrough == 0)
     first.follow("1-a")
     first.advance(through: 7)
     first.roundAtMilliseconds = 99
-    first.cut = CutRound(end: 9, position: ListenerPosition(shard: 2, after: "abc="))
+    first.cut = InterruptedRound(end: 9, position: ListenerPosition(shard: 2, after: "abc="))
     #expect(try marks().write(&first, releasing: true))
-    var second = try #require(try marks().take(stream: "all/a"))
-    #expect(second.epoch == "1-a" && second.sentThrough == 7 && second.roundAtMilliseconds == 99)
-    #expect(second.cut == CutRound(end: 9, position: ListenerPosition(shard: 2, after: "abc=")))
+    var second = try #require(try marks().acquire(stream: "all/a"))
+    #expect(second.epoch == "1-a" && second.deliveredThrough == 7 && second.roundAtMilliseconds == 99)
+    #expect(second.cut == InterruptedRound(end: 9, position: ListenerPosition(shard: 2, after: "abc=")))
     second.advance(through: 9)
     #expect(try marks().write(&second, releasing: true))
-    #expect(try marks().take(stream: "all/a")?.cut == nil)
+    #expect(try marks().acquire(stream: "all/a")?.cut == nil)
   }
 
   @Test("a log that was made anew is sent from its beginning")
   func newEpoch() throws {
-    var lease = try #require(try marks().take(stream: "all/a"))
+    var lease = try #require(try marks().acquire(stream: "all/a"))
     lease.follow("1-a")
     lease.advance(through: 7)
     lease.follow("1-a")
-    #expect(lease.sentThrough == 7)
+    #expect(lease.deliveredThrough == 7)
     lease.follow("2-b")
-    #expect(lease.sentThrough == 0)
+    #expect(lease.deliveredThrough == 0)
   }
 
   @Test("a holder that lost its lease writes nothing more")
   func lost() throws {
-    var slow = try #require(try marks().take(stream: "all/a"))
+    var slow = try #require(try marks().acquire(stream: "all/a"))
     clock.advance(milliseconds: 10_001)
-    var next = try #require(try marks().take(stream: "all/a"))
+    var next = try #require(try marks().acquire(stream: "all/a"))
     slow.advance(through: 100)
     #expect(try !marks().write(&slow))
     next.advance(through: 3)
     #expect(try marks().write(&next))
-    #expect(try marks().look(stream: "all/a")?.sentThrough == 3)
+    #expect(try marks().read(stream: "all/a")?.deliveredThrough == 3)
   }
 
   @Test("a holder that writes keeps its lease")
   func prolonged() throws {
-    var lease = try #require(try marks().take(stream: "all/a"))
+    var lease = try #require(try marks().acquire(stream: "all/a"))
     for _ in 0..<5 {
       clock.advance(seconds: 6)
       #expect(try marks().write(&lease))
-      #expect(try marks().take(stream: "all/a") == nil)
+      #expect(try marks().acquire(stream: "all/a") == nil)
     }
   }
 
   @Test("a backend that repeats a write after a lost answer still gives the lease")
   func lostAnswer() throws {
     let table = RepeatingTable(table)
-    #expect(try marks(table).take(stream: "all/a") != nil)
-    #expect(try marks().take(stream: "all/a") == nil)
+    #expect(try marks(table).acquire(stream: "all/a") != nil)
+    #expect(try marks().acquire(stream: "all/a") == nil)
   }
 }
 
@@ -104,7 +106,7 @@ struct MarksTests {
 struct BehindRowsTests {
   let world = World()
 
-  private var rows: BehindRows { BehindRows(table: world.table, clock: world.clock.clock) }
+  private var rows: LagRows { LagRows(table: world.table, clock: world.clock.clock) }
 
   @Test("what is noted is read until it is cleared, and only for its stream and epoch")
   func noted() throws {
@@ -118,7 +120,7 @@ struct BehindRowsTests {
   }
 
   private func lease() throws -> Lease {
-    try #require(try Marks(table: world.table, clock: world.clock.clock).take(stream: "all/a"))
+    try #require(try Checkpoints(table: world.table, clock: world.clock.clock).acquire(stream: "all/a"))
   }
 
   @Test("whoever lost the lease clears no row: the next holder passed the connection over, since it stood")
@@ -126,7 +128,7 @@ struct BehindRowsTests {
     let lost = try lease()
     try rows.note([Missing(id: world.id, from: 5)], stream: "all/a", epoch: "1-a")
     let row = try #require(try rows.row(stream: "all/a", id: world.id))
-    world.clock.advance(milliseconds: Marks.leaseMilliseconds + 1)
+    world.clock.advance(milliseconds: Checkpoints.leaseMilliseconds + 1)
     let next = try lease()
     try rows.clear(row, lease: lost)
     #expect(try rows.all(stream: "all/a", epoch: "1-a").map(\.from) == [5])
@@ -152,10 +154,10 @@ struct BehindRowsTests {
     try rows.note([Missing(id: world.id, from: 5)] + others, stream: "all/a", epoch: "1-a")
     let row = try #require(try rows.row(stream: "all/a", id: world.id))
     #expect(row.from == 1)
-    #expect(row.dueAtMilliseconds == world.clock.clock.milliseconds() + BehindRows.holdMilliseconds)
+    #expect(row.dueAtMilliseconds == world.clock.clock.milliseconds() + LagRows.holdMilliseconds)
     // And its turn comes all the same.
     try rows.release(hold, id: world.id)
-    world.clock.advance(milliseconds: BehindRows.holdMilliseconds)
+    world.clock.advance(milliseconds: LagRows.holdMilliseconds)
     #expect(
       try #require(try rows.row(stream: "all/a", id: world.id)).dueAtMilliseconds <= world.clock.clock.milliseconds())
     #expect(try rows.all(stream: "all/a", epoch: "1-a").count == count)
@@ -197,7 +199,7 @@ struct OpenStreamsTests {
     arguments: [1, 8])
   func rows(shards: Int) throws {
     let world = World()
-    var open = OpenStreams(table: world.table, shards: shards, clock: world.clock.clock)
+    var open = ActiveStreams(table: world.table, shards: shards, clock: world.clock.clock)
     for name in ["all/a", "all/b", "user/\u{e9}"] {
       let row = try #require(open.row(stream: name))
       try world.table.put(row, if: .always)
@@ -226,20 +228,20 @@ struct OpenStreamsTests {
   func left() throws {
     let world = World()
     let clock = world.clock.clock
-    let open = OpenStreams(table: world.table, clock: clock)
-    let marks = Marks(table: world.table, clock: clock)
+    let open = ActiveStreams(table: world.table, clock: clock)
+    let marks = Checkpoints(table: world.table, clock: clock)
     let streams = ["all/none", "all/new", "all/sent", "all/held", "all/behind", "all/longago"]
     for stream in streams.dropFirst() {
       var log = StreamLog(table: world.table, clock: clock)
       _ = try log.append([Event(type: "a", data: bytes("1"), id: "1-a", timestamp: "")], to: stream)
-      guard stream != "all/new", var lease = try marks.take(stream: stream), let head = try log.head(stream: stream)
+      guard stream != "all/new", var lease = try marks.acquire(stream: stream), let head = try log.head(stream: stream)
       else { continue }
       lease.follow(head.epoch)
       if stream != "all/held" { lease.advance(through: 1) }
       #expect(try marks.write(&lease, releasing: stream != "all/held"))
       if stream == "all/behind" || stream == "all/longago" {
         let epoch = stream == "all/behind" ? head.epoch : "0-a"
-        try BehindRows(table: world.table, clock: clock).note(
+        try LagRows(table: world.table, clock: clock).note(
           [Missing(id: world.id, from: 1)], stream: stream, epoch: epoch)
       }
     }
