@@ -19,6 +19,8 @@
 package struct JSONReader {
   /// Nesting is bounded so that hostile input cannot exhaust the stack. At most 127.
   package static let defaultMaximumDepth = 100
+  /// The deepest that can be read: one bit a level in a 128-bit word.
+  package static let largestDepth = 127
 
   let bytes: [UInt8]
   let limit: Int
@@ -30,7 +32,7 @@ package struct JSONReader {
 
   /// Reads `bytes`, or only `range` of it; offsets in errors count from the start of `bytes`.
   package init(_ bytes: [UInt8], in range: Range<Int>? = nil, maximumDepth: Int = defaultMaximumDepth) {
-    precondition(maximumDepth < 128, "one bit a level in a 128-bit word")
+    precondition(maximumDepth <= Self.largestDepth, "one bit a level in a 128-bit word")
     self.bytes = bytes
     self.index = range?.lowerBound ?? 0
     self.limit = range?.upperBound ?? bytes.count

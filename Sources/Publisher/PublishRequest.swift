@@ -41,7 +41,8 @@ struct PublishRequest {
     var hasEvent = false
     let whole: Range<Int>
     do throws(JSONError) {
-      var reader = JSONReader(bytes)
+      // So that an event that is too deep is rejected alone.
+      var reader = JSONReader(bytes, maximumDepth: JSONReader.largestDepth)
       // Passes the white space before the payload.
       _ = try reader.peek()
       let start = reader.offset

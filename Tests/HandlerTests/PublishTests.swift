@@ -85,6 +85,16 @@ struct PublishTests {
     #expect(answer.contains(#"{"index":4,"code":"reserved_type""#))
   }
 
+  @Test("an event that is too deep gets its own error, and the rest goes on", arguments: [65, 99, 125])
+  func deepEvent(levels: Int) throws {
+    let stage = try connected([("a", "signal")])
+    let (open, close) = (String(repeating: "[", count: levels - 1), String(repeating: "]", count: levels - 1))
+    let deep = "{\"type\":\"signal\",\"data\":\(open)\(close)}"
+    let answer = try stage.publish("{\"events\":[\(deep),{\"type\":\"signal\",\"data\":1}]}")
+    #expect(answer.hasPrefix(#"{"accepted":1,"rejected":1,"#), "\(answer)")
+    #expect(answer.contains("nested deeper than 64 levels"), "\(answer)")
+  }
+
   @Test(
     "a payload that is no publish fails with what is wrong",
     arguments: [

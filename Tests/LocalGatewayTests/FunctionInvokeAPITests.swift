@@ -98,6 +98,19 @@ struct FunctionInvokeAPITests {
     try stage.stop()
   }
 
+  @Test("a payload of 127 levels is taken, and of a deeper one the depth is told")
+  func deep() throws {
+    let stage = try InvokeStage()
+    func nested(levels: Int) -> String {
+      String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
+    }
+    #expect(try stage.invoke(nested(levels: 127)).status == 200)
+    let answer = try stage.invoke(nested(levels: 128))
+    #expect(answer.status == 400 && answer.headers["x-amzn-errortype"] == "InvalidRequestContentException")
+    #expect(answer.body.contains("nested deeper than 127 levels"), "\(answer.body)")
+    try stage.stop()
+  }
+
   @Test("payloads over 6 MB, and over 1 MB for events, are refused with 413")
   func tooLarge() throws {
     let stage = try InvokeStage()

@@ -1,4 +1,5 @@
 import HTTPWire
+import JSON
 import Messaging
 import Telemetry
 
@@ -80,7 +81,12 @@ final class InvokeAPI: HTTPRequestHandler {
     let limit = kind == .event ? Self.maximumEventBytes : Self.maximumRequestBytes
     guard body.count <= limit else { throw .tooLarge(bytes: body.count, limit: limit, kind: kind.rawValue) }
     guard !body.isEmpty else { return Array("{}".utf8) }
-    guard ErrorDocument.isJSON(body) else { throw .notJSON("Could not parse request body into json") }
+    do throws(JSONError) {
+      try JSONReader.validate(body, maximumDepth: JSONReader.largestDepth)
+    } catch {
+      guard case .tooDeep = error.code else { throw .notJSON("Could not parse request body into json") }
+      throw .notJSON("The request body is \(error); the local gateway takes no deeper JSON")
+    }
     return body
   }
 

@@ -121,16 +121,26 @@ struct PublishCommand: Command {
       code: .usage, message: "--\(name) belongs to an event given by its TYPE; lines bring their own")
   }
 
+  /// The event is one level around its data.
+  private static func validate(data: [UInt8]) throws(CommandFailure) {
+    do throws(JSONError) { try JSONReader.validate(data, maximumDepth: Limit.eventDepth - 1) } catch {
+      if case .tooDeep = error.code {
+        throw CommandFailure(
+          code: .usage,
+          message: "--data is too deep: an event may be nested \(Limit.eventDepth) levels, itself one of them")
+      }
+      throw CommandFailure(
+        code: .usage, message: "--data is not JSON: \(error)",
+        advice: [#"a text needs its own quotes: --data '"hello"'"#])
+    }
+  }
+
   private static func event(type: String, arguments: Arguments) throws(CommandFailure) -> [UInt8] {
     guard !(arguments.has("user") && arguments.has("group")) else {
       throw CommandFailure(code: .usage, message: "an event is for everyone, for one --user, or for one --group")
     }
     let data = Array((arguments.value("data") ?? "{}").utf8)
-    do { try JSONReader.validate(data) } catch {
-      throw CommandFailure(
-        code: .usage, message: "--data is not JSON: \(error)",
-        advice: [#"a text needs its own quotes: --data '"hello"'"#])
-    }
+    try validate(data: data)
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("type", type)

@@ -1,4 +1,5 @@
 import JSON
+import Messaging
 
 /// Events going to the Publisher, batch after batch, and what came of them.
 struct PublishRun {
@@ -123,7 +124,8 @@ struct PublishRun {
     }
     if bytes.allSatisfy({ $0 == 0x20 || $0 == 0x09 }) { return nil }
     do throws(JSONError) {
-      try JSONReader.validate(bytes)
+      // One event too deep would have the whole batch refused as no JSON.
+      try JSONReader.validate(bytes, maximumDepth: Limit.eventDepth)
       return try options.keyed(bytes, line: number)
     } catch {
       reject(number, reason: "\(error)")
