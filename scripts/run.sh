@@ -50,9 +50,24 @@ fi
 serve=$!
 children+=("$serve")
 
-for _ in $(seq 100); do
-  kill -0 "$serve" 2>/dev/null || { wait "$serve" || exit $?; }
-  (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+# Whether it is the gateway itself that listens: whoever else has the port must not be fed.
+serves() {
+  local place local_address state inode descriptor
+  printf -v place ':%04X' "$((10#$port))"
+  while read -r _ local_address _ state _ _ _ _ _ inode _; do
+    [[ $local_address == *"$place" && $state == 0A ]] || continue
+    for descriptor in "/proc/$serve/fd/"*; do
+      [[ $(readlink "$descriptor") == "socket:[$inode]" ]] && return 0
+    done
+  done </proc/net/tcp
+  return 1
+}
+
+for ((tries = 0; ; tries++)); do
+  # What it said of its end stands above; with its exit code this ends too.
+  kill -0 "$serve" 2>/dev/null || { wait "$serve" && exit 69 || exit $?; }
+  serves && break
+  ((tries < 600)) || { echo "The gateway does not listen on port $port after a minute." >&2; exit 69; }
   sleep 0.1
 done
 

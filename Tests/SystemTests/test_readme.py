@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -63,6 +64,20 @@ def test_make_run_refuses_a_setting_that_cannot_be_before_it_builds(setting):
     done = subprocess.run([ROOT / "scripts" / "run.sh"], capture_output=True, text=True, timeout=30,
                           env={"PATH": os.environ["PATH"], "SWIFT": "false", name: value})
     assert done.returncode in (64, 66) and name in done.stderr and "Building" not in done.stdout
+
+
+def test_make_run_feeds_nobody_else_who_has_its_port(tmp_path):
+    swift = tmp_path / "swift"
+    swift.write_text(f'#!/bin/sh\ncase "$*" in *--show-bin-path) echo "{gateway_program().parent}";; esac\n')
+    swift.chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        done = subprocess.run([ROOT / "scripts" / "run.sh"], capture_output=True, text=True, timeout=60,
+                              env={"PATH": os.environ["PATH"], "SWIFT": str(swift), "PORT": port})
+        other.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            other.accept()
+    assert done.returncode == 73 and port in done.stderr and "recorded bars" not in done.stdout, done.stderr
 
 
 def gateway_program():
