@@ -5,11 +5,11 @@ import Telemetry
 
 /// What a command finds around it, as one value, so that a test can pass its own.
 struct CommandContext {
-  let terminal: Terminal
+  var terminal: Terminal
   var environment = Environment.process
   var clock = Clock.system
   var randomness = Randomness.system
-  /// Takes over Ctrl-C and SIGTERM; only commands that have something to finish ask for it.
+  /// Takes over Ctrl-C, SIGTERM and SIGHUP; only commands that have something to finish ask for it.
   var interruption: () -> TerminationSignal = { .never }
   /// How this program was called, for lines that can be pasted.
   var program = "tickertape"

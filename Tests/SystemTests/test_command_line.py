@@ -110,7 +110,7 @@ def test_an_endpoint_that_is_gone_has_taken_nothing():
     assert "line 1 and what follows was not sent\n--resume-from 1 goes on there\n" in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_the_pipe_is_silent_ends_it_with_what_is_published(number):
     with Publisher() as publisher:
         process = publishing(publisher)

@@ -17,7 +17,7 @@ enum ExitCode: Int32, CaseIterable, Sendable {
     case .unavailable: "the endpoint cannot be reached, refuses, or does not answer as it should"
     case .cannotCreate: "a file, directory or port cannot be created"
     case .inputOutput: "a file cannot be read or written"
-    case .interrupted: "stopped by Ctrl-C or SIGTERM before the work was done"
+    case .interrupted: "stopped by Ctrl-C, SIGTERM or SIGHUP before the work was done"
     }
   }
 }

@@ -35,7 +35,11 @@ struct PublishRun {
       throw reason
     }
     for rejection in answer.content.rejections { tell(rejection.reason) }
-    if asJSON { try terminal.json(answer.bytes) }
+    guard asJSON else { return }
+    do throws(CommandFailure) { try terminal.json(answer.bytes) } catch {
+      terminal.note("\(totals.sentence)")
+      throw error
+    }
   }
 
   /// Every line is an event. What has come is sent as soon as nothing more is waiting: a slow pipe is not held up.
@@ -62,8 +66,15 @@ struct PublishRun {
     lines.end()
   }
 
-  /// What came of all, whether or not it came to its end.
+  /// What came of all, whether or not it came to its end; to standard error where standard output takes nothing.
   func conclude(isLines: Bool) throws(CommandFailure) {
+    do throws(CommandFailure) { try summarize(isLines: isLines) } catch {
+      terminal.note("\(totals.sentence)")
+      throw error
+    }
+  }
+
+  private func summarize(isLines: Bool) throws(CommandFailure) {
     if isLines {
       if listed > Self.maximumListed { terminal.note("rejected in all: \(lines.rejected.words)") }
       for sentence in lines.sentences { terminal.note("\(sentence)") }

@@ -17,7 +17,7 @@ struct ServeRun {
     self.surroundings = surroundings
   }
 
-  /// Serves until Ctrl-C or SIGTERM.
+  /// Serves until Ctrl-C, SIGTERM or SIGHUP.
   func run() throws(CommandFailure) -> ExitCode {
     let faults = try settings.faultsPath.map { path throws(CommandFailure) in
       try ServeFaults.load(path: path, store: settings.store, functions: settings.functions.keys.sorted())

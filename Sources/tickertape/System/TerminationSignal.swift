@@ -1,6 +1,6 @@
 import Glibc
 
-/// Ctrl-C and SIGTERM as something to wait for: a descriptor that becomes, and stays, readable when one has come.
+/// Ctrl-C, SIGTERM and SIGHUP (its terminal was closed) as something to wait for: a descriptor that becomes, and stays, readable when one has come.
 ///
 /// A second one ends the process at once, should the orderly end take too long, unless `installed` is called again.
 struct TerminationSignal {
@@ -17,7 +17,14 @@ struct TerminationSignal {
     return (pair[0], pair[1])
   }()
 
-  /// Takes over both signals, each for once.
+  private static let ignoresHangUp: Bool = {
+    var action = sigaction()
+    // A plain `SIG_IGN` is the address 1.
+    return sigaction(SIGHUP, nil, &action) == 0
+      && unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+  }()
+
+  /// Takes over these signals, each for once. A hang-up that the caller had ignored (`nohup`) stays ignored.
   static func installed() -> TerminationSignal {
     let descriptor = ends.reading
     var action = sigaction()
@@ -29,6 +36,7 @@ struct TerminationSignal {
     action.sa_flags = Int32(bitPattern: UInt32(SA_RESETHAND))
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
+    if !ignoresHangUp { sigaction(SIGHUP, &action, nil) }
     return TerminationSignal(descriptor: descriptor)
   }
 
