@@ -34,7 +34,7 @@ package struct AccessSettings {
   package init(environment: Environment) throws(AccessSettingError) {
     isOpen = try Self.isOpen(environment: environment)
     tokens = try Self.tokens(environment: environment)
-    cookieOrigins = Self.list(environment["ACCESS_ORIGINS"])
+    cookieOrigins = try Self.origins(environment: environment)
     anonymousRole = try Self.anonymousRole(environment: environment)
     connectionsPerUser = try Self.connectionsPerUser(environment: environment)
     attempts = try AttemptLimit.Settings(environment: environment)
@@ -162,6 +162,16 @@ package struct AccessSettings {
         "JWT_LEEWAY_SECONDS=\(text) is no number from 0 to 300; for example JWT_LEEWAY_SECONDS=60")
     }
     return seconds
+  }
+
+  private static func origins(environment: Environment) throws(AccessSettingError) -> [String] {
+    let origins = list(environment["ACCESS_ORIGINS"])
+    if let wrong = origins.first(where: { !PageOrigin.isOne($0) }) {
+      throw AccessSettingError(
+        "ACCESS_ORIGINS=\(wrong): a page's origin is \(PageOrigin.rule); for example ACCESS_ORIGINS=https://app.example.com"
+      )
+    }
+    return origins
   }
 
   private static func list(_ text: String?) -> [String] {

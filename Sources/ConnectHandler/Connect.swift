@@ -137,7 +137,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
 
 extension Connect where Calls == ManagementCalls {
   init(environment: Environment, table: any Table, shards: Int) throws {
-    let log = Log(environment)
+    let log = try Log(environment)
     let settings = try AccessSettings(environment: environment)
     try GatewayAccess(environment: environment).check()
     let connections = Connections(table: table, shards: shards, limits: try StreamLimits(environment: environment))

@@ -18,7 +18,7 @@ func makeReceive(environment: Environment) throws -> some LambdaHandler {
     recovery: RecoveryReader(table: table, shards: shards, limits: limits),
     lagRows: LagRows(table: table, limits: limits),
     drains: Drains(environment, FunctionInvoker(environment: environment)),
-    outbox: ManagementOutbox(environment: environment), log: Log(environment)
+    outbox: ManagementOutbox(environment: environment), log: try Log(environment)
   ).afterTelling {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }

@@ -14,17 +14,18 @@ func makePublish(environment: Environment) throws -> some LambdaHandler {
   let deadline = CallDeadline()
   let table = try TableSelection.open(environment: environment, deadline: deadline)
   let shards = try TableSelection.listenerShards(environment: environment)
-  let log = Log(environment)
+  let log = try Log(environment)
   let client = try access.client(for: access.requiredEndpoint())
   let limits = try StreamLimits(environment: environment)
-  return Publish(
+  return try Publish(
     eventLog: StreamLog(table: table, shards: shards, limits: limits),
     streams: StreamSender(
       table: table, sender: Fanout(client: client, options: .inRounds),
       lagSender: Fanout(client: client, options: .ofLagging), shards: shards, limits: limits, log: log),
     limits: limits,
     invocation: FunctionInvoker(environment: environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log,
-    metrics: environment["METRICS"] == "off" ? nil : SendMetrics.metrics(environment: environment)
+    metrics: TelemetrySettings.writesMetrics(environment: environment)
+      ? SendMetrics.metrics(environment: environment) : nil
   ).afterTelling {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }

@@ -91,9 +91,9 @@ package struct Log: Sendable {
     self.write = write
   }
 
-  /// Lines at the level that `AWS_LAMBDA_LOG_LEVEL` names and above; INFO if it names none.
-  package init(_ environment: Environment) {
-    self.init(minimum: environment["AWS_LAMBDA_LOG_LEVEL"].flatMap(Level.init(name:)) ?? .info)
+  /// Lines at the level that `AWS_LAMBDA_LOG_LEVEL` names and above.
+  package init(_ environment: Environment) throws(TelemetrySettingError) {
+    self.init(minimum: try TelemetrySettings.logLevel(environment: environment))
   }
 
   /// A log whose every line also bears these fields.

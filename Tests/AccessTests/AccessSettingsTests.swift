@@ -68,6 +68,7 @@ struct AccessSettingsTests {
       Wrong(["ACCESS": "yes"], "ACCESS=yes", "for example ACCESS=required"),
       Wrong(["ACCESS": "open", "JWT_SECRET": secret], "JWT_SECRET", "ACCESS=open"),
       Wrong(["ACCESS": "open", "JWT_ISSUER": "i"], "JWT_ISSUER", "JWT_JWKS_URL=https://"),
+      Wrong(["ACCESS_ORIGINS": "https://a, b.example.com"], "ACCESS_ORIGINS=b.example.com", "scheme://host"),
       Wrong(["ACCESS": "open", "ACCESS_ORIGINS": "https://a"], "ACCESS_ORIGINS", "ACCESS=open"),
       Wrong(["JWT_SECRET": String(repeating: "x", count: 31)], "31 bytes", "32", "openssl rand -hex 32"),
       Wrong(["JWT_SECRET": keys["rsa"]!], "JWT_SECRET", "JWT_PUBLIC_KEY"),

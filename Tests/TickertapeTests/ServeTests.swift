@@ -119,6 +119,8 @@ struct ServeSettingsTests {
       ["--function", "=x"], ["--route", "x=Nobody"], ["--route-response", "nowhere"], ["--log-level", "loud"],
       ["--idle-timeout", "0"], ["--allow-origin", "localhost"], ["--environments", "0"], ["--echo", "8000"],
       ["--clock", "0"], ["--clock", "10001"], ["--clock", "1.5"], ["--sweep", "-1"], ["--sweep", "soon"],
+      ["--allow-origin", "http://x/path"], ["--allow-origin", "http://X"], ["--allow-origin", "http://"],
+      ["--env", "CONNECTION_STORE=memory:"],
     ])
   func refusals(words: [String]) {
     #expect(throws: CommandFailure.self) { try settings(words, file: nil) }

@@ -29,6 +29,10 @@ struct StartCheckTests {
     Wrong("API_GATEWAY_ENDPOINT=nowhere", "ConnectHandler", "API_GATEWAY_ENDPOINT=nowhere: it is a URL"),
     Wrong("API_GATEWAY_ENDPOINT=", "Publisher", "API_GATEWAY_ENDPOINT is not set"),
     Wrong("LISTENER_SHARDS=0", "ConnectHandler", "LISTENER_SHARDS=0 is no number from 1 to 256"),
+    Wrong("ACCESS_ORIGINS=foo", "ConnectHandler", "ACCESS_ORIGINS=foo: a page's origin is scheme://host"),
+    Wrong("ACCESS_ORIGINS=https://a.example/x", "ConnectHandler", "without a path"),
+    Wrong("AWS_LAMBDA_LOG_LEVEL=chatty", "ConnectHandler", "AWS_LAMBDA_LOG_LEVEL=chatty is none of TRACE, DEBUG"),
+    Wrong("METRICS=maybe", "Publisher", "METRICS=maybe is neither on nor off"),
     Wrong("CONNECTION_STORE=redis:x", "ConnectHandler", "CONNECTION_STORE=redis:x names no table"),
   ]
 
@@ -50,6 +54,7 @@ struct StartCheckTests {
     let (screen, scratch) = (Screen(), try Scratch())
     let settings = [
       "ACCESS=open", "JWT_LEEWAY_SECONDS=60", "JWT_USER_CLAIM=sub", "JWT_ISSUER=", "MAX_SUBSCRIPTIONS=1000",
+      "METRICS=on", "AWS_LAMBDA_LOG_LEVEL=debug",
     ]
     let options = settings.flatMap { ["--env", $0] } + ["--store", "sqlite:\(scratch.path)/table.sqlite"]
     #expect(serve(options, in: screen, scratch) == .success, "\(screen.errorText)")

@@ -28,51 +28,68 @@ enum ServeConfiguration {
   }
 
   static func settings(from bytes: [UInt8], name: String) throws(CommandFailure) -> [Setting] {
-    let (settings, unknown): ([Setting], String?)
+    let content: Content
     do {
-      (settings, unknown) = try read(bytes)
+      content = try read(bytes)
     } catch {
       throw CommandFailure(code: .usage, message: "\(name), line \(line(of: error.offset, in: bytes)): \(error)")
     }
-    if let unknown { throw unknownKey(unknown, name: name) }
-    return settings
+    if let unknown = content.unknown { throw unknownKey(unknown, name: name) }
+    if let (word, offset) = content.repeated {
+      throw CommandFailure(
+        code: .usage,
+        message:
+          "\(name), line \(line(of: offset, in: bytes)): '\(word)' stands there a second time; a key is given once")
+    }
+    return content.settings
   }
 
-  /// The settings, and the first key that is none.
-  private static func read(_ bytes: [UInt8]) throws(JSONError) -> (settings: [Setting], unknown: String?) {
-    var reader = JSONReader(bytes)
+  private struct Content {
     var settings: [Setting] = []
+    /// The first key that is none.
     var unknown: String?
+    /// The first key that was there before, and where it is again.
+    var repeated: (word: String, offset: Int)?
+    private var seen: Set<String> = []
+
+    mutating func see(_ word: String, offset: Int) {
+      if !seen.insert(word).inserted, repeated == nil { repeated = (word, offset) }
+    }
+  }
+
+  private static func read(_ bytes: [UInt8]) throws(JSONError) -> Content {
+    var reader = JSONReader(bytes)
+    var content = Content()
     try reader.beginObject()
     while let word = try reader.nextKey() {
+      content.see(word, offset: reader.offset)
       if let key = ServeSettings.Key(rawValue: word) {
-        settings += try read(key, from: &reader)
+        try read(key, from: &reader, into: &content)
       } else {
-        unknown = unknown ?? word
+        content.unknown = content.unknown ?? word
         try reader.skip()
       }
     }
     try reader.end()
-    return (settings, unknown)
+    return content
   }
 
   /// An object is `NAME=VALUE` for each member, an array each of its elements, anything else itself.
   private static func read(
-    _ key: ServeSettings.Key, from reader: inout JSONReader
-  ) throws(JSONError) -> [Setting] {
-    var settings: [Setting] = []
+    _ key: ServeSettings.Key, from reader: inout JSONReader, into content: inout Content
+  ) throws(JSONError) {
     switch try reader.peek() {
     case .object:
       try reader.beginObject()
       while let name = try reader.nextKey() {
-        settings.append(Setting(key: key, text: "\(name)=\(try scalar(from: &reader))"))
+        content.see("\(key.rawValue) \(name)", offset: reader.offset)
+        content.settings.append(Setting(key: key, text: "\(name)=\(try scalar(from: &reader))"))
       }
     case .array:
       try reader.beginArray()
-      while try reader.nextElement() { settings.append(Setting(key: key, text: try scalar(from: &reader))) }
-    default: settings.append(Setting(key: key, text: try scalar(from: &reader)))
+      while try reader.nextElement() { content.settings.append(Setting(key: key, text: try scalar(from: &reader))) }
+    default: content.settings.append(Setting(key: key, text: try scalar(from: &reader)))
     }
-    return settings
   }
 
   private static func scalar(from reader: inout JSONReader) throws(JSONError) -> String {

@@ -1,3 +1,4 @@
+import Access
 import JSON
 import Telemetry
 
@@ -75,6 +76,7 @@ struct ServeSettings: Equatable {
     case .routeResponse: routeResponses.insert(text)
     case .env:
       let (name, value) = try Self.pair(text, key: key, mayBeEmpty: true, example: "--env ACCESS=open")
+      if name == "CONNECTION_STORE", value.hasPrefix("memory:") { _ = try Self.store(value) }
       variables[name] = value
     case .allowOrigin: allowedOrigins.append(try Self.origin(text))
     case .idleTimeout: idleTimeoutMilliseconds = try Self.milliseconds(text, key: key)
@@ -160,15 +162,17 @@ struct ServeSettings: Equatable {
     if text.hasPrefix("sqlite:"), text.utf8.count > 7 { return text }
     if text.hasPrefix("dynamodb:"), text.utf8.count > 9 { return text }
     let advice =
-      text == "memory:" ? ["each function would have a memory of its own; sqlite:PATH is shared by all of them"] : []
+      text.hasPrefix("memory:")
+      ? ["each function would have a memory of its own; sqlite:PATH is shared by all of them"] : []
     throw CommandFailure(
       code: .usage, message: "store takes sqlite:PATH or dynamodb:TABLE, not '\(text)'", advice: advice)
   }
 
   private static func origin(_ text: String) throws(CommandFailure) -> String {
-    guard text.contains("://"), text.last != "/" else {
+    guard PageOrigin.isOne(text) else {
       throw CommandFailure(
-        code: .usage, message: "allow-origin takes an origin such as http://localhost:3000, not '\(text)'")
+        code: .usage,
+        message: "allow-origin takes an origin such as http://localhost:3000 (\(PageOrigin.rule)), not '\(text)'")
     }
     return text
   }
