@@ -74,12 +74,14 @@ enum Opening {
   }
 
   private static func foreign(_ version: Int64, application: Int64) -> SQLiteError {
-    let isOurs = version >> 16 == Schema.version >> 16 && [0, Schema.application].contains(application)
-    let id = application == 0 ? "" : ", whose application id is \(application)"
+    let isOurNumber = version >> 16 == Schema.version >> 16
+    guard application == Schema.application || application == 0 && isOurNumber else {
+      let id = application == 0 ? "" : ", whose application id is \(application)"
+      return .schema("it is a database of another program\(id)")
+    }
     return .schema(
-      isOurs
-        ? "its schema is version \(version & 0xFFFF), this program knows version \(Schema.version & 0xFFFF)"
-        : "it is a database of another program\(id)")
+      "it was written by another version of Tickertape: its schema is version \(isOurNumber ? version & 0xFFFF : version), "
+        + "this program knows version \(Schema.version & 0xFFFF)")
   }
 
   private static func integer(_ sql: Schema.SQL, in database: Database) throws(SQLiteError) -> Int64 {
