@@ -81,6 +81,35 @@ struct PublishTests {
     #expect(screen.outputText == "0 accepted, 1 rejected\n")
   }
 
+  @Test(
+    "what may be published all the same is told where it may be, and not of a table that cannot be used",
+    arguments: [("invoke again", true), ("that does not pass by itself", false)])
+  func notPublished(advice: String, mayBePublished: Bool) {
+    let failure =
+      #"{"errorType":"Function.NotPublished","errorMessage":"direct: 1 were not published: the table; \#(advice)"}"#
+    let screen = Screen()
+    let surroundings = screen.surroundings { _ in .init(status: 200, functionError: "Unhandled", body: failure) }
+    #expect(screen.run("publish", "a", in: surroundings) == .failure)
+    #expect(screen.errorText.contains(advice))
+    #expect(screen.errorText.contains("may be published all the same") == mayBePublished, "\(screen.errorText)")
+  }
+
+  @Test("where standard output is closed, standard error says what was published", arguments: [[], ["--json"]])
+  func closedOutput(words: [String]) {
+    for target in [["a"], ["-"]] {
+      let screen = Screen()
+      var surroundings = screen.surroundings(input: "{\"type\":\"a\"}\n") { _ in
+        .init(status: 200, body: #"{"accepted":1,"rejected":0,"deliveries":2}"#)
+      }
+      surroundings.terminal = Terminal(
+        output: { bytes throws(SystemFailure) in try System.write(bytes, to: -1) },
+        errors: { bytes throws(SystemFailure) in screen.remember(bytes) })
+      #expect(Tool.run(["publish"] + target + words, in: surroundings) == .inputOutput)
+      #expect(screen.errorText.contains("1 accepted, 2 deliveries\n"), "\(target) \(screen.errorText)")
+      #expect(screen.errorText.contains("cannot write to standard output: it is closed"), "\(screen.errorText)")
+    }
+  }
+
   @Test("--json prints the answers as they come")
   func raw() {
     let screen = Screen()

@@ -7,10 +7,13 @@ struct InvokeFailure: Error, Equatable {
   let reason: CommandFailure
   /// Whether the function may have taken what it was sent. False: it certainly has not.
   let mayHaveRun: Bool
+  /// The function ran, and said that nothing is published.
+  let hasPublishedNothing: Bool
 
-  init(_ reason: CommandFailure, mayHaveRun: Bool) {
+  init(_ reason: CommandFailure, mayHaveRun: Bool, hasPublishedNothing: Bool = false) {
     self.reason = reason
     self.mayHaveRun = mayHaveRun
+    self.hasPublishedNothing = hasPublishedNothing
   }
 }
 
@@ -119,7 +122,7 @@ struct InvokeAPI {
       if let answer = Self.answer(in: response.body) { return answer }
       let failure = CommandFailure(
         code: .failure, message: "the function \(function) failed (\(kind))\(Self.words(in: response.body))")
-      throw InvokeFailure(failure, mayHaveRun: true)
+      throw InvokeFailure(failure, mayHaveRun: true, hasPublishedNothing: Self.hasPublishedNothing(response.body))
     }
     return response.body
   }
@@ -131,6 +134,14 @@ struct InvokeAPI {
       let message = members.string("errorMessage"), let start = message.utf8.firstIndex(of: UInt8(ascii: "{"))
     else { return nil }
     return Array(message.utf8[start...])
+  }
+
+  /// Whether a Publisher says that its table cannot be used for good: then nothing was written. Where a reason may pass,
+  /// a write may be there whose answer was lost.
+  private static func hasPublishedNothing(_ body: [UInt8]) -> Bool {
+    guard let members = JSONMembers(body) else { return false }
+    return members.string("errorType") == "Function.NotPublished"
+      && members.string("errorMessage")?.hasSuffix("that does not pass by itself") == true
   }
 
   /// Why an endpoint cannot be used, and what to do about it.

@@ -28,7 +28,7 @@ struct PublishRun {
     let answer: Answer
     do throws(InvokeFailure) { answer = try self.answer(to: batch) } catch {
       var reason = error.reason
-      if error.mayHaveRun {
+      if error.mayHaveRun, !error.hasPublishedNothing {
         reason.advice.append(
           "the event may be published all the same; with --idempotency-key it can be sent again and is published once")
       }
