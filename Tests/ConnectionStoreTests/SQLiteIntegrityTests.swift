@@ -101,6 +101,9 @@ struct SQLiteIntegrityTests {
     write([UInt8](repeating: 0xA5, count: size(path) - 2 * 4096), at: 2 * 4096, to: path)
     let fault = SQLiteTable.fault(of: path)
     #expect(fault?.code == .corrupt && fault?.detail.contains("restore the file from a copy") == true)
+    #expect(
+      fault?.detail.contains("\n") == false && fault?.detail.contains(" more faults; ") == true,
+      "\(fault?.detail ?? "")")
     let table = try SQLiteTable(path: path)
     let error = #expect(throws: TableError.self) { _ = try table.query(Query(partition: "p")) }
     #expect(error?.code == .corrupt && error?.mayPass == false)
@@ -111,6 +114,8 @@ struct SQLiteIntegrityTests {
     let path = folder.file("table.db")
     do { _ = try SQLiteTable(path: path) }
     do { try Database(path: path).execute("DROP TABLE items") }
+    let fault = SQLiteTable.fault(of: path)
+    #expect(fault?.code == .corrupt && fault?.detail.contains("no such table: items") == true)
     let table = try SQLiteTable(path: path)
     let error = #expect(throws: TableError.self) {
       try table.put(Item(key: ItemKey(partition: "p", sort: "s")), if: .always)

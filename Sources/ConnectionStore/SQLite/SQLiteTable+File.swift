@@ -8,14 +8,17 @@ extension SQLiteTable {
   package static func fault(of path: String, busyMilliseconds: Int = 1_000) -> TableError? {
     do throws(SQLiteError) {
       let database = try Opening.connect(path: path, busyMilliseconds: busyMilliseconds, mayCreate: false)
-      _ = try Opening.owner(of: database)
+      // Of a file that is ours by its numbers alone SQLite itself says what it lacks.
+      if try Opening.owner(of: database) != .nobody { _ = try Statement(Schema.SQL.get.rawValue, in: database) }
       var faults: [String] = []
       try Statement(Schema.SQL.check.rawValue, in: database).run { row in
-        faults.append(String(decoding: row.bytes(0), as: UTF8.self))
+        // Faults of one tree come in one row, under a heading.
+        faults += row.bytes(0).split(separator: UInt8(ascii: "\n")).map { String(decoding: $0, as: UTF8.self) }
         return true
       }
-      if faults != ["ok"] { throw .corrupt(faults.joined(separator: "; ")) }
-      return nil
+      faults.removeAll { $0.hasPrefix("***") }
+      guard let first = faults.first, faults != ["ok"] else { return nil }
+      throw .corrupt(faults.count == 1 ? first : "\(first), and \(faults.count - 1) more faults")
     } catch {
       return TableError(error: error, operation: "open", path: path)
     }
