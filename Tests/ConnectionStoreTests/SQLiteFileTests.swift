@@ -109,6 +109,18 @@ struct SQLiteFileTests {
     }
   }
 
+  @Test("a folder of another user that may not be entered is named with whose it is")
+  func closedFolder() throws {
+    let path = folder.file("table.db")
+    chmod(folder.path, 0o600)
+    defer { chmod(folder.path, 0o755) }
+    // Root may do everything, so another user tries.
+    let process = try TestProgram("TableStress", ["open", path, "\(getuid() == 0 ? 65534 : getuid())"])
+    #expect(process.wait() == 1)
+    let words = "the folder '\(folder.path)' cannot be entered: it belongs to the user \(getuid()) (mode 0600)"
+    #expect(process.output.contains(words), "\(process.output)")
+  }
+
   @Test(
     "without the right to read or write the file, the error says which right is missing", arguments: [0o000, 0o444])
   func rights(_ mode: UInt32) throws {

@@ -33,6 +33,36 @@ struct PublishLinesTests {
     #expect(screen.outputText == "2 accepted, 2 rejected, 4 deliveries\n")
   }
 
+  @Test(
+    "a line nested deeper than an event may be is rejected by its number, and the rest goes on",
+    arguments: [65, 98, 99, 200])
+  func tooDeep(levels: Int) {
+    let publisher = ScriptedPublisher()
+    let screen = Screen()
+    func event(levels: Int) -> String {
+      #"{"type":"a","data":"# + String(repeating: "[", count: levels - 1) + String(repeating: "]", count: levels - 1)
+        + "}"
+    }
+    let lines = [event(levels: 64), event(levels: levels), event(levels: 2)]
+    #expect(run(screen, [], input: lines.joined(separator: "\n"), exchange: publisher.exchange) == .failure)
+    #expect(publisher.events == [lines[0], lines[2]])
+    #expect(
+      screen.errorText.hasPrefix("rejected: line 2: nested deeper than 64 levels at byte "), "\(screen.errorText)")
+    #expect(screen.outputText == "2 accepted, 1 rejected, 4 deliveries\n")
+  }
+
+  @Test("a source that ends before the line to resume from is refused, and the line after its last is not")
+  func resumedBehindTheEnd() {
+    let publisher = ScriptedPublisher()
+    let (screen, behind) = (Screen(), Screen())
+    #expect(run(screen, ["--resume-from", "4"], input: events(3), exchange: publisher.exchange) == .success)
+    #expect(run(behind, ["--resume-from", "5000"], input: events(3), exchange: publisher.exchange) == .usage)
+    #expect(
+      behind.errorText.contains("ends with line 3, before line 5,000, which --resume-from names; nothing was sent"),
+      "\(behind.errorText)")
+    #expect(publisher.payloads.isEmpty)
+  }
+
   @Test("an endpoint that goes between two batches: what is published and what was not sent is told")
   func gone() throws {
     let publisher = ScriptedPublisher()

@@ -106,6 +106,23 @@ struct ServeSettingsTests {
     #expect(refusal(file: "{\n\"port\": true}")?.message.contains("line 2") == true)
   }
 
+  @Test(
+    "a key that is given twice in the file is refused with its line and name",
+    arguments: [
+      ("{\n\"port\": 1,\n\"port\": 2}", "'port'"),
+      ("{\n\"env\": {\"A\": \"1\",\n\"A\": \"2\"}}", "'env A'"),
+    ])
+  func repeatedKey(file: String, word: String) {
+    let words = "settings.json, line 3: \(word) stands there a second time"
+    #expect(refusal(file: file)?.message.contains(words) == true, "\(refusal(file: file)?.message ?? "taken")")
+  }
+
+  @Test("a sweep that cannot be is told that 0 means never")
+  func sweepBound() {
+    let failure = #expect(throws: CommandFailure.self) { try settings(["--sweep", "-1"], file: nil) }
+    #expect(failure?.message.contains("above zero, or 0 for never, not '-1'") == true)
+  }
+
   @Test("every setting can be given in both places")
   func places() {
     let options = Set(ServeCommand.syntax.options.map(\.name)).subtracting(["config"])

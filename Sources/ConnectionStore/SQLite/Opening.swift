@@ -123,12 +123,29 @@ extension Opening {
   /// What stands in the way of opening the file, found out after it failed.
   static func advice(onAccessTo path: String) -> String {
     let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    if let closed = closedFolder(above: path) { return closed }
     var status = stat()
     guard stat(folder, &status) == 0 else {
       return "create the folder first (mkdir -p '\(folder)'), or check its rights"
     }
     if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return "it is a folder; name a file in it" }
     return "\(owners(of: path))this process needs the right to read and write the file and its folder '\(folder)'"
+  }
+
+  /// The first folder on the way to the file that this process may not enter, and whose it is; nil: there is none.
+  static func closedFolder(above path: String) -> String? {
+    for end in path.indices where path[end] == "/" && end > path.startIndex {
+      let folder = String(path[..<end])
+      var status = stat()
+      guard stat(folder, &status) == 0 else { return nil }
+      if status.st_mode & S_IFMT == S_IFDIR, access(folder, X_OK) != 0 {
+        let mode = String(status.st_mode & 0o777, radix: 8)
+        return
+          "the folder '\(folder)' cannot be entered: it belongs to the user \(status.st_uid) (mode 0\(mode)) and this "
+          + "process runs as the user \(geteuid())"
+      }
+    }
+    return nil
   }
 
   /// Which of the files that make up the database belongs to somebody else; "": none.

@@ -24,6 +24,9 @@ extension SQLiteTable {
     }
   }
 
+  /// The folder on the way to the file that this process may not enter, in words.
+  package static func closedFolder(above path: String) -> String? { Opening.closedFolder(above: path) }
+
   /// Copies the log (`-wal`) into the file and cuts it, when no process works on the table any more: processes that were
   /// killed leave it behind. The last connection that is closed deletes it.
   package static func foldLog(of path: String) throws(TableError) {

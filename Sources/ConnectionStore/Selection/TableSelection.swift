@@ -76,6 +76,9 @@ package enum TableSelection {
   /// What is wrong with the file of a table of SQLite; nil: nothing.
   package static func fault(ofSQLiteFile path: String) -> TableError? { SQLiteTable.fault(of: path) }
 
+  /// The folder on the way to the file that this process may not enter, and whose it is; nil: there is none.
+  package static func closedFolder(aboveSQLiteFile path: String) -> String? { SQLiteTable.closedFolder(above: path) }
+
   /// Tidies the file of a table of SQLite after the last process that used it.
   package static func foldLog(ofSQLiteFile path: String) throws(TableError) { try SQLiteTable.foldLog(of: path) }
 

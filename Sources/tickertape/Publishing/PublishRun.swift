@@ -64,6 +64,13 @@ struct PublishRun {
     }
     try flush(&batch)
     lines.end()
+    // The line after the last is where a run that published all of them would go on.
+    if options.first > reader.number + 1 {
+      throw CommandFailure(
+        code: .usage,
+        message: "\(source.name) ends with line \(Figures.grouped(reader.number)), before line "
+          + "\(Figures.grouped(options.first)), which --resume-from names; nothing was sent")
+    }
   }
 
   /// What came of all, whether or not it came to its end; to standard error where standard output takes nothing.

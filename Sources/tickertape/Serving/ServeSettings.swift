@@ -82,7 +82,8 @@ struct ServeSettings: Equatable {
     case .idleTimeout: idleTimeoutMilliseconds = try Self.milliseconds(text, key: key)
     case .maximumDuration: maximumDurationMilliseconds = try Self.milliseconds(text, key: key)
     case .clock: clock = try Self.integer(text, key: key, range: 1...10_000)
-    case .sweep: sweepMilliseconds = text == "0" ? 0 : try Self.milliseconds(text, key: key)
+    case .sweep:
+      sweepMilliseconds = text == "0" ? 0 : try Self.milliseconds(text, key: key, bound: "above zero, or 0 for never")
     case .faults: faultsPath = Self.path(path: text, base: base)
     case .logLevel:
       guard let level = Log.Level(name: text) else {
@@ -128,9 +129,11 @@ struct ServeSettings: Equatable {
     return number
   }
 
-  private static func milliseconds(_ text: String, key: Key) throws(CommandFailure) -> Int64 {
+  private static func milliseconds(
+    _ text: String, key: Key, bound: String = "above zero"
+  ) throws(CommandFailure) -> Int64 {
     guard let seconds = Double(text), seconds > 0, seconds <= 1_000_000 else {
-      throw CommandFailure(code: .usage, message: "\(key.rawValue) takes seconds, above zero, not '\(text)'")
+      throw CommandFailure(code: .usage, message: "\(key.rawValue) takes seconds, \(bound), not '\(text)'")
     }
     return Int64((seconds * 1000).rounded(.up))
   }

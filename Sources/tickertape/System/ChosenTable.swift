@@ -26,6 +26,10 @@ struct ChosenTable {
     }
     if place.hasPrefix("sqlite:") {
       let path = System.absolutePath(path: String(place.dropFirst("sqlite:".count)))
+      if let closed = TableSelection.closedFolder(aboveSQLiteFile: path) {
+        throw CommandFailure(
+          code: .inputOutput, message: "\(place): \(closed)", advice: ["run all that use a table as one user"])
+      }
       guard mayCreate || System.exists(path: path) else {
         throw CommandFailure(
           code: .inputOutput, message: "there is no table at \(path)",
