@@ -7,7 +7,7 @@ import TestSupport
 /// On each: nothing but what was asked for; and if it is still open at the end, every event after the state, or another
 /// that stands for it, and, while there is one sender at a time, of each key the newest last. In a schedule without
 /// faults also the state first, and then each event once and in order. Of one stream to which a key was added: events
-/// may come again.
+/// may come again; of one that was asked for again, a state too.
 struct PlainVerdict {
   private(set) var faults: [String] = []
   private let logs: [String: [LoggedEvent]]
@@ -49,7 +49,7 @@ struct PlainVerdict {
         }
       }
     }
-    if isQuiet { for stream in streams { judgeOrder(session, stream, said) } }
+    if isQuiet { for stream in streams { judgeOrder(session, stream) } }
     guard isOpen else { return }
     if let personal { judgeWhole(session, personal, after: session.personalFrom) { _ in true } }
     for wish in client.plan.wishes { judge(wish, session) }
@@ -148,10 +148,11 @@ struct PlainVerdict {
 
   // MARK: Without faults
 
-  private mutating func judgeOrder(
-    _ session: PlainClient.Session, _ stream: String, _ said: Set<PlainClient.Wish>
-  ) {
-    guard said.filter({ $0.stream == stream }).count <= 1 else { return }
+  /// A wish that is said again before its first was answered is answered twice, and crossing answers wait for nobody: the
+  /// older state may come last. What it does not hold comes again after it, which `judgeWhole` and `judgeNewest` see to.
+  private mutating func judgeOrder(_ session: PlainClient.Session, _ stream: String) {
+    let said = session.records.count { if case .said(let wish) = $0 { wish.stream == stream } else { false } }
+    guard said <= 1 else { return }
     var place: Int64?
     var isFirst = true
     var isInState = false
