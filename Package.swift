@@ -68,12 +68,12 @@ let benchmarks: [Target] =
   Context.environment["TICKERTAPE_BENCHMARKS"] == nil
   ? []
   : [
-    benchmark("DecodeBootstrap", in: "lambda", ["LambdaRuntime", "GatewayEvents"]),
+    benchmark("DecodeBootstrap", in: "lambda", ["LambdaRuntime", "LambdaEvents"]),
     benchmark(
       "DeliveryBenchmark", in: "delivery",
-      ["Delivery", "GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"]),
-    benchmark("SignatureBenchmark", in: "signed", ["AWSSigning"]),
-    benchmark("StreamBenchmark", in: "streams", ["ConnectionStoreSQLite", "Messaging", "Shaping", "Streams"]),
+      ["Delivery", "ManagementAPI", "HTTPClient", "Messaging", "Telemetry"]),
+    benchmark("SignatureBenchmark", in: "signed", ["AWS"]),
+    benchmark("StreamBenchmark", in: "streams", ["TableBackends", "Messaging", "Frames", "Connections", "EventLog"]),
   ]
 
 let package = Package(
@@ -87,164 +87,147 @@ let package = Package(
     .executable(name: "tickertape", targets: ["tickertape"]),
   ],
   targets: cLibraries + benchmarks + [
-    // Floor 1
+    // Floor 1: values and formats
     room("JSON"),
-    room("Messaging", ["JSON"]),
-    room("Telemetry", ["JSON"]),
     room("Crypto", ["CCrypto"]),
     room("HTTPWire"),
     room("WebSocketWire", ["CWslay", "CCrypto"], linking: ["wslay"]),
     // Floor 2
-    room("GatewayEvents", ["JSON", "Messaging"]),
-    room("EventSources", ["Crypto", "JSON", "Messaging"]),
-    room("ConnectionStore", path: "Sources/ConnectionStore/Contract"),
-    room("Shaping", ["CZlib", "JSON", "Messaging"]),
+    room("Messaging", ["JSON"]),
+    room("Telemetry", ["JSON"]),
+    // Floor 3: what travels, and how
+    room("Frames", ["Crypto", "CZlib", "JSON", "Messaging"]),
+    room("LambdaEvents", ["Crypto", "JSON", "Messaging"]),
+    room("ConnectionStore", ["JSON", "Telemetry"]),
     room("HTTPClient", ["CCurl", "HTTPWire", "Telemetry"]),
-    room("AWSSigning", ["Crypto", "HTTPWire", "Telemetry"]),
-    // Floor 3
-    room("AWSCredentials", ["AWSSigning", "HTTPClient", "JSON", "Telemetry"]),
-    room("AWSClient", ["AWSSigning", "HTTPClient", "Telemetry"]),
-    room("StreamClient", ["JSON", "Messaging", "Shaping", "Telemetry"]),
     room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
-    room("ManagementAPI", ["AWSSigning", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
-    room("ConnectionStoreMemory", path: "Sources/ConnectionStore/Memory", ["ConnectionStore", "Telemetry"]),
+    // Floor 4: what stands outside
+    room("AWS", ["Crypto", "HTTPClient", "HTTPWire", "JSON", "Telemetry"]),
+    room("StreamClient", ["Frames", "JSON", "Messaging", "Telemetry"]),
     room(
-      "ConnectionStoreSQLite", path: "Sources/ConnectionStore/SQLite", ["ConnectionStore", "CSQLite", "Telemetry"]),
-    room(
-      "ConnectionStoreFaults", path: "Sources/ConnectionStore/Faults", ["ConnectionStore", "JSON", "Telemetry"]),
-    room(
-      "ConnectionStoreDynamoDB", path: "Sources/ConnectionStore/DynamoDB",
-      ["AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
-    room(
-      "ConnectionStoreSelection", path: "Sources/ConnectionStore/Selection",
-      [
-        "ConnectionStore", "ConnectionStoreDynamoDB", "ConnectionStoreFaults", "ConnectionStoreMemory",
-        "ConnectionStoreSQLite", "Telemetry",
-      ]),
-    // Floor 4
-    room(
-      "Streams", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"],
-      embedding: ["Types/EventTypes.json"]),
+      "Connections", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"],
+      embedding: ["EventTypes/EventTypes.json"]),
     room("Access", ["ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
-    room("Delivery", ["ManagementAPI", "Messaging", "Telemetry"]),
-    room("FunctionInvocation", ["AWSClient", "AWSCredentials", "AWSSigning", "HTTPClient", "Telemetry"]),
-    room("GatewayAccess", ["AWSCredentials", "AWSSigning", "HTTPClient", "ManagementAPI", "Telemetry"]),
-    // Floors 5 and 6
+    // Floor 5
+    room("ManagementAPI", ["AWS", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
+    room(
+      "TableBackends",
+      ["AWS", "ConnectionStore", "CSQLite", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
+    room("EventLog", ["ConnectionStore", "Connections", "Crypto", "Frames", "JSON", "Messaging", "Telemetry"]),
+    // Floor 6
+    room(
+      "Delivery",
+      [
+        "AWS", "ConnectionStore", "Connections", "EventLog", "Frames", "JSON", "LambdaEvents", "ManagementAPI",
+        "Messaging", "Telemetry",
+      ]),
+    // Floor 7: what one invocation means
     program(
       "ConnectHandler",
       [
-        "LambdaRuntime", "Access", "ConnectionStore", "FunctionInvocation", "GatewayAccess", "GatewayEvents",
-        "ManagementAPI", "Streams", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
+        "Frames",
+        "LambdaRuntime", "Access", "AWS", "ConnectionStore", "Connections", "LambdaEvents", "ManagementAPI",
+        "TableBackends", "Messaging", "JSON", "Telemetry",
       ]),
     program(
       "DisconnectHandler",
       [
-        "LambdaRuntime", "GatewayEvents", "Streams", "ConnectionStoreSelection", "ConnectionStore", "Messaging", "JSON",
+        "LambdaRuntime", "LambdaEvents", "Connections", "TableBackends", "ConnectionStore", "Messaging", "JSON",
         "Telemetry",
       ]),
     program(
       "DefaultHandler",
       [
-        "LambdaRuntime", "Access", "FunctionInvocation", "GatewayAccess", "GatewayEvents", "Shaping", "Streams",
-        "ManagementAPI", "ConnectionStoreSelection", "ConnectionStore", "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "Access", "AWS", "Connections", "EventLog", "Frames", "LambdaEvents", "ManagementAPI",
+        "TableBackends", "ConnectionStore", "Messaging", "JSON", "Telemetry",
       ]),
     program(
       "Publisher",
       [
-        "LambdaRuntime", "EventSources", "Shaping", "Streams", "Delivery", "FunctionInvocation", "GatewayAccess",
-        "ManagementAPI", "ConnectionStore", "ConnectionStoreSelection", "Messaging", "JSON", "Telemetry",
+        "LambdaRuntime", "AWS", "Connections", "EventLog", "Frames", "LambdaEvents", "Delivery", "ManagementAPI",
+        "ConnectionStore", "TableBackends", "Messaging", "JSON", "Telemetry",
       ]),
     // Beside the house
     room(
-      "LocalGateway", ["CLinux", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
+      "LocalGateway", ["CLinux", "LambdaEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
     program(
       "tickertape",
       [
-        "LocalGateway", "Access", "AWSClient", "AWSCredentials", "AWSSigning", "CLinux", "ConnectionStore",
-        "ConnectionStoreDynamoDB", "ConnectionStoreSelection", "GatewayAccess", "HTTPClient", "HTTPWire", "JSON",
-        "Messaging", "StreamClient", "Streams", "Telemetry", "WebSocketWire",
+        "LocalGateway", "Access", "AWS", "CLinux", "ConnectionStore", "Connections", "EventLog", "Frames",
+        "TableBackends", "ManagementAPI", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry",
+        "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
     .target(
       name: "TestSupport",
-      dependencies: ["CLinux", "ConnectionStore", "ConnectionStoreMemory", "Messaging", "Telemetry"],
+      dependencies: ["CLinux", "ConnectionStore", "Connections", "Messaging", "Telemetry"],
       path: "Tests/TestSupport", swiftSettings: strict),
     testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
     testProgram("TestBootstrap", ["HTTPWire"]),
-    testProgram("ManagementProbe", ["GatewayAccess", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry"]),
+    testProgram("ManagementProbe", ["ManagementAPI", "HTTPClient", "Messaging", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
-    tests("MessagingTests", ["Messaging", "JSON", "TestSupport"]),
+    tests("MessagingTests", ["Frames", "Messaging", "JSON", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "JSON", "TestSupport"]),
     tests("HTTPWireTests", ["HTTPWire", "TestSupport"]),
     tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
-    tests("GatewayEventsTests", ["GatewayEvents", "Messaging", "JSON", "TestSupport"]),
-    tests("EventSourcesTests", ["EventSources", "JSON", "Messaging", "TestSupport"]),
+    tests("LambdaEventsTests", ["LambdaEvents", "JSON", "Messaging", "TestSupport"]),
+    tests("FramesTests", ["Frames", "CZlib", "JSON", "Messaging", "TestSupport"]),
+    tests("AWSTests", ["AWS", "Crypto", "HTTPClient", "JSON", "Telemetry", "TestSupport"]),
     tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "Telemetry", "TestSupport"]),
-    tests("AWSSigningTests", ["AWSSigning", "Crypto", "JSON", "TestSupport"]),
-    tests("AWSCredentialsTests", ["AWSCredentials", "AWSSigning", "Telemetry", "TestSupport"]),
-    tests("AWSClientTests", ["AWSClient", "AWSSigning", "HTTPClient", "Telemetry", "TestSupport"]),
     tests("LambdaRuntimeTests", ["LambdaRuntime", "HTTPWire", "JSON", "Telemetry", "TestSupport"]),
     tests(
       "ConnectionStoreTests",
       [
-        "AWSClient", "AWSCredentials", "AWSSigning", "ConnectionStore", "ConnectionStoreDynamoDB", "HTTPClient",
-        "HTTPWire", "JSON",
-        "ConnectionStoreFaults", "ConnectionStoreMemory", "ConnectionStoreSQLite", "ConnectionStoreSelection", "CLinux",
-        "TableStress", "Telemetry", "TestSupport",
+        "AWS", "ConnectionStore", "TableBackends", "HTTPClient", "HTTPWire", "JSON", "CLinux", "TableStress",
+        "Telemetry", "TestSupport",
       ]),
-    testProgram("TableStress", ["ConnectionStore", "ConnectionStoreSQLite"]),
+    testProgram("TableStress", ["ConnectionStore", "TableBackends"]),
     tests(
       "ManagementAPITests",
-      ["ManagementAPI", "AWSSigning", "HTTPClient", "HTTPWire", "Messaging", "Telemetry", "TestSupport"]),
-    tests(
-      "GatewayAccessTests",
-      ["GatewayAccess", "AWSSigning", "HTTPClient", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
+      ["ManagementAPI", "AWS", "HTTPClient", "HTTPWire", "Messaging", "Telemetry", "TestSupport"]),
     tests("CryptoTests", ["Crypto", "Messaging", "TestSupport"]),
     tests(
       "AccessTests",
-      [
-        "Access", "ConnectionStore", "ConnectionStoreMemory", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry",
-        "TestSupport",
-      ]),
+      ["Access", "ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry", "TestSupport"]),
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
-    tests("ShapingTests", ["Shaping", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests(
-      "StreamClientTests", ["StreamClient", "JSON", "Messaging", "Shaping", "Telemetry", "TestSupport"],
+      "StreamClientTests", ["StreamClient", "JSON", "Messaging", "Frames", "Telemetry", "TestSupport"],
       excluding: ["Vectors"]),
-    testProgram("LogStress", ["ConnectionStoreSQLite", "Messaging", "Streams", "Telemetry"]),
+    testProgram("LogStress", ["TableBackends", "Messaging", "Connections", "EventLog", "Telemetry"]),
     tests(
-      "StreamsTests",
+      "ConnectionsTests",
+      ["EventLog", "Connections", "ConnectionStore", "Crypto", "Messaging", "JSON", "Telemetry", "TestSupport"]),
+    tests(
+      "EventLogTests",
       [
-        "Streams", "LogStress", "Publisher", "Delivery", "ConnectionStore", "ConnectionStoreMemory",
-        "ConnectionStoreSQLite", "Crypto", "Messaging", "JSON", "Telemetry", "TestSupport",
+        "Connections", "EventLog", "Frames", "LogStress", "Publisher", "Delivery", "ConnectionStore", "TableBackends",
+        "Crypto", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "HandlerTests",
       [
-        "Access", "Crypto", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Streams", "Delivery",
-        "FunctionInvocation", "ManagementAPI", "GatewayEvents", "EventSources", "HTTPClient", "ConnectionStore",
-        "ConnectionStoreMemory", "ConnectionStoreSQLite", "LambdaRuntime", "Messaging", "JSON", "Telemetry",
-        "TestSupport",
+        "Access", "Crypto", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Connections",
+        "EventLog", "Delivery", "AWS", "ManagementAPI", "LambdaEvents", "HTTPClient", "ConnectionStore",
+        "TableBackends", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "ModelTests",
       [
-        "DefaultHandler", "Publisher", "StreamClient", "Streams", "Delivery", "FunctionInvocation", "GatewayEvents",
-        "ConnectionStore", "ConnectionStoreMemory", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
+        "DefaultHandler", "Publisher", "StreamClient", "Connections", "EventLog", "Delivery", "AWS", "LambdaEvents",
+        "ConnectionStore", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "LocalGatewayTests",
       [
-        "LocalGateway", "GatewayEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestBootstrap", "TestSupport",
+        "LocalGateway", "LambdaEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "TestBootstrap", "TestSupport",
         "WebSocketWire",
       ]),
     tests(
       "TickertapeTests",
       [
-        "tickertape", "Access", "ConnectionStore", "ConnectionStoreMemory", "ConnectionStoreSelection", "LocalGateway",
-        "AWSSigning", "HTTPClient",
-        "HTTPWire", "JSON", "Messaging", "StreamClient", "Streams", "Telemetry", "TestSupport", "WebSocketWire",
+        "tickertape", "Access", "ConnectionStore", "TableBackends", "LocalGateway", "AWS", "HTTPClient", "HTTPWire",
+        "JSON", "Messaging", "StreamClient", "Connections", "EventLog", "Telemetry", "TestSupport", "WebSocketWire",
       ]),
   ]
 )

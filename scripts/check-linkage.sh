@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${1:-.build/debug}
-for program in ConnectHandler DisconnectHandler DefaultHandler Publisher tickertape; do
+for program in $(swift package dump-package | python3 scripts/floors.py --programs); do
   [ -x "$folder/$program" ] || { echo "linkage: $folder/$program is not built" >&2; exit 1; }
   if ldd "$folder/$program" | grep -E 'libFoundation|libicu|lib_FoundationICU'; then
     echo "linkage: $program links the libraries above" >&2

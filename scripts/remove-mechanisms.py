@@ -19,34 +19,34 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # name: (file, what stands there, what is put in its place)
 REMOVALS = {
     "the lease: anybody sends": (
-        "Sources/Streams/Sending/Checkpoints.swift",
+        "Sources/EventLog/Checkpoints/Checkpoints.swift",
         'let free = Condition.any([\n      .lacks("holder"), .less("end", .number(now)), '
         '.greater("end", .number(now + Self.longestMilliseconds)),\n    ])', "let free = Condition.always"),
     "the mark is written whoever holds the lease": (
-        "Sources/Streams/Sending/Checkpoints.swift",
+        "Sources/EventLog/Checkpoints/Checkpoints.swift",
         'Keys.mark(stream: lease.stream), change: change, if: .equals("holder", .string(lease.holder)))',
         "Keys.mark(stream: lease.stream), change: change, if: .always)"),
     "behind rows are not written": (
-        "Sources/Streams/Sending/LagRows.swift", "    guard !missing.isEmpty else { return }\n    let known",
+        "Sources/EventLog/Checkpoints/LagRows.swift", "    guard !missing.isEmpty else { return }\n    let known",
         "    guard missing.isEmpty else { return }\n    let known"),
     "who is behind gets live frames too": (
-        "Sources/Publisher/Sending/StreamSender+Round.swift",
+        "Sources/Delivery/Stream/StreamSender+Round.swift",
         "for recipient in page where !isLate.contains(recipient.id) {",
         "for recipient in page where !isLate.contains(recipient.id) || recipient.parts.count >= 0 {"),
     "a behind row is cleared whatever it says by now": (
-        "Sources/Streams/Sending/LagRows.swift", 'if: .equals("by", .string($0.writer))', "if: .always"),
+        "Sources/EventLog/Checkpoints/LagRows.swift", 'if: .equals("by", .string($0.writer))', "if: .always"),
     "what a lost frame stood for is forgotten": (
-        "Sources/Publisher/Sending/FrameCache.swift", "var from = parts.map { placements[$0.event].first }",
+        "Sources/Delivery/Stream/FrameCache.swift", "var from = parts.map { placements[$0.event].first }",
         "var from = parts.map { placements[$0.event].sequence }"),
     "events are folded across frames": (
-        "Sources/Shaping/FramePacking.swift", "package static let groupBytes = unitBytes - 1024",
+        "Sources/Frames/FramePacking.swift", "package static let groupBytes = unitBytes - 1024",
         "package static let groupBytes = 1 << 30"),
     "the mark moves before the behind rows are written": (
-        "Sources/Publisher/Sending/StreamSender+Steps.swift", "    try settle(round, result: result, lease: holding.lease)\n    if let failure",
+        "Sources/Delivery/Stream/StreamSender+Steps.swift", "    try settle(round, result: result, lease: holding.lease)\n    if let failure",
         "    holding.lease.advance(through: round.end)\n    _ = try marks.write(&holding.lease)\n"
         "    try settle(round, result: result, lease: holding.lease)\n    if let failure"),
     "the head is not looked at after the release": (
-        "Sources/Publisher/Sending/StreamSender+Steps.swift",
+        "Sources/Delivery/Stream/StreamSender+Steps.swift",
         "if !isReady, try streamLog.head(stream: stream) == head { return .done }",
         "if !isReady, head.last >= 0 { return .done }"),
     "no sweep": (
@@ -59,59 +59,59 @@ REMOVALS = {
         "    var holds: [DeliveryPause] = []\n    let answer: Answer\n    do {\n      answer = try body(!streams.isEmpty)\n"
         "      holds = try lagRows.hold(streams, id: record.id)\n"),
     "who is behind is not looked at again for whoever subscribed just now": (
-        "Sources/Publisher/Sending/StreamSender+Round.swift",
+        "Sources/Delivery/Stream/StreamSender+Round.swift",
         "guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && !round.isLate.contains($0.id) }) else {",
         "guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && $0.heldUntilMilliseconds == 0 }) else {"),
     "what is noted of a round undoes a place held meanwhile": (
-        "Sources/Streams/Sending/LagRows.swift", '.equals("by", .string($0.writer)) } ?? .absent',
+        "Sources/EventLog/Checkpoints/LagRows.swift", '.equals("by", .string($0.writer)) } ?? .absent',
         '.equals("by", .string($0.writer)) } ?? .always'),
     "what came before a late state is not sent again": (
-        "Sources/Streams/Sending/DeliveryPause.swift",
+        "Sources/EventLog/Checkpoints/DeliveryPause.swift",
         "_ = try self.hold(stream: hold.stream, id: id, epoch: hold.epoch, through: hold.through, forMilliseconds: 0)", "continue"),
     "a drain does not wait for the lease": (
-        "Sources/Publisher/Sending/StreamSender.swift", "guard report.isLeaseTaken, clock.milliseconds() < until else",
+        "Sources/Delivery/Stream/StreamSender.swift", "guard report.isLeaseTaken, clock.milliseconds() < until else",
         "guard report.isLeaseTaken, clock.milliseconds() < min(until, 0) else"),
     "pages that were not read count as sent": (
-        "Sources/Publisher/Sending/StreamSender+Round.swift", "if !tally.isEveryPageRead, !result.isLeaseLost,",
+        "Sources/Delivery/Stream/StreamSender+Round.swift", "if !tally.isEveryPageRead, !result.isLeaseLost,",
         "if !tally.isEveryPageRead, tally.isEveryPageRead, !result.isLeaseLost,"),
     "the sweep forgets a stream as soon as nothing is left": (
-        "Sources/Streams/Sending/ActiveStreams.swift", "where row.at < clock.seconds - Self.watchedSeconds {",
+        "Sources/EventLog/Checkpoints/ActiveStreams.swift", "where row.at < clock.seconds - Self.watchedSeconds {",
         "where row.at <= clock.seconds {"),
     "the lease is not kept within a page": (
-        "Sources/Publisher/Sending/StreamSender+Round.swift",
+        "Sources/Delivery/Stream/StreamSender+Round.swift",
         "      return try keepsLease()\n", "      return try lease.endMilliseconds > .min ? true : keepsLease()\n"),
     "a trimmed state lacks what was not sent": (
-        "Sources/Streams/Recovery/RecoveryReader+State.swift",
+        "Sources/EventLog/Recovery/RecoveryReader+State.swift",
         "replay.isTrimmed ? try unsent(record: record, stream: stream, head: head, through: replay.base) : [:]",
         "replay.isTrimmed && replay.base < 0 ? try unsent(record: record, stream: stream, head: head, through: replay.base) : [:]"),
     "idempotency keys are not claimed": (
-        "Sources/Streams/Log/StreamLog+Append.swift", "guard let claim = entry.claim else { continue }\n      writes",
+        "Sources/EventLog/Log/StreamLog+Append.swift", "guard let claim = entry.claim else { continue }\n      writes",
         "guard let claim = entry.claim, claim.key.isEmpty else { continue }\n      writes"),
     "the head moves unseen": (
-        "Sources/Streams/Log/StreamLog+Append.swift",
+        "Sources/EventLog/Log/StreamLog+Append.swift",
         'if: .all([.equals("epoch", .string(head.epoch)), .equals("next", .number(head.next))]))',
         'if: .equals("epoch", .string(head.epoch)))'),
     "a lost answer of an append is taken for a failure": (
-        "Sources/Streams/Log/StreamLog+Append.swift", "case .unavailable where unsettled.count < 2: unsettled.append(attempt)",
+        "Sources/EventLog/Log/StreamLog+Append.swift", "case .unavailable where unsettled.count < 2: unsettled.append(attempt)",
         "case .unavailable where unsettled.count < 2:\n          unsettled.append(attempt)\n          unsettled.removeAll()"),
     "the lag sender ends the lag itself": (
-        "Sources/Publisher/Sending/LagDelivery+Outcomes.swift", "        if outcome.pace == .ready { hasReady = true }\n",
+        "Sources/Delivery/Stream/LagDelivery+Outcomes.swift", "        if outcome.pace == .ready { hasReady = true }\n",
         "        if outcome.pace == .ready, let now = try streamSender.lagRows.row(stream: stream, id: row.id) {\n"
         "          try streamSender.lagRows.remove([now], stream: stream)\n        }\n"),
     "how far a stream was delivered is read after who lags": (
-        "Sources/Publisher/Sending/LagDelivery.swift",
+        "Sources/Delivery/Stream/LagDelivery.swift",
         "    return Look(epoch: mark.epoch, deliveredThrough: mark.deliveredThrough, rows: rows)",
         "    let late = try streamSender.marks.look(stream: stream) ?? mark\n"
         "    return Look(epoch: late.epoch, deliveredThrough: late.deliveredThrough, rows: rows)"),
     "slow connections are served in rounds": (
-        "Sources/Publisher/Sending/StreamSender+Steps.swift", "waiting = rows.filter { !$0.isSlow }",
+        "Sources/Delivery/Stream/StreamSender+Steps.swift", "waiting = rows.filter { !$0.isSlow }",
         "waiting = rows.filter { !$0.isSlow || $0.from > 0 }"),
     "no lease for lag senders": (
-        "Sources/Streams/Sending/LagLeases.swift",
+        "Sources/EventLog/Checkpoints/LagLeases.swift",
         'let free = Condition.any([\n      .lacks("holder"), .less("end", .number(now)), '
         '.greater("end", .number(now + 2 * Self.leaseMilliseconds)),\n    ])', "let free = Condition.always"),
     "what a lag sender posted beside a held place is not sent again": (
-        "Sources/Publisher/Sending/LagDelivery+Outcomes.swift", "} else if mayHaveArrived(row) {",
+        "Sources/Delivery/Stream/LagDelivery+Outcomes.swift", "} else if mayHaveArrived(row) {",
         "} else if mayHaveArrived(row), tally.gone < 0 {"),
     "hello reads the log before it writes the listener rows": (
         "Sources/DefaultHandler/Receive+Hello.swift",
@@ -137,7 +137,7 @@ REMOVALS = {
         "      return nil\n"
         "    }\n    // The count"),
     "a pong tells of what was not delivered": (
-        "Sources/Streams/Recovery/RecoveryReader+Standing.swift", "sequence = min(sequence, row.from - 1)",
+        "Sources/EventLog/Recovery/RecoveryReader+Standing.swift", "sequence = min(sequence, row.from - 1)",
         "sequence = max(sequence, row.from - 1)"),
     "the client shows live events before ready": (
         "Sources/StreamClient/Follower+Answers.swift", "} else if phase == .asking, let event {\n      return hold(event)",
@@ -150,7 +150,7 @@ REMOVALS = {
     "the client does not say what it has seen": (
         "Sources/StreamClient/Follower.swift", "cursor: cursor, seen: places.seen, types", "cursor: cursor, seen: [:], types"),
     "everybody may see everything": (
-        "Sources/Streams/Types/EventTypes.swift", "-> Bool { table.mayBeSeen(type, by: role) }", "-> Bool { true }"),
+        "Sources/Connections/EventTypes/EventTypes.swift", "-> Bool { table.mayBeSeen(type, by: role) }", "-> Bool { true }"),
 }
 
 
@@ -158,7 +158,7 @@ def run(command, **options):
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, **options)
 
 
-ROOMS = "HandlerTests|StreamsTests|ShapingTests|StreamClientTests"
+ROOMS = "HandlerTests|ConnectionsTests|EventLogTests|DeliveryTests|FramesTests|StreamClientTests"
 
 
 def judge(schedules):

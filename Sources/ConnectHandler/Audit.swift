@@ -1,6 +1,6 @@
-import GatewayEvents
+import Connections
+import LambdaEvents
 import Messaging
-import Streams
 import Telemetry
 
 /// Writes down who came in and who was refused: lines with `"event":"audit"`.

@@ -1,11 +1,11 @@
+import AWS
 import Access
 import ConnectionStore
-import FunctionInvocation
-import GatewayAccess
-import GatewayEvents
+import Connections
+import LambdaEvents
 import LambdaRuntime
+import ManagementAPI
 import Messaging
-import Streams
 import Telemetry
 
 /// `$connect`: decides whether a client may come in, and writes its connection with what it listens to.

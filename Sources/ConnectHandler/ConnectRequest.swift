@@ -1,7 +1,7 @@
 import Access
-import GatewayEvents
+import Connections
+import LambdaEvents
 import Messaging
-import Streams
 import Telemetry
 
 /// What a client says of itself in the query of its handshake:

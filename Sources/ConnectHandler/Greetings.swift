@@ -1,8 +1,8 @@
-import FunctionInvocation
-import GatewayEvents
+import AWS
+import Connections
 import JSON
+import LambdaEvents
 import Messaging
-import Streams
 import Telemetry
 
 /// Asks DefaultHandler to greet a client: nothing can be posted while `$connect` runs, and no function runs afterwards

@@ -1,5 +1,4 @@
-import GatewayAccess
-import GatewayEvents
+import LambdaEvents
 import ManagementAPI
 import Messaging
 import Telemetry

@@ -1,6 +1,6 @@
 import Access
-import GatewayEvents
 import JSON
+import LambdaEvents
 import Messaging
 
 extension PresentedCredentials {

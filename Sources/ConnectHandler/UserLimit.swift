@@ -1,9 +1,10 @@
 import Access
 import ConnectionStore
-import GatewayEvents
+import Connections
+import Frames
+import LambdaEvents
 import ManagementAPI
 import Messaging
-import Streams
 import Telemetry
 
 /// How many connections one user may have. Over it the oldest go.

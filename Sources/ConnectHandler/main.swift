@@ -1,8 +1,8 @@
 import Access
 import ConnectionStore
-import ConnectionStoreSelection
+import Connections
 import LambdaRuntime
-import Streams
+import TableBackends
 import Telemetry
 
 func makeConnect(environment: Environment) throws -> some LambdaHandler {

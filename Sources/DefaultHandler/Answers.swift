@@ -1,6 +1,8 @@
+import Connections
+import EventLog
+import Frames
 import JSON
 import Messaging
-import Streams
 import Telemetry
 
 // The frames this handler answers with.

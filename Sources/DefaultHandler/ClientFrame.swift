@@ -1,6 +1,6 @@
+import Connections
 import JSON
 import Messaging
-import Streams
 import Telemetry
 
 /// What a client says in one text frame.

@@ -1,6 +1,6 @@
-import FunctionInvocation
+import AWS
+import Connections
 import JSON
-import Streams
 import Telemetry
 
 /// Asks the Publisher to send what a stream holds: a connection may lack something of it that nobody is about to send.

@@ -1,8 +1,9 @@
 import ConnectionStore
+import Connections
+import Frames
 import JSON
 import LambdaRuntime
 import Messaging
-import Streams
 import Telemetry
 
 /// `{"greet":"CONNECTION","domainName":…,"stage":…}`: ConnectHandler asks for a greeting, since nothing can be posted

@@ -1,5 +1,4 @@
-import GatewayAccess
-import GatewayEvents
+import LambdaEvents
 import LambdaRuntime
 import ManagementAPI
 import Messaging

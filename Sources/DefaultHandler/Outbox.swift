@@ -1,4 +1,4 @@
-import GatewayEvents
+import LambdaEvents
 import Messaging
 
 /// What a handler sends to its client beside its answer.

@@ -1,6 +1,7 @@
+import Connections
+import EventLog
+import Frames
 import Messaging
-import Shaping
-import Streams
 
 // What was recovered, as frames.
 extension Receive {

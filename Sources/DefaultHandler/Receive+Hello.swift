@@ -1,7 +1,9 @@
-import GatewayEvents
+import Connections
+import EventLog
+import Frames
+import LambdaEvents
 import LambdaRuntime
 import Messaging
-import Streams
 import Telemetry
 
 extension Receive {

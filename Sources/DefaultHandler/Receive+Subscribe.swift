@@ -1,8 +1,10 @@
 import ConnectionStore
-import GatewayEvents
+import Connections
+import EventLog
+import Frames
+import LambdaEvents
 import LambdaRuntime
 import Messaging
-import Streams
 import Telemetry
 
 extension Receive {

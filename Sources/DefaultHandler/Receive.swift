@@ -1,8 +1,10 @@
 import ConnectionStore
-import GatewayEvents
+import Connections
+import EventLog
+import Frames
+import LambdaEvents
 import LambdaRuntime
 import Messaging
-import Streams
 import Telemetry
 
 /// `$default`: a client's frame. Short answers go back as the route response; what has an order of its own is posted.

@@ -1,9 +1,10 @@
+import AWS
 import ConnectionStore
-import ConnectionStoreSelection
-import FunctionInvocation
-import GatewayAccess
+import Connections
+import EventLog
 import LambdaRuntime
-import Streams
+import ManagementAPI
+import TableBackends
 import Telemetry
 
 func makeReceive(environment: Environment) throws -> some LambdaHandler {

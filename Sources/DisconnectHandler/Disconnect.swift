@@ -1,7 +1,7 @@
-import GatewayEvents
+import Connections
+import LambdaEvents
 import LambdaRuntime
 import Messaging
-import Streams
 import Telemetry
 
 /// `$disconnect`: takes a connection and what it listens to out of the table.

@@ -1,7 +1,7 @@
 import ConnectionStore
-import ConnectionStoreSelection
+import Connections
 import LambdaRuntime
-import Streams
+import TableBackends
 import Telemetry
 
 func makeDisconnect(environment: Environment) throws -> some LambdaHandler {

@@ -1,6 +1,6 @@
-import GatewayEvents
 import HTTPWire
 import JSON
+import LambdaEvents
 import Messaging
 
 /// What a function returns to API Gateway's proxy integration.

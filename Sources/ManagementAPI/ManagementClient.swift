@@ -1,4 +1,4 @@
-package import AWSSigning
+package import AWS
 package import HTTPClient
 import Messaging
 package import Telemetry

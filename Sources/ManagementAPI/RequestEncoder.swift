@@ -1,4 +1,4 @@
-import AWSSigning
+import AWS
 import HTTPClient
 import HTTPWire
 import Messaging

@@ -1,10 +1,11 @@
+import AWS
 import ConnectionStore
+import Connections
 import Delivery
-import EventSources
-import FunctionInvocation
+import EventLog
+import LambdaEvents
 import LambdaRuntime
 import Messaging
-import Streams
 import Telemetry
 
 /// Takes events, puts them into the log, sends them to whoever listens, and says what came of it.

@@ -1,8 +1,8 @@
 import ConnectionStore
-import EventSources
+import Connections
+import LambdaEvents
 import LambdaRuntime
 import Messaging
-import Streams
 import Telemetry
 
 /// The events of one invocation, whatever invoked it, and the way back from an event to the message it came in.

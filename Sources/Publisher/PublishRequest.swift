@@ -1,6 +1,6 @@
+import Connections
 import JSON
 import Messaging
-import Streams
 import Telemetry
 
 /// What a publisher asks for: one event, or `{"events":[…]}`. A bad event is refused alone.

@@ -1,10 +1,11 @@
+import AWS
 import ConnectionStore
-import ConnectionStoreSelection
+import Connections
 import Delivery
-import FunctionInvocation
-import GatewayAccess
+import EventLog
 import LambdaRuntime
-import Streams
+import ManagementAPI
+import TableBackends
 import Telemetry
 
 func makePublish(environment: Environment) throws -> some LambdaHandler {

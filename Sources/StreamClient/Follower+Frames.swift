@@ -1,6 +1,6 @@
+import Frames
 import JSON
 import Messaging
-import Shaping
 
 // What each frame of the server does.
 extension Follower {

@@ -1,5 +1,4 @@
-import AWSClient
-import AWSSigning
+import AWS
 import HTTPClient
 import Telemetry
 

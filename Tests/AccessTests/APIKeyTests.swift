@@ -1,5 +1,4 @@
 import ConnectionStore
-import ConnectionStoreMemory
 import Messaging
 import Telemetry
 import TestSupport

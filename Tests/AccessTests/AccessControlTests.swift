@@ -1,5 +1,4 @@
 import ConnectionStore
-import ConnectionStoreMemory
 import Crypto
 import JSON
 import Messaging

@@ -1,4 +1,4 @@
-import ConnectionStoreMemory
+import ConnectionStore
 import HTTPClient
 import Telemetry
 import TestSupport

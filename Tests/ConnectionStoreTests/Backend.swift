@@ -1,10 +1,7 @@
-import AWSClient
-import AWSSigning
+import AWS
 import ConnectionStore
-import ConnectionStoreDynamoDB
-import ConnectionStoreMemory
-import ConnectionStoreSQLite
 import HTTPClient
+import TableBackends
 import Telemetry
 import TestSupport
 import Testing

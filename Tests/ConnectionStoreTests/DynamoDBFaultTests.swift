@@ -1,8 +1,7 @@
-import AWSClient
-import AWSSigning
+import AWS
 import ConnectionStore
-import ConnectionStoreDynamoDB
 import HTTPClient
+import TableBackends
 import Telemetry
 import TestSupport
 import Testing

@@ -1,8 +1,6 @@
 import ConnectionStore
-import ConnectionStoreFaults
-import ConnectionStoreMemory
-import ConnectionStoreSelection
 import Synchronization
+import TableBackends
 import Telemetry
 import TestSupport
 import Testing

@@ -1,5 +1,5 @@
 import ConnectionStore
-import ConnectionStoreSQLite
+import TableBackends
 import TestSupport
 import Testing
 

@@ -1,7 +1,7 @@
 import ConnectionStore
-import ConnectionStoreSQLite
 import Glibc
 import Synchronization
+import TableBackends
 import Telemetry
 import TestSupport
 import Testing

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-@testable import ConnectionStoreSQLite
+@testable import TableBackends
 
 @Suite("whose the SQLite file is, and whether it is whole")
 struct SQLiteIntegrityTests {

@@ -1,8 +1,5 @@
 import ConnectionStore
-import ConnectionStoreDynamoDB
-import ConnectionStoreMemory
-import ConnectionStoreSQLite
-import ConnectionStoreSelection
+import TableBackends
 import Telemetry
 import TestSupport
 import Testing

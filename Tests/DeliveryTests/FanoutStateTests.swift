@@ -1,8 +1,9 @@
-import Delivery
 import Messaging
 import Telemetry
 import TestSupport
 import Testing
+
+@testable import Delivery
 
 /// A fan-out without a network: each test says what a call is answered with, and moves the clock.
 private struct Stage {

@@ -1,10 +1,11 @@
-import Delivery
 import ManagementAPI
 import Messaging
 import Synchronization
 import Telemetry
 import TestSupport
 import Testing
+
+@testable import Delivery
 
 @Suite("A fan-out over real connections", .timeLimit(.minutes(10)))
 struct FanoutTests {

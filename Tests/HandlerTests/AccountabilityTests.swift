@@ -1,8 +1,12 @@
+import Connections
+import EventLog
+import Frames
 import Messaging
-import Streams
 import Telemetry
 import TestSupport
 import Testing
+
+@testable import Delivery
 
 @Suite("accountability")
 struct AccountabilityTests {

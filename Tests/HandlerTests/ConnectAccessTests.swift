@@ -1,9 +1,9 @@
 import Access
 import ConnectionStore
-import GatewayEvents
+import Connections
 import JSON
+import LambdaEvents
 import Messaging
-import Streams
 import Telemetry
 import TestSupport
 import Testing

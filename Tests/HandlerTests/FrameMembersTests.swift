@@ -1,8 +1,8 @@
 import Access
+import Connections
 import Foundation
 import JSON
 import Messaging
-import Streams
 import Telemetry
 import TestSupport
 import Testing

@@ -1,11 +1,12 @@
 import ConnectionStore
-import Delivery
+import Connections
+import EventLog
 import Messaging
-import Streams
 import Telemetry
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Publisher
 
 @Suite("connections that are slow")
@@ -137,6 +138,11 @@ struct LagDeliveryTests {
       if stage.clock.clock.milliseconds() >= start + 10_000 { stage.wire.gone = ["b"] }
     }
     stage.deliverLagging()
+    if try stage.row("b") != nil {
+      // By the chance of the backoff the next attempt was more than five seconds off: the sweep asks for it.
+      stage.clock.advance(milliseconds: max(0, start + 10_000 - stage.clock.clock.milliseconds()))
+      stage.deliverLagging()
+    }
     #expect(5...9 ~= stage.wire.attempts["b"] ?? 0)
     #expect(10_000...10_500 ~= stage.clock.clock.milliseconds() - start)
     #expect(stage.wire.closed == ["b"])

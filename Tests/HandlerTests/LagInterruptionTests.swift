@@ -1,11 +1,11 @@
 import ConnectionStore
-import Delivery
+import EventLog
 import Messaging
-import Streams
 import Telemetry
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Publisher
 
 @Suite("connections that are slow, when something comes between")

@@ -1,10 +1,10 @@
-import Delivery
+import Connections
 import Messaging
-import Streams
 import Telemetry
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Publisher
 
 @Suite("who asks for a lag sender")

@@ -1,12 +1,12 @@
 import ConnectionStore
-import ConnectionStoreMemory
-import Delivery
+import Connections
+import EventLog
 import Messaging
-import Streams
 import Telemetry
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Publisher
 
 /// A stream with listeners, one of which may lag.

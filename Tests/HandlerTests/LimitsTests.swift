@@ -1,6 +1,7 @@
 import ConnectionStore
+import Connections
+import Frames
 import Messaging
-import Streams
 import Telemetry
 import TestSupport
 import Testing

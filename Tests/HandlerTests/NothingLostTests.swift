@@ -1,10 +1,9 @@
 import ConnectionStore
-import ConnectionStoreMemory
-import ConnectionStoreSQLite
-import EventSources
+import EventLog
 import JSON
+import LambdaEvents
 import Messaging
-import Streams
+import TableBackends
 import TestSupport
 import Testing
 

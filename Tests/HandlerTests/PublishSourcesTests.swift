@@ -1,7 +1,7 @@
 import ConnectionStore
+import Connections
 import JSON
 import Messaging
-import Streams
 import TestSupport
 import Testing
 

@@ -1,6 +1,7 @@
 import ConnectionStore
+import Connections
+import EventLog
 import Messaging
-import Streams
 import Telemetry
 import TestSupport
 import Testing

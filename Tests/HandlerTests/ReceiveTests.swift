@@ -1,6 +1,8 @@
 import ConnectionStore
+import Connections
+import EventLog
+import Frames
 import Messaging
-import Streams
 import TestSupport
 import Testing
 

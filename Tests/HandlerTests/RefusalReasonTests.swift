@@ -1,9 +1,9 @@
 import Access
+import Connections
 import Crypto
 import Foundation
 import JSON
 import Messaging
-import Streams
 import Telemetry
 import TestSupport
 import Testing

@@ -1,14 +1,13 @@
+import AWS
 import Access
 import ConnectionStore
-import ConnectionStoreMemory
-import Delivery
-import FunctionInvocation
-import GatewayEvents
+import Connections
+import EventLog
 import HTTPClient
 import JSON
+import LambdaEvents
 import LambdaRuntime
 import Messaging
-import Streams
 import Synchronization
 import Telemetry
 import TestSupport
@@ -16,6 +15,7 @@ import Testing
 
 @testable import ConnectHandler
 @testable import DefaultHandler
+@testable import Delivery
 @testable import DisconnectHandler
 @testable import Publisher
 

@@ -1,14 +1,15 @@
 import ConnectionStore
-import ConnectionStoreMemory
-import Delivery
+import Connections
+import EventLog
+import Frames
 import JSON
 import Messaging
-import Streams
 import Synchronization
 import Telemetry
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Publisher
 
 @Suite("the sender of a stream")

@@ -1,7 +1,7 @@
 import ConnectionStore
+import EventLog
 import JSON
 import Messaging
-import Streams
 import TestSupport
 import Testing
 

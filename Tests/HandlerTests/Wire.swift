@@ -1,8 +1,8 @@
-import Delivery
 import Messaging
 import TestSupport
 import Testing
 
+@testable import Delivery
 @testable import Publisher
 
 /// Where frames would go; says what became of each.

@@ -1,5 +1,5 @@
-import GatewayEvents
 import HTTPWire
+import LambdaEvents
 import Messaging
 import Testing
 

@@ -6,10 +6,10 @@
 //   LogStress follow PATH STREAM
 //     reads until it has an event with the name `end`; prints each `SEQ ID`; fails at a hole
 
-import ConnectionStoreSQLite
+import EventLog
 import Glibc
 import Messaging
-import Streams
+import TableBackends
 import Telemetry
 
 struct Usage: Error {}

@@ -2,7 +2,6 @@
 // once, signed with the environment's keys where GatewayAccess signs, and prints how many had which outcome, a line an
 // outcome. ROOTS is the PEM file of the certificates to trust.
 
-import GatewayAccess
 import HTTPClient
 import ManagementAPI
 import Messaging

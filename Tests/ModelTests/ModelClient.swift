@@ -1,7 +1,7 @@
+import Connections
 import JSON
 import Messaging
 import StreamClient
-import Streams
 import Telemetry
 import TestSupport
 

@@ -1,6 +1,5 @@
+import AWS
 import ConnectionStore
-import Delivery
-import FunctionInvocation
 import JSON
 import LambdaRuntime
 import Messaging
@@ -9,6 +8,7 @@ import Telemetry
 import TestSupport
 
 @testable import DefaultHandler
+@testable import Delivery
 @testable import Publisher
 
 /// One run of a function. Once it is dead nothing it does reaches anybody.

@@ -1,17 +1,17 @@
+import AWS
 import ConnectionStore
-import ConnectionStoreMemory
-import Delivery
+import Connections
+import EventLog
 import Foundation
-import FunctionInvocation
-import GatewayEvents
+import LambdaEvents
 import LambdaRuntime
 import Messaging
 import StreamClient
-import Streams
 import Telemetry
 import TestSupport
 
 @testable import DefaultHandler
+@testable import Delivery
 @testable import Publisher
 
 /// Everything in one process: the table, the functions, the gateway and the clients, with a seed that decides what

@@ -1,5 +1,5 @@
+import EventLog
 import Messaging
-import Streams
 import TestSupport
 
 /// Compares what each client that knows no hello was shown with what the log holds, connection by connection.

@@ -1,9 +1,10 @@
 import ConnectionStore
+import EventLog
 import JSON
 import Messaging
-import Streams
 import TestSupport
 
+@testable import Delivery
 @testable import Publisher
 
 /// Compares what each client showed with what the log holds.

@@ -1,4 +1,4 @@
-import Shaping
+import Frames
 import TestSupport
 import Testing
 

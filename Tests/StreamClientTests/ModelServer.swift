@@ -1,6 +1,6 @@
+import Frames
 import JSON
 import Messaging
-import Shaping
 import TestSupport
 import Testing
 

@@ -15,7 +15,7 @@ def test_every_ticked_demand_names_a_test_that_is_where_it_says():
 
 def test_a_name_that_is_no_tests_is_told():
     for line, said in [
-        ('- [x] a: StreamsTests "no such title"', "StreamsTests has no test 'no such title'"),
+        ('- [x] a: EventLogTests "no such title"', "EventLogTests has no test 'no such title'"),
         ('- [x] a: HandlerTests "roles see what they may"', "HandlerTests has no test 'roles see what they may'"),
         ("- [x] a: NothingTests", "there is no NothingTests"),
         ("- [x] a: SystemTests `test_nothing`", "test_nothing"),

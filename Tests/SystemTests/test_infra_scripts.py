@@ -116,7 +116,7 @@ def test_every_setting_of_the_functions_is_a_parameter_that_deploy_sh_hands_on(t
     for variable, (parameter, _) in settings.items():
         if variable != "EVENT_TYPES_LAYER":
             assert parameter in json.dumps(used[variable]), variable
-    sources = (ROOT / "Sources/Streams/StreamLimits.swift").read_text()
+    sources = (ROOT / "Sources/Connections/StreamLimits.swift").read_text()
     limits = re.findall(r'read\(\s*"([A-Z_]+)"', sources)
     assert len(limits) == 9 and set(limits) <= set(settings)
     for name, value in re.findall(r"/// `([A-Z_]+)`.*\n\s+package var \w+(?:: Int64)? = ([\d_]+)", sources):

@@ -46,7 +46,7 @@ def openssl(*words: str, text: str = "") -> str:
 def examples(tmp_path_factory) -> dict[str, list[str]]:
     """Values of the parameters for which the template says none: the empty one where it is allowed, and those that people use."""
     types = tmp_path_factory.mktemp("opt") / "types.json"
-    types.write_text((ROOT / "Sources/Streams/Types/EventTypes.json").read_text())
+    types.write_text((ROOT / "Sources/Connections/EventTypes/EventTypes.json").read_text())
     rsa = openssl("pkey", "-pubout", text=openssl("genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"))
     curve = openssl("pkey", "-pubout", text=openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"))
     return {

@@ -5,8 +5,8 @@
 //   TableStress open PATH USER              opens the table with the rights of the user with that number
 
 import ConnectionStore
-import ConnectionStoreSQLite
 import Glibc
+import TableBackends
 
 struct Usage: Error {}
 

@@ -1,8 +1,8 @@
 import Access
 import ConnectionStore
+import EventLog
 import JSON
 import Messaging
-import Streams
 import Synchronization
 import TestSupport
 import Testing

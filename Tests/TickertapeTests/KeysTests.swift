@@ -1,6 +1,5 @@
 import Access
 import ConnectionStore
-import ConnectionStoreMemory
 import JSON
 import Messaging
 import Telemetry

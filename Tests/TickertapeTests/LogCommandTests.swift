@@ -1,6 +1,6 @@
 import ConnectionStore
+import EventLog
 import Messaging
-import Streams
 import TestSupport
 import Testing
 

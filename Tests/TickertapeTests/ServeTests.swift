@@ -1,7 +1,7 @@
 import ConnectionStore
-import ConnectionStoreSelection
 import Glibc
 import HTTPClient
+import TableBackends
 import Telemetry
 import TestSupport
 import Testing

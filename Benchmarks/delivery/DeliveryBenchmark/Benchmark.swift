@@ -1,5 +1,4 @@
 import Delivery
-import GatewayAccess
 import Glibc
 import HTTPClient
 import ManagementAPI

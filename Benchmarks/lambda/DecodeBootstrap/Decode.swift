@@ -1,8 +1,8 @@
-import GatewayEvents
+import LambdaEvents
 import LambdaRuntime
 
 /// The least a handler of `$connect` does: decode the event, answer 200. What it costs beyond the C loop is the price of
-/// LambdaRuntime, JSON and GatewayEvents.
+/// LambdaRuntime, JSON and LambdaEvents.
 struct Decode: LambdaHandler {
   struct NoConnection: Error {}
 

@@ -1,4 +1,4 @@
-import AWSSigning
+import AWS
 import Glibc
 
 // SignatureBenchmark: what the signature of one post costs, with a session token of 900 characters. Prints one JSON line:

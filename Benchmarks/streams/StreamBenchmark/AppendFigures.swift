@@ -1,6 +1,6 @@
-import ConnectionStoreSQLite
+import EventLog
 import Messaging
-import Streams
+import TableBackends
 
 /// What an event costs until it stands in the log: on disk, each append one transaction.
 struct AppendFigures {

@@ -1,7 +1,8 @@
-import ConnectionStoreSQLite
+import Connections
+import EventLog
+import Frames
 import Messaging
-import Shaping
-import Streams
+import TableBackends
 
 /// What `hello` costs a client that lacks 1,000 events, from the log to the frames; who posts them is not part of it.
 struct ResumeFigures {

@@ -1,5 +1,5 @@
+import Frames
 import Messaging
-import Shaping
 
 /// What a round's events cost before any is posted: folded, encoded once, packed into frames.
 struct ShapingFigures {

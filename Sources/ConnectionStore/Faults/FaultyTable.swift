@@ -1,4 +1,3 @@
-package import ConnectionStore
 package import Telemetry
 
 /// A table some of whose calls fail, as a DynamoDB table's do under load: refused for their rate, or done and not

@@ -1,4 +1,3 @@
-package import ConnectionStore
 package import Telemetry
 
 /// A table in the memory of this process, for tests: every process has its own, and nothing survives it.

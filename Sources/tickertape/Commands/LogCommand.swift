@@ -1,7 +1,8 @@
 import ConnectionStore
+import EventLog
+import Frames
 import JSON
 import Messaging
-import Streams
 
 /// `tickertape log`: shows what the log of a stream holds.
 struct LogCommand: Command {

@@ -1,6 +1,6 @@
 import ConnectionStore
-import ConnectionStoreSelection
 import HTTPClient
+import TableBackends
 import Telemetry
 
 /// What has to be there for the gateway to run, looked at one by one; nothing is changed.

@@ -1,5 +1,5 @@
 import ConnectionStore
-import ConnectionStoreDynamoDB
+import TableBackends
 import Telemetry
 
 /// A DynamoDB table, looked at as the functions would call it: is it there, is it the right one, may it be used?

@@ -1,6 +1,7 @@
 import Access
 import ConnectionStore
-import Streams
+import Connections
+import EventLog
 import Telemetry
 
 /// The keys of the table that is meant.

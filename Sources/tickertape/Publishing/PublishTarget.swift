@@ -1,4 +1,4 @@
-import AWSSigning
+import AWS
 import HTTPClient
 
 /// Where events go, `--endpoint` and `--function`, and as whom.

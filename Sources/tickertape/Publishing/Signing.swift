@@ -1,6 +1,4 @@
-import AWSClient
-import AWSCredentials
-import AWSSigning
+import AWS
 import HTTPClient
 import Telemetry
 

@@ -1,8 +1,8 @@
-import AWSCredentials
+import AWS
 import Access
-import ConnectionStoreSelection
+import Connections
 import LocalGateway
-import Streams
+import TableBackends
 import Telemetry
 
 /// The gateway as `serve` composes it out of its settings.

@@ -1,7 +1,7 @@
 import Access
-import ConnectionStoreSelection
-import GatewayAccess
-import Streams
+import Connections
+import ManagementAPI
+import TableBackends
 import Telemetry
 
 /// What the project's own functions would refuse at their start, told before anything is started: with them the same

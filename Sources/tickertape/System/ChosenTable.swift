@@ -1,5 +1,5 @@
 import ConnectionStore
-import ConnectionStoreSelection
+import TableBackends
 import Telemetry
 
 /// The table that a command works on.

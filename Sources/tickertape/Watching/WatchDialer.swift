@@ -1,4 +1,4 @@
-import AWSSigning
+import AWS
 import HTTPClient
 
 /// Opens the connections of a watch, one after the other, each with a signature of its own where there is an authority.

@@ -1,0 +1,265 @@
+package import ConnectionStore
+package import Messaging
+package import Telemetry
+
+/// The connections and what they listen to.
+///
+/// Lambda runs the invocations of one connection side by side and in any order. So every change is one transaction on
+/// the condition that the connection's row is as it was read; a connection that leaves turns its row into a tombstone
+/// first, which a late connect or subscribe runs into; and each subscription keeps the order of its last change.
+package struct Connections {
+  let table: any Table
+  let clock: Clock
+  let randomness: Randomness
+  /// Over how many partitions the listeners of one topic are spread. Must be the same wherever the table is used.
+  package let shards: Int
+  package let limits: StreamLimits
+
+  /// How long a tombstone stands: the longest an invocation can come late (29 s), with room.
+  static let tombstoneSeconds: Int64 = 5 * 60
+  /// DynamoDB's limit on one transaction.
+  static let transactionItems = 100
+  /// Each failed attempt means that another change of this same connection was done.
+  static let attempts = 64
+
+  package init(
+    table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system,
+    randomness: Randomness = .system
+  ) {
+    self.table = table
+    self.shards = shards
+    self.limits = limits
+    self.clock = clock
+    self.randomness = randomness
+  }
+
+  package enum ConnectOutcome: Equatable, Sendable {
+    case connected
+    /// Its disconnect was handled before: nothing was written.
+    case alreadyGone
+    case tooManySubscriptions(Int)
+  }
+
+  package enum ChangeOutcome: Equatable, Sendable {
+    /// The connection as it is now; the change itself may have come too late to count.
+    case changed(ConnectionRecord)
+    /// It changes things faster than it may; nothing was changed.
+    case tooFast
+    case unknownConnection
+    /// How many there would be; nothing was changed.
+    case tooManySubscriptions(Int)
+  }
+
+  /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read; without any, one put,
+  /// at half the price on DynamoDB. May be repeated.
+  package func connect(record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
+    let count = record.subscriptions.active.count
+    guard count <= limits.subscriptions else { return .tooManySubscriptions(count) }
+    var record = record
+    record.expires = clock.seconds + ConnectionRecord.lifetimeSeconds
+    let topics = record.topics
+    let first = topics.prefix(Self.transactionItems - 1)
+    if try !create(record: record, topics: first) {
+      // The row stands: written by this very call, whose answer was lost and which the backend tried again, or by
+      // another invocation of the same $connect, since Lambda may invoke more than once. What was subscribed meanwhile
+      // stays. Without a live row, or with another connection's, this one has left.
+      guard let standing = try connection(id: record.id),
+        standing.connectedAtMilliseconds == record.connectedAtMilliseconds
+      else { return .alreadyGone }
+      record = standing
+    }
+    return try settle(record: record, topics: topics.dropFirst(first.count)) ? .connected : .alreadyGone
+  }
+
+  /// Changes what a connection is subscribed to: one read, one transaction, none if there is nothing to change.
+  ///
+  /// `makeChange` is told the connection as it stands, for its role; it is asked again whenever another change came
+  /// first. How fast changes come is judged by when they were asked for: they are handled when there is time.
+  /// `accepting`: what the client says from now on that its frames may look like; its listener rows are told. Whoever
+  /// says so asks for an answer of any size, so it counts as a change whether or not it is one. `isHeld`: its place in
+  /// the streams is held (the log's `DeliveryPause`), which senders have to heed.
+  package func change(
+    id: ConnectionID, accepting: Accepts? = nil, isHeld: Bool = false,
+    _ makeChange: (ConnectionRecord) -> SubscriptionChange
+  ) throws(TableError) -> ChangeOutcome {
+    for _ in 0..<Self.attempts {
+      guard var record = try connection(id: id) else { return .unknownConnection }
+      let change = makeChange(record)
+      if let refusal = refusal(of: change, for: record) { return refusal }
+      var touched = record.subscriptions.apply(change)
+      record.heldUntilMilliseconds = isHeld ? clock.milliseconds() + ListenerRow.attentionMilliseconds : nil
+      let isAcceptingOther = accepting.map { $0 != record.accepts } ?? false
+      if let accepting, isAcceptingOther {
+        record.accept(accepting)
+        touched.formUnion(record.topics)
+      }
+      if touched.isEmpty, accepting == nil { return .changed(record) }
+      guard record.bucket.take(limits, nowMilliseconds: change.order.milliseconds) else { return .tooFast }
+      if try commit(record: &record, topics: touched.ordered()) { return .changed(record) }
+    }
+    throw TableError(
+      code: .contention, operation: "transact", key: Keys.connection(id: id), detail: "\(Self.attempts) attempts")
+  }
+
+  /// Why a change of a connection, as it stands, would not be made; nil: it would be, or there is nothing to change.
+  package func refusal(of change: SubscriptionChange, for record: ConnectionRecord) -> ChangeOutcome? {
+    var (subscriptions, bucket) = (record.subscriptions, record.bucket)
+    let touched = subscriptions.apply(change)
+    let count = subscriptions.active.count
+    if count > limits.subscriptions { return .tooManySubscriptions(count) }
+    let isInTime = touched.isEmpty || bucket.take(limits, nowMilliseconds: change.order.milliseconds)
+    return isInTime ? nil : .tooFast
+  }
+
+  /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch. If it was the
+  /// last of its person, that is noted.
+  ///
+  /// May be repeated, also by another process. `found` names topics under which a row may stand, in case the
+  /// connection's own row is gone and does not tell.
+  package func disconnect(id: ConnectionID, found: [Topic] = []) throws(TableError) {
+    var change = Change()
+    let end = clock.seconds + Self.tombstoneSeconds
+    change.set["gone"] = .number(1)
+    change.add["rev"] = 1
+    change.expires = .at(end)
+    change.createsItem = true
+    change.expiresOnCreation = end
+    let left = try table.update(Keys.connection(id: id), change: change, if: .always)
+    let record = ConnectionRecord(left, id: id)
+    let topics = record?.topics ?? found
+    guard !topics.isEmpty else { return }
+    try table.writeBatch(topics.map { .delete(Keys.listener($0, id: id, shards: shards)) })
+    guard let user = record?.principal.user, try connections(of: user).isEmpty else { return }
+    let presence = Presence(table: table, clock: clock)
+    let moment = try presence.noteLeft(user)
+    // Somebody may have come between the look and the note, and found none to take back.
+    if try !connections(of: user).isEmpty { try presence.takeBack(user, leftAt: moment) }
+  }
+
+  /// The connection's row, or nil if it never was, has left, or expired.
+  package func connection(id: ConnectionID) throws(TableError) -> ConnectionRecord? {
+    try table.get(Keys.connection(id: id), consistency: .strong).flatMap { item throws(TableError) in
+      try record(item, id: id)
+    }
+  }
+
+  /// The rows of several, read side by side.
+  package func connections(_ ids: [ConnectionID]) throws(TableError) -> [ConnectionRecord?] {
+    let pages = try table.pages(of: ids.map { Query(partition: Keys.connection(id: $0).partition) })
+    var records: [ConnectionRecord?] = []
+    for (id, page) in zip(ids, pages) {
+      let item = page.items.first { $0.key == Keys.connection(id: id) }
+      records.append(try item.flatMap { item throws(TableError) in try record(item, id: id) })
+    }
+    return records
+  }
+
+  private func record(_ item: Item, id: ConnectionID) throws(TableError) -> ConnectionRecord? {
+    guard item["gone"] == nil else { return nil }
+    guard let record = ConnectionRecord(item, id: id) else {
+      throw TableError(
+        code: .corrupt, operation: "get", key: item.key,
+        detail: "not a connection's row of this release or the one before")
+    }
+    return record
+  }
+
+  /// Who gets the events of a run.
+  /// Those after `position`, where an earlier reading of the same run stopped.
+  package func listeners(
+    of run: EventRun, pageSize: Int = 500, after position: ListenerPosition? = nil
+  ) -> RecipientReader {
+    RecipientReader(run, table: table, shards: shards, pageSize: pageSize, after: position)
+  }
+
+  // MARK: Writing
+
+  /// False if a row of that connection stands.
+  private func create(record: ConnectionRecord, topics: ArraySlice<Topic>) throws(TableError) -> Bool {
+    var item = record.item(by: randomness.hexadecimal())
+    // For whoever ends it and does not know over how many partitions its rows are spread.
+    if shards > 1 { item["shards"] = .number(Int64(shards)) }
+    do {
+      if topics.isEmpty {
+        try table.put(item, if: .absent)
+      } else {
+        try table.transact([.put(item, if: .absent)] + topics.map { listenerWrite($0, of: record) })
+      }
+      return true
+    } catch {
+      switch error.code {
+      case .conditionFailed, .transactionFailed: return false
+      default: throw error
+      }
+    }
+  }
+
+  /// One transaction: the row, if nobody changed it since it was read, with the listener rows of `topics`. False if
+  /// somebody did.
+  func commit(record: inout ConnectionRecord, topics: [Topic]) throws(TableError) -> Bool {
+    let writer = randomness.hexadecimal()
+    let seen = record.revision
+    record.revision += 1
+    var change = Change()
+    change.set = [
+      "subs": .bytes(record.subscriptions.encoded()), "rev": .number(record.revision), "by": .string(writer),
+      "accepts": .number(record.accepts.rawValue), "bucket": .number(record.bucket.fullAtMilliseconds),
+    ]
+    if let until = record.untilMilliseconds { change.set["until"] = .number(until) }
+    let first = topics.prefix(Self.transactionItems - 1)
+    let (key, unchanged) = (Keys.connection(id: record.id), Condition.equals("rev", .number(seen)))
+    do {
+      if first.isEmpty {
+        // Half the price of a transaction.
+        try table.update(key, change: change, if: unchanged)
+      } else {
+        let row = TransactionWrite.update(key, change, if: unchanged)
+        try table.transact([row] + first.map { [record] topic in listenerWrite(topic, of: record) })
+      }
+    } catch {
+      switch error.code {
+      case .conditionFailed, .transactionFailed: break
+      default: throw error
+      }
+      guard try isWritten(id: record.id, by: writer) else { return false }
+    }
+    _ = try settle(record: record, topics: topics.dropFirst(first.count))
+    return true
+  }
+
+  /// Writes the listener rows that did not fit the transaction, as the newest row of the connection wants them. False
+  /// if the connection left meanwhile; its disconnect deletes what stands.
+  private func settle(record: ConnectionRecord, topics: ArraySlice<Topic>) throws(TableError) -> Bool {
+    var record = record
+    var rest = topics
+    for _ in 0..<Self.attempts {
+      guard !rest.isEmpty else { return true }
+      let part = rest.prefix(Self.transactionItems - 1)
+      let unchanged = TransactionWrite.check(
+        Keys.connection(id: record.id), .equals("rev", .number(record.revision)))
+      do {
+        try table.transact([unchanged] + part.map { [record] topic in listenerWrite(topic, of: record) })
+        rest = rest.dropFirst(part.count)
+      } catch {
+        guard case .transactionFailed = error.code else { throw error }
+        guard let now = try connection(id: record.id) else { return false }
+        let heldUntil = record.heldUntilMilliseconds
+        record = now
+        record.heldUntilMilliseconds = heldUntil
+      }
+    }
+    throw TableError(
+      code: .contention, operation: "transact", key: Keys.connection(id: record.id), detail: "\(Self.attempts) attempts"
+    )
+  }
+
+  private func listenerWrite(_ topic: Topic, of record: ConnectionRecord) -> TransactionWrite {
+    let key = Keys.listener(topic, id: record.id, shards: shards)
+    guard let filter = record.filter(of: topic) else { return .delete(key) }
+    return .put(ListenerRow.item(key, of: record, filter: filter))
+  }
+
+  private func isWritten(id: ConnectionID, by writer: String) throws(TableError) -> Bool {
+    try table.get(Keys.connection(id: id), consistency: .strong)?.string("by") == writer
+  }
+}

@@ -1,0 +1,67 @@
+import Messaging
+
+extension ConnectionRecord {
+  /// The streams whose events may be for this connection, in a certain order: its person's, its groups', then those of
+  /// the types it is subscribed to and may see.
+  package var streams: [String] {
+    (principal.user.map { [StreamName.user($0)] } ?? []) + principal.groups.map(StreamName.group) + subscribedStreams
+  }
+
+  /// Those among them that it asked for.
+  package var subscribedStreams: [String] {
+    var names: [String] = []
+    var types: Set<[UInt8]> = []
+    for entry in subscriptions.active
+    where EventTypes.mayBeSeen(entry.type, by: principal.role) && types.insert(Array(entry.type.utf8)).inserted {
+      names.append(StreamName.type(entry.type))
+    }
+    return names
+  }
+}
+
+extension ConnectionRecord {
+  /// The same connection, subscribed to nothing but what a change would bring it that it does not get already, and to
+  /// what the change asks for of some streams, whether it gets that or not.
+  package func gaining(_ change: SubscriptionChange, also streams: [String] = []) -> ConnectionRecord {
+    var changed = subscriptions
+    _ = changed.apply(change)
+    var gain = self
+    gain.subscriptions = Subscriptions()
+    gain.subscriptions.entries = changed.active.filter { entry in
+      !subscriptions.covers(entry)
+        || streams.contains { $0.hasSameBytes(as: StreamName.type(entry.type)) } && change.asks(for: entry)
+    }
+    return gain
+  }
+}
+
+extension SubscriptionChange {
+  /// The streams of what it adds.
+  package var streams: [String] {
+    var types: Set<[UInt8]> = []
+    return add.filter { types.insert(Array($0.type.utf8)).inserted }.map { StreamName.type($0.type) }
+  }
+
+  fileprivate func asks(for entry: Subscriptions.Entry) -> Bool {
+    add.contains { $0.type.hasSameBytes(as: entry.type) && $0.selector == entry.selector }
+  }
+}
+
+extension Subscriptions {
+  /// Whether everything that another subscription asks for comes by these already.
+  fileprivate func covers(_ other: Entry) -> Bool {
+    active.contains { entry in
+      entry.type.hasSameBytes(as: other.type) && (entry.selector == .all || entry.selector == other.selector)
+    }
+  }
+
+  /// The keys of a type, if nothing but single keys of it is subscribed to.
+  package func onlyKeys(of type: String) -> [String]? {
+    var keys: [String] = []
+    for entry in active where entry.type.hasSameBytes(as: type) {
+      guard case .key(let key) = entry.selector else { return nil }
+      keys.append(key)
+    }
+    return keys
+  }
+}

@@ -1,0 +1,120 @@
+import ConnectionStore
+import EventLog
+import Messaging
+import Telemetry
+
+// The connections that are slow: `Docs/decisions/0008-lagging-clients.md`.
+extension StreamSender {
+  /// Serves the slow connections of a stream beside its rounds, one attempt each when it is due, until none is due soon.
+  ///
+  /// It is never the one who ends a lag: a connection that has everything up to where the stream was delivered is
+  /// *ready*, and a round sends it the rest and deletes its row. For example: rounds have delivered up to 7 and one of 8 and
+  /// 9 is on its way when the connection is brought up to 7. Were its row deleted now, that round, which has left it out,
+  /// would not send it 8 and 9, nor would any other.
+  package func deliverLagging(stream: String, deadlineMilliseconds: Int64) -> Report {
+    var delivery = LagDelivery(streamSender: self, stream: stream, deadlineMilliseconds: deadlineMilliseconds)
+    do throws(TableError) {
+      try delivery.run()
+    } catch {
+      fail(error, report: &delivery.report)
+    }
+    return delivery.report
+  }
+
+  struct LagDelivery {
+    let streamSender: StreamSender
+    let stream: String
+    let deadline: Int64
+    let stopAt: Int64
+    var report: Report
+    /// What was posted lately may be in the log since a moment ago only.
+    private var idleUntil: Int64
+
+    /// So long one invocation is at it.
+    private static var longestMilliseconds: Int64 { 20_000 }
+    /// Nobody is waited for that is due later than that.
+    private static var idleMilliseconds: Int64 { 5_000 }
+    /// With less time no attempt begins.
+    private static var shortestAttemptMilliseconds: Int64 { 1_500 }
+    /// How often is looked who lags by now.
+    static var lookMilliseconds: Int64 { 500 }
+
+    init(streamSender: StreamSender, stream: String, deadlineMilliseconds: Int64) {
+      let now = streamSender.clock.milliseconds()
+      self.streamSender = streamSender
+      self.stream = stream
+      deadline = deadlineMilliseconds - StreamSender.reserveMilliseconds
+      stopAt = min(deadline - Self.shortestAttemptMilliseconds, now + Self.longestMilliseconds)
+      idleUntil = now + Self.idleMilliseconds
+      report = Report(stream: stream)
+    }
+  }
+}
+
+extension StreamSender.LagDelivery {
+  var now: Int64 { streamSender.clock.milliseconds() }
+
+  /// Under the lease again and again: whoever found it taken has written a row that may not have been seen.
+  mutating func run() throws(TableError) {
+    while now < stopAt {
+      guard var lease = try streamSender.lagLeases.acquire(stream: stream) else {
+        report.isLeaseTaken = true
+        return
+      }
+      do throws(TableError) {
+        try serveAll(&lease)
+      } catch {
+        try? streamSender.lagLeases.release(lease)
+        throw error
+      }
+      try streamSender.lagLeases.release(lease)
+      guard let next = try look()?.nextAt(idleUntil: idleUntil, now: now), next <= now + Self.idleMilliseconds else {
+        return
+      }
+    }
+    // Another invocation goes on.
+    report.isLagDue = true
+  }
+
+  /// How far the stream was delivered, and who is slow.
+  struct Look {
+    let epoch: String
+    let deliveredThrough: Int64
+    let rows: [LaggingConnection]
+
+    /// Whether anything can be done for it: what was not delivered to the others is not sent.
+    func isServable(_ row: LaggingConnection) -> Bool { row.pace == .gone || row.from <= deliveredThrough }
+
+    func due(at now: Int64) -> [LaggingConnection] { rows.filter { $0.dueAtMilliseconds <= now && isServable($0) } }
+
+    /// When something is to be done; nil: nothing is known of. A row may have been written by a round that is not at its
+    /// end yet.
+    func nextAt(idleUntil: Int64, now: Int64) -> Int64? {
+      let known = rows.lazy.filter(isServable).map(\.dueAtMilliseconds).min()
+      let isExpected = now < idleUntil && rows.contains { !isServable($0) }
+      return isExpected ? min(known ?? .max, now + StreamSender<Sender>.LagDelivery.lookMilliseconds) : known
+    }
+  }
+
+  /// What was delivered is read *first*: of a row that stands after that nothing up to there was sent by a round, so all of
+  /// it is lacking.
+  private func look() throws(TableError) -> Look? {
+    guard let mark = try streamSender.marks.read(stream: stream) else { return nil }
+    let rows = try streamSender.lagRows.all(stream: stream, epoch: mark.epoch).filter(\.isSlow)
+    return Look(epoch: mark.epoch, deliveredThrough: mark.deliveredThrough, rows: rows)
+  }
+
+  private mutating func serveAll(_ lease: inout LagLease) throws(TableError) {
+    while now < stopAt, try streamSender.lagLeases.keep(&lease) {
+      guard let look = try look() else { return }
+      let due = look.due(at: now)
+      if !due.isEmpty {
+        try serve(due, look: look)
+        idleUntil = now + Self.idleMilliseconds
+        continue
+      }
+      guard let next = look.nextAt(idleUntil: idleUntil, now: now), next <= now + Self.idleMilliseconds else { return }
+      streamSender.clock.pause(max(1, min(next, stopAt, now + Self.lookMilliseconds) - now))
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import ConnectionStore
+import Connections
+import EventLog
+import Frames
+import Messaging
+import Telemetry
+
+// Those who lag.
+extension StreamSender {
+  /// What a connection that lags gets: everything from its place on that is for it, as far as one reading of the log goes.
+  struct CatchUp {
+    let row: LaggingConnection
+    /// Nil: it has left, or nothing of this is for it.
+    let listener: PendingDelivery?
+    /// It has everything up to here once it has its frames; nil: it has left.
+    let through: Int64?
+  }
+
+  /// What the log holds from some places on, up to an end: many who lag do so from the same one.
+  struct LogPages {
+    private let streamLog: StreamLog
+    private let stream: String
+    let epoch: String
+    let end: Int64
+    private var read: [Int64: LogPage] = [:]
+
+    init(streamLog: StreamLog, stream: String, epoch: String, end: Int64) {
+      self.streamLog = streamLog
+      self.stream = stream
+      self.epoch = epoch
+      self.end = end
+    }
+
+    mutating func page(from: Int64) throws(TableError) -> LogPage {
+      if let page = read[from] { return page }
+      let page = try streamLog.read(stream: stream, head: LogHead(epoch: epoch, next: end + 1), after: from - 1)
+      if read.count >= 4 { read.removeAll() }
+      read[from] = page
+      return page
+    }
+
+    /// One of the events that were read.
+    func event(_ sequence: Int64) -> Event? {
+      read.values.lazy.compactMap { $0.event(sequence) }.first
+    }
+
+    /// Where a client is that has everything of the stream up to an event.
+    func cursor(through sequence: Int64) -> Cursor {
+      var cursor = Cursor()
+      cursor.set(stream: stream, epoch: epoch, to: sequence)
+      return cursor
+    }
+  }
+
+  /// What the connection of a row gets.
+  func catchUp(_ row: LaggingConnection, record: ConnectionRecord?, pages: inout LogPages) throws(TableError) -> CatchUp
+  {
+    guard let record else { return CatchUp(row: row, listener: nil, through: nil) }
+    if let until = record.untilMilliseconds, until <= clock.milliseconds() {
+      let listener = PendingDelivery(
+        expired: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, through: pages.end)
+      return CatchUp(row: row, listener: listener, through: pages.end)
+    }
+    let page = try pages.page(from: row.from)
+    let shaped = Round.shaped(page.events)
+    let parts = shaped.events.enumerated().compactMap { place, event in
+      record.shownName(of: event).map { Recipient.Part(event: place, shownAs: $0) }
+    }
+    guard !parts.isEmpty else { return CatchUp(row: row, listener: nil, through: page.through) }
+    var frames = FrameCache(
+      events: shaped.events, placements: shaped.placements, cursor: pages.cursor(through: page.through).text)
+    let packed = frames.frames(parts, dialect: record.dialect, accepts: record.accepts)
+    let listener = PendingDelivery(
+      id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: packed.frames,
+      marks: packed.sequences, eventCount: parts.count)
+    return CatchUp(row: row, listener: listener, through: page.through)
+  }
+}
+
+extension StreamSender.RoundDelivery {
+  /// What the connections of some rows get; those that have left, or for whom nothing of this is, are done.
+  mutating func begin(_ rows: [LaggingConnection]) throws(TableError) -> [PendingDelivery] {
+    let records = try streamSender.connections.connections(rows.map(\.id))
+    // If the table fails at one of them, nobody is begun: who is not posted to keeps its row.
+    var catchUps: [StreamSender.CatchUp] = []
+    for (row, record) in zip(rows, records) {
+      catchUps.append(try streamSender.catchUp(row, record: record, pages: &pages))
+    }
+    var begun: [PendingDelivery] = []
+    for catchUp in catchUps {
+      guard let listener = catchUp.listener else {
+        finish(catchUp)
+        continue
+      }
+      catchingUp[catchUp.row.id] = catchUp
+      result.begin(listener)
+      begun.append(listener)
+    }
+    return begun
+  }
+
+  /// Notes whether it has everything now.
+  mutating func finish(_ catchUp: StreamSender.CatchUp) {
+    guard let through = catchUp.through, through < round.end else {
+      result.served.append(catchUp.row)
+      return
+    }
+    result.missing.append(Missing(id: catchUp.row.id, from: through + 1))
+  }
+}

@@ -1,0 +1,139 @@
+package import ConnectionStore
+package import Connections
+package import EventLog
+import Messaging
+package import Telemetry
+
+/// Sends streams to their listeners, each as the only one that does: round after round while there is something to
+/// send.
+///
+/// An event counts as sent when each listener has it, or is noted as lagging. Whoever dies in between
+/// leaves a lease that ends, and a mark from which the next holder goes on.
+package struct StreamSender<Sender: FrameSender> {
+  let connections: Connections
+  let streamLog: StreamLog
+  let marks: Checkpoints
+  let lagRows: LagRows
+  let latest: LastValues
+  package let activeStreams: ActiveStreams
+  package let lagLeases: LagLeases
+  let sender: Sender
+  /// Posts to the connections that are slow.
+  let lagSender: Sender
+  let log: Log
+  let clock: Clock
+  /// A client gets one frame a window at most of one stream.
+  let windowMilliseconds: Int64
+  /// How many listeners are read at once.
+  var pageSize = 500
+
+  /// Kept free before the deadline: for the calls on their way, the rows of those who lack something, and the
+  /// hand-over.
+  static var reserveMilliseconds: Int64 { 2_000 }
+  /// How long a holder with nothing new waits for connections that lag and are ready, before it leaves them to the sweep.
+  static var behindPatienceMilliseconds: Int64 { 1_500 }
+
+  package init(
+    table: any Table, sender: Sender, lagSender: Sender? = nil, shards: Int = 1,
+    limits: StreamLimits = StreamLimits(), log: Log,
+    clock: Clock = .system, randomness: Randomness = .system
+  ) {
+    windowMilliseconds = 1_000 / limits.framesPerSecond
+    connections = Connections(table: table, shards: shards, clock: clock, randomness: randomness)
+    streamLog = StreamLog(table: table, shards: shards, limits: limits, clock: clock, randomness: randomness)
+    marks = Checkpoints(table: table, clock: clock, randomness: randomness)
+    lagRows = LagRows(table: table, limits: limits, clock: clock, randomness: randomness)
+    latest = LastValues(table: table, shards: shards, clock: clock)
+    activeStreams = ActiveStreams(table: table, shards: shards, limits: limits, clock: clock)
+    lagLeases = LagLeases(table: table, clock: clock, randomness: randomness)
+    self.sender = sender
+    self.lagSender = lagSender ?? sender
+    self.log = log
+    self.clock = clock
+  }
+
+  /// Sends what the logs of the streams hold and was not sent. While one waits for its window, others go on.
+  /// `deadlineMilliseconds`: since the epoch, the invocation's.
+  ///
+  /// `through`: the last event of each stream that somebody waits for; once it was sent, the stream is not held for
+  /// longer than `holdMilliseconds` in all: a publisher is not kept waiting by what others append.
+  package func send(
+    _ streams: [String], through: [[UInt8]: Int64] = [:], holdMilliseconds: Int64 = .max, deadlineMilliseconds: Int64
+  ) -> [Report] {
+    let stopAt = deadlineMilliseconds - Self.reserveMilliseconds
+    var reports: [Report] = []
+    var held: [LeasedStream] = []
+    let start = clock.milliseconds()
+    let handOverAt = holdMilliseconds == .max ? .max : start + holdMilliseconds
+    for stream in streams {
+      var report = Report(stream: stream)
+      if let lease = take(stream: stream, report: &report) {
+        let now = clock.milliseconds()
+        held.append(
+          LeasedStream(
+            lease: lease, dueAt: now, patientUntil: now + Self.behindPatienceMilliseconds,
+            own: through[Array(stream.utf8)] ?? 0,
+            handOverAt: handOverAt, report: report))
+      } else {
+        reports.append(report)
+      }
+    }
+    while let next = held.indices.min(by: { held[$0].dueAt < held[$1].dueAt }) {
+      let wait = min(held[next].dueAt, stopAt) - clock.milliseconds()
+      if wait > 0 { clock.pause(wait) }
+      if case .again(let dueAt) = attempt(&held[next], stopAt: stopAt) {
+        held[next].dueAt = dueAt
+      } else {
+        reports.append(held.remove(at: next).report)
+      }
+    }
+    return reports
+  }
+
+  package func send(stream: String, deadlineMilliseconds: Int64) -> Report {
+    send([stream], deadlineMilliseconds: deadlineMilliseconds)[0]
+  }
+
+  /// For whoever was told that something of a stream is left. Another may hold the lease who does not know of it: it
+  /// may have looked who is behind before somebody was. So a lease that is taken is waited for, for a little.
+  package func sendWhatIsLeft(of stream: String, deadlineMilliseconds: Int64) -> Report {
+    let until = min(clock.milliseconds() + Self.leasePatienceMilliseconds, deadlineMilliseconds)
+    while true {
+      let report = send(stream: stream, deadlineMilliseconds: deadlineMilliseconds)
+      guard report.isLeaseTaken, clock.milliseconds() < until else { return report }
+      clock.pause(windowMilliseconds)
+    }
+  }
+
+  static var leasePatienceMilliseconds: Int64 { 2_000 }
+
+  /// Whether a stream has something to send and nobody sends it.
+  package func hasSomethingLeft(stream: String) throws(TableError) -> Bool {
+    try activeStreams.rest(of: [stream])[0].isPending
+  }
+
+  private func take(stream: String, report: inout Report) -> Lease? {
+    do throws(TableError) {
+      if let lease = try marks.acquire(stream: stream) { return lease }
+      report.isQueued = true
+      report.isLeaseTaken = true
+    } catch {
+      fail(error, report: &report)
+    }
+    return nil
+  }
+
+  private func attempt(_ holding: inout LeasedStream, stopAt: Int64) -> Step {
+    do throws(TableError) {
+      return try step(&holding, stopAt: stopAt)
+    } catch {
+      fail(error, report: &holding.report)
+      return .done
+    }
+  }
+
+  func fail(_ error: TableError, report: inout Report) {
+    log.error("stream not sent", ["stream": .stream(report.stream), "reason": .text(error.description)])
+    report.isQueued = true
+  }
+}

@@ -1,0 +1,112 @@
+package import ConnectionStore
+import Connections
+import Messaging
+package import Telemetry
+
+/// The newest event of each key of a type: what a snapshot shows.
+///
+/// Written by the sender before it says how far it sent; a sender that lost its lease without knowing cannot put an
+/// older event over a newer one.
+package struct LastValues {
+  let table: any Table
+  let shards: Int
+  let clock: Clock
+
+  /// As long as a stream's head: prices of a month ago are still the newest there are.
+  static let keptSeconds: Int64 = 30 * 24 * 60 * 60
+
+  package init(table: any Table, shards: Int = 1, clock: Clock = .system) {
+    self.table = table
+    self.shards = shards
+    self.clock = clock
+  }
+
+  /// Notes the newest of each key among events of one stream; events to one person or group and events without a key
+  /// have no row.
+  package func note(_ events: [LoggedEvent], epoch: String) throws(TableError) {
+    var rows: [TransactionWrite] = []
+    var seen: Set<ItemKey> = []
+    for logged in events.reversed() {
+      guard let key = logged.event.key, logged.event.audience == .everyone else { continue }
+      let place = Keys.latest(logged.event.type, key: key, shards: shards)
+      guard seen.insert(place).inserted else { continue }
+      rows.append(row(logged, place: place, epoch: epoch))
+    }
+    var start = 0
+    while start < rows.count {
+      let end = Self.partEnd(rows, from: start)
+      try put(Array(rows[start..<end]))
+      start = end
+    }
+  }
+
+  /// A transaction holds 100 writes and 4 MB; an event is at most 96 KB.
+  private static func partEnd(_ rows: [TransactionWrite], from start: Int) -> Int { min(start + 32, rows.count) }
+
+  /// All at once; if one is newer already, each by itself.
+  private func put(_ rows: [TransactionWrite]) throws(TableError) {
+    do {
+      try table.transact(rows)
+    } catch {
+      guard case .transactionFailed = error.code else { throw error }
+      for case .put(let item, let condition) in rows { try putAlone(item, condition: condition) }
+    }
+  }
+
+  private func putAlone(_ item: Item, condition: Condition) throws(TableError) {
+    do {
+      try table.put(item, if: condition)
+    } catch {
+      guard error.code == .conditionFailed else { throw error }
+    }
+  }
+
+  private func row(_ logged: LoggedEvent, place: ItemKey, epoch: String) -> TransactionWrite {
+    let position = Value.string("\(epoch)#\(Keys.segmentSort(logged.sequence))")
+    let item = Item(
+      key: place,
+      attributes: [
+        "v": .number(1), "position": position, "epoch": .string(epoch), "seq": .number(logged.sequence),
+        "event": .bytes(EventBlock.encode([logged.event])),
+      ], expires: clock.seconds + Self.keptSeconds)
+    return .put(item, if: .any([.absent, .less("position", position)]))
+  }
+
+  // MARK: Reading
+
+  /// The rows of a type, of every key or of one, in this epoch, in the order of their sequence numbers.
+  package func read(_ type: String, key: String? = nil, epoch: String) throws(TableError) -> [LoggedEvent] {
+    var events: [LoggedEvent] = []
+    if let key {
+      if let item = try table.get(Keys.latest(type, key: key, shards: shards), consistency: .strong) {
+        try take(item, epoch: epoch, events: &events)
+      }
+    } else {
+      for shard in 0..<shards {
+        for item in try table.items(of: Query(partition: Keys.latest(type, shard: shard))) {
+          try take(item, epoch: epoch, events: &events)
+        }
+      }
+    }
+    return events.sorted { $0.sequence < $1.sequence }
+  }
+
+  private func take(_ item: Item, epoch: String, events: inout [LoggedEvent]) throws(TableError) {
+    guard item.string("epoch") == epoch else { return }
+    guard let sequence = item.number("seq"), let block = item.bytes("event"),
+      let event = EventBlock.decode(block, first: sequence, audience: .everyone)?.first
+    else {
+      throw TableError(
+        code: .corrupt, operation: "query", key: item.key, detail: "not a latest row of this release or the one before")
+    }
+    events.append(event)
+  }
+}
+
+extension Keys {
+  static func latest(_ type: String, shard: Int) -> String { "v#\(PercentEncoding.encode(type))#\(shard)" }
+
+  static func latest(_ type: String, key: String, shards: Int) -> ItemKey {
+    ItemKey(partition: latest(type, shard: shard(ofText: key, of: shards)), sort: PercentEncoding.encode(key))
+  }
+}

@@ -1,0 +1,163 @@
+package import ConnectionStore
+import Connections
+package import Messaging
+import Telemetry
+
+extension StreamLog {
+  /// Appends events of one stream, in order; answers what became of each, in the order given.
+  ///
+  /// When it throws, whether they were appended is not known: the publisher may send the same idempotency keys again.
+  /// More events than one segment holds, or more idempotency keys than one transaction, make several appends, each
+  /// whole or not at all.
+  package mutating func append(_ events: [Event], to stream: String) throws(TableError) -> [AppendOutcome] {
+    var batch = AppendBatch(events)
+    while case let part = batch.nextPart(), !part.isEmpty { try append(part, to: stream, batch: &batch) }
+    return batch.finished()
+  }
+
+  /// A try at an append. Its word tells its segment from every other.
+  private struct Attempt {
+    let writer: String
+    let epoch: String
+    let first: Int64
+    let entries: [AppendBatch.Entry]
+  }
+
+  private mutating func append(
+    _ part: [AppendBatch.Entry], to stream: String, batch: inout AppendBatch
+  ) throws(TableError) {
+    var entries = part
+    /// Attempts that may have worked, or may still.
+    var unsettled: [Attempt] = []
+    for _ in 0..<Self.attempts {
+      let head = try head(stream: stream)
+      if let done = try settled(unsettled, stream: stream) { return record(done, batch: &batch) }
+      let attempt = Attempt(
+        writer: randomness.hexadecimal(), epoch: head?.epoch ?? "\(clock.milliseconds())-\(randomness.hexadecimal())",
+        first: head?.next ?? 1, entries: entries)
+      do {
+        try write(attempt, head: head, stream: stream)
+        return record(attempt, batch: &batch)
+      } catch {
+        switch error.code {
+        case .transactionFailed(let places):
+          // A backend that lost the answer and tried again is refused by its own write.
+          if let done = try settled(unsettled + [attempt], stream: stream) { return record(done, batch: &batch) }
+          entries = try withoutKnown(attempt, places: places, stream: stream, batch: &batch)
+          if entries.isEmpty { return }
+        case .unavailable where unsettled.count < 2: unsettled.append(attempt)
+        default: throw error
+        }
+      }
+    }
+    throw TableError(
+      code: .contention, operation: "transact", key: Keys.head(stream: stream), detail: "\(Self.attempts) attempts")
+  }
+
+  private mutating func write(_ attempt: Attempt, head: LogHead?, stream: String) throws(TableError) {
+    let expires = clock.seconds + segmentSeconds
+    var writes = [
+      headWrite(attempt, head: head, stream: stream), .put(segment(attempt, stream: stream, expires: expires)),
+    ]
+    for (offset, entry) in attempt.entries.enumerated() {
+      guard let claim = entry.claim else { continue }
+      writes.append(
+        claimWrite(claim, attempt: attempt, sequence: attempt.first + Int64(offset), stream: stream, expires: expires))
+    }
+    let open = activeStreams.row(stream: stream)
+    if let open { writes.append(.put(open)) }
+    try table.transact(writes, durability: .disk)
+    if open != nil { activeStreams.notePut(stream: stream) }
+  }
+
+  private func headWrite(_ attempt: Attempt, head: LogHead?, stream: String) -> TransactionWrite {
+    let next = Value.number(attempt.first + Int64(attempt.entries.count))
+    let expires = clock.seconds + Self.headSeconds
+    guard let head else {
+      let item = Item(
+        key: Keys.head(stream: stream), attributes: ["v": .number(1), "epoch": .string(attempt.epoch), "next": next],
+        expires: expires)
+      return .put(item, if: .absent)
+    }
+    var change = Change()
+    change.set["next"] = next
+    change.expires = .at(expires)
+    return .update(
+      Keys.head(stream: stream), change,
+      if: .all([.equals("epoch", .string(head.epoch)), .equals("next", .number(head.next))]))
+  }
+
+  private func segment(_ attempt: Attempt, stream: String, expires: Int64) -> Item {
+    Item(
+      key: Keys.segment(stream: stream, first: attempt.first),
+      attributes: [
+        "v": .number(1), "epoch": .string(attempt.epoch), "by": .string(attempt.writer),
+        "at": .number(clock.milliseconds()), "count": .number(Int64(attempt.entries.count)),
+        "events": .bytes(EventBlock.encode(attempt.entries.map(\.event))),
+      ], expires: expires)
+  }
+
+  /// A claim of a log that is no more counts as absent; epochs sort by time.
+  private func claimWrite(
+    _ claim: EventClaim, attempt: Attempt, sequence: Int64, stream: String, expires: Int64
+  ) -> TransactionWrite {
+    let item = Item(
+      key: Keys.claim(stream: stream, name: claim.name),
+      attributes: [
+        "v": .number(1), "epoch": .string(attempt.epoch), "seq": .number(sequence), "digest": .bytes(claim.digest),
+      ],
+      expires: expires)
+    return .put(item, if: .any([.absent, .less("epoch", .string(attempt.epoch))]))
+  }
+
+  // MARK: What came of it
+
+  private func record(_ attempt: Attempt, batch: inout AppendBatch) {
+    for (offset, entry) in attempt.entries.enumerated() {
+      let sequence = attempt.first + Int64(offset)
+      let isBeside = entry.claim?.isBeside == true
+      batch.record(entry, outcome: isBeside ? .appendedDespiteKey(sequence: sequence) : .appended(sequence: sequence))
+    }
+  }
+
+  /// The attempt whose segment stands in the log.
+  private func settled(_ attempts: [Attempt], stream: String) throws(TableError) -> Attempt? {
+    for attempt in attempts {
+      let standing = try table.get(Keys.segment(stream: stream, first: attempt.first), consistency: .strong)
+      if standing?.string("by") == attempt.writer { return attempt }
+    }
+    return nil
+  }
+
+  /// What is left of an attempt without the events whose idempotency keys are taken, and with another claim for those
+  /// whose message's key belongs to another content. If none is taken, only the head had moved.
+  private func withoutKnown(
+    _ attempt: Attempt, places: [Int], stream: String, batch: inout AppendBatch
+  ) throws(TableError) -> [AppendBatch.Entry] {
+    var failed = Set(places.map { $0 - 2 })
+    var left: [AppendBatch.Entry] = []
+    var claims = 0
+    for entry in attempt.entries {
+      guard let claim = entry.claim else {
+        left.append(entry)
+        continue
+      }
+      let isTaken = failed.remove(claims) != nil
+      claims += 1
+      guard isTaken, let standing = try table.get(Keys.claim(stream: stream, name: claim.name), consistency: .strong),
+        let sequence = standing.number("seq"), standing.string("epoch") == attempt.epoch
+      else {
+        left.append(entry)
+        continue
+      }
+      if standing.bytes("digest") == claim.digest {
+        batch.record(entry, outcome: .known(sequence: sequence))
+      } else if let beside = claim.beside {
+        left.append(AppendBatch.Entry(place: entry.place, event: entry.event, claim: beside))
+      } else {
+        batch.record(entry, outcome: .refused(claim.refusal(holder: "event \(sequence) of the stream")))
+      }
+    }
+    return left
+  }
+}

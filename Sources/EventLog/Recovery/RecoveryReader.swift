@@ -1,0 +1,146 @@
+package import ConnectionStore
+package import Connections
+import Frames
+import Messaging
+package import Telemetry
+
+/// Reads the log for one connection: on `hello`, for history, for the cursor of a `pong`.
+///
+/// What it shows is decided by `ConnectionRecord.shownName(of:)`, as on every path.
+package struct RecoveryReader {
+  let table: any Table
+  let streamLog: StreamLog
+  let latest: LastValues
+  let clock: Clock
+
+  let personalEvents: Int64
+  private let personalSeconds: Int64
+
+  package init(
+    table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system
+  ) {
+    personalEvents = limits.personalEvents
+    personalSeconds = limits.personalSeconds
+    self.table = table
+    self.clock = clock
+    streamLog = StreamLog(table: table, shards: shards, clock: clock)
+    latest = LastValues(table: table, shards: shards, clock: clock)
+  }
+
+  /// What a client lacks. Its listener rows stand already: so what is appended after this reads the heads is sent to
+  /// it.
+  ///
+  /// - `cursor`: as it came; nil: the client comes for the first time.
+  /// - `seen`: for each stream the newest event the client got since that cursor.
+  package func recover(
+    record: ConnectionRecord, cursor text: String? = nil, seen: [String: Int64] = [:],
+    limits: RecoveryLimits = RecoveryLimits()
+  ) throws(TableError) -> Recovery {
+    let streams = record.streams
+    let heads = try heads(of: streams)
+    let cursor = text.flatMap { Cursor($0) }
+    var recovery = Recovery()
+    recovery.from = cursor == nil ? nil : text
+    var budget = limits
+    // Asked also where nothing is lacking: it notes that somebody of the person is here again.
+    budget.lapsedMilliseconds = try lapsed(record: record, streams: streams)
+    let namesOthers = cursor.map { $0.namesOthers(than: zip(streams, heads).map { ($0, $1?.epoch) }) } ?? false
+    for (stream, head) in zip(streams, heads) {
+      let place = Self.place(
+        stream: stream, head: head, cursor: text == nil ? nil : .some(cursor), seen: seen, namesOthers: namesOthers)
+      let part = try part(record: record, stream: stream, head: head, place: place, budget: &budget)
+      recovery.cursor.set(stream: stream, epoch: head?.epoch ?? "", to: head?.last ?? 0)
+      recovery.parts.append(part)
+    }
+    return recovery
+  }
+
+  // MARK: Where the client is
+
+  /// Where a client is in a stream.
+  private enum Place {
+    /// It does not follow the stream yet.
+    case new
+    case after(Int64)
+    case lost(Recovery.Reason)
+  }
+
+  /// `cursor`: nil if none came, nil inside if it cannot be read. What the client has seen of a stream that its cursor
+  /// does not name was told by a hello that was not answered to its end.
+  private static func place(
+    stream: String, head: LogHead?, cursor: Cursor??, seen: [String: Int64], namesOthers: Bool
+  ) -> Place {
+    let newest = seen.first { $0.key.hasSameBytes(as: stream) }?.value
+    if case .some(nil) = cursor { return .lost(.unknown) }
+    let told = cursor ?? nil
+    // The log may have been begun since the cursor was made.
+    let begun = told?.sequence(of: stream, epoch: "") ?? (newest == 0 ? 0 : nil)
+    guard let head else {
+      // Of a log that was forgotten nobody knows what is missed.
+      if newest ?? 0 > 0 || begun == nil && namesOthers { return .lost(.epoch) }
+      return begun == nil ? .new : .after(0)
+    }
+    guard let sequence = told?.sequence(of: stream, epoch: head.epoch) ?? begun else {
+      if namesOthers { return .lost(.epoch) }
+      return newest.map { $0 > head.last ? .lost(.epoch) : .after($0) } ?? .new
+    }
+    if sequence > head.last { return .lost(.epoch) }
+    guard let newest, newest <= head.last else { return .after(sequence) }
+    return .after(max(sequence, newest))
+  }
+
+  // MARK: What it gets
+
+  private func part(
+    record: ConnectionRecord, stream: String, head: LogHead?, place: Place, budget: inout RecoveryLimits
+  ) throws(TableError) -> Recovery.Part {
+    guard let head else {
+      var part = Recovery.Part(stream: stream, base: 0)
+      if case .after = place { part.extent = .all } else { part.snapshot = [] }
+      if case .lost(let reason) = place {
+        (part.extent, part.reason, part.missed) = (Recovery.Extent.none, reason, nil)
+      }
+      return part
+    }
+    switch place {
+    case .after(let sequence):
+      return try resumed(record: record, stream: stream, head: head, after: sequence, budget: &budget)
+    case .new:
+      var part = Recovery.Part(stream: stream, base: 0)
+      try state(record: record, head: head, part: &part, budget: &budget)
+      return part
+    case .lost(let reason):
+      var part = Recovery.Part(stream: stream, extent: Recovery.Extent.none, reason: reason, missed: nil, base: 0)
+      try state(record: record, head: head, part: &part, budget: &budget)
+      return part
+    }
+  }
+
+  private func resumed(
+    record: ConnectionRecord, stream: String, head: LogHead, after: Int64, budget: inout RecoveryLimits
+  ) throws(TableError) -> Recovery.Part {
+    var part = Recovery.Part(stream: stream, extent: .all, base: after)
+    let replay = try replay(record: record, stream: stream, head: head, after: after, budget: &budget)
+    part.events = replay.events
+    guard replay.base > after else { return part }
+    part.base = replay.base
+    part.missed = replay.base - after
+    part.reason = replay.isTrimmed ? .trimmed : .expired
+    part.extent = replay.base == head.last ? Recovery.Extent.none : .part
+    part.snapshot = try snapshot(record: record, stream: stream, head: head, replay: replay)
+    return part
+  }
+
+  /// What was kept for a person who was away for long is not shown any more.
+  private func lapsed(record: ConnectionRecord, streams: [String]) throws(TableError) -> Int64 {
+    guard streams.contains(where: StreamName.isPersonal), let user = record.principal.user else { return 0 }
+    return try Presence(table: table, clock: clock).lapsed(
+      user, connectedAtMilliseconds: record.connectedAtMilliseconds, keptSeconds: personalSeconds)
+  }
+
+  /// Of each stream the head of its log; nil: it has none.
+  func heads(of streams: [String]) throws(TableError) -> [LogHead?] {
+    let pages = try table.pages(of: streams.map { Query(partition: Keys.log(stream: $0), sort: .between("!", "!")) })
+    return pages.map { $0.items.first.flatMap(LogHead.init) }
+  }
+}

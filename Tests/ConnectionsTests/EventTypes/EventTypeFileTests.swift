@@ -1,0 +1,152 @@
+import Connections
+import Glibc
+import Messaging
+import Telemetry
+import TestSupport
+import Testing
+
+@Suite("the file of event types")
+struct EventTypeFileTests {
+  private func read(_ text: String) throws(EventTypeFileError) -> EventTypeTable {
+    try EventTypeTable(reading: Array(text.utf8), file: "types.json")
+  }
+
+  @Test("what is built in is a valid file")
+  func builtIn() throws {
+    try EventTypes.load()
+    _ = try EventTypeTable(environment: Environment([:]))
+  }
+
+  @Test(
+    "every type of the five documents is known, and its broadcasts are for the roles the documents say",
+    arguments: [
+      // AI Investment System Streaming, and Modul 09 with its roles.
+      ("signal", "analyst approver viewer"), ("proposal", "analyst approver viewer"), ("decision", "analyst approver"),
+      ("outcome", "approver"), ("risk", "approver"), ("system", ""),
+      // Trading: prices and the agents' status are broadcasts, the rest is each person's own.
+      ("order:update", ""), ("order:fill", ""), ("position:update", ""), ("trade:new", ""),
+      ("price:update", "analyst approver viewer"), ("ai:decision", ""), ("agent:status", "analyst approver viewer"),
+      ("strategy:update", ""), ("alert:new", ""),
+      // Credit and portfolio: news for everybody, the rest each person's own.
+      ("credit_analysis", ""), ("risk_score_update", ""), ("calculation_progress", ""), ("portfolio_update", ""),
+      ("market_alert", "analyst approver viewer"),
+      // Data of vendors, which clients without any role listen to.
+      ("stream:market_data", "analyst approver viewer"), ("stream:news", "analyst approver viewer"),
+      ("stream:fundamentals", "analyst approver viewer"), ("stream:analytics", "analyst approver viewer"),
+      ("stream:insider_data", "analyst approver viewer"),
+    ])
+  func documents(type: String, roles: String) {
+    #expect(EventTypes.meanings(of: "\(type.dropLast())*").map(\.type).contains(type))
+    let seen = Role.allCases.filter { $0 != .admin && EventTypes.mayBeSeen(type, by: $0) }
+    #expect(seen.map(\.rawValue).joined(separator: " ") == roles)
+    #expect(EventTypes.mayBeSeen(type, by: .admin) && !EventTypes.mayBeSeen(type, by: nil))
+  }
+
+  @Test("bundles stand for several types")
+  func bundles() {
+    #expect(
+      EventTypes.meanings(of: "credit_updates").map(\.type)
+        == ["credit_updates", "credit_analysis", "risk_score_update"])
+    #expect(
+      EventTypes.meanings(of: "dashboard").map(\.type)
+        == ["portfolio_update", "market_alert", "risk_score_update"])
+    #expect(EventTypes.meanings(of: "trading").map(\.type) == ["order:update", "order:fill", "position:update"])
+  }
+
+  @Test("a file says which types there are, who sees them, and what else they are called")
+  func own() throws {
+    let table = try read(
+      """
+      {"version":1,"types":[{"name":"a","roles":["viewer"],"aliases":["A"]},{"name":"b","roles":["*"]}],
+       "dialects":[{"name":"flat","aliases":["credit"]}]}
+      """)
+    #expect(table.mayBeSeen("a", by: .viewer) && !table.mayBeSeen("a", by: .analyst))
+    #expect(Role.allCases.allSatisfy { table.mayBeSeen("b", by: $0) } && !table.mayBeSeen("b", by: nil))
+    #expect(!table.mayBeSeen("signal", by: .viewer))
+    // Nobody is named who sees everything.
+    #expect(!table.mayBeSeen("a", by: .admin))
+    #expect(table.dialect(named: "credit") == .flat && table.dialect(named: "typed") == .typed)
+    #expect(table.dialect(named: "signal") == nil)
+  }
+
+  @Test(
+    "a name that only looks like a known one is another name", arguments: ["\u{212A}ey", "k\u{0301}ey", "Key ", ""])
+  func lookalikes(name: String) throws {
+    let table = try read(#"{"version":1,"types":[{"name":"Key","roles":["viewer"]}]}"#)
+    #expect(table.mayBeSeen("Key", by: .viewer) && !table.mayBeSeen(name, by: .viewer))
+  }
+
+  @Test(
+    "a bad file is refused with the member that is wrong",
+    arguments: [
+      ("", "", "ends too early"),
+      ("{}", "version", "is missing"),
+      (#"{"version":1}"#, "types", "is missing"),
+      (#"{"version":2,"types":[]}"#, "version", "must be 1"),
+      (#"{"version":1,"types":{}}"#, "types", "must be a list"),
+      (#"{"version":1,"types":[],"type":[]}"#, "type", "is not known"),
+      (#"{"version":1,"types":[],"types":[]}"#, "types", "stands twice"),
+      (#"{"version":1,"types":["signal"]}"#, "types[0]", "must be an object"),
+      (#"{"version":1,"types":[{"roles":[]}]}"#, "types[0].name", "is missing"),
+      (#"{"version":1,"types":[{"name":"a"}]}"#, "types[0].roles", "is missing"),
+      (#"{"version":1,"types":[{"name":"a","roles":["viewers"]}]}"#, "types[0].roles[0]", "admin, analyst"),
+      (#"{"version":1,"types":[{"name":"a","roles":"viewer"}]}"#, "types[0].roles", "must be a list"),
+      (#"{"version":1,"types":[{"name":"a*","roles":[]}]}"#, "types[0].name", "visible ASCII"),
+      (#"{"version":1,"types":[{"name":"é","roles":[]}]}"#, "types[0].name", "visible ASCII"),
+      (#"{"version":1,"types":[{"name":"ready","roles":[]}]}"#, "types[0].name", "own frames"),
+      (#"{"version":1,"types":[{"name":"a","roles":[],"aliases":[7]}]}"#, "types[0].aliases[0]", "must be a string"),
+      (#"{"version":1,"types":[{"name":"a","roles":[]},{"name":"b","roles":[],"aliases":["a"]}]}"#, "types[1]", "'a'"),
+      (#"{"version":1,"types":[],"bundles":[{"name":"b","types":["x"]}]}"#, "bundles[0].types[0]", "'x' is not"),
+      (#"{"version":1,"types":[],"bundles":[{"name":"b","types":[]}]}"#, "bundles[0].types", "no type"),
+      (#"{"version":1,"types":[],"dialects":[{"name":"morse"}]}"#, "dialects[0].name", "typed, flat, message"),
+      (
+        #"{"version":1,"types":[],"dialects":[{"name":"flat","greeting":{"type":"hi","to":["$who"]}}]}"#,
+        "dialects[0].greeting.to[0]", "'$who' is not known"
+      ),
+      (#"{"version":1,"types":[]} x"#, "", "follows the JSON value"),
+    ])
+  func faults(text: String, member: String, reason: String) throws {
+    let error = try #require(throws: EventTypeFileError.self) { _ = try read(text) }
+    #expect(error.member == member)
+    #expect(error.reason.contains(reason), "\(error)")
+    #expect(error.description.hasPrefix("the event types of types.json"))
+  }
+
+  @Test("EVENT_TYPES_FILE names another file; one that cannot be read is told by its name")
+  func environment() throws {
+    let folder = TemporaryFolder()
+    let path = Self.write(#"{"version":1,"types":[{"name":"only","roles":["*"]}]}"#, to: folder.file("types.json"))
+    let table = try EventTypeTable(environment: Environment(["EVENT_TYPES_FILE": path]))
+    #expect(table.mayBeSeen("only", by: .viewer) && !table.mayBeSeen("signal", by: .viewer))
+    let missing = try #require(throws: EventTypeFileError.self) {
+      _ = try EventTypeTable(environment: Environment(["EVENT_TYPES_FILE": folder.file("none.json")]))
+    }
+    #expect(missing.description.contains("none.json") && missing.reason.contains("No such file"))
+    let large = Self.write(String(repeating: " ", count: 300 * 1024), to: folder.file("large.json"))
+    let tooLarge = try #require(throws: EventTypeFileError.self) {
+      _ = try EventTypeTable(environment: Environment(["EVENT_TYPES_FILE": large]))
+    }
+    #expect(tooLarge.reason.contains("256 KB"))
+  }
+
+  private static func write(_ text: String, to path: String) -> String {
+    let file = fopen(path, "w")
+    fputs(text, file)
+    fclose(file)
+    return path
+  }
+
+  @Test("a dialect greets with the words of the connection")
+  func greetings() throws {
+    let id = try #require(ConnectionID("AbC="))
+    let words = GreetingWords(connectionID: id, user: "u-\"1\"", role: nil, timestamp: "2026-01-02T10:30:01.000Z")
+    #expect(
+      EventTypes.table.greeting(of: .typed, words: words).map { String(decoding: $0, as: UTF8.self) }
+        == #"{"type":"connection_established","data":{"connectionId":"AbC=","userId":"u-\"1\"","#
+        + #""timestamp":"2026-01-02T10:30:01.000Z"}}"#)
+    #expect(
+      EventTypes.table.greeting(of: .flat, words: words).map { String(decoding: $0, as: UTF8.self) }
+        == #"{"type":"connection","status":"connected"}"#)
+    #expect(EventTypes.table.greeting(of: .message, words: words) == nil)
+  }
+}

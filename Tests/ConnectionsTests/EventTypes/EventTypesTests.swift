@@ -1,0 +1,83 @@
+import Connections
+import Messaging
+import Testing
+
+@Suite("event types and what may be subscribed to")
+struct EventTypesTests {
+  private func resolve(_ names: [String], keys: [String] = [], _ role: Role? = .admin) -> [Subscription] {
+    SubscriptionRequest(names: names, keys: keys).resolved(for: role).wanted
+  }
+
+  @Test(
+    "another name means the canonical type and is shown as it was asked",
+    arguments: [
+      ("risk_alert", "risk"), ("risk.alert", "risk"), ("signal.created", "signal"), ("proposal.updated", "proposal"),
+      ("eval.completed", "outcome"), ("system_status", "system"),
+    ])
+  func aliases(name: String, type: String) {
+    let meaning = EventTypes.meaning(of: name)
+    #expect(meaning.type == type)
+    #expect(meaning.shownAs == name)
+  }
+
+  @Test("a channel of the market data clients holds its key")
+  func channels() {
+    let meaning = EventTypes.meaning(of: "stream:market_data:BRK:B")
+    #expect(meaning.type == "stream:market_data")
+    #expect(meaning.key == "BRK:B")
+    #expect(EventTypes.meaning(of: "stream:news").key == nil)
+  }
+
+  @Test(
+    "roles see what they may",
+    arguments: [
+      (
+        Role.admin,
+        ["signal", "proposal", "decision", "outcome", "risk", "system", "price:update", "order:fill", "mine"]
+      ),
+      (.approver, ["signal", "proposal", "decision", "outcome", "risk", "price:update"]),
+      (.analyst, ["signal", "proposal", "decision", "price:update"]),
+      (.viewer, ["signal", "proposal", "price:update"]),
+    ])
+  func roles(role: Role, types: [String]) {
+    let all = ["signal", "proposal", "decision", "outcome", "risk", "system", "price:update", "order:fill", "mine"]
+    #expect(all.filter { EventTypes.mayBeSeen($0, by: role) } == types)
+    #expect(all.allSatisfy { !EventTypes.mayBeSeen($0, by: nil) })
+  }
+
+  @Test("a pattern becomes the known types that begin so, those the role may see")
+  func patterns() {
+    #expect(resolve(["order:*"]).map(\.type) == ["order:update", "order:fill"])
+    let broadcasts = ["price:update", "agent:status", "market_alert"]
+    let vendors = ["market_data", "news", "fundamentals", "analytics", "insider_data"].map { "stream:\($0)" }
+    #expect(resolve(["*"], .viewer).map(\.type) == ["signal", "proposal"] + broadcasts + vendors)
+    #expect(resolve(["eval*"]) == [Subscription(type: "outcome", selector: .all, shownAs: "eval.completed")])
+    let refused = SubscriptionRequest(names: ["nothing*"]).resolved(for: .admin).refused
+    #expect(refused.map(\.code) == [.unknownType])
+  }
+
+  @Test("keys may be patterns too, and everything is wanted once")
+  func keys() {
+    #expect(
+      resolve(["price:update", "price:update"], keys: ["AAPL", "AA*", "AAPL", "*"]).map(\.selector)
+        == [.key("AAPL"), .prefix("AA"), .all])
+    #expect(resolve(["stream:news:AA*"]) == [Subscription(type: "stream:news", selector: .prefix("AA"), shownAs: nil)])
+  }
+
+  @Test("channels, symbols and data types together are their union")
+  func marketData() {
+    let request = SubscriptionRequest(
+      eventTypes: ["stream:market_data:AAPL"], symbols: ["AAPL", "MSFT"], dataTypes: ["market_data"])
+    let wanted = request.resolved(for: .admin).wanted
+    #expect(wanted.map(\.type) == ["stream:market_data", "stream:market_data"])
+    #expect(wanted.map(\.selector) == [.key("AAPL"), .key("MSFT")])
+    #expect(SubscriptionRequest(eventTypes: [], symbols: ["AAPL"]).names == ["stream:market_data"])
+  }
+
+  @Test("a name is refused alone, with the reason")
+  func refusals() {
+    let (wanted, refused) = SubscriptionRequest(names: ["signal", "risk", "a\nb", "ready"]).resolved(for: .viewer)
+    #expect(wanted.map(\.type) == ["signal"])
+    #expect(refused.map(\.code) == [.notAllowed, .invalidName, .invalidName])
+  }
+}

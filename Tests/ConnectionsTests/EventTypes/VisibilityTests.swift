@@ -1,0 +1,231 @@
+import ConnectionStore
+import Connections
+import EventLog
+import Frames
+import Messaging
+import TestSupport
+import Testing
+
+/// Random connections and events, and what a person who knows only the rules would say of them.
+private struct Situation {
+  var generator: SeededGenerator
+  let world = World()
+  /// What each connection is subscribed to, as it asked.
+  var asked: [String: Set<Ask>] = [:]
+  var principals: [String: Principal] = [:]
+  var shards = 1
+
+  struct Ask: Hashable {
+    let name: String
+    /// As bytes: two spellings of one letter are two keys. `nil`, which `*` also means, is every key.
+    let key: [UInt8]?
+  }
+
+  static let users = ["u-1", "u-2", "\u{E9}", "e\u{301}", "u-1 "]
+  static let groups = ["desk-7", "desk-8", "desk", "u-1"]
+  static let keys = ["AAPL", "AAP", "AAPLX", "\u{E9}", "e\u{301}", "*x", "a:b#c"]
+  static let patterns = ["AA*", "AAPL*", "*"]
+  /// Canonical names, each with the roles that may see a broadcast of it beside admin, and all its names.
+  static let types: [(name: String, roles: Set<Role>, names: [String])] = [
+    ("signal", [.analyst, .approver, .viewer], ["signal", "signal.created"]),
+    ("proposal", [.analyst, .approver, .viewer], ["proposal", "proposal.created", "proposal.updated"]),
+    ("decision", [.analyst, .approver], ["decision"]),
+    ("outcome", [.approver], ["outcome", "eval.completed"]),
+    ("risk", [.approver], ["risk", "risk_alert", "risk.alert"]),
+    ("system", [], ["system", "system_status"]),
+    ("order:update", [], ["order:update"]),
+    ("price:update", [.analyst, .approver, .viewer], ["price:update"]),
+    ("stream:news", [.analyst, .approver, .viewer], ["stream:news"]),
+    ("of:our:own", [], ["of:our:own"]),
+    ("signal\u{301}", [], ["signal\u{301}"]),
+  ]
+
+  init(seed: UInt64) { generator = SeededGenerator(seed) }
+
+  mutating func pick<T>(_ all: [T]) -> T { all[Int.random(in: 0..<all.count, using: &generator)] }
+
+  mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &generator) < percent }
+
+  // MARK: Connections
+
+  mutating func connect(_ count: Int) throws {
+    for number in 0..<count {
+      let id = ConnectionID("c\(number)=")!
+      let principal = Principal(
+        user: chance(80) ? pick(Self.users) : nil, role: chance(90) ? pick(Role.allCases) : nil,
+        groups: Self.groups.filter { _ in chance(30) })
+      principals[id.text] = principal
+      // Rows may hold more than the role allows, as after the file changed: what is sent is decided when it is sent.
+      let record = ConnectionRecord(id: id, principal: principal, connectedAtMilliseconds: world.clock.seconds * 1000)
+      _ = try world.connections(shards: shards).connect(record: record)
+      for count in 1...Int64(Int.random(in: 1...4, using: &generator)) { try change(id, count) }
+    }
+  }
+
+  private mutating func change(_ id: ConnectionID, _ count: Int64) throws {
+    let type = pick(Self.types)
+    let name = pick(type.names)
+    let keys = chance(40) ? [pick(Self.keys + Self.patterns)] : []
+    let change =
+      chance(80)
+      ? world.change(add: [name], keys: keys, count: count) : world.change(remove: [name], keys: keys, count: count)
+    let key = keys.first == "*" ? nil : keys.first.map { Array($0.utf8) }
+    let removesType = change.add.isEmpty && keys.isEmpty
+    // The same selector of the same type again replaces the name it is shown by.
+    asked[id.text] = asked[id.text]?.filter {
+      Self.canonical($0.name) != type.name || !removesType && $0.key != key
+    }
+    if !change.add.isEmpty { asked[id.text, default: []].insert(Ask(name: name, key: key)) }
+    _ = try world.connections(shards: shards).change(id: id) { _ in change }
+  }
+
+  static func canonical(_ name: String) -> String { types.first { $0.names.contains(name) }?.name ?? name }
+
+  // MARK: Events
+
+  mutating func event(_ number: Int) -> Event {
+    let audience: Audience = chance(60) ? .everyone : chance(50) ? .user(pick(Self.users)) : .group(pick(Self.groups))
+    return Event(
+      type: pick(Self.types).name, key: chance(60) ? pick(Self.keys) : nil, audience: audience, data: bytes("1"),
+      id: "1-\(number)", timestamp: "")
+  }
+
+  /// By the rules alone: the names by which it may be shown to a connection; empty: not at all.
+  func names(of event: Event, for id: String) -> Set<String> {
+    guard let principal = principals[id] else { return [] }
+    switch event.audience {
+    case .user(let user):
+      return principal.user.map { Array($0.utf8) } == Array(user.utf8) ? [event.type] : []
+    case .group(let group): return principal.groups.contains(group) ? [event.type] : []
+    case .everyone:
+      let type = Self.types.first { Array($0.name.utf8) == Array(event.type.utf8) }
+      guard let role = principal.role, role == .admin || type?.roles.contains(role) == true else { return [] }
+      let matching = (asked[id] ?? []).filter { Self.canonical($0.name) == event.type && matches($0.key, event.key) }
+      return Set(matching.map(\.name))
+    }
+  }
+
+  private func matches(_ selector: [UInt8]?, _ key: String?) -> Bool {
+    guard let selector else { return true }
+    guard let key else { return false }
+    if selector.last == 0x2A { return key.utf8.starts(with: selector.dropLast()) }
+    return Array(key.utf8) == selector
+  }
+}
+
+@Suite("what a connection may see")
+struct VisibilityTests {
+  @Test(
+    "on every path that reads, a connection is shown what it may see, by a name it asked by, and nothing else",
+    arguments: 1...60)
+  func paths(seed: UInt64) throws {
+    var situation = Situation(seed: seed)
+    situation.shards = situation.pick([1, 3])
+    try situation.connect(12)
+    let events = (0..<40).map { situation.event($0) }
+    let live = try shownLive(events, situation)
+    for id in situation.principals.keys.sorted() {
+      let record = try #require(try situation.world.connections().connection(id: ConnectionID(id)!))
+      for event in events {
+        let shown = record.shownName(of: event)
+        let said: Comment = "seed \(seed), connection \(id), \(event.type) \(event.key ?? "-") \(event.audience)"
+        #expect(live["\(id) \(event.id)"] == shown, said)
+        let allowed = situation.names(of: event, for: id)
+        #expect(shown.map(allowed.contains) ?? allowed.isEmpty, said)
+      }
+    }
+  }
+
+  /// By the listener rows, as a sender reads them.
+  private func shownLive(_ events: [Event], _ situation: Situation) throws -> [String: String] {
+    var shown: [String: String] = [:]
+    for run in events.runs {
+      var listeners = RecipientReader(run, table: situation.world.table, shards: situation.shards, pageSize: 3)
+      while case let page = try listeners.next(), !page.isEmpty {
+        for recipient in page {
+          for part in recipient.parts { shown["\(recipient.id.text) \(run.events[part.event].id)"] = part.shownAs }
+        }
+      }
+    }
+    return shown
+  }
+
+  @Test(
+    "a snapshot holds the newest broadcast of each key that the connection may see, and nobody's own events",
+    arguments: 1...40)
+  func snapshots(seed: UInt64) throws {
+    var situation = Situation(seed: seed)
+    try situation.connect(6)
+    let events = (0..<60).map { situation.event($0) }
+    let latest = LastValues(table: situation.world.table, shards: 2, clock: situation.world.clock.clock)
+    try latest.note(
+      events.enumerated().map { LoggedEvent(sequence: Int64($0.offset + 1), event: $0.element) }, epoch: "e")
+    for id in situation.principals.keys.sorted() {
+      let record = try #require(try situation.world.connections().connection(id: ConnectionID(id)!))
+      for type in Situation.types.map(\.name) {
+        let shown = try latest.read(type, epoch: "e").filter { record.shownName(of: $0.event) != nil }.map(\.event.id)
+        #expect(shown == newest(events, of: type, for: id, situation), "seed \(seed), connection \(id), \(type)")
+      }
+    }
+  }
+
+  @Test(
+    "who comes back gets exactly what it may see, by its own cursor, and nothing more by somebody else's",
+    arguments: 1...40)
+  func recoveries(seed: UInt64) throws {
+    var situation = Situation(seed: seed)
+    try situation.connect(8)
+    let world = situation.world
+    let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
+    let ids = situation.principals.keys.sorted()
+    let records = try ids.map { try #require(try world.connections().connection(id: ConnectionID($0)!)) }
+    let places = try records.map { try reader.recover(record: $0).cursor.text }
+    let events = (0..<60).map { situation.event($0) }
+    try append(events, sent: situation.chance(50), world)
+    let foreign = situation.pick(places)
+    for (place, record) in records.enumerated() {
+      let mine = events.filter { !situation.names(of: $0, for: ids[place]).isEmpty }
+      let said: Comment = "seed \(seed), connection \(ids[place])"
+      // From where it was, in the order of each stream.
+      let resumed = try reader.recover(record: record, cursor: places[place])
+      #expect(Set(resumed.parts.flatMap(\.events).map(\.event.id)) == Set(mine.map(\.id)), said)
+      for part in resumed.parts {
+        let expected = mine.filter { $0.stream.utf8.elementsEqual(part.stream.utf8) }.map(\.id)
+        #expect(part.events.map(\.event.id) == expected, said)
+      }
+      // With nothing, with nonsense, with a place that is another's: less, maybe, but nothing of others.
+      for cursor in [nil, "nonsense", foreign] {
+        let parts = try reader.recover(record: record, cursor: cursor, seen: ["all/system": 0, "user/u-2": 0]).parts
+        let told = parts.flatMap { ($0.snapshot ?? []) + $0.events }.map(\.event.id)
+        #expect(Set(told).isSubset(of: mine.map(\.id)), said)
+      }
+    }
+  }
+
+  /// Into the log, and sent, if so: the newest of each key is noted and the streams' marks stand at their ends.
+  private func append(_ events: [Event], sent: Bool, _ world: World) throws {
+    var log = StreamLog(table: world.table, clock: world.clock.clock)
+    // By bytes: two spellings of one name are two people.
+    for some in Dictionary(grouping: events, by: { Array($0.stream.utf8) }).values {
+      let stream = some[0].stream
+      _ = try log.append(some, to: stream)
+      guard sent, let head = try log.head(stream: stream) else { continue }
+      let page = try log.read(stream: stream, head: head, after: 0, limitEvents: 1000)
+      try LastValues(table: world.table, clock: world.clock.clock).note(page.events, epoch: head.epoch)
+      let marks = Checkpoints(table: world.table, clock: world.clock.clock)
+      var lease = try #require(try marks.acquire(stream: stream))
+      lease.follow(head.epoch)
+      lease.advance(through: head.last)
+      #expect(try marks.write(&lease))
+    }
+  }
+
+  private func newest(_ events: [Event], of type: String, for id: String, _ situation: Situation) -> [String] {
+    var newest: [[UInt8]: Int] = [:]
+    for (place, event) in events.enumerated() where event.type.utf8.elementsEqual(type.utf8) {
+      guard event.audience == .everyone, let key = event.key else { continue }
+      newest[Array(key.utf8)] = place
+    }
+    return newest.values.sorted().filter { !situation.names(of: events[$0], for: id).isEmpty }.map { events[$0].id }
+  }
+}

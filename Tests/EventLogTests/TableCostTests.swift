@@ -1,0 +1,209 @@
+import ConnectionStore
+import Foundation
+import Frames
+import Messaging
+import Telemetry
+import TestSupport
+import Testing
+
+@testable import Connections
+@testable import Delivery
+@testable import EventLog
+@testable import Publisher
+
+/// The table of `Docs/cost.md`, measured. A change that makes something dearer or cheaper fails here until the page
+/// says so.
+@Suite("what the table costs")
+struct TableCostTests {
+  /// As `infra/template.yaml` sets it.
+  static let shards = 8
+
+  @Test("Docs/cost.md tells the requests and units that the code makes")
+  func page() throws {
+    let page = try String(contentsOf: Self.repository.appending(path: "Docs/cost.md"), encoding: .utf8)
+    for row in try rows() { #expect(page.contains(row), "the page lacks this row, as measured now:\n\(row)") }
+  }
+
+  @Test("a $connect writes its row and one a topic in one request, and reads nothing: fewer would lose one of them")
+  func connect() throws {
+    let world = World()
+    let table = MeteredTable(world.table)
+    let record = world.record(["signal", "risk", "system"], groups: ["g-1"])
+    let cost = try table.cost { _ = try world.connections(over: table, shards: Self.shards).connect(record: record) }
+    #expect(cost.requests == 1 && cost.halfReadUnits == 0)
+    #expect(cost.itemsWritten == 1 + record.topics.count)
+  }
+
+  private func rows() throws -> [String] {
+    try [
+      row("`$connect`, no user, no subscription") { connections, world in
+        _ = try connections.connect(record: world.record(user: nil))
+      },
+      row("`$connect` of a user") { connections, world in _ = try connections.connect(record: world.record()) },
+      row("`$connect` of a user with three subscriptions") { connections, world in
+        _ = try connections.connect(record: world.record(["signal", "risk", "system"]))
+      },
+      row("and the count of that user's connections") { connections, world in
+        _ = try connections.connections(of: "u-1")
+      },
+      row("`subscribe` to one type") { connections, world in
+        try Self.subscribe(world.change(add: ["decision"], count: 1), connections, world)
+      },
+      row("`subscribe` to ten keys of a type") { connections, world in
+        let change = world.change(add: ["price:update"], keys: (1...10).map { "K\($0)" }, count: 1)
+        try Self.subscribe(change, connections, world)
+      },
+      row("`subscribe` to what it has already") { connections, world in
+        try Self.subscribe(world.change(add: ["signal"], count: 1), connections, world)
+      },
+      row("`unsubscribe` from one type") { connections, world in
+        _ = try connections.change(id: world.id) { _ in world.change(remove: ["signal"], count: 1) }
+      },
+      row("`status`; `ping` of a client that said no hello") { connections, world in
+        _ = try connections.connection(id: world.id)
+      },
+      row("`hello`, first, to three types of which one has 100 keys") { connections, world in
+        try Self.log(world)
+        guard
+          case .changed(let record) = try connections.change(
+            id: world.id, accepting: .batch, { _ in world.change(count: 1) })
+        else { return }
+        _ = try Self.reader(connections).recover(record: record)
+      },
+      row("`hello` again, with a cursor, nothing missed") { connections, world in
+        let outcome = try connections.change(id: world.id, accepting: []) { _ in world.change(count: 1) }
+        guard case .changed(let record) = outcome else { return }
+        _ = try Self.reader(connections).recover(record: record, cursor: Self.cursor(world).text)
+      },
+      row("`ping` with a cursor of four streams") { connections, world in
+        guard let record = try connections.connection(id: world.id) else { return }
+        _ = try Self.reader(connections).standing(record: record)
+      },
+      row("`$disconnect`, or a connection found gone, with three subscriptions") { connections, world in
+        try connections.disconnect(id: world.id)
+      },
+      row("publish of an event with a key, nobody listening") { connections, world in
+        try Self.publish(key: "NOBODY", over: connections.table, world)
+      },
+      row("publish of an event without a key to 1,000 listeners") { connections, world in
+        try Self.publish(key: nil, over: connections.table, world)
+      },
+      row("publish of an event with a key that came by a queue, nobody listening") { connections, world in
+        try Self.publish(key: "NOBODY", isNamed: true, over: connections.table, world)
+      },
+      row("publish of ten events of one key that came by a queue, nobody listening") { connections, world in
+        try Self.publish(key: "NOBODY", count: 10, isNamed: true, over: connections.table, world)
+      },
+      row("publish of ten events of ten keys that came by a queue, nobody listening") { connections, world in
+        try Self.publish(count: 10, isNamed: true, over: connections.table, world)
+      },
+      row("publish of 100 events of 20 keys with idempotency keys, to 1,000 listeners") { connections, world in
+        try Self.publish(count: 100, isNamed: true, over: connections.table, world)
+      },
+      row("publish of an event to one user") { connections, world in
+        try Self.publish(user: "u-1", over: connections.table, world)
+      },
+      row("sweep, nothing to do") { connections, world in
+        _ = try connections.ended()
+        _ = try ActiveStreams(table: connections.table, shards: Self.shards, clock: world.clock.clock).all()
+      },
+    ]
+  }
+
+  /// Measures an operation of a user `u-1` who is connected with three subscriptions, unless the operation connects.
+  private func row(_ name: String, _ operation: (Connections, World) throws -> Void) throws -> String {
+    let world = World()
+    let table = MeteredTable(world.table)
+    let connections = world.connections(over: table, shards: Self.shards)
+    if !name.hasPrefix("`$connect`") {
+      _ = try connections.connect(record: world.record(["signal", "risk", "system"]))
+    }
+    if name.hasSuffix("1,000 listeners") { try listen(connections, world, count: 1000) }
+    let cost = try table.cost { try operation(connections, world) }
+    let reads = Double(cost.halfReadUnits) / 2
+    let shown = reads == reads.rounded() ? "\(Int(reads))" : "\(reads)"
+    return "| \(name) | \(cost.requests) | \(cost.itemsWritten) | \(cost.writeUnits) | \(shown) |"
+  }
+
+  /// What DefaultHandler asks of the table, in its order; the log is empty.
+  private static func subscribe(
+    _ change: SubscriptionChange, _ connections: Connections, _ world: World
+  ) throws {
+    guard let record = try connections.connection(id: world.id) else { return }
+    let gain = record.gaining(change)
+    let rows = LagRows(table: connections.table, clock: world.clock.clock)
+    let holds = try rows.hold(gain.subscribedStreams, id: world.id)
+    _ = try connections.change(id: world.id, isHeld: !holds.isEmpty) { _ in change }
+    _ = try reader(connections).states(record: gain, holds: holds)
+    try rows.release(holds, id: world.id)
+    _ = try reader(connections).hasMore(than: holds)
+  }
+
+  private func listen(_ connections: Connections, _ world: World, count: Int) throws {
+    for number in 0..<count {
+      let id = try #require(ConnectionID("C\(1_000_000 + number)AbCdEf="))
+      _ = try connections.connect(record: world.record(["price:update"], id: id, user: "u-\(number)"))
+    }
+  }
+
+  /// Append and send, by an environment that published to this stream a moment ago.
+  private static func publish(
+    key: String? = nil, user: String? = nil, count: Int = 1, isNamed: Bool = false, over table: any Table,
+    _ world: World
+  ) throws {
+    guard let table = table as? MeteredTable else { return }
+    var log = StreamLog(table: table, shards: shards, clock: world.clock.clock)
+    let sender = StreamSender(
+      table: table, sender: Everybody(), shards: shards, log: Log(minimum: .fatal), clock: world.clock.clock)
+    for attempt in 0..<2 {
+      let events = (0..<count).map { number in
+        Event(
+          type: "price:update", key: count == 1 ? key : key ?? "K\(number % 20)",
+          audience: user.map(Audience.user) ?? .everyone, data: bytes("7"), id: "1-\(number)", timestamp: "",
+          idempotencyKey: !isNamed ? nil : "i-\(attempt)-\(number)")
+      }
+      if attempt == 1 { table.reset() }
+      let stream = events[0].stream
+      _ = try log.append(events, to: stream)
+      _ = sender.send(stream: stream, deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
+      world.clock.advance(seconds: 1)
+    }
+  }
+
+  /// What was published before: the newest of a hundred keys, all sent.
+  private static func log(_ world: World) throws {
+    var log = StreamLog(table: world.table, shards: shards, clock: world.clock.clock)
+    let events = (0..<100).map {
+      Event(type: "signal", key: "K\($0)", audience: .everyone, data: bytes("7"), id: "1-\($0)", timestamp: "")
+    }
+    _ = try log.append(events, to: "all/signal")
+    let sender = StreamSender(
+      table: world.table, sender: Everybody(), shards: shards, log: Log(minimum: .fatal), clock: world.clock.clock)
+    _ = sender.send(stream: "all/signal", deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
+  }
+
+  private static func cursor(_ world: World) -> Cursor {
+    var cursor = Cursor()
+    for stream in ["user/u-1", "all/signal", "all/risk", "all/system"] { cursor.set(stream: stream, epoch: "", to: 0) }
+    return cursor
+  }
+
+  private static func reader(_ connections: Connections) -> RecoveryReader {
+    RecoveryReader(table: connections.table, shards: shards, clock: connections.clock)
+  }
+
+  private static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+}
+
+/// Everybody gets everything.
+private struct Everybody: FrameSender {
+  func deliver(
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
+    settled: (PendingDelivery, DeliveryFailure) -> Void
+  ) -> DeliveryCounts {
+    var tally = DeliveryCounts()
+    while let page = nextPage() { tally.deliveries += page.count }
+    return tally
+  }
+}
