@@ -13,7 +13,7 @@ package final class CredentialChain: CredentialSource {
   /// After a failed refresh, and for credentials that are about to end when they come.
   private static let pauseSeconds: Int64 = 60
 
-  private let places: [any CredentialPlace]
+  private let locations: [any CredentialLocation]
   private let clock: Clock
   private var kept: Credentials?
   private var nextRefresh = Int64.max
@@ -27,11 +27,11 @@ package final class CredentialChain: CredentialSource {
   ) {
     self.clock = clock
     let files = SharedFiles(environment, profile: profile)
-    let always: [any CredentialPlace] = [
+    let always: [any CredentialLocation] = [
       files, ContainerEndpoint(environment: environment, host: containerHost),
       InstanceMetadata(environment: environment),
     ]
-    places = profile == nil ? [EnvironmentKeys(environment: environment)] + always : always
+    locations = profile == nil ? [EnvironmentKeys(environment: environment)] + always : always
   }
 
   package func credentials() throws(CredentialError) -> Credentials {
@@ -60,14 +60,15 @@ package final class CredentialChain: CredentialSource {
 
   private func fetch() throws(CredentialError) -> Credentials {
     var attempts: [CredentialError.Attempt] = []
-    for place in places {
-      switch place.look() {
+    for location in locations {
+      switch location.find() {
       case .found(let credentials) where credentials.fitHeaders: return credentials
       case .found:
-        throw CredentialError(attempts + [.init(place: place.name, reason: "a key holds characters that no key has")])
-      case .nothing(let reason): attempts.append(.init(place: place.name, reason: reason))
+        throw CredentialError(
+          attempts + [.init(location: location.name, reason: "a key holds characters that no key has")])
+      case .nothing(let reason): attempts.append(.init(location: location.name, reason: reason))
       case .broken(let reason):
-        throw CredentialError(attempts + [.init(place: place.name, reason: reason)])
+        throw CredentialError(attempts + [.init(location: location.name, reason: reason)])
       }
     }
     throw CredentialError(attempts)
@@ -82,9 +83,9 @@ extension Credentials {
 }
 
 /// One place where credentials may be.
-protocol CredentialPlace {
+protocol CredentialLocation {
   var name: String { get }
-  func look() -> Finding
+  func find() -> Finding
 }
 
 enum Finding: Equatable {

@@ -10,7 +10,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
   let connections: Connections
   let recovery: RecoveryReader
   let lagRows: LagRows
-  let drains: Drains
+  let pendingSends: PendingSends
   var outbox: Out
   let log: Log
   var clock = Clock.system
@@ -65,7 +65,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
     var cursor: Cursor?
     if record.accepts.contains(.parts) {
       do throws(TableError) {
-        cursor = try recovery.standing(record: record)
+        cursor = try recovery.cursor(record: record)
       } catch {
         log.warn("pong without a cursor", ["reason": .text(error.description)])
       }
@@ -75,7 +75,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
   private func status(context: RequestContext) throws -> [UInt8] {
     let record = try connection(context: context)
-    return Frame.status(record: record, standings: try recovery.standings(record: record))
+    return Frame.status(record: record, positions: try recovery.positions(record: record))
   }
 
   // MARK: Refusals
@@ -92,7 +92,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
     let frame = Frame.error(code: refusal.code, message: refusal.message, requestID: context.requestID)
     guard refusal == .unknownConnection || refusal == .expired else { return frame }
     do {
-      if try outbox.post(frame, to: Destination(context: context)) == .taken {
+      if try outbox.post(frame, to: Destination(context: context)) == .accepted {
         try outbox.close(Destination(context: context))
       }
       return nil

@@ -3,7 +3,7 @@
 ///
 /// With 20 listeners of which 19 answer within 2 ms, the last one is waited for 20 ms (the least), where answers take 30 ms
 /// 120 ms, and never longer than 300 ms.
-package struct Patience: Sendable {
+package struct TailTimeout: Sendable {
   package var multiple: Int64 = 4
   package var leastMilliseconds: Int64 = 20
   package var mostMilliseconds: Int64 = 300

@@ -45,7 +45,7 @@ extension SourceBatch {
   }
 
   private static func batch(_ records: [UInt8], of name: String?, isPiped: Bool) throws(SourceRefusal) -> SourceBatch {
-    let all: (_ take: (inout JSONReader) throws(JSONError) -> SourceRecord) throws(SourceRefusal) -> [SourceRecord] = {
+    let all: (_ read: (inout JSONReader) throws(JSONError) -> SourceRecord) throws(SourceRefusal) -> [SourceRecord] = {
       (take) throws(SourceRefusal) in
       try decoded { () throws(JSONError) in try RecordsShape.each(of: records, take) }
     }

@@ -2,7 +2,7 @@ import ConnectionStore
 import Messaging
 import Telemetry
 
-/// When the last client of a person was seen: what is kept for the person lapses some minutes later.
+/// When the last client of a user was seen: what is kept for the user lapses some minutes later.
 ///
 /// A `$disconnect` that is lost leaves no word; then what is kept stays as long as the log does.
 struct Presence {
@@ -12,15 +12,15 @@ struct Presence {
   /// As long as any log may hold something.
   private static let rowSeconds: Int64 = StreamLimits.longestLogSeconds + 60 * 60
 
-  /// The last client has left. Answers the moment that was noted, in milliseconds since the epoch.
-  func noteLeft(_ user: String) throws(TableError) -> Int64 {
+  /// The last client has left. Answers the moment that was recorded, in milliseconds since the epoch.
+  func recordLeft(_ user: String) throws(TableError) -> Int64 {
     let now = clock.milliseconds()
     try update(user) { $0.set["left"] = .number(now) }
     return now
   }
 
   /// It was not the last one after all.
-  func takeBack(_ user: String, leftAt moment: Int64) throws(TableError) {
+  func withdraw(_ user: String, leftAt moment: Int64) throws(TableError) {
     var change = Change()
     change.remove = ["left"]
     do {

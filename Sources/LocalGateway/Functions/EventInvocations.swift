@@ -10,7 +10,7 @@ final class EventInvocations {
 
   /// Every try bears the same request id.
   func invoke(_ function: String, payload: [UInt8], context: Invocation.Context) {
-    attempt(function, payload: payload, context: context, pauses: host.surroundings.eventRetryMilliseconds[...])
+    attempt(function, payload: payload, context: context, pauses: host.settings.eventRetryMilliseconds[...])
   }
 
   private func attempt(

@@ -80,14 +80,14 @@ package struct EventTypeTable: Sendable {
   package func mayBeSeen(_ type: String, by role: Role?) -> Bool {
     guard let set = role.map(RoleSet.init(_:)) else { return false }
     if seeEverything.contains(set) { return true }
-    guard let place = canonicalNames.find(type) else { return false }
-    return known[place].roles.contains(set)
+    guard let index = canonicalNames.find(type) else { return false }
+    return known[index].roles.contains(set)
   }
 
   func meaning(of name: String) -> EventTypes.Meaning {
     if canonicalNames.find(name) != nil { return EventTypes.Meaning(type: name, key: nil, shownAs: nil) }
-    if let place = otherNames.find(name) {
-      return EventTypes.Meaning(type: known[place].name, key: nil, shownAs: name)
+    if let index = otherNames.find(name) {
+      return EventTypes.Meaning(type: known[index].name, key: nil, shownAs: name)
     }
     for prefix in keyedPrefixes where name.hasBytePrefix(prefix) {
       if let meaning = Self.keyed(name, prefix: prefix) { return meaning }
