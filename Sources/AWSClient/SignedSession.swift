@@ -22,7 +22,7 @@ package final class SignedSession {
     try self.init(SigningAuthority(service: service, region: region, source: source, clock: clock), tls: tls)
   }
 
-  /// Sessions that share an authority share what it has learned. `interruption` is as for `HTTPSession`.
+  /// Sessions that share an authority share what it has learned. `signalDescriptor` is as for `HTTPSession`.
   package init(
     _ authority: SigningAuthority, tls: TLSOptions = .standard, signalDescriptor: Int32? = nil
   ) throws(HTTPClientError) {

@@ -92,6 +92,6 @@ enum Finding: Equatable {
   case found(Credentials)
   /// Not here, and why: the next place is tried.
   case nothing(String)
-  /// They are meant to be here but cannot be had: no other place is tried, or the caller would act as somebody else.
+  /// They are meant to be here but cannot be had: no other location is tried, or the caller would act as another identity.
   case broken(String)
 }

@@ -5,7 +5,7 @@ import Telemetry
 /// the credentials file has counts before what the config file has.
 struct SharedFiles: CredentialLocation {
   let profile: String
-  /// Whether somebody named it: then it has to be there.
+  /// Whether the user named it: then it has to be there.
   private let isNamed: Bool
   private let credentialsPath: String
   private let configPath: String

@@ -94,7 +94,7 @@ package enum AccessDecision: Equatable, Sendable {
   case refused(AccessRefusal)
 }
 
-/// Why somebody may not come in.
+/// Why a caller may not come in.
 package struct AccessRefusal: Equatable, Sendable {
   /// 401: there is no proof of who it is; 403: it is known and not allowed; 503: it cannot be told now; 400: what it
   /// asks for makes no sense, whoever it is.
@@ -135,7 +135,7 @@ package struct RequestedIdentity: Equatable, Sendable {
     self.groups = groups
   }
 
-  /// Whether somebody without a credential may say so: names no person and no group, and no other role.
+  /// Whether a caller without a credential may say so: names no user and no group, and no other role.
   func isOfNobody(_ role: Role) -> Bool {
     user == nil && groups.isEmpty && (self.role.map { $0.hasSameBytes(as: role.rawValue) } ?? true)
   }
@@ -145,7 +145,7 @@ package struct RequestedIdentity: Equatable, Sendable {
     Principal(user: user, role: role.map(Role.init(rawValue:)) ?? .admin, groups: groups)
   }
 
-  /// An admin may stand in for anybody; of everybody else it must be true.
+  /// An admin may stand in for any user; for any other caller it must be true.
   func applied(to identity: Identity) -> AccessDecision {
     let proven = identity.principal
     if proven.role == .admin {

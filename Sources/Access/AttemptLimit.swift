@@ -78,7 +78,7 @@ package struct AttemptLimit {
   /// When the next window begins.
   package var secondsToWait: Int64 { Self.windowSeconds - clock.seconds % Self.windowSeconds }
 
-  /// Whom an address stands for: of IPv6 the first 64 bits, of which whoever has one address has all.
+  /// The client that an address stands for: of IPv6 the first 64 bits, for a client that has one such address has all.
   static func group(of address: String) -> String {
     let text = address.lowercased()
     let isAddress = text.utf8.allSatisfy { byte in

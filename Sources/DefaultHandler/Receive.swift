@@ -80,7 +80,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
   // MARK: Refusals
 
-  /// The error frame is the answer; but a connection that nobody knows is told by a post and closed, so that its client
+  /// The error frame is the answer; but a connection that has no row is told by a post and closed, so that its client
   /// comes back as one that is known.
   private mutating func refuse(_ refusal: FrameRefusal, context: RequestContext, log: Log) -> [UInt8]? {
     log.info(

@@ -36,7 +36,7 @@ package struct FanoutState {
   /// Listeners not begun.
   var pending = ListenerPages()
   private var hasMorePages = true
-  /// The next page is read when so few of the one before are not begun: whoever is in that one does not wait for the
+  /// The next page is read when so few of the one before are not begun: a listener in that one does not wait for the
   /// reading, which may take longer than all of their posts.
   private var readsAheadAt = 0
 

@@ -10,7 +10,7 @@ package struct TailTimeout: Sendable {
 
   package init() {}
 
-  /// The most, where nobody has answered yet.
+  /// The most, where no answer has come yet.
   func milliseconds(_ times: AnswerTimes) -> Int64 {
     guard let usual = times.ninthTenthMilliseconds else { return mostMilliseconds }
     return max(leastMilliseconds, min(mostMilliseconds, multiple * usual))

@@ -7,7 +7,7 @@ extension SourceBatch {
     Streams, Kafka and RabbitMQ, and EventBridge Pipes from the last five
     """
 
-  /// Recognises an invocation by its shape. An object without any of the marks of a source is somebody's own publish,
+  /// Recognises an invocation by its shape. An object without any of the marks of a source is a direct publish,
   /// and it is for that to say what is wrong with it.
   ///
   /// Throws for what bears the marks of a source that is not known.

@@ -10,7 +10,7 @@ package import Telemetry
 package final class HTTPSession {
   private typealias Transfer = (position: Int, easy: CurlEasy, request: HTTPRequest, collector: ResponseCollector)
 
-  /// How long an answer is still waited for after the interruption.
+  /// How long an answer is still waited for after the signal to stop.
   fileprivate static let graceMilliseconds: Int64 = 3_000
 
   private let tls: TLSOptions
@@ -20,7 +20,7 @@ package final class HTTPSession {
   /// Handles between two requests.
   private var spare: [CurlEasy] = []
 
-  /// Fails only when libcurl cannot start. `interruption` is a descriptor: once it is readable, answers that have not
+  /// Fails only when libcurl cannot start. `signalDescriptor`: once it is readable, answers that have not
   /// come within three seconds are waited for no longer.
   package init(
     tls: TLSOptions = .standard, signalDescriptor: Int32? = nil, clock: Clock = .system
@@ -102,7 +102,7 @@ package final class HTTPSession {
   }
 }
 
-/// Until when answers are waited for: for ever, or for a while after an interruption.
+/// Until when answers are waited for: for ever, or for a while after the signal to stop.
 private struct TransferTimeout {
   private let signalDescriptor: Int32?
   private let clock: Clock

@@ -85,7 +85,7 @@ final class Gateway: HTTPRequestHandler {
       return true
     }
     guard let query = stageQuery(of: request) else {
-      // Another stage, then; a request that is no WebSocket may be for somebody else.
+      // Another stage, then; a request that is no WebSocket may be for another handler.
       if request.asksForWebSocket { responder.refuse(status: 403, message: "Forbidden") }
       return request.asksForWebSocket
     }

@@ -18,7 +18,7 @@ public protocol LambdaHandler {
 extension LambdaHandler {
   /// The same handler, before each of whose events something else is told what Lambda says about it.
   ///
-  ///     return Echo().afterTelling { deadline.set(milliseconds: $0.deadlineMilliseconds) }
+  ///     return Echo().afterReporting { deadline.set(milliseconds: $0.deadlineMilliseconds) }
   public func afterReporting(_ listener: @escaping (InvocationContext) -> Void) -> some LambdaHandler {
     ReportingHandler(handler: self, listener: listener)
   }

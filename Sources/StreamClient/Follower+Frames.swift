@@ -87,7 +87,7 @@ extension Follower {
   }
 
   /// Nobody knows what the frame held; a later event would hide that it is missing, so the server is asked from here.
-  /// Once only: a frame that nobody can read would come again and again. What is lost then is told as a gap.
+  /// Once only: a frame that cannot be read would come again and again. What is lost then is reported as a gap.
   private mutating func askAgain() {
     guard options.saysHello else { return }
     guard phase == .live || !line.hasAskedForLost else {

@@ -50,7 +50,7 @@ extension Follower {
 
   /// Events that were missed and are not there any more.
   package struct Gap: Equatable, Sendable {
-    /// Counted in stream events, so for a client that wants certain keys at most so many; nil: nobody knows.
+    /// Counted in stream events, so for a client that wants certain keys at most so many; nil: unknown.
     package let missed: Int64?
     package let reason: String?
     package let streams: [Stream]

@@ -195,7 +195,7 @@ package struct Connections {
   }
 
   /// One transaction: the row, if no process changed it since it was read, with the listener rows of `topics`. False if
-  /// somebody did.
+  /// one did.
   func commit(record: inout ConnectionRecord, topics: [Topic]) throws(TableError) -> Bool {
     let writer = randomness.hexadecimal()
     let seen = record.revision

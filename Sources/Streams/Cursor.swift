@@ -5,7 +5,7 @@ import Messaging
 ///
 /// base64url (RFC 4648 section 5, no padding) of: a version byte, then for each stream 6 bytes of SHA-256 over its name
 /// and epoch, and the sequence number as a varint. The names do not stand in it: they are matched with the streams the
-/// client may follow, so a cursor tells nobody of other people's streams.
+/// client may follow, so a cursor tells no client of other users' streams.
 package struct Cursor: Equatable, Sendable {
   package static let maximumStreams = 64
   package static let maximumBytes = 1024

@@ -98,7 +98,7 @@ package struct RecipientReader {
   private mutating func recipient(_ rows: [(topic: Int, listener: ListenerRow)]) -> Recipient? {
     guard let listener = rows.first?.listener else { return nil }
     let filters = rows.map { RowFilter(topic: $0.topic, role: $0.listener.role, filter: $0.listener.filter) }
-    // Nearly everybody wants what the one before wanted.
+    // Nearly every connection wants what the one before wanted.
     if filters != lastFilters { (lastFilters, lastMatches) = (filters, matches(filters)) }
     guard !lastMatches.isEmpty else { return nil }
     return Recipient(

@@ -50,7 +50,7 @@ package struct StreamLimits: Equatable, Sendable {
         "EVENT_BYTES", environment: environment, standard: Int64(eventBytes), allowed: 256...Int64(Limit.eventBytes)))
   }
 
-  /// Their names, for whoever hands an environment on.
+  /// Their names, for a program that hands an environment on.
   package static let variables = [
     "MAX_SUBSCRIPTIONS", "CLIENT_FRAMES_PER_SECOND", "CLIENT_FRAMES_BURST", "FRAMES_PER_SECOND", "PERSONAL_EVENTS",
     "PERSONAL_SECONDS", "LOG_SECONDS", "REPLAY_EVENTS", "EVENT_BYTES",

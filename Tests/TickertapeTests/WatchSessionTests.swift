@@ -173,7 +173,7 @@ struct WatchSessionTests {
     let file = scratch.write("place", #"{"cursor":7}"#)
     let screen = Screen()
     #expect(screen.run("watch", "ws://127.0.0.1:1/", "--cursor", file) == .inputOutput)
-    #expect(screen.errorText.contains("does not hold a watch's place"))
+    #expect(screen.errorText.contains("does not hold a watch's position"))
     #expect(screen.run("watch", "ws://127.0.0.1:1/", "--cursor", "\(scratch.path)/none/place") == .cannotCreate)
     #expect(screen.run("watch", "ws://127.0.0.1:1/", "--cursor", scratch.path) == .inputOutput)
   }

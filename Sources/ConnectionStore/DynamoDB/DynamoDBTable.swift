@@ -95,7 +95,7 @@ package final class DynamoDBTable: Table {
       guard condition.holds(of: current), current != nil || change.createsItem else {
         throw TableError(code: .conditionFailed, operation: "update", key: key)
       }
-      // Throws where the change itself cannot be made; else somebody came in between, or the item has to be made.
+      // Throws where the change itself cannot be made; else another write came in between, or the item has to be made.
       let item = try change.applied(to: current, key: key, operation: "update")
       guard current == nil else { continue }
       do throws(TableError) {

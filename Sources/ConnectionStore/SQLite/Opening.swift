@@ -148,7 +148,7 @@ extension Opening {
     return nil
   }
 
-  /// Which of the files that make up the database belongs to somebody else; "": none.
+  /// Which of the files that make up the database belongs to another user; "": none.
   private static func owners(of path: String) -> String {
     for file in [path, "\(path)-wal", "\(path)-shm"] {
       var status = stat()

@@ -24,7 +24,7 @@ final class Faults {
     var occasionCount = 0
     var chosen = 0
     var injected = 0
-    /// Until when, on the monotonic clock, everything of somebody is throttled.
+    /// Until when, on the monotonic clock, everything of one caller is throttled.
     var bursts: [String: Int64] = [:]
   }
 

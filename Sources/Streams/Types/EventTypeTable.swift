@@ -3,7 +3,7 @@ package import Messaging
 /// The known event types, their other names, who may see them, the bundles of them, and how the dialects greet: what
 /// the file of event types says (`EventTypes.json`).
 ///
-/// A type that is not in it is its own canonical name, and whoever may see everything sees it. Events to one person or
+/// A type that is not in it is its own canonical name, and roles that may see everything see it. Events to one user or
 /// one group go to their own connections whatever the role, so the roles say nothing of those.
 package struct EventTypeTable: Sendable {
   struct Known: Sendable {

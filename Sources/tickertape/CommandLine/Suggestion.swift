@@ -1,4 +1,4 @@
-/// The word somebody probably meant.
+/// The token that the user probably meant.
 enum Suggestion {
   /// `; did you mean --port?`, or nothing if no known word is near.
   static func phrase(for token: String, among known: [String]) -> String {

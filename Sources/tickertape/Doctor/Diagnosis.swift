@@ -109,7 +109,7 @@ struct Diagnosis {
 
   // MARK: The gateway
 
-  /// Nothing to say where the endpoint is another machine's, or somebody listens: `endpoint` tells who.
+  /// Nothing to say where the endpoint is another machine's, or a process listens: `endpoint` names it.
   private func port() -> Check? {
     guard !isEndpointRequired else { return nil }
     guard let reason = System.reasonPortIsTaken(settings.port) else {
@@ -143,7 +143,7 @@ struct Diagnosis {
     case silent(String)
   }
 
-  /// Calls a function that nobody has: a gateway answers 404 in Lambda's words, and AWS 403.
+  /// Calls a function that does not exist: a gateway answers 404 in Lambda's words, and AWS 403.
   private func answer() -> Answer {
     let api: InvokeAPI
     do {

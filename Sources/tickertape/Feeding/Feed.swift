@@ -5,7 +5,7 @@ import Telemetry
 struct Feed {
   private let api: InvokeAPI
   private let context: CommandContext
-  /// Ctrl-C, also for whoever opens the records.
+  /// Ctrl-C, also while the records are being opened.
   let signal: TerminationSignal
   private let batchSize: Int
   private let limit: Int?
@@ -35,7 +35,7 @@ struct Feed {
     progress = FeedProgress(terminal: context.terminal, isShown: showsProgress, now: started)
   }
 
-  /// The limit is reached, or somebody pressed Ctrl-C.
+  /// The limit is reached, or the user pressed Ctrl-C.
   var isOver: Bool { wasInterrupted || limit.map { sent >= $0 } ?? false }
 
   /// Sends all records that are left, batch by batch.

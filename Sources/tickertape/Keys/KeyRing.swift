@@ -48,7 +48,7 @@ struct KeyRing {
       let found = try keys.list(hashPrefix: prefix)
       guard let only = found.first else { throw NoKey.none }
       guard found.count == 1 else { throw NoKey.several }
-      // Before, so that this can be said again if it fails; and after, for whoever came in between.
+      // Before, so that this can be said again if it fails; and after, for the connections that came in between.
       let before = try connections.end(openedBy: only.hash)
       try keys.revoke(only.hash)
       return (only, before + (try connections.end(openedBy: only.hash)))

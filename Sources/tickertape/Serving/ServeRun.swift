@@ -25,7 +25,7 @@ struct ServeRun {
     let functions = try configuredFunctions()
     let store = try preparedStore()
     try check(functions, store: store)
-    // Before anything is started, so that a Ctrl-C from now on finds somebody to clean up.
+    // Before anything is started, so that a Ctrl-C from now on finds a process that cleans up.
     let signal = context.signal()
     let host = try start(functions, store: store, faults: faults)
     let greeting = ServeGreeting(
@@ -52,7 +52,7 @@ struct ServeRun {
   }
 
   /// The functions were ended, not asked: none of them has closed the table. Where that fails the log stays beside the
-  /// file, and is read by whoever opens it next.
+  /// file, and is read by the process that opens it next.
   private func mergeLog(of store: String) {
     guard settings.sqlitePath != nil else { return }
     try? TableSelection.mergeLog(ofSQLiteFile: String(store.dropFirst("sqlite:".count)))
@@ -107,7 +107,7 @@ struct ServeRun {
     ]
   }
 
-  /// The functions that can be run. One of the project's own that nobody built is left out if no route needs it.
+  /// The functions that can be run. One of the project's own that was not built is left out if no route needs it.
   private func configuredFunctions() throws(CommandFailure) -> [FunctionConfiguration] {
     var functions: [FunctionConfiguration] = []
     for (name, path) in settings.functions.sorted(by: { $0.key < $1.key }) {

@@ -1,7 +1,7 @@
 import JSON
 import StreamClient
 
-/// A file that keeps a watch's place in its streams between runs: `{"cursor":"…","seen":{"all/price:update":1266}}`.
+/// A file that keeps a watch's position in its streams between runs: `{"cursor":"…","seen":{"all/price:update":1266}}`.
 struct CursorFile {
   private static let maximumBytes = 1 << 20
 
@@ -18,7 +18,7 @@ struct CursorFile {
     }
   }
 
-  /// In one step: whoever reads the file finds the old place or the new one.
+  /// In one step: a reader of the file finds the old position or the new one.
   func save(_ position: Follower.Position) throws(CommandFailure) {
     var writer = JSONWriter()
     writer.object { writer in
@@ -35,7 +35,7 @@ struct CursorFile {
 
   private func content() throws(CommandFailure) -> [UInt8] {
     if let bytes = try ByteSource.file(path: path).readAll(maximumBytes: Self.maximumBytes) { return bytes }
-    throw CommandFailure(code: .inputOutput, message: "\(path) is too large to hold a watch's place")
+    throw CommandFailure(code: .inputOutput, message: "\(path) is too large to hold a watch's position")
   }
 
   private static func position(_ bytes: [UInt8]) throws(JSONError) -> Follower.Position {
