@@ -18,33 +18,33 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # name: (file, what stands there, what is put in its place)
 REMOVALS = {
-    "the lease: anybody sends": (
+    "the lease: any process sends": (
         "Sources/EventLog/Checkpoints/Checkpoints.swift",
         'let free = Condition.any([\n      .lacks("holder"), .less("end", .number(now)), '
         '.greater("end", .number(now + Self.longestMilliseconds)),\n    ])', "let free = Condition.always"),
-    "the mark is written whoever holds the lease": (
+    "the checkpoint is written whoever has the lease": (
         "Sources/EventLog/Checkpoints/Checkpoints.swift",
-        'Keys.mark(stream: lease.stream), change: change, if: .equals("holder", .string(lease.holder)))',
-        "Keys.mark(stream: lease.stream), change: change, if: .always)"),
-    "behind rows are not written": (
-        "Sources/EventLog/Checkpoints/LagRows.swift", "    guard !missing.isEmpty else { return }\n    let known",
-        "    guard missing.isEmpty else { return }\n    let known"),
-    "who is behind gets live frames too": (
+        'Keys.checkpoint(stream: lease.stream), change: change, if: .equals("holder", .string(lease.holder)))',
+        "Keys.checkpoint(stream: lease.stream), change: change, if: .always)"),
+    "lag rows are not written": (
+        "Sources/EventLog/Checkpoints/LagRows.swift", "    guard !lags.isEmpty else { return }\n    let known",
+        "    guard lags.isEmpty else { return }\n    let known"),
+    "a connection that lags gets live frames too": (
         "Sources/Delivery/Stream/StreamSender+Round.swift",
-        "for recipient in page where !isLate.contains(recipient.id) {",
-        "for recipient in page where !isLate.contains(recipient.id) || recipient.parts.count >= 0 {"),
-    "a behind row is cleared whatever it says by now": (
-        "Sources/EventLog/Checkpoints/LagRows.swift", 'if: .equals("by", .string($0.writer))', "if: .always"),
+        "for recipient in page where !lagging.contains(recipient.id) {",
+        "for recipient in page where !lagging.contains(recipient.id) || recipient.matches.count >= 0 {"),
+    "a lag row is removed whatever it says by now": (
+        "Sources/EventLog/Checkpoints/LagRows.swift", 'if: .equals("writer", .string($0.writer))', "if: .always"),
     "what a lost frame stood for is forgotten": (
-        "Sources/Delivery/Stream/FrameCache.swift", "var from = parts.map { placements[$0.event].first }",
-        "var from = parts.map { placements[$0.event].sequence }"),
-    "events are folded across frames": (
+        "Sources/Delivery/Stream/FrameCache.swift", "var from = matches.map { placements[$0.event].first }",
+        "var from = matches.map { placements[$0.event].sequence }"),
+    "events are conflated across frames": (
         "Sources/Frames/FramePacking.swift", "package static let groupBytes = unitBytes - 1024",
         "package static let groupBytes = 1 << 30"),
-    "the mark moves before the behind rows are written": (
-        "Sources/Delivery/Stream/StreamSender+Steps.swift", "    try settle(round, result: result, lease: holding.lease)\n    if let failure",
-        "    holding.lease.advance(through: round.end)\n    _ = try marks.write(&holding.lease)\n"
-        "    try settle(round, result: result, lease: holding.lease)\n    if let failure"),
+    "the checkpoint moves before the lag rows are written": (
+        "Sources/Delivery/Stream/StreamSender+Steps.swift", "    try complete(round, result: result, lease: leased.lease)\n    if let failure",
+        "    leased.lease.advance(through: round.end)\n    _ = try checkpoints.write(&leased.lease)\n"
+        "    try complete(round, result: result, lease: leased.lease)\n    if let failure"),
     "the head is not looked at after the release": (
         "Sources/Delivery/Stream/StreamSender+Steps.swift",
         "if !isReady, try streamLog.head(stream: stream) == head { return .done }",
@@ -52,28 +52,28 @@ REMOVALS = {
     "no sweep": (
         "Sources/Publisher/Publish.swift", "compactMap { $1.isPending ? $0.stream : nil }",
         "compactMap { $1.isPending && $0.stream.isEmpty ? $0.stream : nil }"),
-    "a place is held after the listener rows are written": (
+    "delivery is paused after the listener rows are written": (
         "Sources/DefaultHandler/Receive+Subscribe.swift",
-        "    let holds = try lagRows.hold(streams, id: record.id)\n    let answer: Answer\n    do {\n"
-        "      answer = try body(!holds.isEmpty)\n",
-        "    var holds: [DeliveryPause] = []\n    let answer: Answer\n    do {\n      answer = try body(!streams.isEmpty)\n"
-        "      holds = try lagRows.hold(streams, id: record.id)\n"),
-    "who is behind is not looked at again for whoever subscribed just now": (
+        "    let pauses = try lagRows.pause(streams, id: record.id)\n    let answer: Answer\n    do {\n"
+        "      answer = try body(!pauses.isEmpty)\n",
+        "    var pauses: [DeliveryPause] = []\n    let answer: Answer\n    do {\n      answer = try body(!streams.isEmpty)\n"
+        "      pauses = try lagRows.pause(streams, id: record.id)\n"),
+    "lag rows are not read again for a connection that subscribed just now": (
         "Sources/Delivery/Stream/StreamSender+Round.swift",
-        "guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && !round.isLate.contains($0.id) }) else {",
-        "guard page.contains(where: { $0.heldUntilMilliseconds ?? 0 > now && $0.heldUntilMilliseconds == 0 }) else {"),
-    "what is noted of a round undoes a place held meanwhile": (
-        "Sources/EventLog/Checkpoints/LagRows.swift", '.equals("by", .string($0.writer)) } ?? .absent',
-        '.equals("by", .string($0.writer)) } ?? .always'),
+        "guard page.contains(where: { $0.pausedUntilMilliseconds ?? 0 > now && !round.lagging.contains($0.id) }) else {",
+        "guard page.contains(where: { $0.pausedUntilMilliseconds ?? 0 > now && $0.pausedUntilMilliseconds == 0 }) else {"),
+    "what is recorded of a round undoes a pause made meanwhile": (
+        "Sources/EventLog/Checkpoints/LagRows.swift", '.equals("writer", .string($0.writer)) } ?? .absent',
+        '.equals("writer", .string($0.writer)) } ?? .always'),
     "what came before a late state is not sent again": (
         "Sources/EventLog/Checkpoints/DeliveryPause.swift",
-        "_ = try self.hold(stream: hold.stream, id: id, epoch: hold.epoch, through: hold.through, forMilliseconds: 0)", "continue"),
-    "a drain does not wait for the lease": (
+        "_ = try self.pause(stream: pause.stream, id: id, epoch: pause.epoch, through: pause.through, forMilliseconds: 0)", "continue"),
+    "sending pending events does not wait for the lease": (
         "Sources/Delivery/Stream/StreamSender.swift", "guard report.isLeaseTaken, clock.milliseconds() < until else",
         "guard report.isLeaseTaken, clock.milliseconds() < min(until, 0) else"),
     "pages that were not read count as sent": (
-        "Sources/Delivery/Stream/StreamSender+Round.swift", "if !tally.isEveryPageRead, !result.isLeaseLost,",
-        "if !tally.isEveryPageRead, tally.isEveryPageRead, !result.isLeaseLost,"),
+        "Sources/Delivery/Stream/StreamSender+Round.swift", "if !counts.isEveryPageRead, !result.isLeaseLost,",
+        "if !counts.isEveryPageRead, counts.isEveryPageRead, !result.isLeaseLost,"),
     "the sweep forgets a stream as soon as nothing is left": (
         "Sources/EventLog/Checkpoints/ActiveStreams.swift", "where row.at < clock.seconds - Self.watchedSeconds {",
         "where row.at <= clock.seconds {"),
@@ -92,17 +92,17 @@ REMOVALS = {
         'if: .all([.equals("epoch", .string(head.epoch)), .equals("next", .number(head.next))]))',
         'if: .equals("epoch", .string(head.epoch)))'),
     "a lost answer of an append is taken for a failure": (
-        "Sources/EventLog/Log/StreamLog+Append.swift", "case .unavailable where unsettled.count < 2: unsettled.append(attempt)",
-        "case .unavailable where unsettled.count < 2:\n          unsettled.append(attempt)\n          unsettled.removeAll()"),
+        "Sources/EventLog/Log/StreamLog+Append.swift", "case .unavailable where incomplete.count < 2: incomplete.append(attempt)",
+        "case .unavailable where incomplete.count < 2:\n          incomplete.append(attempt)\n          incomplete.removeAll()"),
     "the lag sender ends the lag itself": (
         "Sources/Delivery/Stream/LagDelivery+Outcomes.swift", "        if outcome.pace == .ready { hasReady = true }\n",
         "        if outcome.pace == .ready, let now = try streamSender.lagRows.row(stream: stream, id: row.id) {\n"
         "          try streamSender.lagRows.remove([now], stream: stream)\n        }\n"),
-    "how far a stream was delivered is read after who lags": (
+    "how far a stream was delivered is read after the lag rows": (
         "Sources/Delivery/Stream/LagDelivery.swift",
-        "    return Look(epoch: mark.epoch, deliveredThrough: mark.deliveredThrough, rows: rows)",
-        "    let late = try streamSender.marks.look(stream: stream) ?? mark\n"
-        "    return Look(epoch: late.epoch, deliveredThrough: late.deliveredThrough, rows: rows)"),
+        "    return LagReading(epoch: checkpoint.epoch, deliveredThrough: checkpoint.deliveredThrough, rows: rows)",
+        "    let later = try streamSender.checkpoints.read(stream: stream) ?? checkpoint\n"
+        "    return LagReading(epoch: later.epoch, deliveredThrough: later.deliveredThrough, rows: rows)"),
     "slow connections are served in rounds": (
         "Sources/Delivery/Stream/StreamSender+Steps.swift", "waiting = rows.filter { !$0.isSlow }",
         "waiting = rows.filter { !$0.isSlow || $0.from > 0 }"),
@@ -110,9 +110,9 @@ REMOVALS = {
         "Sources/EventLog/Checkpoints/LagLeases.swift",
         'let free = Condition.any([\n      .lacks("holder"), .less("end", .number(now)), '
         '.greater("end", .number(now + 2 * Self.leaseMilliseconds)),\n    ])', "let free = Condition.always"),
-    "what a lag sender posted beside a held place is not sent again": (
+    "what a lag sender posted beside a pause is not sent again": (
         "Sources/Delivery/Stream/LagDelivery+Outcomes.swift", "} else if mayHaveArrived(row) {",
-        "} else if mayHaveArrived(row), tally.gone < 0 {"),
+        "} else if mayHaveArrived(row), counts.gone < 0 {"),
     "hello reads the log before it writes the listener rows": (
         "Sources/DefaultHandler/Receive+Hello.swift",
         "    var refused: [SubscriptionRequest.Refusal] = []\n    // The count",
@@ -121,7 +121,7 @@ REMOVALS = {
         "      var wanted = early\n"
         "      _ = wanted.subscriptions.apply(\n"
         "        SubscriptionChange(\n"
-        "          add: hello.subscriptions.resolved(for: early.principal.role).wanted, order: Self.order(nil, context: context)))\n"
+        "          add: hello.subscriptions.resolved(for: early.principal.role).accepted, order: Self.order(nil, context: context)))\n"
         "      wanted.accept(hello.accepts)\n"
         "      let found = try recovery.recover(\n"
         "        record: wanted, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts, limits: limits))\n"
@@ -132,24 +132,24 @@ REMOVALS = {
         "      _ = try post(frames, destination: Destination(context: context), invocation: invocation)\n"
         "      _ = try change(context: context, accepting: hello.accepts) { record in\n"
         "        SubscriptionChange(\n"
-        "          add: hello.subscriptions.resolved(for: record.principal.role).wanted, order: Self.order(nil, context: context))\n"
+        "          add: hello.subscriptions.resolved(for: record.principal.role).accepted, order: Self.order(nil, context: context))\n"
         "      }\n"
         "      return nil\n"
         "    }\n    // The count"),
     "a pong tells of what was not delivered": (
-        "Sources/EventLog/Recovery/RecoveryReader+Standing.swift", "sequence = min(sequence, row.from - 1)",
+        "Sources/EventLog/Recovery/RecoveryReader+Positions.swift", "sequence = min(sequence, row.from - 1)",
         "sequence = max(sequence, row.from - 1)"),
     "the client shows live events before ready": (
-        "Sources/StreamClient/Follower+Answers.swift", "} else if phase == .asking, let event {\n      return hold(event)",
-        "} else if phase == .stopped, let event {\n      return hold(event)"),
+        "Sources/StreamClient/Follower+Answers.swift", "} else if phase == .asking, let event {\n      return buffer(event)",
+        "} else if phase == .stopped, let event {\n      return buffer(event)"),
     "the client shows what it has again": (
         "Sources/StreamClient/Follower+Answers.swift", "    case .known: return\n", "    case .known: break\n"),
     "the client takes answers to older hellos": (
         "Sources/StreamClient/Follower+Answers.swift", "guard replay == hellos, phase == .asking else { return .past }",
         "guard replay == hellos, phase == .asking else { return .current }"),
     "the client does not say what it has seen": (
-        "Sources/StreamClient/Follower.swift", "cursor: cursor, seen: places.seen, types", "cursor: cursor, seen: [:], types"),
-    "everybody may see everything": (
+        "Sources/StreamClient/Follower.swift", "cursor: cursor, seen: positions.seen, types", "cursor: cursor, seen: [:], types"),
+    "every role may see everything": (
         "Sources/Connections/EventTypes/EventTypes.swift", "-> Bool { table.mayBeSeen(type, by: role) }", "-> Bool { true }"),
 }
 

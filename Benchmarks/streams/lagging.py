@@ -134,7 +134,7 @@ class Cell:
         self.times = []
         self.answers = []
         self.posts = {}
-        self.invoked = {"lag": 0, "drain": 0}
+        self.invoked = {"lag": 0, "sendPending": 0}
         self.closed = set()
         self.turns = {}
         self.connections = 0

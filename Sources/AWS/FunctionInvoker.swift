@@ -1,7 +1,7 @@
 import HTTPClient
 package import Telemetry
 
-/// Has a function run later, by itself: nobody waits for its answer.
+/// Has a function run later, by itself: no caller waits for its answer.
 package protocol AsynchronousInvocation {
   /// Returns when the invocation is queued.
   func invokeLater(_ function: String, payload: [UInt8]) throws
@@ -17,7 +17,7 @@ package final class FunctionInvoker: AsynchronousInvocation {
   private let clock: Clock
   private var kept: (endpoint: String, send: (HTTPRequest) throws -> HTTPResponse)?
 
-  /// Lambda queues an invocation in milliseconds; whoever calls this has a deadline of its own.
+  /// Lambda queues an invocation in milliseconds; the caller has a deadline of its own.
   static let answerMilliseconds = 3_000
 
   /// Reads nothing yet: most invocations never call a function.

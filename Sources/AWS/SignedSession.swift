@@ -21,12 +21,12 @@ package final class SignedSession {
     try self.init(SigningAuthority(service: service, region: region, source: source, clock: clock), tls: tls)
   }
 
-  /// Sessions that share an authority share what it has learned. `interruption` is as for `HTTPSession`.
+  /// Sessions that share an authority share what it has learned. `signalDescriptor` is as for `HTTPSession`.
   package init(
-    _ authority: SigningAuthority, tls: TLSOptions = .standard, interruption: Int32? = nil
+    _ authority: SigningAuthority, tls: TLSOptions = .standard, signalDescriptor: Int32? = nil
   ) throws(HTTPClientError) {
     self.authority = authority
-    session = try HTTPSession(tls: tls, interruption: interruption)
+    session = try HTTPSession(tls: tls, signalDescriptor: signalDescriptor)
   }
 
   package func send(_ request: HTTPRequest) throws(AWSCallError) -> HTTPResponse {
@@ -37,12 +37,12 @@ package final class SignedSession {
   package func send(_ requests: [HTTPRequest]) -> [Result<HTTPResponse, AWSCallError>] {
     let firsts = attempt(requests)
     var outcomes = firsts.map(\.outcome)
-    let again = firsts.indices.filter { place in
-      guard case .success(let response) = firsts[place].outcome, let signed = firsts[place].signed else { return false }
+    let again = firsts.indices.filter { index in
+      guard case .success(let response) = firsts[index].outcome, let signed = firsts[index].signed else { return false }
       return authority.learn(from: response, to: signed)
     }
     guard !again.isEmpty else { return outcomes }
-    for (place, second) in zip(again, attempt(again.map { requests[$0] })) { outcomes[place] = second.outcome }
+    for (index, second) in zip(again, attempt(again.map { requests[$0] })) { outcomes[index] = second.outcome }
     return outcomes
   }
 

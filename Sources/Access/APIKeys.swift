@@ -61,11 +61,11 @@ package struct APIKeys {
 
   /// From now on no handshake finds the key; connections that it opened before stay. May be repeated.
   package func revoke(_ hash: String) throws(TableError) {
-    guard let standing = try stored(hash) else {
+    guard let current = try stored(hash) else {
       return try table.transact([.delete(Self.row(hash)), .delete(Self.indexRow(hash))], durability: .disk)
     }
     try table.transact(
-      [.delete(Self.row(hash)), .delete(Self.indexRow(hash)), record("revoked", key: standing)], durability: .disk)
+      [.delete(Self.row(hash)), .delete(Self.indexRow(hash)), record("revoked", key: current)], durability: .disk)
   }
 
   // MARK: Accountability

@@ -30,12 +30,12 @@ package struct AccessControl {
   package var isOpen: Bool { settings.isOpen }
 
   package mutating func decide(
-    _ presentation: PresentedCredentials, claim: RequestedIdentity
+    _ presented: PresentedCredentials, requested: RequestedIdentity
   ) throws(TableError) -> AccessDecision {
-    if isOpen { return .admitted(Identity(principal: claim.principalOfOpenDoor)) }
-    let credentials = Credential.all(in: presentation)
+    if isOpen { return .admitted(Identity(principal: requested.principalOfOpenDoor)) }
+    let credentials = Credential.all(in: presented)
     guard !credentials.isEmpty else {
-      guard let role = settings.anonymousRole, claim.isOfNobody(role) else {
+      guard let role = settings.anonymousRole, requested.isOfNobody(role) else {
         return .refused(.unproven("no credential"))
       }
       return .admitted(Identity(principal: Principal(user: nil, role: role)))
@@ -43,7 +43,7 @@ package struct AccessControl {
     guard credentials.count <= Credential.maximumCount else { return .refused(.unproven("too many credentials")) }
     var identities: [Identity] = []
     for credential in credentials {
-      switch try identity(credential, presentation: presentation) {
+      switch try identity(credential, presented: presented) {
       case .admitted(let identity): identities.append(identity)
       case .refused(let refusal): return .refused(refusal)
       }
@@ -53,37 +53,38 @@ package struct AccessControl {
     }
     identity.untilMilliseconds = identities.compactMap(\.untilMilliseconds).min()
     identity.keyHashes = identities.flatMap(\.keyHashes)
-    return claim.applied(to: identity)
+    return requested.applied(to: identity)
   }
 
   private mutating func identity(
-    _ credential: Credential, presentation: PresentedCredentials
+    _ credential: Credential, presented: PresentedCredentials
   ) throws(TableError) -> AccessDecision {
-    if credential.isAmbient, let origin = settings.foreignOrigin(of: presentation) {
+    if credential.isAmbient, let origin = settings.foreignOrigin(of: presented) {
       return .refused(.forbidden("a session cookie from a page of \(origin.prefix(128))"))
     }
     switch credential.form {
     case .key(let key):
       guard let stored = try keys.find(key) else {
-        return .refused(.unproven("\(known: credential.place): no such key"))
+        return .refused(.unproven("\(known: credential.location): no such key"))
       }
       return .admitted(
         Identity(
           principal: stored.grant.principal, untilMilliseconds: stored.grant.expires.map { $0 * 1000 },
           keyHashes: [stored.hash]))
-    case .token(let text, let algorithms): return verify(text, algorithms: algorithms, from: credential.place)
-    case .malformed: return .refused(.unproven("\(known: credential.place): not a key"))
+    case .token(let text, let algorithms): return verify(text, algorithms: algorithms, from: credential.location)
+    case .malformed: return .refused(.unproven("\(known: credential.location): not a key"))
     }
   }
 
-  private mutating func verify(_ text: String, algorithms: [TokenAlgorithm], from place: String) -> AccessDecision {
+  private mutating func verify(_ text: String, algorithms: [TokenAlgorithm], from location: String) -> AccessDecision {
     guard let outcome = tokens?.verify(text, algorithms: algorithms) else {
-      return .refused(.unproven("\(known: place): a token, but no key for tokens is configured"))
+      return .refused(.unproven("\(known: location): a token, but no key for tokens is configured"))
     }
     switch outcome {
     case .identity(let identity): return .admitted(identity)
-    case .refused(let fault): return .refused(.unproven("\(known: place): \(fault.reason)"))
-    case .keysUnavailable(let reason): return .refused(.unavailable("\(known: place): the keys of tokens: \(reason)"))
+    case .refused(let fault): return .refused(.unproven("\(known: location): \(fault.reason)"))
+    case .keysUnavailable(let reason):
+      return .refused(.unavailable("\(known: location): the keys of tokens: \(reason)"))
     }
   }
 }
@@ -93,7 +94,7 @@ package enum AccessDecision: Equatable, Sendable {
   case refused(AccessRefusal)
 }
 
-/// Why somebody may not come in.
+/// Why a caller may not come in.
 package struct AccessRefusal: Equatable, Sendable {
   /// 401: there is no proof of who it is; 403: it is known and not allowed; 503: it cannot be told now; 400: what it
   /// asks for makes no sense, whoever it is.
@@ -134,7 +135,7 @@ package struct RequestedIdentity: Equatable, Sendable {
     self.groups = groups
   }
 
-  /// Whether somebody without a credential may say so: names no person and no group, and no other role.
+  /// Whether a caller without a credential may say so: names no user and no group, and no other role.
   func isOfNobody(_ role: Role) -> Bool {
     user == nil && groups.isEmpty && (self.role.map { $0.hasSameBytes(as: role.rawValue) } ?? true)
   }
@@ -144,7 +145,7 @@ package struct RequestedIdentity: Equatable, Sendable {
     Principal(user: user, role: role.map(Role.init(rawValue:)) ?? .admin, groups: groups)
   }
 
-  /// An admin may stand in for anybody; of everybody else it must be true.
+  /// An admin may stand in for any user; for any other caller it must be true.
   func applied(to identity: Identity) -> AccessDecision {
     let proven = identity.principal
     if proven.role == .admin {

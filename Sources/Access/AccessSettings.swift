@@ -63,15 +63,16 @@ package struct AccessSettings {
     switch environment["ACCESS"] {
     case nil, "required": false
     case "open": true
-    case let word?: throw AccessSettingError("ACCESS=\(word) is neither open nor required; for example ACCESS=required")
+    case let keyword?:
+      throw AccessSettingError("ACCESS=\(keyword) is neither open nor required; for example ACCESS=required")
     }
   }
 
   private static func anonymousRole(environment: Environment) throws(AccessSettingError) -> Role? {
-    guard let word = environment["ANONYMOUS_ROLE"] else { return nil }
-    guard let role = Role(rawValue: word), role != .admin else {
+    guard let keyword = environment["ANONYMOUS_ROLE"] else { return nil }
+    guard let role = Role(rawValue: keyword), role != .admin else {
       throw AccessSettingError(
-        "ANONYMOUS_ROLE=\(word) is none of analyst, approver and viewer; for example ANONYMOUS_ROLE=viewer")
+        "ANONYMOUS_ROLE=\(keyword) is none of analyst, approver and viewer; for example ANONYMOUS_ROLE=viewer")
     }
     return role
   }

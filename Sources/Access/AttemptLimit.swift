@@ -17,10 +17,10 @@ package struct AttemptLimit {
     let perMinute: Int64
 
     package init(environment: Environment) throws(AccessSettingError) {
-      let word = environment["CONNECT_LIMIT_COUNTS"]
-      guard let counting = word.map(Counting.init) ?? .refused else {
+      let keyword = environment["CONNECT_LIMIT_COUNTS"]
+      guard let counting = keyword.map(Counting.init) ?? .refused else {
         throw AccessSettingError(
-          "CONNECT_LIMIT_COUNTS=\(word ?? "") is neither refused nor all; for example CONNECT_LIMIT_COUNTS=refused")
+          "CONNECT_LIMIT_COUNTS=\(keyword ?? "") is neither refused nor all; for example CONNECT_LIMIT_COUNTS=refused")
       }
       let text = environment["CONNECT_REFUSALS_PER_MINUTE"]
       guard let number = text.map(Int64.init) ?? 5, (1...1_000_000).contains(number) else {
@@ -51,7 +51,7 @@ package struct AttemptLimit {
   }
 
   /// Where an attempt stands.
-  package enum Standing: Equatable, Sendable {
+  package enum Verdict: Equatable, Sendable {
     case within
     /// One more than the limit allows, the first of its address in this window that this environment sees.
     case firstBeyond
@@ -59,7 +59,7 @@ package struct AttemptLimit {
   }
 
   /// Counts one attempt from an address.
-  package mutating func take(_ address: String) throws(TableError) -> Standing {
+  package mutating func acquire(_ address: String) throws(TableError) -> Verdict {
     let who = Self.group(of: address)
     let now = clock.seconds
     let start = now - now % Self.windowSeconds
@@ -78,7 +78,7 @@ package struct AttemptLimit {
   /// When the next window begins.
   package var secondsToWait: Int64 { Self.windowSeconds - clock.seconds % Self.windowSeconds }
 
-  /// Whom an address stands for: of IPv6 the first 64 bits, of which whoever has one address has all.
+  /// The client that an address stands for: of IPv6 the first 64 bits, for a client that has one such address has all.
   static func group(of address: String) -> String {
     let text = address.lowercased()
     let isAddress = text.utf8.allSatisfy { byte in
@@ -110,10 +110,10 @@ enum IPv6Prefix {
   /// Before and after `::`.
   private static func split(_ bytes: [UInt8]) -> (front: [UInt8], back: [UInt8]?) {
     let colon = UInt8(ascii: ":")
-    guard let place = bytes.indices.dropLast().first(where: { bytes[$0] == colon && bytes[$0 + 1] == colon }) else {
+    guard let index = bytes.indices.dropLast().first(where: { bytes[$0] == colon && bytes[$0 + 1] == colon }) else {
       return (bytes, nil)
     }
-    return (Array(bytes[..<place]), Array(bytes[(place + 2)...]))
+    return (Array(bytes[..<index]), Array(bytes[(index + 2)...]))
   }
 
   private static func groups(_ bytes: [UInt8]) -> [UInt16]? {

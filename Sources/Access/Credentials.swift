@@ -36,14 +36,14 @@ struct Credential {
     case malformed
   }
 
-  let place: String
+  let location: String
   let text: String
   /// Browsers send it by themselves, on behalf of whichever page asks.
   let isAmbient: Bool
 
   var form: Form {
     if text.hasBytePrefix(APIKey.prefix) { return APIKey(text).map(Form.key) ?? .malformed }
-    switch place {
+    switch location {
     case Self.keyParameter, Self.keyField: return .malformed
     // A session is made by the site itself, with the secret it shares.
     case Self.cookie: return .token(text, [.hs256])
@@ -61,9 +61,9 @@ struct Credential {
   /// Every credential that is there, a text once.
   static func all(in presentation: PresentedCredentials) -> [Credential] {
     var found: [Credential] = []
-    let add = { (place: String, texts: [String]) in
+    let add = { (location: String, texts: [String]) in
       for text in texts where !found.contains(where: { $0.text.hasSameBytes(as: text) }) {
-        found.append(Credential(place: place, text: text, isAmbient: place == cookie))
+        found.append(Credential(location: location, text: text, isAmbient: location == cookie))
       }
     }
     add(keyParameter, presentation.parameters("apiKey"))
@@ -95,7 +95,7 @@ struct Credential {
 
 /// A credential says where it stood, and not what it is.
 extension Credential: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-  var description: String { "a credential in \(place)" }
+  var description: String { "a credential in \(location)" }
   var debugDescription: String { description }
   var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -16,7 +16,8 @@ enum PEM {
     while true {
       skipBlanks(&rest)
       if rest.isEmpty { return blocks }
-      guard let label = line("-----BEGIN ", rest: &rest), let end = place(of: "-----END \(label)-----", in: rest) else {
+      guard let label = line("-----BEGIN ", rest: &rest), let end = offset(of: "-----END \(label)-----", in: rest)
+      else {
         return nil
       }
       var content = rest[..<end]
@@ -48,12 +49,12 @@ enum PEM {
   private static func line(_ start: String, rest: inout ArraySlice<UInt8>) -> String? {
     guard rest.starts(with: start.utf8) else { return nil }
     let after = rest.dropFirst(start.utf8.count)
-    guard let end = place(of: "-----", in: after) else { return nil }
+    guard let end = offset(of: "-----", in: after) else { return nil }
     rest = after[end...].dropFirst(5)
     return String(decoding: after[..<end], as: UTF8.self)
   }
 
-  private static func place(of text: String, in bytes: ArraySlice<UInt8>) -> Int? {
+  private static func offset(of text: String, in bytes: ArraySlice<UInt8>) -> Int? {
     let wanted = Array(text.utf8)
     return bytes.indices.first { bytes[$0...].starts(with: wanted) }
   }

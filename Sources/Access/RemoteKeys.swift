@@ -6,7 +6,7 @@ package import Telemetry
 /// The keys at one URL, fetched when a token first needs them and kept for minutes.
 ///
 /// A token with a name that is not known has them fetched again, since its owner may have taken a new key, but at most
-/// once a minute: anybody can make up names. A fetch that fails leaves the keys as they were.
+/// once a minute: any client can make up names. A fetch that fails leaves the keys as they were.
 package struct RemoteKeys {
   package typealias Fetch = (HTTPRequest) throws(HTTPClientError) -> HTTPResponse
 

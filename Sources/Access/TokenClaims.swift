@@ -57,10 +57,10 @@ struct TokenClaims: Equatable {
 
   /// A NumericDate: seconds since the epoch, with or without a fraction.
   private static func seconds(from reader: inout JSONReader) throws(JSONError) -> Int64 {
-    let place = reader.offset
+    let start = reader.offset
     let text = String(decoding: try reader.number(), as: UTF8.self)
     guard let seconds = Double(text), secondsRange.contains(seconds) else {
-      throw JSONError(.numberOutOfRange, offset: place)
+      throw JSONError(.numberOutOfRange, offset: start)
     }
     return Int64(seconds)
   }

@@ -1,6 +1,6 @@
 package import Telemetry
 
-/// Says whom a token speaks for, or why for nobody.
+/// Says which user a token speaks for, or why for no one.
 package struct TokenVerifier {
   package enum Outcome {
     case identity(Identity)

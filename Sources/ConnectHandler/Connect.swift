@@ -72,7 +72,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     } catch {
       return .invalid(error)
     }
-    switch try access.decide(PresentedCredentials(event), claim: query.claim) {
+    switch try access.decide(PresentedCredentials(event), requested: query.requested) {
     case .refused(let refusal): return .refused(refusal)
     case .admitted(let identity):
       do throws(ConnectQuery.Invalid) {
@@ -101,7 +101,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   private mutating func tooManyAttempts(
     _ event: ConnectEvent, audit: Audit, reason: LogText
   ) throws(TableError) -> ProxyResponse? {
-    switch try attempts.take(event.context.sourceAddress) {
+    switch try attempts.acquire(event.context.sourceAddress) {
     case .within: return nil
     case .firstBeyond:
       audit.refused(status: 429, reason: "\(reason); what more this address tries in this minute is not written")

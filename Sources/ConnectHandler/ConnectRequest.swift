@@ -11,7 +11,7 @@ import Telemetry
 /// `channels`, `symbols` and `data_types` are the words of the market data clients, `user_id` that of the credit
 /// clients.
 struct ConnectQuery {
-  let claim: RequestedIdentity
+  let requested: RequestedIdentity
   let dialect: Dialect
   let clientName: String?
   let subscriptions: SubscriptionRequest
@@ -44,7 +44,7 @@ struct ConnectQuery {
       throw Invalid(message: "client_id must be 1 to \(Limit.keyBytes) bytes \(Name.rule)")
     }
     dialect = try Self.dialect(query["dialect"])
-    claim = RequestedIdentity(user: user, role: query["role"], groups: groups)
+    requested = RequestedIdentity(user: user, role: query["role"], groups: groups)
     subscriptions = SubscriptionRequest(
       eventTypes: Self.list(query["eventTypes"]) + Self.list(query["subscriptions"]) + Self.list(query["channels"]),
       keys: Self.list(query["keys"]), symbols: Self.list(query["symbols"]), dataTypes: Self.list(query["data_types"]))
@@ -77,20 +77,20 @@ struct ConnectQuery {
 struct ConnectRequest {
   private let query: ConnectQuery
   private let identity: Identity
-  private let wanted: [Subscription]
+  private let accepted: [Subscription]
 
   /// What the role may not see is left out, as the clients of the event types expect it; a name that can be no type is
   /// an error.
   init(query: ConnectQuery, identity: Identity) throws(ConnectQuery.Invalid) {
     self.query = query
     self.identity = identity
-    let (wanted, refused) = query.subscriptions.resolved(for: identity.principal.role)
+    let (accepted, refused) = query.subscriptions.resolved(for: identity.principal.role)
     if let refusal = refused.first(where: { $0.code == .invalidName }) {
       throw ConnectQuery.Invalid(
         message: "'\(refusal.name)' cannot be subscribed to: \(refusal.message)",
         logText: "'\(refusal.name)' cannot be subscribed to: \(refusal.message)")
     }
-    self.wanted = wanted
+    self.accepted = accepted
   }
 
   /// The row to write. Its subscriptions are older than any that the client asks for later.
@@ -98,7 +98,7 @@ struct ConnectRequest {
     let context = event.context
     var subscriptions = Subscriptions()
     let order = Order(count: 0, milliseconds: context.requestTimeMilliseconds, messageID: "")
-    _ = subscriptions.apply(SubscriptionChange(add: wanted, order: order))
+    _ = subscriptions.apply(SubscriptionChange(add: accepted, order: order))
     return ConnectionRecord(
       id: context.connectionID, principal: identity.principal, dialect: query.dialect, clientName: query.clientName,
       sourceAddress: context.sourceAddress, connectedAtMilliseconds: context.connectedAtMilliseconds,

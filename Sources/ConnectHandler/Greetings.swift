@@ -17,7 +17,7 @@ struct Greetings {
     self.invocation = invocation
   }
 
-  /// Clients of the documents know no hello: those of their dialects, and those that say in the URL what they listen
+  /// Clients of the five source protocols know no hello: those of their dialects, and those that say in the URL what they listen
   /// to. A client library says it in its hello.
   static func areExpected(by record: ConnectionRecord) -> Bool {
     record.dialect != .typed || !record.subscriptions.active.isEmpty

@@ -43,8 +43,8 @@ struct ManagementCalls: ConnectionCalls {
   mutating func close(id: ConnectionID, telling frame: [UInt8], context: RequestContext) -> Closing {
     do {
       let client = try client(context: context)
-      let told = try client.send(Call(verb: .post(frame), id: id))
-      if told.meaning == .gone { return .gone }
+      let sent = try client.send(Call(verb: .post(frame), id: id))
+      if sent.meaning == .gone { return .gone }
       let closed = try client.send(Call(verb: .delete, id: id))
       return closed.meaning == .accepted || closed.meaning == .gone ? .closed : .failed(closed.explanation)
     } catch {

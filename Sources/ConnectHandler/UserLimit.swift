@@ -55,10 +55,10 @@ struct UserLimit<Calls: ConnectionCalls> {
     var rest = try closeNow(rows, of: user, context: context, audit: audit)
     for pause in Self.closingPauses where !rest.isEmpty {
       clock.pause(pause)
-      var standing: [ListenerRow] = []
+      var current: [ListenerRow] = []
       // Others close the same ones.
-      for row in rest where try connections.connection(id: row.id) != nil { standing.append(row) }
-      rest = try closeNow(standing, of: user, context: context, audit: audit)
+      for row in rest where try connections.connection(id: row.id) != nil { current.append(row) }
+      rest = try closeNow(current, of: user, context: context, audit: audit)
     }
     // Without its row it would come in and hear nothing. With it the next connect finds it.
     for row in rest { audit.notClosed(id: row.id, reason: "its handshake has not ended, or it left a moment ago") }

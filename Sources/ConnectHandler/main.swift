@@ -11,7 +11,7 @@ func makeConnect(environment: Environment) throws -> some LambdaHandler {
   let table = try TableSelection.open(environment: environment, deadline: deadline)
   return try Connect(
     environment: environment, table: table, shards: TableSelection.listenerShards(environment: environment)
-  ).afterTelling {
+  ).afterReporting {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }
 }

@@ -20,9 +20,9 @@ package struct ConnectionRecord: Equatable, Sendable {
   package internal(set) var accepts: Accepts = []
   /// What is left of its right to change things.
   var bucket = TokenBucket()
-  /// Until when senders that meet its listener rows ask whether its place is held, in milliseconds since the epoch;
+  /// Until when senders that meet its listener rows ask whether its delivery is paused, in milliseconds since the epoch;
   /// stands in the rows that are written with this change only.
-  var heldUntilMilliseconds: Int64?
+  var pausedUntilMilliseconds: Int64?
   /// Counts the changes: every write says which one it saw.
   package internal(set) var revision: Int64 = 1
   /// Seconds since the epoch, set when the row is written first; the listener rows expire with the connection.
@@ -50,7 +50,7 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// What the client said in `hello`.
   package mutating func accept(_ accepts: Accepts) { self.accepts = accepts }
 
-  /// The topics of the person, the groups, the keys and the end, where a connection stands without asking.
+  /// The topics of the user, the groups, the keys and the end, where a connection stands without asking.
   var ownTopics: [Topic] {
     let end = untilMilliseconds.map { [Topic.ending(minute: $0 / 60_000)] } ?? []
     return (principal.user.map { [.user($0)] } ?? []) + principal.groups.map(Topic.group)
@@ -88,7 +88,7 @@ package struct ConnectionRecord: Equatable, Sendable {
     var item = Item(
       key: Keys.connection(id: id),
       attributes: [
-        "v": .number(1), "rev": .number(revision), "by": .string(writer), "at": .number(connectedAtMilliseconds),
+        "v": .number(1), "rev": .number(revision), "writer": .string(writer), "at": .number(connectedAtMilliseconds),
         "address": .string(sourceAddress), "dialect": .string(dialect.rawValue),
         "subs": .bytes(subscriptions.encoded()),
       ], expires: expires)

@@ -63,12 +63,12 @@ package struct Connections {
       // The row stands: written by this very call, whose answer was lost and which the backend tried again, or by
       // another invocation of the same $connect, since Lambda may invoke more than once. What was subscribed meanwhile
       // stays. Without a live row, or with another connection's, this one has left.
-      guard let standing = try connection(id: record.id),
-        standing.connectedAtMilliseconds == record.connectedAtMilliseconds
+      guard let current = try connection(id: record.id),
+        current.connectedAtMilliseconds == record.connectedAtMilliseconds
       else { return .alreadyGone }
-      record = standing
+      record = current
     }
-    return try settle(record: record, topics: topics.dropFirst(first.count)) ? .connected : .alreadyGone
+    return try complete(record: record, topics: topics.dropFirst(first.count)) ? .connected : .alreadyGone
   }
 
   /// Changes what a connection is subscribed to: one read, one transaction, none if there is nothing to change.
@@ -76,10 +76,10 @@ package struct Connections {
   /// `makeChange` is told the connection as it stands, for its role; it is asked again whenever another change came
   /// first. How fast changes come is judged by when they were asked for: they are handled when there is time.
   /// `accepting`: what the client says from now on that its frames may look like; its listener rows are told. Whoever
-  /// says so asks for an answer of any size, so it counts as a change whether or not it is one. `isHeld`: its place in
-  /// the streams is held (the log's `DeliveryPause`), which senders have to heed.
+  /// says so asks for an answer of any size, so it counts as a change whether or not it is one. `isPaused`: delivery of
+  /// the streams is paused (the log's `DeliveryPause`), which senders have to heed.
   package func change(
-    id: ConnectionID, accepting: Accepts? = nil, isHeld: Bool = false,
+    id: ConnectionID, accepting: Accepts? = nil, isPaused: Bool = false,
     _ makeChange: (ConnectionRecord) -> SubscriptionChange
   ) throws(TableError) -> ChangeOutcome {
     for _ in 0..<Self.attempts {
@@ -87,14 +87,14 @@ package struct Connections {
       let change = makeChange(record)
       if let refusal = refusal(of: change, for: record) { return refusal }
       var touched = record.subscriptions.apply(change)
-      record.heldUntilMilliseconds = isHeld ? clock.milliseconds() + ListenerRow.attentionMilliseconds : nil
+      record.pausedUntilMilliseconds = isPaused ? clock.milliseconds() + ListenerRow.attentionMilliseconds : nil
       let isAcceptingOther = accepting.map { $0 != record.accepts } ?? false
       if let accepting, isAcceptingOther {
         record.accept(accepting)
         touched.formUnion(record.topics)
       }
       if touched.isEmpty, accepting == nil { return .changed(record) }
-      guard record.bucket.take(limits, nowMilliseconds: change.order.milliseconds) else { return .tooFast }
+      guard record.bucket.acquire(limits, nowMilliseconds: change.order.milliseconds) else { return .tooFast }
       if try commit(record: &record, topics: touched.ordered()) { return .changed(record) }
     }
     throw TableError(
@@ -107,12 +107,12 @@ package struct Connections {
     let touched = subscriptions.apply(change)
     let count = subscriptions.active.count
     if count > limits.subscriptions { return .tooManySubscriptions(count) }
-    let isInTime = touched.isEmpty || bucket.take(limits, nowMilliseconds: change.order.milliseconds)
+    let isInTime = touched.isEmpty || bucket.acquire(limits, nowMilliseconds: change.order.milliseconds)
     return isInTime ? nil : .tooFast
   }
 
   /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch. If it was the
-  /// last of its person, that is noted.
+  /// last of its user, that is recorded.
   ///
   /// May be repeated, also by another process. `found` names topics under which a row may stand, in case the
   /// connection's own row is gone and does not tell.
@@ -131,9 +131,9 @@ package struct Connections {
     try table.writeBatch(topics.map { .delete(Keys.listener($0, id: id, shards: shards)) })
     guard let user = record?.principal.user, try connections(of: user).isEmpty else { return }
     let presence = Presence(table: table, clock: clock)
-    let moment = try presence.noteLeft(user)
-    // Somebody may have come between the look and the note, and found none to take back.
-    if try !connections(of: user).isEmpty { try presence.takeBack(user, leftAt: moment) }
+    let moment = try presence.recordLeft(user)
+    // A connection may have come between the reading and the write, and found nothing to withdraw.
+    if try !connections(of: user).isEmpty { try presence.withdraw(user, leftAt: moment) }
   }
 
   /// The connection's row, or nil if it never was, has left, or expired.
@@ -167,7 +167,7 @@ package struct Connections {
   /// Who gets the events of a run.
   /// Those after `position`, where an earlier reading of the same run stopped.
   package func listeners(
-    of run: EventRun, pageSize: Int = 500, after position: ListenerPosition? = nil
+    of run: EventBatch, pageSize: Int = 500, after position: ListenerPosition? = nil
   ) -> RecipientReader {
     RecipientReader(run, table: table, shards: shards, pageSize: pageSize, after: position)
   }
@@ -177,7 +177,7 @@ package struct Connections {
   /// False if a row of that connection stands.
   private func create(record: ConnectionRecord, topics: ArraySlice<Topic>) throws(TableError) -> Bool {
     var item = record.item(by: randomness.hexadecimal())
-    // For whoever ends it and does not know over how many partitions its rows are spread.
+    // A process that ends it does not know over how many partitions its rows are spread.
     if shards > 1 { item["shards"] = .number(Int64(shards)) }
     do {
       if topics.isEmpty {
@@ -194,15 +194,15 @@ package struct Connections {
     }
   }
 
-  /// One transaction: the row, if nobody changed it since it was read, with the listener rows of `topics`. False if
-  /// somebody did.
+  /// One transaction: the row, if no process changed it since it was read, with the listener rows of `topics`. False if
+  /// one did.
   func commit(record: inout ConnectionRecord, topics: [Topic]) throws(TableError) -> Bool {
     let writer = randomness.hexadecimal()
     let seen = record.revision
     record.revision += 1
     var change = Change()
     change.set = [
-      "subs": .bytes(record.subscriptions.encoded()), "rev": .number(record.revision), "by": .string(writer),
+      "subs": .bytes(record.subscriptions.encoded()), "rev": .number(record.revision), "writer": .string(writer),
       "accepts": .number(record.accepts.rawValue), "bucket": .number(record.bucket.fullAtMilliseconds),
     ]
     if let until = record.untilMilliseconds { change.set["until"] = .number(until) }
@@ -223,13 +223,13 @@ package struct Connections {
       }
       guard try isWritten(id: record.id, by: writer) else { return false }
     }
-    _ = try settle(record: record, topics: topics.dropFirst(first.count))
+    _ = try complete(record: record, topics: topics.dropFirst(first.count))
     return true
   }
 
   /// Writes the listener rows that did not fit the transaction, as the newest row of the connection wants them. False
   /// if the connection left meanwhile; its disconnect deletes what stands.
-  private func settle(record: ConnectionRecord, topics: ArraySlice<Topic>) throws(TableError) -> Bool {
+  private func complete(record: ConnectionRecord, topics: ArraySlice<Topic>) throws(TableError) -> Bool {
     var record = record
     var rest = topics
     for _ in 0..<Self.attempts {
@@ -243,9 +243,9 @@ package struct Connections {
       } catch {
         guard case .transactionFailed = error.code else { throw error }
         guard let now = try connection(id: record.id) else { return false }
-        let heldUntil = record.heldUntilMilliseconds
+        let pausedUntil = record.pausedUntilMilliseconds
         record = now
-        record.heldUntilMilliseconds = heldUntil
+        record.pausedUntilMilliseconds = pausedUntil
       }
     }
     throw TableError(
@@ -260,6 +260,6 @@ package struct Connections {
   }
 
   private func isWritten(id: ConnectionID, by writer: String) throws(TableError) -> Bool {
-    try table.get(Keys.connection(id: id), consistency: .strong)?.string("by") == writer
+    try table.get(Keys.connection(id: id), consistency: .strong)?.string("writer") == writer
   }
 }

@@ -1,7 +1,7 @@
 import Messaging
 
 extension ConnectionRecord {
-  /// The streams whose events may be for this connection, in a certain order: its person's, its groups', then those of
+  /// The streams whose events may be for this connection, in a certain order: its user's, its groups', then those of
   /// the types it is subscribed to and may see.
   package var streams: [String] {
     (principal.user.map { [StreamName.user($0)] } ?? []) + principal.groups.map(StreamName.group) + subscribedStreams
@@ -22,16 +22,16 @@ extension ConnectionRecord {
 extension ConnectionRecord {
   /// The same connection, subscribed to nothing but what a change would bring it that it does not get already, and to
   /// what the change asks for of some streams, whether it gets that or not.
-  package func gaining(_ change: SubscriptionChange, also streams: [String] = []) -> ConnectionRecord {
+  package func newlySubscribed(by change: SubscriptionChange, also streams: [String] = []) -> ConnectionRecord {
     var changed = subscriptions
     _ = changed.apply(change)
-    var gain = self
-    gain.subscriptions = Subscriptions()
-    gain.subscriptions.entries = changed.active.filter { entry in
+    var newlySubscribed = self
+    newlySubscribed.subscriptions = Subscriptions()
+    newlySubscribed.subscriptions.entries = changed.active.filter { entry in
       !subscriptions.covers(entry)
         || streams.contains { $0.hasSameBytes(as: StreamName.type(entry.type)) } && change.asks(for: entry)
     }
-    return gain
+    return newlySubscribed
   }
 }
 

@@ -36,9 +36,9 @@ package struct ListenerRow: Equatable, Sendable {
   package let connectedAtMilliseconds: Int64
   /// Milliseconds since the epoch from which on nothing may be sent to it; nil: no end.
   package let untilMilliseconds: Int64?
-  /// Until then, in milliseconds since the epoch, its place in the stream may be held: it may be behind without having
+  /// Until then, in milliseconds since the epoch, its delivery may be paused: it may lag without having
   /// been so when the round began. Nil: it is not.
-  package let heldUntilMilliseconds: Int64?
+  package let pausedUntilMilliseconds: Int64?
   package let filter: ListenerFilter
   package let accepts: Accepts
 
@@ -54,7 +54,7 @@ package struct ListenerRow: Equatable, Sendable {
     role = item.string("role").flatMap(Role.init)
     connectedAtMilliseconds = connectedAt
     untilMilliseconds = item.number("until")
-    heldUntilMilliseconds = item.number("held")
+    pausedUntilMilliseconds = item.number("pausedUntil")
     accepts = Accepts(rawValue: item.number("accepts") ?? 0)
     filter = ListenerFilter(prefixes: Self.prefixes(item.bytes("prefixes")), shownAs: item.string("as"))
   }
@@ -67,7 +67,7 @@ package struct ListenerRow: Equatable, Sendable {
     if connection.dialect != .typed { item["dialect"] = .string(connection.dialect.rawValue) }
     if !connection.accepts.isEmpty { item["accepts"] = .number(connection.accepts.rawValue) }
     if let until = connection.untilMilliseconds { item["until"] = .number(until) }
-    if let held = connection.heldUntilMilliseconds { item["held"] = .number(held) }
+    if let pausedUntil = connection.pausedUntilMilliseconds { item["pausedUntil"] = .number(pausedUntil) }
     if let role = connection.principal.role { item["role"] = .string(role.rawValue) }
     if let shownAs = filter.shownAs { item["as"] = .string(shownAs) }
     if !filter.prefixes.isEmpty { item["prefixes"] = .bytes(StringList.encode(filter.prefixes)) }

@@ -2,7 +2,7 @@ import Crypto
 import Messaging
 package import Telemetry
 
-/// What is known to name a person, as it stands in a log.
+/// What is known to name a user, as it stands in a log.
 extension Log.Value {
   /// A user as they are named, unless the name is an e-mail address or a telephone number: then a short hash of it, the
   /// same each time, so that the lines of one user are found together.

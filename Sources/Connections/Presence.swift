@@ -2,7 +2,7 @@ package import ConnectionStore
 import Messaging
 package import Telemetry
 
-/// When the last client of a person was seen: what is kept for the person lapses some minutes later.
+/// When the last client of a user was seen: what is kept for the user lapses some minutes later.
 ///
 /// A `$disconnect` that is lost leaves no word; then what is kept stays as long as the log does.
 package struct Presence {
@@ -17,15 +17,15 @@ package struct Presence {
   /// As long as any log may hold something.
   private static let rowSeconds: Int64 = StreamLimits.longestLogSeconds + 60 * 60
 
-  /// The last client has left. Answers the moment that was noted, in milliseconds since the epoch.
-  package func noteLeft(_ user: String) throws(TableError) -> Int64 {
+  /// The last client has left. Answers the moment that was recorded, in milliseconds since the epoch.
+  package func recordLeft(_ user: String) throws(TableError) -> Int64 {
     let now = clock.milliseconds()
     try update(user) { $0.set["left"] = .number(now) }
     return now
   }
 
   /// It was not the last one after all.
-  package func takeBack(_ user: String, leftAt moment: Int64) throws(TableError) {
+  package func withdraw(_ user: String, leftAt moment: Int64) throws(TableError) {
     var change = Change()
     change.remove = ["left"]
     do {

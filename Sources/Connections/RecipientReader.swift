@@ -1,20 +1,20 @@
 package import ConnectionStore
 import Messaging
 
-/// Reads who gets the events of a run, page by page.
+/// Reads the recipients of a batch of events, page by page.
 ///
 /// A keyed broadcast has listeners under two topics, and a connection may stand under both. The rows of every topic are
 /// read in the order of their connections and merged, so each connection comes out once, however many there are and
 /// with no more than a page of each topic in memory.
 package struct RecipientReader {
-  private let run: EventRun
+  private let batch: EventBatch
   private let pageSize: Int
   private let shards: Int
   private let table: any Table
   private var shard = 0
   private var cursors: [TopicCursor] = []
-  private var lastWanted: [RowFilter] = []
-  private var lastParts: [Recipient.Part] = []
+  private var lastFilters: [RowFilter] = []
+  private var lastMatches: [Recipient.Match] = []
   private var isShardOpen = false
   /// The cursors of the shards that come next, the nearest last.
   private var ahead: [[TopicCursor]] = []
@@ -25,14 +25,14 @@ package struct RecipientReader {
   /// Where the reading stands: everything up to the connection named was returned.
   package private(set) var position: ListenerPosition
 
-  /// Goes on after `position`, where an earlier reading of the same run stopped.
+  /// Goes on after `position`, where an earlier reading of the same batch stopped.
   package init(
-    _ run: EventRun, table: any Table, shards: Int, pageSize: Int = 500, after position: ListenerPosition? = nil
+    _ batch: EventBatch, table: any Table, shards: Int, pageSize: Int = 500, after position: ListenerPosition? = nil
   ) {
-    self.run = run
+    self.batch = batch
     self.table = table
-    // A run is of one stream: either all of its topics are a person's, or none is.
-    self.shards = run.topics.allSatisfy(\.isInOnePartition) ? 1 : shards
+    // A batch is of one stream: either all of its topics are one user's, or none is.
+    self.shards = batch.topics.allSatisfy(\.isInOnePartition) ? 1 : shards
     self.pageSize = pageSize
     self.position = position ?? ListenerPosition(shard: 0, after: "")
     shard = self.position.shard
@@ -51,8 +51,10 @@ package struct RecipientReader {
       }
       position = ListenerPosition(shard: shard, after: id)
       var rows: [(topic: Int, listener: ListenerRow)] = []
-      for place in cursors.indices {
-        if let item = cursors[place].take(id: id), let listener = ListenerRow(item) { rows.append((place, listener)) }
+      for index in cursors.indices {
+        if let item = cursors[index].consume(id: id), let listener = ListenerRow(item) {
+          rows.append((index, listener))
+        }
       }
       if let recipient = recipient(rows) { page.append(recipient) }
     }
@@ -62,11 +64,11 @@ package struct RecipientReader {
   /// Opens the shard at hand, and reads how it and the next ones begin.
   private mutating func open() throws(TableError) {
     if ahead.isEmpty {
-      let count = min(shards - shard, max(1, Self.sideBySide / run.topics.count))
+      let count = min(shards - shard, max(1, Self.sideBySide / batch.topics.count))
       var begun = (shard..<shard + count).map(begin)
       let pages = try table.pages(of: begun.flatMap { $0.map(\.query) })
-      for (place, page) in pages.enumerated() {
-        begun[place / run.topics.count][place % run.topics.count].take(page, thenLimit: pageSize)
+      for (index, page) in pages.enumerated() {
+        begun[index / batch.topics.count][index % batch.topics.count].append(page, thenLimit: pageSize)
       }
       ahead = begun.reversed()
     }
@@ -76,9 +78,9 @@ package struct RecipientReader {
 
   /// Where much is begun at once, each begins small.
   private func begin(_ shard: Int) -> [TopicCursor] {
-    let limit = run.topics.count * min(shards, Self.sideBySide) <= 4 ? pageSize : min(pageSize, 200)
+    let limit = batch.topics.count * min(shards, Self.sideBySide) <= 4 ? pageSize : min(pageSize, 200)
     let after = shard == position.shard && !position.after.isEmpty ? position.after : nil
-    return run.topics.map {
+    return batch.topics.map {
       TopicCursor(Query(partition: Keys.listeners($0, shard: shard), limit: limit, after: after, consistency: .strong))
     }
   }
@@ -86,8 +88,8 @@ package struct RecipientReader {
   /// The lowest connection name at the head of any topic; nil when all are read.
   private mutating func lowest() throws(TableError) -> String? {
     var lowest: String?
-    for place in cursors.indices {
-      guard let head = try cursors[place].head(table: table) else { continue }
+    for index in cursors.indices {
+      guard let head = try cursors[index].head(table: table) else { continue }
       if lowest.map({ head.utf8.lexicographicallyPrecedes($0.utf8) }) ?? true { lowest = head }
     }
     return lowest
@@ -95,31 +97,31 @@ package struct RecipientReader {
 
   private mutating func recipient(_ rows: [(topic: Int, listener: ListenerRow)]) -> Recipient? {
     guard let listener = rows.first?.listener else { return nil }
-    let wanted = rows.map { RowFilter(topic: $0.topic, role: $0.listener.role, filter: $0.listener.filter) }
-    // Nearly everybody wants what the one before wanted.
-    if wanted != lastWanted { (lastWanted, lastParts) = (wanted, parts(wanted)) }
-    guard !lastParts.isEmpty else { return nil }
+    let filters = rows.map { RowFilter(topic: $0.topic, role: $0.listener.role, filter: $0.listener.filter) }
+    // Nearly every connection wants what the one before wanted.
+    if filters != lastFilters { (lastFilters, lastMatches) = (filters, matches(filters)) }
+    guard !lastMatches.isEmpty else { return nil }
     return Recipient(
       id: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds, dialect: listener.dialect,
-      parts: lastParts, accepts: listener.accepts, topics: rows.map { run.topics[$0.topic] },
+      matches: lastMatches, accepts: listener.accepts, topics: rows.map { batch.topics[$0.topic] },
       untilMilliseconds: listener.untilMilliseconds,
-      heldUntilMilliseconds: rows.lazy.compactMap(\.listener.heldUntilMilliseconds).max())
+      pausedUntilMilliseconds: rows.lazy.compactMap(\.listener.pausedUntilMilliseconds).max())
   }
 
-  private func parts(_ wanted: [RowFilter]) -> [Recipient.Part] {
-    run.events.enumerated().compactMap { place, event in
-      let row = wanted.first { passes(event, topic: run.topics[$0.topic], wanted: $0) }
-      return row.map { Recipient.Part(event: place, shownAs: $0.filter.shownAs ?? event.type) }
+  private func matches(_ filters: [RowFilter]) -> [Recipient.Match] {
+    batch.events.enumerated().compactMap { index, event in
+      let row = filters.first { passes(event, topic: batch.topics[$0.topic], rowFilter: $0) }
+      return row.map { Recipient.Match(event: index, shownAs: $0.filter.shownAs ?? event.type) }
     }
   }
 
-  private func passes(_ event: Event, topic: Topic, wanted: RowFilter) -> Bool {
+  private func passes(_ event: Event, topic: Topic, rowFilter: RowFilter) -> Bool {
     switch topic {
     case .type(let type):
-      event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: wanted.role)
-        && wanted.filter.passes(key: event.key)
+      event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: rowFilter.role)
+        && rowFilter.filter.passes(key: event.key)
     case .key(let type, let key):
-      event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: wanted.role)
+      event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: rowFilter.role)
         && (event.key?.hasSameBytes(as: key) ?? false)
     case .user, .group: true
     case .accessKey, .ending: false
@@ -138,33 +140,33 @@ package struct RecipientReader {
 private struct TopicCursor {
   private(set) var query: Query
   private var items: [Item] = []
-  private var place = 0
+  private var index = 0
   private var isRead = false
 
   init(_ query: Query) { self.query = query }
 
   /// The name of the connection that comes next.
   mutating func head(table: any Table) throws(TableError) -> String? {
-    while place == items.count {
+    while index == items.count {
       if isRead { return nil }
-      take(try table.query(query), thenLimit: query.limit)
+      append(try table.query(query), thenLimit: query.limit)
     }
-    return items[place].key.sort
+    return items[index].key.sort
   }
 
-  /// Takes the page that its query asked for; the next ones hold as many as `thenLimit`.
-  mutating func take(_ page: Page, thenLimit limit: Int) {
+  /// Appends the page that its query asked for; the next ones hold as many as `thenLimit`.
+  mutating func append(_ page: Page, thenLimit limit: Int) {
     items = page.items
-    place = 0
+    index = 0
     query.after = page.next
     query.limit = limit
     isRead = page.next == nil
   }
 
   /// The row of that connection, if it comes next.
-  mutating func take(id: String) -> Item? {
-    guard place < items.count, items[place].key.sort == id else { return nil }
-    defer { place += 1 }
-    return items[place]
+  mutating func consume(id: String) -> Item? {
+    guard index < items.count, items[index].key.sort == id else { return nil }
+    defer { index += 1 }
+    return items[index]
   }
 }

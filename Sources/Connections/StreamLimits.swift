@@ -10,9 +10,9 @@ package struct StreamLimits: Equatable, Sendable {
   package var clientFramesPerSecond: Int64 = 10
   /// `CLIENT_FRAMES_BURST`: and for a moment.
   package var clientFramesBurst: Int64 = 20
-  /// `FRAMES_PER_SECOND`: what a client gets of one stream at most; what is more is folded.
+  /// `FRAMES_PER_SECOND`: what a client gets of one stream at most; what is more is conflated.
   package var framesPerSecond: Int64 = 10
-  /// `PERSONAL_EVENTS`: how many of one person are kept for a client that comes back.
+  /// `PERSONAL_EVENTS`: how many of one user are kept for a client that comes back.
   package var personalEvents: Int64 = 100
   /// `PERSONAL_SECONDS`: and for how long after the last client was seen.
   package var personalSeconds: Int64 = 300
@@ -23,7 +23,7 @@ package struct StreamLimits: Equatable, Sendable {
   /// `EVENT_BYTES`: of one event as the publisher wrote it; a segment of the log has room for `Limit.eventBytes`.
   package var eventBytes = Limit.eventBytes
 
-  /// Heads and marks stand for a month after the last append; the log must not outlive them.
+  /// Heads and checkpoints stand for a month after the last append; the log must not outlive them.
   static let longestLogSeconds: Int64 = 14 * 86_400
 
   package init() {}
@@ -50,7 +50,7 @@ package struct StreamLimits: Equatable, Sendable {
         "EVENT_BYTES", environment: environment, standard: Int64(eventBytes), allowed: 256...Int64(Limit.eventBytes)))
   }
 
-  /// Their names, for whoever hands an environment on.
+  /// Their names, for a program that hands an environment on.
   package static let variables = [
     "MAX_SUBSCRIPTIONS", "CLIENT_FRAMES_PER_SECOND", "CLIENT_FRAMES_BURST", "FRAMES_PER_SECOND", "PERSONAL_EVENTS",
     "PERSONAL_SECONDS", "LOG_SECONDS", "REPLAY_EVENTS", "EVENT_BYTES",
@@ -86,7 +86,7 @@ struct TokenBucket: Equatable {
   var fullAtMilliseconds: Int64 = 0
 
   /// Takes a token. False: there is none.
-  mutating func take(_ limits: StreamLimits, nowMilliseconds now: Int64) -> Bool {
+  mutating func acquire(_ limits: StreamLimits, nowMilliseconds now: Int64) -> Bool {
     guard limits.clientFramesPerSecond > 0 else { return true }
     let interval = 1_000 / limits.clientFramesPerSecond
     guard fullAtMilliseconds - now <= (limits.clientFramesBurst - 1) * interval else { return false }

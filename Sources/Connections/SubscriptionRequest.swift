@@ -75,8 +75,8 @@ package struct SubscriptionRequest: Equatable, Sendable {
   }
 
   /// What is wanted and allowed, each once, and what is refused; a refusal leaves the rest as it is.
-  package func resolved(for role: Role?) -> (wanted: [Subscription], refused: [Refusal]) {
-    var wanted: [Subscription] = []
+  package func resolved(for role: Role?) -> (accepted: [Subscription], refused: [Refusal]) {
+    var accepted: [Subscription] = []
     var refused: [Refusal] = []
     var seen: Set<Topic> = []
     for name in names {
@@ -84,21 +84,21 @@ package struct SubscriptionRequest: Equatable, Sendable {
       case .failure(let refusal): refused.append(refusal)
       case .success(let meanings):
         for meaning in meanings {
-          for selector in selectors(of: meaning) where seen.insert(Self.mark(meaning.type, selector: selector)).inserted
-          {
-            wanted.append(Subscription(type: meaning.type, selector: selector, shownAs: meaning.shownAs))
+          for selector in selectors(of: meaning)
+          where seen.insert(Self.checkpoint(meaning.type, selector: selector)).inserted {
+            accepted.append(Subscription(type: meaning.type, selector: selector, shownAs: meaning.shownAs))
           }
         }
       }
     }
     for key in keys where !Name.isKey(key) {
-      wanted.removeAll { $0.selector == Selector(key) }
+      accepted.removeAll { $0.selector == Selector(key) }
       refused.append(
         Refusal(
           name: String(key.prefix(32)), code: .invalidName,
           message: "a key is 1 to \(Limit.keyBytes) bytes \(Name.rule)"))
     }
-    return (wanted, refused)
+    return (accepted, refused)
   }
 
   /// What an unsubscribe with these words takes away: without keys a type with all its keys, and a pattern also matches
@@ -152,7 +152,7 @@ package struct SubscriptionRequest: Equatable, Sendable {
   }
 
   /// A selector of a type as a value that can stand in a set.
-  private static func mark(_ type: String, selector: Selector) -> Topic {
+  private static func checkpoint(_ type: String, selector: Selector) -> Topic {
     switch selector {
     case .all: .type(type)
     case .key(let key): .key(type: type, key: "=" + key)

@@ -75,15 +75,18 @@ package struct Subscriptions: Equatable, Sendable {
   package mutating func apply(_ change: SubscriptionChange) -> Set<Topic> {
     var touched: Set<Topic> = []
     for removal in change.remove { remove(removal, order: change.order, touched: &touched) }
-    for wanted in change.add { add(wanted, order: change.order, touched: &touched) }
+    for subscription in change.add { add(subscription, order: change.order, touched: &touched) }
     if !touched.isEmpty { forget(before: change.order.milliseconds - Self.memoryMilliseconds) }
     return touched
   }
 
-  private mutating func add(_ wanted: Subscription, order: Order, touched: inout Set<Topic>) {
-    if let floor = floors.first(where: { $0.type.hasSameBytes(as: wanted.type) }), floor.order.isAfter(order) { return }
+  private mutating func add(_ subscription: Subscription, order: Order, touched: inout Set<Topic>) {
+    if let floor = floors.first(where: { $0.type.hasSameBytes(as: subscription.type) }), floor.order.isAfter(order) {
+      return
+    }
     let entry = Entry(
-      type: wanted.type, selector: wanted.selector, shownAs: wanted.shownAs, order: order, isActive: true)
+      type: subscription.type, selector: subscription.selector, shownAs: subscription.shownAs, order: order,
+      isActive: true)
     replace(entry, touched: &touched)
   }
 
@@ -102,26 +105,26 @@ package struct Subscriptions: Equatable, Sendable {
   }
 
   private mutating func removeType(_ type: String, order: Order, touched: inout Set<Topic>) {
-    if let place = floors.firstIndex(where: { $0.type.hasSameBytes(as: type) }) {
-      guard order.isAfter(floors[place].order) else { return }
-      floors[place].order = order
+    if let index = floors.firstIndex(where: { $0.type.hasSameBytes(as: type) }) {
+      guard order.isAfter(floors[index].order) else { return }
+      floors[index].order = order
     } else {
       floors.append(Floor(type: type, order: order))
     }
     touched.insert(.type(type))
-    for place in entries.indices where entries[place].type.hasSameBytes(as: type) && order.isAfter(entries[place].order)
+    for index in entries.indices where entries[index].type.hasSameBytes(as: type) && order.isAfter(entries[index].order)
     {
-      entries[place].isActive = false
-      entries[place].order = order
-      touched.insert(entries[place].topic)
+      entries[index].isActive = false
+      entries[index].order = order
+      touched.insert(entries[index].topic)
     }
   }
 
   private mutating func replace(_ entry: Entry, touched: inout Set<Topic>) {
-    if let place = entries.firstIndex(where: { $0.type.hasSameBytes(as: entry.type) && $0.selector == entry.selector })
+    if let index = entries.firstIndex(where: { $0.type.hasSameBytes(as: entry.type) && $0.selector == entry.selector })
     {
-      guard entry.order.isAfter(entries[place].order) else { return }
-      entries[place] = entry
+      guard entry.order.isAfter(entries[index].order) else { return }
+      entries[index] = entry
     } else {
       entries.append(entry)
     }

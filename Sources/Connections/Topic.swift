@@ -1,7 +1,7 @@
 package import ConnectionStore
 package import Messaging
 
-/// What a listener row stands under: who wants events of a type, of one key of a type, of a person, of a group.
+/// What a listener row stands under: the events of a type, of one key of a type, of a user, of a group.
 package enum Topic: Hashable, Sendable {
   /// Every key of a type; a row may narrow it by prefixes of keys.
   case type(String)
@@ -47,7 +47,7 @@ package enum Topic: Hashable, Sendable {
     }
   }
 
-  /// A person's own connections are few, and so are a key's, or those that end in one minute: they stand in one
+  /// A user's own connections are few, and so are a key's, or those that end in one minute: they stand in one
   /// partition, whatever the shards, and are read with one query.
   var isInOnePartition: Bool {
     switch self {
@@ -68,7 +68,7 @@ package enum Topic: Hashable, Sendable {
 }
 
 extension Sequence<Topic> {
-  /// In the order of their names: the same write is the same bytes, whoever makes it.
+  /// In the order of their names: the same write is the same bytes in every process.
   func ordered() -> [Topic] {
     map { (name: $0.name, topic: $0) }.sorted { $0.name < $1.name }.map(\.topic)
   }

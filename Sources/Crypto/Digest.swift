@@ -12,9 +12,9 @@ package struct Digest: Equatable, Sendable {
   }
 
   package func appendHexadecimal(to text: inout [UInt8]) {
-    for place in 0..<32 {
-      text.append(Self.digit(vector[place] >> 4))
-      text.append(Self.digit(vector[place] & 15))
+    for index in 0..<32 {
+      text.append(Self.digit(vector[index] >> 4))
+      text.append(Self.digit(vector[index] & 15))
     }
   }
 

@@ -55,9 +55,9 @@ package final class PublicKey {
   package init?(subjectPublicKeyInfo bytes: [UInt8]) {
     defer { ERR_clear_error() }
     let read = bytes.withUnsafeBufferPointer { buffer -> OpaquePointer? in
-      var place = buffer.baseAddress
-      guard let key = d2i_PUBKEY(nil, &place, buffer.count) else { return nil }
-      guard place == buffer.baseAddress.map({ $0 + buffer.count }) else {
+      var position = buffer.baseAddress
+      guard let key = d2i_PUBKEY(nil, &position, buffer.count) else { return nil }
+      guard position == buffer.baseAddress.map({ $0 + buffer.count }) else {
         EVP_PKEY_free(key)
         return nil
       }

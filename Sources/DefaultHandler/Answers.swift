@@ -92,7 +92,7 @@ extension Frame {
 
   /// Types without their keys: 128 keys of 256 bytes would not fit one frame of API Gateway (32 KB).
   /// `standings`: where it is in each stream it follows, the first few of them.
-  static func status(record: ConnectionRecord, standings: [RecoveryReader.Standing]) -> [UInt8] {
+  static func status(record: ConnectionRecord, positions: [RecoveryReader.StreamPosition]) -> [UInt8] {
     var names: [String] = []
     for entry in record.subscriptions.active {
       let name = entry.shownAs ?? entry.type
@@ -110,7 +110,7 @@ extension Frame {
       writer.member("subscriptions", record.subscriptions.active.count)
       writer.key("streams")
       writer.array { writer in
-        for one in standings.prefix(40) {
+        for one in positions.prefix(40) {
           writer.object { writer in
             writer.member("stream", one.stream)
             writer.member("last", one.last)

@@ -55,7 +55,7 @@ extension Receive {
       }
     }
     // Events may have come before; what comes after the state is everything after it.
-    try holding(
+    try pausing(
       record.subscribedStreams, record: record, destination: greeting.destination, invocation: invocation, log: log
     ) { _ in }
     return Array("{}".utf8)
@@ -67,7 +67,7 @@ extension Frame {
   static func greeting(record: ConnectionRecord, milliseconds: Int64) -> [UInt8]? {
     EventTypes.table.greeting(
       of: record.dialect,
-      words: GreetingWords(
+      fields: GreetingFields(
         connectionID: record.id, user: record.principal.user, role: record.principal.role,
         timestamp: Timestamp.rfc3339(milliseconds: milliseconds)))
   }

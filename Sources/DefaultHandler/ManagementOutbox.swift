@@ -26,7 +26,7 @@ struct ManagementOutbox: Outbox {
         try send(Call(verb: .post(frame), id: destination.connectionID), destination: destination)
       }
       switch outcome {
-      case .success(let answer) where answer.meaning == .accepted: return .taken
+      case .success(let answer) where answer.meaning == .accepted: return .accepted
       case .success(let answer) where answer.meaning == .gone: return .gone
       case .success(let answer) where answer.status != 429 && answer.status < 500:
         throw PostRefused(explanation: answer.explanation)

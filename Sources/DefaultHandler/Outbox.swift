@@ -11,7 +11,7 @@ protocol Outbox {
 }
 
 enum PostOutcome: Equatable {
-  case taken
+  case accepted
   /// The client has left, or its `$connect` has not ended yet.
   case gone
 }

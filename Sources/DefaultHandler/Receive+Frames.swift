@@ -19,7 +19,7 @@ extension Receive {
     return frames.map(\.bytes)
   }
 
-  /// The dialects of the documents know no snapshot: they get the events themselves.
+  /// The dialects of the five source protocols know no snapshot: they get the events themselves.
   private func snapshot(of part: Recovery.Part, record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
     // A client that counts no hellos learns nothing from an empty state.
     guard let rows = part.snapshot, !rows.isEmpty || replay != nil else { return [] }

@@ -19,7 +19,7 @@ extension Receive {
     let record = try change(context: context, accepting: hello.accepts) { record in
       let resolved = hello.subscriptions.resolved(for: record.principal.role)
       refused = resolved.refused
-      return SubscriptionChange(add: resolved.wanted, order: Self.order(nil, context: context))
+      return SubscriptionChange(add: resolved.accepted, order: Self.order(nil, context: context))
     }
     if !hello.subscriptions.names.isEmpty {
       audit("subscribed", request: hello.subscriptions, record: record, log: log)
@@ -59,7 +59,7 @@ extension Receive {
   ) throws -> Bool {
     for frame in frames {
       guard clock.milliseconds() < invocation.deadlineMilliseconds - 1_000,
-        try outbox.post(frame, to: destination) == .taken
+        try outbox.post(frame, to: destination) == .accepted
       else { return false }
     }
     return true

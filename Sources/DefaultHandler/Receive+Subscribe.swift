@@ -8,7 +8,7 @@ import Messaging
 import Telemetry
 
 extension Receive {
-  /// The state of what is new, then everything after it: the connection's place in the new streams is held before the
+  /// The state of what is new, then everything after it: delivery of the new streams is paused before the
   /// listener rows are written, the state as of there is posted, and then the sender goes on from there. The
   /// acknowledgement is the answer.
   mutating func subscribe(
@@ -16,70 +16,72 @@ extension Receive {
     log: Log
   ) throws -> [UInt8] {
     try checkSize(request)
-    let standing = try connection(context: context)
-    let resolved = request.resolved(for: standing.principal.role)
-    if let first = resolved.refused.first, resolved.wanted.isEmpty {
+    let current = try connection(context: context)
+    let resolved = request.resolved(for: current.principal.role)
+    if let first = resolved.refused.first, resolved.accepted.isEmpty {
       let reasons = resolved.refused.map { "'\($0.name)': \($0.message)" }
       let logTexts: [LogText] = resolved.refused.map { "'\($0.name)': \($0.message)" }
       throw FrameRefusal(
         code: first.code.rawValue, message: reasons.joined(separator: "; "),
         logText: LogText(known: logTexts.map(\.description).joined(separator: "; ")))
     }
-    let change = SubscriptionChange(add: resolved.wanted, order: Self.order(count, context: context))
+    let change = SubscriptionChange(add: resolved.accepted, order: Self.order(count, context: context))
     // Before anything is written.
-    if let refusal = connections.refusal(of: change, for: standing) { _ = try changed(refusal) }
-    let gain = try self.gain(of: change, for: standing)
+    if let refusal = connections.refusal(of: change, for: current) { _ = try changed(refusal) }
+    let newlySubscribed = try self.newlySubscribed(of: change, for: current)
     let handler = self
-    let record = try holding(
-      gain.subscribedStreams, record: gain, destination: Destination(context: context), invocation: invocation, log: log
+    let record = try pausing(
+      newlySubscribed.subscribedStreams, record: newlySubscribed, destination: Destination(context: context),
+      invocation: invocation, log: log
     ) {
-      try handler.change(context: context, isHeld: $0) { _ in change }
+      try handler.change(context: context, isPaused: $0) { _ in change }
     }
     audit("subscribed", request: request, record: record, log: log)
     return Frame.changed(
       "subscribed", request: request, refused: resolved.refused, subscriptions: record.subscriptions, count: count)
   }
 
-  /// What a change brings that the connection has not got. Where its place is held, a subscribe before this one did not
+  /// What a change brings that the connection has not got. Where delivery is paused, a subscribe before this one did not
   /// come to its end: it may be a listener already, but was not shown the state.
-  private func gain(of change: SubscriptionChange, for record: ConnectionRecord) throws(TableError) -> ConnectionRecord
-  {
-    let gain = record.gaining(change)
-    let known = change.streams.filter { !gain.subscribedStreams.contains($0) }
-    let held = try lagRows.held(known, id: record.id)
-    return held.isEmpty ? gain : record.gaining(change, also: held)
+  private func newlySubscribed(
+    of change: SubscriptionChange, for record: ConnectionRecord
+  ) throws(TableError) -> ConnectionRecord {
+    let newlySubscribed = record.newlySubscribed(by: change)
+    let known = change.streams.filter { !newlySubscribed.subscribedStreams.contains($0) }
+    let paused = try lagRows.paused(known, id: record.id)
+    return paused.isEmpty ? newlySubscribed : record.newlySubscribed(by: change, also: paused)
   }
 
-  /// Holds a connection's place in some streams while `body` makes it a listener of them, told whether anything is
-  /// held, and while it is shown their state.
-  mutating func holding<Answer>(
+  /// Pauses some streams for a connection while `body` makes it a listener of them and while their state is posted. `body`
+  /// is given whether any stream is paused.
+  mutating func pausing<Answer>(
     _ streams: [String], record: ConnectionRecord, destination: Destination, invocation: InvocationContext,
-    log: Log, _ body: (_ isHeld: Bool) throws -> Answer
+    log: Log, _ body: (_ isPaused: Bool) throws -> Answer
   ) throws -> Answer {
-    let holds = try lagRows.hold(streams, id: record.id)
+    let pauses = try lagRows.pause(streams, id: record.id)
     let answer: Answer
     do {
-      answer = try body(!holds.isEmpty)
+      answer = try body(!pauses.isEmpty)
     } catch let refusal as FrameRefusal {
-      release(holds, id: record.id, log: log)
+      resume(pauses, id: record.id, log: log)
       throw refusal
     }
-    // If anything else fails, the place stays held for a while: a subscribe that is said again finds it.
-    let frames = try recovery.states(record: record, holds: holds).flatMap {
+    // If anything else fails, delivery stays paused for a while: a subscribe that is said again finds that.
+    let frames = try recovery.states(record: record, pauses: pauses).flatMap {
       self.frames(of: $0, record: record, replay: nil)
     }
     _ = try post(frames, destination: destination, invocation: invocation)
-    release(holds, id: record.id, log: log)
+    resume(pauses, id: record.id, log: log)
     return answer
   }
 
-  /// What a hold delays ends by itself, so nothing is refused for a release that fails.
-  private func release(_ holds: [DeliveryPause], id: ConnectionID, log: Log) {
+  /// A pause ends by itself, so nothing is refused when it cannot be ended earlier.
+  private func resume(_ pauses: [DeliveryPause], id: ConnectionID, log: Log) {
     do throws(TableError) {
-      try lagRows.release(holds, id: id)
-      for stream in try recovery.hasMore(than: holds) { drains.ask(for: stream, log: log) }
+      try lagRows.resume(pauses, id: id)
+      for stream in try recovery.hasMore(than: pauses) { pendingSends.ask(for: stream, log: log) }
     } catch {
-      log.warn("place not released", ["connectionId": .identifier(id.text), "reason": .text(error.description)])
+      log.warn("delivery not resumed", ["connectionId": .identifier(id.text), "reason": .text(error.description)])
     }
   }
 
@@ -96,10 +98,10 @@ extension Receive {
   }
 
   func change(
-    context: RequestContext, accepting: Accepts? = nil, isHeld: Bool = false,
+    context: RequestContext, accepting: Accepts? = nil, isPaused: Bool = false,
     _ makeChange: (ConnectionRecord) -> SubscriptionChange
   ) throws -> ConnectionRecord {
-    let outcome = try connections.change(id: context.connectionID, accepting: accepting, isHeld: isHeld, makeChange)
+    let outcome = try connections.change(id: context.connectionID, accepting: accepting, isPaused: isPaused, makeChange)
     return try lasting(record: changed(outcome))
   }
 
@@ -124,7 +126,7 @@ extension Receive {
       messageID: context.messageID ?? context.requestID)
   }
 
-  /// Who listens to what since when, for whoever has to account for it.
+  /// Who listens to what since when, for an audit.
   func audit(_ what: LogText, request: SubscriptionRequest, record: ConnectionRecord, log: Log) {
     log.info(
       what,

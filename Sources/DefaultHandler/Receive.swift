@@ -12,7 +12,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
   let connections: Connections
   let recovery: RecoveryReader
   let lagRows: LagRows
-  let drains: Drains
+  let pendingSends: PendingSends
   var outbox: Out
   let log: Log
   var clock = Clock.system
@@ -67,7 +67,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
     var cursor: Cursor?
     if record.accepts.contains(.parts) {
       do throws(TableError) {
-        cursor = try recovery.standing(record: record)
+        cursor = try recovery.cursor(record: record)
       } catch {
         log.warn("pong without a cursor", ["reason": .text(error.description)])
       }
@@ -77,12 +77,12 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
   private func status(context: RequestContext) throws -> [UInt8] {
     let record = try connection(context: context)
-    return Frame.status(record: record, standings: try recovery.standings(record: record))
+    return Frame.status(record: record, positions: try recovery.positions(record: record))
   }
 
   // MARK: Refusals
 
-  /// The error frame is the answer; but a connection that nobody knows is told by a post and closed, so that its client
+  /// The error frame is the answer; but a connection that has no row is told by a post and closed, so that its client
   /// comes back as one that is known.
   private mutating func refuse(_ refusal: FrameRefusal, context: RequestContext, log: Log) -> [UInt8]? {
     log.info(
@@ -94,7 +94,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
     let frame = Frame.error(code: refusal.code, message: refusal.message, requestID: context.requestID)
     guard refusal == .unknownConnection || refusal == .expired else { return frame }
     do {
-      if try outbox.post(frame, to: Destination(context: context)) == .taken {
+      if try outbox.post(frame, to: Destination(context: context)) == .accepted {
         try outbox.close(Destination(context: context))
       }
       return nil

@@ -18,9 +18,9 @@ func makeReceive(environment: Environment) throws -> some LambdaHandler {
     connections: Connections(table: table, shards: shards, limits: limits),
     recovery: RecoveryReader(table: table, shards: shards, limits: limits),
     lagRows: LagRows(table: table, limits: limits),
-    drains: Drains(environment, FunctionInvoker(environment: environment)),
+    pendingSends: PendingSends(environment, FunctionInvoker(environment: environment)),
     outbox: ManagementOutbox(environment: environment), log: try Log(environment)
-  ).afterTelling {
+  ).afterReporting {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }
 }

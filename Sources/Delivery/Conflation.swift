@@ -3,42 +3,44 @@ package import Messaging
 
 /// Conflation: of each key of a type only the newest event of a round is sent, and says how many it stands for.
 ///
-/// All of them stay in the log. An event without a key stands for itself, and so does one of high priority.
+/// For example: a round has 7 (AAPL), 8 (MSFT) and 9 (AAPL). 8 and 9 are sent, and 9 says `"folded":1`, for it stands for 7
+/// too. All three stay in the log. An event without a key stands for itself, and so does one of high priority.
+/// `Docs/decisions/0005-rounds-marks-and-open-streams.md`, `Docs/delivery.md`.
 package enum Conflation {
-  /// The places of the events that are sent, in order, each with the number of earlier events it stands for.
+  /// The indices of the events that are sent, ascending, each with the number of earlier events it stands for.
   ///
   /// No event stands for another across the border of two groups, and what is left of a group fits `groupBytes` (a
   /// single event may be larger). A client that got the frames of some groups and not the others lacks nothing of those
   /// it got.
-  package static func fold(
-    _ events: [Event], groupBytes: Int = FramePacking.groupBytes, isNeverFolded: (Event) -> Bool
-  ) -> [Folded] {
-    if events.count < 2 { return events.indices.map { Folded(place: $0, count: 0) } }
-    var kept: [Folded?] = []
+  package static func conflate(
+    _ events: [Event], groupBytes: Int = FramePacking.groupBytes, isNeverConflated: (Event) -> Bool
+  ) -> [ConflatedEvent] {
+    if events.count < 2 { return events.indices.map { ConflatedEvent(index: $0, count: 0) } }
+    var kept: [ConflatedEvent?] = []
     kept.reserveCapacity(events.count)
     var newest: [Key: Int] = [:]
     var group = 0
     var bytes = 0
-    for (place, event) in events.enumerated() {
+    for (index, event) in events.enumerated() {
       let size = FramePacking.bound(of: event)
-      let mark = event.key.flatMap { isNeverFolded(event) ? nil : Key(type: event.type, key: $0) }
-      var standing = mark.flatMap { newest[$0] }
-      let replaced = standing.flatMap { kept[$0] }.map { FramePacking.bound(of: events[$0.place]) } ?? 0
+      let eventKey = event.key.flatMap { isNeverConflated(event) ? nil : Key(type: event.type, key: $0) }
+      var earlierIndex = eventKey.flatMap { newest[$0] }
+      let replaced = earlierIndex.flatMap { kept[$0] }.map { FramePacking.bound(of: events[$0.index]) } ?? 0
       if bytes + size - replaced > groupBytes, bytes > 0 {
         group += 1
         bytes = 0
         newest.removeAll(keepingCapacity: true)
-        standing = nil
+        earlierIndex = nil
       }
-      var one = Folded(place: place, count: 0, group: group)
-      if let standing, let earlier = kept[standing] {
+      var one = ConflatedEvent(index: index, count: 0, group: group)
+      if let earlierIndex, let earlier = kept[earlierIndex] {
         one.count = earlier.count + 1
         one.first = earlier.first
-        kept[standing] = nil
+        kept[earlierIndex] = nil
         bytes -= replaced
       }
       bytes += size
-      if let mark { newest[mark] = kept.count }
+      if let eventKey { newest[eventKey] = kept.count }
       kept.append(one)
     }
     return kept.compactMap { $0 }
@@ -60,9 +62,9 @@ package enum Conflation {
 }
 
 /// An event that is sent.
-package struct Folded: Equatable, Sendable {
+package struct ConflatedEvent: Equatable, Sendable {
   /// Among the events of the round.
-  package let place: Int
+  package let index: Int
   /// How many earlier events of its key it stands for.
   package fileprivate(set) var count: Int
   /// The oldest of these, or itself.
@@ -70,10 +72,10 @@ package struct Folded: Equatable, Sendable {
   /// Frames begin where a group begins.
   package let group: Int
 
-  package init(place: Int, count: Int, first: Int? = nil, group: Int = 0) {
-    self.place = place
+  package init(index: Int, count: Int, first: Int? = nil, group: Int = 0) {
+    self.index = index
     self.count = count
-    self.first = first ?? place
+    self.first = first ?? index
     self.group = group
   }
 }

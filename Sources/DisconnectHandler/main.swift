@@ -8,7 +8,7 @@ func makeDisconnect(environment: Environment) throws -> some LambdaHandler {
   let deadline = CallDeadline()
   let table = try TableSelection.open(environment: environment, deadline: deadline)
   let shards = try TableSelection.listenerShards(environment: environment)
-  return Disconnect(connections: Connections(table: table, shards: shards), log: try Log(environment)).afterTelling {
+  return Disconnect(connections: Connections(table: table, shards: shards), log: try Log(environment)).afterReporting {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }
 }

@@ -5,14 +5,14 @@ import Messaging
 ///
 /// base64url (RFC 4648 section 5, no padding) of: a version byte, then for each stream 6 bytes of SHA-256 over its name
 /// and epoch, and the sequence number as a varint. The names do not stand in it: they are matched with the streams the
-/// client may follow, so a cursor tells nobody of other people's streams.
+/// client may follow, so a cursor tells no client of other users' streams.
 package struct Cursor: Equatable, Sendable {
   package static let maximumStreams = 64
   package static let maximumBytes = 1024
   private static let version: UInt8 = 1
 
   private struct Entry: Equatable {
-    let mark: UInt64
+    let fingerprint: UInt64
     var sequence: Int64
   }
 
@@ -28,23 +28,23 @@ package struct Cursor: Equatable, Sendable {
   /// The sequence number of the last event the client has of a stream in that epoch; nil: the cursor says nothing of
   /// it.
   package func sequence(of stream: String, epoch: String) -> Int64? {
-    let mark = Self.mark(stream: stream, epoch: epoch)
-    return entries.first { $0.mark == mark }?.sequence
+    let fingerprint = Self.fingerprint(stream: stream, epoch: epoch)
+    return entries.first { $0.fingerprint == fingerprint }?.sequence
   }
 
   /// A cursor holds 64 streams; what is beyond them is left out, and its client gets a snapshot of those instead. So is
   /// what makes its text longer than 1 KB, which takes sequence numbers of more than 34 thousand million.
   package mutating func set(stream: String, epoch: String, to sequence: Int64) {
-    let mark = Self.mark(stream: stream, epoch: epoch)
-    if let place = entries.firstIndex(where: { $0.mark == mark }) {
-      entries[place].sequence = sequence
+    let fingerprint = Self.fingerprint(stream: stream, epoch: epoch)
+    if let index = entries.firstIndex(where: { $0.fingerprint == fingerprint }) {
+      entries[index].sequence = sequence
     } else if entries.count < Self.maximumStreams {
-      entries.append(Entry(mark: mark, sequence: sequence))
+      entries.append(Entry(fingerprint: fingerprint, sequence: sequence))
     }
   }
 
   /// 48 bits: two of a client's 64 streams have the same once in a hundred thousand million clients.
-  private static func mark(stream: String, epoch: String) -> UInt64 {
+  private static func fingerprint(stream: String, epoch: String) -> UInt64 {
     let digest = SHA256.hash(Array("\(stream.utf8.count):\(stream)\(epoch)".utf8))
     return digest.bytes.prefix(6).reduce(0) { $0 << 8 | UInt64($1) }
   }
@@ -62,7 +62,9 @@ package struct Cursor: Equatable, Sendable {
   }
 
   private static func append(_ entry: Entry, to bytes: inout [UInt8]) {
-    for shift in stride(from: 40, through: 0, by: -8) { bytes.append(UInt8(truncatingIfNeeded: entry.mark >> shift)) }
+    for shift in stride(from: 40, through: 0, by: -8) {
+      bytes.append(UInt8(truncatingIfNeeded: entry.fingerprint >> shift))
+    }
     var rest = UInt64(max(0, entry.sequence))
     while rest >= 0x80 {
       bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -75,28 +77,28 @@ package struct Cursor: Equatable, Sendable {
   package init?(_ text: String) {
     guard text.utf8.count <= Self.maximumBytes, let bytes = Base64URL.decode(text.utf8), bytes.first == Self.version
     else { return nil }
-    var place = 1
-    while place < bytes.count {
-      guard let entry = Self.entry(bytes, place: &place), entries.count < Self.maximumStreams,
-        !entries.contains(where: { $0.mark == entry.mark })
+    var offset = 1
+    while offset < bytes.count {
+      guard let entry = Self.entry(bytes, offset: &offset), entries.count < Self.maximumStreams,
+        !entries.contains(where: { $0.fingerprint == entry.fingerprint })
       else { return nil }
       entries.append(entry)
     }
   }
 
-  private static func entry(_ bytes: [UInt8], place: inout Int) -> Entry? {
-    guard bytes.count - place >= 7 else { return nil }
-    let mark = bytes[place..<place + 6].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    place += 6
+  private static func entry(_ bytes: [UInt8], offset: inout Int) -> Entry? {
+    guard bytes.count - offset >= 7 else { return nil }
+    let fingerprint = bytes[offset..<offset + 6].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    offset += 6
     var sequence: UInt64 = 0
     for shift in stride(from: 0, to: 63, by: 7) {
-      guard place < bytes.count else { return nil }
-      let byte = bytes[place]
-      place += 1
+      guard offset < bytes.count else { return nil }
+      let byte = bytes[offset]
+      offset += 1
       sequence |= UInt64(byte & 0x7F) << UInt64(shift)
       if byte & 0x80 == 0 {
         // One number, one spelling.
-        return byte == 0 && shift > 0 ? nil : Entry(mark: mark, sequence: Int64(sequence))
+        return byte == 0 && shift > 0 ? nil : Entry(fingerprint: fingerprint, sequence: Int64(sequence))
       }
     }
     return nil

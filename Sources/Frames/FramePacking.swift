@@ -35,7 +35,7 @@ package enum FramePacking {
     _ events: [[UInt8]], groups: [Int]? = nil, cursor: String?, accepts: Accepts, name: () -> String
   ) -> [PackedFrame] {
     guard accepts.contains(.batch), events.count > 1 else {
-      return events.enumerated().flatMap { place, event in packed(event, first: place, accepts: accepts, name) }
+      return events.enumerated().flatMap { position, event in packed(event, first: position, accepts: accepts, name) }
     }
     let limit = (accepts.contains(.gzip) ? compressedBatchBytes : unitBytes) - 256
     var frames: [PackedFrame] = []
@@ -102,7 +102,7 @@ package enum FramePacking {
 
   /// `{"type":"part","id":…,"index":0,"count":3,"data":"…"}`: the data of all parts one after the other are the frame.
   private static func parts(_ frame: [UInt8], name: String) -> [[UInt8]] {
-    let pieces = cut(frame)
+    let pieces = split(frame)
     return pieces.enumerated().map { index, piece in
       var writer = JSONWriter(reservingBytes: piece.count * 2 + 128)
       writer.object { writer in
@@ -117,22 +117,22 @@ package enum FramePacking {
   }
 
   /// Pieces of at most 32 KB once each is written as a JSON string, cut between characters.
-  private static func cut(_ frame: [UInt8]) -> [ArraySlice<UInt8>] {
+  private static func split(_ frame: [UInt8]) -> [ArraySlice<UInt8>] {
     let room = unitBytes - 160
     var pieces: [ArraySlice<UInt8>] = []
     var start = 0
     var bytes = 0
-    var place = 0
-    while place < frame.count {
-      var next = place + 1
+    var position = 0
+    while position < frame.count {
+      var next = position + 1
       while next < frame.count, frame[next] & 0xC0 == 0x80 { next += 1 }
-      let cost = cost(of: frame[place], count: next - place)
+      let cost = cost(of: frame[position], count: next - position)
       if bytes + cost > room {
-        pieces.append(frame[start..<place])
-        (start, bytes) = (place, 0)
+        pieces.append(frame[start..<position])
+        (start, bytes) = (position, 0)
       }
       bytes += cost
-      place = next
+      position = next
     }
     pieces.append(frame[start...])
     return pieces

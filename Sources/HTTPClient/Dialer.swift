@@ -14,7 +14,7 @@ package final class Dialer {
   private let tls: TLSOptions
   private var opening: [(ticket: Ticket, url: HTTPURL, easy: CurlEasy)] = []
   /// How others ended while `open` waited for its own.
-  private var untold: [(ticket: Ticket, outcome: Outcome)] = []
+  private var unreported: [(ticket: Ticket, outcome: Outcome)] = []
   private var ticketsMade = 0
 
   /// `throughLibcurl` sends and receives through libcurl also where the socket itself would do.
@@ -33,11 +33,11 @@ package final class Dialer {
   package func open(url: HTTPURL, connectMilliseconds: Int = 3_000) throws(HTTPClientError) -> Connection {
     let mine = try begin(url: url, connectMilliseconds: connectMilliseconds)
     var others: [(ticket: Ticket, outcome: Outcome)] = []
-    defer { untold += others }
+    defer { unreported += others }
     while true {
       others += poll(milliseconds: 1_000, besides: nil)
-      guard let place = others.firstIndex(where: { $0.ticket == mine }) else { continue }
-      switch others.remove(at: place).outcome {
+      guard let index = others.firstIndex(where: { $0.ticket == mine }) else { continue }
+      switch others.remove(at: index).outcome {
       case .opened(let connection): return connection
       case .failed(let error): throw error
       }
@@ -66,11 +66,11 @@ package final class Dialer {
   }
 
   private func end() -> [(ticket: Ticket, outcome: Outcome)] {
-    var ended = untold
-    untold = []
+    var ended = unreported
+    unreported = []
     for (easy, code) in multi.progress() {
-      guard let place = opening.firstIndex(where: { $0.easy === easy }) else { continue }
-      let dial = opening.remove(at: place)
+      guard let index = opening.firstIndex(where: { $0.easy === easy }) else { continue }
+      let dial = opening.remove(at: index)
       ended.append((dial.ticket, finish(dial.easy, url: dial.url, code: code)))
     }
     return ended

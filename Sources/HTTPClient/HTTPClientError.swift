@@ -41,8 +41,8 @@ package struct HTTPClientError: Error, Equatable, Sendable, CustomStringConverti
 
   /// What is no URL may be anything, a password too.
   package var logText: LogText {
-    let place = kind == .invalidRequest ? LogText(masking: host) : LogText(known: host)
+    let shownHost = kind == .invalidRequest ? LogText(masking: host) : LogText(known: host)
     let number: LogText = code == 0 ? "" : " (libcurl \(code))"
-    return "\(known: tried) \(place): \(message)\(number)"
+    return "\(known: tried) \(shownHost): \(message)\(number)"
   }
 }

@@ -8,25 +8,25 @@ package import Telemetry
 ///
 /// Speaks HTTP/1.1, follows no redirect, retries nothing.
 package final class HTTPSession {
-  private typealias Transfer = (place: Int, easy: CurlEasy, request: HTTPRequest, collector: ResponseCollector)
+  private typealias Transfer = (position: Int, easy: CurlEasy, request: HTTPRequest, collector: ResponseCollector)
 
-  /// How long an answer is still waited for after the interruption.
+  /// How long an answer is still waited for after the signal to stop.
   fileprivate static let graceMilliseconds: Int64 = 3_000
 
   private let tls: TLSOptions
-  private let interruption: Int32?
+  private let signalDescriptor: Int32?
   private let clock: Clock
   private let multi: CurlMulti
   /// Handles between two requests.
   private var spare: [CurlEasy] = []
 
-  /// Fails only when libcurl cannot start. `interruption` is a descriptor: once it is readable, answers that have not
+  /// Fails only when libcurl cannot start. `signalDescriptor`: once it is readable, answers that have not
   /// come within three seconds are waited for no longer.
   package init(
-    tls: TLSOptions = .standard, interruption: Int32? = nil, clock: Clock = .system
+    tls: TLSOptions = .standard, signalDescriptor: Int32? = nil, clock: Clock = .system
   ) throws(HTTPClientError) {
     self.tls = tls
-    self.interruption = interruption
+    self.signalDescriptor = signalDescriptor
     self.clock = clock
     multi = try CurlMulti()
   }
@@ -40,36 +40,36 @@ package final class HTTPSession {
   package func send(_ requests: [HTTPRequest]) -> [Result<HTTPResponse, HTTPClientError>] {
     var outcomes = [Result<HTTPResponse, HTTPClientError>?](repeating: nil, count: requests.count)
     var transfers: [Transfer] = []
-    for (place, request) in requests.enumerated() {
+    for (position, request) in requests.enumerated() {
       do throws(HTTPClientError) {
-        transfers.append(try begin(request, place: place))
+        transfers.append(try begin(request, position: position))
       } catch {
-        outcomes[place] = .failure(error)
+        outcomes[position] = .failure(error)
       }
     }
-    var patience = Patience(interruption: interruption, clock: clock)
+    var timeout = TransferTimeout(signalDescriptor: signalDescriptor, clock: clock)
     while !transfers.isEmpty {
       for (easy, code) in multi.progress() {
         guard let index = transfers.firstIndex(where: { $0.easy === easy }) else { continue }
         let transfer = transfers.remove(at: index)
-        outcomes[transfer.place] = finish(transfer, code: code)
+        outcomes[transfer.position] = finish(transfer, code: code)
       }
       guard !transfers.isEmpty else { break }
-      if multi.wait(milliseconds: 1_000, besides: patience.descriptor) { patience.interrupt() }
-      guard patience.hasEnded else { continue }
-      for transfer in transfers { outcomes[transfer.place] = .failure(abandon(transfer)) }
+      if multi.wait(milliseconds: 1_000, besides: timeout.descriptor) { timeout.interrupt() }
+      guard timeout.hasEnded else { continue }
+      for transfer in transfers { outcomes[transfer.position] = .failure(abandon(transfer)) }
       transfers = []
     }
     return outcomes.compactMap { $0 }
   }
 
-  private func begin(_ request: HTTPRequest, place: Int) throws(HTTPClientError) -> Transfer {
+  private func begin(_ request: HTTPRequest, position: Int) throws(HTTPClientError) -> Transfer {
     try request.validate()
     let collector = ResponseCollector(maximumBodyBytes: request.maximumBodyBytes)
     let easy = try spareHandle()
     try easy.begin(request, into: collector)
     try multi.add(easy, url: request.url)
-    return (place, easy, request, collector)
+    return (position, easy, request, collector)
   }
 
   private func spareHandle() throws(HTTPClientError) -> CurlEasy {
@@ -102,19 +102,19 @@ package final class HTTPSession {
   }
 }
 
-/// Until when answers are waited for: for ever, or for a while after an interruption.
-private struct Patience {
-  private let interruption: Int32?
+/// Until when answers are waited for: for ever, or for a while after the signal to stop.
+private struct TransferTimeout {
+  private let signalDescriptor: Int32?
   private let clock: Clock
   private var end: Int64?
 
-  init(interruption: Int32?, clock: Clock) {
-    self.interruption = interruption
+  init(signalDescriptor: Int32?, clock: Clock) {
+    self.signalDescriptor = signalDescriptor
     self.clock = clock
   }
 
   /// What to wake up for; it stays readable, so once is enough.
-  var descriptor: Int32? { end == nil ? interruption : nil }
+  var descriptor: Int32? { end == nil ? signalDescriptor : nil }
 
   mutating func interrupt() { end = end ?? clock.monotonicMilliseconds() + HTTPSession.graceMilliseconds }
 

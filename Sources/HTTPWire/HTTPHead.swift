@@ -26,14 +26,14 @@ struct HTTPHead: Sendable {
     _ input: UnsafeRawBufferPointer, maximumBytes: Int, malformed: HTTPWireError.Code
   ) throws(HTTPWireError) -> (used: Int, isWhole: Bool) {
     let earlier = bytes.count
-    for place in 0..<input.count where input[place] == 0x0A {
-      let end = earlier + place
+    for offset in 0..<input.count where input[offset] == 0x0A {
+      let end = earlier + offset
       guard end < maximumBytes else { throw HTTPWireError(.headTooLarge(maximumBytes: maximumBytes)) }
-      let previous = place > 0 ? input[place - 1] : bytes.last
+      let previous = offset > 0 ? input[offset - 1] : bytes.last
       guard previous == 0x0D else { throw HTTPWireError(lineStart == 0 ? malformed : .malformedHeader) }
       guard end > lineStart + 1 else {
-        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: input[...place]))
-        return (place + 1, true)
+        bytes.append(contentsOf: UnsafeRawBufferPointer(rebasing: input[...offset]))
+        return (offset + 1, true)
       }
       lineStart = end + 1
     }
@@ -54,32 +54,32 @@ struct HTTPHead: Sendable {
   private static func readFields(
     _ bytes: Span<UInt8>, from start: Int, into fields: inout [HTTPHeaders.Field]
   ) throws(HTTPWireError) {
-    var place = start
-    while bytes[place] != 0x0D {
-      let (field, next) = try field(bytes, at: place)
+    var offset = start
+    while bytes[offset] != 0x0D {
+      let (field, next) = try field(bytes, at: offset)
       fields.append(field)
-      place = next
+      offset = next
     }
     // A carriage return that does not end the head stands where a name should.
-    guard place + 2 == bytes.count else { throw HTTPWireError(.malformedHeader) }
+    guard offset + 2 == bytes.count else { throw HTTPWireError(.malformedHeader) }
   }
 
   /// The field whose line starts at `start`, and where the next line starts.
   private static func field(
     _ bytes: Span<UInt8>, at start: Int
   ) throws(HTTPWireError) -> (field: HTTPHeaders.Field, next: Int) {
-    var place = start
-    while ASCII.isToken(bytes[place]) { place &+= 1 }
+    var offset = start
+    while ASCII.isToken(bytes[offset]) { offset &+= 1 }
     // This also refuses a folded line and a space before the colon.
-    guard place > start, bytes[place] == UInt8(ascii: ":") else { throw HTTPWireError(.malformedHeader) }
-    let name = start..<place
-    place += 1
-    while ASCII.isBlank(bytes[place]) { place &+= 1 }
-    let valueStart = place
-    while ASCII.isText(bytes[place]) { place &+= 1 }
-    guard bytes[place] == 0x0D, bytes[place + 1] == 0x0A else { throw HTTPWireError(.malformedHeader) }
-    var valueEnd = place
+    guard offset > start, bytes[offset] == UInt8(ascii: ":") else { throw HTTPWireError(.malformedHeader) }
+    let name = start..<offset
+    offset += 1
+    while ASCII.isBlank(bytes[offset]) { offset &+= 1 }
+    let valueStart = offset
+    while ASCII.isText(bytes[offset]) { offset &+= 1 }
+    guard bytes[offset] == 0x0D, bytes[offset + 1] == 0x0A else { throw HTTPWireError(.malformedHeader) }
+    var valueEnd = offset
     while valueEnd > valueStart, ASCII.isBlank(bytes[valueEnd - 1]) { valueEnd -= 1 }
-    return (HTTPHeaders.Field(name: name, value: valueStart..<valueEnd), place + 2)
+    return (HTTPHeaders.Field(name: name, value: valueStart..<valueEnd), offset + 2)
   }
 }

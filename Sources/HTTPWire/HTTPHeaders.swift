@@ -104,7 +104,7 @@ package struct HTTPHeaders: Sendable {
 
   private func isEqual(_ range: Range<Int>, text: some Collection<UInt8>) -> Bool {
     guard range.count == text.count else { return false }
-    for (place, byte) in zip(range, text) where ASCII.lowercased(block[place]) != ASCII.lowercased(byte) {
+    for (position, byte) in zip(range, text) where ASCII.lowercased(block[position]) != ASCII.lowercased(byte) {
       return false
     }
     return true

@@ -43,16 +43,16 @@ extension HTTPReader {
   /// The size in `line`; an extension after ';' is read over (RFC 9112 section 7.1.1).
   private func chunkSize() throws(HTTPWireError) -> Int {
     let end = line.count - 2
-    var place = 0
+    var offset = 0
     var size = 0
-    while place < end, let digit = ASCII.hexadecimal(line[place]) {
+    while offset < end, let digit = ASCII.hexadecimal(line[offset]) {
       size = size << 4 | digit
-      place += 1
-      guard place <= 12 else { throw HTTPWireError(.malformedChunk) }
+      offset += 1
+      guard offset <= 12 else { throw HTTPWireError(.malformedChunk) }
     }
-    guard place > 0 else { throw HTTPWireError(.malformedChunk) }
-    while place < end, ASCII.isBlank(line[place]) { place += 1 }
-    guard place == end || line[place] == UInt8(ascii: ";"), line[place..<end].allSatisfy(ASCII.isText) else {
+    guard offset > 0 else { throw HTTPWireError(.malformedChunk) }
+    while offset < end, ASCII.isBlank(line[offset]) { offset += 1 }
+    guard offset == end || line[offset] == UInt8(ascii: ";"), line[offset..<end].allSatisfy(ASCII.isText) else {
       throw HTTPWireError(.malformedChunk)
     }
     return size

@@ -108,7 +108,7 @@ package struct HTTPReader {
   }
 
   /// Moves the body out, leaving none behind. The limit on the body counts from here again.
-  package mutating func takeBody() -> [UInt8] {
+  package mutating func consumeBody() -> [UInt8] {
     let taken = body
     body = []
     return taken

@@ -23,27 +23,27 @@ struct HTTPStartLine: Sendable {
   }
 
   private mutating func readRequestLine(_ line: Span<UInt8>) throws(HTTPWireError) {
-    var place = 0
-    while ASCII.isToken(line[place]) { place &+= 1 }
-    method = 0..<place
-    guard place > 0, line[place] == 0x20 else { throw HTTPWireError(.malformedStartLine) }
-    place += 1
-    while 0x21...0x7E ~= line[place] { place &+= 1 }
-    target = method.upperBound + 1..<place
-    guard !target.isEmpty, line[place] == 0x20 else { throw HTTPWireError(.malformedStartLine) }
-    try readVersion(line, range: place + 1..<end)
+    var position = 0
+    while ASCII.isToken(line[position]) { position &+= 1 }
+    method = 0..<position
+    guard position > 0, line[position] == 0x20 else { throw HTTPWireError(.malformedStartLine) }
+    position += 1
+    while 0x21...0x7E ~= line[position] { position &+= 1 }
+    target = method.upperBound + 1..<position
+    guard !target.isEmpty, line[position] == 0x20 else { throw HTTPWireError(.malformedStartLine) }
+    try readVersion(line, range: position + 1..<end)
   }
 
   private mutating func readStatusLine(_ line: Span<UInt8>) throws(HTTPWireError) {
     // HTTP/1.1 200 Reason: the reason, and even the space before it, may be missing.
     guard end >= 12, line[8] == 0x20 else { throw HTTPWireError(.malformedStartLine) }
     try readVersion(line, range: 0..<8)
-    for place in 9..<12 {
-      guard ASCII.isDigit(line[place]) else { throw HTTPWireError(.malformedStartLine) }
-      status = status * 10 + Int(line[place] - UInt8(ascii: "0"))
+    for position in 9..<12 {
+      guard ASCII.isDigit(line[position]) else { throw HTTPWireError(.malformedStartLine) }
+      status = status * 10 + Int(line[position] - UInt8(ascii: "0"))
     }
     guard status >= 100, end == 12 || line[12] == 0x20 else { throw HTTPWireError(.malformedStartLine) }
-    for place in 12..<end where !ASCII.isText(line[place]) { throw HTTPWireError(.malformedStartLine) }
+    for position in 12..<end where !ASCII.isText(line[position]) { throw HTTPWireError(.malformedStartLine) }
   }
 
   /// Tells 1.0 from 1.1 and refuses every other version.

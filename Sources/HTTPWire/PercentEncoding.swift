@@ -44,19 +44,19 @@ package enum PercentEncoding {
     var bytes: [UInt8] = []
     bytes.reserveCapacity(text.count)
     var isClean = true
-    var place = 0
-    while place < text.count {
-      let byte = text[place]
-      if byte == UInt8(ascii: "%"), place + 2 < text.count,
-        let high = ASCII.hexadecimal(text[place + 1]), let low = ASCII.hexadecimal(text[place + 2])
+    var offset = 0
+    while offset < text.count {
+      let byte = text[offset]
+      if byte == UInt8(ascii: "%"), offset + 2 < text.count,
+        let high = ASCII.hexadecimal(text[offset + 1]), let low = ASCII.hexadecimal(text[offset + 2])
       {
         bytes.append(UInt8(high << 4 | low))
-        place += 3
+        offset += 3
         continue
       }
       isClean = isClean && byte != UInt8(ascii: "%")
       bytes.append(byte == UInt8(ascii: "+") && plusIsSpace ? 0x20 : byte)
-      place += 1
+      offset += 1
     }
     return (bytes, isClean)
   }

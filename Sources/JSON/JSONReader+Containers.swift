@@ -72,8 +72,8 @@ extension JSONReader {
     switch try peek() {
     case .string: _ = try scanString()
     case .number: _ = try scanNumber()
-    case .boolean: try scanWord(bytes[index] == UInt8(ascii: "t") ? "true" : "false")
-    case .null: try scanWord("null")
+    case .boolean: try scanKeyword(bytes[index] == UInt8(ascii: "t") ? "true" : "false")
+    case .null: try scanKeyword("null")
     case .array: try scanArray()
     case .object: try scanObject()
     }

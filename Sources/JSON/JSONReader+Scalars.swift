@@ -9,11 +9,11 @@ extension JSONReader {
     return index
   }
 
-  mutating func scanWord(_ word: StaticString) throws(JSONError) {
-    for place in 0..<word.utf8CodeUnitCount {
+  mutating func scanKeyword(_ keyword: StaticString) throws(JSONError) {
+    for position in 0..<keyword.utf8CodeUnitCount {
       guard index < limit else { throw JSONError(.unexpectedEnd, offset: index) }
-      guard bytes[index] == word.utf8Start[place] else {
-        throw JSONError(.unexpectedByte(bytes[index], expected: "\(word)"), offset: index)
+      guard bytes[index] == keyword.utf8Start[position] else {
+        throw JSONError(.unexpectedByte(bytes[index], expected: "\(keyword)"), offset: index)
       }
       index += 1
     }
@@ -83,15 +83,15 @@ extension JSONReader {
   /// so that the loop holds its bounds in registers.
   private func plainEnd(from start: Int) -> Int {
     let span = bytes.span
-    var place = start
+    var position = start
     let end = limit
-    while place < end {
-      let byte = span[place]
+    while position < end {
+      let byte = span[position]
       // ASCII from the space on, but no quote and no backslash.
-      guard byte &- 0x20 < 0x60, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { return place }
-      place &+= 1
+      guard byte &- 0x20 < 0x60, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "\\") else { return position }
+      position &+= 1
     }
-    return place
+    return position
   }
 
   mutating func scanEscape() throws(JSONError) {
@@ -113,11 +113,11 @@ extension JSONReader {
   /// The value of the four hexadecimal digits at `start`, or nil if one is none.
   func hexadecimal(at start: Int) -> UInt16? {
     var value: UInt16 = 0
-    for place in start..<start + 4 {
-      switch bytes[place] {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt16(bytes[place] - UInt8(ascii: "0"))
-      case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt16(bytes[place] - UInt8(ascii: "a") + 10)
-      case UInt8(ascii: "A")...UInt8(ascii: "F"): value = value << 4 | UInt16(bytes[place] - UInt8(ascii: "A") + 10)
+    for position in start..<start + 4 {
+      switch bytes[position] {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): value = value << 4 | UInt16(bytes[position] - UInt8(ascii: "0"))
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): value = value << 4 | UInt16(bytes[position] - UInt8(ascii: "a") + 10)
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): value = value << 4 | UInt16(bytes[position] - UInt8(ascii: "A") + 10)
       default: return nil
       }
     }

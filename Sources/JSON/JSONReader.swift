@@ -97,11 +97,11 @@ package struct JSONReader {
     let text = try scanNumber()
     var value: Int64 = 0
     let negative = bytes[text.lowerBound] == UInt8(ascii: "-")
-    for place in (negative ? text.dropFirst() : text) {
-      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[place]) else {
+    for position in (negative ? text.dropFirst() : text) {
+      guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position]) else {
         throw JSONError(.wrongKind(expected: "a whole number", found: .number), offset: start)
       }
-      let digit = Int64(bytes[place] - UInt8(ascii: "0"))
+      let digit = Int64(bytes[position] - UInt8(ascii: "0"))
       let (times, overflowed) = value.multipliedReportingOverflow(by: 10)
       let (sum, overflowedAgain) =
         negative ? times.subtractingReportingOverflow(digit) : times.addingReportingOverflow(digit)
@@ -120,14 +120,14 @@ package struct JSONReader {
   package mutating func boolean() throws(JSONError) -> Bool {
     try expect(.boolean, expected: "true or false")
     let value = bytes[index] == UInt8(ascii: "t")
-    try scanWord(value ? "true" : "false")
+    try scanKeyword(value ? "true" : "false")
     return value
   }
 
   /// True, consuming it, if `null` stands next.
   package mutating func null() throws(JSONError) -> Bool {
     guard try peek() == .null else { return false }
-    try scanWord("null")
+    try scanKeyword("null")
     return true
   }
 

@@ -9,8 +9,8 @@ struct ConnectionKey: Hashable {
   /// The id of these sixteen characters.
   init(ascii: InlineArray<16, UInt8>) {
     var halves: (UInt64, UInt64) = (0, 0)
-    for place in 0..<8 { halves.0 = halves.0 << 8 | UInt64(ascii[place]) }
-    for place in 8..<16 { halves.1 = halves.1 << 8 | UInt64(ascii[place]) }
+    for index in 0..<8 { halves.0 = halves.0 << 8 | UInt64(ascii[index]) }
+    for index in 8..<16 { halves.1 = halves.1 << 8 | UInt64(ascii[index]) }
     (high, low) = halves
   }
 
@@ -19,8 +19,8 @@ struct ConnectionKey: Hashable {
     let alphabet: StaticString = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     var bits = UInt128(randomness.next()) << 64 | UInt128(randomness.next())
     var ascii = InlineArray<16, UInt8>(repeating: UInt8(ascii: "="))
-    for place in 0..<15 {
-      ascii[place] = alphabet.utf8Start[Int(bits & 63)]
+    for index in 0..<15 {
+      ascii[index] = alphabet.utf8Start[Int(bits & 63)]
       bits >>= 6
     }
     return ConnectionKey(ascii: ascii)
@@ -28,9 +28,9 @@ struct ConnectionKey: Hashable {
 
   var text: String {
     String(unsafeUninitializedCapacity: 16) { buffer in
-      for place in 0..<16 {
-        let half = place < 8 ? high : low
-        buffer[place] = UInt8(truncatingIfNeeded: half >> UInt64(56 - 8 * (place & 7)))
+      for index in 0..<16 {
+        let half = index < 8 ? high : low
+        buffer[index] = UInt8(truncatingIfNeeded: half >> UInt64(56 - 8 * (index & 7)))
       }
       return 16
     }

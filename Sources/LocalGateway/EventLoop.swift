@@ -103,13 +103,13 @@ final class EventLoop {
   /// One round: waits, at most so long, calls the handlers of what is ready, then the timers that are due.
   func turn(waitingAtMostMilliseconds limit: Int64 = .max) {
     let count = epoll_wait(epoll, &events, Int32(events.count), Int32(clamping: min(limit, waitMilliseconds())))
-    for place in 0..<max(0, Int(count)) {
-      let data = events[place].data.u64
+    for index in 0..<max(0, Int(count)) {
+      let data = events[index].data.u64
       // A handler called earlier in this round may have removed this descriptor.
       guard let watch = watches[Int32(truncatingIfNeeded: data)], watch.generation == UInt32(data >> 32) else {
         continue
       }
-      watch.handler.ready(Readiness(rawValue: events[place].events))
+      watch.handler.ready(Readiness(rawValue: events[index].events))
     }
     fireTimers()
   }

@@ -18,7 +18,7 @@ final class Gateway: HTTPRequestHandler {
   /// What is to go wrong, if anything.
   let faults: Faults?
   /// Route events that are given to their functions after the next one of their connections.
-  var heldEvents: [ConnectionKey: HeldEvent] = [:]
+  var delayedEvents: [ConnectionKey: DelayedEvent] = [:]
   private(set) var connections: [ConnectionKey: ClientConnection] = [:]
 
   /// Those whose outcome is still to come.
@@ -85,7 +85,7 @@ final class Gateway: HTTPRequestHandler {
       return true
     }
     guard let query = stageQuery(of: request) else {
-      // Another stage, then; a request that is no WebSocket may be for somebody else.
+      // Another stage, then; a request that is no WebSocket may be for another handler.
       if request.asksForWebSocket { responder.refuse(status: 403, message: "Forbidden") }
       return request.asksForWebSocket
     }

@@ -20,7 +20,7 @@ package final class GatewayHost {
   package init(
     _ configuration: GatewayConfiguration, functions: [FunctionConfiguration], log: Log,
     onLogLine: @escaping (FunctionLogLine) -> Void = { _ in },
-    surroundings: (_ port: UInt16) -> FunctionSettings
+    settings: (_ port: UInt16) -> FunctionSettings
   ) throws(GatewayError) {
     // Each connection is a descriptor.
     Socket.raiseDescriptorLimit()
@@ -34,7 +34,7 @@ package final class GatewayHost {
     let faults = configuration.faults.map { Faults($0, clock: loop.clock, log: log) }
     gateway = try Gateway(configuration, loop: loop, log: log, faults: faults) { port in
       let host = FunctionHost(
-        functions: functions, surroundings: surroundings(port), loop: loop, faults: faults, onLogLine: onLogLine)
+        functions: functions, settings: settings(port), loop: loop, faults: faults, onLogLine: onLogLine)
       made = host
       return host
     }
@@ -61,14 +61,15 @@ package final class GatewayHost {
   /// returns. The same byte again ends the processes at once; another one does not, since one Ctrl-C often comes as
   /// SIGINT from the terminal and as SIGTERM from the script around. With a negative descriptor it serves for ever.
   /// `onStopping` is called when the first byte has come.
-  package func run(until interruption: Int32, onStopping: @escaping () -> Void = {}) {
-    if interruption >= 0 {
+  package func run(until signalDescriptor: Int32, onStopping: @escaping () -> Void = {}) {
+    if signalDescriptor >= 0 {
       // A descriptor that cannot be watched leaves the signals' own effect.
       try? loop.add(
-        descriptor: interruption, interest: .readable, handler: Stop(host: self, descriptor: interruption, onStopping))
+        descriptor: signalDescriptor, interest: .readable,
+        handler: Stop(host: self, descriptor: signalDescriptor, onStopping))
     }
     loop.run()
-    if interruption >= 0 { loop.remove(descriptor: interruption) }
+    if signalDescriptor >= 0 { loop.remove(descriptor: signalDescriptor) }
   }
 
   private enum Phase {

@@ -26,7 +26,7 @@ final class HTTPConnection: EventHandler {
   var isHalfClosed = false
   var isConsuming = false
   var closesAfterOutput = false
-  private var wasToldToContinue = false
+  private var hasSentContinue = false
   var exchange: UInt64 = 0
   var goneAction: (() -> Void)?
   /// When the present wait began, on the monotonic clock.
@@ -50,7 +50,7 @@ final class HTTPConnection: EventHandler {
     switch state {
     case .reading where output.isEmpty: read()
     case .reading, .answering: if !readiness.isDisjoint(with: .closed) { clientFinished() }
-    case .draining: drain()
+    case .draining: readOut()
     case .closed: break
     }
   }
@@ -61,12 +61,12 @@ final class HTTPConnection: EventHandler {
     case .bytes: consume(bytes)
     case .wouldBlock: break
     case .ended:
-      tellIfTruncated()
+      reportIfTruncated()
       close()
     }
   }
 
-  private func tellIfTruncated() {
+  private func reportIfTruncated() {
     guard case .reading = state, reader.hasHead, !reader.isComplete, let onTruncatedRequest = server.onTruncatedRequest,
       let request = try? HTTPRequest(&reader)
     else { return }
@@ -83,12 +83,12 @@ final class HTTPConnection: EventHandler {
 
   private func lose() {
     let action = goneAction
-    tellIfTruncated()
+    reportIfTruncated()
     close()
     action?()
   }
 
-  private func drain() {
+  private func readOut() {
     let (result, _) = server.buffer.read(from: socket)
     if case .ended = result { close() }
   }
@@ -116,7 +116,7 @@ final class HTTPConnection: EventHandler {
     if reader.isAtStart { since = server.loop.clock.monotonicMilliseconds() }
     do {
       let used = try reader.consume(bytes)
-      guard reader.isComplete else { return tellToContinue() }
+      guard reader.isComplete else { return sendContinue() }
       if used < bytes.count { unread = Array(bytes[used...]) }
       dispatch()
     } catch {
@@ -125,16 +125,16 @@ final class HTTPConnection: EventHandler {
   }
 
   /// `curl` waits a second for this before it sends a large body (RFC 9110 section 10.1.1).
-  private func tellToContinue() {
-    guard reader.hasHead, !wasToldToContinue, reader.headers.contains("expect", token: "100-continue") else { return }
-    wasToldToContinue = true
+  private func sendContinue() {
+    guard reader.hasHead, !hasSentContinue, reader.headers.contains("expect", token: "100-continue") else { return }
+    hasSentContinue = true
     StaticString("HTTP/1.1 100 Continue\r\n\r\n").withUTF8Buffer { send(UnsafeRawBufferPointer($0)) }
   }
 
   private func dispatch() {
     exchange += 1
     state = .answering
-    wasToldToContinue = false
+    hasSentContinue = false
     if !reader.keepsAlive { closesAfterOutput = true }
     do throws(HTTPDestinationError) {
       let request = try HTTPRequest(&reader)
@@ -172,7 +172,7 @@ final class HTTPConnection: EventHandler {
   // MARK: Ending
 
   /// Closes or refuses a client that has kept the server waiting for too long.
-  func checkPatience(now: Int64) {
+  func checkTimeout(now: Int64) {
     let waited = now - since
     switch state {
     case .answering, .closed: break

@@ -15,7 +15,7 @@ struct HTTPRequest {
     headers = reader.headers
     isHTTP10 = reader.isHTTP10
     destination = try HTTPDestination(method: method, target: reader.target, hosts: headers.values("host"))
-    body = reader.takeBody()
+    body = reader.consumeBody()
   }
 
   /// Path and query as they were sent, still percent-encoded.

@@ -81,14 +81,14 @@ final class HTTPServer: EventHandler {
     for _ in 0..<64 {
       do {
         guard let socket = try listener.accept() else { return }
-        take(socket)
+        accept(socket)
       } catch {
         return pauseAccepting(error)
       }
     }
   }
 
-  private func take(_ socket: Socket) {
+  private func accept(_ socket: Socket) {
     let connection = HTTPConnection(socket, server: self)
     do {
       try loop.add(descriptor: socket.descriptor, interest: .readable, handler: connection)
@@ -138,7 +138,7 @@ final class HTTPServer: EventHandler {
   private func sweep() {
     isSweeping = false
     let now = loop.clock.monotonicMilliseconds()
-    for connection in Array(connections.values) { connection.checkPatience(now: now) }
+    for connection in Array(connections.values) { connection.checkTimeout(now: now) }
     if !connections.isEmpty { scheduleSweep() }
   }
 }

@@ -4,7 +4,7 @@ import Messaging
 /// event to 5,000 clients is 5,000 of these.
 enum ManagementTarget: Equatable {
   case connection(ConnectionKey)
-  /// An id of the form that API Gateway makes, but none of this gateway's: whoever had it is gone.
+  /// An id of the form that API Gateway makes, but none of this gateway's: the connection that had it is gone.
   case otherConnection
   case malformedID
   case otherStage

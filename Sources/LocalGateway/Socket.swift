@@ -2,7 +2,7 @@ import Glibc
 
 /// A TCP socket of the loop, non-blocking. The only file of the front that makes socket calls.
 ///
-/// It does not close itself: whoever owns it calls `close()` once, after taking it out of the loop.
+/// It does not close itself: its owner calls `close()` once, after taking it out of the loop.
 struct Socket {
   let descriptor: Int32
 

@@ -48,7 +48,7 @@ final class WebSocketChannel: EventHandler {
       socket.close()
       return finish(code: WebSocketCloseCode.abnormal, reason: "")
     }
-    if !input.isEmpty { input.withUnsafeBytes { take($0) } }
+    if !input.isEmpty { input.withUnsafeBytes { consume($0) } }
     updateInterest()
   }
 
@@ -107,13 +107,13 @@ final class WebSocketChannel: EventHandler {
     let (result, bytes) = hub.buffer.read(from: socket)
     switch result {
     // After the closing handshake what still comes is thrown away.
-    case .bytes: if !session.isOver { take(bytes) }
+    case .bytes: if !session.isOver { consume(bytes) }
     case .wouldBlock: break
     case .ended: lose()
     }
   }
 
-  private func take(_ bytes: UnsafeRawBufferPointer) {
+  private func consume(_ bytes: UnsafeRawBufferPointer) {
     var input = bytes
     do throws(WebSocketError) {
       while let message = try session.next(&input, output: &hub.frames) {
@@ -181,7 +181,7 @@ final class WebSocketChannel: EventHandler {
   }
 
   /// Called by the hub's sweep while it closes.
-  func losePatience() {
+  func timeOut() {
     if case .closing(isPastOneSweep: false) = state { state = .closing(isPastOneSweep: true) } else { drop() }
   }
 

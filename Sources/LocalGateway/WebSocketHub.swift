@@ -33,7 +33,7 @@ final class WebSocketHub {
   /// Lets go of those that have had between one and two terms.
   private func sweep() {
     isSweeping = false
-    for channel in Array(closing.values) { channel.losePatience() }
+    for channel in Array(closing.values) { channel.timeOut() }
     guard !closing.isEmpty else { return }
     isSweeping = true
     loop.schedule(afterMilliseconds: closingMilliseconds) { self.sweep() }

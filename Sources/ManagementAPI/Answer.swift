@@ -29,7 +29,7 @@ package struct Answer: Sendable {
     case throttled
     /// More than 128 KB.
     case tooLarge
-    /// The signature, or the policy of whoever signed, was not accepted; or there is no such path.
+    /// The signature, or the policy of the signer, was not accepted; or there is no such path.
     case forbidden
     /// No other call like it will do better.
     case refused

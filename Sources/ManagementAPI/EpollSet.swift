@@ -38,10 +38,10 @@ final class EpollSet {
   }
 
   /// One of the events of the last wait. A broken connection counts as readable: reading tells what happened.
-  func event(_ place: Int) -> Event {
-    let events = buffer[place].events
+  func event(_ index: Int) -> Event {
+    let events = buffer[index].events
     return Event(
-      number: Int(buffer[place].data.u64), isReadable: events & ~EPOLLOUT.rawValue != 0,
+      number: Int(buffer[index].data.u64), isReadable: events & ~EPOLLOUT.rawValue != 0,
       isWritable: events & EPOLLOUT.rawValue != 0)
   }
 

@@ -2,52 +2,52 @@ import HTTPClient
 
 /// Opening connections, giving them calls, and closing them.
 extension ManagementClient {
-  func begin(_ errand: PendingCall, on lane: PooledConnection) {
+  func begin(_ pending: PendingCall, on pooled: PooledConnection) {
     let due = now + Int64(options.answerMilliseconds)
     nextOverdueCheck = min(nextOverdueCheck, due)
-    let progress = lane.begin(errand, bytes: request, dueMilliseconds: due)
+    let progress = pooled.begin(pending, bytes: request, dueMilliseconds: due)
     if case .waiting(isSending: true) = progress {
-      epoll.change(lane.connection.descriptor, number: lane.number, awaitsWriting: true)
+      epoll.change(pooled.connection.descriptor, number: pooled.number, awaitsWriting: true)
     }
-    take(progress, from: lane)
+    handle(progress, from: pooled)
   }
 
   /// The lane's call has ended well: it takes a call that waits, or waits itself.
-  func next(_ lane: PooledConnection) {
-    lane.release()
+  func next(_ pooled: PooledConnection) {
+    pooled.release()
     if waiting.isEmpty {
-      idle.append(lane)
+      idle.append(pooled)
     } else {
-      begin(waiting.removeFirst(), on: lane)
+      begin(waiting.removeFirst(), on: pooled)
     }
   }
 
-  func close(_ lane: PooledConnection) {
-    lanes[lane.number] = nil
+  func close(_ pooled: PooledConnection) {
+    pool[pooled.number] = nil
     liveCount -= 1
-    lane.connection.close()
+    pooled.connection.close()
   }
 
   /// Whatever an idle connection has to say, it is of no more use: most often it was closed while nothing was sent.
   /// Only TLS says things that concern nobody, as a ticket for the next handshake.
-  func hear(idle lane: PooledConnection) {
-    if case .wouldBlock? = try? lane.connection.receive(into: &buffer) { return }
-    idle.removeAll { $0 === lane }
-    close(lane)
+  func hear(idle pooled: PooledConnection) {
+    if case .wouldBlock? = try? pooled.connection.receive(into: &buffer) { return }
+    idle.removeAll { $0 === pooled }
+    close(pooled)
   }
 
-  func closeDeadIdleLanes() {
+  func closeDeadIdleConnections() {
     guard !idle.isEmpty else { return }
-    for place in 0..<epoll.wait(milliseconds: 0) { handle(epoll.event(place)) }
+    for index in 0..<epoll.wait(milliseconds: 0) { handle(epoll.event(index)) }
   }
 
   /// The first connection is opened alone: the others then find the name resolved, the certificates loaded and a TLS
   /// session to resume.
-  func openLanes() {
+  func openConnections() {
     let calls = waiting.count + waitingForNew.count
     guard calls > 0 else { return }
     let most = max(wanted, waitingForNew.isEmpty ? 0 : liveCount + 1)
-    let bound = liveCount == 0 ? 1 : min(most, lanes.count) - liveCount
+    let bound = liveCount == 0 ? 1 : min(most, pool.count) - liveCount
     while dialer.openingCount < min(bound, calls) {
       do throws(HTTPClientError) {
         _ = try dialer.begin(url: endpoint, connectMilliseconds: options.connectMilliseconds)
@@ -72,11 +72,11 @@ extension ManagementClient {
     stalledMilliseconds += waited
     guard stalledMilliseconds >= stallMilliseconds else { return false }
     stalledMilliseconds = 0
-    wanted = min(lanes.count, max(wanted, liveCount) * 2)
+    wanted = min(pool.count, max(wanted, liveCount) * 2)
     return room > 0
   }
 
-  func takeOpened(_ opened: [(ticket: Dialer.Ticket, outcome: Dialer.Outcome)]) {
+  func acceptOpened(_ opened: [(ticket: Dialer.Ticket, outcome: Dialer.Outcome)]) {
     for (_, outcome) in opened {
       switch outcome {
       case .opened(let connection): add(connection)
@@ -86,18 +86,18 @@ extension ManagementClient {
   }
 
   func add(_ connection: Connection) {
-    guard let number = lanes.firstIndex(where: { $0 == nil }) else { return connection.close() }
-    let lane = PooledConnection(number: number, connection: connection)
-    lanes[number] = lane
+    guard let number = pool.firstIndex(where: { $0 == nil }) else { return connection.close() }
+    let pooled = PooledConnection(number: number, connection: connection)
+    pool[number] = pooled
     liveCount += 1
     hasDialedAgain = false
     epoll.add(connection.descriptor, number: number)
     if !waitingForNew.isEmpty {
-      begin(waitingForNew.removeFirst(), on: lane)
+      begin(waitingForNew.removeFirst(), on: pooled)
     } else if !waiting.isEmpty {
-      begin(waiting.removeFirst(), on: lane)
+      begin(waiting.removeFirst(), on: pooled)
     } else {
-      idle.append(lane)
+      idle.append(pooled)
     }
   }
 
@@ -110,16 +110,16 @@ extension ManagementClient {
       hasDialedAgain = true
       return
     }
-    let (kind, reason) = told(error)
+    let (kind, reason) = failure(error)
     waitingForNew = []
     if liveCount == 0 {
       waiting = []
       outage = (kind, reason, now + Int64(options.pauseMilliseconds))
     }
-    for errand in stranded { fail(errand, kind: kind, reason: reason) }
+    for pending in stranded { fail(pending, kind: kind, reason: reason) }
   }
 
-  func told(_ error: HTTPClientError) -> (kind: ManagementError.Kind, reason: String) {
+  func failure(_ error: HTTPClientError) -> (kind: ManagementError.Kind, reason: String) {
     switch error.kind {
     case .timedOut where liveCount == 0:
       (.unreachable, "\(error.message); a function in a VPC needs a route: a NAT gateway or an execute-api endpoint")

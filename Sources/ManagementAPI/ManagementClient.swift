@@ -40,7 +40,7 @@ package final class ManagementClient {
   let dialer: Dialer
   let epoll: EpollSet
   /// By number; nil where a lane was closed.
-  var lanes: [PooledConnection?]
+  var pool: [PooledConnection?]
   var idle: [PooledConnection] = []
   var liveCount = 0
   var wanted = 1
@@ -86,14 +86,14 @@ package final class ManagementClient {
     }
     self.epoll = epoll
     request = RequestEncoder(endpoint: self.endpoint, authority: authority)
-    lanes = Array(repeating: nil, count: max(1, options.width))
+    pool = Array(repeating: nil, count: max(1, options.width))
   }
 
   // MARK: Calling
 
   /// Tells how many calls are coming, those started before included; connections are opened accordingly.
   package func expect(calls: Int) {
-    wanted = min(lanes.count, max(1, (calls + options.callsPerConnection - 1) / options.callsPerConnection))
+    wanted = min(pool.count, max(1, (calls + options.callsPerConnection - 1) / options.callsPerConnection))
   }
 
   /// Every call that was started is on its way.
@@ -107,15 +107,15 @@ package final class ManagementClient {
     if inFlight == 0 {
       now = clock.monotonicMilliseconds()
       authorize()
-      closeDeadIdleLanes()
+      closeDeadIdleConnections()
     }
     inFlight += 1
-    let errand = PendingCall(call: call, token: token)
-    if let outage, now < outage.until { return fail(errand, kind: outage.kind, reason: outage.reason) }
-    if let lane = idle.popLast() {
-      begin(errand, on: lane)
+    let pending = PendingCall(call: call, token: token)
+    if let outage, now < outage.until { return fail(pending, kind: outage.kind, reason: outage.reason) }
+    if let pooled = idle.popLast() {
+      begin(pending, on: pooled)
     } else {
-      waiting.append(errand)
+      waiting.append(pending)
     }
   }
 
@@ -130,10 +130,10 @@ package final class ManagementClient {
     ended.removeAll(keepingCapacity: true)
     now = clock.monotonicMilliseconds()
     authorize()
-    let canWiden = lacksRoom && room <= 0 && wanted < lanes.count
+    let canWiden = lacksRoom && room <= 0 && wanted < pool.count
     var hasRoom = false
     repeat {
-      openLanes()
+      openConnections()
       // While a connection is being opened it is known that there will be more room.
       let isStalled = canWiden && dialer.openingCount == 0
       let widensAt = isStalled ? now + stallMilliseconds - stalledMilliseconds : .max
@@ -149,13 +149,13 @@ package final class ManagementClient {
   /// Gives up on every call that was started: one that is on its way ends as `abandoned`, though it may have taken
   /// effect, one that waits for a connection as `notSent`.
   package func abandon(into ended: inout [Completion]) {
-    for lane in lanes {
-      guard let lane, let errand = lane.errand else { continue }
-      close(lane)
-      fail(errand, kind: .abandoned, reason: "given up")
+    for pooled in pool {
+      guard let pooled, let pending = pooled.pending else { continue }
+      close(pooled)
+      fail(pending, kind: .abandoned, reason: "given up")
     }
-    for errand in waiting { fail(errand, kind: errand.isSignedAgain ? .abandoned : .notSent, reason: "given up") }
-    for errand in waitingForNew { fail(errand, kind: .abandoned, reason: "given up") }
+    for pending in waiting { fail(pending, kind: pending.isSignedAgain ? .abandoned : .notSent, reason: "given up") }
+    for pending in waitingForNew { fail(pending, kind: .abandoned, reason: "given up") }
     waiting = []
     waitingForNew = []
     inFlight -= completions.count

@@ -30,7 +30,7 @@ final class PooledConnection {
 
   let number: Int
   let connection: Connection
-  private(set) var errand: PendingCall?
+  private(set) var pending: PendingCall?
   /// When the answer is overdue, on the monotonic clock.
   private(set) var dueMilliseconds: Int64 = 0
   /// Whether it has carried a call before: then a closed connection may only mean that it was idle for too long.
@@ -45,12 +45,12 @@ final class PooledConnection {
   }
 
   /// Sends as much of the call as the socket takes.
-  func begin(_ errand: PendingCall, bytes: RequestEncoder, dueMilliseconds: Int64) -> Progress {
-    self.errand = errand
-    if let signer = bytes.signer { self.errand?.proof = (signer, signer.secondsSinceEpoch) }
+  func begin(_ pending: PendingCall, bytes: RequestEncoder, dueMilliseconds: Int64) -> Progress {
+    self.pending = pending
+    if let signer = bytes.signer { self.pending?.proof = (signer, signer.secondsSinceEpoch) }
     self.dueMilliseconds = dueMilliseconds
     out.removeAll(keepingCapacity: true)
-    bytes.append(errand.call, to: &out)
+    bytes.append(pending.call, to: &out)
     sent = 0
     return send()
   }
@@ -90,7 +90,7 @@ final class PooledConnection {
 
   /// Ready for the next call.
   func release() {
-    errand = nil
+    pending = nil
     hasServed = true
     reader.reset()
     if out.capacity > 64 << 10 { out = [] }
@@ -127,11 +127,11 @@ final class PooledConnection {
 
   private func answer(status: Int, isReusable: Bool) -> Progress {
     // An answer to a post has nothing more to say.
-    if status == 200, case .post = errand?.call.verb {
+    if status == 200, case .post = pending?.call.verb {
       return .answered(Answer(status: status), isReusable: isReusable)
     }
     let errorType = status >= 400 ? reader.headers["x-amzn-errortype"] : nil
     return .answered(
-      Answer(status: status, errorTypeHeader: errorType, body: reader.takeBody()), isReusable: isReusable)
+      Answer(status: status, errorTypeHeader: errorType, body: reader.consumeBody()), isReusable: isReusable)
   }
 }

@@ -49,7 +49,7 @@ package struct Event: Equatable, Sendable {
 package enum Audience: Hashable, Sendable {
   /// Everyone who subscribed to its type and whose role may see it.
   case everyone
-  /// One person, on all of that person's connections.
+  /// One user, on all of that user's connections.
   case user(String)
   /// The members of a group.
   case group(String)

@@ -83,8 +83,9 @@ private struct PublishedFields {
         name, reader: &reader, isAllowed: Self.isTimestamp,
         allowed: "RFC 3339, for example \"2026-01-02T10:30:01.000Z\"")
     case "priority": priority = try readPriority(from: &reader)
-    case "correlationId": correlationID = try text(name, reader: &reader, isAllowed: Name.isWord, allowed: Self.word)
-    case "idempotencyKey": idempotencyKey = try text(name, reader: &reader, isAllowed: Name.isWord, allowed: Self.word)
+    case "correlationId": correlationID = try text(name, reader: &reader, isAllowed: Name.isToken, allowed: Self.token)
+    case "idempotencyKey":
+      idempotencyKey = try text(name, reader: &reader, isAllowed: Name.isToken, allowed: Self.token)
     default:
       throw EventRefusal(
         code: .unknownField,
@@ -170,7 +171,7 @@ private struct PublishedFields {
     return text
   }
 
-  private static let word = "a string of 1 to \(Limit.correlationBytes) bytes \(Name.rule)"
+  private static let token = "a string of 1 to \(Limit.correlationBytes) bytes \(Name.rule)"
 
   /// The shape only: `dddd-dd-ddTdd:dd:dd`, then a fraction or none, then `Z` or an offset.
   private static func isTimestamp(_ text: String) -> Bool {

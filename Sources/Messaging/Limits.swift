@@ -41,7 +41,7 @@ package enum Name {
   package static func isGroup(_ text: String) -> Bool { isName(text, maximumBytes: Limit.groupBytes) }
 
   /// Of correlation ids and idempotency keys.
-  package static func isWord(_ text: String) -> Bool { isName(text, maximumBytes: Limit.correlationBytes) }
+  package static func isToken(_ text: String) -> Bool { isName(text, maximumBytes: Limit.correlationBytes) }
 
   private static func isName(_ text: String, maximumBytes: Int) -> Bool {
     (1...maximumBytes).contains(text.utf8.count) && holdsNoControls(text)

@@ -1,7 +1,7 @@
 /// Who stands behind a connection, found when it connects.
 package struct Principal: Equatable, Sendable {
   package var user: String?
-  /// Nil: a role nobody knows, which may see no broadcast.
+  /// Nil: an unknown role, which may see no broadcast.
   package var role: Role?
   package var groups: [String]
 

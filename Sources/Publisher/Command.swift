@@ -2,8 +2,8 @@ import JSON
 
 /// What the function is told to do beside publishing, by itself or by a schedule.
 enum Command: Equatable {
-  /// `{"drain":"all/price:update"}`: send what the log of that stream holds.
-  case drain(stream: String)
+  /// `{"sendPending":"all/price:update"}`: send what the log of that stream holds.
+  case sendPending(stream: String)
   /// `{"lag":"all/price:update"}`: send the slow connections of that stream what they lack.
   case lag(stream: String)
   /// `{"sweep":{}}`: look after every stream that had an append lately.
@@ -18,10 +18,10 @@ enum Command: Equatable {
       try reader.beginObject()
       let name = try reader.nextKey()
       switch name {
-      case "drain":
+      case "sendPending":
         let stream = try reader.string()
         guard try reader.nextKey() == nil else { return nil }
-        self = .drain(stream: stream)
+        self = .sendPending(stream: stream)
       case "lag":
         let stream = try reader.string()
         guard try reader.nextKey() == nil else { return nil }
@@ -38,7 +38,7 @@ enum Command: Equatable {
     }
   }
 
-  static func drain(stream: String) -> [UInt8] { payload("drain", stream: stream) }
+  static func sendPending(stream: String) -> [UInt8] { payload("sendPending", stream: stream) }
 
   static func lag(stream: String) -> [UInt8] { payload("lag", stream: stream) }
 

@@ -10,7 +10,7 @@ struct LagRequests {
   private static let rememberedStreams = 4_096
 
   /// False: it is not to be asked for now; a later round asks, or the sweep.
-  mutating func take(stream: String, nowMilliseconds now: Int64) -> Bool {
+  mutating func acquire(stream: String, nowMilliseconds now: Int64) -> Bool {
     let name = Array(stream.utf8)
     let paid = max(now, paidUntil[name] ?? 0)
     guard paid - now <= (Self.burst - 1) * Self.intervalMilliseconds else { return false }

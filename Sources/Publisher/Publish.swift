@@ -8,7 +8,7 @@ import LambdaRuntime
 import Messaging
 import Telemetry
 
-/// Takes events, puts them into the log, sends them to whoever listens, and says what came of it.
+/// Appends events to the log, sends them to their listeners, and says what came of it.
 struct Publish<Sender: FrameSender>: LambdaHandler {
   var eventLog: StreamLog
   let streams: StreamSender<Sender>
@@ -42,7 +42,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   mutating func handle(_ payload: [UInt8], context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .identifier(context.requestID)])
     switch Command(payload) {
-    case .drain(let stream): return drain(stream: stream, context: context, log: log)
+    case .sendPending(let stream): return sendPending(stream: stream, context: context, log: log)
     case .lag(let stream): return deliverLagging(stream: stream, context: context, log: log)
     case .sweep: return try sweep(context: context, log: log)
     case nil: return try publish(payload, context: context, log: log)
@@ -50,28 +50,29 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   }
 
   private mutating func publish(_ payload: [UInt8], context: InvocationContext, log: Log) throws -> [UInt8] {
-    let intake = try PublishBatch(decoding: payload, limits: limits, clock: clock, randomness: randomness)
+    let batch = try PublishBatch(decoding: payload, limits: limits, clock: clock, randomness: randomness)
     var answer = PublishAnswer()
-    for error in intake.errors { answer.reject(error) }
+    for error in batch.errors { answer.reject(error) }
     var touched = TouchedStreams()
-    for group in intake.groups where !(intake.stopsAtFailure && answer.hasFailures) {
+    for group in batch.groups where !(batch.stopsAtFailure && answer.hasFailures) {
       append(group, touched: &touched, answer: &answer, log: log)
     }
-    // Without a name to be invoked by, nobody else goes on.
+    // Without a name to be invoked by, no other invocation goes on.
     let reports = streams.send(
-      touched.names, through: touched.through, holdMilliseconds: ownName == nil ? .max : Self.holdMilliseconds,
+      touched.names, through: touched.through,
+      maximumWaitMilliseconds: ownName == nil ? .max : Self.maximumWaitMilliseconds,
       deadlineMilliseconds: context.deadlineMilliseconds)
     for report in reports {
       answer.add(report, events: touched.count(stream: report.stream))
       invokeLater(report, log: log)
     }
     self.report(
-      answer, source: intake.source, context: context, log: log.with(["correlationIds": .text(intake.correlationIDs)]))
-    return try intake.answer(answer, log: log)
+      answer, source: batch.source, context: context, log: log.with(["correlationIds": .text(batch.correlationIDs)]))
+    return try batch.answer(answer, log: log)
   }
 
-  /// How long whoever waits for the answer is kept for what others publish.
-  static var holdMilliseconds: Int64 { 1_000 }
+  /// How long a publisher is kept waiting, once its own events were sent, by what others publish.
+  static var maximumWaitMilliseconds: Int64 { 1_000 }
 
   // MARK: Append
 
@@ -97,15 +98,15 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     _ events: [(index: Int, event: Event)], touched: inout TouchedStreams, answer: inout PublishAnswer, log: Log
   ) {
     var streams: [(name: String, events: [(index: Int, event: Event)])] = []
-    var places: [[UInt8]: Int] = [:]
+    var positions: [[UInt8]: Int] = [:]
     for item in events {
       let name = item.event.stream
-      let place = places[Array(name.utf8)] ?? streams.count
-      if place == streams.count {
-        places[Array(name.utf8)] = place
+      let position = positions[Array(name.utf8)] ?? streams.count
+      if position == streams.count {
+        positions[Array(name.utf8)] = position
         streams.append((name, []))
       }
-      streams[place].events.append(item)
+      streams[position].events.append(item)
     }
     for stream in streams { append(stream.events, to: stream.name, touched: &touched, answer: &answer, log: log) }
   }
@@ -150,22 +151,22 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   // MARK: What was left
 
-  private mutating func drain(stream: String, context: InvocationContext, log: Log) -> [UInt8] {
+  private mutating func sendPending(stream: String, context: InvocationContext, log: Log) -> [UInt8] {
     var answer = PublishAnswer()
-    take(
-      [streams.sendWhatIsLeft(of: stream, deadlineMilliseconds: context.deadlineMilliseconds)], answer: &answer,
+    add(
+      [streams.sendPending(of: stream, deadlineMilliseconds: context.deadlineMilliseconds)], answer: &answer,
       log: log)
     report(answer, source: .direct, context: context, log: log)
     return answer.encoded()
   }
 
-  private mutating func drain(
+  private mutating func sendPending(
     _ names: [String], answer: inout PublishAnswer, context: InvocationContext, log: Log
   ) {
-    take(streams.send(names, deadlineMilliseconds: context.deadlineMilliseconds), answer: &answer, log: log)
+    add(streams.send(names, deadlineMilliseconds: context.deadlineMilliseconds), answer: &answer, log: log)
   }
 
-  private mutating func take(_ reports: [StreamSender<Sender>.Report], answer: inout PublishAnswer, log: Log) {
+  private mutating func add(_ reports: [StreamSender<Sender>.Report], answer: inout PublishAnswer, log: Log) {
     for report in reports {
       answer.add(report, events: 0)
       invokeLater(report, log: log)
@@ -177,7 +178,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   /// Nothing more is looked for so short before the deadline.
   private static var sweepReserveMilliseconds: Int64 { 5_000 }
 
-  /// Sends every stream that is behind its log, or has connections that are behind, unless somebody is at it. It begins
+  /// Sends every stream with unsent events or connections that lag, unless another process is at it. It begins
   /// anywhere: one that has no time for all of them comes to each by and by.
   private mutating func sweep(context: InvocationContext, log: Log) throws(TableError) -> [UInt8] {
     var answer = PublishAnswer()
@@ -185,23 +186,23 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     let rows = try streams.activeStreams.all()
     let first = rows.isEmpty ? 0 : randomness.integer(in: 0...rows.count - 1)
     var rest = rows[first...] + rows[..<first]
-    var left: [String] = []
+    var pending: [String] = []
     var lagging: [String] = []
     var swept = 0
     while !rest.isEmpty, clock.milliseconds() < context.deadlineMilliseconds - Self.sweepReserveMilliseconds {
       let some = Array(rest.prefix(Self.sweptTogether))
       rest = rest.dropFirst(some.count)
-      let rests = try streams.activeStreams.rest(of: some.map(\.stream))
-      left += zip(some, rests).compactMap { $1.isPending ? $0.stream : nil }
-      lagging += zip(some, rests).compactMap { $1.isLagDue ? $0.stream : nil }
-      swept += rests.count { $0.isPending }
-      if left.count >= Self.sweptTogether || rest.isEmpty {
-        drain(left, answer: &answer, context: context, log: log)
-        left = []
+      let works = try streams.activeStreams.pendingWork(of: some.map(\.stream))
+      pending += zip(some, works).compactMap { $1.isPending ? $0.stream : nil }
+      lagging += zip(some, works).compactMap { $1.isLagDue ? $0.stream : nil }
+      swept += works.count { $0.isPending }
+      if pending.count >= Self.sweptTogether || rest.isEmpty {
+        sendPending(pending, answer: &answer, context: context, log: log)
+        pending = []
       }
-      try streams.activeStreams.close(zip(some, rests).compactMap { !$1.isPending && $1.isWhole ? $0 : nil })
+      try streams.activeStreams.removeIdle(zip(some, works).compactMap { !$1.isPending && $1.isCaughtUp ? $0 : nil })
     }
-    drain(left, answer: &answer, context: context, log: log)
+    sendPending(pending, answer: &answer, context: context, log: log)
     for stream in lagging { sweepLagging(stream: stream, answer: &answer, context: context, log: log) }
     if !rest.isEmpty { log.warn("sweep had no time for all streams", ["left": .number(Int64(rest.count))]) }
     if swept > 0 {
@@ -215,9 +216,9 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   private func closeEnded(_ answer: inout PublishAnswer, context: InvocationContext, log: Log) {
     do throws(TableError) {
       let deadline = min(context.deadlineMilliseconds, clock.milliseconds() + Self.closingMilliseconds)
-      let tally = try streams.closeEnded(deadlineMilliseconds: deadline)
-      if tally.gone > 0 { log.info("connections ended", ["connections": .number(Int64(tally.gone))]) }
-      answer.tally.add(tally)
+      let counts = try streams.closeEnded(deadlineMilliseconds: deadline)
+      if counts.gone > 0 { log.info("connections ended", ["connections": .number(Int64(counts.gone))]) }
+      answer.counts.add(counts)
     } catch {
       log.error("connections whose credential ended not closed", ["reason": .text(error.description)])
     }
@@ -232,7 +233,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     var answer = PublishAnswer()
     let report = streams.deliverLagging(stream: stream, deadlineMilliseconds: context.deadlineMilliseconds)
     answer.add(report, events: 0)
-    if report.needsDrain { invokeLater(Command.drain(stream: stream), of: stream, log: log) }
+    if report.hasPendingEvents { invokeLater(Command.sendPending(stream: stream), of: stream, log: log) }
     // It had no time for all: its retries outlive it.
     if report.isLagDue { invokeLater(Command.lag(stream: stream), of: stream, log: log) }
     self.report(answer, source: .direct, context: context, log: log)
@@ -247,11 +248,11 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   }
 
   private mutating func invokeLater(_ report: StreamSender<Sender>.Report, log: Log) {
-    if report.needsDrain { invokeLater(Command.drain(stream: report.stream), of: report.stream, log: log) }
+    if report.hasPendingEvents { invokeLater(Command.sendPending(stream: report.stream), of: report.stream, log: log) }
     guard report.isLagDue, ownName != nil else { return }
-    // Whoever is at it will see what was written before this look.
-    if (try? streams.lagLeases.isHeld(stream: report.stream)) == true { return }
-    if lagRequests.take(stream: report.stream, nowMilliseconds: clock.milliseconds()) {
+    // The lag sender that has the lease will read what was written before.
+    if (try? streams.lagLeases.isLeased(stream: report.stream)) == true { return }
+    if lagRequests.acquire(stream: report.stream, nowMilliseconds: clock.milliseconds()) {
       invokeLater(Command.lag(stream: report.stream), of: report.stream, log: log)
     }
   }
@@ -280,9 +281,9 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       [
         "source": .text(source.name), "accepted": .number(Int64(answer.accepted)),
         "rejected": .number(Int64(answer.rejected)), "queued": .number(Int64(answer.queued)),
-        "deliveries": .number(Int64(answer.tally.deliveries)), "gone": .number(Int64(answer.tally.gone)),
-        "retried": .number(Int64(answer.tally.retried)), "failed": .number(Int64(answer.tally.failed)),
-        "unsent": .number(Int64(answer.tally.unsent)),
+        "deliveries": .number(Int64(answer.counts.deliveries)), "gone": .number(Int64(answer.counts.gone)),
+        "retried": .number(Int64(answer.counts.retried)), "failed": .number(Int64(answer.counts.failed)),
+        "unsent": .number(Int64(answer.counts.unsent)),
       ])
   }
 }

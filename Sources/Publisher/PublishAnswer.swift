@@ -7,19 +7,19 @@ import Telemetry
 struct PublishAnswer {
   var accepted = 0
   var rejected = 0
-  var tally = DeliveryCounts()
+  var counts = DeliveryCounts()
   /// Events that were accepted and will be sent by another invocation, or by this one when it is told to go on.
   var queued = 0
-  /// Events for which others of their key stood.
-  var folded = 0
-  /// Connections that lack something and get it in a later round.
-  var behind = 0
+  /// Events that were conflated into later ones of their key.
+  var conflated = 0
+  /// Connections that lag after this publish.
+  var lagging = 0
   /// For the metrics.
   var sent = SendMetrics()
   var errors: [PublishError] = []
-  /// The places of events that the log did not take: no fault of theirs, so they may come again.
+  /// The indices of events that the log did not take: no fault of theirs, so they may come again.
   var notAppended: Set<Int> = []
-  /// The places of events that were accepted although the key made for their message belongs to another content.
+  /// The indices of events that were accepted although the key made for their message belongs to another content.
   var despiteKey: [Int] = []
   /// Why the log did not take the last of them.
   var failure: TableError?
@@ -29,17 +29,17 @@ struct PublishAnswer {
 
   /// `events`: how many of this publish the stream holds.
   mutating func add<Sender>(_ report: StreamSender<Sender>.Report, events: Int) {
-    tally.add(report.tally)
-    folded += report.folded
-    behind += report.behind
+    counts.add(report.counts)
+    conflated += report.conflated
+    lagging += report.lagging
     if report.isQueued { queued += events }
     sent.connections += report.connections
-    sent.gone += report.tally.gone
-    sent.retried += report.tally.retried
-    sent.folded += report.folded
-    sent.behind += report.behind
+    sent.gone += report.counts.gone
+    sent.retried += report.counts.retried
+    sent.conflated += report.conflated
+    sent.lagging += report.lagging
     sent.deliver(events: report.events, sample: report.latencies)
-    sent.noteLogAge(milliseconds: report.leftMilliseconds)
+    sent.recordLogAge(milliseconds: report.leftMilliseconds)
   }
 
   mutating func reject(_ error: PublishError) {
@@ -53,14 +53,14 @@ struct PublishAnswer {
     writer.object { writer in
       writer.member("accepted", accepted)
       writer.member("rejected", rejected)
-      writer.member("deliveries", tally.deliveries)
-      writer.member("gone", tally.gone)
-      writer.member("retried", tally.retried)
-      writer.member("failed", tally.failed)
-      writer.member("unsent", tally.unsent)
+      writer.member("deliveries", counts.deliveries)
+      writer.member("gone", counts.gone)
+      writer.member("retried", counts.retried)
+      writer.member("failed", counts.failed)
+      writer.member("unsent", counts.unsent)
       if queued > 0 { writer.member("queued", queued) }
-      if folded > 0 { writer.member("folded", folded) }
-      if behind > 0 { writer.member("behind", behind) }
+      if conflated > 0 { writer.member("folded", conflated) }
+      if lagging > 0 { writer.member("lagging", lagging) }
       if !errors.isEmpty { append(errors.prefix(maximumErrors), to: &writer) }
     }
     return writer.bytes

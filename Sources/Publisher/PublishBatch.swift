@@ -11,9 +11,9 @@ struct PublishBatch {
   /// Counted through all messages, in their order.
   private(set) var events: [(index: Int, event: Event)] = []
   private(set) var errors: [PublishError] = []
-  /// The message of each event, by the event's place.
+  /// The message of each event, by the event's index.
   private var recordOf: [Int] = []
-  /// The place of each message's first event.
+  /// The index of each message's first event.
   private var firstOf: [Int] = []
 
   var source: EventSource { batch.source }
@@ -39,7 +39,7 @@ struct PublishBatch {
   }
 
   /// An event gets a key from its message, for where it brings no idempotency key, so that a message that comes again is
-  /// the same event. A publish of somebody who waits for the answer has no such name.
+  /// the same event. A publish whose caller waits for the answer has no such name.
   init(
     decoding payload: [UInt8], limits: StreamLimits, clock: Clock, randomness: Randomness
   ) throws(UnknownSource) {
@@ -49,13 +49,13 @@ struct PublishBatch {
       throw UnknownSource(refusal: error)
     }
     for (record, message) in batch.records.enumerated() {
-      take(message, record: record) {
+      add(message, record: record) {
         PublishRequest(decoding: $0, maximumBytes: limits.eventBytes, clock: clock, randomness: randomness)
       }
     }
   }
 
-  private mutating func take(_ message: SourceRecord, record: Int, _ decode: ([UInt8]) -> PublishRequest) {
+  private mutating func add(_ message: SourceRecord, record: Int, _ decode: ([UInt8]) -> PublishRequest) {
     let first = recordOf.count
     firstOf.append(first)
     switch message.payload {
@@ -78,7 +78,7 @@ struct PublishBatch {
   /// one that failed for a reason that may pass does.
   func answer(_ answer: PublishAnswer, log: Log) throws -> [UInt8] {
     let failed = Set(answer.notAppended.map { recordOf[$0] })
-    tell(answer, comingAgain: batch.comingAgain(failed: failed), log: log)
+    report(answer, comingAgain: batch.comingAgain(failed: failed), log: log)
     if batch.source == .direct { return try direct(answer) }
     switch batch.answer(failed: failed) {
     case .answer(let bytes): return bytes
@@ -103,14 +103,14 @@ struct PublishBatch {
 
   /// Every event that was rejected, once. One whose message comes again is told then; and nobody may read the answer to
   /// a direct publish.
-  private func tell(_ answer: PublishAnswer, comingAgain: Set<Int>, log: Log) {
+  private func report(_ answer: PublishAnswer, comingAgain: Set<Int>, log: Log) {
     var lines: [Int: Int] = [:]
     for error in answer.errors {
       guard let record = error.record ?? error.index.map({ recordOf[$0] }), !comingAgain.contains(record) else {
         continue
       }
       lines[record, default: 0] += 1
-      if lines[record] ?? 0 <= Self.linesOfMessage { tell(error, record: record, log: log) }
+      if lines[record] ?? 0 <= Self.linesOfMessage { report(error, record: record, log: log) }
     }
     for (record, count) in lines.sorted(by: { $0.key < $1.key }) where count > Self.linesOfMessage {
       named(record: record, log: log).warn(
@@ -123,7 +123,7 @@ struct PublishBatch {
     }
   }
 
-  private func tell(_ error: PublishError, record: Int, log: Log) {
+  private func report(_ error: PublishError, record: Int, log: Log) {
     var log = named(record: record, log: log)
     if let index = error.index { log = log.with(["event": .number(Int64(index - firstOf[record]))]) }
     log.warn("event rejected", ["code": .identifier(error.code), "reason": .text(error.message)])

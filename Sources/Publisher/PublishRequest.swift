@@ -12,22 +12,22 @@ struct PublishRequest {
 
   /// Every event gets the moment it was accepted, and a name no other has. `maximumBytes`: of one event.
   init(decoding bytes: [UInt8], maximumBytes: Int, clock: Clock, randomness: Randomness) {
-    let places: [Range<Int>]
+    let ranges: [Range<Int>]
     do throws(PublishError) {
-      places = try Self.places(in: bytes)
+      ranges = try Self.ranges(in: bytes)
     } catch {
       errors = [error]
       return
     }
     let now = clock.milliseconds()
     let timestamp = Timestamp.rfc3339(milliseconds: now)
-    count = places.count
-    events.reserveCapacity(places.count)
-    for (index, place) in places.enumerated() {
+    count = ranges.count
+    events.reserveCapacity(ranges.count)
+    for (index, range) in ranges.enumerated() {
       do throws(EventRefusal) {
         let id = "\(now)-\(randomness.hexadecimal())"
-        guard place.count <= maximumBytes else { throw EventRefusal(bytes: place.count, maximum: maximumBytes) }
-        events.append((index, try Self.event(bytes, place: place, id: id, timestamp: timestamp)))
+        guard range.count <= maximumBytes else { throw EventRefusal(bytes: range.count, maximum: maximumBytes) }
+        events.append((index, try Self.event(bytes, range: range, id: id, timestamp: timestamp)))
       } catch {
         errors.append(PublishError(error, index: index))
       }
@@ -36,7 +36,7 @@ struct PublishRequest {
 
   /// Where each event stands in the payload. One event and a list in one payload, or two lists, would be taken for one
   /// of them, and the other would be lost.
-  private static func places(in bytes: [UInt8]) throws(PublishError) -> [Range<Int>] {
+  private static func ranges(in bytes: [UInt8]) throws(PublishError) -> [Range<Int>] {
     var lists: [[Range<Int>]] = []
     var hasEvent = false
     let whole: Range<Int>
@@ -76,9 +76,9 @@ struct PublishRequest {
 
   /// The event under its canonical type; a key that the type's name holds (`stream:news:AAPL`) becomes its key.
   private static func event(
-    _ bytes: [UInt8], place: Range<Int>, id: String, timestamp: String
+    _ bytes: [UInt8], range: Range<Int>, id: String, timestamp: String
   ) throws(EventRefusal) -> Event {
-    var event = try Event(published: bytes, in: place, id: id, timestamp: timestamp)
+    var event = try Event(published: bytes, in: range, id: id, timestamp: timestamp)
     let meaning = EventTypes.meaning(of: event.type)
     event.type = meaning.type
     guard let key = meaning.key else { return event }
@@ -90,12 +90,12 @@ struct PublishRequest {
   }
 }
 
-/// What was wrong, as the publisher is told: with an event, by its place among the events, or with the whole.
+/// What was wrong, as the publisher is told: with an event, by its index among the events, or with the whole.
 struct PublishError: Error, Equatable {
   let index: Int?
   let code: String
   let message: String
-  /// The message that it came in, by its place among those of the invocation.
+  /// The message that it came in, by its index among those of the invocation.
   var record: Int?
 
   init(index: Int? = nil, code: String, message: String) {
@@ -105,8 +105,8 @@ struct PublishError: Error, Equatable {
   }
 
   /// The same of an event that stands further on, in that message.
-  func moved(by places: Int, record: Int) -> PublishError {
-    var error = PublishError(index: index.map { $0 + places }, code: code, message: message)
+  func moved(by count: Int, record: Int) -> PublishError {
+    var error = PublishError(index: index.map { $0 + count }, code: code, message: message)
     error.record = record
     return error
   }

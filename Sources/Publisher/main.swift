@@ -27,7 +27,7 @@ func makePublish(environment: Environment) throws -> some LambdaHandler {
     invocation: FunctionInvoker(environment: environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log,
     metrics: TelemetrySettings.writesMetrics(environment: environment)
       ? SendMetrics.metrics(environment: environment) : nil
-  ).afterTelling {
+  ).afterReporting {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }
 }

@@ -18,13 +18,13 @@ public protocol LambdaHandler {
 extension LambdaHandler {
   /// The same handler, before each of whose events something else is told what Lambda says about it.
   ///
-  ///     return Echo().afterTelling { deadline.set(milliseconds: $0.deadlineMilliseconds) }
-  public func afterTelling(_ listener: @escaping (InvocationContext) -> Void) -> some LambdaHandler {
-    TellingHandler(handler: self, listener: listener)
+  ///     return Echo().afterReporting { deadline.set(milliseconds: $0.deadlineMilliseconds) }
+  public func afterReporting(_ listener: @escaping (InvocationContext) -> Void) -> some LambdaHandler {
+    ReportingHandler(handler: self, listener: listener)
   }
 }
 
-private struct TellingHandler<Handler: LambdaHandler>: LambdaHandler {
+private struct ReportingHandler<Handler: LambdaHandler>: LambdaHandler {
   var handler: Handler
   let listener: (InvocationContext) -> Void
 

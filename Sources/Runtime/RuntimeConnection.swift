@@ -86,7 +86,7 @@ struct RuntimeConnection: ~Copyable {
   }
 
   private mutating func answer(wasRepeated: Bool) -> Answer {
-    Answer(status: reader.status, headers: reader.headers, body: reader.takeBody(), wasRepeated: wasRepeated)
+    Answer(status: reader.status, headers: reader.headers, body: reader.consumeBody(), wasRepeated: wasRepeated)
   }
 }
 

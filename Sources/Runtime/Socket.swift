@@ -73,11 +73,11 @@ final class Socket {
   }
 
   private static func connect(descriptor: Int32, to address: SocketAddress) -> Bool {
-    var place = sockaddr_in()
-    place.sin_family = sa_family_t(AF_INET)
-    place.sin_port = address.port.bigEndian
-    place.sin_addr.s_addr = address.host
-    let result = withUnsafeBytes(of: &place) { bytes in
+    var destination = sockaddr_in()
+    destination.sin_family = sa_family_t(AF_INET)
+    destination.sin_port = address.port.bigEndian
+    destination.sin_addr.s_addr = address.host
+    let result = withUnsafeBytes(of: &destination) { bytes in
       Glibc.connect(
         descriptor, bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t(MemoryLayout<sockaddr_in>.size)
       )

@@ -10,7 +10,7 @@ struct BufferedEvents {
   private var bytes = 0
 
   /// False, and nothing is held any more, if that would be too much.
-  mutating func hold(_ event: Event, maximumEvents: Int, maximumBytes: Int) -> Bool {
+  mutating func append(_ event: Event, maximumEvents: Int, maximumBytes: Int) -> Bool {
     bytes += event.bytes.count
     guard events.count < maximumEvents, bytes <= maximumBytes else {
       self = BufferedEvents()

@@ -28,14 +28,14 @@ enum ClientFrame {
     }
     guard !seen.isEmpty else { return hello([]) }
     var room = frameBytes - hello([]).count - #""seen":{},"#.utf8.count
-    let told = seen.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.prefix { stream, sequence in
+    let reported = seen.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.prefix { stream, sequence in
       var writer = JSONWriter()
       writer.object { $0.member(stream, sequence) }
       // With a comma in the place of the braces.
       room -= writer.bytes.count - 1
       return room >= 0
     }
-    return hello(told.map { (stream: $0.key, sequence: $0.value) })
+    return hello(reported.map { (stream: $0.key, sequence: $0.value) })
   }
 
   static func subscribe(_ types: [String], keys: [String]) -> [UInt8] {

@@ -2,7 +2,7 @@ import Messaging
 
 // The answers to a hello: `connection`, `resume`, snapshots, the missed events, `ready`.
 extension Follower {
-  private enum Standing {
+  private enum ReplayState {
     /// It answers the hello that waits for its `ready`.
     case current
     /// It answers an earlier one, or one that was answered.
@@ -10,7 +10,7 @@ extension Follower {
   }
 
   /// Which hello a frame answers by its tag. Frames of the one that waits show that it is being answered.
-  private mutating func standing(of replay: Int64) throws(FrameFault) -> Standing {
+  private mutating func state(of replay: Int64) throws(FrameFault) -> ReplayState {
     guard replay <= hellos else {
       throw FrameFault(.unknownReplay, "an answer to hello \(replay), but \(hellos) were said")
     }
@@ -22,17 +22,17 @@ extension Follower {
   /// Whether an answer is to be taken. Without a hello answers bear no tag.
   private mutating func isCurrent(members: FrameMembers) throws(FrameFault) -> Bool {
     guard options.saysHello else { return !members.has("replay") }
-    return try standing(of: members.requiredNumber("replay")) == .current
+    return try state(of: members.requiredNumber("replay")) == .current
   }
 
-  mutating func takeConnection(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
-    if let replay = try members.number("replay"), try standing(of: replay) == .past { return }
+  mutating func consumeConnection(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
+    if let replay = try members.number("replay"), try state(of: replay) == .past { return }
     output.append(.notice(frame))
   }
 
   // MARK: Resume
 
-  mutating func takeResume(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
+  mutating func consumeResume(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
     let recovered = try members.requiredString("recovered")
     let missed = try members.number("missed")
     let reason = try members.string("reason")
@@ -41,8 +41,8 @@ extension Follower {
     guard try isCurrent(members: members) else { return }
     // What comes up to `to` is not here yet: should the connection break now, the next hello must not say it was.
     line.resumedTo = to
-    for gap in streams ?? [] where gap.reason == "epoch" { places.forget(stream: Array(gap.stream.utf8)) }
-    if streams == nil, reason == "epoch", recovered == "none" { places.forgetAll() }
+    for gap in streams ?? [] where gap.reason == "epoch" { positions.forget(stream: Array(gap.stream.utf8)) }
+    if streams == nil, reason == "epoch", recovered == "none" { positions.forgetAll() }
     output.append(.notice(frame))
     let isGap = missed.map { $0 > 0 } ?? (recovered != "all")
     if isGap { output.append(.gap(Gap(missed: missed, reason: reason, streams: streams ?? []))) }
@@ -63,7 +63,7 @@ extension Follower {
 
   // MARK: Snapshot
 
-  mutating func takeSnapshot(members: FrameMembers) throws(FrameFault) {
+  mutating func consumeSnapshot(members: FrameMembers) throws(FrameFault) {
     let stream = try Self.streamName(members: members)
     let sequence = try members.requiredNumber("seq")
     let isLast = try !members.flag("more")
@@ -71,22 +71,22 @@ extension Follower {
     guard try isCurrent(members: members) else { return }
     let bytes = Array(stream.utf8)
     guard let isFirst = begins(stream: bytes, sequence: sequence) else { return }
-    guard line.snapshots.count < options.streams || line.snapshots[bytes] != nil else { return tellOfStreams() }
+    guard line.snapshots.count < options.streams || line.snapshots[bytes] != nil else { return reportStreams() }
     line.snapshots[bytes] = SnapshotProgress(sequence: sequence, isDone: isLast)
     let snapshot = Snapshot(
       stream: stream, sequence: sequence, events: events(elements), isFirst: isFirst, isLast: isLast)
     output.append(.snapshot(snapshot))
     // Also back: a stream that was begun anew counts from 1 again.
-    if isLast, !places.set(stream: bytes, to: sequence) { tellOfStreams() }
+    if isLast, !positions.set(stream: bytes, to: sequence) { reportStreams() }
   }
 
   /// Whether a frame of a snapshot begins it or goes on with it; nil: there is a newer one, or it was told already, as
   /// happens when a hello is worked on twice.
   private func begins(stream: [UInt8], sequence: Int64) -> Bool? {
-    guard let told = line.snapshots[stream] else { return true }
-    if sequence == told.sequence { return told.isDone ? nil : false }
-    if sequence < told.sequence { return nil }
-    return told.isDone && sequence <= places[stream] ?? 0 ? nil : true
+    guard let reported = line.snapshots[stream] else { return true }
+    if sequence == reported.sequence { return reported.isDone ? nil : false }
+    if sequence < reported.sequence { return nil }
+    return reported.isDone && sequence <= positions[stream] ?? 0 ? nil : true
   }
 
   /// Those that are events; the others are told.
@@ -97,7 +97,7 @@ extension Follower {
         try Self.requireEvent(members: FrameMembers(element))
         events.append(element)
       } catch {
-        tell(error)
+        report(error)
       }
     }
     return events
@@ -105,7 +105,7 @@ extension Follower {
 
   // MARK: Ready
 
-  mutating func takeReady(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
+  mutating func consumeReady(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
     let cursor = try wholeCursor(members: members, name: "cursor")
     guard try isCurrent(members: members) else { return }
     // An answer tells its snapshots whole before its `ready`. So this is another answer to the same hello, which was
@@ -114,7 +114,7 @@ extension Follower {
     if line.isLossy { output.append(.gap(Gap(missed: nil, reason: "unknown", streams: []))) }
     line.isLossy = false
     line.hasAskedForLost = false
-    for event in line.held.release() { show(event) }
+    for event in line.buffered.release() { show(event) }
     self.cursor = cursor ?? line.resumedTo ?? self.cursor
     phase = .live
     line.wasReady = true
@@ -127,14 +127,14 @@ extension Follower {
   // MARK: Events
 
   /// `replay` is the tag of the batch it came in, if that has one.
-  mutating func takeEvent(members: FrameMembers, bytes: [UInt8], replay: Int64?) throws(FrameFault) {
+  mutating func consumeEvent(members: FrameMembers, bytes: [UInt8], replay: Int64?) throws(FrameFault) {
     try Self.requireEvent(members: members)
     let tag = try members.number("replay") ?? replay
     let event = try Self.placed(members: members, bytes: bytes)
     if let tag {
-      if try standing(of: tag) == .past { return }
+      if try state(of: tag) == .past { return }
     } else if phase == .asking, let event {
-      return hold(event)
+      return buffer(event)
     }
     // A server without a log sends events without a place: there is nothing to tell a second one by.
     guard let event else { return output.append(.show(Event(bytes: bytes, stream: nil, sequence: nil))) }
@@ -162,26 +162,26 @@ extension Follower {
   }
 
   /// Until `ready` nobody knows what comes before it. What is too much is not lost: the next hello asks for it.
-  private mutating func hold(_ event: BufferedEvents.Event) {
-    if line.held.hold(event, maximumEvents: options.heldEvents, maximumBytes: options.joinedBytes) { return }
-    tell(FrameFault(.heldOverflow, "more than \(options.heldEvents) live events before ready"))
+  private mutating func buffer(_ event: BufferedEvents.Event) {
+    if line.buffered.append(event, maximumEvents: options.bufferedEvents, maximumBytes: options.joinedBytes) { return }
+    report(FrameFault(.bufferOverflow, "more than \(options.bufferedEvents) live events before ready"))
     sayHelloAgain()
   }
 
   private mutating func show(_ event: BufferedEvents.Event) {
-    switch places.advance(stream: event.stream, to: event.sequence) {
+    switch positions.advance(stream: event.stream, to: event.sequence) {
     case .known: return
     case .new: break
-    case .unplaced: tellOfStreams()
+    case .unplaced: reportStreams()
     }
     let stream = String(decoding: event.stream, as: UTF8.self)
     output.append(.show(Event(bytes: event.bytes, stream: stream, sequence: event.sequence)))
   }
 
   /// Once a connection.
-  private mutating func tellOfStreams() {
-    guard !line.hasToldOfStreams else { return }
-    line.hasToldOfStreams = true
-    tell(FrameFault(.tooManyStreams, "events of more than \(options.streams) streams"))
+  private mutating func reportStreams() {
+    guard !line.hasReportedStreams else { return }
+    line.hasReportedStreams = true
+    report(FrameFault(.tooManyStreams, "events of more than \(options.streams) streams"))
   }
 }

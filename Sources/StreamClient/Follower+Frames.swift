@@ -12,65 +12,65 @@ extension Follower {
   }
 
   /// Takes one frame; with a fault in it, it is passed over and told.
-  mutating func take(_ frame: [UInt8], outOf wrapping: Wrapping = .none) {
+  mutating func consume(_ frame: [UInt8], outOf wrapping: Wrapping = .none) {
     do throws(FrameFault) {
       guard frame.count <= options.joinedBytes else {
         throw FrameFault(.tooLarge, "a frame of \(frame.count) bytes")
       }
-      try take(members: FrameMembers(frame), frame: frame, wrapping: wrapping)
+      try consume(members: FrameMembers(frame), frame: frame, wrapping: wrapping)
     } catch {
-      tell(error)
+      report(error)
       if wrapping != .none, error.code == .notJSON { askAgain() }
     }
   }
 
-  mutating func tell(_ fault: FrameFault) {
+  mutating func report(_ fault: FrameFault) {
     output.append(.diagnostic(Diagnostic(code: fault.code, message: fault.message)))
   }
 
-  private mutating func take(
+  private mutating func consume(
     members: FrameMembers, frame: [UInt8], wrapping: Wrapping
   ) throws(FrameFault) {
-    guard let type = try members.string("type") else { return try takeUntyped(members: members, frame: frame) }
+    guard let type = try members.string("type") else { return try consumeUntyped(members: members, frame: frame) }
     switch type {
-    case "connection": try takeConnection(members: members, frame: frame)
-    case "resume": try takeResume(members: members, frame: frame)
-    case "snapshot": try takeSnapshot(members: members)
-    case "ready": try takeReady(members: members, frame: frame)
-    case "batch": try takeBatch(members: members)
-    case "gzip": try takeCompressed(members: members, wrapping: wrapping)
-    case "part": try takePart(members: members, wrapping: wrapping)
-    case "pong": try takePong(members: members)
+    case "connection": try consumeConnection(members: members, frame: frame)
+    case "resume": try consumeResume(members: members, frame: frame)
+    case "snapshot": try consumeSnapshot(members: members)
+    case "ready": try consumeReady(members: members, frame: frame)
+    case "batch": try consumeBatch(members: members)
+    case "gzip": try consumeCompressed(members: members, wrapping: wrapping)
+    case "part": try consumePart(members: members, wrapping: wrapping)
+    case "pong": try consumePong(members: members)
     case "ping": output.append(.send(ClientFrame.pong))
     case "heartbeat": break
     case "rotate": try rotate(members: members, frame: frame)
-    case "error": try takeError(members: members, frame: frame)
+    case "error": try consumeError(members: members, frame: frame)
     case let type where ControlType.isReserved(type): output.append(.notice(frame))
     case "": throw FrameFault(name: "type", kind: "the name of a type")
-    default: try takeEvent(members: members, bytes: frame, replay: nil)
+    default: try consumeEvent(members: members, bytes: frame, replay: nil)
     }
   }
 
   /// API Gateway's own answer to a frame that no function took has no type.
-  private mutating func takeUntyped(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
+  private mutating func consumeUntyped(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
     guard members.has("message"), members.has("connectionId") else { throw FrameFault(name: "type", kind: "a string") }
     output.append(.notice(frame))
   }
 
   // MARK: Wrappings
 
-  private mutating func takeCompressed(members: FrameMembers, wrapping: Wrapping) throws(FrameFault) {
+  private mutating func consumeCompressed(members: FrameMembers, wrapping: Wrapping) throws(FrameFault) {
     guard wrapping != .gzip else { throw FrameFault(.wrongShape, "a gzip frame inside a gzip frame") }
     guard let compressed = Base64.decode(try members.requiredString("data").utf8),
       let frame = Gzip.decompress(compressed, maximumBytes: options.joinedBytes)
     else {
-      tell(FrameFault(.badGzip, "'data' is not base64 of gzip of at most \(options.joinedBytes) bytes"))
+      report(FrameFault(.badGzip, "'data' is not base64 of gzip of at most \(options.joinedBytes) bytes"))
       return askAgain()
     }
-    take(frame, outOf: .gzip)
+    consume(frame, outOf: .gzip)
   }
 
-  private mutating func takePart(members: FrameMembers, wrapping: Wrapping) throws(FrameFault) {
+  private mutating func consumePart(members: FrameMembers, wrapping: Wrapping) throws(FrameFault) {
     guard wrapping == .none else { throw FrameFault(.wrongShape, "a part inside another frame") }
     let part = PartAssembly.Part(
       id: Array(try members.requiredString("id").utf8), index: try members.requiredNumber("index"),
@@ -78,16 +78,16 @@ extension Follower {
     guard (1...128).contains(part.id.count), part.index < part.count else {
       throw FrameFault(.wrongShape, "part \(part.index) of \(part.count)")
     }
-    let result = line.parts.take(part, maximumBytes: options.joinedBytes)
+    let result = line.parts.append(part, maximumBytes: options.joinedBytes)
     if let reason = result.dropped {
-      tell(FrameFault(.partDropped, "a frame in parts was dropped: \(reason)"))
+      report(FrameFault(.partDropped, "a frame in parts was dropped: \(reason)"))
       askAgain()
     }
-    if let frame = result.joined { take(frame, outOf: .parts) }
+    if let frame = result.joined { consume(frame, outOf: .parts) }
   }
 
   /// Nobody knows what the frame held; a later event would hide that it is missing, so the server is asked from here.
-  /// Once only: a frame that nobody can read would come again and again. What is lost then is told as a gap.
+  /// Once only: a frame that cannot be read would come again and again. What is lost then is reported as a gap.
   private mutating func askAgain() {
     guard options.saysHello else { return }
     guard phase == .live || !line.hasAskedForLost else {
@@ -99,13 +99,13 @@ extension Follower {
   }
 
   /// The cursor of a batch names one stream only, so it is no place for the next hello; the events' own numbers are.
-  private mutating func takeBatch(members: FrameMembers) throws(FrameFault) {
+  private mutating func consumeBatch(members: FrameMembers) throws(FrameFault) {
     let replay = try members.number("replay")
     for event in try members.requiredElements("events") {
       do throws(FrameFault) {
-        try takeEvent(members: FrameMembers(event), bytes: event, replay: replay)
+        try consumeEvent(members: FrameMembers(event), bytes: event, replay: replay)
       } catch {
-        tell(error)
+        report(error)
       }
       // Too many held events may have ended the connection.
       guard isConnected else { return }
@@ -114,7 +114,7 @@ extension Follower {
 
   // MARK: Connection
 
-  private mutating func takePong(members: FrameMembers) throws(FrameFault) {
+  private mutating func consumePong(members: FrameMembers) throws(FrameFault) {
     let cursor = try wholeCursor(members: members, name: "cursor")
     if let count = try members.number("n"), count != pings { return }
     line.pongDue = nil
@@ -130,7 +130,7 @@ extension Follower {
     line.rotation = now + drawn(upTo: min(window, 3_600_000))
   }
 
-  private mutating func takeError(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
+  private mutating func consumeError(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
     let code = try members.string("code")
     output.append(.notice(frame))
     switch code {

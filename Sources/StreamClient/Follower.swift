@@ -32,7 +32,7 @@ package struct Follower {
   // What outlives a connection.
   /// The last whole cursor: the server delivered everything up to it, and everything it delivered was applied.
   var cursor: String?
-  var places: StreamPositions
+  var positions: StreamPositions
   /// How many hellos and pings were said, which is the number of the last one.
   var hellos: Int64 = 0
   var pings: Int64 = 0
@@ -42,17 +42,17 @@ package struct Follower {
   /// What ends with the connection.
   var line = Line()
 
-  package init(_ options: Options, place: Place = Place(), randomness: Randomness) {
+  package init(_ options: Options, position: Position = Position(), randomness: Randomness) {
     self.options = options
     self.randomness = randomness
     types = options.eventTypes
     keys = options.keys
-    cursor = place.cursor
-    places = StreamPositions(place.seen, maximumStreams: options.streams)
+    cursor = position.cursor
+    positions = StreamPositions(position.seen, maximumStreams: options.streams)
   }
 
   /// Where it is in its streams: what a later run begins with, and goes on where this one ended.
-  package var place: Place { Place(cursor: cursor, seen: places.seen) }
+  package var position: Position { Position(cursor: cursor, seen: positions.seen) }
 
   /// When `.time` is to be handed in, in milliseconds of the clock that the inputs are stamped by; nil: nothing waits.
   package var nextMoment: Int64? {
@@ -70,11 +70,11 @@ package struct Follower {
     self.now = now
     switch input {
     case .connected: begin()
-    case .frame(let bytes): if isConnected { take(bytes) }
+    case .frame(let bytes): if isConnected { consume(bytes) }
     case .disconnected(let status): end(status: status)
     case .time: if isConnected { passTime() }
     }
-    return taken()
+    return consumeOutputs()
   }
 
   /// Follows more. What is followed only grows: with keys, these keys of all its types; without, every key.
@@ -88,7 +88,7 @@ package struct Follower {
     types += newTypes
     keys += newKeys
     if isConnected { options.saysHello ? sayHello() : output.append(.send(ClientFrame.subscribe(types, keys: keys))) }
-    return taken()
+    return consumeOutputs()
   }
 
   private static func missing(_ words: [String], in list: [String]) -> [String] {
@@ -99,7 +99,7 @@ package struct Follower {
     return missing
   }
 
-  private mutating func taken() -> [Output] {
+  private mutating func consumeOutputs() -> [Output] {
     defer { output = [] }
     return output
   }
@@ -127,7 +127,7 @@ package struct Follower {
     line.isLossy = false
     line.helloAgain = now + options.readyMilliseconds
     output.append(
-      .send(ClientFrame.hello(count: hellos, cursor: cursor, seen: places.seen, types: types, keys: keys)))
+      .send(ClientFrame.hello(count: hellos, cursor: cursor, seen: positions.seen, types: types, keys: keys)))
   }
 
   /// Says hello again because the last one will not be answered any more; too often, and the connection is given up.
@@ -225,14 +225,14 @@ struct Line {
   var resumedTo: String?
   /// What was told by snapshots since the last hello.
   var snapshots: [[UInt8]: SnapshotProgress] = [:]
-  var held = BufferedEvents()
+  var buffered = BufferedEvents()
   var parts = PartAssembly()
   /// A frame was lost, and hello was said again for it since the last `ready`.
   var hasAskedForLost = false
   /// Another one was lost of the answer to that.
   var isLossy = false
   var isOverLimit = false
-  var hasToldOfStreams = false
+  var hasReportedStreams = false
 }
 
 struct SnapshotProgress {

@@ -22,7 +22,7 @@ extension Follower {
     package var rotateMilliseconds: Int64 = 30_000
 
     /// How many live events are held while a hello waits for its `ready`, and how many bytes of them.
-    package var heldEvents = 10_000
+    package var bufferedEvents = 10_000
     /// What a frame may grow to when it is decompressed or joined, and what may wait to be joined, in bytes.
     package var joinedBytes = 8 << 20
     /// How many streams a place is kept in.
@@ -32,7 +32,7 @@ extension Follower {
   }
 
   /// Where a client is in its streams.
-  package struct Place: Equatable, Sendable {
+  package struct Position: Equatable, Sendable {
     /// The last whole cursor, opaque.
     package var cursor: String?
     /// The newest event of each stream it had.

@@ -50,7 +50,7 @@ extension Follower {
 
   /// Events that were missed and are not there any more.
   package struct Gap: Equatable, Sendable {
-    /// Counted in stream events, so for a client that wants certain keys at most so many; nil: nobody knows.
+    /// Counted in stream events, so for a client that wants certain keys at most so many; nil: unknown.
     package let missed: Int64?
     package let reason: String?
     package let streams: [Stream]
@@ -72,7 +72,7 @@ extension Follower {
       case partDropped = "part_dropped"
       case tooLarge = "too_large"
       /// More live events came during a hello than are held; hello is said again.
-      case heldOverflow = "held_overflow"
+      case bufferOverflow = "held_overflow"
       /// More streams than a place is kept in: what comes of the others is shown as it comes.
       case tooManyStreams = "too_many_streams"
     }

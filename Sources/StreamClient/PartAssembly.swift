@@ -32,24 +32,24 @@ struct PartAssembly {
 
   /// Parts come in order. One that comes a second time right after the first, as a server sends it that did not hear of
   /// its success, is passed over.
-  mutating func take(_ part: Part, maximumBytes: Int) -> Result {
-    guard let place = frames.firstIndex(where: { $0.id == part.id }) else {
+  mutating func append(_ part: Part, maximumBytes: Int) -> Result {
+    guard let slot = frames.firstIndex(where: { $0.id == part.id }) else {
       return begin(part, maximumBytes: maximumBytes)
     }
-    if part.index == 0, frames[place].next > 1 {
+    if part.index == 0, frames[slot].next > 1 {
       // The server broke off and sends it from its beginning.
-      frames.remove(at: place)
+      frames.remove(at: slot)
       return begin(part, maximumBytes: maximumBytes)
     }
-    let frame = frames[place]
+    let frame = frames[slot]
     guard part.count == frame.count else {
-      return drop(place, reason: "the count of its parts changed from \(frame.count) to \(part.count)")
+      return drop(slot, reason: "the count of its parts changed from \(frame.count) to \(part.count)")
     }
     if part.index == frame.next - 1, frame.data.suffix(frame.lastBytes).elementsEqual(part.data) { return Result() }
     guard part.index == frame.next else {
-      return drop(place, reason: "part \(part.index) came where \(frame.next) was due")
+      return drop(slot, reason: "part \(part.index) came where \(frame.next) was due")
     }
-    return append(part, at: place, maximumBytes: maximumBytes)
+    return append(part, at: slot, maximumBytes: maximumBytes)
   }
 
   private mutating func begin(_ part: Part, maximumBytes: Int) -> Result {
@@ -65,20 +65,20 @@ struct PartAssembly {
     return result
   }
 
-  private mutating func append(_ part: Part, at place: Int, maximumBytes: Int) -> Result {
+  private mutating func append(_ part: Part, at slot: Int, maximumBytes: Int) -> Result {
     guard frames.reduce(part.data.count, { $0 + $1.data.count }) <= maximumBytes else {
-      return drop(place, reason: "it is larger than \(maximumBytes) bytes")
+      return drop(slot, reason: "it is larger than \(maximumBytes) bytes")
     }
-    frames[place].data += part.data
-    frames[place].lastBytes = part.data.count
-    frames[place].next += 1
-    guard frames[place].next == part.count else { return Result() }
+    frames[slot].data += part.data
+    frames[slot].lastBytes = part.data.count
+    frames[slot].next += 1
+    guard frames[slot].next == part.count else { return Result() }
     finished = part.id
-    return Result(joined: frames.remove(at: place).data)
+    return Result(joined: frames.remove(at: slot).data)
   }
 
-  private mutating func drop(_ place: Int, reason: String) -> Result {
-    frames.remove(at: place)
+  private mutating func drop(_ slot: Int, reason: String) -> Result {
+    frames.remove(at: slot)
     return Result(dropped: reason)
   }
 }

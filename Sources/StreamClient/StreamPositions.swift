@@ -28,7 +28,7 @@ struct StreamPositions {
 
   /// Whether the event is new; the place moves on if it is.
   mutating func advance(stream: [UInt8], to sequence: Int64) -> Step {
-    if let place = sequences[stream], sequence <= place { return .known }
+    if let last = sequences[stream], sequence <= last { return .known }
     return set(stream: stream, to: sequence) ? .new : .unplaced
   }
 

@@ -32,9 +32,9 @@ package struct Histogram: Sendable {
       self = other
       return
     }
-    for place in counts.indices {
-      let sum = counts[place].addingReportingOverflow(other.counts[place])
-      counts[place] = sum.overflow ? .max : sum.partialValue
+    for index in counts.indices {
+      let sum = counts[index].addingReportingOverflow(other.counts[index])
+      counts[index] = sum.overflow ? .max : sum.partialValue
     }
     count += other.count
     minimum = min(minimum, other.minimum)
@@ -47,9 +47,9 @@ package struct Histogram: Sendable {
     let total = counts.reduce(0) { $0 + Int($1) }
     let rank = max(1, (total * min(max(percent, 0), 100) + 99) / 100)
     var passed = 0
-    for (place, count) in counts.enumerated() {
+    for (index, count) in counts.enumerated() {
       passed += Int(count)
-      if passed >= rank { return min(max(Self.middle(of: place), minimum), maximum) }
+      if passed >= rank { return min(max(Self.middle(of: index), minimum), maximum) }
     }
     return maximum
   }

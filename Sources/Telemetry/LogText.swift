@@ -17,7 +17,7 @@ package struct LogText: ExpressibleByStringInterpolation, Equatable, Sendable, C
   /// A text that holds nothing from outside.
   package init(known text: String) { description = text }
 
-  /// A text that somebody else wrote, at least in part.
+  /// A text that came from outside, at least in part.
   package init(masking text: String) { description = Masking.masked(text) ?? text }
 
   /// What an error says of itself; masked unless the error knows which of its words are the program's own.

@@ -20,9 +20,9 @@ package struct SendMetrics: Sendable {
   /// Requests that were made again.
   package var retried = 0
   /// Events that a newer one of their key stood for.
-  package var folded = 0
+  package var conflated = 0
   /// Connections left behind: what they lack is sent from the log later.
-  package var behind = 0
+  package var lagging = 0
   /// From the moment an event was accepted to the moment it was delivered, in milliseconds.
   package private(set) var latencies = Histogram()
   /// How long the oldest event that is in the log and was not sent yet has waited; 0 if everything was sent.
@@ -42,7 +42,7 @@ package struct SendMetrics: Sendable {
   }
 
   /// Of several streams the age of the oldest counts.
-  package mutating func noteLogAge(milliseconds: Int64) { logAgeMilliseconds = max(logAgeMilliseconds, milliseconds) }
+  package mutating func recordLogAge(milliseconds: Int64) { logAgeMilliseconds = max(logAgeMilliseconds, milliseconds) }
 
   /// The metrics this is written to: those of the function, by the name that the alarms of a deployment know it by.
   package static func metrics(
@@ -62,8 +62,8 @@ package struct SendMetrics: Sendable {
     metrics.count("Delivered", amount: delivered)
     metrics.count("Gone", amount: gone)
     metrics.count("Retried", amount: retried)
-    metrics.count("Folded", amount: folded)
-    metrics.count("Behind", amount: behind)
+    metrics.count("Conflated", amount: conflated)
+    metrics.count("Lagging", amount: lagging)
     for (name, percent) in [("P50", 50), ("P95", 95), ("P99", 99)] {
       guard let latency = latencies.percentile(percent) else { continue }
       metrics.record("DeliveryLatency\(name)Milliseconds", value: Double(latency), unit: .milliseconds)

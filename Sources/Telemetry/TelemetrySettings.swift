@@ -5,16 +5,16 @@ package enum TelemetrySettings {
     switch environment["METRICS"] {
     case nil, "on": true
     case "off": false
-    case let word?: throw TelemetrySettingError("METRICS=\(word) is neither on nor off; for example METRICS=off")
+    case let keyword?: throw TelemetrySettingError("METRICS=\(keyword) is neither on nor off; for example METRICS=off")
     }
   }
 
   /// The level that `AWS_LAMBDA_LOG_LEVEL` names; INFO if it is not set.
   package static func logLevel(environment: Environment) throws(TelemetrySettingError) -> Log.Level {
-    guard let word = environment["AWS_LAMBDA_LOG_LEVEL"] else { return .info }
-    guard let level = Log.Level(name: word) else {
+    guard let keyword = environment["AWS_LAMBDA_LOG_LEVEL"] else { return .info }
+    guard let level = Log.Level(name: keyword) else {
       throw TelemetrySettingError(
-        "AWS_LAMBDA_LOG_LEVEL=\(word) is none of TRACE, DEBUG, INFO, WARN, ERROR and FATAL; for example "
+        "AWS_LAMBDA_LOG_LEVEL=\(keyword) is none of TRACE, DEBUG, INFO, WARN, ERROR and FATAL; for example "
           + "AWS_LAMBDA_LOG_LEVEL=INFO")
     }
     return level

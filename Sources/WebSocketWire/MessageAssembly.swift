@@ -38,7 +38,7 @@ struct MessageAssembly {
   }
 
   /// The next piece of a frame's payload; with the first one of a frame comes its head.
-  mutating func take(_ piece: FramePiece) throws(WebSocketError) -> Whole? {
+  mutating func append(_ piece: FramePiece) throws(WebSocketError) -> Whole? {
     var current = if let frame { frame } else { try begin(piece) }
     try collect(piece.data, of: current)
     current.remainingBytes -= UInt64(piece.data.count)

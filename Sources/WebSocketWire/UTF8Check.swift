@@ -13,16 +13,16 @@ package struct UTF8Check {
 
   /// Reads on; false if the bytes so far cannot begin a valid text.
   package mutating func accept(_ bytes: UnsafeRawBufferPointer) -> Bool {
-    var place = 0
-    while place < bytes.count {
-      if missing == 0, place + 8 <= bytes.count,
-        bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
+    var offset = 0
+    while offset < bytes.count {
+      if missing == 0, offset + 8 <= bytes.count,
+        bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
       {
-        place += 8
+        offset += 8
         continue
       }
-      guard accept(bytes[place]) else { return false }
-      place += 1
+      guard accept(bytes[offset]) else { return false }
+      offset += 1
     }
     return true
   }

@@ -78,16 +78,16 @@ package struct WebSocketSession {
         return nil
       case .violation: throw .violation("malformed frame")
       case .piece(let piece):
-        if let message = try take(piece, output: &output) { return message }
+        if let message = try append(piece, output: &output) { return message }
       }
     }
     return nil
   }
 
-  private mutating func take(
+  private mutating func append(
     _ piece: FramePiece, output: inout [UInt8]
   ) throws(WebSocketError) -> WebSocketMessage? {
-    guard let whole = try incoming.take(piece) else { return nil }
+    guard let whole = try incoming.append(piece) else { return nil }
     switch whole {
     // What comes after our close frame is read over (RFC 6455 section 1.4).
     case .text where hasSentClose, .binary where hasSentClose: return nil

@@ -116,7 +116,7 @@ final class FrameEncoder {
         guard let buffer else { return -1 }
         // RFC 6455 section 5.3 asks for a mask that cannot be foretold.
         var generator = SystemRandomNumberGenerator()
-        for place in 0..<length { buffer[place] = UInt8.random(in: .min ... .max, using: &generator) }
+        for offset in 0..<length { buffer[offset] = UInt8.random(in: .min ... .max, using: &generator) }
         return 0
       })
     let result = wslay_frame_context_init(&context, &callbacks, Unmanaged.passUnretained(self).toOpaque())

@@ -5,7 +5,7 @@ protocol Command: SendableMetatype {
   /// Reads the arguments; nothing is touched yet.
   init(_ arguments: Arguments) throws(CommandFailure)
 
-  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode
+  func run(in context: CommandContext) throws(CommandFailure) -> ExitCode
 }
 
 /// The whole tool, from its arguments to its exit code.
@@ -17,26 +17,26 @@ enum Tool {
     DoctorCommand.self,
   ]
 
-  static func run(_ words: [String], in surroundings: CommandContext) -> ExitCode {
+  static func run(_ tokens: [String], in context: CommandContext) -> ExitCode {
     do {
-      return try dispatch(words, in: surroundings)
+      return try dispatch(tokens, in: context)
     } catch {
-      surroundings.terminal.report(error)
+      context.terminal.report(error)
       return error.code
     }
   }
 
-  private static func dispatch(_ words: [String], in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
-    let terminal = surroundings.terminal
-    guard let word = words.first else {
+  private static func dispatch(_ tokens: [String], in context: CommandContext) throws(CommandFailure) -> ExitCode {
+    let terminal = context.terminal
+    guard let token = tokens.first else {
       terminal.note(ScreenText(own: Help.overview(of: commands.map { $0.syntax })))
       return .usage
     }
-    switch word {
+    switch token {
     case "--help", "-h": try terminal.line(ScreenText(own: Help.overview(of: commands.map { $0.syntax })))
-    case "help": return try dispatch(words.dropFirst() + ["--help"], in: surroundings)
+    case "help": return try dispatch(tokens.dropFirst() + ["--help"], in: context)
     case "--version": try terminal.line("tickertape \(version)")
-    default: return try command(named: word).start(words.dropFirst(), in: surroundings)
+    default: return try command(named: token).start(tokens.dropFirst(), in: context)
     }
     return .success
   }
@@ -54,13 +54,13 @@ enum Tool {
 
 extension Command {
   fileprivate static func start(
-    _ words: ArraySlice<String>, in surroundings: CommandContext
+    _ tokens: ArraySlice<String>, in context: CommandContext
   ) throws(CommandFailure) -> ExitCode {
-    let arguments = try Arguments(words, for: syntax)
+    let arguments = try Arguments(tokens, for: syntax)
     if arguments.asksForHelp {
-      try surroundings.terminal.line(ScreenText(own: Help.page(of: syntax)))
+      try context.terminal.line(ScreenText(own: Help.page(of: syntax)))
       return .success
     }
-    return try Self(arguments).run(in: surroundings)
+    return try Self(arguments).run(in: context)
   }
 }

@@ -9,7 +9,7 @@ struct CommandContext {
   var clock = Clock.system
   var randomness = Randomness.system
   /// Takes over Ctrl-C, SIGTERM and SIGHUP; only commands that have something to finish ask for it.
-  var interruption: () -> TerminationSignal = { .never }
+  var signal: () -> TerminationSignal = { .never }
   /// How this program was called, for lines that can be pasted.
   var program = "tickertape"
   /// The directory of this program's own file, where the functions' executables lie too.
@@ -20,20 +20,20 @@ struct CommandContext {
 
   static func process() -> CommandContext {
     CommandContext(
-      terminal: .process(environment: .process), interruption: TerminationSignal.installed,
+      terminal: .process(environment: .process), signal: TerminationSignal.installed,
       program: CommandLine.arguments.first ?? "tickertape",
       executableDirectory: System.executablePath().flatMap(Path.directory(of:)) ?? ".")
   }
 
   /// HTTP over one kept connection, signed where there is an authority.
   func exchange(
-    signedBy authority: SigningAuthority? = nil, until interruption: TerminationSignal = .never
+    signedBy authority: SigningAuthority? = nil, until signal: TerminationSignal = .never
   ) throws(CommandFailure) -> InvokeAPI.Exchange {
     if let scriptedExchange { return scriptedExchange }
-    let descriptor = interruption.descriptor < 0 ? nil : interruption.descriptor
+    let descriptor = signal.descriptor < 0 ? nil : signal.descriptor
     do throws(HTTPClientError) {
-      if let authority { return Self.exchange(over: try SignedSession(authority, interruption: descriptor)) }
-      let session = try HTTPSession(interruption: descriptor)
+      if let authority { return Self.exchange(over: try SignedSession(authority, signalDescriptor: descriptor)) }
+      let session = try HTTPSession(signalDescriptor: descriptor)
       return { request throws(HTTPClientError) in InvokeAPI.Answer(try session.send(request)) }
     } catch {
       throw CommandFailure(code: .unavailable, message: "libcurl cannot start: \(error.message)")

@@ -56,7 +56,7 @@ import Testing
     }
   }
 
-  @Test func `the error names every place that was tried`() {
+  @Test func `the error names every location that was tried`() {
     let text = error(CredentialChain(environment: variables()))
     for part in [
       "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",

@@ -11,7 +11,7 @@ import Testing
     init(_ ids: [String]) { left = ids.map { Credentials(accessKeyID: $0, secretAccessKey: "secret") } }
 
     func credentials() throws(CredentialError) -> Credentials {
-      guard let first = left.first else { throw CredentialError([.init(place: "the test", reason: "none left")]) }
+      guard let first = left.first else { throw CredentialError([.init(location: "the test", reason: "none left")]) }
       return first
     }
     func discard(_ credentials: Credentials) { left.removeAll { $0 == credentials } }
@@ -100,13 +100,13 @@ import Testing
     defer { server.stop() }
     let session = try session([])
     let request = try post(server)
-    #expect(throws: AWSCallError.credentials(CredentialError([.init(place: "the test", reason: "none left")]))) {
+    #expect(throws: AWSCallError.credentials(CredentialError([.init(location: "the test", reason: "none left")]))) {
       try session.send(request)
     }
     #expect(server.connectionCount == 0)
   }
 
-  @Test func `of several requests at once those refused for the clock's sake are sent once more, each in its place`()
+  @Test func `of several requests at once those refused for the clock's sake are sent once more, each in its location`()
     throws
   {
     let server = ScriptedServer { request in

@@ -17,7 +17,8 @@ struct AccessControlTests {
   private var keys: APIKeys { APIKeys(table: table, clock: clock.clock) }
 
   private func decide(
-    query: [(String, String)] = [], headers: [(String, String)] = [], claim: RequestedIdentity = RequestedIdentity(),
+    query: [(String, String)] = [], headers: [(String, String)] = [],
+    requested: RequestedIdentity = RequestedIdentity(),
     _ environment: [String: String] = [:]
   ) throws -> AccessDecision {
     var variables = [
@@ -30,7 +31,7 @@ struct AccessControlTests {
       log: Log(minimum: .fatal))
     return try control.decide(
       PresentedCredentials(query: query.map { (name: $0, value: $1) }, headers: headers.map { (name: $0, value: $1) }),
-      claim: claim)
+      requested: requested)
   }
 
   private func status(_ decision: AccessDecision) -> Int {
@@ -45,11 +46,11 @@ struct AccessControlTests {
     #expect(status(try decide()) == 401)
     let open = ["ANONYMOUS_ROLE": "viewer"]
     #expect(try decide(open) == .admitted(Identity(principal: Principal(user: nil, role: .viewer))))
-    #expect(status(try decide(claim: RequestedIdentity(role: "viewer"), open)) == 200)
-    for claim in [
+    #expect(status(try decide(requested: RequestedIdentity(role: "viewer"), open)) == 200)
+    for requested in [
       RequestedIdentity(user: "u-1"), RequestedIdentity(role: "admin"), RequestedIdentity(groups: ["desk"]),
     ] {
-      #expect(status(try decide(claim: claim, open)) == 401)
+      #expect(status(try decide(requested: requested, open)) == 401)
     }
     #expect(status(try decide(query: [("apiKey", "tt_wrong")], open)) == 401)
     for word in ["admin", "anybody"] {
@@ -173,8 +174,8 @@ struct AccessControlTests {
       ([token], nil), (["\(key),bearer"], "bearer"), (["bearer,short"], "bearer"), (["short,bearer,short"], "bearer"),
       (["a b,\"x\",<y>,é,a\tb"], nil), ([" , ,v1"], "v1"), ([], nil), ([String(repeating: "v", count: 65)], nil),
     ] as [([String], String?)] {
-      let presentation = PresentedCredentials(headers: fields.map { (name: "sec-websocket-protocol", value: $0) })
-      #expect(presentation.subprotocol == expected, "\(fields)")
+      let presented = PresentedCredentials(headers: fields.map { (name: "sec-websocket-protocol", value: $0) })
+      #expect(presented.subprotocol == expected, "\(fields)")
     }
     let besides = PresentedCredentials(
       query: [(name: "token", value: "abc")], headers: [(name: "Sec-WebSocket-Protocol", value: "abc, v1")])
@@ -224,23 +225,23 @@ struct AccessControlTests {
   @Test("what the query says must be true, unless an admin says it")
   func claims() throws {
     let own = [("token", token(user: "u-1", role: "analyst", groups: ["desk"]))]
-    for claim in [
+    for requested in [
       RequestedIdentity(), RequestedIdentity(user: "u-1"), RequestedIdentity(role: "analyst"),
       RequestedIdentity(groups: ["desk"]),
     ] {
-      #expect(try status(decide(query: own, claim: claim)) == 200)
+      #expect(try status(decide(query: own, requested: requested)) == 200)
     }
-    for claim in [
+    for requested in [
       RequestedIdentity(user: "u-2"), RequestedIdentity(user: ""), RequestedIdentity(user: "U-1"),
       RequestedIdentity(role: "admin"), RequestedIdentity(role: "viewer"),
       RequestedIdentity(groups: ["desk", "other"]),
     ] {
-      #expect(try status(decide(query: own, claim: claim)) == 403)
+      #expect(try status(decide(query: own, requested: requested)) == 403)
     }
     let admin = [("token", token(user: "root", role: "admin"))]
     guard
       case .admitted(let identity) = try decide(
-        query: admin, claim: RequestedIdentity(user: "u-2", role: "viewer", groups: ["g"]))
+        query: admin, requested: RequestedIdentity(user: "u-2", role: "viewer", groups: ["g"]))
     else {
       Issue.record("refused")
       return
@@ -251,7 +252,7 @@ struct AccessControlTests {
   @Test("a user that only looks the same is another one")
   func lookAlike() throws {
     let composed = [("token", token(user: "caf\u{E9}", role: "viewer"))]
-    #expect(try status(decide(query: composed, claim: RequestedIdentity(user: "cafe\u{301}"))) == 403)
+    #expect(try status(decide(query: composed, requested: RequestedIdentity(user: "cafe\u{301}"))) == 403)
     let other = ("auth", token(user: "cafe\u{301}", role: "viewer"))
     #expect(try status(decide(query: composed + [other])) == 401)
   }
@@ -265,9 +266,10 @@ struct AccessControlTests {
     #expect(identity.principal.role == nil)
     #expect(
       try status(
-        decide(query: [("token", token(user: "u-1", role: "superuser"))], claim: RequestedIdentity(role: "admin")))
+        decide(query: [("token", token(user: "u-1", role: "superuser"))], requested: RequestedIdentity(role: "admin")))
         == 403)
-    #expect(try status(decide(query: [("token", token(user: "u-1"))], claim: RequestedIdentity(role: "viewer"))) == 403)
+    #expect(
+      try status(decide(query: [("token", token(user: "u-1"))], requested: RequestedIdentity(role: "viewer"))) == 403)
   }
 
   @Test("no refusal of a credential tells the client which part was wrong")
@@ -287,7 +289,7 @@ struct AccessControlTests {
     var control = AccessControl(
       settings: try AccessSettings(environment: Environment([:])), keys: failing, clock: clock.clock,
       log: Log(minimum: .fatal))
-    let presentation = PresentedCredentials(query: [(name: "apiKey", value: try key())])
-    #expect(throws: TableError.self) { try control.decide(presentation, claim: RequestedIdentity()) }
+    let presented = PresentedCredentials(query: [(name: "apiKey", value: try key())])
+    #expect(throws: TableError.self) { try control.decide(presented, requested: RequestedIdentity()) }
   }
 }

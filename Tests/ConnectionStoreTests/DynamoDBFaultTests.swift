@@ -28,7 +28,8 @@ struct DynamoDBFaultTests {
   private func table(_ server: ScriptedServer, deadline: CallDeadline = CallDeadline()) throws -> DynamoDBTable {
     let session = try SignedSession(service: "dynamodb", region: "eu-west-1", source: DynamoDBStage.credentials)
     return DynamoDBTable(
-      place: DynamoDBPlace(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)), session: session,
+      location: DynamoDBLocation(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)),
+      session: session,
       clock: clock.clock,
       deadline: deadline)
   }
@@ -116,7 +117,8 @@ struct DynamoDBFaultTests {
     let session = try SignedSession(service: "dynamodb", region: "eu-west-1", source: DynamoDBStage.credentials)
     // The machine's own clock: libcurl waits by it.
     let table = DynamoDBTable(
-      place: DynamoDBPlace(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)), session: session,
+      location: DynamoDBLocation(table: "messages", region: "eu-west-1", url: try HTTPURL(server.url)),
+      session: session,
       deadline: deadline)
     let now = Clock.system.milliseconds()
     deadline.set(milliseconds: now + 1_000, now: now)

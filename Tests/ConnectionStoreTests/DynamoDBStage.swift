@@ -14,20 +14,20 @@ enum DynamoDBStage {
   /// A new table with a name of its own.
   static func table(at endpoint: String, clock: Clock) throws -> DynamoDBTable {
     let session = try SignedSession(service: "dynamodb", region: "us-east-1", source: credentials)
-    let place = DynamoDBPlace(
+    let location = DynamoDBLocation(
       table: "t-\(Randomness.system.hexadecimal())", region: "us-east-1", url: try HTTPURL(endpoint))
     let body = """
-      {"TableName":"\(place.table)","BillingMode":"PAY_PER_REQUEST",
+      {"TableName":"\(location.table)","BillingMode":"PAY_PER_REQUEST",
       "AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"}],
       "KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}]}
       """
     let answer = try session.send(
       HTTPRequest(
-        method: "POST", url: place.url,
+        method: "POST", url: location.url,
         headers: [
           ("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", "DynamoDB_20120810.CreateTable"),
         ], body: Array(body.utf8)))
     try #require(answer.status == 200, "\(String(decoding: answer.body, as: UTF8.self))")
-    return DynamoDBTable(place: place, session: session, clock: clock)
+    return DynamoDBTable(location: location, session: session, clock: clock)
   }
 }

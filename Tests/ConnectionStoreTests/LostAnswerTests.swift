@@ -24,14 +24,14 @@ struct LostAnswerTests {
     #expect(calls == 3)
   }
 
-  @Test("who finds the own word in the item knows that the lost write was done", arguments: Backend.allCases)
+  @Test("a writer that finds its own token in the item knows that the lost write was done", arguments: Backend.allCases)
   func ownWord(_ backend: Backend) throws {
     try failEachCall(over: { try backend.open().table }) { table in
       try claim(table, by: "we")
     } check: { table, error, run in
       #expect(error == nil, "\(run)")
-      let standing = try table.get(Self.account, consistency: .strong)
-      #expect(standing?.string("by") == "we", "\(run)")
+      let stored = try table.get(Self.account, consistency: .strong)
+      #expect(stored?.string("by") == "we", "\(run)")
     }
   }
 
@@ -45,8 +45,8 @@ struct LostAnswerTests {
         switch error.code {
         case .unavailable: continue
         case .conditionFailed:
-          guard let standing = try? table.get(Self.account, consistency: .strong) else { continue }
-          if standing.string("by") == word { return }
+          guard let stored = try? table.get(Self.account, consistency: .strong) else { continue }
+          if stored.string("by") == word { return }
           throw error
         default: throw error
         }

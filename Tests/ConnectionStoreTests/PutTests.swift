@@ -53,7 +53,7 @@ struct PutTests {
   }
 
   /// The item the conditions are tried on; nil: the table is empty, or the item has expired.
-  static let standing: [String: Value] = ["n": .number(5), "s": .string("m"), "b": .bytes([5])]
+  static let stored: [String: Value] = ["n": .number(5), "s": .string("m"), "b": .bytes([5])]
 
   /// Each condition with whether it holds of the item, and of none.
   static let conditions: [(Condition, ofItem: Bool, ofNone: Bool)] = [
@@ -80,13 +80,13 @@ struct PutTests {
     for (condition, holds, _) in Self.conditions {
       // moto breaks where kinds differ.
       if backend == .moto, [.less("n", .string("z")), .greater("n", .string(""))].contains(condition) { continue }
-      try table.put(Item(key: Self.key, attributes: Self.standing), if: .always)
+      try table.put(Item(key: Self.key, attributes: Self.stored), if: .always)
       let refusal = code { () throws(TableError) in
         try table.put(Item(key: Self.key, attributes: ["new": .number(1)]), if: condition)
       }
       #expect(refusal == (holds ? nil : .conditionFailed), "\(condition)")
       let after = try table.get(Self.key, consistency: .strong)
-      #expect(after?.attributes == (holds ? ["new": .number(1)] : Self.standing), "\(condition)")
+      #expect(after?.attributes == (holds ? ["new": .number(1)] : Self.stored), "\(condition)")
     }
   }
 
@@ -94,7 +94,7 @@ struct PutTests {
   func conditionsOfNone(_ backend: Backend, _ isExpired: Bool) throws {
     for (condition, _, holds) in Self.conditions {
       let stage = try backend.open()
-      if isExpired { try stage.leaveExpired(Self.key, Self.standing) }
+      if isExpired { try stage.leaveExpired(Self.key, Self.stored) }
       let refusal = code { () throws(TableError) in
         try stage.table.put(Item(key: Self.key, attributes: ["new": .number(1)]), if: condition)
       }

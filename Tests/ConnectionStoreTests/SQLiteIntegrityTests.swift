@@ -151,14 +151,14 @@ struct SQLiteIntegrityTests {
     #expect(try table.query(Query(partition: "p")).items.count == 100)
   }
 
-  @Test("the log that killed processes leave is folded into the file")
-  func foldedLog() throws {
+  @Test("the log that killed processes leave is merged into the file")
+  func mergedLog() throws {
     let path = folder.file("table.db")
     let writer = try TestProgram("TableStress", ["write", path, "1", "1000000"])
     while size("\(path)-wal") < 100_000 { usleep(1_000) }
     writer.kill()
     #expect(writer.wait() != 0)
-    try SQLiteTable.foldLog(of: path)
+    try SQLiteTable.mergeLog(of: path)
     #expect(size("\(path)-wal") == 0 && SQLiteTable.fault(of: path) == nil)
     #expect(try SQLiteTable(path: path).get(ItemKey(partition: "counter", sort: "plain"), consistency: .strong) != nil)
   }

@@ -24,7 +24,7 @@ struct TransactionTests {
       ])
   }
 
-  @Test("a transaction that fails names every place and changes nothing", arguments: Backend.atomic)
+  @Test("a transaction that fails names every index and changes nothing", arguments: Backend.atomic)
   func namesPlaces(_ backend: Backend) throws {
     let stage = try backend.open()
     let table = stage.table

@@ -51,11 +51,11 @@ struct ConnectionsTests {
     _ = try world.connections().connect(
       record: world.record(["signal", "price:update"], keys: ["AAPL", "M*"], groups: ["g"]))
     let topics = world.record(["signal", "price:update"], keys: ["AAPL", "M*"], groups: ["g"]).topics
-    #expect(try world.standing(topics).count == 6)
+    #expect(try world.stored(topics).count == 6)
     let table = FailingTable(world.table, failing: 0)
     try world.connections(over: table).disconnect(id: world.id)
     #expect(table.calls == 5)
-    #expect(try world.standing(topics) == [])
+    #expect(try world.stored(topics) == [])
     #expect(try world.connections().connection(id: world.id) == nil)
     #expect(
       try world.connections().change(id: world.id) { _ in world.change(add: ["risk"], count: 9) } == .unknownConnection)
@@ -68,7 +68,7 @@ struct ConnectionsTests {
     let world = World()
     try world.connections().disconnect(id: world.id)
     #expect(try world.connections().connect(record: world.record(["signal"])) == .alreadyGone)
-    #expect(try world.standing(world.record(["signal"]).topics) == [])
+    #expect(try world.stored(world.record(["signal"]).topics) == [])
   }
 
   @Test("a connect that is invoked twice is the same connection, and keeps what was subscribed in between")
@@ -141,7 +141,7 @@ struct ConnectionsTests {
     #expect(all.subscriptions.active.count == 128)
     #expect(try other.reaches("price:update", key: "k127") == [other.id.text])
     _ = try other.connections().change(id: other.id) { _ in other.change(remove: ["price:update"], count: 2) }
-    #expect(try other.standing(keys.map { .key(type: "price:update", key: $0) }) == [])
+    #expect(try other.stored(keys.map { .key(type: "price:update", key: $0) }) == [])
   }
 
   @Test("the longest subscriptions fit a row of the table")
@@ -223,7 +223,7 @@ struct ParallelConnectionsTests {
     ] {
       try interleave(prepare: connect, first, second) { (world: World, place: Int) throws in
         #expect(try world.reaches("signal", key: "a") == [], "before call \(place)")
-        #expect(try world.standing([.type("signal"), .key(type: "signal", key: "a")]) == [], "before call \(place)")
+        #expect(try world.stored([.type("signal"), .key(type: "signal", key: "a")]) == [], "before call \(place)")
       }
     }
   }
@@ -261,14 +261,14 @@ struct ParallelConnectionsTests {
       (unsubscribe(["price:update"], 2), subscribe(["price:update"], keys: all, 1)),
     ] {
       try interleave(prepare: connect, first, second) { (world: World, place: Int) throws in
-        let standing = try world.standing(all.map { .key(type: "price:update", key: $0) })
-        #expect(standing == [], "before call \(place)")
+        let stored = try world.stored(all.map { .key(type: "price:update", key: $0) })
+        #expect(stored == [], "before call \(place)")
       }
     }
     try interleave(
       prepare: connect, subscribe(["price:update"], keys: all, 3), unsubscribe(["price:update"], keys: [all[120]], 4)
     ) { (world: World, place: Int) throws in
-      #expect(try world.standing(all.map { .key(type: "price:update", key: $0) }).count == 127, "before call \(place)")
+      #expect(try world.stored(all.map { .key(type: "price:update", key: $0) }).count == 127, "before call \(place)")
       #expect(try world.reaches("price:update", key: all[120]) == [], "before call \(place)")
     }
   }
@@ -282,7 +282,7 @@ struct ParallelConnectionsTests {
       _ = try connections.connect(record: world.record(["price:update"], keys: all))
     }
     func checkEmpty(_ world: World, _ place: Int) throws {
-      #expect(try world.standing(topics) == [], "before call \(place)")
+      #expect(try world.stored(topics) == [], "before call \(place)")
       #expect(try world.connections().connection(id: world.id) == nil, "before call \(place)")
     }
     try interleave(connectNow, disconnect, check: checkEmpty)
@@ -380,7 +380,7 @@ struct FailingConnectionsTests {
       return
     }
     #expect(record.subscriptions.active.count == 121)
-    #expect(try world.standing(keys.map { .key(type: "price:update", key: $0) }).count == 120)
+    #expect(try world.stored(keys.map { .key(type: "price:update", key: $0) }).count == 120)
     #expect(table.transactions == 3)
   }
 }

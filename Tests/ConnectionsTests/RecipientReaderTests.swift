@@ -18,7 +18,7 @@ struct RecipientReaderTests {
       world.change(add: ["price:update"], keys: ["AAPL", "A*"], count: 1)
     }
     let recipients = try world.recipients([event("price:update", "AAPL")])
-    #expect(recipients.map(\.parts.count) == [1])
+    #expect(recipients.map(\.matches.count) == [1])
     #expect(recipients[0].topics == [.type("price:update"), .key(type: "price:update", key: "AAPL")])
   }
 
@@ -36,14 +36,14 @@ struct RecipientReaderTests {
       [event("price:update", "A"), event("price:update", "B"), event("price:update", "A2")], shards: shards,
       pageSize: pageSize)
     #expect(recipients.count == 40)
-    #expect(Dictionary(uniqueKeysWithValues: recipients.map { ($0.id.text, $0.parts.map(\.event)) }) == expected)
+    #expect(Dictionary(uniqueKeysWithValues: recipients.map { ($0.id.text, $0.matches.map(\.event)) }) == expected)
   }
 
   @Test("a client sees the name it asked by")
   func names() throws {
     let world = World()
     _ = try world.connections().connect(record: world.record(["risk_alert"]))
-    #expect(try world.recipients([event("risk")]).first?.parts == [.init(event: 0, shownAs: "risk_alert")])
+    #expect(try world.recipients([event("risk")]).first?.matches == [.init(event: 0, shownAs: "risk_alert")])
   }
 
   @Test("a role that may not see a type gets no broadcast of it, but its own person's and group's events")
@@ -60,9 +60,9 @@ struct RecipientReaderTests {
   func fitting() {
     let prices = (0..<100).map { event("price:update", "k\($0 % 70)") }
     // The type itself is a topic too.
-    #expect(EventRun.fitting(prices, topics: 32) == 31)
-    #expect(EventRun(Array(prices.prefix(31))).topics.count == 32)
-    #expect(EventRun.fitting(prices, topics: 71) == 100)
-    #expect(EventRun(prices).topics.count == 71)
+    #expect(EventBatch.fitting(prices, topics: 32) == 31)
+    #expect(EventBatch(Array(prices.prefix(31))).topics.count == 32)
+    #expect(EventBatch.fitting(prices, topics: 71) == 100)
+    #expect(EventBatch(prices).topics.count == 71)
   }
 }

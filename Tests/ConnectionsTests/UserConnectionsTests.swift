@@ -39,7 +39,7 @@ struct UserConnectionsTests {
     }
   }
 
-  @Test("the end of what a connection came in with is kept in its row and told to whoever sends")
+  @Test("the end of what a connection came in with is kept in its row and read by the senders")
   func end() throws {
     let world = World()
     let connections = world.connections()

@@ -11,30 +11,34 @@ struct ConflationTests {
       type: type, key: key, audience: .everyone, data: [], id: "1-a", timestamp: "", priority: high ? .high : nil)
   }
 
-  private func fold(_ events: [Event]) -> [Folded] { Conflation.fold(events) { $0.priority == .high } }
+  private func conflated(_ events: [Event]) -> [ConflatedEvent] { Conflation.conflate(events) { $0.priority == .high } }
 
   @Test("of each key the newest event stays, in order, and counts those before it")
   func newest() {
     let events = [event("A"), event("B"), event("A"), event("C"), event("A")]
     #expect(
-      fold(events) == [Folded(place: 1, count: 0), Folded(place: 3, count: 0), Folded(place: 4, count: 2, first: 0)])
+      conflated(events) == [
+        ConflatedEvent(index: 1, count: 0), ConflatedEvent(index: 3, count: 0),
+        ConflatedEvent(index: 4, count: 2, first: 0),
+      ])
   }
 
   @Test("an event without a key stands for itself")
   func withoutKey() {
-    #expect(fold([event(nil), event(nil)]) == [Folded(place: 0, count: 0), Folded(place: 1, count: 0)])
+    #expect(
+      conflated([event(nil), event(nil)]) == [ConflatedEvent(index: 0, count: 0), ConflatedEvent(index: 1, count: 0)])
   }
 
-  @Test("an event of high priority is neither folded away nor stands for others")
+  @Test("an event of high priority is neither conflated nor stands for others")
   func high() {
     let events = [event("A"), event("A", high: true), event("A")]
-    #expect(fold(events) == [Folded(place: 1, count: 0), Folded(place: 2, count: 1, first: 0)])
+    #expect(conflated(events) == [ConflatedEvent(index: 1, count: 0), ConflatedEvent(index: 2, count: 1, first: 0)])
   }
 
   @Test("the same key of two types is two keys, and so are two spellings of one letter")
   func distinct() {
-    #expect(fold([event("A"), event("A", "order:update")]).count == 2)
-    #expect(fold([event("\u{e9}"), event("e\u{301}")]).count == 2)
+    #expect(conflated([event("A"), event("A", "order:update")]).count == 2)
+    #expect(conflated([event("\u{e9}"), event("e\u{301}")]).count == 2)
   }
 
   @Test("every event is sent or counted, whatever the mix", arguments: [UInt64(1), 2, 3])
@@ -46,11 +50,11 @@ struct ConflationTests {
           Int.random(in: 0...4, using: &generator) == 0 ? nil : "k\(Int.random(in: 0...5, using: &generator))",
           high: Int.random(in: 0...9, using: &generator) == 0)
       }
-      let kept = fold(events)
+      let kept = conflated(events)
       #expect(kept.reduce(0) { $0 + 1 + $1.count } == events.count, "seed \(seed)")
-      #expect(kept.map(\.place) == kept.map(\.place).sorted(), "seed \(seed)")
-      for (place, event) in events.enumerated() where !kept.contains(where: { $0.place == place }) {
-        let covering = kept.first { events[$0.place].key == event.key && $0.place > place && $0.count > 0 }
+      #expect(kept.map(\.index) == kept.map(\.index).sorted(), "seed \(seed)")
+      for (place, event) in events.enumerated() where !kept.contains(where: { $0.index == place }) {
+        let covering = kept.first { events[$0.index].key == event.key && $0.index > place && $0.count > 0 }
         #expect(covering != nil && event.priority != .high && event.key != nil, "seed \(seed)")
       }
     }
@@ -66,28 +70,28 @@ struct ConflationTests {
           data: [UInt8](repeating: 0x31, count: Int.random(in: 1...900, using: &generator)), id: "1-a", timestamp: "",
           priority: Int.random(in: 0..<5, using: &generator) == 0 ? .high : nil)
       }
-      let kept = Conflation.fold(events, groupBytes: 2_000) { $0.priority == .high }
-      #expect(kept.map(\.place) == kept.map(\.place).sorted())
+      let kept = Conflation.conflate(events, groupBytes: 2_000) { $0.priority == .high }
+      #expect(kept.map(\.index) == kept.map(\.index).sorted())
       #expect(kept.reduce(0) { $0 + 1 + $1.count } == events.count)
       for group in Set(kept.map(\.group)) {
         let members = kept.filter { $0.group == group }
-        let bytes = members.reduce(0) { $0 + FramePacking.bound(of: events[$1.place]) }
+        let bytes = members.reduce(0) { $0 + FramePacking.bound(of: events[$1.index]) }
         #expect(bytes <= 2_000 || members.count == 1)
-        let last = kept.last { $0.group == group - 1 }?.place ?? -1
+        let last = kept.last { $0.group == group - 1 }?.index ?? -1
         #expect(members.allSatisfy { $0.first > last })
       }
     }
   }
 
   @Test(
-    "what does not fit one frame is not folded into one, or a client that got only the first would never hear of it")
+    "what does not fit one frame is not conflated into one, or a client that got only the first would never hear of it")
   func frames() {
     let events = ["A", "B", "A"].map { key in
       Event(
         type: "t", key: key, audience: .everyone, data: [UInt8](repeating: 0x31, count: 20_000), id: "1-a",
         timestamp: "")
     }
-    #expect(Conflation.fold(events) { _ in false }.map(\.place) == [0, 1, 2])
-    #expect(Conflation.fold(Array(events.dropFirst())) { _ in false }.map(\.group) == [0, 1])
+    #expect(Conflation.conflate(events) { _ in false }.map(\.index) == [0, 1, 2])
+    #expect(Conflation.conflate(Array(events.dropFirst())) { _ in false }.map(\.group) == [0, 1])
   }
 }

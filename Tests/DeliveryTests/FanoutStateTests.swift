@@ -10,7 +10,7 @@ private struct Stage {
   var state: FanoutState
   var now: Int64 = 0
   var posts: [String] = []
-  var endings: [(id: String, ending: DeliveryFailure)] = []
+  var failures: [(id: String, failure: DeliveryFailure)] = []
   /// After so many calls nothing more is waited for.
   var patientFor = Int.max
 
@@ -43,7 +43,7 @@ private struct Stage {
       switch state.next(nowMilliseconds: now, room: 64 - waiting.count) {
       case .post(let token, let id, let frame): waiting.append((token, "POST \(id) \(text(frame))"))
       case .delete(let token, let id): waiting.append((token, "DELETE \(id)"))
-      case .settle(let listener, let ending): endings.append((listener.id.text, ending))
+      case .report(let listener, let failure): failures.append((listener.id.text, failure))
       case .page: Issue.record("no page is left")
       case .wait(let moment):
         guard !waiting.isEmpty else {
@@ -82,8 +82,8 @@ struct FanoutStateTests {
     stage.add(listener("a", frames: 2, isClosedAfterwards: true), listener("b"))
     stage.run { call, _ in .status(call.hasPrefix("DELETE") ? 204 : 200) }
     #expect(stage.posts.filter { $0.contains("a") } == ["POST a 0", "POST a 1", "DELETE a"])
-    #expect(stage.endings.map(\.id) == ["a"] && stage.endings[0].ending.reason == .gone)
-    #expect(stage.state.tally.gone == 1 && stage.state.tally.deliveries == 3)
+    #expect(stage.failures.map(\.id) == ["a"] && stage.failures[0].failure.reason == .gone)
+    #expect(stage.state.counts.gone == 1 && stage.state.counts.deliveries == 3)
   }
 
   @Test(
@@ -95,13 +95,15 @@ struct FanoutStateTests {
       stage.patientFor = patientFor
       stage.add(listener("a", frames: 1, isClosedAfterwards: true))
       stage.run { call, _ in .status(call.hasPrefix("DELETE") ? status : 200) }
-      #expect(stage.endings.map(\.id) == ["a"])
-      #expect(stage.endings.allSatisfy { $0.ending.reason != .gone && $0.ending.firstMissing == 0 }, "\(stage.endings)")
+      #expect(stage.failures.map(\.id) == ["a"])
+      #expect(
+        stage.failures.allSatisfy { $0.failure.reason != .gone && $0.failure.firstUndelivered == 0 },
+        "\(stage.failures)")
     }
   }
 
   @Test("once all are begun, who is not done when patience ends is left")
-  func patience() {
+  func tailTimeout() {
     var stage = Stage()
     stage.add(listener("a"), listener("b"))
     #expect(!stage.state.hasBegunAll)
@@ -109,7 +111,7 @@ struct FanoutStateTests {
     stage.run { call, _ in
       call.hasSuffix("b 0") ? .status(503) : .status(200)
     }
-    #expect(stage.endings.map(\.id) == ["b"] && stage.endings[0].ending.reason == .refused(status: 503))
+    #expect(stage.failures.map(\.id) == ["b"] && stage.failures[0].failure.reason == .refused(status: 503))
   }
 
   @Test("a post that is waited for no longer has hung; one that was not sent has not")
@@ -124,8 +126,8 @@ struct FanoutStateTests {
       if isSent { stage.state.abandoned(token: token) } else { stage.state.notSent(token: token) }
       stage.state.giveUpRest()
       stage.run { _, _ in .status(200) }
-      #expect(stage.endings.map(\.ending) == [DeliveryFailure(isSent ? .hung : .unsent, firstMissing: 0)])
-      #expect(stage.state.tally.unsent == 2)
+      #expect(stage.failures.map(\.failure) == [DeliveryFailure(isSent ? .hung : .unsent, firstUndelivered: 0)])
+      #expect(stage.state.counts.unsent == 2)
     }
   }
 
@@ -136,22 +138,22 @@ struct FanoutStateTests {
     stage.run { _, _ in .status(200) }
     #expect(stage.posts.filter { $0.contains("a") } == ["POST a 0", "POST a 1", "POST a 2"])
     #expect(stage.posts.filter { $0.contains("b") } == ["POST b 0", "POST b 1"])
-    #expect(stage.state.tally.deliveries == 5)
-    #expect(stage.endings.isEmpty)
+    #expect(stage.state.counts.deliveries == 5)
+    #expect(stage.failures.isEmpty)
   }
 
-  @Test("a gone connection is told of at its first 410, once, and counted once: nobody waits for its closing")
+  @Test("a gone connection is reported at its first 410, once, and counted once: nothing waits for its closing")
   func gone() {
     var stage = Stage()
     stage.add(listener("a", frames: 3), listener("a", frames: 2), listener("a"))
     stage.run { _, _ in .status(410) }
     #expect(stage.posts == ["POST a 0"])
-    #expect(stage.endings.map(\.ending) == [DeliveryFailure(.gone, firstMissing: 0)])
-    #expect(stage.state.tally.gone == 1)
-    #expect(stage.state.tally.failed == 0)
+    #expect(stage.failures.map(\.failure) == [DeliveryFailure(.gone, firstUndelivered: 0)])
+    #expect(stage.state.counts.gone == 1)
+    #expect(stage.state.counts.failed == 0)
   }
 
-  @Test("a connection that was told as gone is not posted to again when it is listed on a later page")
+  @Test("a connection that was reported as gone is not posted to again when it is listed on a later page")
   func goneOnLaterPage() {
     var stage = Stage(width: 1)
     stage.state.add([listener("a"), listener("b")])
@@ -170,8 +172,8 @@ struct FanoutStateTests {
       stage.add(listener("a", frames: 2, connectedAt: 100_000 - age))
       stage.run { _, _ in .status(410) }
       #expect(stage.posts == ["POST a 0"])
-      #expect(stage.endings.map(\.ending) == [DeliveryFailure(reason, firstMissing: 0)])
-      #expect(stage.state.tally.gone == (reason == .gone ? 1 : 0))
+      #expect(stage.failures.map(\.failure) == [DeliveryFailure(reason, firstUndelivered: 0)])
+      #expect(stage.state.counts.gone == (reason == .gone ? 1 : 0))
     }
   }
 
@@ -181,7 +183,7 @@ struct FanoutStateTests {
     one.add(listener("a", frames: 2), listener("b"))
     one.run { call, _ in .status(call.contains("a") ? 429 : 200) }
     #expect(one.posts == ["POST a 0", "POST b 0"])
-    #expect(one.endings.map(\.ending) == [DeliveryFailure(.refused(status: 429), firstMissing: 0)])
+    #expect(one.failures.map(\.failure) == [DeliveryFailure(.refused(status: 429), firstUndelivered: 0)])
     var all = Stage(attempts: 3)
     all.state.add((0..<40).map { listener("c\($0)") })
     all.state.endPages()
@@ -196,7 +198,7 @@ struct FanoutStateTests {
     stage.add(listener("a", frames: 0, isClosedAfterwards: true), listener("b", frames: 0))
     stage.run { _, _ in .status(204) }
     #expect(stage.posts == ["DELETE a"])
-    #expect(stage.endings.map(\.ending) == [DeliveryFailure(.gone, firstMissing: 0)])
+    #expect(stage.failures.map(\.failure) == [DeliveryFailure(.gone, firstUndelivered: 0)])
   }
 
   @Test("a DELETE that fails is retried, and leaves the rows if it goes on failing")
@@ -205,8 +207,8 @@ struct FanoutStateTests {
     stage.add(listener("a", isClosedAfterwards: true))
     stage.run { call, _ in .status(call.hasPrefix("DELETE") ? 500 : 200) }
     #expect(stage.posts == ["POST a 0", "DELETE a", "DELETE a"])
-    #expect(stage.endings.map(\.ending.reason) == [.refused(status: 500)])
-    #expect(stage.state.tally.gone == 0)
+    #expect(stage.failures.map(\.failure.reason) == [.refused(status: 500)])
+    #expect(stage.state.counts.gone == 0)
   }
 
   @Test("5xx and a broken connection are tried once more, then given up")
@@ -220,13 +222,13 @@ struct FanoutStateTests {
         return reply
       }
       #expect(times == [0, 100])
-      #expect(stage.state.tally.retried == 1)
-      #expect(stage.state.tally.failed == 2)
-      #expect(stage.endings.map(\.ending.firstMissing) == [0])
+      #expect(stage.state.counts.retried == 1)
+      #expect(stage.state.counts.failed == 2)
+      #expect(stage.failures.map(\.failure.firstUndelivered) == [0])
     }
   }
 
-  @Test("a frame that is retried holds back the connection's later frames, and nobody else's")
+  @Test("a frame that is retried holds back the connection's later frames, and no other's")
   func retryKeepsOrder() {
     var stage = Stage()
     stage.add(listener("a", frames: 2), listener("b", frames: 2))
@@ -247,9 +249,9 @@ struct FanoutStateTests {
     var stage = Stage()
     stage.add(listener("a", frames: 3))
     stage.run { call, _ in .status(call == "POST a 1" ? 413 : 200) }
-    #expect(stage.state.tally.deliveries == 2)
-    #expect(stage.state.tally.failed == 1)
-    #expect(stage.endings.map(\.ending) == [DeliveryFailure(.refused(status: 413), firstMissing: 1)])
+    #expect(stage.state.counts.deliveries == 2)
+    #expect(stage.state.counts.failed == 1)
+    #expect(stage.failures.map(\.failure) == [DeliveryFailure(.refused(status: 413), firstUndelivered: 1)])
   }
 
   @Test("another refusal gives up the listener without a retry", arguments: [400, 403, 404, 302])
@@ -257,10 +259,10 @@ struct FanoutStateTests {
     var stage = Stage()
     stage.add(listener("a", frames: 3), listener("b"))
     stage.run { call, _ in .status(call.contains("a") ? status : 200) }
-    #expect(stage.state.tally.failed == 3)
-    #expect(stage.state.tally.retried == 0)
-    #expect(stage.state.tally.deliveries == 1)
-    #expect(stage.endings.map(\.ending) == [DeliveryFailure(.refused(status: status), firstMissing: 0)])
+    #expect(stage.state.counts.failed == 3)
+    #expect(stage.state.counts.retried == 0)
+    #expect(stage.state.counts.deliveries == 1)
+    #expect(stage.failures.map(\.failure) == [DeliveryFailure(.refused(status: status), firstUndelivered: 0)])
   }
 
   @Test("a connection listed twice gets its frames one after the other")
@@ -271,14 +273,14 @@ struct FanoutStateTests {
     #expect(stage.posts == ["POST a 0", "POST a 1", "POST a 0", "POST a 1"])
   }
 
-  @Test("at the deadline nothing is started any more and the rest is told")
+  @Test("at the deadline nothing is started any more and the rest is reported")
   func deadline() {
     var stage = Stage(stopAt: 50, attempts: 10)
     stage.add(listener("a", frames: 2), listener("b"))
     stage.run { call, _ in .status(call.contains("a") ? 500 : 200) }
     #expect(stage.posts == ["POST a 0", "POST b 0"])
-    #expect(stage.endings.map(\.ending) == [DeliveryFailure(.refused(status: 500), firstMissing: 0)])
-    #expect(stage.state.tally.failed == 2)
+    #expect(stage.failures.map(\.failure) == [DeliveryFailure(.refused(status: 500), firstUndelivered: 0)])
+    #expect(stage.state.counts.failed == 2)
     #expect(stage.now <= 50)
   }
 
@@ -289,7 +291,7 @@ struct FanoutStateTests {
     stage.state.endPages()
     stage.run { _, _ in .status(500) }
     #expect(Set(stage.posts[..<6]).count == 3)
-    #expect(stage.state.tally.failed == 9)
+    #expect(stage.state.counts.failed == 9)
   }
 
   @Test("429 from a tenth of the last answers halves the width, fewer do not; it grows again")
@@ -306,7 +308,7 @@ struct FanoutStateTests {
         while true {
           switch state.next(nowMilliseconds: 0, room: 64) {
           case .post(let token, _, _): return token
-          case .settle: continue
+          case .report: continue
           default: return nil
           }
         }
@@ -354,16 +356,16 @@ struct FanoutStateTests {
         if words[0] == "POST", status == 200 { delivered[words[1], default: []].append(words[2]) }
         return status == 0 ? .broken : .status(status)
       }
-      let reported = Set(stage.endings.map(\.id))
+      let reported = Set(stage.failures.map(\.id))
       for (id, counts) in listed where !reported.contains(id) {
         #expect((delivered[id] ?? []) == counts.flatMap { (0..<$0).map(String.init) }, "seed \(seed), connection \(id)")
       }
-      let tally = stage.state.tally
-      #expect(tally.deliveries == delivered.values.reduce(0) { $0 + $1.count }, "seed \(seed)")
-      #expect(tally.gone == stage.endings.count { $0.ending.reason == .gone }, "seed \(seed)")
-      if tally.gone == 0 {
+      let counts = stage.state.counts
+      #expect(counts.deliveries == delivered.values.reduce(0) { $0 + $1.count }, "seed \(seed)")
+      #expect(counts.gone == stage.failures.count { $0.failure.reason == .gone }, "seed \(seed)")
+      if counts.gone == 0 {
         let frames = listed.values.reduce(0) { $0 + $1.reduce(0, +) }
-        #expect(tally.deliveries + tally.failed + tally.unsent == frames, "seed \(seed)")
+        #expect(counts.deliveries + counts.failed + counts.unsent == frames, "seed \(seed)")
       }
     }
   }

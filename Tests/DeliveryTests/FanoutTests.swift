@@ -39,10 +39,10 @@ struct FanoutTests {
   func everyone() throws {
     let server = ScriptedServer { _ in [.answer(200)] }
     defer { server.stop() }
-    let tally = try fanout(server).deliver(
+    let counts = try fanout(server).deliver(
       deadlineMilliseconds: soon, nextPage: pages(7, of: 30, frames: 3),
-      settled: { _, _ in Issue.record("all is well") })
-    #expect(tally.deliveries == 630)
+      failed: { _, _ in Issue.record("all is well") })
+    #expect(counts.deliveries == 630)
     let byTarget = Dictionary(grouping: server.requests, by: \.target)
     #expect(byTarget.count == 210)
     #expect(byTarget.values.allSatisfy { $0.map { text($0.body) } == ["0", "1", "2"] } as Bool)
@@ -53,10 +53,10 @@ struct FanoutTests {
     let server = ScriptedServer { _ in [.answer(200)] }
     defer { server.stop() }
     #expect(
-      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: { nil }, settled: { _, _ in })
+      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: { nil }, failed: { _, _ in })
         == DeliveryCounts())
     #expect(
-      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: pages(3, of: 0), settled: { _, _ in })
+      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: pages(3, of: 0), failed: { _, _ in })
         == DeliveryCounts()
     )
   }
@@ -74,11 +74,11 @@ struct FanoutTests {
         #expect(server.requests.count >= (read - 1) * 20 - 16)
         read += 1
         return next()
-      }, settled: { _, _ in })
+      }, failed: { _, _ in })
     #expect(read == 21)
   }
 
-  @Test("a gone connection is told of at once, and a connection that is not to stay is closed before it is told of")
+  @Test("a gone connection is reported at once, and a connection that is not to stay is closed before it is reported")
   func gone() throws {
     let server = ScriptedServer {
       $0.target.hasSuffix("n3%3D") ? [.answer(410)] : [.answer($0.method == "DELETE" ? 204 : 200)]
@@ -89,17 +89,17 @@ struct FanoutTests {
         id: ConnectionID($0)!, connectedAtMilliseconds: 0, frames: [bytes("0")], isClosedAfterwards: $0 == "n4=")
     }
     var gone: [String] = []
-    let tally = try fanout(server).deliver(
+    let counts = try fanout(server).deliver(
       deadlineMilliseconds: soon,
       nextPage: {
         defer { page = nil }
         return page
       },
-      settled: { listener, ending in
-        #expect(ending.reason == .gone)
+      failed: { listener, failure in
+        #expect(failure.reason == .gone)
         gone.append(listener.id.text)
       })
-    #expect(gone.sorted() == ["n3=", "n4="] && tally.gone == 2 && tally.deliveries == 2)
+    #expect(gone.sorted() == ["n3=", "n4="] && counts.gone == 2 && counts.deliveries == 2)
     #expect(server.requests.filter { $0.method == "DELETE" }.map(\.target) == ["/@connections/n4%3D"])
   }
 
@@ -109,10 +109,10 @@ struct FanoutTests {
       ScriptedServer.Step.close, .reset, .text("HTTP/1.1 20"), .answer(503), .text("\0\0\r\n\r\n"),
     ] {
       let server = ScriptedServer { $0.number == failing ? [step, .close] : [.answer(200)] }
-      let tally = try fanout(server).deliver(
-        deadlineMilliseconds: soon, nextPage: pages(1, of: 10, frames: 2), settled: { _, _ in Issue.record("given up") }
+      let counts = try fanout(server).deliver(
+        deadlineMilliseconds: soon, nextPage: pages(1, of: 10, frames: 2), failed: { _, _ in Issue.record("given up") }
       )
-      #expect(tally.deliveries == 20)
+      #expect(counts.deliveries == 20)
       for (target, requests) in Dictionary(grouping: server.requests, by: \.target) {
         var frames = requests.map { text($0.body) }
         // The call that failed was made once more.
@@ -128,13 +128,13 @@ struct FanoutTests {
     let server = ScriptedServer { _ in [.silence] }
     defer { server.stop() }
     var unsent = 0
-    let tally = try fanout(server).deliver(
+    let counts = try fanout(server).deliver(
       deadlineMilliseconds: Clock.system.milliseconds() + 1_100, nextPage: pages(3, of: 10),
-      settled: { _, ending in unsent += [.unsent, .hung].contains(ending.reason) ? 1 : 0 })
+      failed: { _, failure in unsent += [.unsent, .hung].contains(failure.reason) ? 1 : 0 })
     #expect(unsent == 30)
-    #expect(tally.unsent == 30)
-    #expect(tally.isEveryPageRead)
-    #expect(tally.deliveries == 0)
+    #expect(counts.unsent == 30)
+    #expect(counts.isEveryPageRead)
+    #expect(counts.deliveries == 0)
   }
 
   @Test("the connections serve one fan-out after the other")
@@ -144,7 +144,7 @@ struct FanoutTests {
     let fanout = try fanout(server)
     for _ in 0..<5 {
       #expect(
-        fanout.deliver(deadlineMilliseconds: soon, nextPage: pages(1, of: 40), settled: { _, _ in }).deliveries == 40)
+        fanout.deliver(deadlineMilliseconds: soon, nextPage: pages(1, of: 40), failed: { _, _ in }).deliveries == 40)
     }
     #expect(server.connectionCount <= 8)
   }
@@ -158,10 +158,10 @@ struct FanoutTests {
     let fanout = Fanout(
       client: try ManagementClient(endpoint: "https://127.0.0.1:\(server.port)", options: options))
     var reasons: Set<String> = []
-    let tally = fanout.deliver(
+    let counts = fanout.deliver(
       deadlineMilliseconds: Clock.system.milliseconds() + 3_600_000, nextPage: pages(1_000, of: 500),
-      settled: { _, ending in reasons.insert("\(ending.reason)") })
-    #expect(tally.deliveries == 0 && tally.failed > 0 && !tally.isEveryPageRead)
+      failed: { _, failure in reasons.insert("\(failure.reason)") })
+    #expect(counts.deliveries == 0 && counts.failed > 0 && !counts.isEveryPageRead)
     #expect(reasons.count == 1 && reasons.allSatisfy { $0.contains("needs a route") }, "\(reasons)")
     #expect(server.connectionCount == 2)
   }
@@ -171,15 +171,15 @@ struct FanoutTests {
     let server = ScriptedServer { $0.target.hasSuffix("n0%3D") ? [.silence] : [.answer(200)] }
     defer { server.stop() }
     var options = Fanout.Options()
-    options.patience = Patience()
-    options.patience?.leastMilliseconds = 2_000
-    options.patience?.mostMilliseconds = 2_000
+    options.tailTimeout = TailTimeout()
+    options.tailTimeout?.leastMilliseconds = 2_000
+    options.tailTimeout?.mostMilliseconds = 2_000
     var hung: [String] = []
-    let tally = try Fanout(client: ManagementClient(endpoint: server.url), options: options).deliver(
+    let counts = try Fanout(client: ManagementClient(endpoint: server.url), options: options).deliver(
       // An answer is waited for longer than that.
       deadlineMilliseconds: Clock.system.milliseconds() + 8_000, nextPage: pages(1, of: 20),
-      settled: { listener, ending in if ending.reason == .hung { hung.append(listener.id.text) } })
-    #expect(tally.deliveries == 19 && hung == ["p0n0="])
+      failed: { listener, failure in if failure.reason == .hung { hung.append(listener.id.text) } })
+    #expect(counts.deliveries == 19 && hung == ["p0n0="])
   }
 
   @Test("in the last third of patience no call starts, but the answer of the one on its way is waited for")
@@ -192,14 +192,14 @@ struct FanoutTests {
     }
     defer { server.stop() }
     var options = Fanout.Options()
-    options.patience = Patience()
-    options.patience?.leastMilliseconds = 300
+    options.tailTimeout = TailTimeout()
+    options.tailTimeout?.leastMilliseconds = 300
     let client = try ManagementClient(endpoint: server.url, clock: clock.clock)
-    var firstMissing: [Int] = []
-    let tally = Fanout(client: client, options: options, clock: clock.clock).deliver(
+    var firstUndelivered: [Int] = []
+    let counts = Fanout(client: client, options: options, clock: clock.clock).deliver(
       deadlineMilliseconds: clock.clock.milliseconds() + 60_000, nextPage: pages(1, of: 1, frames: 5),
-      settled: { _, ending in firstMissing.append(ending.firstMissing) })
-    #expect(tally.deliveries == 2 && tally.unsent == 3 && firstMissing == [2])
+      failed: { _, failure in firstUndelivered.append(failure.firstUndelivered) })
+    #expect(counts.deliveries == 2 && counts.unsent == 3 && firstUndelivered == [2])
     #expect(server.requests.count == 2)
   }
 
@@ -209,17 +209,17 @@ struct FanoutTests {
       let server = ScriptedServer { _ in silence ? [.silence] : [.answer(200)] }
       defer { server.stop() }
       var isAsked = false
-      var endings: [DeliveryFailure.Reason] = []
-      let tally = try fanout(server).deliver(
+      var failures: [DeliveryFailure.Reason] = []
+      let counts = try fanout(server).deliver(
         deadlineMilliseconds: Clock.system.milliseconds() + 3_600_000,
         keepsOn: {
           isAsked = true
           return false
-        }, nextPage: pages(1_000_000, of: 50), settled: { _, ending in endings.append(ending.reason) })
-      #expect(isAsked && !tally.isEveryPageRead)
+        }, nextPage: pages(1_000_000, of: 50), failed: { _, failure in failures.append(failure.reason) })
+      #expect(isAsked && !counts.isEveryPageRead)
       #expect(
-        endings.allSatisfy { $0 == .unsent || $0 == .hung } && tally.unsent == endings.count
-          && (tally.deliveries > 0) != silence)
+        failures.allSatisfy { $0 == .unsent || $0 == .hung } && counts.unsent == failures.count
+          && (counts.deliveries > 0) != silence)
     }
   }
 }

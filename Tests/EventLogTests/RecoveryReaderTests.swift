@@ -155,12 +155,12 @@ struct RecoveryReaderTests {
       stream: "all/signal", head: head, after: 0
     ).events
     // Sent through 20, the rows of one later event already stand.
-    try LastValues(table: world.table, clock: world.clock.clock).note(Array(logged.prefix(21)), epoch: head.epoch)
-    let marks = Checkpoints(table: world.table, clock: world.clock.clock)
-    var lease = try #require(try marks.acquire(stream: "all/signal"))
+    try LastValues(table: world.table, clock: world.clock.clock).record(Array(logged.prefix(21)), epoch: head.epoch)
+    let checkpoints = Checkpoints(table: world.table, clock: world.clock.clock)
+    var lease = try #require(try checkpoints.acquire(stream: "all/signal"))
     lease.follow(head.epoch)
     lease.advance(through: 20)
-    #expect(try marks.write(&lease, releasing: true))
+    #expect(try checkpoints.write(&lease, releasing: true))
     let part = try #require(
       try RecoveryReader(table: world.table, clock: world.clock.clock).recover(
         record: world.record(["signal"], user: nil)

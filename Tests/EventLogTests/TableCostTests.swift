@@ -77,7 +77,7 @@ struct TableCostTests {
       },
       row("`ping` with a cursor of four streams") { connections, world in
         guard let record = try connections.connection(id: world.id) else { return }
-        _ = try Self.reader(connections).standing(record: record)
+        _ = try Self.reader(connections).cursor(record: record)
       },
       row("`$disconnect`, or a connection found gone, with three subscriptions") { connections, world in
         try connections.disconnect(id: world.id)
@@ -130,13 +130,13 @@ struct TableCostTests {
     _ change: SubscriptionChange, _ connections: Connections, _ world: World
   ) throws {
     guard let record = try connections.connection(id: world.id) else { return }
-    let gain = record.gaining(change)
+    let newlySubscribed = record.newlySubscribed(by: change)
     let rows = LagRows(table: connections.table, clock: world.clock.clock)
-    let holds = try rows.hold(gain.subscribedStreams, id: world.id)
-    _ = try connections.change(id: world.id, isHeld: !holds.isEmpty) { _ in change }
-    _ = try reader(connections).states(record: gain, holds: holds)
-    try rows.release(holds, id: world.id)
-    _ = try reader(connections).hasMore(than: holds)
+    let pauses = try rows.pause(newlySubscribed.subscribedStreams, id: world.id)
+    _ = try connections.change(id: world.id, isPaused: !pauses.isEmpty) { _ in change }
+    _ = try reader(connections).states(record: newlySubscribed, pauses: pauses)
+    try rows.resume(pauses, id: world.id)
+    _ = try reader(connections).hasMore(than: pauses)
   }
 
   private func listen(_ connections: Connections, _ world: World, count: Int) throws {
@@ -200,10 +200,10 @@ struct TableCostTests {
 private struct Everybody: FrameSender {
   func deliver(
     deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    settled: (PendingDelivery, DeliveryFailure) -> Void
+    failed: (PendingDelivery, DeliveryFailure) -> Void
   ) -> DeliveryCounts {
-    var tally = DeliveryCounts()
-    while let page = nextPage() { tally.deliveries += page.count }
-    return tally
+    var counts = DeliveryCounts()
+    while let page = nextPage() { counts.deliveries += page.count }
+    return counts
   }
 }

@@ -8,7 +8,7 @@ import Testing
 struct CursorTests {
   private struct Made {
     var cursor = Cursor()
-    var places: [(stream: String, epoch: String, sequence: Int64)] = []
+    var positions: [(stream: String, epoch: String, sequence: Int64)] = []
   }
 
   /// Sequence numbers of every length in `bits`.
@@ -17,7 +17,7 @@ struct CursorTests {
     for number in 0..<streams {
       let sequence = Int64(random.next() >> UInt64(64 - Int.random(in: bits, using: &random)))
       let epoch = Bool.random(using: &random) ? "\(random.next() % 1_000_000)-a" : ""
-      made.places.append(("all/type-\(number)", epoch, sequence))
+      made.positions.append(("all/type-\(number)", epoch, sequence))
       made.cursor.set(stream: "all/type-\(number)", epoch: epoch, to: sequence)
     }
     return made
@@ -29,10 +29,10 @@ struct CursorTests {
     let made = made(&random, streams: Int.random(in: 0...Cursor.maximumStreams, using: &random))
     let read = try #require(Cursor(made.cursor.text), "seed \(seed)")
     #expect(read == made.cursor, "seed \(seed)")
-    for place in made.places {
-      #expect(read.sequence(of: place.stream, epoch: place.epoch) == place.sequence, "seed \(seed)")
-      #expect(read.sequence(of: place.stream, epoch: place.epoch + "x") == nil, "seed \(seed)")
-      #expect(read.sequence(of: place.stream + "x", epoch: place.epoch) == nil, "seed \(seed)")
+    for position in made.positions {
+      #expect(read.sequence(of: position.stream, epoch: position.epoch) == position.sequence, "seed \(seed)")
+      #expect(read.sequence(of: position.stream, epoch: position.epoch + "x") == nil, "seed \(seed)")
+      #expect(read.sequence(of: position.stream + "x", epoch: position.epoch) == nil, "seed \(seed)")
     }
   }
 
@@ -40,16 +40,16 @@ struct CursorTests {
   func bounds(seed: UInt64) throws {
     var random = SeededGenerator(seed)
     let made = made(&random, streams: Int.random(in: 1...100, using: &random), bits: 40...63)
-    #expect(made.cursor.count == min(made.places.count, Cursor.maximumStreams))
+    #expect(made.cursor.count == min(made.positions.count, Cursor.maximumStreams))
     let text = made.cursor.text
     #expect(text.utf8.count <= Cursor.maximumBytes, "seed \(seed)")
     let read = try #require(Cursor(text), "seed \(seed)")
     // What had no room is not told of, and what is told is right.
-    for place in made.places {
-      let told = read.sequence(of: place.stream, epoch: place.epoch)
-      #expect(told == nil || told == place.sequence, "seed \(seed)")
+    for position in made.positions {
+      let told = read.sequence(of: position.stream, epoch: position.epoch)
+      #expect(told == nil || told == position.sequence, "seed \(seed)")
     }
-    #expect(read.count >= min(made.places.count, 48), "seed \(seed)")
+    #expect(read.count >= min(made.positions.count, 48), "seed \(seed)")
   }
 
   @Test("cut short are refused, or tell of fewer streams what is true", arguments: 0..<20 as Range<UInt64>)
@@ -61,13 +61,13 @@ struct CursorTests {
     for length in 0..<text.utf8.count {
       guard let read = Cursor(String(text.prefix(length))) else { continue }
       accepted += 1
-      #expect(read.count < made.places.count, "seed \(seed), length \(length)")
-      for place in made.places {
-        let told = read.sequence(of: place.stream, epoch: place.epoch)
-        #expect(told == nil || told == place.sequence, "seed \(seed), length \(length)")
+      #expect(read.count < made.positions.count, "seed \(seed), length \(length)")
+      for position in made.positions {
+        let told = read.sequence(of: position.stream, epoch: position.epoch)
+        #expect(told == nil || told == position.sequence, "seed \(seed), length \(length)")
       }
     }
-    #expect(accepted <= made.places.count, "seed \(seed)")
+    #expect(accepted <= made.positions.count, "seed \(seed)")
   }
 
   @Test("with one bit flipped are refused, or spelled as they were read", arguments: 0..<20 as Range<UInt64>)
@@ -126,7 +126,7 @@ private enum Base64Text {
     for start in stride(from: 0, to: bytes.count, by: 3) {
       let group = bytes[start..<min(start + 3, bytes.count)]
       let word = group.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - group.count))
-      for place in 0...group.count { text.append(letters[word >> (18 - 6 * place) & 63]) }
+      for position in 0...group.count { text.append(letters[word >> (18 - 6 * position) & 63]) }
     }
     return text
   }

@@ -48,7 +48,7 @@ struct HTTPSessionTests {
     #expect(pipe(&ends) == 0)
     defer { for end in ends { close(end) } }
     #expect(write(ends[1], "x", 1) == 1)
-    let session = try HTTPSession(interruption: ends[0])
+    let session = try HTTPSession(signalDescriptor: ends[0])
     #expect {
       _ = try session.send(HTTPRequest(url: HTTPURL(server.url)))
     } throws: { error in

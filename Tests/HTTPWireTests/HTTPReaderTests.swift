@@ -86,13 +86,13 @@ struct HTTPReaderTests {
   }
 
   @Test("the body can be taken piece by piece while it comes")
-  func takeBody() throws {
+  func consumeBody() throws {
     var reader = HTTPReader(.responses, limits: .init(bodyBytes: 4))
     _ = try consume("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n", &reader)
-    #expect(reader.takeBody() == bytes("abcd"))
+    #expect(reader.consumeBody() == bytes("abcd"))
     #expect(reader.body.isEmpty)
     _ = try consume("4\r\nefgh\r\n0\r\n\r\n", &reader)
-    #expect(reader.isComplete && reader.takeBody() == bytes("efgh"))
+    #expect(reader.isComplete && reader.consumeBody() == bytes("efgh"))
   }
 
   @Test("headers are found by name in any case, in their order")

@@ -92,8 +92,8 @@ struct AccountabilityTests {
     #expect(written.count == 1)
     for member in [
       #""FunctionName":"Publisher""#, #""Connections":[1.0]"#, #""Accepted":[3.0]"#, #""Delivered":[2.0]"#,
-      #""Folded":[1.0]"#,
-      #""Gone":[0.0]"#, #""Behind":[0.0]"#, #""DeliveryLatencyP50Milliseconds":["#,
+      #""Conflated":[1.0]"#,
+      #""Gone":[0.0]"#, #""Lagging":[0.0]"#, #""DeliveryLatencyP50Milliseconds":["#,
       #""DeliveryLatencyP99Milliseconds":["#,
       #""LogAgeMilliseconds":[0.0]"#,
     ] {

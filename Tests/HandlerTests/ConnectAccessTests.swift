@@ -208,7 +208,7 @@ struct ConnectAccessTests {
     var limit = AttemptLimit(
       settings: try AttemptLimit.Settings(environment: Environment([:])), table: stage.table, clock: stage.clock.clock)
     for number in 1...100 {
-      #expect(try limit.take("192.0.2.1") == (number <= 5 ? .within : number == 6 ? .firstBeyond : .beyond))
+      #expect(try limit.acquire("192.0.2.1") == (number <= 5 ? .within : number == 6 ? .firstBeyond : .beyond))
     }
     #expect(counter?.calls == 6)
   }

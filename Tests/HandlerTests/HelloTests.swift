@@ -188,7 +188,8 @@ struct HelloTests {
     #expect(!frames(stage).joined().contains("ready"))
   }
 
-  @Test("a plain subscribe gets the state, then its acknowledgement; the dialects of the documents get it as events")
+  @Test(
+    "a plain subscribe gets the state, then its acknowledgement; the dialects of the source protocols get it as events")
   func subscribe() throws {
     for (dialect, beginning) in [("typed", #"{"type":"snapshot","stream""#), ("flat", #"{"type":"signal","data":1}"#)] {
       let stage = try connected([("dialect", dialect)])
@@ -260,7 +261,7 @@ struct HelloTests {
         untilMilliseconds: stage.clock.clock.milliseconds() + 1_000)
       _ = record.subscriptions.apply(
         SubscriptionChange(
-          add: SubscriptionRequest(names: ["signal"]).resolved(for: .admin).wanted,
+          add: SubscriptionRequest(names: ["signal"]).resolved(for: .admin).accepted,
           order: Order(count: 1, milliseconds: 0, messageID: "m")))
       _ = try stage.connections.connect(record: record)
       _ = try stage.publish(#"{"type":"signal","data":1}"#)
@@ -369,14 +370,14 @@ struct HelloTests {
   }
 
   @Test("a pong's cursor does not pass what a connection lacks")
-  func pongOfWhoIsBehind() throws {
+  func pongWhileLagging() throws {
     let stage = try connected()
     _ = try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#)
     for data in 1...3 { try publish(stage, "signal", nil, data) }
     let epoch = try #require(try StreamLog(table: stage.table, clock: stage.clock.clock).head(stream: "all/signal"))
       .epoch
-    try LagRows(table: stage.table, clock: stage.clock.clock).note(
-      [Missing(id: stage.id, from: 2)], stream: "all/signal", epoch: epoch)
+    try LagRows(table: stage.table, clock: stage.clock.clock).record(
+      [Lag(id: stage.id, from: 2)], stream: "all/signal", epoch: epoch)
     let pong = try #require(try stage.say(#"{"type":"ping"}"#))
     #expect(Cursor(try cursor(in: pong))?.sequence(of: "all/signal", epoch: epoch) == 1)
   }

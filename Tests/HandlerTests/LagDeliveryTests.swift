@@ -41,8 +41,8 @@ struct LagDeliveryTests {
       stage.wire.during = nil
       stage.deliverLagging()
       // Its row stands until a round has read it.
-      let standing = try stage.standing("b")
-      #expect(standing == "ready from 2")
+      let lagState = try stage.lagState("b")
+      #expect(lagState == "ready from 2")
     }
     try stage.publish(2)
     #expect(stage.wire.sequences("a") == [1, 2] && stage.wire.sequences("b") == [1, 2])
@@ -130,9 +130,9 @@ struct LagDeliveryTests {
     try stage.connect("a")
     try stage.connect("b", ago: 20)
     let start = stage.clock.clock.milliseconds()
-    stage.wire.endings["b"] = (.refused(status: 410), false)
+    stage.wire.failures["b"] = (.refused(status: 410), false)
     try stage.publish(1)
-    #expect(try stage.standing("b") == "slow from 1")
+    #expect(try stage.lagState("b") == "slow from 1")
     stage.wire.before = {
       // As `FanoutState` has it.
       if stage.clock.clock.milliseconds() >= start + 10_000 { stage.wire.gone = ["b"] }
@@ -154,9 +154,9 @@ struct LagDeliveryTests {
   func youngComesUp() throws {
     let stage = LagStage()
     try stage.connect("b", ago: 0)
-    stage.wire.endings["b"] = (.refused(status: 410), false)
+    stage.wire.failures["b"] = (.refused(status: 410), false)
     try stage.publish(1)
-    stage.wire.endings = [:]
+    stage.wire.failures = [:]
     let start = stage.clock.clock.milliseconds()
     stage.deliverLagging()
     #expect(stage.wire.sequences("b") == [1])
@@ -168,11 +168,11 @@ struct LagDeliveryTests {
     let stage = try LagStage.lagging()
     for number in 0..<40 { try stage.connect("g\(number)") }
     stage.wire.gone = Set((0..<40).map { "g\($0)" } + ["b"])
-    #expect(try stage.publish(2).tally.gone == 40)
+    #expect(try stage.publish(2).counts.gone == 40)
     #expect(stage.wire.closed.isEmpty)
     stage.deliverLagging()
     #expect(Set(stage.wire.closed) == stage.wire.gone && stage.wire.closed.count == 41)
-    #expect(try stage.standingRows().isEmpty)
+    #expect(try stage.storedRows().isEmpty)
     stage.wire.gone = []
     try stage.publish(3)
     #expect(stage.wire.attempts.keys.filter { stage.wire.attempts[$0] == 2 }.contains("b"))
@@ -197,7 +197,7 @@ struct LagDeliveryTests {
     stage.wire.late = ["b"]
     stage.deliverLagging()
     #expect(stage.wire.sequences("b") == [1])
-    #expect(try stage.standing("b") == "slow from 2")
+    #expect(try stage.lagState("b") == "slow from 2")
     try stage.publish(2)
     #expect(stage.wire.sequences("b") == [1])
     stage.wire.late = []
@@ -211,9 +211,9 @@ struct LagDeliveryTests {
   func tooLarge(isFirst: Bool) throws {
     let stage = isFirst ? LagStage() : try LagStage.lagging()
     if isFirst { try stage.connect("a", "b") }
-    stage.wire.endings["b"] = (.refused(status: 413), false)
+    stage.wire.failures["b"] = (.refused(status: 413), false)
     if isFirst { try stage.publish(1) } else { stage.deliverLagging() }
-    stage.wire.endings = [:]
+    stage.wire.failures = [:]
     #expect(try stage.row("b") == nil)
     try stage.publish(2)
     #expect(stage.wire.sequences("b") == [2])

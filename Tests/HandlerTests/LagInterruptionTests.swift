@@ -12,14 +12,14 @@ import Testing
 struct LagInterruptionTests {
   @Test("whatever ends the lag between any two steps of the lag sender, nothing is lacking and the newest comes last")
   func interrupted() throws {
-    var place = 0
+    var callIndex = 0
     while true {
-      place += 1
+      callIndex += 1
       let stage = try LagStage.lagging()
-      let table = InterruptedTable(stage.table, before: place) {
+      let table = InterruptedTable(stage.table, before: callIndex) {
         // As a subscribe does that shows the state, and then its sender.
-        let holds = try stage.rows.hold([stage.stream], id: stage.id("b"))
-        try stage.rows.release(holds, id: stage.id("b"))
+        let pauses = try stage.rows.pause([stage.stream], id: stage.id("b"))
+        try stage.rows.resume(pauses, id: stage.id("b"))
         stage.send()
         try stage.publish(2)
       }
@@ -29,46 +29,46 @@ struct LagInterruptionTests {
         stream: stage.stream, deadlineMilliseconds: stage.deadline)
       guard table.isInterrupted else { break }
       // What a round has sent it since is not posted by a lag sender that knows no better.
-      #expect(wire.sequences("b").allSatisfy { $0 == 1 }, "interrupted at call \(place)")
+      #expect(wire.sequences("b").allSatisfy { $0 == 1 }, "interrupted at call \(callIndex)")
       if let error = table.error { throw error }
       stage.clock.advance(seconds: 31)
       stage.deliverLagging()
-      #expect(stage.wire.sequences("b").last == 2, "interrupted at call \(place)")
+      #expect(stage.wire.sequences("b").last == 2, "interrupted at call \(callIndex)")
       try stage.publish(3)
       let sequences = stage.wire.sequences("b")
-      #expect(Set(sequences) == [1, 2, 3] && sequences.last == 3, "interrupted at call \(place): \(sequences)")
-      #expect(try stage.row("b") == nil, "interrupted at call \(place)")
+      #expect(Set(sequences) == [1, 2, 3] && sequences.last == 3, "interrupted at call \(callIndex): \(sequences)")
+      #expect(try stage.row("b") == nil, "interrupted at call \(callIndex)")
       // Once who lags was read after how far was delivered, there is nobody.
-      if place <= 3 { #expect(sequences == [1, 2, 3], "interrupted at call \(place): \(sequences)") }
+      if callIndex <= 3 { #expect(sequences == [1, 2, 3], "interrupted at call \(callIndex): \(sequences)") }
     }
-    #expect(place > 6)
+    #expect(callIndex > 6)
   }
 
-  @Test("what hung and was posted again after its place was held comes before the newest")
-  func placeHeld() throws {
+  @Test("what hung and was posted again after delivery was paused comes before the newest")
+  func pausedThere() throws {
     let stage = try LagStage.lagging()
-    stage.wire.endings["b"] = (.hung, true)
+    stage.wire.failures["b"] = (.hung, true)
     stage.wire.before = {
       stage.wire.before = nil
-      let holds = try stage.rows.hold([stage.stream], id: stage.id("b"))
+      let pauses = try stage.rows.pause([stage.stream], id: stage.id("b"))
       let row = try stage.row("b")
       #expect(row?.isSlow == false)
-      try stage.rows.release(holds, id: stage.id("b"))
+      try stage.rows.resume(pauses, id: stage.id("b"))
     }
     stage.deliverLagging()
-    stage.wire.endings = [:]
+    stage.wire.failures = [:]
     stage.clock.advance(seconds: 31)
     stage.deliverLagging()
     try stage.publish(2)
     #expect(stage.wire.sequences("b").last == 2 && Set(stage.wire.sequences("b")) == [1, 2])
   }
 
-  @Test("a place that is held is not brought forward by what a lag sender writes")
-  func heldOn() throws {
+  @Test("a delivery pause is not ended by what a lag sender writes")
+  func stillPaused() throws {
     let stage = try LagStage.lagging()
     stage.wire.before = {
       stage.wire.before = nil
-      _ = try stage.rows.hold([stage.stream], id: stage.id("b"))
+      _ = try stage.rows.pause([stage.stream], id: stage.id("b"))
     }
     stage.deliverLagging()
     let row = try #require(try stage.row("b"))
@@ -78,7 +78,7 @@ struct LagInterruptionTests {
   @Test("retries outlive an invocation whose time is up, and none is due soon after one that ends")
   func timeIsUp() throws {
     let stage = try LagStage.lagging()
-    stage.wire.endings["b"] = (.hung, false)
+    stage.wire.failures["b"] = (.hung, false)
     stage.wire.before = { stage.clock.advance(seconds: 21) }
     #expect(stage.deliverLagging().isLagDue)
     #expect(try stage.row("b")?.failures == 2)
@@ -94,14 +94,14 @@ struct LagInterruptionTests {
     let stage = try LagStage.lagging()
     stage.wire.isOutOfTime = true
     stage.deliverLagging()
-    #expect(try stage.standing("b") == "slow from 1")
+    #expect(try stage.lagState("b") == "slow from 1")
     stage.wire.isOutOfTime = false
     stage.deliverLagging()
     try stage.publish(2)
     #expect(stage.wire.sequences("b") == [1, 2])
   }
 
-  @Test("a round asks for a lag sender where one that is due is served by nobody")
+  @Test("a round asks for a lag sender where no process serves a slow connection that is due")
   func dueForLong() throws {
     let stage = try LagStage.lagging()
     #expect(try !stage.publish(2).isLagDue)
@@ -130,13 +130,14 @@ struct LagInterruptionTests {
         let sequences = stage.wire.sequences(name)
         #expect(Set(sequences) == [1, 2, 3] && sequences.last == 3, "\(run): \(sequences)")
       }
-      #expect(try stage.standingRows().isEmpty, "\(run)")
+      #expect(try stage.storedRows().isEmpty, "\(run)")
       #expect(stage.wire.closed.contains("g") && stage.wire.attempts["g"] == 1, "\(run)")
     }
     #expect(most > 10)
   }
 
-  @Test("a round that notes many at once, and dies at any call to the table, is continued: nobody lacks anything")
+  @Test(
+    "a round that records many at once, and dies at any call to the table, is continued: no connection lacks anything")
   func roundDies() throws {
     var stages: [LagStage] = []
     let names = (0..<12).map { "c\($0)" }
@@ -172,8 +173,8 @@ struct LagInterruptionTests {
       try stage.connect("a", "b", "c", "d")
       for number in 1...3 { try stage.publish(number) }
       let head = try StreamLog(table: stage.table, clock: stage.clock.clock).head(stream: stage.stream)
-      let missing = [("b", 1), ("c", 2), ("d", 3)].map { Missing(id: stage.id($0.0), from: $0.1) }
-      try stage.rows.note(missing, stream: stage.stream, epoch: head?.epoch ?? "")
+      let lags = [("b", 1), ("c", 2), ("d", 3)].map { Lag(id: stage.id($0.0), from: $0.1) }
+      try stage.rows.record(lags, stream: stage.stream, epoch: head?.epoch ?? "")
       stages = [stage]
       return stage.table
     } _: { table in
@@ -188,7 +189,7 @@ struct LagInterruptionTests {
         let wanted = Set(from...3)
         #expect(Set(again) == wanted && again.last == 3, "\(run): \(name) \(again)")
       }
-      let rows = try stage.standingRows()
+      let rows = try stage.storedRows()
       #expect(rows.isEmpty, "\(run)")
     }
     #expect(most > 8)

@@ -22,7 +22,7 @@ struct LagInvocationTests {
   func publish() throws {
     let stage = try stage()
     let answer = try stage.publish(Self.event)
-    #expect(answer.contains(#""failed":1"#) && answer.contains(#""behind":1"#))
+    #expect(answer.contains(#""failed":1"#) && answer.contains(#""lagging":1"#))
     #expect(stage.invocations.payloads == [#"Publisher {"lag":"all/signal"}"#])
     stage.ear.refusing = []
     try stage.runInvocations()
@@ -30,7 +30,7 @@ struct LagInvocationTests {
     #expect(stage.invocations.payloads.isEmpty)
   }
 
-  @Test("the sweep asks for one where a slow connection is due and nobody serves it")
+  @Test("the sweep asks for one where a slow connection is due and no process serves it")
   func sweep() throws {
     let stage = try stage()
     stage.invocations.isRefusing = true
@@ -57,7 +57,7 @@ struct LagInvocationTests {
     #expect(stage.ear.frames(to: stage.id).count == 1)
   }
 
-  @Test("a stream in which somebody is slow is looked at by the sweep for as long as that lasts")
+  @Test("a stream in which a connection is slow is looked at by the sweep for as long as that lasts")
   func watched() throws {
     let stage = try stage()
     _ = try stage.publish(Self.event)
@@ -78,9 +78,9 @@ struct LagInvocationTests {
   )
   func bounded() {
     var requests = LagRequests()
-    let asked = (0..<600).filter { requests.take(stream: "all/a", nowMilliseconds: Int64($0) * 100) }
+    let asked = (0..<600).filter { requests.acquire(stream: "all/a", nowMilliseconds: Int64($0) * 100) }
     #expect(asked.count == 5 + 5 && asked.prefix(5) == [0, 1, 2, 3, 4])
     let others = ["all/b"] + (0..<10_000).map { "user/\($0)" }
-    #expect(others.allSatisfy { requests.take(stream: $0, nowMilliseconds: 60_000) } as Bool)
+    #expect(others.allSatisfy { requests.acquire(stream: $0, nowMilliseconds: 60_000) } as Bool)
   }
 }

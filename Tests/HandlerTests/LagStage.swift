@@ -26,14 +26,14 @@ struct LagStage {
 
   var deadline: Int64 { clock.clock.milliseconds() + 30_000 }
   var rows: LagRows { LagRows(table: table, clock: clock.clock) }
-  var marks: Checkpoints { Checkpoints(table: table, clock: clock.clock) }
+  var checkpoints: Checkpoints { Checkpoints(table: table, clock: clock.clock) }
 
   /// Seconds ago they were connected.
   func connect(_ names: String..., ago seconds: Int64 = 60) throws {
     var subscriptions = Subscriptions()
     _ = subscriptions.apply(
       SubscriptionChange(
-        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin).wanted,
+        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin).accepted,
         order: Order(count: 1, milliseconds: 0, messageID: "m")))
     for name in names {
       let record = ConnectionRecord(
@@ -76,9 +76,9 @@ struct LagStage {
   func row(_ name: String) throws -> LaggingConnection? { try rows.row(stream: stream, id: id(name)) }
 
   /// Of any log.
-  func standingRows() throws -> [Item] { try table.query(Query(partition: "b#all%2Fprice%3Aupdate")).items }
+  func storedRows() throws -> [Item] { try table.query(Query(partition: "lag#all%2Fprice%3Aupdate")).items }
 
-  func standing(_ name: String) throws -> String? { try row(name).map { "\($0.pace) from \($0.from)" } }
+  func lagState(_ name: String) throws -> String? { try row(name).map { "\($0.pace) from \($0.from)" } }
 
   /// Listeners `a` and `b`, of which `b` has refused the first event.
   static func lagging() throws -> LagStage {

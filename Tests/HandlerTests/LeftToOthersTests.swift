@@ -18,16 +18,16 @@ final class StoppingWire: FrameSender {
 
   func deliver(
     deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    settled: (PendingDelivery, DeliveryFailure) -> Void
+    failed: (PendingDelivery, DeliveryFailure) -> Void
   ) -> DeliveryCounts {
-    var tally = DeliveryCounts()
+    var counts = DeliveryCounts()
     for _ in 0..<pages {
-      guard let page = nextPage() else { return tally }
+      guard let page = nextPage() else { return counts }
       reached += page.map(\.id.text)
-      tally.deliveries += page.count
+      counts.deliveries += page.count
     }
-    tally.isEveryPageRead = false
-    return tally
+    counts.isEveryPageRead = false
+    return counts
   }
 }
 
@@ -41,9 +41,9 @@ final class SlowWire: FrameSender {
 
   func deliver(
     deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    settled: (PendingDelivery, DeliveryFailure) -> Void
+    failed: (PendingDelivery, DeliveryFailure) -> Void
   ) -> DeliveryCounts {
-    var tally = DeliveryCounts()
+    var counts = DeliveryCounts()
     var pending: [PendingDelivery] = []
     var hasMore = true
     while hasMore || !pending.isEmpty {
@@ -53,14 +53,14 @@ final class SlowWire: FrameSender {
       guard !pending.isEmpty else { break }
       clock.advance(milliseconds: 100)
       guard keepsOn() else {
-        tally.isEveryPageRead = false
-        return tally
+        counts.isEveryPageRead = false
+        return counts
       }
       reached.append(pending.removeFirst().id.text)
-      tally.deliveries += 1
+      counts.deliveries += 1
       do { if reached.count % 10 == 0 { try eachSecond() } } catch { Issue.record(error) }
     }
-    return tally
+    return counts
   }
 }
 
@@ -81,7 +81,7 @@ struct LeftToOthersTests {
     var subscriptions = Subscriptions()
     _ = subscriptions.apply(
       SubscriptionChange(
-        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin).wanted,
+        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin).accepted,
         order: Order(count: 1, milliseconds: 0, messageID: "m")))
     return try (0..<count).map { number in
       let id = "c\(10_000 + number)"
@@ -102,8 +102,8 @@ struct LeftToOthersTests {
     let report = sender.send(stream: stream, deadlineMilliseconds: clock.clock.milliseconds() + 30_000)
     #expect(report.isQueued)
     // There is time left, so another try at once would end as this one did: the sweep makes it.
-    #expect(!report.needsDrain)
-    #expect(try sender.hasSomethingLeft(stream: stream))
+    #expect(!report.hasPendingEvents)
+    #expect(try sender.hasPendingEvents(stream: stream))
     wire.pages = .max
     #expect(!sender.send(stream: stream, deadlineMilliseconds: clock.clock.milliseconds() + 30_000).isQueued)
     #expect(Set(wire.reached) == Set(names))
@@ -120,7 +120,7 @@ struct LeftToOthersTests {
       table: table, sender: StoppingWire(pages: 0), log: Log(minimum: .fatal), clock: clock.clock)
     var thefts = 0
     wire.eachSecond = {
-      if try other.marks.acquire(stream: stream) != nil { thefts += 1 }
+      if try other.checkpoints.acquire(stream: stream) != nil { thefts += 1 }
     }
     _ = sender.send(stream: stream, deadlineMilliseconds: clock.clock.milliseconds() + 90_000)
     #expect(thefts == 0)

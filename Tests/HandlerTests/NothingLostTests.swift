@@ -19,10 +19,10 @@ private enum Body {
   case mixed(Int)
   case reserved, taken(Int)
   case notJSON(Int), finding(Int)
-  case notBase64, missing, aggregate
+  case notBase64, lags, aggregate
 
   init(_ number: Int, _ source: SourceMessages, _ random: inout SeededGenerator) {
-    let encoded: [Body] = source.isEncoded ? [.notBase64, .missing] : []
+    let encoded: [Body] = source.isEncoded ? [.notBase64, .lags] : []
     let aggregate: [Body] = source.isKinesis ? [.aggregate] : []
     let text: [Body] = source == .eventBridge ? [] : [.notJSON(number)]
     let some: [Body] =
@@ -49,7 +49,7 @@ private enum Body {
     case .notJSON(let number): return .text("login \(number) ")
     case .finding(let number): return .text(#"{"type":"Unauthorized","severity":8,"n":\#(number)}"#)
     case .notBase64: return .raw("***")
-    case .missing: return .none
+    case .lags: return .none
     case .aggregate: return .raw("84mawgECAw==")
     }
   }
@@ -66,7 +66,7 @@ private enum Body {
     case .finding(let number):
       if source == .eventBridge { return (["\"n\":\(number)}"], 0) }
       return source.isTable ? (["\\\"n\\\":\(number)}"], 0) : ([], 1)
-    case .notBase64, .missing, .aggregate: return ([], 1)
+    case .notBase64, .lags, .aggregate: return ([], 1)
     }
   }
 }
@@ -110,12 +110,12 @@ struct NothingLostTests {
     private func comingAgain(_ answer: String, _ records: [SourceRecord]) throws -> Set<Int> {
       let items = answer.split(separator: "{\"itemIdentifier\":").dropFirst()
       let named = Set(
-        records.indices.filter { place in
+        records.indices.filter { label in
           items.contains { item in
             source == .msk || source == .kafka
               ? item.hasPrefix(
-                "{\"partition\":\"\(records[place].partition)\",\"offset\":\(records[place].identifier)}")
-              : item.hasPrefix("\"\(records[place].identifier)\"")
+                "{\"partition\":\"\(records[label].partition)\",\"offset\":\(records[label].identifier)}")
+              : item.hasPrefix("\"\(records[label].identifier)\"")
           }
         })
       #expect(named.count == items.count)
@@ -124,8 +124,8 @@ struct NothingLostTests {
       case .kinesis, .dynamoDB: return Set(first..<records.count)
       case .msk, .kafka:
         return Set(
-          records.indices.filter { place in
-            named.contains { $0 <= place && records[$0].partition == records[place].partition }
+          records.indices.filter { label in
+            named.contains { $0 <= label && records[$0].partition == records[label].partition }
           })
       default: return named
       }
@@ -170,11 +170,11 @@ struct NothingLostTests {
   private func check(
     _ publishing: Publishing, _ bodies: [Body], _ source: SourceMessages, isBroken: Bool, _ seed: UInt64
   ) throws {
-    let place = "\(source), seed \(seed), \(bodies)"
+    let label = "\(source), seed \(seed), \(bodies)"
     let (again, lines) = try publishing.deliver(bodies, isBroken: isBroken)
     let published = try publishing.published()
     let records = try SourceBatch(decoding: bytes(source.invocation(bodies.map(\.content)))).records
-    if !isBroken { #expect(again.isEmpty, "\(place)") }
+    if !isBroken { #expect(again.isEmpty, "\(label)") }
     // Records stand in the order of their partitions.
     let order =
       [SourceMessages.msk, .kafka].contains(source)
@@ -183,12 +183,12 @@ struct NothingLostTests {
     for (record, body) in zip(records.indices, order.map { bodies[$0] }) {
       let outcome = body.outcome(source)
       rejected[records[record].name, default: 0] += again.contains(record) ? 0 : outcome.rejected
-      for mark in outcome.published where !again.contains(record) {
-        let count = published.count { $0.contains(mark) }
-        #expect(records[record].key == nil ? count >= 1 : count == 1, "\(mark) \(count) times: \(place)")
+      for checkpoint in outcome.published where !again.contains(record) {
+        let count = published.count { $0.contains(checkpoint) }
+        #expect(records[record].key == nil ? count >= 1 : count == 1, "\(checkpoint) \(count) times: \(label)")
       }
     }
-    for (name, count) in rejected { #expect(told(lines, named: name) == count, "\(name): \(place)") }
+    for (name, count) in rejected { #expect(told(lines, named: name) == count, "\(name): \(label)") }
   }
 
   /// The same messages by name, with another content each.
@@ -206,14 +206,16 @@ struct NothingLostTests {
       default: body
       }
     }
-    let place = "\(source), seed \(seed), \(others)"
+    let label = "\(source), seed \(seed), \(others)"
     let (again, lines) = try publishing.deliver(others)
-    #expect(again.isEmpty, "\(place)")
+    #expect(again.isEmpty, "\(label)")
     let published = try publishing.published()
-    let marks = others.flatMap { $0.outcome(source).published }
-    for mark in marks { #expect(published.count { $0.contains(mark) } == 1, "\(mark): \(place)") }
+    let checkpoints = others.flatMap { $0.outcome(source).published }
+    for checkpoint in checkpoints {
+      #expect(published.count { $0.contains(checkpoint) } == 1, "\(checkpoint): \(label)")
+    }
     let warned = lines.count { $0.contains("message_key_taken") }
     // A key with the content in it is never taken by another.
-    #expect(warned == (source.isRabbitMQ ? 0 : marks.count), "\(place)")
+    #expect(warned == (source.isRabbitMQ ? 0 : checkpoints.count), "\(label)")
   }
 }

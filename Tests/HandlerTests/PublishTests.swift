@@ -185,7 +185,8 @@ struct PublishTests {
     #expect(try stage.publish(#"{"type":"signal","data":1,"idempotencyKey":"k"}"#).contains(#""deliveries":1"#))
   }
 
-  @Test("a sweep sends what a dead publisher left, once its lease has ended, and nothing that somebody is sending")
+  @Test(
+    "a sweep sends what a dead publisher left, once its lease has ended, and nothing that another process is sending")
   func sweep() throws {
     let stage = try connected([("a", "signal")])
     var log = StreamLog(table: stage.table, clock: stage.clock.clock)
@@ -200,21 +201,21 @@ struct PublishTests {
     #expect(stage.ear.posts.count == 1)
   }
 
-  @Test("a drain sends one stream; one that is no stream is no error")
-  func drain() throws {
+  @Test("asking for pending events sends one stream; one that is no stream is no error")
+  func sendPending() throws {
     let stage = try connected([("a", "signal")])
     var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     _ = try log.append(
       [Event(type: "signal", audience: .everyone, data: bytes("1"), id: "1-a", timestamp: "")], to: "all/signal")
-    _ = try stage.publish(#"{"drain":"all/signal"}"#)
+    _ = try stage.publish(#"{"sendPending":"all/signal"}"#)
     #expect(stage.ear.posts.count == 1)
-    #expect(try stage.publish(#"{"drain":"nowhere"}"#).hasPrefix(#"{"accepted":0,"rejected":0,"deliveries":0"#))
+    #expect(try stage.publish(#"{"sendPending":"nowhere"}"#).hasPrefix(#"{"accepted":0,"rejected":0,"deliveries":0"#))
   }
 
   @Test("an event that looks like a command and is none is refused as an event")
   func noCommand() throws {
-    #expect(try Stage().refused(#"{"drain":"all/signal","data":1}"#).contains("unknown_field"))
-    #expect(try Stage().refused(#"{"drain":7}"#).contains("unknown_field"))
+    #expect(try Stage().refused(#"{"sendPending":"all/signal","data":1}"#).contains("unknown_field"))
+    #expect(try Stage().refused(#"{"sendPending":7}"#).contains("unknown_field"))
   }
 
   @Test("when the time is up, the function is invoked again for what is left")
@@ -223,9 +224,9 @@ struct PublishTests {
     stage.ear.beforePage = { stage.clock.advance(seconds: 29) }
     let answer = try stage.publish(#"{"type":"signal","data":1}"#)
     #expect(answer.contains(#""queued":1"#))
-    #expect(stage.invocations.payloads == [#"Publisher {"drain":"all/signal"}"#])
+    #expect(stage.invocations.payloads == [#"Publisher {"sendPending":"all/signal"}"#])
     stage.ear.beforePage = nil
-    _ = try stage.publish(#"{"drain":"all/signal"}"#)
+    _ = try stage.publish(#"{"sendPending":"all/signal"}"#)
     #expect(stage.ear.posts.count == 1)
   }
 
@@ -244,9 +245,9 @@ struct PublishTests {
     let answer = try stage.publish(#"{"type":"signal","data":1}"#)
     #expect(!answer.contains("queued"))
     #expect(stage.clock.clock.milliseconds() - start < 1_500)
-    #expect(stage.invocations.payloads == [#"Publisher {"drain":"all/signal"}"#])
+    #expect(stage.invocations.payloads == [#"Publisher {"sendPending":"all/signal"}"#])
     #expect(others < 100)
-    _ = try stage.publish(#"{"drain":"all/signal"}"#)
+    _ = try stage.publish(#"{"sendPending":"all/signal"}"#)
     #expect(others == 100 && stage.ear.posts.count == 101)
   }
 

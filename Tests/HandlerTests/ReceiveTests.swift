@@ -40,14 +40,14 @@ struct ReceiveTests {
     let answer = try stage.say(frame)
     #expect(answer?.hasPrefix(#"{"type":"subscribed","#) == true, "\(answer ?? "nothing")")
     let entries = try stage.connections.connection(id: stage.id)?.subscriptions.active ?? []
-    let words = entries.map { entry in
+    let texts = entries.map { entry in
       switch entry.selector {
       case .all: "\(entry.type) *"
       case .key(let key): "\(entry.type) \(key)"
       case .prefix(let prefix): "\(entry.type) \(prefix)*"
       }
     }
-    #expect(words == expected)
+    #expect(texts == expected)
     let undo = frame.replacingFirst("subscribe", with: "unsubscribe")
     #expect(try stage.say(undo)?.contains("\"subscriptions\":0") == true)
     #expect(try stage.connections.connection(id: stage.id)?.subscriptions.active == [])
@@ -191,8 +191,8 @@ struct ReceiveTests {
 
   @Test("a table that fails is an error of the function; the client says it again and is heard")
   func failingTable() throws {
-    for place in 2...3 {
-      let stage = Stage { FailingTable($0, failing: place) }
+    for found in 2...3 {
+      let stage = Stage { FailingTable($0, failing: found) }
       _ = try stage.connect()
       let frame = #"{"type":"subscribe","eventTypes":["signal"]}"#
       #expect(throws: TableError.self) { _ = try stage.say(frame) }
@@ -203,8 +203,8 @@ struct ReceiveTests {
 
 extension String {
   fileprivate func replacingFirst(_ word: String, with other: String) -> String {
-    guard let place = range(of: word) else { return self }
-    return replacingCharacters(in: place, with: other)
+    guard let found = range(of: word) else { return self }
+    return replacingCharacters(in: found, with: other)
   }
 
   private func range(of word: String) -> Range<Index>? {

@@ -123,7 +123,7 @@ final class Stage {
       connections: Connections(table: table, limits: limits, clock: clock.clock),
       recovery: RecoveryReader(table: table, limits: limits, clock: clock.clock),
       lagRows: LagRows(table: table, limits: limits, clock: clock.clock),
-      drains: Drains(Environment(["PUBLISHER_FUNCTION": "Publisher"]), invocations), outbox: ear, log: log,
+      pendingSends: PendingSends(Environment(["PUBLISHER_FUNCTION": "Publisher"]), invocations), outbox: ear, log: log,
       clock: clock.clock)
   }
 
@@ -235,7 +235,7 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
     }
     if gone.contains(destination.connectionID.text) { return .gone }
     posts.append((destination.connectionID.text, text(frame)))
-    return .taken
+    return .accepted
   }
 
   /// Who was asked whether they are there.
@@ -268,31 +268,31 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
 
   func deliver(
     deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    settled: (PendingDelivery, DeliveryFailure) -> Void
+    failed: (PendingDelivery, DeliveryFailure) -> Void
   ) -> DeliveryCounts {
-    var tally = DeliveryCounts()
+    var counts = DeliveryCounts()
     while let page = {
       beforePage?(); return nextPage()
     }() {
       for listener in page {
         if gone.contains(listener.id.text), !listener.frames.isEmpty {
-          tally.gone += 1
-          settled(listener, DeliveryFailure(.gone, firstMissing: 0))
+          counts.gone += 1
+          failed(listener, DeliveryFailure(.gone, firstUndelivered: 0))
         } else if refusing.contains(listener.id.text) {
-          tally.failed += listener.frames.count
-          settled(listener, DeliveryFailure(.refused(status: 429), firstMissing: 0))
+          counts.failed += listener.frames.count
+          failed(listener, DeliveryFailure(.refused(status: 429), firstUndelivered: 0))
         } else {
-          tally.deliveries += listener.frames.count
+          counts.deliveries += listener.frames.count
           posts += listener.frames.map { (listener.id.text, text($0)) }
           if listener.isClosedAfterwards {
-            tally.gone += 1
+            counts.gone += 1
             closed.append(listener.id.text)
-            settled(listener, DeliveryFailure(.gone, firstMissing: 0))
+            failed(listener, DeliveryFailure(.gone, firstUndelivered: 0))
           }
         }
       }
     }
-    return tally
+    return counts
   }
 
   func frames(to id: ConnectionID) -> [String] { posts.filter { $0.id == id.text }.map(\.frame) }

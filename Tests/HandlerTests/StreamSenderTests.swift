@@ -42,7 +42,7 @@ struct StreamSenderTests {
       let request = SubscriptionRequest(names: [type], keys: keys)
       _ = subscriptions.apply(
         SubscriptionChange(
-          add: request.resolved(for: .admin).wanted, order: Order(count: 1, milliseconds: 0, messageID: "m")))
+          add: request.resolved(for: .admin).accepted, order: Order(count: 1, milliseconds: 0, messageID: "m")))
       var record = ConnectionRecord(
         id: ConnectionID(name)!, principal: Principal(user: nil, role: .admin),
         connectedAtMilliseconds: clock.clock.milliseconds(), subscriptions: subscriptions)
@@ -69,12 +69,12 @@ struct StreamSenderTests {
     for number in 1...3 {
       try append(number..<number + 1)
       let report = sender().send(stream: stream, deadlineMilliseconds: deadline)
-      #expect(!report.isQueued && report.tally.deliveries == 2)
+      #expect(!report.isQueued && report.counts.deliveries == 2)
       clock.advance(milliseconds: 100)
     }
     #expect(wire.sequences("a") == [1, 2, 3] && wire.sequences("b") == [1, 2, 3])
     let again = sender().send(stream: stream, deadlineMilliseconds: deadline)
-    #expect(again.tally.deliveries == 0 && !again.isQueued)
+    #expect(again.counts.deliveries == 0 && !again.isQueued)
   }
 
   @Test("of each key the newest of a round is sent and says how many it stands for; all stay in the log")
@@ -136,7 +136,7 @@ struct StreamSenderTests {
   }
 
   @Test(
-    "an alarm about an error is sent at once and not folded, another alarm waits and is",
+    "an alarm about an error is sent at once and not conflated, another alarm waits and is",
     arguments: [
       (#"{"level":"error"}"#, true), (#"{"text":"x","level":"error"}"#, true), (#"{"level":"warning"}"#, false),
       (#"{"nested":{"level":"error"}}"#, false), (#""error""#, false), ("{}", false),
@@ -161,7 +161,7 @@ struct StreamSenderTests {
   }
 
   @Test("who does not take a frame lags, and is brought forward beside the rounds; the others are not held up")
-  func behind() throws {
+  func lagging() throws {
     try connect("a", "b")
     wire.refusing = ["b"]
     try append(1..<2)
@@ -191,7 +191,7 @@ struct StreamSenderTests {
       clock.advance(seconds: 40)
     }
     let report = sender().send(stream: stream, deadlineMilliseconds: deadline)
-    #expect(report.needsDrain && report.isQueued)
+    #expect(report.hasPendingEvents && report.isQueued)
     let reached = Set(wire.posts.map(\.id))
     #expect(reached.count < names.count && !reached.isEmpty)
     try append(2..<3)

@@ -16,8 +16,8 @@ struct SubscribeStateTests {
     case event(Int, key: String, value: Int)
   }
 
-  private func shown(_ stage: Stage, from place: Int = 0) throws -> [Shown] {
-    try stage.ear.frames(to: stage.id).dropFirst(place).map { frame in
+  private func shown(_ stage: Stage, from callIndex: Int = 0) throws -> [Shown] {
+    try stage.ear.frames(to: stage.id).dropFirst(callIndex).map { frame in
       var reader = JSONReader(bytes(frame))
       let tree = try FrameTree(&reader)
       guard tree.type == "snapshot" else {
@@ -65,11 +65,11 @@ struct SubscribeStateTests {
 
   @Test("whatever is published between any two steps of a subscribe comes once, after the state or in it")
   func publishedMeanwhile() throws {
-    var place = 0
+    var callIndex = 0
     while true {
-      place += 1
+      callIndex += 1
       let stage = try stage()
-      let table = InterruptedTable(stage.table, before: place) {
+      let table = InterruptedTable(stage.table, before: callIndex) {
         try publish(stage, "A", 4)
         stage.clock.advance(milliseconds: 200)
       }
@@ -79,43 +79,43 @@ struct SubscribeStateTests {
       #expect(answer?.hasPrefix(#"{"type":"subscribed""#) == true)
       try runInvocations(stage)
       try publish(stage, "B", 5)
-      expectWhole(try shown(stage), last: 5, "interrupted at call \(place)")
+      expectWhole(try shown(stage), last: 5, "interrupted at call \(callIndex)")
     }
-    #expect(place > 8)
+    #expect(callIndex > 8)
   }
 
   @Test("a subscribe between any two steps of a publish loses nothing and repeats nothing")
   func subscribedMeanwhile() throws {
-    var place = 0
+    var callIndex = 0
     while true {
-      place += 1
+      callIndex += 1
       let stage = try stage()
-      let table = InterruptedTable(stage.table, before: place) { _ = try stage.say(Self.subscribe) }
+      let table = InterruptedTable(stage.table, before: callIndex) { _ = try stage.say(Self.subscribe) }
       try publish(stage, "A", 4, over: table)
       guard table.isInterrupted else { break }
       if let error = table.error { throw error }
       try runInvocations(stage)
-      expectWhole(try shown(stage), last: 4, "interrupted at call \(place)")
+      expectWhole(try shown(stage), last: 4, "interrupted at call \(callIndex)")
       stage.clock.advance(milliseconds: 200)
       try publish(stage, "B", 5)
-      expectWhole(try shown(stage), last: 5, "interrupted at call \(place)")
+      expectWhole(try shown(stage), last: 5, "interrupted at call \(callIndex)")
     }
-    #expect(place > 8)
+    #expect(callIndex > 8)
   }
 
   @Test(
-    "what it lacks comes at once by a sender that is asked, also where another held the lease and did not know of it")
+    "what it lacks comes at once by a sender that is asked, also where another had the lease and did not know of it")
   func leaseTaken() throws {
     let stage = try stage()
-    let marks = Checkpoints(table: stage.table, clock: stage.clock.clock)
+    let checkpoints = Checkpoints(table: stage.table, clock: stage.clock.clock)
     var log = StreamLog(table: stage.table, clock: stage.clock.clock)
-    var lease = try #require(try marks.acquire(stream: "all/price:update"))
+    var lease = try #require(try checkpoints.acquire(stream: "all/price:update"))
     let event = Event(type: "price:update", key: "A", data: bytes("4"), id: "1-x", timestamp: "")
     _ = try log.append([event], to: "all/price:update")
     _ = try stage.say(Self.subscribe)
-    #expect(stage.invocations.payloads == [#"Publisher {"drain":"all/price:update"}"#])
+    #expect(stage.invocations.payloads == [#"Publisher {"sendPending":"all/price:update"}"#])
     // It gives the lease up while whoever was asked waits for it.
-    let table = InterruptedTable(stage.table, before: 5) { _ = try marks.write(&lease, releasing: true) }
+    let table = InterruptedTable(stage.table, before: 5) { _ = try checkpoints.write(&lease, releasing: true) }
     for payload in stage.invocations.takeAll() { _ = try stage.publish(payload, over: table) }
     #expect(table.isInterrupted && table.error == nil)
     expectWhole(try shown(stage), last: 4, "lease taken")
@@ -123,15 +123,15 @@ struct SubscribeStateTests {
 
   @Test("a key that is added to others of its type gets its state, and the newest of every key is shown last")
   func addedKey() throws {
-    var place = 0
+    var callIndex = 0
     while true {
-      place += 1
+      callIndex += 1
       let stage = Stage()
       _ = try stage.connect()
       _ = try stage.say(#"{"type":"subscribe","eventTypes":["price:update"],"keys":["A"]}"#)
       for (key, value) in [("A", 1), ("B", 2), ("A", 3)] { try publish(stage, key, value) }
       #expect(try shown(stage).count == 2)
-      let table = InterruptedTable(stage.table, before: place) {
+      let table = InterruptedTable(stage.table, before: callIndex) {
         try publish(stage, "B", 4)
         try publish(stage, "A", 5)
       }
@@ -152,20 +152,20 @@ struct SubscribeStateTests {
         #expect(newest == ["A": 3, "B": 2])
         break
       }
-      #expect(newest == ["A": 5, "B": 4], "interrupted at call \(place)")
+      #expect(newest == ["A": 5, "B": 4], "interrupted at call \(callIndex)")
     }
-    #expect(place > 8)
+    #expect(callIndex > 8)
   }
 
   @Test("subscribes to one type that cross hold up nothing: what comes next is sent at once, once, after both states")
   func crossing() throws {
-    var place = 0
+    var callIndex = 0
     while true {
-      place += 1
+      callIndex += 1
       let stage = try stage()
       let first = #"{"type":"subscribe","eventTypes":["price:update"],"keys":["A"]}"#
       let second = #"{"type":"subscribe","eventTypes":["price:update"],"keys":["B"]}"#
-      let table = InterruptedTable(stage.table, before: place) { _ = try stage.say(second) }
+      let table = InterruptedTable(stage.table, before: callIndex) { _ = try stage.say(second) }
       _ = try stage.say(first, over: table)
       if let error = table.error { throw error }
       guard table.isInterrupted else { break }
@@ -173,9 +173,9 @@ struct SubscribeStateTests {
       try publish(stage, "B", 5)
       let events = try shown(stage).filter { if case .event = $0 { true } else { false } }
       let expected = [Shown.event(4, key: "A", value: 4), .event(5, key: "B", value: 5)]
-      #expect(events == expected, "interrupted at call \(place)")
+      #expect(events == expected, "interrupted at call \(callIndex)")
     }
-    #expect(place > 8)
+    #expect(callIndex > 8)
   }
 
   @Test("what it has already is not shown again, and what is refused holds nothing")
@@ -193,8 +193,8 @@ struct SubscribeStateTests {
     #expect(try rows.row(stream: "all/signal", id: stage.id) == nil)
   }
 
-  @Test("whoever was behind already is shown the state as of there, and then what it lacked")
-  func behindAlready() throws {
+  @Test("a connection that lagged already is shown the state as of there, and then what it lacked")
+  func alreadyLagging() throws {
     let stage = Stage()
     _ = try stage.connect()
     _ = try stage.say(#"{"type":"subscribe","eventTypes":["price:update"],"keys":["A"]}"#)
@@ -203,7 +203,7 @@ struct SubscribeStateTests {
       try StreamLog(table: stage.table, clock: stage.clock.clock).head(stream: "all/price:update")
     ).epoch
     let rows = LagRows(table: stage.table, clock: stage.clock.clock)
-    try rows.note([Missing(id: stage.id, from: 2, failures: 3)], stream: "all/price:update", epoch: epoch)
+    try rows.record([Lag(id: stage.id, from: 2, failures: 3)], stream: "all/price:update", epoch: epoch)
     let before = stage.ear.frames(to: stage.id).count
     _ = try stage.say(#"{"type":"subscribe","eventTypes":["price:update"],"keys":["B"]}"#)
     try runInvocations(stage)
@@ -212,7 +212,7 @@ struct SubscribeStateTests {
     #expect(try rows.row(stream: "all/price:update", id: stage.id) == nil)
   }
 
-  @Test("a failure at any call of a subscribe loses nothing: what was held goes on by itself")
+  @Test("a failure at any call of a subscribe loses nothing: what was paused goes on by itself")
   func failing() throws {
     var stages: [Stage] = []
     let most = try failEachCall {
@@ -228,7 +228,7 @@ struct SubscribeStateTests {
         let last = try shown(stage).last
         #expect(last == .state(through: 3, ["A": 3, "B": 2]), "\(run)")
       }
-      stage.clock.advance(milliseconds: LagRows.holdMilliseconds + 1)
+      stage.clock.advance(milliseconds: LagRows.pauseMilliseconds + 1)
       try publish(stage, "A", 4)
       try runInvocations(stage)
       let events = try shown(stage).filter { if case .event = $0 { true } else { false } }

@@ -15,7 +15,7 @@ final class Wire: FrameSender {
   var gone: Set<String> = []
   var refusing: Set<String> = []
   /// How what is posted to somebody ends, and whether it arrives.
-  var endings: [String: (reason: DeliveryFailure.Reason, arrives: Bool)] = [:]
+  var failures: [String: (reason: DeliveryFailure.Reason, arrives: Bool)] = [:]
   /// Whose answers are not prompt.
   var late: Set<String> = []
   /// Hears everything too.
@@ -29,40 +29,40 @@ final class Wire: FrameSender {
 
   func deliver(
     deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    settled: (PendingDelivery, DeliveryFailure) -> Void
+    failed: (PendingDelivery, DeliveryFailure) -> Void
   ) -> DeliveryCounts {
-    var tally = DeliveryCounts()
-    tally.isEveryPageRead = !isOutOfTime
+    var counts = DeliveryCounts()
+    counts.isEveryPageRead = !isOutOfTime
     while !isOutOfTime, let page = nextPage() {
       do { try before?() } catch { Issue.record(error) }
-      for listener in page { post(listener, &tally, settled) }
+      for listener in page { post(listener, &counts, failed) }
       do { try during?() } catch { Issue.record(error) }
     }
-    return tally
+    return counts
   }
 
   private func post(
-    _ listener: PendingDelivery, _ tally: inout DeliveryCounts, _ settled: (PendingDelivery, DeliveryFailure) -> Void
+    _ listener: PendingDelivery, _ counts: inout DeliveryCounts, _ failed: (PendingDelivery, DeliveryFailure) -> Void
   ) {
     let id = listener.id.text
     guard !listener.frames.isEmpty else {
       closed.append(id)
-      tally.gone += 1
-      return settled(listener, DeliveryFailure(.gone, firstMissing: 0))
+      counts.gone += 1
+      return failed(listener, DeliveryFailure(.gone, firstUndelivered: 0))
     }
     attempts[id, default: 0] += 1
     if gone.contains(id) {
-      tally.gone += 1
-      settled(listener, DeliveryFailure(.gone, firstMissing: 0))
+      counts.gone += 1
+      failed(listener, DeliveryFailure(.gone, firstUndelivered: 0))
     } else if refusing.contains(id) {
-      tally.failed += listener.frames.count
-      settled(listener, DeliveryFailure(.refused(status: 429), firstMissing: 0))
-    } else if let ending = endings[id] {
-      if ending.arrives { posts += listener.frames.map { (id, text($0)) } }
-      settled(listener, DeliveryFailure(ending.reason, firstMissing: 0))
+      counts.failed += listener.frames.count
+      failed(listener, DeliveryFailure(.refused(status: 429), firstUndelivered: 0))
+    } else if let failure = failures[id] {
+      if failure.arrives { posts += listener.frames.map { (id, text($0)) } }
+      failed(listener, DeliveryFailure(failure.reason, firstUndelivered: 0))
     } else {
-      tally.deliveries += listener.frames.count
-      if late.contains(id) { tally.late.insert(listener.id) }
+      counts.deliveries += listener.frames.count
+      if late.contains(id) { counts.slow.insert(listener.id) }
       posts += listener.frames.map { (id, text($0)) }
       other?.posts += listener.frames.map { (id, text($0)) }
     }

@@ -91,17 +91,17 @@ final class ScriptedRuntimeAPI: Sendable {
   init(_ script: [Step]) {
     self.script = script
     listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var place = sockaddr_in()
-    place.sin_family = sa_family_t(AF_INET)
-    place.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
+    var loopback = sockaddr_in()
+    loopback.sin_family = sa_family_t(AF_INET)
+    loopback.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
     var size = socklen_t(MemoryLayout<sockaddr_in>.size)
     let listener = listener
-    withUnsafeMutableBytes(of: &place) { bytes in
+    withUnsafeMutableBytes(of: &loopback) { bytes in
       let address = bytes.baseAddress!.assumingMemoryBound(to: sockaddr.self)
       precondition(bind(listener, address, size) == 0 && listen(listener, 8) == 0, "no loopback port")
       getsockname(listener, address, &size)
     }
-    port = UInt16(bigEndian: place.sin_port)
+    port = UInt16(bigEndian: loopback.sin_port)
     start()
   }
 
@@ -158,10 +158,10 @@ final class ScriptedRuntimeAPI: Sendable {
   private func deliver(_ step: Step, _ descriptor: Int32) -> Bool {
     switch step.delivery {
     case .whole: send(descriptor, step.answer)
-    case .split(let place):
-      send(descriptor, Array(step.answer[..<place]))
+    case .split(let offset):
+      send(descriptor, Array(step.answer[..<offset]))
       sched_yield()
-      send(descriptor, Array(step.answer[place...]))
+      send(descriptor, Array(step.answer[offset...]))
     case .afterSignals:
       for _ in 0..<50 {
         pthread_kill(client, SIGALRM)
@@ -169,8 +169,8 @@ final class ScriptedRuntimeAPI: Sendable {
       }
       send(descriptor, step.answer)
     case .dropped: return false
-    case .cut(let place):
-      send(descriptor, Array(step.answer[..<place]))
+    case .cut(let offset):
+      send(descriptor, Array(step.answer[..<offset]))
       return false
     case .thenClosed:
       send(descriptor, step.answer)

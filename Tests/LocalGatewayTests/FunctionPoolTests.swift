@@ -331,25 +331,25 @@ private struct RandomRun {
     case 0...3:
       made += 1
       open.insert(made)
-      take(stage.invoke(callerMilliseconds: .random(in: 50...800, using: &generator)))
-    case 4...5: if let environment { take(stage.asks(environment) ?? []) }
+      consume(stage.invoke(callerMilliseconds: .random(in: 50...800, using: &generator)))
+    case 4...5: if let environment { consume(stage.asks(environment) ?? []) }
     case 6...7:
       if let environment, case .accepted(let id) = stage.answers(environment) { open.remove(id) }
     case 8:
       if let environment {
         living.remove(environment)
-        take(stage.exits(environment))
+        consume(stage.exits(environment))
       }
-    default: take(stage.pass(.random(in: 0...200, using: &generator)))
+    default: consume(stage.pass(.random(in: 0...200, using: &generator)))
     }
   }
 
   mutating func finish() {
-    take(stage.pool.stop(now: stage.now))
+    consume(stage.pool.stop(now: stage.now))
     if !open.isEmpty { problems.append("never ended: \(open.sorted())") }
   }
 
-  private mutating func take(_ actions: [FunctionPool.Action]) {
+  private mutating func consume(_ actions: [FunctionPool.Action]) {
     for action in actions {
       switch action {
       case .start(let id): living.insert(id)

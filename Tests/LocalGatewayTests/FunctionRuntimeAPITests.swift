@@ -97,9 +97,9 @@ struct FunctionRuntimeAPITests {
 
   @Test("without reports there are the function's lines alone")
   func noReports() throws {
-    var surroundings = FunctionSettings()
-    surroundings.writesReports = false
-    let stage = try FunctionStage(surroundings: surroundings)
+    var settings = FunctionSettings()
+    settings.writesReports = false
+    let stage = try FunctionStage(settings: settings)
     _ = try stage.response("print")
     try stage.wait("the lines") { stage.lines.count >= 2 }
     #expect(stage.lines == ["first line", "second line"])

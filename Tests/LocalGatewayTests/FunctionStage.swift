@@ -14,7 +14,7 @@ final class FunctionStage {
 
   /// Functions named `f`, unless said otherwise, of the test bootstrap with that `MODE`.
   init(
-    _ modes: [String: String] = ["f": ""], surroundings: FunctionSettings = FunctionSettings(),
+    _ modes: [String: String] = ["f": ""], settings: FunctionSettings = FunctionSettings(),
     faults: Faults? = nil, _ change: (inout FunctionConfiguration) -> Void = { _ in }
   ) throws {
     loop = try EventLoop()
@@ -24,7 +24,7 @@ final class FunctionStage {
       change(&function)
       return function
     }
-    made = FunctionHost(functions: functions, surroundings: surroundings, loop: loop, faults: faults) {
+    made = FunctionHost(functions: functions, settings: settings, loop: loop, faults: faults) {
       [unowned self] line in
       lines.append(String(decoding: line.text, as: UTF8.self))
     }

@@ -52,7 +52,7 @@ struct GatewayHostTests {
         guard let number = text(line.text).split(separator: "hangs as ").last.flatMap({ pid_t($0) }) else { return }
         pid = number
         interrupt()
-      }, surroundings: { _ in FunctionSettings() })
+      }, settings: { _ in FunctionSettings() })
     host.functions.invoke("Deaf", payload: bytes(#""hang""#), timeoutMilliseconds: 60_000) { _ in }
     host.run(until: ends[0], onStopping: interrupt)
     #expect(pid > 0 && kill(pid, 0) == -1 && errno == ESRCH)

@@ -77,8 +77,8 @@ struct GatewayIsolationTests {
       clients.append((client, id, script[0].bytes[...]))
     }
     var open = Array(scripts.indices)
-    while let place = open.indices.randomElement(using: &generator) {
-      let index = open[place]
+    while let chosen = open.indices.randomElement(using: &generator) {
+      let index = open[chosen]
       let count = min(clients[index].rest.count, [3, 4100, 60_000].randomElement(using: &generator) ?? 1)
       clients[index].client.http.client.send(Array(clients[index].rest.prefix(count)))
       clients[index].rest.removeFirst(count)
@@ -86,7 +86,7 @@ struct GatewayIsolationTests {
       guard clients[index].rest.isEmpty else { continue }
       outcomes[index].append(try end(clients[index].client, clients[index].id, bench))
       if outcomes[index].count == scripts[index].count {
-        open.remove(at: place)
+        open.remove(at: chosen)
       } else {
         let (client, id) = try bench.connected()
         clients[index] = (client, id, scripts[index][outcomes[index].count].bytes[...])

@@ -38,8 +38,8 @@ struct HTTPIsolationTests {
     let clients = try scripts.map { _ in try LoopbackClient(port: server.port, loop: test.loop) }
     var rest = scripts.map { $0.bytes[...] }
     var open = Array(scripts.indices)
-    while let place = open.indices.randomElement(using: &generator) {
-      let index = open[place]
+    while let chosen = open.indices.randomElement(using: &generator) {
+      let index = open[chosen]
       let count = min(rest[index].count, [1, 30, 5000, 70_000].randomElement(using: &generator) ?? 1)
       clients[index].send(Array(rest[index].prefix(count)))
       rest[index].removeFirst(count)
@@ -47,12 +47,12 @@ struct HTTPIsolationTests {
       guard rest[index].isEmpty else { continue }
       try test.wait("for the socket to take all") { clients[index].hasSentAll }
       clients[index].finishWriting()
-      open.remove(at: place)
+      open.remove(at: chosen)
     }
     return try clients.map { client in
       try test.wait("for the end") { client.hasEnded }
       client.close()
-      return text(client.take())
+      return text(client.consume())
     }
   }
 

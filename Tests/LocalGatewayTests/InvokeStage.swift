@@ -16,9 +16,9 @@ final class InvokeStage {
   private let server: HTTPServer
 
   init(faults: Faults? = nil, _ change: (inout FunctionConfiguration) -> Void = { _ in }) throws {
-    var surroundings = FunctionSettings()
-    surroundings.eventRetryMilliseconds = [1, 2]
-    functions = try FunctionStage(surroundings: surroundings, faults: faults, change)
+    var settings = FunctionSettings()
+    settings.eventRetryMilliseconds = [1, 2]
+    functions = try FunctionStage(settings: settings, faults: faults, change)
     server = try HTTPServer(port: 0, loop: functions.loop)
     server.add(InvokeAPI(functions.host, faults: faults))
   }

@@ -80,7 +80,7 @@ final class LoopbackClient: EventHandler {
 
   func send(_ text: String) { send(Array(text.utf8)) }
 
-  func take() -> [UInt8] {
+  func consume() -> [UInt8] {
     defer { received = [] }
     return received
   }
@@ -123,7 +123,7 @@ final class HTTPTestClient {
   func answer(sourceLocation: SourceLocation = #_sourceLocation) throws -> HTTPReader {
     var reader = HTTPReader(.responses)
     try test.wait("for an answer", sourceLocation: sourceLocation) {
-      leftover += client.take()
+      leftover += client.consume()
       let used = leftover.withUnsafeBytes { (try? reader.consume($0)) ?? 0 }
       leftover.removeFirst(used)
       return reader.isComplete || client.hasEnded
@@ -143,7 +143,7 @@ final class HTTPTestClient {
   /// What came after the last answer.
   func takeRest() -> [UInt8] {
     defer { leftover = [] }
-    return leftover + client.take()
+    return leftover + client.consume()
   }
 }
 

@@ -86,7 +86,7 @@ struct PostFaultTests {
   }
 
   @Test("a late post to a connection that has gone meanwhile is 410")
-  func lateToNobody() throws {
+  func lateToUnknownConnection() throws {
     var fault = Fault(.slow, rate: 1)
     fault.delay = .effect
     let bench = try bench(fault)

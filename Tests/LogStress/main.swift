@@ -38,9 +38,9 @@ func append(_ path: String, _ stream: String, seed: UInt64, count: Int, keys: In
   for round in 0..<count {
     var events: [Event] = []
     let isLast = round == count - 1
-    for place in 0..<(isLast ? left.count : 1 + number(below: 20)) {
+    for position in 0..<(isLast ? left.count : 1 + number(below: 20)) {
       let key = isLast || number(below: 5) > 0 ? left.popLast() : nil
-      events.append(event(key, "1-\(seed).\(round).\(place)"))
+      events.append(event(key, "1-\(seed).\(round).\(position)"))
     }
     for (event, outcome) in zip(events, try log.append(events, to: stream)) {
       let key = event.idempotencyKey ?? event.id
@@ -55,7 +55,7 @@ func append(_ path: String, _ stream: String, seed: UInt64, count: Int, keys: In
 
 func follow(_ path: String, _ stream: String) throws {
   let log = StreamLog(table: try SQLiteTable(path: path, busyMilliseconds: 60_000))
-  var place: Int64 = 0
+  var position: Int64 = 0
   var epoch: String?
   var isEnded = false
   while !isEnded {
@@ -63,18 +63,18 @@ func follow(_ path: String, _ stream: String) throws {
       usleep(2_000)
       continue
     }
-    if epoch != nil, head.epoch != epoch { throw Wrong(description: "the epoch changed at \(place)") }
+    if epoch != nil, head.epoch != epoch { throw Wrong(description: "the epoch changed at \(position)") }
     epoch = head.epoch
     // A reader that never rests takes a processor from those it waits for.
-    if head.last == place { usleep(2_000) }
-    let page = try log.read(stream: stream, head: head, after: place, limitEvents: 50)
+    if head.last == position { usleep(2_000) }
+    let page = try log.read(stream: stream, head: head, after: position, limitEvents: 50)
     for event in page.events {
-      place += 1
-      guard event.sequence == place else { throw Wrong(description: "\(event.sequence) came for \(place)") }
+      position += 1
+      guard event.sequence == position else { throw Wrong(description: "\(event.sequence) came for \(position)") }
       print("\(event.sequence) \(event.event.id)")
       isEnded = event.event.id == "end"
     }
-    guard page.through == place else { throw Wrong(description: "read through \(page.through), seen \(place)") }
+    guard page.through == position else { throw Wrong(description: "read through \(page.through), seen \(position)") }
   }
 }
 

@@ -23,7 +23,7 @@ struct SignedCallTests {
 
     func credentials() throws(CredentialError) -> Credentials {
       asked += 1
-      guard let first = left.first else { throw CredentialError([.init(place: "the test", reason: "none left")]) }
+      guard let first = left.first else { throw CredentialError([.init(location: "the test", reason: "none left")]) }
       return first
     }
 

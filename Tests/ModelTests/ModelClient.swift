@@ -30,7 +30,7 @@ final class ModelClient: ModelListener {
   }
 
   let plan: Plan
-  let place: Int
+  let position: Int
   private(set) var records: [Record] = []
   private var follower: Follower
   private var id: ConnectionID?
@@ -38,13 +38,13 @@ final class ModelClient: ModelListener {
   private var reconnectsAt: Int64? = 0
   private var hasAskedForMore = false
 
-  init(_ plan: Plan, _ place: Int, seed: UInt64) {
+  init(_ plan: Plan, _ position: Int, seed: UInt64) {
     self.plan = plan
-    self.place = place
+    self.position = position
     var options = Follower.Options()
     options.eventTypes = plan.types
     options.keys = plan.keys
-    let generator = SharedGenerator(seed &+ UInt64(place))
+    let generator = SharedGenerator(seed &+ UInt64(position))
     follower = Follower(options, randomness: Randomness { generator.next() })
   }
 
@@ -78,7 +78,7 @@ final class ModelClient: ModelListener {
   private func connect(_ world: ModelWorld) {
     guard let at = reconnectsAt, at <= now(world) else { return }
     connections += 1
-    guard let id = ConnectionID("c\(place)x\(connections)=") else { return }
+    guard let id = ConnectionID("c\(position)x\(connections)=") else { return }
     let record = ConnectionRecord(id: id, principal: plan.principal, connectedAtMilliseconds: now(world))
     reconnectsAt = nil
     guard world.connect(record) else {
@@ -94,7 +94,7 @@ final class ModelClient: ModelListener {
     perform(follower.handle(.disconnected(status: nil), at: now(world)), world)
   }
 
-  func take(_ frame: [UInt8], isLate: Bool, _ world: ModelWorld) {
+  func consume(_ frame: [UInt8], isLate: Bool, _ world: ModelWorld) {
     perform(follower.handle(.frame(frame), at: now(world)), world)
   }
 

@@ -99,7 +99,7 @@ struct ModelSender: FrameSender {
 
   func deliver(
     deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    settled: (PendingDelivery, DeliveryFailure) -> Void
+    failed: (PendingDelivery, DeliveryFailure) -> Void
   ) -> DeliveryCounts {
     let clock = environment.clock
     let epoch = clock.milliseconds() - clock.monotonicMilliseconds()
@@ -123,7 +123,7 @@ struct ModelSender: FrameSender {
       switch state.next(nowMilliseconds: now, room: 1) {
       case .post(let token, let id, let frame): tell(&state, token, now, post(frame, to: id))
       case .delete(let token, let id): tell(&state, token, now, delete(id))
-      case .settle(let listener, let ending): settled(listener, ending)
+      case .report(let listener, let failure): failed(listener, failure)
       case .page:
         if now >= giveUpAt {
           state.leavePages()
@@ -136,7 +136,7 @@ struct ModelSender: FrameSender {
         if state.hasBegunAll, !isLagSender { giveUpAt = min(giveUpAt, now + 300) }
         clock.pause(max(1, min(moment, giveUpAt) - now))
         if clock.monotonicMilliseconds() >= giveUpAt { state.giveUpRest() }
-      case .done: return state.tally
+      case .done: return state.counts
       }
     }
   }
@@ -144,7 +144,7 @@ struct ModelSender: FrameSender {
   private func tell(_ state: inout FanoutState, _ token: Int, _ now: Int64, _ outcome: ModelWire.Outcome) {
     environment.world.passTimeOfPost()
     switch outcome {
-    case .taken: state.answered(token: token, status: 200, nowMilliseconds: now)
+    case .accepted: state.answered(token: token, status: 200, nowMilliseconds: now)
     case .gone: state.answered(token: token, status: 410, nowMilliseconds: now)
     case .refused: state.answered(token: token, status: 429, nowMilliseconds: now)
     case .broken where environment.world.isEndpointLost:
@@ -158,7 +158,7 @@ struct ModelSender: FrameSender {
   private func delete(_ id: ConnectionID) -> ModelWire.Outcome {
     let fate = environment.step()
     if fate != .failed { environment.world.wire.close(id) }
-    return fate == .done ? .taken : .broken
+    return fate == .done ? .accepted : .broken
   }
 
   private func post(_ frame: [UInt8], to id: ConnectionID) -> ModelWire.Outcome {
@@ -187,7 +187,7 @@ struct ModelOutbox: Outbox {
     case .failed: throw Failed()
     }
     switch environment.world.wire.post(frame, to: destination.connectionID) {
-    case .taken: return .taken
+    case .accepted: return .accepted
     case .gone: return .gone
     case .refused, .broken, .hung: throw Failed()
     }

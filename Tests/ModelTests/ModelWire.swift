@@ -10,7 +10,7 @@ final class ModelWire {
   private var late: [(id: ConnectionID, frame: [UInt8])] = []
 
   enum Outcome {
-    case taken
+    case accepted
     case gone
     case refused
     case broken
@@ -41,24 +41,24 @@ final class ModelWire {
       case 4:
         // The socket breaks in the middle of the frame, after the gateway has taken it.
         drop(id)
-        return .taken
+        return .accepted
       case 5:
-        client.take(frame, isLate: false, world)
+        client.consume(frame, isLate: false, world)
         return .broken
       case 6:
-        if world.dice.one(in: 2) { client.take(frame, isLate: false, world) } else { late.append((id, frame)) }
+        if world.dice.one(in: 2) { client.consume(frame, isLate: false, world) } else { late.append((id, frame)) }
         return .hung
       default: break
       }
     }
-    client.take(frame, isLate: false, world)
-    return .taken
+    client.consume(frame, isLate: false, world)
+    return .accepted
   }
 
   func deliverLate() {
     guard let world, !late.isEmpty else { return }
     let (id, frame) = late.remove(at: world.dice.number(below: late.count))
-    open[id.text]?.take(frame, isLate: true, world)
+    open[id.text]?.consume(frame, isLate: true, world)
   }
 
   func deliverAllLate() { while !late.isEmpty { deliverLate() } }

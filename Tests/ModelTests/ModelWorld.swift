@@ -53,7 +53,7 @@ final class ModelWorld {
   private var numbers = 0
   /// Payloads whose publish failed or was not answered: they come again.
   private var unanswered: [(payload: String, numbers: [Int])] = []
-  private(set) var drains: [[UInt8]] = []
+  private(set) var pendingSends: [[UInt8]] = []
   /// Invocations that are made once more.
   private var repeated: [(event: [UInt8], id: ConnectionID)] = []
   /// What happened, for whoever looks into a failure.
@@ -118,7 +118,7 @@ final class ModelWorld {
     case 0..<8: publish()
     case 8..<13: everybody[dice.number(below: everybody.count)].act(self)
     case 13: sweep()
-    case 14: drain()
+    case 14: sendPending()
     case 15: wire.deliverLate()
     case 16:
       let pauses: [Int64] = isQuiet && depth > 0 ? [10, 100, 200] : [10, 100, 500, 3_000, 11_000]
@@ -215,11 +215,11 @@ final class ModelWorld {
     _ = run("{\"lag\":\"\(stream)\"}")
   }
 
-  func later(_ payload: [UInt8]) { drains.append(payload) }
+  func later(_ payload: [UInt8]) { pendingSends.append(payload) }
 
-  private func drain() {
-    guard !drains.isEmpty else { return }
-    _ = run(text(drains.removeFirst()))
+  private func sendPending() {
+    guard !pendingSends.isEmpty else { return }
+    _ = run(text(pendingSends.removeFirst()))
   }
 
   /// A client's frame, in an environment of its own; now and then in two.
@@ -253,7 +253,7 @@ final class ModelWorld {
       connections: Connections(table: environment.table, shards: shards, clock: clock, randomness: randomness),
       recovery: RecoveryReader(table: environment.table, shards: shards, clock: clock),
       lagRows: LagRows(table: environment.table, clock: clock, randomness: randomness),
-      drains: Drains(Environment(["PUBLISHER_FUNCTION": "Publisher"]), ModelInvocations(environment)),
+      pendingSends: PendingSends(Environment(["PUBLISHER_FUNCTION": "Publisher"]), ModelInvocations(environment)),
       outbox: ModelOutbox(environment: environment), log: log, clock: clock)
     let invocation = InvocationContext(requestID: "d", deadlineMilliseconds: clock.milliseconds() + 29_000)
     guard let answer = try? handler.handle(event, context: invocation), !environment.isDead else { return }
@@ -293,7 +293,7 @@ final class ModelWorld {
       clock.advance(seconds: 11)
       for client in everybody { client.comeBack(self) }
       sweep()
-      for _ in 0..<drains.count { drain() }
+      for _ in 0..<pendingSends.count { sendPending() }
     }
   }
 }

@@ -13,13 +13,13 @@ protocol ModelListener: AnyObject {
   func comeBack(_ world: ModelWorld)
   func lost(_ world: ModelWorld)
   /// `isLate`: whoever posted it has given it up meanwhile.
-  func take(_ frame: [UInt8], isLate: Bool, _ world: ModelWorld)
+  func consume(_ frame: [UInt8], isLate: Bool, _ world: ModelWorld)
 }
 
 /// A client that knows no hello: says `subscribe`, one type at a time, again when no acknowledgement came, and begins
 /// from nothing whenever it connects.
 final class PlainClient: ModelListener {
-  struct Wish: Hashable {
+  struct Request: Hashable {
     let type: String
     /// Nil: all of the type.
     var key: String?
@@ -33,27 +33,29 @@ final class PlainClient: ModelListener {
 
   struct Plan {
     let principal: Principal
-    let wishes: [Wish]
+    let requests: [Request]
   }
 
   static let plans: [Plan] = [
     Plan(
       principal: Principal(user: nil, role: .admin),
-      wishes: [Wish(type: "price:update"), Wish(type: "signal"), Wish(type: "risk")]),
+      requests: [Request(type: "price:update"), Request(type: "signal"), Request(type: "risk")]),
     Plan(
       principal: Principal(user: "u-1", role: .viewer),
-      wishes: [Wish(type: "price:update", key: "A"), Wish(type: "price:update", key: "B"), Wish(type: "signal")]),
+      requests: [
+        Request(type: "price:update", key: "A"), Request(type: "price:update", key: "B"), Request(type: "signal"),
+      ]),
     Plan(
       principal: Principal(user: nil, role: .admin),
-      wishes: [
-        Wish(type: "price:update", key: "C"), Wish(type: "price:update"), Wish(type: "risk", key: "A"),
+      requests: [
+        Request(type: "price:update", key: "C"), Request(type: "price:update"), Request(type: "risk", key: "A"),
       ]),
   ]
 
   enum Record {
-    case said(Wish)
+    case said(Request)
     /// With the newest event of its stream at that moment.
-    case acknowledged(Wish, last: Int64)
+    case acknowledged(Request, last: Int64)
     case state(stream: String, through: Int64, events: [ModelClient.Record], isLate: Bool)
     case event(stream: String, sequence: Int64, folded: Int, number: Int, isLate: Bool)
   }
@@ -69,18 +71,18 @@ final class PlainClient: ModelListener {
   }
 
   let plan: Plan
-  let place: Int
+  let position: Int
   private(set) var sessions: [Session] = []
   private(set) var isConnected = false
-  private var wishes: [Wish] = []
-  private var asked: (wish: Wish, count: Int, at: Int64)?
+  private var requests: [Request] = []
+  private var asked: (request: Request, count: Int, at: Int64)?
   private var count = 0
   private var attempts = 0
   private var reconnectsAt: Int64 = 0
 
-  init(_ plan: Plan, _ place: Int) {
+  init(_ plan: Plan, _ position: Int) {
     self.plan = plan
-    self.place = place
+    self.position = position
   }
 
   private var id: ConnectionID? { isConnected ? sessions.last?.id : nil }
@@ -97,15 +99,15 @@ final class PlainClient: ModelListener {
     guard id != nil else { return connect(world) }
     let now = world.clock.clock.milliseconds()
     if let asked {
-      if now - asked.at >= 2_000 { say(asked.wish, world) }
-    } else if !wishes.isEmpty {
-      say(wishes.removeFirst(), world)
+      if now - asked.at >= 2_000 { say(asked.request, world) }
+    } else if !requests.isEmpty {
+      say(requests.removeFirst(), world)
     }
   }
 
   func comeBack(_ world: ModelWorld) {
     reconnectsAt = 0
-    for _ in 0...plan.wishes.count { passTime(world) }
+    for _ in 0...plan.requests.count { passTime(world) }
     if let id { world.receive(bytes(#"{"type":"ping"}"#), id) }
   }
 
@@ -113,7 +115,7 @@ final class PlainClient: ModelListener {
     let now = world.clock.clock.milliseconds()
     guard reconnectsAt <= now else { return }
     attempts += 1
-    guard let id = ConnectionID("p\(place)x\(attempts)=") else { return }
+    guard let id = ConnectionID("p\(position)x\(attempts)=") else { return }
     reconnectsAt = now + 500
     guard world.connect(ConnectionRecord(id: id, principal: plan.principal, connectedAtMilliseconds: now)) else {
       return
@@ -122,20 +124,20 @@ final class PlainClient: ModelListener {
     sessions.append(Session(id: id, personalFrom: personalFrom))
     isConnected = true
     asked = nil
-    wishes = plan.wishes
-    for place in wishes.indices.dropLast() {
-      wishes.swapAt(place, place + world.dice.number(below: wishes.count - place))
+    requests = plan.requests
+    for position in requests.indices.dropLast() {
+      requests.swapAt(position, position + world.dice.number(below: requests.count - position))
     }
     world.wire.open(id, self)
   }
 
-  private func say(_ wish: Wish, _ world: ModelWorld) {
+  private func say(_ request: Request, _ world: ModelWorld) {
     guard let id else { return }
     count += 1
-    asked = (wish, count, world.clock.clock.milliseconds())
-    record(.said(wish))
-    let keys = wish.key.map { ",\"keys\":[\"\($0)\"]" } ?? ""
-    world.receive(bytes("{\"type\":\"subscribe\",\"n\":\(count),\"eventTypes\":[\"\(wish.type)\"]\(keys)}"), id)
+    asked = (request, count, world.clock.clock.milliseconds())
+    record(.said(request))
+    let keys = request.key.map { ",\"keys\":[\"\($0)\"]" } ?? ""
+    world.receive(bytes("{\"type\":\"subscribe\",\"n\":\(count),\"eventTypes\":[\"\(request.type)\"]\(keys)}"), id)
   }
 
   func lost(_ world: ModelWorld) {
@@ -150,12 +152,12 @@ final class PlainClient: ModelListener {
 
   // MARK: What it is shown
 
-  func take(_ frame: [UInt8], isLate: Bool, _ world: ModelWorld) {
+  func consume(_ frame: [UInt8], isLate: Bool, _ world: ModelWorld) {
     guard isConnected, let shown = PlainFrame(frame) else { return }
     switch shown.type {
     case "subscribed":
       guard let asked, asked.count == shown.count else { return }
-      record(.acknowledged(asked.wish, last: world.last(asked.wish.stream)))
+      record(.acknowledged(asked.request, last: world.last(asked.request.stream)))
       self.asked = nil
     case "snapshot":
       let events = shown.events.compactMap { ShownEvent($0)?.record }

@@ -23,16 +23,16 @@ struct PlainVerdict {
     repeatsInvocations = world.repeatsInvocations
     mayHaveTwoSenders = world.isSkewed || world.isLeaseOutrun
     for client in world.plainClients {
-      for (place, session) in client.sessions.enumerated() {
-        judge(client, session, isOpen: client.isConnected && place == client.sessions.count - 1)
+      for (position, session) in client.sessions.enumerated() {
+        judge(client, session, isOpen: client.isConnected && position == client.sessions.count - 1)
       }
-      if !client.isConnected { faults.append("plain client \(client.place) is not connected at the end") }
+      if !client.isConnected { faults.append("plain client \(client.position) is not connected at the end") }
     }
   }
 
   private mutating func judge(_ client: PlainClient, _ session: PlainClient.Session, isOpen: Bool) {
     let name = session.id.text
-    let said = Set(session.records.compactMap { if case .said(let wish) = $0 { wish } else { nil } })
+    let said = Set(session.records.compactMap { if case .said(let request) = $0 { request } else { nil } })
     var streams = Set(said.map(\.stream))
     let personal = client.plan.principal.user.map(StreamName.user)
     if let personal { streams.insert(personal) }
@@ -52,7 +52,7 @@ struct PlainVerdict {
     if isQuiet { for stream in streams { judgeOrder(session, stream) } }
     guard isOpen else { return }
     if let personal { judgeWhole(session, personal, after: session.personalFrom) { _ in true } }
-    for wish in client.plan.wishes { judge(wish, session) }
+    for request in client.plan.requests { judge(request, session) }
   }
 
   /// Every event that a record shows.
@@ -69,36 +69,36 @@ struct PlainVerdict {
 
   // MARK: One wish
 
-  private mutating func judge(_ wish: PlainClient.Wish, _ session: PlainClient.Session) {
+  private mutating func judge(_ request: PlainClient.Request, _ session: PlainClient.Session) {
     let name = session.id.text
     var attempts = 0
     // Of another wish of the stream, which this one may be a part of.
-    var said: [PlainClient.Wish: Int] = [:]
+    var said: [PlainClient.Request: Int] = [:]
     var states: [Int64] = []
     var last: Int64?
     var isStateLate = false
     for record in session.records {
-      if case .said(let one) = record, one.stream == wish.stream { said[one, default: 0] += 1 }
+      if case .said(let one) = record, one.stream == request.stream { said[one, default: 0] += 1 }
       switch record {
-      case .said(wish): attempts += 1
-      case .state(wish.stream, let through, _, let isLate) where attempts > 0 && last == nil:
+      case .said(request): attempts += 1
+      case .state(request.stream, let through, _, let isLate) where attempts > 0 && last == nil:
         if isLate { isStateLate = true } else { states.append(through) }
-      case .acknowledged(wish, let newest): last = last ?? newest
+      case .acknowledged(request, let newest): last = last ?? newest
       default: break
       }
     }
-    guard let last else { return faults.append("\(name): \(wish) was never acknowledged") }
-    let log = logs[wish.stream] ?? []
+    guard let last else { return faults.append("\(name): \(request) was never acknowledged") }
+    let log = logs[request.stream] ?? []
     let base = states.min() ?? last
-    judgeWhole(session, wish.stream, after: base, wish.wants)
-    if !mayHaveTwoSenders { judgeNewest(session, wish, log) }
+    judgeWhole(session, request.stream, after: base, request.wants)
+    if !mayHaveTwoSenders { judgeNewest(session, request, log) }
     // What is said, or worked on, again after a failure is acknowledged without a state.
     guard states.isEmpty, said.values.allSatisfy({ $0 == 1 }), !repeatsInvocations, !session.isTakenForGone,
       !isStateLate
     else { return }
-    let isSomethingTold = log.contains { $0.sequence <= last && $0.event.key != nil && wish.wants($0.event) }
-    let isShown = session.records.contains { Self.shown($0).contains { $0.0 == wish.stream } }
-    if isSomethingTold, !isShown { faults.append("\(name): no state of \(wish)") }
+    let isSomethingTold = log.contains { $0.sequence <= last && $0.event.key != nil && request.wants($0.event) }
+    let isShown = session.records.contains { Self.shown($0).contains { $0.0 == request.stream } }
+    if isSomethingTold, !isShown { faults.append("\(name): no state of \(request)") }
   }
 
   /// Each event after a place, or a later one that stands for it.
@@ -125,10 +125,10 @@ struct PlainVerdict {
 
   /// The last that is shown of a key is the newest.
   private mutating func judgeNewest(
-    _ session: PlainClient.Session, _ wish: PlainClient.Wish, _ log: [LoggedEvent]
+    _ session: PlainClient.Session, _ request: PlainClient.Request, _ log: [LoggedEvent]
   ) {
     var newest: [String: Int64] = [:]
-    for event in log where wish.wants(event.event) {
+    for event in log where request.wants(event.event) {
       if let key = event.event.key { newest[key] = event.sequence }
     }
     var last: [String: Int64] = [:]
@@ -137,12 +137,12 @@ struct PlainVerdict {
       case .event(_, _, _, _, true), .state(_, _, _, true): continue
       default: break
       }
-      for (stream, sequence, _) in Self.shown(record) where stream == wish.stream && 1...log.count ~= Int(sequence) {
+      for (stream, sequence, _) in Self.shown(record) where stream == request.stream && 1...log.count ~= Int(sequence) {
         if let key = log[Int(sequence) - 1].event.key { last[key] = sequence }
       }
     }
     for (key, sequence) in last where newest[key].map({ $0 != sequence }) ?? false {
-      faults.append("\(session.id.text): the last of \(wish.stream) \(key) is \(sequence), not \(newest[key] ?? 0)")
+      faults.append("\(session.id.text): the last of \(request.stream) \(key) is \(sequence), not \(newest[key] ?? 0)")
     }
   }
 
@@ -151,24 +151,26 @@ struct PlainVerdict {
   /// A wish that is said again before its first was answered is answered twice, and crossing answers wait for nobody: the
   /// older state may come last. What it does not hold comes again after it, which `judgeWhole` and `judgeNewest` see to.
   private mutating func judgeOrder(_ session: PlainClient.Session, _ stream: String) {
-    let said = session.records.count { if case .said(let wish) = $0 { wish.stream == stream } else { false } }
+    let said = session.records.count { if case .said(let request) = $0 { request.stream == stream } else { false } }
     guard said <= 1 else { return }
-    var place: Int64?
+    var position: Int64?
     var isFirst = true
     var isInState = false
     for record in session.records {
       switch record {
       case .state(stream, let through, _, _):
         // One that does not fit a frame comes in several.
-        if !isFirst, !isInState || place != through {
+        if !isFirst, !isInState || position != through {
           faults.append("\(session.id.text): a state of \(stream) after its events")
         }
-        place = through
+        position = through
         isFirst = false
         isInState = true
       case .event(stream, let sequence, _, _, _):
-        if let place, sequence <= place { faults.append("\(session.id.text): \(stream) \(sequence) after \(place)") }
-        place = sequence
+        if let position, sequence <= position {
+          faults.append("\(session.id.text): \(stream) \(sequence) after \(position)")
+        }
+        position = sequence
         isFirst = false
         isInState = false
       default: break

@@ -39,7 +39,7 @@ struct Verdict {
   }
 
   private mutating func judge(_ client: ModelClient, _ logs: [String: [LoggedEvent]]) {
-    let name = "client \(client.place)"
+    let name = "client \(client.position)"
     if client.records.contains(.gap) { faults.append("\(name): a gap was told, but nothing was missing") }
     var streams = client.types.filter { client.plan.principal.mayFollow($0) }.map { "all/\($0)" }
     if let user = client.plan.principal.user { streams.append("user/\(user)") }
@@ -50,7 +50,7 @@ struct Verdict {
   }
 
   private mutating func judge(_ client: ModelClient, _ stream: String, _ log: [LoggedEvent], _ name: String) {
-    var place: Int64?
+    var position: Int64?
     var covered: Set<Int64> = []
     var isWhole = true
     var state: [ModelClient.Record] = []
@@ -59,18 +59,18 @@ struct Verdict {
       case .snapshot(stream, let through, let isFirst, let isLast, let events):
         // One that did not come to its end is replaced by another; and a hello that was worked on twice may tell a
         // newer one.
-        if isFirst, let place, !repeatsHellos || through < place {
+        if isFirst, let position, !repeatsHellos || through < position {
           faults.append("\(name): a second state of \(stream)")
         }
         isWhole = isLast
         state = isFirst ? events : state + events
         guard isLast else { continue }
         judge(state, of: stream, through: through, log, client.plan, name)
-        place = max(place ?? 0, through)
+        position = max(position ?? 0, through)
         covered.formUnion(log.lazy.map(\.sequence).filter { $0 <= through })
       case .event(stream, let sequence, let folded, let number):
         if !isWhole { faults.append("\(name): \(stream) \(sequence) in the middle of its state") }
-        guard let last = place else {
+        guard let last = position else {
           faults.append("\(name): \(stream) \(sequence) before its state")
           continue
         }
@@ -82,7 +82,7 @@ struct Verdict {
           faults.append("\(name): \(stream) \(sequence) is another event than the log's")
           continue
         }
-        place = sequence
+        position = sequence
         covered.insert(sequence)
         var left = folded
         let event = log[Int(sequence) - 1].event
@@ -95,7 +95,7 @@ struct Verdict {
       }
     }
     if !isWhole { faults.append("\(name): half a state of \(stream)") }
-    guard place != nil else { return faults.append("\(name): nothing of \(stream)") }
+    guard position != nil else { return faults.append("\(name): nothing of \(stream)") }
     for event in log where client.plan.wants(event.event) && !covered.contains(event.sequence) {
       faults.append("\(name): never got \(stream) \(event.sequence)")
     }

@@ -3,7 +3,7 @@ import Telemetry
 import TestSupport
 import Testing
 
-@Suite("following a server that breaks off, repeats itself and folds")
+@Suite("following a server that breaks off, repeats itself and conflates")
 struct FollowingTests {
   @Test("each event is shown once and in order, or covered by a newer one, a snapshot, or a gap that was told")
   func property() throws {
@@ -31,7 +31,8 @@ struct SentFrameTests {
     let seen = (1...64).map { ("user/\($0)" + String(repeating: letter, count: 400), Int64($0) << 40) }
     var follower = Follower(
       options,
-      place: Follower.Place(cursor: String(repeating: "c", count: 2_000), seen: Dictionary(uniqueKeysWithValues: seen)),
+      position: Follower.Position(
+        cursor: String(repeating: "c", count: 2_000), seen: Dictionary(uniqueKeysWithValues: seen)),
       randomness: .system)
     guard case .send(let hello) = follower.handle(.connected, at: 0).first else {
       Issue.record("no hello")
@@ -39,9 +40,9 @@ struct SentFrameTests {
     }
     #expect(hello.count <= 32 * 1024)
     // As much as there is room for: one more of its streams would not fit.
-    let told = try Members(Members(hello[...])["seen"] ?? []).names.count
+    let reported = try Members(Members(hello[...])["seen"] ?? []).names.count
     let longest = seen[0].0.unicodeScalars.reduce(40) { $0 + ($1.value < 32 ? 6 : 2) }
-    #expect(told > 0 && (told == 64 || hello.count > 32 * 1024 - longest))
+    #expect(reported > 0 && (reported == 64 || hello.count > 32 * 1024 - longest))
   }
 }
 
@@ -58,15 +59,15 @@ private struct Run {
 
   init(seed: UInt64) {
     server = ModelServer(seed: seed)
-    follower = Self.follower(Follower.Place(), types: ["a"], seed: seed)
+    follower = Self.follower(Follower.Position(), types: ["a"], seed: seed)
   }
 
-  private static func follower(_ place: Follower.Place, types: [String], seed: UInt64) -> Follower {
+  private static func follower(_ position: Follower.Position, types: [String], seed: UInt64) -> Follower {
     var options = Follower.Options()
     options.eventTypes = types
-    options.heldEvents = 12
+    options.bufferedEvents = 12
     options.pingMilliseconds = 20_000
-    return Follower(options, place: place, randomness: Randomness { seed })
+    return Follower(options, position: position, randomness: Randomness { seed })
   }
 
   mutating func go() throws {
@@ -81,17 +82,17 @@ private struct Run {
 
   private mutating func act(_ choice: Int, step: Int) throws {
     now += Int64.random(in: 0...50, using: &server.generator)
-    let place = Int.random(in: 0..<3, using: &server.generator)
+    let position = Int.random(in: 0..<3, using: &server.generator)
     switch choice {
-    case 0..<25: server.append(to: place)
-    case 25..<40: if !server.round(place), connectsAt == nil { lose() }
+    case 0..<25: server.append(to: position)
+    case 25..<40: if !server.round(position), connectsAt == nil { lose() }
     case 40..<60: server.answerStep()
     case 60..<80: deliver()
     case 80..<90: try passOn()
     case 90..<94: passTime()
-    case 94: server.trim(place)
+    case 94: server.trim(position)
     case 95..<98: if connectsAt == nil, server.chance(50) { lose() }
-    case 98: if server.chance(20) { renew(place) }
+    case 98: if server.chance(20) { renew(position) }
     default: if server.chance(30) { restart(step: step) }
     }
     if let connectsAt, connectsAt <= now { connect() }
@@ -112,7 +113,7 @@ private struct Run {
   }
 
   private mutating func passOn() throws {
-    if connectsAt == nil, !sent.isEmpty { try server.take(sent.removeFirst()) }
+    if connectsAt == nil, !sent.isEmpty { try server.consume(sent.removeFirst()) }
   }
 
   private mutating func passTime() {
@@ -129,20 +130,20 @@ private struct Run {
   private mutating func hangUp() {
     server.connection += 1
     server.followed = []
-    for place in server.streams.indices { server.streams[place].behind = nil }
+    for position in server.streams.indices { server.streams[position].lagsFrom = nil }
     server.wire = []
     sent = []
   }
 
-  private mutating func renew(_ place: Int) {
+  private mutating func renew(_ position: Int) {
     if connectsAt == nil { lose() }
-    server.renew(place)
+    server.renew(position)
   }
 
   /// The client ends, and another goes on from its place.
   private mutating func restart(step: Int) {
     hangUp()
-    follower = Self.follower(follower.place, types: step < 200 ? ["a"] : ["a", "b"], seed: UInt64(step))
+    follower = Self.follower(follower.position, types: step < 200 ? ["a"] : ["a", "b"], seed: UInt64(step))
     connectsAt = now
   }
 
@@ -151,13 +152,13 @@ private struct Run {
       switch output {
       case .send(let frame): sent.append(frame)
       case .show(let event): shown.show(event)
-      case .snapshot(let snapshot): shown.take(snapshot, in: server.streams)
-      case .gap(let gap): shown.take(gap, server.missed)
+      case .snapshot(let snapshot): shown.record(snapshot, in: server.streams)
+      case .gap(let gap): shown.record(gap, server.missed)
       case .close: hangUp()
       case .reconnect(let milliseconds): connectsAt = now + milliseconds
       case .notice: break
       case .diagnostic(let diagnostic):
-        if diagnostic.code != .heldOverflow { faults.append("\(diagnostic)") }
+        if diagnostic.code != .bufferOverflow { faults.append("\(diagnostic)") }
       case .stop(let reason): faults.append("stopped: \(reason)")
       }
     }
@@ -169,7 +170,7 @@ private struct Run {
       now += 20
       if let connectsAt, connectsAt <= now { connect() }
       try passOn()
-      for place in 0..<3 where !server.round(place) && connectsAt == nil { lose() }
+      for position in 0..<3 where !server.round(position) && connectsAt == nil { lose() }
       server.answerStep()
       deliver()
       let isQuiet = server.wire.isEmpty && server.answers.isEmpty && sent.isEmpty
@@ -182,5 +183,5 @@ private struct Run {
     faults.append("it does not come to rest")
   }
 
-  private var isSent: Bool { server.streams.allSatisfy { $0.deliveredThrough == $0.head && $0.behind == nil } }
+  private var isSent: Bool { server.streams.allSatisfy { $0.deliveredThrough == $0.head && $0.lagsFrom == nil } }
 }

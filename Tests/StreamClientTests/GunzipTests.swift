@@ -21,12 +21,12 @@ struct GunzipTests {
     let seed = UInt64.random(in: 0...UInt64.max)
     var generator = SeededGenerator(seed)
     let whole = try #require(Gzip.compress(bytes(String(repeating: "price 152.50 ", count: 200))))
-    for place in whole.indices {
+    for position in whole.indices {
       var damaged = whole
-      damaged[place] ^= UInt8.random(in: 1...255, using: &generator)
+      damaged[position] ^= UInt8.random(in: 1...255, using: &generator)
       let output = Gzip.decompress(damaged, maximumBytes: 5_000)
-      #expect(output?.count ?? 0 <= 5_000, "seed \(seed), byte \(place)")
-      #expect(Gzip.decompress(Array(whole[..<place]), maximumBytes: 5_000) == nil, "cut at \(place)")
+      #expect(output?.count ?? 0 <= 5_000, "seed \(seed), byte \(position)")
+      #expect(Gzip.decompress(Array(whole[..<position]), maximumBytes: 5_000) == nil, "cut at \(position)")
     }
     for _ in 0..<200 {
       let noise = (0..<Int.random(in: 0...64, using: &generator)).map { _ in

@@ -15,17 +15,17 @@ struct HostileFrameTests {
     }
     var options = Follower.Options()
     options.joinedBytes = 20_000
-    options.heldEvents = 20
+    options.bufferedEvents = 20
     options.streams = 10_000
     var follower = Follower(options, randomness: Randomness { seed })
-    var places: [[UInt8]: Int64] = [:]
+    var positions: [[UInt8]: Int64] = [:]
     for moment in Int64(1)...40_000 {
       let frame = Self.changed(frames.randomElement(using: &generator) ?? [], &generator)
       for output in follower.handle(.frame(frame), at: moment) {
-        try Self.check(output, &places, "seed \(seed), \(text(frame).prefix(300))")
+        try Self.check(output, &positions, "seed \(seed), \(text(frame).prefix(300))")
         if case .stop = output {
           follower = Follower(options, randomness: Randomness { seed })
-          places = [:]
+          positions = [:]
         }
       }
       // It waits for something whenever there is a connection.
@@ -34,17 +34,17 @@ struct HostileFrameTests {
   }
 
   private static func check(
-    _ output: Follower.Output, _ places: inout [[UInt8]: Int64], _ label: String
+    _ output: Follower.Output, _ positions: inout [[UInt8]: Int64], _ label: String
   ) throws {
     switch output {
     case .show(let event):
       try JSONReader.validate(event.bytes)
       guard let stream = event.stream.map(bytes), let sequence = event.sequence else { return }
-      #expect(sequence > places[stream] ?? 0, "\(label)")
-      places[stream] = sequence
-    case .snapshot(let snapshot): places[bytes(snapshot.stream)] = nil
+      #expect(sequence > positions[stream] ?? 0, "\(label)")
+      positions[stream] = sequence
+    case .snapshot(let snapshot): positions[bytes(snapshot.stream)] = nil
     // It may say that a stream was begun anew.
-    case .notice(let frame): if text(frame).contains("epoch") { places = [:] }
+    case .notice(let frame): if text(frame).contains("epoch") { positions = [:] }
     default: break
     }
   }
@@ -60,8 +60,8 @@ struct HostileFrameTests {
         frame[Int.random(in: frame.indices, using: &generator)] = UInt8.random(in: 0...255, using: &generator)
       }
     default:
-      for place in frame.indices where (0x30...0x39).contains(frame[place]) {
-        if Bool.random(using: &generator) { frame[place] = UInt8.random(in: 0x30...0x39, using: &generator) }
+      for position in frame.indices where (0x30...0x39).contains(frame[position]) {
+        if Bool.random(using: &generator) { frame[position] = UInt8.random(in: 0x30...0x39, using: &generator) }
       }
     }
     return frame

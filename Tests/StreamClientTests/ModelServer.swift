@@ -24,7 +24,7 @@ struct ModelServer {
     var first: Int64 = 1
     var deliveredThrough: Int64 = 0
     /// The first event that the connection lacks, if a post to it was refused.
-    var behind: Int64?
+    var lagsFrom: Int64?
 
     var head: Int64 { first + Int64(events.count) - 1 }
 
@@ -56,53 +56,53 @@ struct ModelServer {
 
   // MARK: Log
 
-  mutating func append(to place: Int) {
-    let stream = streams[place]
+  mutating func append(to position: Int) {
+    let stream = streams[position]
     let key = chance(80) ? "k\(Int.random(in: 1...3, using: &generator))" : nil
     let type = String(stream.name.dropFirst(stream.name.hasPrefix("all/") ? 4 : 5))
     let event = Event(
       sequence: stream.head + 1, type: type, key: key, id: "\(stream.name)-\(stream.epoch)-\(stream.head + 1)")
-    streams[place].events.append(event)
-    streams[place].history.append(event)
+    streams[position].events.append(event)
+    streams[position].history.append(event)
   }
 
-  mutating func trim(_ place: Int) {
-    let count = min(streams[place].events.count, Int.random(in: 1...8, using: &generator))
+  mutating func trim(_ position: Int) {
+    let count = min(streams[position].events.count, Int.random(in: 1...8, using: &generator))
     // Retention does not reach what was not sent.
-    for _ in 0..<count where streams[place].first <= streams[place].deliveredThrough {
-      streams[place].events.removeFirst()
-      streams[place].first += 1
+    for _ in 0..<count where streams[position].first <= streams[position].deliveredThrough {
+      streams[position].events.removeFirst()
+      streams[position].first += 1
     }
   }
 
   /// The log is begun anew, as after its table was lost.
-  mutating func renew(_ place: Int) {
-    let old = streams[place]
-    streams[place] = Stream(name: old.name, epoch: old.epoch + 1)
+  mutating func renew(_ position: Int) {
+    let old = streams[position]
+    streams[position] = Stream(name: old.name, epoch: old.epoch + 1)
   }
 
   // MARK: Sending
 
   /// One round of a stream's sender. False: the log does not reach back to what the connection lacks, so it is to be
   /// closed; the client comes back and is told.
-  mutating func round(_ place: Int) -> Bool {
-    let stream = streams[place]
-    guard stream.head > stream.deliveredThrough || stream.behind != nil else { return true }
-    if let behind = stream.behind, behind < stream.first { return false }
+  mutating func round(_ position: Int) -> Bool {
+    let stream = streams[position]
+    guard stream.head > stream.deliveredThrough || stream.lagsFrom != nil else { return true }
+    if let lagsFrom = stream.lagsFrom, lagsFrom < stream.first { return false }
     let end =
       stream.head > stream.deliveredThrough
       ? Int64.random(in: stream.deliveredThrough + 1...stream.head, using: &generator) : stream.deliveredThrough
-    streams[place].deliveredThrough = end
+    streams[position].deliveredThrough = end
     guard followed.contains(stream.name) else { return true }
-    let from = stream.behind ?? stream.deliveredThrough + 1
+    let from = stream.lagsFrom ?? stream.deliveredThrough + 1
     if chance(10) {
-      streams[place].behind = from
+      streams[position].lagsFrom = from
       return true
     }
     let events = stream.slice(from...end)
-    send(stream.behind == nil ? folded(events) : events.map { ($0, 0) }, of: stream)
+    send(stream.lagsFrom == nil ? folded(events) : events.map { ($0, 0) }, of: stream)
     // It did not hear of the success, and does it again in the next round.
-    streams[place].behind = chance(10) ? from : nil
+    streams[position].lagsFrom = chance(10) ? from : nil
     return true
   }
 
@@ -141,7 +141,7 @@ struct ModelServer {
 
   // MARK: Hello
 
-  mutating func take(_ frame: [UInt8]) throws {
+  mutating func consume(_ frame: [UInt8]) throws {
     let members = try Members(frame[...])
     switch try members.string("type") {
     case "hello": try hello(members)
@@ -151,7 +151,7 @@ struct ModelServer {
   }
 
   private func pong(_ count: Int64) -> [UInt8] {
-    bytes(#"{"type":"pong","n":\#(count),"cursor":"\#(cursor { ($0.behind ?? $0.deliveredThrough + 1) - 1 })"}"#)
+    bytes(#"{"type":"pong","n":\#(count),"cursor":"\#(cursor { ($0.lagsFrom ?? $0.deliveredThrough + 1) - 1 })"}"#)
   }
 
   private mutating func hello(_ members: Members) throws {
@@ -161,19 +161,19 @@ struct ModelServer {
     let cursor = members["cursor"] == nil ? nil : try members.string("cursor")
     let seen = try Members(members["seen"] ?? Array("{}".utf8)[...])
     var frames = [bytes(#"{"type":"connection","replay":\#(replay)}"#)]
-    var told: [[UInt8]] = []
+    var reported: [[UInt8]] = []
     missed = []
     for stream in streams where followed.contains(stream.name) {
-      let place = Self.place(of: stream, in: cursor, try seen.number(stream.name))
-      if let place, place + 1 < stream.first { missed.append((stream.name, place + 1...stream.first - 1)) }
-      if let place, place + 1 >= stream.first || chance(50) {
-        told += missedEvents(stream, after: max(place, stream.first - 1), replay)
+      let position = Self.position(of: stream, in: cursor, try seen.number(stream.name))
+      if let position, position + 1 < stream.first { missed.append((stream.name, position + 1...stream.first - 1)) }
+      if let position, position + 1 >= stream.first || chance(50) {
+        reported += missedEvents(stream, after: max(position, stream.first - 1), replay)
       } else {
-        told += snapshot(stream, replay)
+        reported += snapshot(stream, replay)
       }
     }
     if cursor != nil { frames.append(Self.resume(replay, missed)) }
-    frames += told
+    frames += reported
     frames.append(bytes(#"{"type":"ready","replay":\#(replay),"cursor":"\#(self.cursor { $0.head })"}"#))
     // It breaks off, or is done twice.
     if chance(10) { frames.removeLast(Int.random(in: 1...frames.count, using: &generator)) }
@@ -182,7 +182,7 @@ struct ModelServer {
   }
 
   /// What a client saw counts only in the epoch its cursor speaks of.
-  private static func place(of stream: Stream, in cursor: String?, _ seen: Int64?) -> Int64? {
+  private static func position(of stream: Stream, in cursor: String?, _ seen: Int64?) -> Int64? {
     let mark = "\(stream.name)@\(stream.epoch)="
     guard let entry = cursor?.split(separator: ";").first(where: { $0.hasPrefix(mark) }),
       let sequence = Int64(entry.dropFirst(mark.count))
@@ -195,9 +195,9 @@ struct ModelServer {
       .joined(separator: ";")
   }
 
-  private mutating func missedEvents(_ stream: Stream, after place: Int64, _ replay: Int64) -> [[UInt8]] {
-    guard place < stream.head else { return [] }
-    let frames = stream.slice(place + 1...stream.head).map { Self.frame($0, stream, replay: replay) }
+  private mutating func missedEvents(_ stream: Stream, after position: Int64, _ replay: Int64) -> [[UInt8]] {
+    guard position < stream.head else { return [] }
+    let frames = stream.slice(position + 1...stream.head).map { Self.frame($0, stream, replay: replay) }
     return chance(50) ? frames : [Self.batch(frames)]
   }
 
@@ -205,8 +205,8 @@ struct ModelServer {
     let frames = stream.events.filter { $0.key != nil }.map { Self.frame($0, stream) }
     let cut = chance(30) ? frames.count / 2 : frames.count
     let pieces = cut < frames.count ? [Array(frames[..<cut]), Array(frames[cut...])] : [frames]
-    return pieces.enumerated().map { place, piece in
-      let more = place + 1 < pieces.count ? #","more":true"# : ""
+    return pieces.enumerated().map { position, piece in
+      let more = position + 1 < pieces.count ? #","more":true"# : ""
       let head = #"{"type":"snapshot","replay":\#(replay),"stream":"\#(stream.name)","seq":\#(stream.head)\#(more)"#
       return bytes("\(head),\"events\":[\(piece.map { text($0) }.joined(separator: ","))]}")
     }
@@ -215,12 +215,12 @@ struct ModelServer {
   /// Posts the next frame of some answer.
   mutating func answerStep() {
     guard !answers.isEmpty else { return }
-    let place = Int.random(in: 0..<answers.count, using: &generator)
-    guard answers[place].connection == connection, !answers[place].frames.isEmpty else {
-      answers.remove(at: place)
+    let position = Int.random(in: 0..<answers.count, using: &generator)
+    guard answers[position].connection == connection, !answers[position].frames.isEmpty else {
+      answers.remove(at: position)
       return
     }
-    post(answers[place].frames.removeFirst())
+    post(answers[position].frames.removeFirst())
   }
 
   // MARK: Frames

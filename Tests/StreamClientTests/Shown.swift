@@ -19,13 +19,13 @@ struct Shown {
     newest[log] = sequence
   }
 
-  mutating func take(_ snapshot: Follower.Snapshot, in streams: [ModelServer.Stream]) {
+  mutating func record(_ snapshot: Follower.Snapshot, in streams: [ModelServer.Stream]) {
     guard snapshot.isLast, let stream = streams.first(where: { $0.name == snapshot.stream }) else { return }
     snapshots["\(stream.name)-\(stream.epoch)"] = snapshot.sequence
   }
 
   /// `missed` is what the server answered to the last hello.
-  mutating func take(_ gap: Follower.Gap, _ missed: [(stream: String, range: ClosedRange<Int64>)]) {
+  mutating func record(_ gap: Follower.Gap, _ missed: [(stream: String, range: ClosedRange<Int64>)]) {
     for stream in gap.streams {
       let range = missed.first { $0.stream == stream.stream && Int64($0.range.count) == stream.missed }
       guard let range else {

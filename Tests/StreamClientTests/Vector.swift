@@ -51,14 +51,14 @@ struct Vector: CustomTestStringConvertible, Sendable {
     try number("basePauseMilliseconds", \.basePauseMilliseconds)
     try number("maximumPauseMilliseconds", \.maximumPauseMilliseconds)
     try number("rotateMilliseconds", \.rotateMilliseconds)
-    try number("heldEvents", \.heldEvents)
+    try number("heldEvents", \.bufferedEvents)
     try number("joinedBytes", \.joinedBytes)
     try number("streams", \.streams)
-    let place = try Follower.Place(options)
+    let position = try Follower.Position(options)
     let draws = Draws(try elements(options["draws"] ?? Array("[]".utf8)[...]))
     let others = ["eventTypes", "keys", "hello", "cursor", "seen", "draws"]
     try #require(remaining.subtracting(others).isEmpty, "unknown options: \(remaining)")
-    return Follower(settings, place: place, randomness: Randomness { draws.next() })
+    return Follower(settings, position: position, randomness: Randomness { draws.next() })
   }
 }
 
@@ -72,13 +72,13 @@ extension Vector {
     let at: Int64
     let input: Input
     let output: [String]
-    let place: Follower.Place?
+    let position: Follower.Position?
 
     init(_ members: Members) throws {
       at = try #require(try members.number("at"))
       input = try Self.input(members)
       output = try elements(#require(members["output"])).map { try canonical($0) }
-      place = try members["place"].map { try Follower.Place(Members($0)) }
+      position = try members["place"].map { try Follower.Position(Members($0)) }
     }
 
     private static func input(_ members: Members) throws -> Input {
@@ -119,7 +119,7 @@ private final class Draws: Sendable {
   }
 }
 
-extension Follower.Place {
+extension Follower.Position {
   init(_ members: Members) throws {
     self.init(cursor: try members["cursor"].map { _ in try members.string("cursor") })
     guard let seen = members["seen"] else { return }

@@ -8,16 +8,16 @@ struct VectorTests {
   @Test("each case of Vectors comes out as it says", arguments: try Vector.all())
   func vector(_ vector: Vector) throws {
     var follower = try vector.follower()
-    for (place, step) in vector.steps.enumerated() {
-      let label = "step \(place) at \(step.at)"
+    for (position, step) in vector.steps.enumerated() {
+      let label = "step \(position) at \(step.at)"
       if case .handled(.time) = step.input {
         let isDue = follower.nextMoment.map { $0 <= step.at } ?? false
         let wanted = String(describing: follower.nextMoment)
         #expect(isDue == !step.output.isEmpty, "\(label): wants to be told at \(wanted)")
       }
-      let output = try follower.take(step).map { try canonical($0.vectorForm()) }
+      let output = try follower.consume(step).map { try canonical($0.vectorForm()) }
       #expect(output == step.output, "\(label)")
-      if let expected = step.place { #expect(follower.place == expected, "\(label)") }
+      if let expected = step.position { #expect(follower.position == expected, "\(label)") }
     }
   }
 
@@ -30,7 +30,7 @@ struct VectorTests {
 }
 
 extension Follower {
-  fileprivate mutating func take(_ step: Vector.Step) -> [Output] {
+  fileprivate mutating func consume(_ step: Vector.Step) -> [Output] {
     switch step.input {
     case .handled(let input): handle(input, at: step.at)
     case .subscribe(let types, let keys): subscribe(types: types, keys: keys, at: step.at)

@@ -11,7 +11,7 @@ from gateway_process import Gateway, tickertape
 from test_hostile_clients import SETTINGS, publish, token
 
 METRICS = {
-    "Connections", "Accepted", "Delivered", "Gone", "Retried", "Folded", "Behind", "DeliveryLatencyP50Milliseconds",
+    "Connections", "Accepted", "Delivered", "Gone", "Retried", "Conflated", "Lagging", "DeliveryLatencyP50Milliseconds",
     "DeliveryLatencyP95Milliseconds", "DeliveryLatencyP99Milliseconds", "LogAgeMilliseconds"}
 
 

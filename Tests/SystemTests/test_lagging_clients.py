@@ -56,7 +56,7 @@ async def test_a_client_that_does_not_read_costs_the_others_nothing_and_gets_eve
     async with deaf(swept) as slow, connect(swept.socket_url(QUERY.format("u-1")), max_size=1 << 20) as healthy:
         number, answer = 0, {}
         # Until what is kept for it is full.
-        while not answer.get("behind"):
+        while not answer.get("lagging"):
             number += 1
             assert number < 200, "the gateway keeps everything for a client that does not read"
             answer = await asyncio.to_thread(publish, functions, event(number, PADDING))
@@ -99,7 +99,7 @@ async def test_a_client_that_vanished_without_a_disconnect_costs_the_others_noth
                 number += 1
                 answer = await asyncio.to_thread(publish, functions, event(number))
                 assert await numbers(healthy, number) == [number]
-            assert answer["behind"] == 1 and answer["retried"] == 0 and answer["gone"] == 0, answer
+            assert answer["lagging"] == 1 and answer["retried"] == 0 and answer["gone"] == 0, answer
             for _ in range(20):
                 number += 1
                 answer = await asyncio.to_thread(publish, functions, event(number))

@@ -14,5 +14,5 @@ final class Lines: Sendable {
 
 extension Clock {
   /// Stands at 2026-11-20T12:00:00Z.
-  static let standing = Clock(milliseconds: { 1_795_176_000_000 }, monotonicMilliseconds: { 5000 })
+  static let fixed = Clock(milliseconds: { 1_795_176_000_000 }, monotonicMilliseconds: { 5000 })
 }

@@ -7,7 +7,7 @@ struct LogTests {
   @Test("a line is one JSON object with its fields in order")
   func line() {
     let lines = Lines()
-    let log = Log(clock: .standing, write: lines.write).with(["requestId": "r-1"])
+    let log = Log(clock: .fixed, write: lines.write).with(["requestId": "r-1"])
     log.info("connected", ["connectionId": .text("a="), "n": 7, "share": .decimal(0.5), "again": .flag(false)])
     #expect(
       lines.all == [
@@ -19,7 +19,7 @@ struct LogTests {
   @Test("whatever a field holds, a line is one line and valid JSON")
   func escaping() throws {
     let lines = Lines()
-    let log = Log(clock: .standing, write: lines.write)
+    let log = Log(clock: .fixed, write: lines.write)
     log.error("quote \" backslash \\ line\nfeed \r\t\0 é𝄞", ["key\n\"": .text("\u{1}\u{1F}"), "nan": .decimal(.nan)])
     let line = try #require(lines.all.first)
     #expect(line.utf8.filter { $0 < 0x20 } == [0x0A] && line.hasSuffix("}\n"))
@@ -30,7 +30,7 @@ struct LogTests {
   @Test("lines below the minimum are not written, nor are their texts made")
   func levels() {
     let lines = Lines()
-    let log = Log(minimum: .warn, clock: .standing, write: lines.write)
+    let log = Log(minimum: .warn, clock: .fixed, write: lines.write)
     func costly() -> String {
       Issue.record("a text that nobody reads")
       return ""
@@ -49,7 +49,7 @@ struct LogTests {
   func names(name: String) throws {
     let lines = Lines()
     let level = try #require(Log.Level(name: name))
-    Log(minimum: .trace, clock: .standing, write: lines.write).log(level, "m")
+    Log(minimum: .trace, clock: .fixed, write: lines.write).log(level, "m")
     #expect(lines.all[0].contains("\"level\":\"\(name.uppercased())\""))
   }
 
@@ -59,7 +59,7 @@ struct LogTests {
   @Test("fields are added to those that are there")
   func context() {
     let lines = Lines()
-    Log(clock: .standing, write: lines.write).with(["a": 1]).with(["b": 2]).info("m", ["c": 3])
+    Log(clock: .fixed, write: lines.write).with(["a": 1]).with(["b": 2]).info("m", ["c": 3])
     #expect(lines.all[0].hasSuffix(#""a":1,"b":2,"c":3}"# + "\n"))
   }
 }
@@ -96,5 +96,5 @@ struct EnvironmentTests {
   }
 
   @Test("seconds are whole milliseconds' seconds")
-  func seconds() { #expect(Clock.standing.seconds == 1_795_176_000) }
+  func seconds() { #expect(Clock.fixed.seconds == 1_795_176_000) }
 }

@@ -79,7 +79,7 @@ struct MaskingTests {
   @Test("what came from outside is masked wherever it stands in a line, and by the field's name alone")
   func lines() throws {
     let lines = Lines()
-    let log = Log(clock: .standing, write: lines.write)
+    let log = Log(clock: .fixed, write: lines.write)
       .with(["who": .text("joe@example.com"), "apiKey": .text("plain")])
     let said = "password=hunter2"
     log.info(
@@ -96,9 +96,9 @@ struct MaskingTests {
   @Test("what the program wrote itself stands whole, also around what it masks")
   func own() throws {
     let lines = Lines()
-    let log = Log(clock: .standing, write: lines.write).with(["requestId": .identifier("eyJhbGciOiJIUzI1NiJ9")])
-    let place = "authorization"
-    log.info("cookie: not a key", ["reason": "\(known: place): no key for '\("joe@example.com")' of \(3)"])
+    let log = Log(clock: .fixed, write: lines.write).with(["requestId": .identifier("eyJhbGciOiJIUzI1NiJ9")])
+    let offset = "authorization"
+    log.info("cookie: not a key", ["reason": "\(known: offset): no key for '\("joe@example.com")' of \(3)"])
     #expect(
       lines.all == [
         #"{"timestamp":"2026-11-20T12:00:00.000Z","level":"INFO","message":"cookie: not a key","#
@@ -136,20 +136,24 @@ struct MaskingTests {
     // Marks aside, the rest is a subsequence of the text.
     var rest = text.utf8[...]
     for byte in Self.withoutMarks(masked ?? text).utf8 {
-      let place = try #require(rest.firstIndex(of: byte), "seed \(seed)")
-      rest = rest[rest.index(after: place)...]
+      let offset = try #require(rest.firstIndex(of: byte), "seed \(seed)")
+      rest = rest[rest.index(after: offset)...]
     }
     let lines = Lines()
-    Log(clock: .standing, write: lines.write).info("\(text)", ["text": .text(text)])
+    Log(clock: .fixed, write: lines.write).info("\(text)", ["text": .text(text)])
     try JSONReader.validate(Array(lines.all[0].utf8))
   }
 
   private static func withoutMarks(_ text: String) -> String {
     var bytes = Array(text.utf8)
     for mark in ["[email]", "[phone]", "[key]", "[token]", "[secret]"].map({ Array($0.utf8) }) {
-      var place = 0
-      while place + mark.count <= bytes.count {
-        if bytes[place...].starts(with: mark) { bytes.removeSubrange(place..<place + mark.count) } else { place += 1 }
+      var offset = 0
+      while offset + mark.count <= bytes.count {
+        if bytes[offset...].starts(with: mark) {
+          bytes.removeSubrange(offset..<offset + mark.count)
+        } else {
+          offset += 1
+        }
       }
     }
     return String(decoding: bytes, as: UTF8.self)
@@ -189,7 +193,7 @@ struct MaskingTests {
   private static func nanoseconds(_ piece: String, bytes: Int) -> Int {
     let text = String(repeating: piece, count: bytes / piece.utf8.count)
     let lines = Lines()
-    let log = Log(clock: .standing, write: lines.write)
+    let log = Log(clock: .fixed, write: lines.write)
     let times = (0..<5).map { _ in
       var (start, end) = (timespec(), timespec())
       clock_gettime(CLOCK_THREAD_CPUTIME_ID, &start)

@@ -7,7 +7,7 @@ struct MetricsTests {
   private let lines = Lines()
 
   private func metrics(_ dimensions: [(name: String, value: String)] = []) -> Metrics {
-    Metrics(namespace: "Tickertape", dimensions: dimensions, clock: .standing, write: lines.write)
+    Metrics(namespace: "Tickertape", dimensions: dimensions, clock: .fixed, write: lines.write)
   }
 
   @Test("a line is what the embedded metric format asks for")

@@ -13,18 +13,19 @@ struct SendMetricsTests {
     sent.accepted = 3
     sent.gone = 1
     sent.retried = 4
-    sent.folded = 5
-    sent.behind = 6
+    sent.conflated = 5
+    sent.lagging = 6
     sent.deliver(events: 98, latencyMilliseconds: 10)
     sent.deliver(latencyMilliseconds: 40)
     sent.deliver(latencyMilliseconds: 50)
-    sent.noteLogAge(milliseconds: 1200)
-    sent.noteLogAge(milliseconds: 700)
+    sent.recordLogAge(milliseconds: 1200)
+    sent.recordLogAge(milliseconds: 700)
     let environment = Environment(["AWS_LAMBDA_FUNCTION_NAME": "tickertape-dev-Publisher"])
     sent.write(
-      SendMetrics.metrics(environment: environment, clock: .standing, write: lines.write), fields: ["requestId": "r-1"])
+      SendMetrics.metrics(environment: environment, clock: .fixed, write: lines.write), fields: ["requestId": "r-1"])
     let names = [
-      "Connections", "Accepted", "Delivered", "Gone", "Retried", "Folded", "Behind", "DeliveryLatencyP50Milliseconds",
+      "Connections", "Accepted", "Delivered", "Gone", "Retried", "Conflated", "Lagging",
+      "DeliveryLatencyP50Milliseconds",
       "DeliveryLatencyP95Milliseconds", "DeliveryLatencyP99Milliseconds", "LogAgeMilliseconds",
     ]
     let definitions = names.map {
@@ -35,7 +36,7 @@ struct SendMetricsTests {
         #"{"_aws":{"Timestamp":1795176000000,"CloudWatchMetrics":[{"Namespace":"Tickertape","#
           + #""Dimensions":[["FunctionName"]],"Metrics":["# + definitions.joined(separator: ",") + "]}]},"
           + #""FunctionName":"tickertape-dev-Publisher","Connections":[2.0],"Accepted":[3.0],"Delivered":[100.0],"#
-          + #""Gone":[1.0],"Retried":[4.0],"Folded":[5.0],"Behind":[6.0],"DeliveryLatencyP50Milliseconds":[10.0],"#
+          + #""Gone":[1.0],"Retried":[4.0],"Conflated":[5.0],"Lagging":[6.0],"DeliveryLatencyP50Milliseconds":[10.0],"#
           + #""DeliveryLatencyP95Milliseconds":[10.0],"DeliveryLatencyP99Milliseconds":[40.0],"#
           + #""LogAgeMilliseconds":[1200.0],"requestId":"r-1"}"# + "\n"
       ])
@@ -44,7 +45,7 @@ struct SendMetricsTests {
   @Test("nothing delivered is no latency, not one of zero; the line is written all the same")
   func nothing() {
     let lines = Lines()
-    SendMetrics().write(SendMetrics.metrics(environment: Environment([:]), clock: .standing, write: lines.write))
+    SendMetrics().write(SendMetrics.metrics(environment: Environment([:]), clock: .fixed, write: lines.write))
     #expect(lines.all.count == 1 && !lines.all[0].contains("Latency") && lines.all[0].contains(#""Dimensions":[[]]"#))
   }
 
@@ -53,7 +54,7 @@ struct SendMetricsTests {
     let lines = Lines()
     var sent = SendMetrics()
     for number in 0..<100_000 { sent.deliver(events: 10, latencyMilliseconds: Int64(number)) }
-    sent.write(SendMetrics.metrics(environment: Environment([:]), clock: .standing, write: lines.write))
+    sent.write(SendMetrics.metrics(environment: Environment([:]), clock: .fixed, write: lines.write))
     #expect(lines.all.count == 1 && lines.all[0].utf8.count < 2000)
   }
 }

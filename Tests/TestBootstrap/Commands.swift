@@ -80,10 +80,10 @@ private func string(bytes count: Int) -> [UInt8] {
 
 private func variables() -> [String] {
   var lines: [String] = []
-  var place = environ
-  while let text = place.pointee {
+  var entry = environ
+  while let text = entry.pointee {
     lines.append(String(cString: text))
-    place += 1
+    entry += 1
   }
   return lines
 }

@@ -58,14 +58,14 @@ package func failEachCall(
 ) throws -> Int {
   var most = 0
   for moment in FailingTable.Moment.allCases {
-    for place in 1... {
-      precondition(place < 10_000, "the operation never ends without a failure")
+    for callIndex in 1... {
+      precondition(callIndex < 10_000, "the operation never ends without a failure")
       let inner = try table()
-      let failing = FailingTable(inner, failing: place, moment)
+      let failing = FailingTable(inner, failing: callIndex, moment)
       var thrown: (any Error)?
       do { try operation(failing) } catch { thrown = error }
       most = max(most, failing.calls)
-      try check(inner, thrown, "call \(place) fails, \(moment)")
+      try check(inner, thrown, "call \(callIndex) fails, \(moment)")
       if !failing.hasFailed { break }
     }
   }

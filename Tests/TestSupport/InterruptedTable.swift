@@ -3,7 +3,7 @@ package import ConnectionStore
 /// A table between two of whose calls something else happens: another function runs.
 package final class InterruptedTable: ForwardingTable {
   private let table: any Table
-  private let place: Int
+  private let callIndex: Int
   private let interruption: () throws -> Void
   /// Calls made so far.
   package private(set) var calls = 0
@@ -11,14 +11,14 @@ package final class InterruptedTable: ForwardingTable {
   package private(set) var error: (any Error)?
 
   /// - Parameter place: the call before which it happens, from 1 on.
-  package init(_ table: any Table, before place: Int, _ interruption: @escaping () throws -> Void) {
+  package init(_ table: any Table, before callIndex: Int, _ interruption: @escaping () throws -> Void) {
     self.table = table
-    self.place = place
+    self.callIndex = callIndex
     self.interruption = interruption
   }
 
   /// Whether there were so many calls.
-  package var isInterrupted: Bool { calls >= place }
+  package var isInterrupted: Bool { calls >= callIndex }
 
   /// Has it happen now if there were not so many calls, and throws what it threw.
   package func finish() throws {
@@ -30,7 +30,7 @@ package final class InterruptedTable: ForwardingTable {
     _ call: TableCall, _ body: (any Table) throws(TableError) -> Answer
   ) throws(TableError) -> Answer {
     calls += 1
-    if calls == place {
+    if calls == callIndex {
       do { try interruption() } catch { self.error = error }
     }
     return try body(table)

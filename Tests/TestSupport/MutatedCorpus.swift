@@ -31,18 +31,18 @@ package struct MutatedCorpus {
   }
 
   private mutating func change(_ input: inout [UInt8]) {
-    let place = Int.random(in: 0...input.count, using: &generator)
-    let end = min(input.count, place + Int.random(in: 1...16, using: &generator))
+    let offset = Int.random(in: 0...input.count, using: &generator)
+    let end = min(input.count, offset + Int.random(in: 1...16, using: &generator))
     switch Int.random(in: 0...6, using: &generator) {
-    case 0 where place < input.count: input[place] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
-    case 1 where place < input.count: input[place] = UInt8.random(in: .min ... .max, using: &generator)
-    case 2: input.removeSubrange(place..<end)
-    case 3: input.insert(contentsOf: input[place..<end], at: place)
-    case 4: input.insert(contentsOf: words.randomElement(using: &generator) ?? [], at: place)
+    case 0 where offset < input.count: input[offset] ^= 1 << UInt8.random(in: 0..<8, using: &generator)
+    case 1 where offset < input.count: input[offset] = UInt8.random(in: .min ... .max, using: &generator)
+    case 2: input.removeSubrange(offset..<end)
+    case 3: input.insert(contentsOf: input[offset..<end], at: offset)
+    case 4: input.insert(contentsOf: words.randomElement(using: &generator) ?? [], at: offset)
     case 5:
       let other = corpus.randomElement(using: &generator) ?? []
-      input.replaceSubrange(place..., with: other.suffix(Int.random(in: 0...other.count, using: &generator)))
-    default: input.insert(UInt8.random(in: .min ... .max, using: &generator), at: place)
+      input.replaceSubrange(offset..., with: other.suffix(Int.random(in: 0...other.count, using: &generator)))
+    default: input.insert(UInt8.random(in: .min ... .max, using: &generator), at: offset)
     }
   }
 

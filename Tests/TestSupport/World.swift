@@ -32,7 +32,7 @@ package struct World {
     message: String = ""
   ) -> SubscriptionChange {
     SubscriptionChange(
-      add: SubscriptionRequest(names: names, keys: keys).resolved(for: .admin).wanted,
+      add: SubscriptionRequest(names: names, keys: keys).resolved(for: .admin).accepted,
       remove: SubscriptionRequest(names: remove, keys: remove.isEmpty ? [] : keys).removals,
       order: Order(
         count: count, milliseconds: clock.seconds * 1000 + milliseconds, messageID: message))
@@ -54,7 +54,7 @@ package struct World {
   }
 
   /// Every topic these tests use under which a listener row stands.
-  package func standing(_ topics: [Topic]) throws -> Set<String> {
+  package func stored(_ topics: [Topic]) throws -> Set<String> {
     var names: Set<String> = []
     for topic in topics where try !table.query(Query(partition: Keys.listeners(topic, shard: 0))).items.isEmpty {
       names.insert(topic.name)
@@ -65,15 +65,15 @@ package struct World {
 
 extension [Event] {
   /// A run of each stream, in the order of the streams' first events.
-  package var runs: [EventRun] {
+  package var runs: [EventBatch] {
     var streams: [[Event]] = []
     for event in self {
-      if let place = streams.firstIndex(where: { $0[0].stream.hasSameBytes(as: event.stream) }) {
-        streams[place].append(event)
+      if let offset = streams.firstIndex(where: { $0[0].stream.hasSameBytes(as: event.stream) }) {
+        streams[offset].append(event)
       } else {
         streams.append([event])
       }
     }
-    return streams.map { EventRun($0) }
+    return streams.map { EventBatch($0) }
   }
 }

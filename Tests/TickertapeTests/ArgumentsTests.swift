@@ -83,7 +83,7 @@ struct ArgumentsTests {
     #expect(try read("-h").asksForHelp)
   }
 
-  @Test("the nearest word is found through swaps, gaps and beginnings, and nothing far away is")
+  @Test("the nearest token is found through swaps, gaps and beginnings, and nothing far away is")
   func suggestions() {
     let known = ["serve", "publish", "watch", "feed", "doctor"]
     #expect(Suggestion.nearest(to: "sevre", among: known) == "serve")

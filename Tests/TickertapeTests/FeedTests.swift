@@ -56,8 +56,8 @@ struct FeedTests {
   func feeding() throws {
     let publisher = ScriptedPublisher()
     let screen = Screen()
-    let surroundings = screen.surroundings(input: Self.bars, exchange: publisher.exchange)
-    #expect(screen.run("feed", "-", "--rate", "max", "--key", "symbol", "--batch", "2", in: surroundings) == .success)
+    let context = screen.context(input: Self.bars, exchange: publisher.exchange)
+    #expect(screen.run("feed", "-", "--rate", "max", "--key", "symbol", "--batch", "2", in: context) == .success)
     #expect(publisher.payloads.count == 2)
     #expect(publisher.events.count == 3)
     #expect(publisher.events[2].contains(#""low":null"#))
@@ -75,12 +75,12 @@ struct FeedTests {
       let ends = pair
       defer { for end in ends { close(end) } }
       let screen = Screen()
-      var surroundings = screen.surroundings(input: Self.bars) { request throws(HTTPClientError) in
+      var context = screen.context(input: Self.bars) { request throws(HTTPClientError) in
         if wasInterrupted { _ = write(ends[1], [2], 1) }
         throw HTTPClientError(.notConnected, tried: "POST", host: request.url.origin, message: "refused")
       }
-      surroundings.interruption = { TerminationSignal(descriptor: ends[0]) }
-      let code = screen.run("feed", "-", "--rate", "max", in: surroundings)
+      context.signal = { TerminationSignal(descriptor: ends[0]) }
+      let code = screen.run("feed", "-", "--rate", "max", in: context)
       #expect(code == (wasInterrupted ? .interrupted : .unavailable))
       #expect(screen.errorText.isEmpty == wasInterrupted, "\(screen.errorText)")
     }
@@ -90,8 +90,8 @@ struct FeedTests {
   func limit() throws {
     let publisher = ScriptedPublisher()
     let screen = Screen()
-    let surroundings = screen.surroundings(input: Self.bars, exchange: publisher.exchange)
-    let code = screen.run("feed", "-", "--rate", "max", "--limit", "1", "--json", in: surroundings)
+    let context = screen.context(input: Self.bars, exchange: publisher.exchange)
+    let code = screen.run("feed", "-", "--rate", "max", "--limit", "1", "--json", in: context)
     #expect(code == .success)
     #expect(publisher.events.count == 1)
     let summary = try #require(JSONMembers(screen.output))
@@ -105,8 +105,8 @@ struct FeedTests {
     let path = scratch.write("bars.csv", Self.bars)
     let publisher = ScriptedPublisher()
     let screen = Screen()
-    let surroundings = screen.surroundings(exchange: publisher.exchange)
-    #expect(screen.run("feed", path, "--rate", "max", "--loop", "--limit", "7", in: surroundings) == .success)
+    let context = screen.context(exchange: publisher.exchange)
+    #expect(screen.run("feed", path, "--rate", "max", "--loop", "--limit", "7", in: context) == .success)
     #expect(publisher.events.count == 7)
     #expect(publisher.events[0] == publisher.events[3] && publisher.events[3] == publisher.events[6])
   }
@@ -115,8 +115,8 @@ struct FeedTests {
   func badLine() {
     let publisher = ScriptedPublisher()
     let screen = Screen()
-    let surroundings = screen.surroundings(input: "a,b\n1,2\n3,4\n5\n", exchange: publisher.exchange)
-    #expect(screen.run("feed", "-", "--rate", "max", in: surroundings) == .failure)
+    let context = screen.context(input: "a,b\n1,2\n3,4\n5\n", exchange: publisher.exchange)
+    #expect(screen.run("feed", "-", "--rate", "max", in: context) == .failure)
     #expect(publisher.events.count == 2)
     #expect(screen.errorText.contains("line 4: 1 field instead of 2"))
     #expect(screen.outputText.contains("fed 2 events"))
@@ -126,16 +126,16 @@ struct FeedTests {
   func files() {
     let missing = Screen()
     #expect(
-      missing.run("feed", "/nowhere/x.csv", in: missing.surroundings(exchange: ScriptedPublisher().exchange))
+      missing.run("feed", "/nowhere/x.csv", in: missing.context(exchange: ScriptedPublisher().exchange))
         == .inputOutput)
     #expect(missing.errorText.contains("cannot read /nowhere/x.csv: No such file or directory"))
     let directory = Screen()
     #expect(
-      directory.run("feed", "/tmp", in: directory.surroundings(exchange: ScriptedPublisher().exchange)) == .inputOutput)
+      directory.run("feed", "/tmp", in: directory.context(exchange: ScriptedPublisher().exchange)) == .inputOutput)
     #expect(directory.errorText.contains("/tmp is a directory"))
     let empty = Screen()
-    let surroundings = empty.surroundings(input: "a,b\n", exchange: ScriptedPublisher().exchange)
-    #expect(empty.run("feed", "-", in: surroundings) == .failure)
+    let context = empty.context(input: "a,b\n", exchange: ScriptedPublisher().exchange)
+    #expect(empty.run("feed", "-", in: context) == .failure)
     #expect(empty.errorText.contains("holds no records"))
   }
 

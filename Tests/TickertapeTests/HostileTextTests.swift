@@ -107,7 +107,7 @@ struct HostileTextTests {
     let screen = Screen()
     let code = Tool.run(
       ["watch", WatchTests.url(server), "--no-hello", "--count", "100"] + (asJSON ? ["--json"] : []),
-      in: screen.surroundings())
+      in: screen.context())
     #expect(code == .success, "seed \(seed): \(screen.errorText)")
     #expect(fault(in: screen.output, lines: 100) == nil, "seed \(seed)")
     if asJSON { for line in screen.outputLines { #expect(JSONMembers(line.utf8) != nil, "seed \(seed): \(line)") } }
@@ -119,7 +119,7 @@ struct HostileTextTests {
     let folder = try Scratch()
     let store = "sqlite:\(folder.path)/t.sqlite"
     // An older release, or another program with the table's credentials, wrote what this one refuses.
-    let table = try ChosenTable(store, mayCreate: true, in: Screen().surroundings()).table
+    let table = try ChosenTable(store, mayCreate: true, in: Screen().context()).table
     var log = StreamLog(table: table)
     var events: [Event] = []
     for number in 0..<50 {
@@ -137,7 +137,7 @@ struct HostileTextTests {
       (["keys", "audit", "--json"], 50),
     ] {
       let screen = Screen()
-      #expect(Tool.run(words + ["--store", store], in: screen.surroundings()) == .success, "\(screen.errorText)")
+      #expect(Tool.run(words + ["--store", store], in: screen.context()) == .success, "\(screen.errorText)")
       #expect(fault(in: screen.output, lines: lines) == nil, "seed \(seed): \(words)")
     }
   }
@@ -164,7 +164,7 @@ struct HostileTextTests {
       ]
       for answer in answers {
         let screen = Screen()
-        let code = screen.run("publish", "a", in: screen.surroundings { _ in answer })
+        let code = screen.run("publish", "a", in: screen.context { _ in answer })
         #expect(code != .success)
         #expect(fault(in: screen.output, lines: screen.output.isEmpty ? 0 : 1) == nil, "seed \(seed)")
         let lines = screen.errors.count { $0 == 0x0A }
@@ -177,7 +177,7 @@ struct HostileTextTests {
         ["keys", "create", "--user", texts.text() + "\u{1B}"], ["publish", "a", "--function", texts.text()],
       ] {
         let screen = Screen()
-        #expect(Tool.run(words, in: screen.surroundings { _ in .init(status: 200, body: "") }) != .success)
+        #expect(Tool.run(words, in: screen.context { _ in .init(status: 200, body: "") }) != .success)
         let lines = screen.errors.count { $0 == 0x0A }
         #expect((1...5).contains(lines) && fault(in: screen.errors, lines: lines) == nil, "seed \(seed): \(words)")
       }

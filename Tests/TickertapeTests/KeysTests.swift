@@ -16,7 +16,7 @@ struct KeysTests {
   init() throws { folder = try Scratch() }
 
   private func run(_ screen: Screen, _ words: String..., environment: [String: String] = [:]) -> ExitCode {
-    Tool.run(["keys"] + words, in: screen.surroundings(environment: environment))
+    Tool.run(["keys"] + words, in: screen.context(environment: environment))
   }
 
   @Test("a key is shown once, listed without it, and gone when it is revoked")
@@ -87,7 +87,7 @@ struct KeysTests {
     let screen = Screen()
     let code = Tool.run(
       ["keys"] + words + (words.contains("--store") ? [] : ["--store", "sqlite:\(folder.path)/t"]),
-      in: screen.surroundings())
+      in: screen.context())
     #expect(code == .usage, "\(screen.errorText)")
     #expect(screen.output.isEmpty && !screen.errorText.isEmpty)
   }
@@ -96,7 +96,7 @@ struct KeysTests {
   func noTable() {
     for words in [["list"], ["audit"], ["revoke", "3f9a6c21"]] {
       let screen = Screen()
-      #expect(Tool.run(["keys"] + words + ["--store", store], in: screen.surroundings()) == .inputOutput)
+      #expect(Tool.run(["keys"] + words + ["--store", store], in: screen.context()) == .inputOutput)
       #expect(screen.errorText.contains("there is no table at \(folder.path)/deeper/t.sqlite"))
       #expect(screen.output.isEmpty && !System.exists(path: "\(folder.path)/deeper"))
     }
@@ -109,7 +109,7 @@ struct KeysTests {
       ("2027-01-31", 1_801_440_000), ("2028-02-29", 1_835_481_600), ("2099-12-31", 4_102_444_800),
     ] as [(String, Int64?)])
   func expiry(text: String, seconds: Int64?) throws {
-    let wishes = try KeyOptions(Arguments(["create", "--user", "u", "--expires", text], for: KeysCommand.syntax))
-    #expect(try wishes.grant(secondsSinceEpoch: 1_800_000_000).expires == seconds)
+    let keyOptions = try KeyOptions(Arguments(["create", "--user", "u", "--expires", text], for: KeysCommand.syntax))
+    #expect(try keyOptions.grant(secondsSinceEpoch: 1_800_000_000).expires == seconds)
   }
 }

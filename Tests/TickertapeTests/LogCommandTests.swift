@@ -14,12 +14,12 @@ struct LogCommandTests {
   init() throws { folder = try Scratch() }
 
   private func run(_ screen: Screen, _ words: String...) -> ExitCode {
-    Tool.run(["log"] + words + ["--store", store], in: screen.surroundings())
+    Tool.run(["log"] + words + ["--store", store], in: screen.context())
   }
 
   @Test("shows the events of a stream in order, a part of them, or where its log stands")
   func show() throws {
-    var log = StreamLog(table: try ChosenTable(store, mayCreate: true, in: Screen().surroundings()).table)
+    var log = StreamLog(table: try ChosenTable(store, mayCreate: true, in: Screen().context()).table)
     let events = (1...700).map {
       Event(type: "signal", key: "k", audience: .everyone, data: bytes("\($0)"), id: "1-\($0)", timestamp: "")
     }
@@ -43,7 +43,7 @@ struct LogCommandTests {
     let none = Screen()
     #expect(run(none, "all/signal") == .inputOutput)
     #expect(none.errorText.contains("there is no table at \(folder.path)/t.sqlite"))
-    _ = try ChosenTable(store, mayCreate: true, in: Screen().surroundings())
+    _ = try ChosenTable(store, mayCreate: true, in: Screen().context())
     let empty = Screen()
     #expect(run(empty, "all/signal") == .failure)
     #expect(empty.errorText.contains("has no log of all/signal"))

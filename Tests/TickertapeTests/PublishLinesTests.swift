@@ -15,7 +15,7 @@ struct PublishLinesTests {
   private func run(
     _ screen: Screen, _ words: [String], input: String, exchange: @escaping InvokeAPI.Exchange
   ) -> ExitCode {
-    Tool.run(["publish", "-"] + words, in: screen.surroundings(input: input, exchange: exchange))
+    Tool.run(["publish", "-"] + words, in: screen.context(input: input, exchange: exchange))
   }
 
   @Test("a line that is too long is rejected by its number, and the rest goes on")
@@ -24,9 +24,9 @@ struct PublishLinesTests {
     let screen = Screen()
     let long = #"{"type":"a","data":""# + String(repeating: "x", count: LineReader.maximumBytes) + #""}"#
     let source = ByteSource.text(events(1) + long + "\n" + events(1) + long, pieceBytes: 60_000)
-    var surroundings = screen.surroundings(exchange: publisher.exchange)
-    surroundings.input = { source }
-    #expect(screen.run("publish", "-", in: surroundings) == .failure)
+    var context = screen.context(exchange: publisher.exchange)
+    context.input = { source }
+    #expect(screen.run("publish", "-", in: context) == .failure)
     #expect(publisher.events == [#"{"type":"a","data":1}"#, #"{"type":"a","data":1}"#])
     #expect(
       screen.errorText == [2, 4].map { "rejected: line \($0): longer than 1,048,576 bytes\n" }.joined())
@@ -124,10 +124,10 @@ struct PublishLinesTests {
   @Test("an endpoint that stays busy is given up, and nothing of the batch was sent")
   func busy() {
     let screen = Screen()
-    var surroundings = screen.surroundings(input: events(1)) { _ in .init(status: 429, body: "{}") }
+    var context = screen.context(input: events(1)) { _ in .init(status: 429, body: "{}") }
     // The shortest pauses that can be drawn.
-    surroundings.randomness = Randomness { 1 << 40 }
-    #expect(screen.run("publish", "-", in: surroundings) == .unavailable)
+    context.randomness = Randomness { 1 << 40 }
+    #expect(screen.run("publish", "-", in: context) == .unavailable)
     #expect(screen.errorText.hasPrefix("line 1 and what follows was not sent\n"))
   }
 
@@ -168,9 +168,9 @@ struct PublishLinesTests {
         guard let piece = pieces.popLast() else { throw SystemFailure("read", "pipe", number: 5) }
         return bytes(piece)
       })
-    var surroundings = screen.surroundings(exchange: publisher.exchange)
-    surroundings.input = { source }
-    #expect(screen.run("publish", "-", in: surroundings) == .inputOutput)
+    var context = screen.context(exchange: publisher.exchange)
+    context.input = { source }
+    #expect(screen.run("publish", "-", in: context) == .inputOutput)
     #expect(publisher.events.count == 3)
     #expect(screen.errorText.hasPrefix("lines 1 to 3 are published\nline 4 and what follows was not sent\n"))
     #expect(screen.errorText.contains("cannot read pipe: Input/output error"))
@@ -183,10 +183,10 @@ struct PublishLinesTests {
     let terminal = Terminal(
       output: { _ throws(SystemFailure) in throw SystemFailure("write", number: 32) },
       errors: { bytes throws(SystemFailure) in screen.remember(bytes) })
-    var surroundings = CommandContext(terminal: terminal, scriptedExchange: publisher.exchange)
+    var context = CommandContext(terminal: terminal, scriptedExchange: publisher.exchange)
     let input = events(4)
-    surroundings.input = { .text(input, pieceBytes: 1000) }
-    #expect(Tool.run(["publish", "-", "--batch", "2", "--json"], in: surroundings) == .inputOutput)
+    context.input = { .text(input, pieceBytes: 1000) }
+    #expect(Tool.run(["publish", "-", "--batch", "2", "--json"], in: context) == .inputOutput)
     #expect(publisher.payloads.count == 1)
     #expect(screen.errorText.hasPrefix("lines 1 to 2 are published\nline 3 and what follows was not sent\n"))
   }
@@ -196,9 +196,9 @@ struct PublishLinesTests {
     let publisher = ScriptedPublisher()
     let screen = Screen()
     let source = ByteSource.bytes(ByteOrderMark.bytes + bytes(events(2)), pieceBytes: pieceBytes)
-    var surroundings = screen.surroundings(exchange: publisher.exchange)
-    surroundings.input = { source }
-    #expect(screen.run("publish", "-", in: surroundings) == .success, "\(screen.errorText)")
+    var context = screen.context(exchange: publisher.exchange)
+    context.input = { source }
+    #expect(screen.run("publish", "-", in: context) == .success, "\(screen.errorText)")
     #expect(publisher.events == [1, 2].map { #"{"type":"a","data":\#($0)}"# })
   }
 
@@ -211,9 +211,9 @@ struct PublishLinesTests {
       bytes(good + "\r\n") + [0, 0, 0x0A] + bytes("{\"type\":\"a") + [0xFF] + bytes("\",\"data\":1}\n")
       + [0xFF, 0xFE, 0x7B, 0, 0x7D, 0, 0x0A] + bytes("\r\n\t \n" + good)
     let source = ByteSource.bytes(content, pieceBytes: 9)
-    var surroundings = screen.surroundings(exchange: publisher.exchange)
-    surroundings.input = { source }
-    #expect(screen.run("publish", "-", in: surroundings) == .failure)
+    var context = screen.context(exchange: publisher.exchange)
+    context.input = { source }
+    #expect(screen.run("publish", "-", in: context) == .failure)
     #expect(publisher.events == [good, good])
     for line in 2...4 { #expect(screen.errorText.contains("rejected: line \(line): ")) }
     #expect(screen.outputText.hasPrefix("2 accepted, 3 rejected"))
@@ -234,10 +234,10 @@ struct PublishLinesTests {
   func ranges() {
     var ranges = LineRanges()
     for line in [2, 3, 4, 4, 7] { ranges.append(line) }
-    #expect(ranges.words == "lines 2 to 4, 7" && ranges.ranges == [2...4, 7...7])
+    #expect(ranges.text == "lines 2 to 4, 7" && ranges.ranges == [2...4, 7...7])
     for line in 0..<5_000 { ranges.append(10 + 2 * line) }
     #expect(ranges.ranges.count == LineRanges.maximumRanges && ranges.leftOut == 5_002 - LineRanges.maximumRanges)
-    #expect(LineRanges(3...3).words == "line 3")
+    #expect(LineRanges(3...3).text == "line 3")
   }
 
   @Test(
@@ -250,7 +250,7 @@ struct PublishLinesTests {
   func refusals(words: [String]) {
     let publisher = ScriptedPublisher()
     let screen = Screen()
-    #expect(Tool.run(words, in: screen.surroundings(exchange: publisher.exchange)) == .usage)
+    #expect(Tool.run(words, in: screen.context(exchange: publisher.exchange)) == .usage)
     #expect(publisher.payloads.isEmpty && !screen.errorText.isEmpty)
   }
 }

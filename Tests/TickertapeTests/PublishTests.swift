@@ -14,7 +14,7 @@ struct PublishTests {
     let code = screen.run(
       "publish", "price:update", "--key", "AAPL", "--data", #"{"price":152.50, "id":9007199254740993123}"#, "--user",
       "u-1", "--priority", "high", "--idempotency-key", "k", "--correlation-id", "c",
-      in: screen.surroundings(exchange: publisher.exchange))
+      in: screen.context(exchange: publisher.exchange))
     #expect(code == .success)
     #expect(
       publisher.payloads == [
@@ -30,7 +30,7 @@ struct PublishTests {
     let screen = Screen()
     let input = "{\"type\":\"a\",\"data\":1.50}\nnot json\n\n[1]\n{ \"type\":\"b\" }\r\n{\"type\":\"c\"}"
     let code = screen.run(
-      "publish", "-", "--batch", "2", in: screen.surroundings(input: input, exchange: publisher.exchange))
+      "publish", "-", "--batch", "2", in: screen.context(input: input, exchange: publisher.exchange))
     #expect(code == .failure)
     #expect(publisher.events == [#"{"type":"a","data":1.50}"#, #"{ "type":"b" }"#, #"{"type":"c"}"#])
     #expect(publisher.payloads.count == 2)
@@ -51,9 +51,9 @@ struct PublishTests {
         payloadsBefore.append(publisher.payloads.count)
         return bytes(pieces.removeFirst())
       })
-    var surroundings = screen.surroundings(exchange: publisher.exchange)
-    surroundings.input = { source }
-    #expect(screen.run("publish", "-", in: surroundings) == .success)
+    var context = screen.context(exchange: publisher.exchange)
+    context.input = { source }
+    #expect(screen.run("publish", "-", in: context) == .success)
     #expect(payloadsBefore == [0, 1, 2])
   }
 
@@ -62,8 +62,8 @@ struct PublishTests {
     let answer =
       #"{"accepted":1,"rejected":1,"errors":[{"index":1,"code":"missing_field","message":"'type' is required"}]}"#
     let screen = Screen()
-    let surroundings = screen.surroundings(input: "{\"type\":\"a\"}\n\n{}\n") { _ in .init(status: 200, body: answer) }
-    #expect(screen.run("publish", "-", in: surroundings) == .failure)
+    let context = screen.context(input: "{\"type\":\"a\"}\n\n{}\n") { _ in .init(status: 200, body: answer) }
+    #expect(screen.run("publish", "-", in: context) == .failure)
     #expect(screen.errorText == "rejected: line 3: missing_field: 'type' is required\n")
     #expect(screen.outputText == "1 accepted, 1 rejected\n")
   }
@@ -73,10 +73,10 @@ struct PublishTests {
     let failure =
       #"{"errorType":"Function.NothingPublished","errorMessage":"nothing was published: {\"accepted\":0,\"rejected\":1,\"errors\":[{\"index\":0,\"code\":\"missing_field\",\"message\":\"'data' is required\"}]}"}"#
     let screen = Screen()
-    let surroundings = screen.surroundings(input: "{\"type\":\"a\"}\n") { _ in
+    let context = screen.context(input: "{\"type\":\"a\"}\n") { _ in
       .init(status: 200, functionError: "Unhandled", body: failure)
     }
-    #expect(screen.run("publish", "-", in: surroundings) == .failure)
+    #expect(screen.run("publish", "-", in: context) == .failure)
     #expect(screen.errorText == "rejected: line 1: missing_field: 'data' is required\n")
     #expect(screen.outputText == "0 accepted, 1 rejected\n")
   }
@@ -88,8 +88,8 @@ struct PublishTests {
     let failure =
       #"{"errorType":"Function.NotPublished","errorMessage":"direct: 1 were not published: the table; \#(advice)"}"#
     let screen = Screen()
-    let surroundings = screen.surroundings { _ in .init(status: 200, functionError: "Unhandled", body: failure) }
-    #expect(screen.run("publish", "a", in: surroundings) == .failure)
+    let context = screen.context { _ in .init(status: 200, functionError: "Unhandled", body: failure) }
+    #expect(screen.run("publish", "a", in: context) == .failure)
     #expect(screen.errorText.contains(advice))
     #expect(screen.errorText.contains("may be published all the same") == mayBePublished, "\(screen.errorText)")
   }
@@ -98,13 +98,13 @@ struct PublishTests {
   func closedOutput(words: [String]) {
     for target in [["a"], ["-"]] {
       let screen = Screen()
-      var surroundings = screen.surroundings(input: "{\"type\":\"a\"}\n") { _ in
+      var context = screen.context(input: "{\"type\":\"a\"}\n") { _ in
         .init(status: 200, body: #"{"accepted":1,"rejected":0,"deliveries":2}"#)
       }
-      surroundings.terminal = Terminal(
+      context.terminal = Terminal(
         output: { bytes throws(SystemFailure) in try System.write(bytes, to: -1) },
         errors: { bytes throws(SystemFailure) in screen.remember(bytes) })
-      #expect(Tool.run(["publish"] + target + words, in: surroundings) == .inputOutput)
+      #expect(Tool.run(["publish"] + target + words, in: context) == .inputOutput)
       #expect(screen.errorText.contains("1 accepted, 2 deliveries\n"), "\(target) \(screen.errorText)")
       #expect(screen.errorText.contains("cannot write to standard output: it is closed"), "\(screen.errorText)")
     }
@@ -113,8 +113,8 @@ struct PublishTests {
   @Test("--json prints the answers as they come")
   func raw() {
     let screen = Screen()
-    let surroundings = screen.surroundings { _ in .init(status: 200, body: #"{"accepted":1, "rejected":[]}"#) }
-    #expect(screen.run("publish", "a", "--json", in: surroundings) == .success)
+    let context = screen.context { _ in .init(status: 200, body: #"{"accepted":1, "rejected":[]}"#) }
+    #expect(screen.run("publish", "a", "--json", in: context) == .success)
     #expect(screen.outputText == "{\"accepted\":1, \"rejected\":[]}\n")
   }
 
@@ -135,7 +135,7 @@ struct PublishTests {
   func endpoints() {
     func run(_ exchange: @escaping InvokeAPI.Exchange) -> (ExitCode, String) {
       let screen = Screen()
-      return (screen.run("publish", "a", in: screen.surroundings(exchange: exchange)), screen.errorText)
+      return (screen.run("publish", "a", in: screen.context(exchange: exchange)), screen.errorText)
     }
     let (absent, advice) = run { _ throws(HTTPClientError) in
       throw HTTPClientError(.notConnected, tried: "POST", host: "http://127.0.0.1:8000", message: "Connection refused")
@@ -192,14 +192,14 @@ struct PublishTests {
   func refusals(words: [String]) {
     let publisher = ScriptedPublisher()
     let screen = Screen()
-    #expect(Tool.run(words, in: screen.surroundings(exchange: publisher.exchange)) == .usage)
+    #expect(Tool.run(words, in: screen.context(exchange: publisher.exchange)) == .usage)
     #expect(publisher.payloads.isEmpty)
     #expect(!screen.errorText.isEmpty)
   }
 
   @Test("large events are divided among requests that Lambda takes")
   func payloads() {
-    var batch = EventBatch()
+    var batch = LineBatch()
     let event = [UInt8](repeating: 0x20, count: 3 << 20)
     #expect(batch.hasRoom(for: event))
     batch.append(event, line: 1)

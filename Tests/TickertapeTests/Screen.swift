@@ -23,7 +23,7 @@ final class Screen {
       errors: { self.errors += $0 })
   }
 
-  func surroundings(
+  func context(
     input: String = "", isInteractive: Bool = false, environment: [String: String] = [:],
     exchange: InvokeAPI.Exchange? = nil
   ) -> CommandContext {
@@ -32,8 +32,8 @@ final class Screen {
       executableDirectory: "/opt/tickertape", input: { .text(input) }, scriptedExchange: exchange)
   }
 
-  func run(_ words: String..., in surroundings: CommandContext? = nil) -> ExitCode {
-    Tool.run(words, in: surroundings ?? self.surroundings())
+  func run(_ words: String..., in context: CommandContext? = nil) -> ExitCode {
+    Tool.run(words, in: context ?? self.context())
   }
 }
 

@@ -18,10 +18,10 @@ struct ServeDynamoDBTests {
   ) throws
     -> [String: String]
   {
-    let surroundings = Screen().surroundings(environment: environment)
+    let context = Screen().context(environment: environment)
     let arguments = try Arguments(["--store", store] + words, for: ServeCommand.syntax)
-    let run = ServeRun(settings: try ServeSettings(arguments, in: surroundings), in: surroundings)
-    return run.functionSurroundings(port: 8000, store: store).environment
+    let run = ServeRun(settings: try ServeSettings(arguments, in: context), in: context)
+    return run.functionSettings(port: 8000, store: store).environment
   }
 
   @Test("the functions of a DynamoDB table get the caller's way to AWS, and nothing else of the caller's")
@@ -70,7 +70,7 @@ struct ServeDynamoDBTests {
     let words = ["serve", "--store", "dynamodb:messages", "--route", "$connect=E", "--route", "$disconnect=E"]
     let code = Tool.run(
       words + ["--route", "$default=E", "--function", "E=/bin/true"],
-      in: screen.surroundings(environment: environment))
+      in: screen.context(environment: environment))
     #expect(code == .usage)
     #expect(screen.errorText.contains("dynamodb:messages: no AWS region in AWS_REGION"))
   }
@@ -98,7 +98,7 @@ struct ServeDynamoDBTests {
     environment["AWS_ENDPOINT_URL_DYNAMODB"] = server.url
     _ = Tool.run(
       ["doctor", "--store", "dynamodb:messages"],
-      in: screen.surroundings(environment: environment) { _ in .init(status: 404, body: #"{"Message":"no"}"#) })
+      in: screen.context(environment: environment) { _ in .init(status: 404, body: #"{"Message":"no"}"#) })
     return screen.outputLines.filter { $0.contains("table") || $0.contains("time to live") || $0.contains("disk") }
   }
 

@@ -18,7 +18,7 @@ struct ServeSettingsTests {
     let scratch = try Scratch()
     let path = scratch.write("settings.json", file ?? "{}")
     let arguments = try Arguments(words + ["--config", path], for: ServeCommand.syntax)
-    return try ServeSettings(arguments, in: Screen().surroundings())
+    return try ServeSettings(arguments, in: Screen().context())
   }
 
   func refusal(_ words: String..., file: String? = nil) -> CommandFailure? {
@@ -175,7 +175,7 @@ struct ServeSettingsTests {
 struct DoctorTests {
   func checks(_ words: String..., answering exchange: @escaping InvokeAPI.Exchange) throws -> [Check] {
     let screen = Screen()
-    let code = Tool.run(["doctor", "--json"] + words, in: screen.surroundings(exchange: exchange))
+    let code = Tool.run(["doctor", "--json"] + words, in: screen.context(exchange: exchange))
     let members = try #require(JSONMembers(screen.output))
     #expect((members["ok"].map { text($0) } == "true") == (code == .success))
     return try #require(members.elements("checks")).compactMap { JSONMembers($0) }.map { check in

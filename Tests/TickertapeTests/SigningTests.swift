@@ -18,7 +18,7 @@ struct SigningTests {
     defer { server.stop() }
     let screen = Screen()
     let words = ["watch", WatchTests.url(server), "--count", "1"] + (signs ? ["--sign"] : [])
-    #expect(Tool.run(words, in: screen.surroundings(environment: Self.keys)) == .success)
+    #expect(Tool.run(words, in: screen.context(environment: Self.keys)) == .success)
     let head = try #require(server.requests.first).head
     guard signs else { return #expect(!head.contains("Authorization")) }
     let date = try #require(head.split(separator: "\n").first { $0.hasPrefix("X-Amz-Date: ") }).dropFirst(12)
@@ -49,7 +49,7 @@ struct SigningTests {
     defer { server.stop() }
     let screen = Screen()
     let code = screen.run(
-      "watch", WatchTests.url(server), "--count", "1", "--sign", in: screen.surroundings(environment: Self.keys))
+      "watch", WatchTests.url(server), "--count", "1", "--sign", in: screen.context(environment: Self.keys))
     #expect(code == .success)
     #expect(server.requests.last?.head.contains("X-Amz-Date: 20380101T08") == true)
   }
@@ -62,7 +62,7 @@ struct SigningTests {
     ])
   func noCredentials(words: [String]) {
     let screen = Screen()
-    let code = Tool.run(words, in: screen.surroundings(environment: Self.nothing))
+    let code = Tool.run(words, in: screen.context(environment: Self.nothing))
     #expect(code == .unavailable)
     let otherwise = words[0] == "watch" ? "without --sign it is called unsigned" : "--no-sign calls it unsigned"
     for part in ["AWS_ACCESS_KEY_ID", "/nonexistent/.aws/config", "AWS_EC2_METADATA_DISABLED", otherwise] {
@@ -79,7 +79,7 @@ struct SigningTests {
     defer { server.stop() }
     let screen = Screen()
     let code = screen.run(
-      "publish", "signal", "--endpoint", server.url, "--sign", in: screen.surroundings(environment: Self.keys))
+      "publish", "signal", "--endpoint", server.url, "--sign", in: screen.context(environment: Self.keys))
     #expect(code == .success)
     let head = try #require(server.requests.first).head
     #expect(
@@ -91,7 +91,7 @@ struct SigningTests {
   func misuse() {
     let screen = Screen()
     #expect(screen.run("publish", "signal", "--sign", "--no-sign") == .usage)
-    let lost = screen.surroundings(environment: Self.nothing)
+    let lost = screen.context(environment: Self.nothing)
     #expect(screen.run("publish", "signal", "--sign", in: lost) == .usage)
     #expect(screen.errorText.contains("for example AWS_REGION=eu-west-1"))
   }

@@ -44,9 +44,9 @@ struct StartCheckTests {
     pipe(&ends)
     write(ends[1], "x", 1)
     defer { for end in ends { close(end) } }
-    var surroundings = screen.surroundings()
-    surroundings.interruption = { [descriptor = ends[0]] in TerminationSignal(descriptor: descriptor) }
-    return Tool.run(["serve", "--port", "0", "--config", config] + functions + options, in: surroundings)
+    var context = screen.context()
+    context.signal = { [descriptor = ends[0]] in TerminationSignal(descriptor: descriptor) }
+    return Tool.run(["serve", "--port", "0", "--config", config] + functions + options, in: context)
   }
 
   @Test("what the functions would take, serve takes")

@@ -127,14 +127,14 @@ struct WatchSessionTests {
     #expect(screen.errorText.contains("passed over: unexpected 'h'"))
   }
 
-  @Test("hello carries the subscriptions and the place; subscribe stands in for it where hello is not known")
+  @Test("hello carries the subscriptions and the position; subscribe stands in for it where hello is not known")
   func frames() throws {
     let talker = TalkingServer { _, _ in [#"{"type":"a"}"#] }
     let server = talker.start()
     defer { server.stop() }
     let words = ["watch", WatchTests.url(server), "--subscribe", "price:update", "--key", "AAPL,M\"*", "--count", "1"]
-    #expect(Tool.run(words, in: Screen().surroundings()) == .success)
-    #expect(Tool.run(words + ["--no-hello"], in: Screen().surroundings()) == .success)
+    #expect(Tool.run(words, in: Screen().context()) == .success)
+    #expect(Tool.run(words + ["--no-hello"], in: Screen().context()) == .success)
     #expect(
       talker.texts == [
         #"{"type":"hello","n":1,"eventTypes":["price:update"],"keys":["AAPL","M\"*"],"accept":["batch","gzip","parts"]}"#,
@@ -142,8 +142,8 @@ struct WatchSessionTests {
       ])
   }
 
-  @Test("--cursor keeps the place of what was printed, and the next run goes on there")
-  func placeFile() throws {
+  @Test("--cursor keeps the position of what was printed, and the next run goes on there")
+  func cursorFile() throws {
     let talker = TalkingServer { text, connection in
       guard text.hasPrefix(#"{"type":"hello""#) else { return [] }
       // The second run has 1 and 2 already.
@@ -157,23 +157,23 @@ struct WatchSessionTests {
     let file = Path.join(scratch.path, name: "place")
     let words = ["watch", WatchTests.url(server), "--subscribe", "a", "--count", "2", "--json", "--cursor", file]
     let first = Screen()
-    #expect(Tool.run(words, in: first.surroundings()) == .success)
+    #expect(Tool.run(words, in: first.context()) == .success)
     #expect(first.outputLines == [Self.ready(1, "C1"), Self.event(1), Self.event(2)])
-    #expect(try CursorFile(path: file).load() == Follower.Place(cursor: "C1", seen: ["all/a": 2]))
+    #expect(try CursorFile(path: file).load() == Follower.Position(cursor: "C1", seen: ["all/a": 2]))
     let second = Screen()
-    #expect(Tool.run(words, in: second.surroundings()) == .success)
+    #expect(Tool.run(words, in: second.context()) == .success)
     #expect(talker.texts.last?.contains(#""n":1,"cursor":"C1","seen":{"all/a":2}"#) == true)
     #expect(second.outputLines == [Self.event(3), Self.ready(1, "C2"), Self.event(4)])
-    #expect(try CursorFile(path: file).load() == Follower.Place(cursor: "C2", seen: ["all/a": 4]))
+    #expect(try CursorFile(path: file).load() == Follower.Position(cursor: "C2", seen: ["all/a": 4]))
   }
 
-  @Test("a file that holds no place, and one that cannot be written, are told before anything is opened")
-  func wrongPlaceFile() throws {
+  @Test("a file that holds no position, and one that cannot be written, are reported before anything is opened")
+  func wrongCursorFile() throws {
     let scratch = try Scratch()
     let file = scratch.write("place", #"{"cursor":7}"#)
     let screen = Screen()
     #expect(screen.run("watch", "ws://127.0.0.1:1/", "--cursor", file) == .inputOutput)
-    #expect(screen.errorText.contains("does not hold a watch's place"))
+    #expect(screen.errorText.contains("does not hold a watch's position"))
     #expect(screen.run("watch", "ws://127.0.0.1:1/", "--cursor", "\(scratch.path)/none/place") == .cannotCreate)
     #expect(screen.run("watch", "ws://127.0.0.1:1/", "--cursor", scratch.path) == .inputOutput)
   }

@@ -143,11 +143,11 @@ struct WatchTests {
     var options = Watch.Options()
     options.following.readyMilliseconds = 50
     options.count = 1
-    var watch = try Watch(Self.url(server), options: options, surroundings: Screen().surroundings())
+    var watch = try Watch(Self.url(server), options: options, context: Screen().context())
     #expect(try watch.run() == .success)
     let texts = talk.withLock { $0.texts }
     #expect(texts.count >= 3)
-    for (place, text) in texts.enumerated() { #expect(text.hasPrefix(#"{"type":"hello","n":\#(place + 1),"#)) }
+    for (position, text) in texts.enumerated() { #expect(text.hasPrefix(#"{"type":"hello","n":\#(position + 1),"#)) }
   }
 
   @Test("with --no-reconnect the end of the connection is the end")
@@ -204,7 +204,7 @@ struct WatchTests {
     ])
   func refusals(words: [String]) {
     let screen = Screen()
-    #expect(Tool.run(words, in: screen.surroundings()) == .usage)
+    #expect(Tool.run(words, in: screen.context()) == .usage)
     #expect(!screen.errorText.isEmpty)
   }
 }

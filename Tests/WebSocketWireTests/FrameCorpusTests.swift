@@ -6,11 +6,11 @@ import Testing
 struct FrameCorpusTests {
   @Test("what the fuzzer has found and collected holds", arguments: ["Corpus", "FailCases"])
   func files(folder: String) throws {
-    let place = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "Fuzz/\(folder)/WebSocketFrames")
-    let names = try FileManager.default.contentsOfDirectory(atPath: place.path).filter { !$0.hasPrefix(".") }
+    let names = try FileManager.default.contentsOfDirectory(atPath: root.path).filter { !$0.hasPrefix(".") }
     for name in names {
-      let input = [UInt8](try Data(contentsOf: place.appending(path: name)))
+      let input = [UInt8](try Data(contentsOf: root.appending(path: name)))
       for cut in [0, input.count / 3, input.count / 2] {
         #expect(FrameAgreement.violation(of: input, cuts: [cut]) == nil, "\(folder)/WebSocketFrames/\(name)")
       }

@@ -52,15 +52,15 @@ struct SharedCodecTests {
     var peers = scripts.map { EchoingPeer(closesAfter: $0.lives[0].closesAfter, codec: codec) }
     var rest = scripts.map { $0.lives[0].bytes[...] }
     var open = Array(scripts.indices)
-    while let place = open.indices.randomElement(using: &generator) {
-      let index = open[place]
+    while let chosen = open.indices.randomElement(using: &generator) {
+      let index = open[chosen]
       let count = min(rest[index].count, Self.cut(using: &generator))
       peers[index].receive(Array(rest[index].prefix(count)))
       rest[index].removeFirst(count)
       guard rest[index].isEmpty else { continue }
       outcomes[index].append(peers[index].outcome)
       if outcomes[index].count == scripts[index].lives.count {
-        open.remove(at: place)
+        open.remove(at: chosen)
       } else {
         let life = scripts[index].lives[outcomes[index].count]
         peers[index] = EchoingPeer(closesAfter: life.closesAfter, codec: codec)
@@ -115,7 +115,7 @@ struct EchoingPeer {
     bytes.withUnsafeBytes { all in
       var input = all
       do throws(WebSocketError) {
-        while let message = try session.next(&input, output: &outcome.output) { take(message) }
+        while let message = try session.next(&input, output: &outcome.output) { consume(message) }
       } catch {
         outcome.failure = error
       }
@@ -123,7 +123,7 @@ struct EchoingPeer {
     outcome.isOver = session.isOver
   }
 
-  private mutating func take(_ message: WebSocketMessage) {
+  private mutating func consume(_ message: WebSocketMessage) {
     outcome.messages.append(message)
     if case .text(let text) = message { session.append(text: text, to: &outcome.output) }
     if outcome.messages.count == closesAfter { session.close(code: 1001, output: &outcome.output) }

@@ -16,10 +16,10 @@ struct WebSocketSessionTests {
       client.session.append(text: [UInt8](repeating: 0x41, count: size), to: &client.output)
     }
     let sent = client.takeOutput()
-    var place = 0
-    while place < sent.count {
-      server.receive(Array(sent[place..<min(sent.count, place + pieceBytes)]))
-      place += pieceBytes
+    var offset = 0
+    while offset < sent.count {
+      server.receive(Array(sent[offset..<min(sent.count, offset + pieceBytes)]))
+      offset += pieceBytes
     }
     let expected = sizes.flatMap { size -> [WebSocketMessage] in
       [.binary((0..<size).map { UInt8($0 % 251) }), .text([UInt8](repeating: 0x41, count: size))]

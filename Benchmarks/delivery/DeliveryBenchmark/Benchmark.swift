@@ -40,11 +40,11 @@ struct Benchmark {
     var bad = 0
     for _ in 0..<rounds {
       let (usedBefore, before) = (Self.cpuMicroseconds(), Clock.system.monotonicMilliseconds())
-      let tally = deliver()
+      let counts = deliver()
       cpu.append((Self.cpuMicroseconds() - usedBefore) / Double(listeners.count))
       let milliseconds = max(1, Clock.system.monotonicMilliseconds() - before)
       rate.append(Double(listeners.count) * 1000 / Double(milliseconds))
-      bad += listeners.count - tally.deliveries
+      bad += listeners.count - counts.deliveries
     }
     let (middle, first) = (cpu.sorted()[rounds / 2], cpu[0])
     print(
@@ -63,7 +63,7 @@ struct Benchmark {
         defer { start += Self.pageCount }
         return Array(listeners[start..<min(start + Self.pageCount, listeners.count)])
       },
-      settled: { _, _ in })
+      failed: { _, _ in })
   }
 
   /// As in `Benchmarks/reference/bodies.h`.

@@ -30,7 +30,7 @@ struct ResumeFigures {
     }
     reader = RecoveryReader(table: table)
     var subscriptions = Subscriptions()
-    let wanted = SubscriptionRequest(names: [Sample.type], keys: []).resolved(for: .admin).wanted
+    let wanted = SubscriptionRequest(names: [Sample.type], keys: []).resolved(for: .admin).accepted
     _ = subscriptions.apply(
       SubscriptionChange(add: wanted, order: Order(count: nil, milliseconds: 1, messageID: "m")))
     record = ConnectionRecord(

@@ -37,10 +37,10 @@ struct ShapingFigures {
   }
 
   private func encoded() -> [[UInt8]] {
-    Conflation.fold(events, isNeverFolded: { $0.priority == .high }).map { kept in
+    Conflation.conflate(events, isNeverConflated: { $0.priority == .high }).map { kept in
       Frame.event(
-        events[kept.place], shownAs: events[kept.place].type, dialect: .typed,
-        placement: Placement(sequence: Int64(kept.place + 1), folded: kept.count, first: Int64(kept.first + 1)))
+        events[kept.index], shownAs: events[kept.index].type, dialect: .typed,
+        placement: Placement(sequence: Int64(kept.index + 1), folded: kept.count, first: Int64(kept.first + 1)))
     }
   }
 }

@@ -4,7 +4,7 @@ import Telemetry
 /// The endpoint of ECS, EKS and Lambda's SnapStart, named by `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI` or
 /// `AWS_CONTAINER_CREDENTIALS_FULL_URI`, with the token of `AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE` or
 /// `AWS_CONTAINER_AUTHORIZATION_TOKEN`.
-struct ContainerEndpoint: CredentialPlace {
+struct ContainerEndpoint: CredentialLocation {
   private let environment: Environment
   private let host: String
   private let asker = LocalAsker(milliseconds: 2_000, attempts: 3)
@@ -16,7 +16,7 @@ struct ContainerEndpoint: CredentialPlace {
 
   var name: String { "the container's endpoint" }
 
-  func look() -> Finding {
+  func find() -> Finding {
     if let path = environment["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"] {
       guard path.hasPrefix("/") else { return .broken("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI is no path") }
       return ask(host + path)

@@ -12,7 +12,7 @@ package final class CredentialChain: CredentialSource {
   /// After a failed refresh, and for credentials that are about to end when they come.
   private static let pauseSeconds: Int64 = 60
 
-  private let places: [any CredentialPlace]
+  private let locations: [any CredentialLocation]
   private let clock: Clock
   private var kept: Credentials?
   private var nextRefresh = Int64.max
@@ -26,11 +26,11 @@ package final class CredentialChain: CredentialSource {
   ) {
     self.clock = clock
     let files = SharedFiles(environment, profile: profile)
-    let always: [any CredentialPlace] = [
+    let always: [any CredentialLocation] = [
       files, ContainerEndpoint(environment: environment, host: containerHost),
       InstanceMetadata(environment: environment),
     ]
-    places = profile == nil ? [EnvironmentKeys(environment: environment)] + always : always
+    locations = profile == nil ? [EnvironmentKeys(environment: environment)] + always : always
   }
 
   package func credentials() throws(CredentialError) -> Credentials {
@@ -59,14 +59,15 @@ package final class CredentialChain: CredentialSource {
 
   private func fetch() throws(CredentialError) -> Credentials {
     var attempts: [CredentialError.Attempt] = []
-    for place in places {
-      switch place.look() {
+    for location in locations {
+      switch location.find() {
       case .found(let credentials) where credentials.fitHeaders: return credentials
       case .found:
-        throw CredentialError(attempts + [.init(place: place.name, reason: "a key holds characters that no key has")])
-      case .nothing(let reason): attempts.append(.init(place: place.name, reason: reason))
+        throw CredentialError(
+          attempts + [.init(location: location.name, reason: "a key holds characters that no key has")])
+      case .nothing(let reason): attempts.append(.init(location: location.name, reason: reason))
       case .broken(let reason):
-        throw CredentialError(attempts + [.init(place: place.name, reason: reason)])
+        throw CredentialError(attempts + [.init(location: location.name, reason: reason)])
       }
     }
     throw CredentialError(attempts)
@@ -81,15 +82,15 @@ extension Credentials {
 }
 
 /// One place where credentials may be.
-protocol CredentialPlace {
+protocol CredentialLocation {
   var name: String { get }
-  func look() -> Finding
+  func find() -> Finding
 }
 
 enum Finding: Equatable {
   case found(Credentials)
   /// Not here, and why: the next place is tried.
   case nothing(String)
-  /// They are meant to be here but cannot be had: no other place is tried, or the caller would act as somebody else.
+  /// They are meant to be here but cannot be had: no other location is tried, or the caller would act as another identity.
   case broken(String)
 }

@@ -2,12 +2,12 @@ import Telemetry
 
 /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and, of temporary credentials, `AWS_SESSION_TOKEN`: how Lambda gives a
 /// function those of its role.
-struct EnvironmentKeys: CredentialPlace {
+struct EnvironmentKeys: CredentialLocation {
   let environment: Environment
 
   var name: String { "the environment" }
 
-  func look() -> Finding {
+  func find() -> Finding {
     switch (environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]) {
     case (let id?, let secret?):
       .found(

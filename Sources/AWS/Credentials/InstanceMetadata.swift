@@ -3,7 +3,7 @@ import Telemetry
 
 /// The metadata of an EC2 instance, version 2 only: a session token first, then the role's name, then its credentials.
 /// One attempt of a second: elsewhere nobody answers at this address.
-struct InstanceMetadata: CredentialPlace {
+struct InstanceMetadata: CredentialLocation {
   private let isDisabled: Bool
   private let endpoint: String
   private let asker = LocalAsker(milliseconds: 1_000, attempts: 1)
@@ -17,17 +17,17 @@ struct InstanceMetadata: CredentialPlace {
 
   var name: String { "the instance's metadata" }
 
-  func look() -> Finding {
+  func find() -> Finding {
     if isDisabled { return .nothing("AWS_EC2_METADATA_DISABLED is true") }
     switch asker.ask(
       "PUT", text: "\(endpoint)/latest/api/token", headers: [("x-aws-ec2-metadata-token-ttl-seconds", "21600")])
     {
     case .failed(let reason): return .nothing(reason)
-    case .body(let token): return look(token: String(decoding: token, as: UTF8.self))
+    case .body(let token): return find(token: String(decoding: token, as: UTF8.self))
     }
   }
 
-  private func look(token: String) -> Finding {
+  private func find(token: String) -> Finding {
     let roles = "\(endpoint)/latest/meta-data/iam/security-credentials/"
     let headers = [(name: "x-aws-ec2-metadata-token", value: token)]
     switch asker.ask("GET", text: roles, headers: headers) {

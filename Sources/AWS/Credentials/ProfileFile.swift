@@ -39,8 +39,8 @@ struct ProfileFile: Equatable {
 
   /// Up to a comment, which has a space before it.
   private static func value(_ text: Substring) -> String {
-    for mark in [" #", " ;", "\t#", "\t;"] {
-      if let comment = text.place(of: mark) { return value(text[..<comment]) }
+    for character in [" #", " ;", "\t#", "\t;"] {
+      if let comment = text.index(ofText: character) { return value(text[..<comment]) }
     }
     return trimmed(text)
   }

@@ -13,9 +13,9 @@ package enum Region {
   package static func named(inHost host: String) -> String? {
     let labels = host.split(separator: ".")
     guard host.hasSuffix(".amazonaws.com") || host.hasSuffix(".amazonaws.com.cn"),
-      let place = labels.firstIndex(of: "amazonaws"), place > 0
+      let index = labels.firstIndex(of: "amazonaws"), index > 0
     else { return nil }
-    let label = labels[place - 1]
+    let label = labels[index - 1]
     return label.filter { $0 == "-" }.count >= 2 ? String(label) : nil
   }
 }

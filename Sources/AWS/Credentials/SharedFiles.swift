@@ -2,9 +2,9 @@ import Telemetry
 
 /// The profile in the shared files. `AWS_PROFILE`, `AWS_CONFIG_FILE` and `AWS_SHARED_CREDENTIALS_FILE` say which; what
 /// the credentials file has counts before what the config file has.
-struct SharedFiles: CredentialPlace {
+struct SharedFiles: CredentialLocation {
   let profile: String
-  /// Whether somebody named it: then it has to be there.
+  /// Whether the user named it: then it has to be there.
   private let isNamed: Bool
   private let credentialsPath: String
   private let configPath: String
@@ -30,7 +30,7 @@ struct SharedFiles: CredentialPlace {
       ?? settings(path: credentialsPath, kind: .credentials)?["region"]
   }
 
-  func look() -> Finding {
+  func find() -> Finding {
     let files = [(credentialsPath, ProfileFile.Kind.credentials), (configPath, .config)]
     for (path, _) in files {
       if case .failed(let reason?) = TextFile.read(path: path) { return .broken("\(path): \(reason)") }

@@ -21,11 +21,11 @@ package final class FixedCredentials: CredentialSource {
 package struct CredentialError: Error, Equatable, Sendable, CustomStringConvertible {
   package struct Attempt: Equatable, Sendable {
     /// `the environment`, `the profile default in /home/u/.aws/credentials`
-    package let place: String
+    package let location: String
     package let reason: String
 
-    package init(place: String, reason: String) {
-      self.place = place
+    package init(location: String, reason: String) {
+      self.location = location
       self.reason = reason
     }
   }
@@ -36,6 +36,7 @@ package struct CredentialError: Error, Equatable, Sendable, CustomStringConverti
 
   package var description: String {
     // Not "credentials: …" and "….aws/credentials: …", which a log would take for a secret and mask.
-    "no AWS credentials are found; " + attempts.map { "\($0.place) gives none (\($0.reason))" }.joined(separator: "; ")
+    "no AWS credentials are found; "
+      + attempts.map { "\($0.location) gives none (\($0.reason))" }.joined(separator: "; ")
   }
 }

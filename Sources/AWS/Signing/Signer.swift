@@ -90,7 +90,7 @@ package struct Signer: Sendable {
 
   // MARK: In the query
 
-  /// The target to send in place of the request's: whoever has it may send the request until it expires.
+  /// The target to send in place of the request's: any holder of it may send the request until it expires.
   package mutating func presignedTarget(
     _ request: Request, with credentials: Credentials, at moment: SigningMoment, expirySeconds: Int
   ) -> String {

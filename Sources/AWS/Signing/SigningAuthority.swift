@@ -18,7 +18,7 @@ package final class SigningAuthority {
     signer = Signer(region: region, service: service)
   }
 
-  /// What a request was signed with: whoever wants to learn from its answer keeps it.
+  /// What a request was signed with: a caller that learns from the answer keeps it.
   package struct Proof: Sendable, Equatable {
     package let credentials: Credentials
     /// In seconds since the epoch, by the service's clock as far as that is known.

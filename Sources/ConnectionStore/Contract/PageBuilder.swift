@@ -8,7 +8,7 @@ package struct PageBuilder {
   package init(limit: Int) { self.limit = limit }
 
   /// Takes the next item, or answers false: the page is full and it belongs to the next one.
-  package mutating func take(_ item: Item) -> Bool {
+  package mutating func append(_ item: Item) -> Bool {
     guard items.count < limit, bytes < RequestRules.pageBytes else {
       isCutShort = true
       return false

@@ -91,16 +91,16 @@ package enum Effect: Equatable, Sendable {
   ///
   /// `standing` answers with the live item of a key; it is not asked for a put or a delete without a condition.
   package static func effects(
-    of writes: [TransactionWrite], operation: String, standing: (ItemKey) throws(TableError) -> Item?
+    of writes: [TransactionWrite], operation: String, current: (ItemKey) throws(TableError) -> Item?
   ) throws(TableError) -> [Effect] {
     var effects: [Effect] = []
     var failed: [Int] = []
     var invalid: TableError?
     effects.reserveCapacity(writes.count)
-    for (place, write) in writes.enumerated() {
-      let item = write.looksFirst ? try standing(write.key) : nil
+    for (index, write) in writes.enumerated() {
+      let item = write.looksFirst ? try current(write.key) : nil
       guard write.isAllowed(on: item) else {
-        failed.append(place)
+        failed.append(index)
         continue
       }
       // A condition that fails further on has precedence: the caller can do something about it.

@@ -41,14 +41,14 @@ package struct TableError: Error, Equatable, CustomStringConvertible {
   }
 
   package var description: String {
-    let place = key.map { " \($0)" } ?? ""
-    return "table \(operation)\(place): \(reason)\(detail.isEmpty ? "" : " (\(detail))")"
+    let shownKey = key.map { " \($0)" } ?? ""
+    return "table \(operation)\(shownKey): \(reason)\(detail.isEmpty ? "" : " (\(detail))")"
   }
 
   private var reason: String {
     switch code {
     case .conditionFailed: "the condition does not hold"
-    case .transactionFailed(let places): "conditions \(places) of the transaction do not hold"
+    case .transactionFailed(let indices): "conditions \(indices) of the transaction do not hold"
     case .contention: "another writer was in the way for too long"
     case .unavailable: "the table did not answer"
     case .throttled: "the table limits the rate"

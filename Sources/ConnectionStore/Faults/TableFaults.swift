@@ -39,7 +39,7 @@ package struct TableFaults: Equatable, Sendable {
       try reader.beginObject()
       while let name = try reader.nextKey() {
         if name == "seed" { hasSeed = true }
-        if try !take(name, reader: &reader) { unknown = unknown ?? name }
+        if try !read(name, reader: &reader) { unknown = unknown ?? name }
       }
       try reader.end()
     } catch { throw TableFaultsError("\(error)") }
@@ -54,13 +54,13 @@ package struct TableFaults: Equatable, Sendable {
   private static let allowed = "seed, rate, outcome (throttled, unknown, either), who, start, from, until, limit"
 
   /// False for a member that there is not, or an outcome that there is not.
-  private mutating func take(_ name: String, reader: inout JSONReader) throws(JSONError) -> Bool {
+  private mutating func read(_ name: String, reader: inout JSONReader) throws(JSONError) -> Bool {
     switch name {
     case "seed": seed = try reader.integer()
     case "rate": rate = Double(String(decoding: try reader.number(), as: UTF8.self)) ?? -1
     case "outcome":
-      guard let word = Outcome(rawValue: try reader.string()) else { return false }
-      outcome = word
+      guard let value = Outcome(rawValue: try reader.string()) else { return false }
+      outcome = value
     case "who": who = try reader.string()
     case "start": start = try reader.integer()
     case "from": from = try reader.integer()

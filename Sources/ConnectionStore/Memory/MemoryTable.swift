@@ -17,7 +17,7 @@ package final class MemoryTable: LocalTable {
 
   package func get(_ key: ItemKey, consistency: Consistency) throws(TableError) -> Item? {
     try RequestRules.check(key, operation: "get")
-    return standing(key, at: clock.seconds)
+    return current(key, at: clock.seconds)
   }
 
   package func query(_ query: Query) throws(TableError) -> Page {
@@ -26,10 +26,10 @@ package final class MemoryTable: LocalTable {
     let bounds = SortBounds(query)
     let now = clock.seconds
     var builder = PageBuilder(limit: query.limit)
-    for row in rows[place(of: bounds.from, in: rows)...] {
+    for row in rows[index(of: bounds.from, in: rows)...] {
       guard row.sort.lexicographicallyPrecedes(bounds.to) else { break }
       if row.item.isExpired(at: now) { continue }
-      guard builder.take(row.item) else { break }
+      guard builder.append(row.item) else { break }
     }
     return builder.page
   }
@@ -49,18 +49,18 @@ package final class MemoryTable: LocalTable {
   ) throws(TableError) -> [Effect] {
     let now = clock.seconds
     let effects = try Effect.effects(of: writes, operation: operation) { (key) throws(TableError) in
-      standing(key, at: now)
+      current(key, at: now)
     }
     for effect in effects { apply(effect) }
     return effects
   }
 
-  private func standing(_ key: ItemKey, at now: Int64) -> Item? {
+  private func current(_ key: ItemKey, at now: Int64) -> Item? {
     let rows = partitions[Array(key.partition.utf8)] ?? []
     let sort = Array(key.sort.utf8)
-    let place = place(of: sort, in: rows)
-    guard place < rows.count, rows[place].sort == sort, !rows[place].item.isExpired(at: now) else { return nil }
-    return rows[place].item
+    let index = index(of: sort, in: rows)
+    guard index < rows.count, rows[index].sort == sort, !rows[index].item.isExpired(at: now) else { return nil }
+    return rows[index].item
   }
 
   private func apply(_ effect: Effect) {
@@ -74,16 +74,16 @@ package final class MemoryTable: LocalTable {
   private func change(_ key: ItemKey, _ body: (inout Item?) -> Void) {
     let sort = Array(key.sort.utf8)
     var rows = partitions.removeValue(forKey: Array(key.partition.utf8)) ?? []
-    let place = place(of: sort, in: rows)
-    let isThere = place < rows.count && rows[place].sort == sort
-    var item = isThere ? rows[place].item : nil
+    let index = index(of: sort, in: rows)
+    let isThere = index < rows.count && rows[index].sort == sort
+    var item = isThere ? rows[index].item : nil
     body(&item)
-    rows.replaceSubrange(place..<(isThere ? place + 1 : place), with: item.map { [Row(sort: sort, item: $0)] } ?? [])
+    rows.replaceSubrange(index..<(isThere ? index + 1 : index), with: item.map { [Row(sort: sort, item: $0)] } ?? [])
     if !rows.isEmpty { partitions[Array(key.partition.utf8)] = rows }
   }
 
   /// The place of the first row that is not below `sort`.
-  private func place(of sort: [UInt8], in rows: [Row]) -> Int {
+  private func index(of sort: [UInt8], in rows: [Row]) -> Int {
     var low = 0
     var high = rows.count
     while low < high {

@@ -12,7 +12,7 @@ indirect enum JSONPath {
     case .root: ""
     case .member(let name, of: .root): name
     case .member(let name, let parent): "\(parent.text).\(name)"
-    case .element(let place, let parent): "\(parent.text)[\(place)]"
+    case .element(let index, let parent): "\(parent.text)[\(index)]"
     }
   }
 }
@@ -44,14 +44,14 @@ struct EventTypeMember {
     guard case .object(let members) = tree else { throw fault("must be an object") }
     var found = [EventTypeMember?](repeating: nil, count: names.count)
     for member in members {
-      guard let place = names.firstIndex(of: member.name) else {
+      guard let index = names.firstIndex(of: member.name) else {
         throw fault(
           at: String(member.name.prefix(64)), reason: "is not known; there are \(names.joined(separator: ", "))")
       }
-      guard found[place] == nil else { throw fault(at: member.name, reason: "stands twice") }
-      found[place] = EventTypeMember(file: file, path: .member(member.name, of: path), member.value)
+      guard found[index] == nil else { throw fault(at: member.name, reason: "stands twice") }
+      found[index] = EventTypeMember(file: file, path: .member(member.name, of: path), member.value)
     }
-    for place in 0..<required where found[place] == nil { throw fault(at: names[place], reason: "is missing") }
+    for index in 0..<required where found[index] == nil { throw fault(at: names[index], reason: "is missing") }
     return found
   }
 
@@ -97,20 +97,20 @@ struct EventTypeMember {
     guard case .object(let members) = tree, let type = members.first(where: { $0.name == "type" }),
       case .string = type.value
     else { throw fault("must be an object with a 'type'") }
-    try checkWords()
+    try checkFields()
     return tree
   }
 
-  private func checkWords() throws(EventTypeFileError) {
+  private func checkFields() throws(EventTypeFileError) {
     switch tree {
     case .object(let members):
       for member in members {
-        try EventTypeMember(file: file, path: .member(member.name, of: path), member.value).checkWords()
+        try EventTypeMember(file: file, path: .member(member.name, of: path), member.value).checkFields()
       }
-    case .array: for element in try elements() { try element.checkWords() }
+    case .array: for element in try elements() { try element.checkFields() }
     case .string(let text):
-      guard !text.hasBytePrefix("$") || GreetingWords.names.contains(text) else {
-        throw fault("'\(text)' is not known; there are \(GreetingWords.names.joined(separator: ", "))")
+      guard !text.hasBytePrefix("$") || GreetingFields.names.contains(text) else {
+        throw fault("'\(text)' is not known; there are \(GreetingFields.names.joined(separator: ", "))")
       }
     case .plain: break
     }

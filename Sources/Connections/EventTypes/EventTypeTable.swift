@@ -3,7 +3,7 @@ package import Messaging
 /// The known event types, their other names, who may see them, the bundles of them, and how the dialects greet: what
 /// the file of event types says (`EventTypes.json`).
 ///
-/// A type that is not in it is its own canonical name, and whoever may see everything sees it. Events to one person or
+/// A type that is not in it is its own canonical name, and roles that may see everything see it. Events to one user or
 /// one group go to their own connections whatever the role, so the roles say nothing of those.
 package struct EventTypeTable: Sendable {
   struct Known: Sendable {
@@ -80,14 +80,14 @@ package struct EventTypeTable: Sendable {
   package func mayBeSeen(_ type: String, by role: Role?) -> Bool {
     guard let set = role.map(RoleSet.init(_:)) else { return false }
     if seeEverything.contains(set) { return true }
-    guard let place = canonicalNames.find(type) else { return false }
-    return known[place].roles.contains(set)
+    guard let index = canonicalNames.find(type) else { return false }
+    return known[index].roles.contains(set)
   }
 
   func meaning(of name: String) -> EventTypes.Meaning {
     if canonicalNames.find(name) != nil { return EventTypes.Meaning(type: name, key: nil, shownAs: nil) }
-    if let place = otherNames.find(name) {
-      return EventTypes.Meaning(type: known[place].name, key: nil, shownAs: name)
+    if let index = otherNames.find(name) {
+      return EventTypes.Meaning(type: known[index].name, key: nil, shownAs: name)
     }
     for prefix in keyedPrefixes where name.hasBytePrefix(prefix) {
       if let meaning = Self.keyed(name, prefix: prefix) { return meaning }

@@ -19,7 +19,7 @@ package enum EventTypes {
     }
   }()
 
-  /// The table of this process; if its file is bad, an empty one, by which nobody sees anything.
+  /// The table of this process; if its file is bad, an empty one, by which no connection sees anything.
   package static let table: EventTypeTable = (try? loaded.get()) ?? .empty
 
   /// Reads the file: every function calls this at its start, so that it does not run with a bad one.

@@ -2,7 +2,7 @@ import JSON
 package import Messaging
 
 /// What a greeting tells of a connection.
-package struct GreetingWords: Sendable {
+package struct GreetingFields: Sendable {
   package let connectionID: ConnectionID
   package let user: String?
   package let role: Role?
@@ -18,7 +18,7 @@ package struct GreetingWords: Sendable {
 
   static let names = ["$connectionId", "$userId", "$role", "$timestamp"]
 
-  fileprivate func isWord(_ text: String) -> Bool { Self.names.contains(text) }
+  fileprivate func isField(_ text: String) -> Bool { Self.names.contains(text) }
 
   fileprivate subscript(_ name: String) -> String? {
     switch name {
@@ -32,10 +32,10 @@ package struct GreetingWords: Sendable {
 
 extension EventTypeTable {
   /// The frame that greets a client of that dialect which says no `hello`; nil if the dialect has none.
-  package func greeting(of dialect: Dialect, words: GreetingWords) -> [UInt8]? {
+  package func greeting(of dialect: Dialect, fields: GreetingFields) -> [UInt8]? {
     guard let greeting = greeting(of: dialect) else { return nil }
     var writer = JSONWriter()
-    greeting.frame.write(to: &writer, words: words)
+    greeting.frame.write(to: &writer, fields: fields)
     return writer.bytes
   }
 }
@@ -43,26 +43,26 @@ extension EventTypeTable {
 extension JSONTree {
   /// A string that is one of the words is written as what it stands for; a member whose word stands for nothing is left
   /// out.
-  fileprivate func write(to writer: inout JSONWriter, words: GreetingWords) {
+  fileprivate func write(to writer: inout JSONWriter, fields: GreetingFields) {
     switch self {
     case .object(let members):
       writer.object { writer in
-        for member in members where !member.value.isMissing(words) {
+        for member in members where !member.value.isMissing(fields) {
           writer.key(member.name)
-          member.value.write(to: &writer, words: words)
+          member.value.write(to: &writer, fields: fields)
         }
       }
     case .array(let elements):
       writer.array { writer in
-        for element in elements where !element.isMissing(words) { element.write(to: &writer, words: words) }
+        for element in elements where !element.isMissing(fields) { element.write(to: &writer, fields: fields) }
       }
-    case .string(let text): writer.string(words.isWord(text) ? words[text] ?? "" : text)
+    case .string(let text): writer.string(fields.isField(text) ? fields[text] ?? "" : text)
     case .plain(let bytes): writer.raw(bytes)
     }
   }
 
-  private func isMissing(_ words: GreetingWords) -> Bool {
+  private func isMissing(_ fields: GreetingFields) -> Bool {
     guard case .string(let text) = self else { return false }
-    return words.isWord(text) && words[text] == nil
+    return fields.isField(text) && fields[text] == nil
   }
 }

@@ -6,22 +6,22 @@ struct NameIndex: Sendable {
 
   private struct Entry: Sendable {
     let name: String
-    let place: Int
+    let index: Int
   }
 
   /// False, adding nothing, if the name is there already.
-  mutating func insert(_ name: String, at place: Int) -> Bool {
+  mutating func insert(_ name: String, at index: Int) -> Bool {
     guard find(name) == nil else { return false }
     let length = name.utf8.count
     while byLength.count <= length { byLength.append([]) }
-    byLength[length].append(Entry(name: name, place: place))
+    byLength[length].append(Entry(name: name, index: index))
     return true
   }
 
   func find(_ name: String) -> Int? {
     let length = name.utf8.count
     guard length < byLength.count else { return nil }
-    for entry in byLength[length] where entry.name == name { return entry.place }
+    for entry in byLength[length] where entry.name == name { return entry.index }
     return nil
   }
 }

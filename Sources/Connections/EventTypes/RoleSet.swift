@@ -15,6 +15,6 @@ struct RoleSet: OptionSet, Sendable {
     }
   }
 
-  /// What `"*"` stands for: every role there is, but not a role nobody knows.
+  /// What `"*"` stands for: every role there is, but not an unknown role.
   static let all = Role.allCases.reduce(into: RoleSet()) { $0.formUnion(RoleSet($1)) }
 }

@@ -14,7 +14,7 @@ struct DueQueue {
   }
 
   /// The earliest token, if it is due at `now`.
-  mutating func take(dueAt now: Int64) -> Int? {
+  mutating func popFirst(dueAt now: Int64) -> Int? {
     guard let first = heap.first, first.due <= now else { return nil }
     heap.swapAt(0, heap.count - 1)
     heap.removeLast()

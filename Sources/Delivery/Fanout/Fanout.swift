@@ -1,13 +1,13 @@
 package import ManagementAPI
 package import Telemetry
 
-/// Posts frames to many connections at once, and settles what to do with each answer.
+/// Posts frames to many connections at once, and decides by each answer what comes next.
 ///
 ///     let fanout = Fanout(client: client)
-///     let tally = fanout.deliver(
+///     let counts = fanout.deliver(
 ///       deadlineMilliseconds: invocation.deadline,
 ///       nextPage: { listeners.next() },                      // nil after the last
-///       settled: { listener, ending in … })                  // only those who did not get everything
+///       failed: { listener, failure in … })                  // only those that did not get everything
 ///
 /// Memory is bounded by the pages (two in hand at most) and the listeners begun, not by how many listeners there are.
 package final class Fanout {
@@ -19,7 +19,7 @@ package final class Fanout {
     /// How long the last ones are waited for once every listener was begun; nil: until they have ended. One client that
     /// takes its time does not hold up all others. In its last third no call starts: what is given up before its answer
     /// may have come, and come again.
-    package var patience: Patience?
+    package var tailTimeout: TailTimeout?
 
     package init() {}
   }
@@ -44,13 +44,13 @@ package final class Fanout {
   /// - `deadlineMilliseconds`: since the epoch, the invocation's deadline.
   /// - `nextPage` is called while calls are on their way, when the page before is nearly begun; nil ends the list. It
   ///   should return within a page's sending. If it fails, it is for the caller to remember and return nil.
-  /// - `settled` is called once for each listener that did not get all of its frames, as soon as that is known. A
-  ///   connection that is listed several times is told as gone once.
+  /// - `failed` is called once for each listener that did not get all of its frames, as soon as that is known. A
+  ///   connection that is listed several times is reported as gone once.
   /// - `keepsOn` is asked every half second, however long a page takes. False: nothing more is sent, and what is on its
   ///   way is not waited for.
   package func deliver(
     deadlineMilliseconds: Int64, keepsOn: () -> Bool = { true }, nextPage: () -> [PendingDelivery]?,
-    settled: (PendingDelivery, DeliveryFailure) -> Void
+    failed: (PendingDelivery, DeliveryFailure) -> Void
   ) -> DeliveryCounts {
     var now = clock.monotonicMilliseconds()
     let epoch = clock.milliseconds() - now
@@ -67,21 +67,21 @@ package final class Fanout {
       switch state.next(nowMilliseconds: now, room: client.room) {
       case .post(let token, let id, let frame): client.start(Call(verb: .post(frame), id: id), token: token)
       case .delete(let token, let id): client.start(Call(verb: .delete, id: id), token: token)
-      case .settle(let listener, let ending): settled(listener, ending)
+      case .report(let listener, let failure): failed(listener, failure)
       case .page:
         if now < bounds.giveUpAt { readPage(&state, nextPage) } else { state.leavePages() }
         now = clock.monotonicMilliseconds()
       case .wait(let moment):
-        if state.hasBegunAll { bounds.startPatience(now: now) }
-        bounds.adaptPatience(client.hasSentAll)
+        if state.hasBegunAll { bounds.startTail(now: now) }
+        bounds.adaptTailTimeout(client.hasSentAll)
         let until = min(moment, bounds.nextEnd(after: now), bounds.asksAt)
         client.step(untilMilliseconds: until, lacksRoom: state.lacksRoom, into: &ended)
         now = clock.monotonicMilliseconds()
-        bounds.note(ended)
-        tell(&state, ended: ended, now: now)
+        bounds.record(ended)
+        report(&state, ended: ended, now: now)
         if now >= bounds.giveUpAt { giveUp(&state, ended: &ended, now: now) }
         if now >= bounds.startsUntil { state.giveUpRest() }
-      case .done: return state.tally
+      case .done: return state.counts
       }
     }
   }
@@ -99,23 +99,25 @@ package final class Fanout {
     client.expect(calls: state.listenerCount)
   }
 
-  /// Waits for nobody any more, and begins nobody. Answers that came while this process had no processor count.
+  /// Waits for no answer any more, and begins no listener. Answers that came while this process had no processor count.
   private func giveUp(_ state: inout FanoutState, ended: inout [Completion], now: Int64) {
     while client.inFlight > 0 {
       client.step(untilMilliseconds: now, into: &ended)
       if ended.isEmpty { break }
-      tell(&state, ended: ended, now: now)
+      report(&state, ended: ended, now: now)
     }
     client.abandon(into: &ended)
-    tell(&state, ended: ended, now: now)
+    report(&state, ended: ended, now: now)
     state.giveUpRest()
   }
 
-  private func tell(_ state: inout FanoutState, ended: [Completion], now: Int64) {
+  private func report(_ state: inout FanoutState, ended: [Completion], now: Int64) {
     for completion in ended {
       switch completion.outcome {
       case .answered(let answer):
-        if completion.answerMilliseconds > DeliveryCounts.promptMilliseconds { state.noteLate(token: completion.token) }
+        if completion.answerMilliseconds > DeliveryCounts.promptMilliseconds {
+          state.recordSlow(token: completion.token)
+        }
         state.answered(token: completion.token, status: answer.status, nowMilliseconds: now)
       case .failed(let error) where error.kind == .abandoned: state.abandoned(token: completion.token)
       case .failed(let error) where error.kind == .notSent: state.notSent(token: completion.token)
@@ -138,9 +140,9 @@ private struct Bounds {
   /// When the caller is asked again whether to go on.
   private(set) var asksAt: Int64
   private let lastAt: Int64
-  private let patience: Patience?
+  private let tailTimeout: TailTimeout?
   /// When the waiting for the last ones began.
-  private var patientSince: Int64?
+  private var tailSince: Int64?
   private var times = AnswerTimes()
 
   private static let askMilliseconds: Int64 = 500
@@ -149,7 +151,7 @@ private struct Bounds {
     lastAt = stopAt + options.reserveMilliseconds / 2
     giveUpAt = lastAt
     asksAt = now + Self.askMilliseconds
-    patience = options.patience
+    tailTimeout = options.tailTimeout
   }
 
   mutating func isTimeToAsk(now: Int64) -> Bool {
@@ -160,21 +162,21 @@ private struct Bounds {
 
   func nextEnd(after now: Int64) -> Int64 { startsUntil > now ? min(startsUntil, giveUpAt) : giveUpAt }
 
-  mutating func note(_ ended: [Completion]) {
+  mutating func record(_ ended: [Completion]) {
     for completion in ended {
       if case .answered = completion.outcome { times.record(completion.answerMilliseconds) }
     }
   }
 
   /// Every listener was begun.
-  mutating func startPatience(now: Int64) { patientSince = patientSince ?? now }
+  mutating func startTail(now: Int64) { tailSince = tailSince ?? now }
 
   /// How long the last ones are waited for, by the answers that have come. Without any it may be the connections that
   /// are still being opened.
-  mutating func adaptPatience(_ hasSentAll: Bool) {
-    guard let patience, let patientSince, times.count > 0 || hasSentAll else { return }
-    let milliseconds = patience.milliseconds(times)
-    giveUpAt = min(lastAt, patientSince + milliseconds)
-    startsUntil = patientSince + milliseconds * 2 / 3
+  mutating func adaptTailTimeout(_ hasSentAll: Bool) {
+    guard let tailTimeout, let tailSince, times.count > 0 || hasSentAll else { return }
+    let milliseconds = tailTimeout.milliseconds(times)
+    giveUpAt = min(lastAt, tailSince + milliseconds)
+    startsUntil = tailSince + milliseconds * 2 / 3
   }
 }

@@ -9,7 +9,7 @@ extension FanoutState {
     /// Read the next page of listeners.
     case page
     /// Tell the caller.
-    case settle(PendingDelivery, DeliveryFailure)
+    case report(PendingDelivery, DeliveryFailure)
     /// Nothing to do until an answer comes, or this moment of the monotonic clock.
     case wait(untilMilliseconds: Int64)
     case done

@@ -10,7 +10,7 @@ package struct FanoutState {
   /// A listener that was begun.
   struct Active {
     var listener: PendingDelivery
-    let place: IDFilter.Place
+    let slot: IDFilter.Slot
     /// The frame to post.
     var frame = 0
     var attempts = 0
@@ -36,7 +36,7 @@ package struct FanoutState {
   /// Listeners not begun.
   var pending = ListenerPages()
   private var hasMorePages = true
-  /// The next page is read when so few of the one before are not begun: whoever is in that one does not wait for the
+  /// The next page is read when so few of the one before are not begun: a listener in that one does not wait for the
   /// reading, which may take longer than all of their posts.
   private var readsAheadAt = 0
 
@@ -48,11 +48,11 @@ package struct FanoutState {
   var retries = DueQueue()
   var inFlight = 0
   var goneIDs: Set<ConnectionID> = []
-  var settled: [(PendingDelivery, DeliveryFailure)] = []
+  var unreported: [(PendingDelivery, DeliveryFailure)] = []
   /// Why no further call can succeed, if none can.
   var hopeless: DeliveryFailure.Reason?
 
-  package internal(set) var tally = DeliveryCounts()
+  package internal(set) var counts = DeliveryCounts()
   /// How many listeners were added.
   package private(set) var listenerCount = 0
 
@@ -72,9 +72,9 @@ package struct FanoutState {
   /// `room` is how many calls can be started now.
   package mutating func next(nowMilliseconds now: Int64, room: Int) -> Action {
     if let hopeless { leave(hopeless) } else if now >= stopAt { leave(.unsent) }
-    if !settled.isEmpty {
-      let (listener, ending) = settled.removeLast()
-      return .settle(listener, ending)
+    if !unreported.isEmpty {
+      let (listener, failure) = unreported.removeLast()
+      return .report(listener, failure)
     }
     if room > 0, inFlight < width.current, let action = call(now: now) { return action }
     if hasMorePages, pending.count <= readsAheadAt, activeCount < options.maximumActive { return .page }
@@ -94,7 +94,7 @@ package struct FanoutState {
   private var activeCount: Int { active.count - freeTokens.count }
 
   private mutating func call(now: Int64) -> Action? {
-    if let token = ready.popLast() ?? retries.take(dueAt: now) { return call(token: token) }
+    if let token = ready.popLast() ?? retries.popFirst(dueAt: now) { return call(token: token) }
     while activeCount < options.maximumActive, let listener = pending.popFirst() {
       if !goneIDs.isEmpty, goneIDs.contains(listener.id) { continue }
       if let token = begin(listener) { return call(token: token) }
@@ -123,7 +123,7 @@ package struct FanoutState {
 
   /// There may be more pages, but no time to read them.
   package mutating func leavePages() {
-    if hasMorePages { tally.isEveryPageRead = false }
+    if hasMorePages { counts.isEveryPageRead = false }
     hasMorePages = false
   }
 
@@ -131,7 +131,7 @@ package struct FanoutState {
   package var hasBegunAll: Bool { !hasMorePages && pending.count == 0 }
 
   /// An answer took longer than is prompt.
-  package mutating func noteLate(token: Int) { tally.late.insert(active[token].listener.id) }
+  package mutating func recordSlow(token: Int) { counts.slow.insert(active[token].listener.id) }
 
   /// The time for those that are not done is up.
   package mutating func giveUpRest() { hopeless = .unsent }
@@ -139,15 +139,15 @@ package struct FanoutState {
   /// Its token; nil if there is nothing to call for now.
   private mutating func begin(_ listener: PendingDelivery) -> Int? {
     guard !listener.frames.isEmpty || listener.isClosedAfterwards else { return nil }
-    let place = IDFilter.place(of: listener.id)
-    if activeIDs.mayContain(place),
+    let slot = IDFilter.slot(of: listener.id)
+    if activeIDs.mayContain(slot),
       let other = active.firstIndex(where: { !$0.isFree && $0.listener.id == listener.id })
     {
       active[other].later.append(listener)
       return nil
     }
-    activeIDs.insert(place)
-    var one = Active(listener: listener, place: place)
+    activeIDs.insert(slot)
+    var one = Active(listener: listener, slot: slot)
     one.isClosing = listener.frames.isEmpty
     guard let token = freeTokens.popLast() else {
       active.append(one)

@@ -5,25 +5,25 @@ import Messaging
 /// A set of the ids themselves costs more than all else that is decided about a delivery.
 struct IDFilter {
   /// Where an id is counted.
-  struct Place { fileprivate let index: Int }
+  struct Slot { fileprivate let index: Int }
 
   private static let size = 8_192
   private var counts = [UInt16](repeating: 0, count: Self.size)
 
   /// FNV-1a over the id's bytes.
-  static func place(of id: ConnectionID) -> Place {
+  static func slot(of id: ConnectionID) -> Slot {
     let hash = id.text.utf8.withContiguousStorageIfAvailable { bytes in
       var hash: UInt32 = 2_166_136_261
       for byte in bytes { hash = (hash ^ UInt32(byte)) &* 16_777_619 }
       return hash ^ hash >> 16
     }
-    return Place(index: Int(hash ?? 0) & (size - 1))
+    return Slot(index: Int(hash ?? 0) & (size - 1))
   }
 
   /// False: certainly not.
-  func mayContain(_ place: Place) -> Bool { counts[place.index] > 0 }
+  func mayContain(_ slot: Slot) -> Bool { counts[slot.index] > 0 }
 
-  mutating func insert(_ place: Place) { counts[place.index] += 1 }
+  mutating func insert(_ slot: Slot) { counts[slot.index] += 1 }
 
-  mutating func remove(_ place: Place) { counts[place.index] -= 1 }
+  mutating func remove(_ slot: Slot) { counts[slot.index] -= 1 }
 }

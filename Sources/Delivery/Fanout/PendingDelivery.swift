@@ -10,21 +10,22 @@ package struct PendingDelivery: Sendable {
   /// When its socket was opened, in milliseconds since the epoch.
   package let connectedAtMilliseconds: Int64
   package let frames: [[UInt8]]
-  /// What the caller wants to know of each frame when it did not arrive; shared as the frames are.
-  package let marks: [Int64]
-  /// How many events its frames carry, for whoever counts.
+  /// For each frame the sequence of the first event that the connection lacks without it; shared as the frames are.
+  package let firstSequences: [Int64]
+  /// How many events its frames carry, for the counts.
   package let eventCount: Int
   /// Its connection is closed once it has its frames; at once if it has none.
   package let isClosedAfterwards: Bool
 
   package init(
-    id: ConnectionID, connectedAtMilliseconds: Int64, frames: [[UInt8]], marks: [Int64] = [], eventCount: Int = 0,
+    id: ConnectionID, connectedAtMilliseconds: Int64, frames: [[UInt8]], firstSequences: [Int64] = [],
+    eventCount: Int = 0,
     isClosedAfterwards: Bool = false
   ) {
     self.id = id
     self.connectedAtMilliseconds = connectedAtMilliseconds
     self.frames = frames
-    self.marks = marks
+    self.firstSequences = firstSequences
     self.eventCount = eventCount
     self.isClosedAfterwards = isClosedAfterwards
   }
@@ -49,12 +50,12 @@ package struct DeliveryFailure: Sendable, Equatable {
   }
 
   package let reason: Reason
-  /// The place among the listener's frames of the first one it lacks; it may have some of those after it.
-  package let firstMissing: Int
+  /// The index among the listener's frames of the first one it lacks; it may have some of those after it.
+  package let firstUndelivered: Int
 
-  package init(_ reason: Reason, firstMissing: Int) {
+  package init(_ reason: Reason, firstUndelivered: Int) {
     self.reason = reason
-    self.firstMissing = firstMissing
+    self.firstUndelivered = firstUndelivered
   }
 }
 
@@ -71,7 +72,7 @@ package struct DeliveryCounts: Sendable, Equatable {
   /// Frames for which the time was up.
   package var unsent = 0
   /// Connections one of whose answers came later than `promptMilliseconds`.
-  package var late: Set<ConnectionID> = []
+  package var slow: Set<ConnectionID> = []
 
   /// An answer that comes within so long is prompt.
   package static let promptMilliseconds: Int64 = 250

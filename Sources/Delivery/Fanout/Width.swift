@@ -7,7 +7,7 @@ struct Width {
   private(set) var current: Int
   private let maximum: Int
   private var window = [Bool](repeating: false, count: Self.windowCount)
-  private var place = 0
+  private var position = 0
   private var refusals = 0
   private var successes = 0
 
@@ -25,9 +25,9 @@ struct Width {
   mutating func record(isRefusal: Bool) {
     // The usual case: nothing to remember, nothing to grow.
     if !isRefusal, refusals == 0, current == maximum { return }
-    refusals += (isRefusal ? 1 : 0) - (window[place] ? 1 : 0)
-    window[place] = isRefusal
-    place = (place + 1) % Self.windowCount
+    refusals += (isRefusal ? 1 : 0) - (window[position] ? 1 : 0)
+    window[position] = isRefusal
+    position = (position + 1) % Self.windowCount
     if isRefusal {
       if refusals >= Self.tooManyRefusals { shrink() }
     } else if current < maximum {

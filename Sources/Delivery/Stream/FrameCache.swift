@@ -7,13 +7,13 @@ struct FrameCache {
   private let events: [Event]
   /// Of each event.
   private let placements: [Placement]
-  /// Where a client stands that has all of them.
+  /// The cursor of a client that has all of them.
   private let cursor: String
   private var encoded: [Key: [UInt8]] = [:]
   /// Nearly every recipient of a page gets what the one before got.
-  private var last: (parts: [Recipient.Part], dialect: Dialect, accepts: Accepts, packed: Packed)?
+  private var last: (matches: [Recipient.Match], dialect: Dialect, accepts: Accepts, packed: Packed)?
 
-  /// Frames and, for each, the first event that is lacking without it.
+  /// Frames and, for each, the sequence of the first event that a client lacks without it.
   struct Packed {
     let frames: [[UInt8]]
     let sequences: [Int64]
@@ -31,38 +31,38 @@ struct FrameCache {
     self.cursor = cursor
   }
 
-  mutating func frames(_ parts: [Recipient.Part], dialect: Dialect, accepts: Accepts) -> Packed {
-    if let last, last.dialect == dialect, last.accepts == accepts, last.parts == parts { return last.packed }
-    let packed = pack(parts, dialect: dialect, accepts: dialect == .typed ? accepts : [])
-    last = (parts, dialect, accepts, packed)
+  mutating func frames(_ matches: [Recipient.Match], dialect: Dialect, accepts: Accepts) -> Packed {
+    if let last, last.dialect == dialect, last.accepts == accepts, last.matches == matches { return last.packed }
+    let packed = pack(matches, dialect: dialect, accepts: dialect == .typed ? accepts : [])
+    last = (matches, dialect, accepts, packed)
     return packed
   }
 
-  private mutating func pack(_ parts: [Recipient.Part], dialect: Dialect, accepts: Accepts) -> Packed {
+  private mutating func pack(_ matches: [Recipient.Match], dialect: Dialect, accepts: Accepts) -> Packed {
     let frames = FramePacking.frames(
-      parts.map { frame($0, dialect: dialect) }, groups: parts.map { placements[$0.event].group },
+      matches.map { frame($0, dialect: dialect) }, groups: matches.map { placements[$0.event].group },
       cursor: cursor, accepts: accepts,
-      name: { parts.first.map { "\(events[$0.event].id)-\(placements.last?.sequence ?? 0)" } ?? "" })
-    return Packed(frames: frames.map(\.bytes), sequences: lacking(frames, parts: parts))
+      name: { matches.first.map { "\(events[$0.event].id)-\(placements.last?.sequence ?? 0)" } ?? "" })
+    return Packed(frames: frames.map(\.bytes), sequences: firstSequences(frames, matches: matches))
   }
 
-  /// For each frame, what a client lacks from there on that has only the frames before it: an event of this one or a
+  /// For each frame, the first event that a client lacks that has only the frames before it: an event of this frame or a
   /// later one may stand for events that are older than those of the frames before.
-  private func lacking(_ frames: [PackedFrame], parts: [Recipient.Part]) -> [Int64] {
+  private func firstSequences(_ frames: [PackedFrame], matches: [Recipient.Match]) -> [Int64] {
     var lowest = Int64.max
-    var from = parts.map { placements[$0.event].first }
-    for place in from.indices.reversed() {
-      lowest = min(lowest, from[place])
-      from[place] = lowest
+    var from = matches.map { placements[$0.event].first }
+    for index in from.indices.reversed() {
+      lowest = min(lowest, from[index])
+      from[index] = lowest
     }
     return frames.map { from[$0.first] }
   }
 
-  private mutating func frame(_ part: Recipient.Part, dialect: Dialect) -> [UInt8] {
-    let key = Key(event: part.event, dialect: dialect, shownAs: Array(part.shownAs.utf8))
+  private mutating func frame(_ match: Recipient.Match, dialect: Dialect) -> [UInt8] {
+    let key = Key(event: match.event, dialect: dialect, shownAs: Array(match.shownAs.utf8))
     if let frame = encoded[key] { return frame }
     let frame = Frame.event(
-      events[part.event], shownAs: part.shownAs, dialect: dialect, placement: placements[part.event])
+      events[match.event], shownAs: match.shownAs, dialect: dialect, placement: placements[match.event])
     encoded[key] = frame
     return frame
   }
@@ -74,13 +74,13 @@ extension PendingDelivery {
     let frame = Frame.error(
       code: "expired", message: "the credential of this connection has expired; connect with a new one", requestID: "")
     self.init(
-      id: id, connectedAtMilliseconds: connectedAtMilliseconds, frames: [frame], marks: [sequence],
+      id: id, connectedAtMilliseconds: connectedAtMilliseconds, frames: [frame], firstSequences: [sequence],
       isClosedAfterwards: true)
   }
 
   init(recipient: Recipient, packed: FrameCache.Packed) {
     self.init(
       id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,
-      marks: packed.sequences, eventCount: recipient.parts.count)
+      firstSequences: packed.sequences, eventCount: recipient.matches.count)
   }
 }

@@ -1,11 +1,11 @@
 import Connections
 
-/// Who brings frames to connections; `Fanout` does, a test listens in its place.
+/// What posts frames to connections: `Fanout`, or a stand-in of a test.
 package protocol FrameSender {
   /// `keepsOn` is asked now and then; after false nothing more is sent.
   func deliver(
     deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    settled: (PendingDelivery, DeliveryFailure) -> Void
+    failed: (PendingDelivery, DeliveryFailure) -> Void
   ) -> DeliveryCounts
 }
 
@@ -15,7 +15,7 @@ extension Fanout.Options {
   /// A round does not wait for a client that takes its time: what it lacks comes to it from the log.
   package static var inRounds: Self {
     var options = Self()
-    options.patience = Patience()
+    options.tailTimeout = TailTimeout()
     options.state.backoff.baseMilliseconds = 50
     return options
   }

@@ -9,27 +9,27 @@ extension StreamSender.LagDelivery {
   /// So many are served together, and of those that have left so many are removed.
   private static var servedTogether: Int { 64 }
   private static var removedTogether: Int { 8 }
-  /// Who has failed less often is waited for as long as a prompt client may take and some more; who has failed more
-  /// often by itself, until the gateway has an answer.
-  private static var patientFailures: Int64 { 3 }
-  private static var patienceMilliseconds: Int64 { 1_000 }
-  private static var longPatienceMilliseconds: Int64 { 10_000 }
+  /// A connection that has failed less often than this is waited for as long as a prompt client may take and some more. One
+  /// that has failed more often is served apart from those, until the gateway has an answer.
+  private static var promptFailures: Int64 { 3 }
+  private static var timeoutMilliseconds: Int64 { 1_000 }
+  private static var longTimeoutMilliseconds: Int64 { 10_000 }
 
-  mutating func serve(_ due: [LaggingConnection], look: Look) throws(TableError) {
+  mutating func serve(_ due: [LaggingConnection], reading: LagReading) throws(TableError) {
     let slow = due.filter { $0.pace == .slow }
-    let quick = slow.filter { $0.failures < Self.patientFailures }
+    let quick = slow.filter { $0.failures < Self.promptFailures }
     let rows = (quick.isEmpty ? slow : quick).prefix(Self.servedTogether)
-    let left = due.filter { $0.pace == .gone }.prefix(Self.removedTogether)
-    var page = LagPage(Array(rows + left), streamSender, stream, look)
+    let departed = due.filter { $0.pace == .gone }.prefix(Self.removedTogether)
+    var page = LagPage(Array(rows + departed), streamSender, stream, reading)
     try page.read()
-    page.post(until: end(quick.isEmpty ? Self.longPatienceMilliseconds : Self.patienceMilliseconds))
-    page.close(until: end(Self.patienceMilliseconds))
+    page.post(until: end(quick.isEmpty ? Self.longTimeoutMilliseconds : Self.timeoutMilliseconds))
+    page.close(until: end(Self.timeoutMilliseconds))
     try page.write()
-    if !page.hasTried { streamSender.clock.pause(Self.lookMilliseconds) }
-    report.tally.add(page.tally)
-    report.behind += page.laggingCount
+    if !page.hasTried { streamSender.clock.pause(Self.pollMilliseconds) }
+    report.counts.add(page.counts)
+    report.lagging += page.laggingCount
     if page.hasReady {
-      // Where another holds the lease, it looks who is ready when it has given it up.
+      // Where another process has the lease, it reads the ready rows once it has released it.
       report.add(streamSender.send(stream: stream, deadlineMilliseconds: deadline))
     }
   }
@@ -41,27 +41,27 @@ extension StreamSender.LagDelivery {
   struct LagPage {
     let streamSender: StreamSender
     let stream: String
-    let look: Look
+    let reading: LagReading
     let rows: [LaggingConnection]
     var pages: StreamSender.LogPages
     var catchUps: [ConnectionID: StreamSender.CatchUp] = [:]
-    var endings: [ConnectionID: DeliveryFailure] = [:]
+    var failures: [ConnectionID: DeliveryFailure] = [:]
     private var closing: [PendingDelivery] = []
     /// Those that have left.
-    var left: Set<ConnectionID> = []
-    private(set) var tally = DeliveryCounts()
+    var departed: Set<ConnectionID> = []
+    private(set) var counts = DeliveryCounts()
     var laggingCount = 0
-    /// Somebody is served by the next round.
+    /// The next round serves at least one of them.
     var hasReady = false
     var hasTried = false
 
-    init(_ rows: [LaggingConnection], _ streamSender: StreamSender, _ stream: String, _ look: Look) {
+    init(_ rows: [LaggingConnection], _ streamSender: StreamSender, _ stream: String, _ reading: LagReading) {
       self.rows = rows
       self.streamSender = streamSender
       self.stream = stream
-      self.look = look
+      self.reading = reading
       pages = StreamSender.LogPages(
-        streamLog: streamSender.streamLog, stream: stream, epoch: look.epoch, end: look.deliveredThrough)
+        streamLog: streamSender.streamLog, stream: stream, epoch: reading.epoch, end: reading.deliveredThrough)
     }
   }
 }
@@ -71,7 +71,7 @@ extension StreamSender.LagDelivery.LagPage {
   mutating func read() throws(TableError) {
     for (row, record) in zip(rows, try streamSender.connections.connections(rows.map(\.id))) {
       guard let record else {
-        left.insert(row.id)
+        departed.insert(row.id)
         continue
       }
       if row.pace == .gone {
@@ -86,7 +86,7 @@ extension StreamSender.LagDelivery.LagPage {
   mutating func post(until deadline: Int64) {
     let listeners = catchUps.values.compactMap(\.listener)
     guard !listeners.isEmpty else { return }
-    var endings: [ConnectionID: DeliveryFailure] = [:]
+    var failures: [ConnectionID: DeliveryFailure] = [:]
     var page: [PendingDelivery]? = listeners
     let (pages, stream, streamSender) = (pages, stream, streamSender)
     let posted = streamSender.lagSender.deliver(
@@ -95,18 +95,18 @@ extension StreamSender.LagDelivery.LagPage {
         defer { page = nil }
         return page
       },
-      settled: { listener, ending in
-        endings[listener.id] = ending
-        streamSender.log(listener, ending: ending, stream: stream) { pages.event($0) }
+      failed: { listener, failure in
+        failures[listener.id] = failure
+        streamSender.log(listener, failure: failure, stream: stream) { pages.event($0) }
       })
-    // The time was up before anybody was asked for: nobody was posted to.
-    for listener in page ?? [] { endings[listener.id] = DeliveryFailure(.unsent, firstMissing: 0) }
-    tally.add(posted)
-    tally.late.formUnion(posted.late)
-    self.endings = endings
-    for listener in listeners where endings[listener.id]?.reason == .gone {
+    // The time was up before the page was asked for: none was posted to.
+    for listener in page ?? [] { failures[listener.id] = DeliveryFailure(.unsent, firstUndelivered: 0) }
+    counts.add(posted)
+    counts.slow.formUnion(posted.slow)
+    self.failures = failures
+    for listener in listeners where failures[listener.id]?.reason == .gone {
       if listener.isClosedAfterwards {
-        left.insert(listener.id)
+        departed.insert(listener.id)
       } else {
         closing.append(PendingDelivery(closing: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds))
       }
@@ -119,8 +119,8 @@ extension StreamSender.LagDelivery.LagPage {
     var gone: Set<ConnectionID> = []
     _ = streamSender.lagSender.deliver(
       deadlineMilliseconds: deadline, keepsOn: { true }, nextPage: Self.once(closing),
-      settled: { if $1.reason == .gone { gone.insert($0.id) } })
-    left.formUnion(gone)
+      failed: { if $1.reason == .gone { gone.insert($0.id) } })
+    departed.formUnion(gone)
   }
 
   private static func once(_ page: [PendingDelivery]) -> () -> [PendingDelivery]? {

@@ -8,78 +8,78 @@ import Telemetry
 extension StreamSender.LagDelivery.LagPage {
   /// What became of each: one request for all, but for those that are removed.
   mutating func write() throws(TableError) {
-    var outcomes: [(row: LaggingConnection, outcome: Missing)] = []
-    for row in rows where !left.contains(row.id) {
+    var outcomes: [(row: LaggingConnection, outcome: Lag)] = []
+    for row in rows where !departed.contains(row.id) {
       if let outcome = outcome(of: row) { outcomes.append((row, outcome)) }
     }
-    hasTried = !outcomes.isEmpty || !left.isEmpty
+    hasTried = !outcomes.isEmpty || !departed.isEmpty
     let refused = try streamSender.lagRows.write(outcomes, stream: stream)
     for (row, outcome) in outcomes {
       if outcome.pace == .slow { laggingCount += 1 }
       if !refused.contains(row.id) {
         if outcome.pace == .ready { hasReady = true }
       } else if mayHaveArrived(row) {
-        // Whoever holds the place shows the state, and this may have come after it: it is sent again, so that the newest
-        // comes last.
-        try streamSender.lagRows.note([Missing(id: row.id, from: row.from)], stream: stream, epoch: look.epoch)
+        // The handler that paused delivery posts the state, and these events may have come before it: they are sent again, so
+        // that the newest comes last.
+        try streamSender.lagRows.record([Lag(id: row.id, from: row.from)], stream: stream, epoch: reading.epoch)
         hasReady = true
       }
     }
-    try remove(rows.filter { left.contains($0.id) })
+    try remove(rows.filter { departed.contains($0.id) })
   }
 
   /// Nil: it was not tried.
-  private func outcome(of row: LaggingConnection) -> Missing? {
+  private func outcome(of row: LaggingConnection) -> Lag? {
     guard let catchUp = catchUps[row.id] else {
-      return Missing(id: row.id, from: row.from, failures: row.failures + 1, pace: .gone)
+      return Lag(id: row.id, from: row.from, failures: row.failures + 1, pace: .gone)
     }
-    guard let listener = catchUp.listener, let ending = endings[row.id], !ending.isTooLarge else {
-      return progress(row, through: catchUp.through ?? look.deliveredThrough)
+    guard let listener = catchUp.listener, let failure = failures[row.id], !failure.isTooLarge else {
+      return progress(row, through: catchUp.through ?? reading.deliveredThrough)
     }
-    let from = listener.marks[ending.firstMissing]
-    switch ending.reason {
-    case .unsent: return from > row.from ? Missing(id: row.id, from: from, failures: row.failures, pace: .slow) : nil
-    case .gone: return Missing(id: row.id, from: from, failures: row.failures + 1, pace: .gone)
+    let from = listener.firstSequences[failure.firstUndelivered]
+    switch failure.reason {
+    case .unsent: return from > row.from ? Lag(id: row.id, from: from, failures: row.failures, pace: .slow) : nil
+    case .gone: return Lag(id: row.id, from: from, failures: row.failures + 1, pace: .gone)
     default:
-      let isYoung = ending.reason == .refused(status: 410)
-      return Missing(
-        id: row.id, from: from, failures: ending.firstMissing > 0 ? 1 : row.failures + 1, pace: .slow,
-        latestMilliseconds: isYoung ? listener.connectedAtMilliseconds + FanoutState.youngMilliseconds : nil)
+      let isYoung = failure.reason == .refused(status: 410)
+      return Lag(
+        id: row.id, from: from, failures: failure.firstUndelivered > 0 ? 1 : row.failures + 1, pace: .slow,
+        dueByMilliseconds: isYoung ? listener.connectedAtMilliseconds + FanoutState.youngMilliseconds : nil)
     }
   }
 
   /// It has everything up to there. One that has all that was delivered and answered promptly is ready for the next round.
-  private func progress(_ row: LaggingConnection, through: Int64) -> Missing {
-    if through < look.deliveredThrough {
-      return Missing(id: row.id, from: through + 1, failures: 0, pace: .slow)
+  private func progress(_ row: LaggingConnection, through: Int64) -> Lag {
+    if through < reading.deliveredThrough {
+      return Lag(id: row.id, from: through + 1, failures: 0, pace: .slow)
     }
-    guard tally.late.contains(row.id) else { return Missing(id: row.id, from: through + 1, failures: row.failures) }
-    return Missing(id: row.id, from: through + 1, failures: max(2, row.failures), pace: .slow)
+    guard counts.slow.contains(row.id) else { return Lag(id: row.id, from: through + 1, failures: row.failures) }
+    return Lag(id: row.id, from: through + 1, failures: max(2, row.failures), pace: .slow)
   }
 
   private func mayHaveArrived(_ row: LaggingConnection) -> Bool {
     guard catchUps[row.id]?.listener != nil else { return false }
-    guard let ending = endings[row.id] else { return true }
-    if ending.firstMissing > 0 || ending.isTooLarge { return true }
-    switch ending.reason {
+    guard let failure = failures[row.id] else { return true }
+    if failure.firstUndelivered > 0 || failure.isTooLarge { return true }
+    switch failure.reason {
     case .hung, .broken: return true
     case .gone, .refused, .unreachable, .unsent: return false
     }
   }
 
-  /// Their rows as listeners first: whoever posts to one in between finds it gone once more.
+  /// Removes their listener rows first: a sender that posts to one in between finds it gone once more.
   private mutating func remove(_ gone: [LaggingConnection]) throws(TableError) {
     guard !gone.isEmpty else { return }
     let start = streamSender.clock.monotonicMilliseconds()
     var removed: [LaggingConnection] = []
     for row in gone {
       // Where its own row is gone too, the topics of what it lacks tell under which it stands.
-      let isKnown = row.from <= look.deliveredThrough
-      let topics = isKnown ? EventRun(try pages.page(from: row.from).events.map(\.event)).topics : []
+      let isKnown = row.from <= reading.deliveredThrough
+      let topics = isKnown ? EventBatch(try pages.page(from: row.from).events.map(\.event)).topics : []
       if streamSender.remove(id: row.id, found: topics) { removed.append(row) }
     }
     try streamSender.lagRows.remove(removed, stream: stream)
-    // Many that are gone do not keep the table from those who are there.
+    // Many that are gone do not keep the table from the others.
     streamSender.clock.pause(min(Self.longestRestMilliseconds, streamSender.clock.monotonicMilliseconds() - start))
   }
 

@@ -7,7 +7,7 @@ import Telemetry
 extension StreamSender {
   /// Serves the slow connections of a stream beside its rounds, one attempt each when it is due, until none is due soon.
   ///
-  /// It is never the one who ends a lag: a connection that has everything up to where the stream was delivered is
+  /// The lag sender never ends a lag itself: a connection that has everything up to where the stream was delivered is
   /// *ready*, and a round sends it the rest and deletes its row. For example: rounds have delivered up to 7 and one of 8 and
   /// 9 is on its way when the connection is brought up to 7. Were its row deleted now, that round, which has left it out,
   /// would not send it 8 and 9, nor would any other.
@@ -32,12 +32,12 @@ extension StreamSender {
 
     /// So long one invocation is at it.
     private static var longestMilliseconds: Int64 { 20_000 }
-    /// Nobody is waited for that is due later than that.
+    /// A connection that is due later than this is not waited for.
     private static var idleMilliseconds: Int64 { 5_000 }
     /// With less time no attempt begins.
     private static var shortestAttemptMilliseconds: Int64 { 1_500 }
-    /// How often is looked who lags by now.
-    static var lookMilliseconds: Int64 { 500 }
+    /// How often the lag rows are read.
+    static var pollMilliseconds: Int64 { 500 }
 
     init(streamSender: StreamSender, stream: String, deadlineMilliseconds: Int64) {
       let now = streamSender.clock.milliseconds()
@@ -54,7 +54,7 @@ extension StreamSender {
 extension StreamSender.LagDelivery {
   var now: Int64 { streamSender.clock.milliseconds() }
 
-  /// Under the lease again and again: whoever found it taken has written a row that may not have been seen.
+  /// Acquires the lease again and again: a process that found it taken has written a row that may not have been read.
   mutating func run() throws(TableError) {
     while now < stopAt {
       guard var lease = try streamSender.lagLeases.acquire(stream: stream) else {
@@ -68,7 +68,8 @@ extension StreamSender.LagDelivery {
         throw error
       }
       try streamSender.lagLeases.release(lease)
-      guard let next = try look()?.nextAt(idleUntil: idleUntil, now: now), next <= now + Self.idleMilliseconds else {
+      guard let next = try readLagging()?.nextAt(idleUntil: idleUntil, now: now), next <= now + Self.idleMilliseconds
+      else {
         return
       }
     }
@@ -76,8 +77,8 @@ extension StreamSender.LagDelivery {
     report.isLagDue = true
   }
 
-  /// How far the stream was delivered, and who is slow.
-  struct Look {
+  /// One reading of how far the stream was delivered, and of its slow connections.
+  struct LagReading {
     let epoch: String
     let deliveredThrough: Int64
     let rows: [LaggingConnection]
@@ -92,29 +93,31 @@ extension StreamSender.LagDelivery {
     func nextAt(idleUntil: Int64, now: Int64) -> Int64? {
       let known = rows.lazy.filter(isServable).map(\.dueAtMilliseconds).min()
       let isExpected = now < idleUntil && rows.contains { !isServable($0) }
-      return isExpected ? min(known ?? .max, now + StreamSender<Sender>.LagDelivery.lookMilliseconds) : known
+      return isExpected ? min(known ?? .max, now + StreamSender<Sender>.LagDelivery.pollMilliseconds) : known
     }
   }
 
   /// What was delivered is read *first*: of a row that stands after that nothing up to there was sent by a round, so all of
   /// it is lacking.
-  private func look() throws(TableError) -> Look? {
-    guard let mark = try streamSender.marks.read(stream: stream) else { return nil }
-    let rows = try streamSender.lagRows.all(stream: stream, epoch: mark.epoch).filter(\.isSlow)
-    return Look(epoch: mark.epoch, deliveredThrough: mark.deliveredThrough, rows: rows)
+  private func readLagging() throws(TableError) -> LagReading? {
+    guard let checkpoint = try streamSender.checkpoints.read(stream: stream) else { return nil }
+    let rows = try streamSender.lagRows.all(stream: stream, epoch: checkpoint.epoch).filter(\.isSlow)
+    return LagReading(epoch: checkpoint.epoch, deliveredThrough: checkpoint.deliveredThrough, rows: rows)
   }
 
   private mutating func serveAll(_ lease: inout LagLease) throws(TableError) {
     while now < stopAt, try streamSender.lagLeases.keep(&lease) {
-      guard let look = try look() else { return }
-      let due = look.due(at: now)
+      guard let reading = try readLagging() else { return }
+      let due = reading.due(at: now)
       if !due.isEmpty {
-        try serve(due, look: look)
+        try serve(due, reading: reading)
         idleUntil = now + Self.idleMilliseconds
         continue
       }
-      guard let next = look.nextAt(idleUntil: idleUntil, now: now), next <= now + Self.idleMilliseconds else { return }
-      streamSender.clock.pause(max(1, min(next, stopAt, now + Self.lookMilliseconds) - now))
+      guard let next = reading.nextAt(idleUntil: idleUntil, now: now), next <= now + Self.idleMilliseconds else {
+        return
+      }
+      streamSender.clock.pause(max(1, min(next, stopAt, now + Self.pollMilliseconds) - now))
     }
   }
 }

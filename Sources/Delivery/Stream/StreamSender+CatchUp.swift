@@ -5,18 +5,18 @@ import Frames
 import Messaging
 import Telemetry
 
-// Those who lag.
+// The connections that lag.
 extension StreamSender {
-  /// What a connection that lags gets: everything from its place on that is for it, as far as one reading of the log goes.
+  /// What a connection that lags gets: everything from its `from` on that is for it, as far as one reading of the log goes.
   struct CatchUp {
     let row: LaggingConnection
-    /// Nil: it has left, or nothing of this is for it.
+    /// Nil: it has left, or none of these events is for it.
     let listener: PendingDelivery?
     /// It has everything up to here once it has its frames; nil: it has left.
     let through: Int64?
   }
 
-  /// What the log holds from some places on, up to an end: many who lag do so from the same one.
+  /// The pages of the log from some sequences on, up to an end: many connections lag from the same one.
   struct LogPages {
     private let streamLog: StreamLog
     private let stream: String
@@ -44,7 +44,7 @@ extension StreamSender {
       read.values.lazy.compactMap { $0.event(sequence) }.first
     }
 
-    /// Where a client is that has everything of the stream up to an event.
+    /// The cursor of a client that has everything of the stream up to an event.
     func cursor(through sequence: Int64) -> Cursor {
       var cursor = Cursor()
       cursor.set(stream: stream, epoch: epoch, to: sequence)
@@ -63,25 +63,25 @@ extension StreamSender {
     }
     let page = try pages.page(from: row.from)
     let shaped = Round.shaped(page.events)
-    let parts = shaped.events.enumerated().compactMap { place, event in
-      record.shownName(of: event).map { Recipient.Part(event: place, shownAs: $0) }
+    let matches = shaped.events.enumerated().compactMap { index, event in
+      record.shownName(of: event).map { Recipient.Match(event: index, shownAs: $0) }
     }
-    guard !parts.isEmpty else { return CatchUp(row: row, listener: nil, through: page.through) }
+    guard !matches.isEmpty else { return CatchUp(row: row, listener: nil, through: page.through) }
     var frames = FrameCache(
       events: shaped.events, placements: shaped.placements, cursor: pages.cursor(through: page.through).text)
-    let packed = frames.frames(parts, dialect: record.dialect, accepts: record.accepts)
+    let packed = frames.frames(matches, dialect: record.dialect, accepts: record.accepts)
     let listener = PendingDelivery(
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: packed.frames,
-      marks: packed.sequences, eventCount: parts.count)
+      firstSequences: packed.sequences, eventCount: matches.count)
     return CatchUp(row: row, listener: listener, through: page.through)
   }
 }
 
 extension StreamSender.RoundDelivery {
-  /// What the connections of some rows get; those that have left, or for whom nothing of this is, are done.
+  /// What the connections of some lag rows get; those that have left, or that none of the events is for, are done.
   mutating func begin(_ rows: [LaggingConnection]) throws(TableError) -> [PendingDelivery] {
     let records = try streamSender.connections.connections(rows.map(\.id))
-    // If the table fails at one of them, nobody is begun: who is not posted to keeps its row.
+    // If the table fails at one of them, none is begun: a connection that is not posted to keeps its row.
     var catchUps: [StreamSender.CatchUp] = []
     for (row, record) in zip(rows, records) {
       catchUps.append(try streamSender.catchUp(row, record: record, pages: &pages))
@@ -99,12 +99,12 @@ extension StreamSender.RoundDelivery {
     return begun
   }
 
-  /// Notes whether it has everything now.
+  /// Records whether the connection has everything now.
   mutating func finish(_ catchUp: StreamSender.CatchUp) {
     guard let through = catchUp.through, through < round.end else {
       result.served.append(catchUp.row)
       return
     }
-    result.missing.append(Missing(id: catchUp.row.id, from: through + 1))
+    result.lags.append(Lag(id: catchUp.row.id, from: through + 1))
   }
 }

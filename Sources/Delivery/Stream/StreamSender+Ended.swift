@@ -12,7 +12,7 @@ extension StreamSender {
     let topics = Dictionary(ended.map { ($0.id, $0.topic) }, uniquingKeysWith: { first, _ in first })
     var rest = ended[...]
     var gone: [ConnectionID] = []
-    let tally = sender.deliver(deadlineMilliseconds: deadlineMilliseconds) {
+    let counts = sender.deliver(deadlineMilliseconds: deadlineMilliseconds) {
       true
     } nextPage: {
       defer { rest = rest.dropFirst(pageSize) }
@@ -21,15 +21,15 @@ extension StreamSender {
         : rest.prefix(pageSize).map {
           PendingDelivery(expired: $0.id, connectedAtMilliseconds: $0.connectedAtMilliseconds, through: 0)
         }
-    } settled: { listener, ending in
-      if ending.reason == .gone {
+    } failed: { listener, failure in
+      if failure.reason == .gone {
         gone.append(listener.id)
       } else {
         log.warn("not told that its credential has ended", ["connectionId": .text(listener.id.text)])
       }
     }
     for id in gone { _ = remove(id: id, found: topics[id].map { [$0] } ?? []) }
-    return tally
+    return counts
   }
 
   /// Removes the rows of a connection that is gone; false if the table failed.

@@ -7,14 +7,14 @@ package import Telemetry
 /// Sends streams to their listeners, each as the only one that does: round after round while there is something to
 /// send.
 ///
-/// An event counts as sent when each listener has it, or is noted as lagging. Whoever dies in between
-/// leaves a lease that ends, and a mark from which the next holder goes on.
+/// An event counts as delivered when each listener has it, or is recorded as lagging. A process that dies in between leaves
+/// a lease that ends, and a checkpoint from which the next holder goes on.
 package struct StreamSender<Sender: FrameSender> {
   let connections: Connections
   let streamLog: StreamLog
-  let marks: Checkpoints
+  let checkpoints: Checkpoints
   let lagRows: LagRows
-  let latest: LastValues
+  let lastValues: LastValues
   package let activeStreams: ActiveStreams
   package let lagLeases: LagLeases
   let sender: Sender
@@ -27,11 +27,10 @@ package struct StreamSender<Sender: FrameSender> {
   /// How many listeners are read at once.
   var pageSize = 500
 
-  /// Kept free before the deadline: for the calls on their way, the rows of those who lack something, and the
-  /// hand-over.
+  /// Kept free before the deadline: for the calls on their way, the lag rows, and the hand-over.
   static var reserveMilliseconds: Int64 { 2_000 }
   /// How long a holder with nothing new waits for connections that lag and are ready, before it leaves them to the sweep.
-  static var behindPatienceMilliseconds: Int64 { 1_500 }
+  static var laggingTimeoutMilliseconds: Int64 { 1_500 }
 
   package init(
     table: any Table, sender: Sender, lagSender: Sender? = nil, shards: Int = 1,
@@ -41,9 +40,9 @@ package struct StreamSender<Sender: FrameSender> {
     windowMilliseconds = 1_000 / limits.framesPerSecond
     connections = Connections(table: table, shards: shards, clock: clock, randomness: randomness)
     streamLog = StreamLog(table: table, shards: shards, limits: limits, clock: clock, randomness: randomness)
-    marks = Checkpoints(table: table, clock: clock, randomness: randomness)
+    checkpoints = Checkpoints(table: table, clock: clock, randomness: randomness)
     lagRows = LagRows(table: table, limits: limits, clock: clock, randomness: randomness)
-    latest = LastValues(table: table, shards: shards, clock: clock)
+    lastValues = LastValues(table: table, shards: shards, clock: clock)
     activeStreams = ActiveStreams(table: table, shards: shards, limits: limits, clock: clock)
     lagLeases = LagLeases(table: table, clock: clock, randomness: randomness)
     self.sender = sender
@@ -55,36 +54,37 @@ package struct StreamSender<Sender: FrameSender> {
   /// Sends what the logs of the streams hold and was not sent. While one waits for its window, others go on.
   /// `deadlineMilliseconds`: since the epoch, the invocation's.
   ///
-  /// `through`: the last event of each stream that somebody waits for; once it was sent, the stream is not held for
-  /// longer than `holdMilliseconds` in all: a publisher is not kept waiting by what others append.
+  /// `through`: the last event of each stream that the caller waits for; once it was sent, the lease is kept for
+  /// `maximumWaitMilliseconds` in all at most: a publisher is not kept waiting by what others append.
   package func send(
-    _ streams: [String], through: [[UInt8]: Int64] = [:], holdMilliseconds: Int64 = .max, deadlineMilliseconds: Int64
+    _ streams: [String], through: [[UInt8]: Int64] = [:], maximumWaitMilliseconds: Int64 = .max,
+    deadlineMilliseconds: Int64
   ) -> [Report] {
     let stopAt = deadlineMilliseconds - Self.reserveMilliseconds
     var reports: [Report] = []
-    var held: [LeasedStream] = []
+    var leased: [LeasedStream] = []
     let start = clock.milliseconds()
-    let handOverAt = holdMilliseconds == .max ? .max : start + holdMilliseconds
+    let handOverAt = maximumWaitMilliseconds == .max ? .max : start + maximumWaitMilliseconds
     for stream in streams {
       var report = Report(stream: stream)
-      if let lease = take(stream: stream, report: &report) {
+      if let lease = acquireLease(stream: stream, report: &report) {
         let now = clock.milliseconds()
-        held.append(
+        leased.append(
           LeasedStream(
-            lease: lease, dueAt: now, patientUntil: now + Self.behindPatienceMilliseconds,
+            lease: lease, dueAt: now, waitsUntil: now + Self.laggingTimeoutMilliseconds,
             own: through[Array(stream.utf8)] ?? 0,
             handOverAt: handOverAt, report: report))
       } else {
         reports.append(report)
       }
     }
-    while let next = held.indices.min(by: { held[$0].dueAt < held[$1].dueAt }) {
-      let wait = min(held[next].dueAt, stopAt) - clock.milliseconds()
+    while let next = leased.indices.min(by: { leased[$0].dueAt < leased[$1].dueAt }) {
+      let wait = min(leased[next].dueAt, stopAt) - clock.milliseconds()
       if wait > 0 { clock.pause(wait) }
-      if case .again(let dueAt) = attempt(&held[next], stopAt: stopAt) {
-        held[next].dueAt = dueAt
+      if case .again(let dueAt) = attempt(&leased[next], stopAt: stopAt) {
+        leased[next].dueAt = dueAt
       } else {
-        reports.append(held.remove(at: next).report)
+        reports.append(leased.remove(at: next).report)
       }
     }
     return reports
@@ -94,10 +94,10 @@ package struct StreamSender<Sender: FrameSender> {
     send([stream], deadlineMilliseconds: deadlineMilliseconds)[0]
   }
 
-  /// For whoever was told that something of a stream is left. Another may hold the lease who does not know of it: it
-  /// may have looked who is behind before somebody was. So a lease that is taken is waited for, for a little.
-  package func sendWhatIsLeft(of stream: String, deadlineMilliseconds: Int64) -> Report {
-    let until = min(clock.milliseconds() + Self.leasePatienceMilliseconds, deadlineMilliseconds)
+  /// Sends a stream that the caller knows to have pending events. The process that has the lease may not know of them: it
+  /// may have read the lag rows before the caller's was written. So a lease that is taken is waited for, for a little.
+  package func sendPending(of stream: String, deadlineMilliseconds: Int64) -> Report {
+    let until = min(clock.milliseconds() + Self.leaseTimeoutMilliseconds, deadlineMilliseconds)
     while true {
       let report = send(stream: stream, deadlineMilliseconds: deadlineMilliseconds)
       guard report.isLeaseTaken, clock.milliseconds() < until else { return report }
@@ -105,16 +105,16 @@ package struct StreamSender<Sender: FrameSender> {
     }
   }
 
-  static var leasePatienceMilliseconds: Int64 { 2_000 }
+  static var leaseTimeoutMilliseconds: Int64 { 2_000 }
 
-  /// Whether a stream has something to send and nobody sends it.
-  package func hasSomethingLeft(stream: String) throws(TableError) -> Bool {
-    try activeStreams.rest(of: [stream])[0].isPending
+  /// Whether a stream has something to send and no process sends it.
+  package func hasPendingEvents(stream: String) throws(TableError) -> Bool {
+    try activeStreams.pendingWork(of: [stream])[0].isPending
   }
 
-  private func take(stream: String, report: inout Report) -> Lease? {
+  private func acquireLease(stream: String, report: inout Report) -> Lease? {
     do throws(TableError) {
-      if let lease = try marks.acquire(stream: stream) { return lease }
+      if let lease = try checkpoints.acquire(stream: stream) { return lease }
       report.isQueued = true
       report.isLeaseTaken = true
     } catch {
@@ -123,11 +123,11 @@ package struct StreamSender<Sender: FrameSender> {
     return nil
   }
 
-  private func attempt(_ holding: inout LeasedStream, stopAt: Int64) -> Step {
+  private func attempt(_ leased: inout LeasedStream, stopAt: Int64) -> Step {
     do throws(TableError) {
-      return try step(&holding, stopAt: stopAt)
+      return try step(&leased, stopAt: stopAt)
     } catch {
-      fail(error, report: &holding.report)
+      fail(error, report: &leased.report)
       return .done
     }
   }

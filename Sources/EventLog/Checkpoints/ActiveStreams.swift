@@ -2,7 +2,7 @@ package import ConnectionStore
 package import Connections
 package import Telemetry
 
-/// The streams that had an append lately: where the sweep looks for what a killed sender left.
+/// The streams that had an append lately: the sweep looks at these for events that a killed sender left unsent.
 ///
 /// A stream's row goes with the append itself, so nothing can be in the log that the sweep does not hear of; an
 /// environment that put the row a moment ago leaves it out.
@@ -15,8 +15,8 @@ package struct ActiveStreams {
 
   /// Longer than the log may hold what was not sent: however long no sweep came, the next one finds it.
   private let keptSeconds: Int64
-  /// A stream with nothing left is looked at for as long: whoever left its row out of an append put it, or met it, not
-  /// so long ago.
+  /// A stream with nothing to send stays listed for so long: an environment that left its row out of an append put the row, or
+  /// met it, more recently than that.
   static let watchedSeconds: Int64 = 10 * 60
   static let renewalSeconds: Int64 = 3 * 60
   /// Bounds what an environment remembers.
@@ -38,16 +38,16 @@ package struct ActiveStreams {
   }
 
   /// The row was put.
-  package mutating func notePut(stream: String) {
+  package mutating func recordPut(stream: String) {
     if putAt.count >= Self.rememberedStreams { putAt.removeAll() }
     putAt[Array(stream.utf8)] = clock.seconds
   }
 
-  /// Keeps the sweep looking at a stream that still has something to send.
+  /// Keeps a stream listed that still has something to send.
   package func renew(stream: String) throws(TableError) { try table.put(item(stream: stream), if: .always) }
 
-  /// A stream that had an append, and when that was told, in seconds since the epoch.
-  package struct Open: Equatable, Sendable {
+  /// A stream that had an append, and when its row was put, in seconds since the epoch.
+  package struct Entry: Equatable, Sendable {
     package let stream: String
     let key: ItemKey
     let at: Int64
@@ -62,16 +62,16 @@ package struct ActiveStreams {
   }
 
   /// All of them.
-  package func all() throws(TableError) -> [Open] {
-    var rows: [Open] = []
+  package func all() throws(TableError) -> [Entry] {
+    var rows: [Entry] = []
     for shard in 0..<shards {
-      rows += try table.items(of: Query(partition: Keys.activeStreams(shard: shard))).compactMap(Open.init)
+      rows += try table.items(of: Query(partition: Keys.activeStreams(shard: shard))).compactMap(Entry.init)
     }
     return rows
   }
 
-  /// Looks no more at those of these streams that had no append for long; they have nothing left.
-  package func close(_ rows: [Open]) throws(TableError) {
+  /// Removes the rows of those of these streams that had no append for long; they have nothing to send.
+  package func removeIdle(_ rows: [Entry]) throws(TableError) {
     for row in rows where row.at < clock.seconds - Self.watchedSeconds {
       do {
         try table.delete(row.key, if: .equals("at", .number(row.at)))
@@ -81,49 +81,49 @@ package struct ActiveStreams {
     }
   }
 
-  /// What of a stream is left to be done while nobody does it.
-  package struct Rest: Equatable, Sendable {
-    /// It has something to send, or somebody who lags and is not slow.
+  /// Work on a stream that no process is doing.
+  package struct PendingWork: Equatable, Sendable {
+    /// The log holds unsent events, or a connection lags and is ready for a round.
     package var isPending = false
-    /// A slow connection is due, and no lag sender is at it.
+    /// A slow connection is due, and no lag sender has the lease.
     package var isLagDue = false
-    /// Nobody lags in it.
-    package var isWhole = true
+    /// No connection lags in it.
+    package var isCaughtUp = true
   }
 
-  /// Of each of the streams; nothing of one whose lease is held.
-  package func rest(of streams: [String]) throws(TableError) -> [Rest] {
+  /// The pending work of each of the streams; none for a stream whose lease a process has.
+  package func pendingWork(of streams: [String]) throws(TableError) -> [PendingWork] {
     let heads = try table.pages(of: streams.map { Query(partition: Keys.log(stream: $0), sort: .between("!", "!")) })
-    let marks = try table.pages(of: streams.map { Query(partition: Keys.mark(stream: $0).partition) })
-    var rests = streams.map { _ in Rest() }
-    var sent: [(place: Int, epoch: String, hasLagSender: Bool)] = []
+    let checkpoints = try table.pages(of: streams.map { Query(partition: Keys.checkpoint(stream: $0).partition) })
+    var works = streams.map { _ in PendingWork() }
+    var sent: [(index: Int, epoch: String, hasLagSender: Bool)] = []
     let now = clock.milliseconds()
-    for place in streams.indices {
-      guard let head = heads[place].items.first.flatMap(LogHead.init) else { continue }
-      let mark = marks[place].items.first { $0.key.sort == "0" }.map { Checkpoints.standing($0, at: now) }
-      if mark?.isHeld == true { continue }
-      if mark?.epoch != head.epoch || mark?.deliveredThrough ?? 0 < head.last {
-        // Whoever sends it looks who lags.
-        rests[place].isPending = true
+    for index in streams.indices {
+      guard let head = heads[index].items.first.flatMap(LogHead.init) else { continue }
+      let checkpoint = checkpoints[index].items.first { $0.key.sort == "0" }.map { Checkpoints.checkpoint($0, at: now) }
+      if checkpoint?.isLeased == true { continue }
+      if checkpoint?.epoch != head.epoch || checkpoint?.deliveredThrough ?? 0 < head.last {
+        // The sender reads the lag rows itself.
+        works[index].isPending = true
         continue
       }
-      let lease = marks[place].items.first { $0.key.sort == "lag" }
-      sent.append((place, head.epoch, LagLeases.isHeld(lease, at: now)))
+      let lease = checkpoints[index].items.first { $0.key.sort == "lag" }
+      sent.append((index, head.epoch, LagLeases.isLeased(lease, at: now)))
     }
-    let behind = try table.pages(of: sent.map { Query(partition: Keys.behind(stream: streams[$0.place]), limit: 100) })
-    for ((place, epoch, hasLagSender), page) in zip(sent, behind) {
+    let lagging = try table.pages(of: sent.map { Query(partition: Keys.lag(stream: streams[$0.index]), limit: 100) })
+    for ((index, epoch, hasLagSender), page) in zip(sent, lagging) {
       let rows = page.items.compactMap(LaggingConnection.init).filter { $0.isOf(epoch) }
-      // Whoever sends it reads the rows that this page left out.
-      rests[place].isPending = page.next != nil || rows.contains { !$0.isSlow }
-      rests[place].isLagDue = !hasLagSender && rows.contains { $0.isSlow && $0.dueAtMilliseconds <= now }
-      rests[place].isWhole = rows.isEmpty && page.next == nil
+      // The sender reads the rows that this page left out.
+      works[index].isPending = page.next != nil || rows.contains { !$0.isSlow }
+      works[index].isLagDue = !hasLagSender && rows.contains { $0.isSlow && $0.dueAtMilliseconds <= now }
+      works[index].isCaughtUp = rows.isEmpty && page.next == nil
     }
-    return rests
+    return works
   }
 
   private func item(stream: String) -> Item {
     Item(
-      key: Keys.openStream(stream: stream, shards: shards),
+      key: Keys.activeStream(stream: stream, shards: shards),
       attributes: ["v": .number(1), "stream": .string(stream), "at": .number(clock.seconds)],
       expires: clock.seconds + keptSeconds)
   }

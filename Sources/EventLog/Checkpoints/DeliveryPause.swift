@@ -3,101 +3,104 @@ import Connections
 package import Messaging
 import Telemetry
 
-/// A place in a stream that is kept for a connection while it is shown the state up to there: what comes after it
-/// waits.
+/// A delivery pause: no round sends a connection anything of a stream until the state as of the pause was posted to it.
 ///
-/// A hold is a row of somebody who is behind, whose turn has not come. It stands before the listener rows do, so a
-/// sender that finds the listener finds the hold too, and sends nothing of the stream past it; with `release` the
-/// connection's turn has come. So the state and what follows it have one order, though two processes post them.
+/// For example: a client subscribes to `price:update` while the stream's checkpoint is at 6. `pause` writes a lag row for
+/// the connection, from 7, due in ten seconds, and only then its listener rows are written. A round of 7 and 8 meets the
+/// listener, finds the lag row and leaves the connection out. DefaultHandler posts the newest event of every key as of 6
+/// and calls `resume`, which makes the lag row due now; the next round sends 7 and 8 and deletes the row. The client sees
+/// the state before what follows it, though two processes post them.
+///
+/// `Docs/decisions/0005-rounds-marks-and-open-streams.md`, `Docs/delivery.md`.
 package struct DeliveryPause: Equatable, Sendable {
   package let stream: String
   /// Of the log that `through` counts in; empty: there was no log yet.
   package let epoch: String
-  /// What comes after this event is sent once the hold is released.
+  /// The events after this one are sent once delivery is resumed.
   package let through: Int64
   let writer: String
 }
 
 extension LagRows {
-  /// How long a hold stands at most. Whoever held it and died delays the stream for this connection by so much.
-  package static let holdMilliseconds: Int64 = 10_000
+  /// A pause ends by itself after this time: a handler that dies in between delays the stream for its connection by so much.
+  package static let pauseMilliseconds: Int64 = 10_000
   static let attempts = 16
 
-  /// Holds a connection's place in each of some streams: where it is behind already, there; else where everybody is.
-  package func hold(_ streams: [String], id: ConnectionID) throws(TableError) -> [DeliveryPause] {
+  /// Pauses some streams for a connection: at the first event that it lacks if it lags already, else at the checkpoint.
+  package func pause(_ streams: [String], id: ConnectionID) throws(TableError) -> [DeliveryPause] {
     let log = StreamLog(table: table, clock: clock)
-    let marks = Checkpoints(table: table, clock: clock)
-    var holds: [DeliveryPause] = []
+    let checkpoints = Checkpoints(table: table, clock: clock)
+    var pauses: [DeliveryPause] = []
     for stream in streams {
       let head = try log.head(stream: stream)
-      let mark = try marks.read(stream: stream)
-      let sent = mark.flatMap { $0.epoch == head?.epoch ? $0.deliveredThrough : nil } ?? 0
-      holds.append(try hold(stream: stream, id: id, epoch: head?.epoch ?? "", through: sent))
+      let checkpoint = try checkpoints.read(stream: stream)
+      let sent = checkpoint.flatMap { $0.epoch == head?.epoch ? $0.deliveredThrough : nil } ?? 0
+      pauses.append(try pause(stream: stream, id: id, epoch: head?.epoch ?? "", through: sent))
     }
-    return holds
+    return pauses
   }
 
-  /// The connection's turn has come, in all of these streams.
+  /// Makes the paused connection ready for the next round in each of these streams.
   ///
-  /// Where a sender, or another hold, has written what it knows since, some of what comes after the place may have been
-  /// sent already, before the state was shown: it is sent again, so that the newest comes last.
-  package func release(_ holds: [DeliveryPause], id: ConnectionID) throws(TableError) {
-    for hold in holds {
+  /// Where a sender, or another pause, has written the row since, some of the later events may have been sent before the state
+  /// was posted: they are sent again, so that the newest event comes last.
+  package func resume(_ pauses: [DeliveryPause], id: ConnectionID) throws(TableError) {
+    for pause in pauses {
       var change = Change()
       change.set["due"] = .number(clock.milliseconds())
       do {
         try table.update(
-          Keys.behind(stream: hold.stream, id: id), change: change, if: .equals("by", .string(hold.writer)))
+          Keys.lag(stream: pause.stream, id: id), change: change, if: .equals("writer", .string(pause.writer)))
       } catch {
         guard error.code == .conditionFailed else { throw error }
-        _ = try self.hold(stream: hold.stream, id: id, epoch: hold.epoch, through: hold.through, forMilliseconds: 0)
+        _ = try self.pause(stream: pause.stream, id: id, epoch: pause.epoch, through: pause.through, forMilliseconds: 0)
       }
     }
   }
 
-  /// Those of these streams in which the connection's place is held now.
-  package func held(_ streams: [String], id: ConnectionID) throws(TableError) -> [String] {
+  /// Those of these streams that are paused for the connection now.
+  package func paused(_ streams: [String], id: ConnectionID) throws(TableError) -> [String] {
     let now = clock.milliseconds()
-    var held: [String] = []
+    var paused: [String] = []
     for stream in streams {
-      if let row = try row(stream: stream, id: id), !row.isSlow, row.dueAtMilliseconds > now { held.append(stream) }
+      if let row = try row(stream: stream, id: id), !row.isSlow, row.dueAtMilliseconds > now { paused.append(stream) }
     }
-    return held
+    return paused
   }
 
-  private func hold(
+  private func pause(
     stream: String, id: ConnectionID, epoch: String, through: Int64,
-    forMilliseconds milliseconds: Int64 = Self.holdMilliseconds
+    forMilliseconds milliseconds: Int64 = Self.pauseMilliseconds
   ) throws(TableError) -> DeliveryPause {
-    let key = Keys.behind(stream: stream, id: id)
+    let key = Keys.lag(stream: stream, id: id)
     var condition = Condition.absent
-    var place = through
+    var position = through
     for _ in 0..<Self.attempts {
-      let hold = DeliveryPause(stream: stream, epoch: epoch, through: place, writer: randomness.hexadecimal())
+      let pause = DeliveryPause(stream: stream, epoch: epoch, through: position, writer: randomness.hexadecimal())
       do {
-        try table.put(row(key, hold: hold, dueAt: clock.milliseconds() + milliseconds), if: condition)
-        return hold
+        try table.put(row(key, pause: pause, dueAt: clock.milliseconds() + milliseconds), if: condition)
+        return pause
       } catch {
         guard error.code == .conditionFailed else { throw error }
       }
-      guard let standing = try table.get(key, consistency: .strong).flatMap(LaggingConnection.init) else {
-        (condition, place) = (.absent, through)
+      guard let current = try table.get(key, consistency: .strong).flatMap(LaggingConnection.init) else {
+        (condition, position) = (.absent, through)
         continue
       }
       // A backend that lost the answer and tried again is refused by its own write.
-      if standing.writer == hold.writer { return hold }
-      condition = .equals("by", .string(standing.writer))
-      place = standing.isOf(epoch) ? min(through, standing.from - 1) : through
+      if current.writer == pause.writer { return pause }
+      condition = .equals("writer", .string(current.writer))
+      position = current.isOf(epoch) ? min(through, current.from - 1) : through
     }
     throw TableError(code: .contention, operation: "put", key: key, detail: "\(Self.attempts) attempts")
   }
 
-  private func row(_ key: ItemKey, hold: DeliveryPause, dueAt: Int64) -> Item {
+  private func row(_ key: ItemKey, pause: DeliveryPause, dueAt: Int64) -> Item {
     Item(
       key: key,
       attributes: [
-        "v": .number(1), "epoch": .string(hold.epoch), "from": .number(hold.through + 1), "tries": .number(0),
-        "due": .number(dueAt), "by": .string(hold.writer),
+        "v": .number(1), "epoch": .string(pause.epoch), "from": .number(pause.through + 1), "failures": .number(0),
+        "due": .number(dueAt), "writer": .string(pause.writer),
       ], expires: clock.seconds + keptSeconds)
   }
 }

@@ -2,9 +2,10 @@ package import ConnectionStore
 import Connections
 package import Telemetry
 
-/// Who serves the slow connections of a stream: one process at a time, by a lease beside the stream's own.
+/// The lease under which one process at a time serves the slow connections of a stream, beside the stream's own lease.
 ///
-/// Whoever finds it taken has written its row before; its holder gives it up first and looks at the rows after.
+/// A process that finds it taken has written its lag row before it asked. The holder releases the lease first and reads the
+/// rows afterwards, so it sees that row. `Docs/decisions/0008-lagging-clients.md`.
 package struct LagLeases {
   let table: any Table
   let clock: Clock
@@ -19,7 +20,7 @@ package struct LagLeases {
     self.randomness = randomness
   }
 
-  /// Nil: another holds it.
+  /// Nil: another process has it.
   package func acquire(stream: String) throws(TableError) -> LagLease? {
     let holder = randomness.hexadecimal()
     let now = clock.milliseconds()
@@ -36,8 +37,8 @@ package struct LagLeases {
       guard error.code == .conditionFailed else { throw error }
     }
     // A backend that lost the answer and tried again is refused by its own write.
-    let standing = try table.get(Keys.lagLease(stream: stream), consistency: .strong)
-    return standing?.string("holder") == holder
+    let current = try table.get(Keys.lagLease(stream: stream), consistency: .strong)
+    return current?.string("holder") == holder
       ? LagLease(stream: stream, holder: holder, endMilliseconds: now + Self.leaseMilliseconds) : nil
   }
 
@@ -67,13 +68,13 @@ package struct LagLeases {
     }
   }
 
-  /// Whether somebody holds it, without taking part.
-  package func isHeld(stream: String) throws(TableError) -> Bool {
-    Self.isHeld(try table.get(Keys.lagLease(stream: stream), consistency: .strong), at: clock.milliseconds())
+  /// Whether a process has the lease now.
+  package func isLeased(stream: String) throws(TableError) -> Bool {
+    Self.isLeased(try table.get(Keys.lagLease(stream: stream), consistency: .strong), at: clock.milliseconds())
   }
 
-  /// Whether its row, if there is one, says that somebody holds it.
-  static func isHeld(_ item: Item?, at now: Int64) -> Bool {
+  /// Whether the lease's row, if there is one, says that a process has it.
+  static func isLeased(_ item: Item?, at now: Int64) -> Bool {
     item?.string("holder") != nil && (now...now + 2 * leaseMilliseconds).contains(item?.number("end") ?? 0)
   }
 

@@ -5,10 +5,10 @@ import Telemetry
 
 // What the lag sender writes.
 extension LagRows {
-  /// What became of attempts, of each row that is as it was read. Answers those that another has written since, as
-  /// whoever holds a connection's place does; what that wrote stands.
+  /// Writes the outcome of attempts to each row that is as it was read. Returns the connections whose rows were written
+  /// since, as a delivery pause does; those rows stay as they are.
   package func write(
-    _ outcomes: [(row: LaggingConnection, outcome: Missing)], stream: String
+    _ outcomes: [(row: LaggingConnection, outcome: Lag)], stream: String
   ) throws(TableError) -> Set<ConnectionID> {
     var refused: Set<ConnectionID> = []
     var rest = outcomes.map { (row: $0.row, change: change($0.outcome)) }
@@ -18,14 +18,14 @@ extension LagRows {
         try write(Array(some), stream: stream)
         rest = Array(rest.dropFirst(some.count))
       } catch {
-        let places: [Int]
+        let indices: [Int]
         switch error.code {
-        case .conditionFailed: places = [0]
-        case .transactionFailed(let failed): places = failed
+        case .conditionFailed: indices = [0]
+        case .transactionFailed(let failed): indices = failed
         default: throw error
         }
-        for place in places where try !isWritten(rest[place], stream: stream) { refused.insert(rest[place].row.id) }
-        rest = rest.enumerated().filter { !places.contains($0.offset) }.map(\.element)
+        for index in indices where try !isWritten(rest[index], stream: stream) { refused.insert(rest[index].row.id) }
+        rest = rest.enumerated().filter { !indices.contains($0.offset) }.map(\.element)
       }
     }
     return refused
@@ -35,7 +35,7 @@ extension LagRows {
 
   private func write(_ some: [(row: LaggingConnection, change: Change)], stream: String) throws(TableError) {
     let writes = some.map {
-      ($0.change, Keys.behind(stream: stream, id: $0.row.id), Condition.equals("by", .string($0.row.writer)))
+      ($0.change, Keys.lag(stream: stream, id: $0.row.id), Condition.equals("writer", .string($0.row.writer)))
     }
     // At half the price of a transaction.
     if writes.count == 1 { return _ = try table.update(writes[0].1, change: writes[0].0, if: writes[0].2) }
@@ -44,14 +44,14 @@ extension LagRows {
 
   /// A backend that lost the answer and tried again is refused by its own write.
   private func isWritten(_ one: (row: LaggingConnection, change: Change), stream: String) throws(TableError) -> Bool {
-    try row(stream: stream, id: one.row.id).map { .string($0.writer) == one.change.set["by"] } ?? false
+    try row(stream: stream, id: one.row.id).map { .string($0.writer) == one.change.set["writer"] } ?? false
   }
 
-  private func change(_ outcome: Missing) -> Change {
+  private func change(_ outcome: Lag) -> Change {
     var change = Change()
     change.set = [
-      "from": .number(outcome.from), "tries": .number(outcome.failures),
-      "due": .number(dueAtMilliseconds(of: outcome)), "by": .string(randomness.hexadecimal()),
+      "from": .number(outcome.from), "failures": .number(outcome.failures),
+      "due": .number(dueAtMilliseconds(of: outcome)), "writer": .string(randomness.hexadecimal()),
     ]
     switch outcome.pace {
     case .ready: change.remove = ["slow", "gone"]
@@ -61,18 +61,17 @@ extension LagRows {
     return change
   }
 
-  /// Deletes the rows of connections that have left and have no other rows any more, but those that say something else by
-  /// now.
+  /// Deletes the rows of connections that have left and have no other rows any more, except rows that were written since.
   package func remove(_ rows: [LaggingConnection], stream: String) throws(TableError) {
     var rest = rows
     while !rest.isEmpty {
       do {
         try table.transact(
-          rest.map { .delete(Keys.behind(stream: stream, id: $0.id), if: .equals("by", .string($0.writer))) })
+          rest.map { .delete(Keys.lag(stream: stream, id: $0.id), if: .equals("writer", .string($0.writer))) })
         return
       } catch {
-        guard case .transactionFailed(let places) = error.code else { throw error }
-        rest = rest.enumerated().filter { !places.contains($0.offset) }.map(\.element)
+        guard case .transactionFailed(let indices) = error.code else { throw error }
+        rest = rest.enumerated().filter { !indices.contains($0.offset) }.map(\.element)
       }
     }
   }

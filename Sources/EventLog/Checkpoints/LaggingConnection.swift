@@ -1,7 +1,7 @@
 import ConnectionStore
 package import Messaging
 
-/// Who serves a connection that lags.
+/// Which sender serves a connection that lags.
 package enum Pace: Sendable, Equatable {
   /// The next round.
   case ready
@@ -11,29 +11,29 @@ package enum Pace: Sendable, Equatable {
   case gone
 }
 
-/// A connection that did not get everything of a round.
-package struct Missing: Equatable, Sendable {
+/// What is to be recorded of a connection that did not get everything of a round.
+package struct Lag: Equatable, Sendable {
   package let id: ConnectionID
   /// The first event it lacks.
   package let from: Int64
   /// How often it was tried in vain since it had everything.
   package let failures: Int64
   package let pace: Pace
-  /// It is tried again then at the latest, in milliseconds since the epoch; nil, or past: as its failures say.
-  package let latestMilliseconds: Int64?
+  /// The latest moment of its next attempt, in milliseconds since the epoch; nil, or past: its failures alone decide.
+  package let dueByMilliseconds: Int64?
 
   package init(
-    id: ConnectionID, from: Int64, failures: Int64 = 0, pace: Pace = .ready, latestMilliseconds: Int64? = nil
+    id: ConnectionID, from: Int64, failures: Int64 = 0, pace: Pace = .ready, dueByMilliseconds: Int64? = nil
   ) {
     self.id = id
     self.from = from
     self.failures = failures
     self.pace = pace
-    self.latestMilliseconds = latestMilliseconds
+    self.dueByMilliseconds = dueByMilliseconds
   }
 }
 
-/// A connection that lacks events of a stream.
+/// A connection that lacks events of a stream, as its lag row says. The example is at `LagRows`.
 package struct LaggingConnection: Equatable, Sendable {
   package let id: ConnectionID
   let epoch: String
@@ -49,18 +49,18 @@ package struct LaggingConnection: Equatable, Sendable {
   /// No round serves it.
   package var isSlow: Bool { pace != .ready }
 
-  /// Whether it tells of that log: one that was held before there was any tells of whichever came.
+  /// Whether its row counts in that log; a row that a delivery pause wrote before there was a log counts in whichever came.
   func isOf(_ epoch: String) -> Bool { self.epoch == epoch || self.epoch.isEmpty }
 
   /// Nil for a row that this release does not understand.
   init?(_ item: Item) {
     guard let id = ConnectionID(item.key.sort), let epoch = item.string("epoch"), let from = item.number("from"),
-      let writer = item.string("by")
+      let writer = item.string("writer")
     else { return nil }
     self.id = id
     self.epoch = epoch
     self.from = from
-    failures = item.number("tries") ?? 0
+    failures = item.number("failures") ?? 0
     dueAtMilliseconds = item.number("due") ?? 0
     pace = item["slow"] == nil ? .ready : item["gone"] == nil ? .slow : .gone
     self.writer = writer

@@ -4,34 +4,34 @@ import Messaging
 struct AppendBatch {
   /// An event that stands for itself.
   struct Entry {
-    let place: Int
+    let index: Int
     let event: Event
     let claim: EventClaim?
   }
 
   private var entries: ArraySlice<Entry> = []
   /// Events with the idempotency key of an earlier one of the same batch, and that one's place.
-  private var repeated: [(place: Int, first: Int)] = []
+  private var repeated: [(index: Int, first: Int)] = []
   private var outcomes: [AppendOutcome?]
 
   /// Of several events with one idempotency key the first one stands; another event under that key is refused. Under a
   /// key that was made for a message it is an event of its own.
   init(_ events: [Event]) {
     outcomes = Array(repeating: nil, count: events.count)
-    var first: [[UInt8]: (place: Int, digest: [UInt8])] = [:]
-    for (place, event) in events.enumerated() {
-      let entry = Entry(place: place, event: event, claim: EventClaim(of: event))
-      guard let claim = entry.claim, let standing = first[Array(claim.name.utf8)] else {
-        if let claim = entry.claim { first[Array(claim.name.utf8)] = (place, claim.digest) }
+    var first: [[UInt8]: (index: Int, digest: [UInt8])] = [:]
+    for (index, event) in events.enumerated() {
+      let entry = Entry(index: index, event: event, claim: EventClaim(of: event))
+      guard let claim = entry.claim, let earlier = first[Array(claim.name.utf8)] else {
+        if let claim = entry.claim { first[Array(claim.name.utf8)] = (index, claim.digest) }
         entries.append(entry)
         continue
       }
-      if standing.digest == claim.digest {
-        repeated.append((place, standing.place))
+      if earlier.digest == claim.digest {
+        repeated.append((index, earlier.index))
       } else if claim.beside != nil {
         entries.append(entry)
       } else {
-        outcomes[place] = .refused(claim.refusal(holder: "another event of this batch"))
+        outcomes[index] = .refused(claim.refusal(holder: "another event of this batch"))
       }
     }
   }
@@ -52,15 +52,15 @@ struct AppendBatch {
     return Array(taken)
   }
 
-  mutating func record(_ entry: Entry, outcome: AppendOutcome) { outcomes[entry.place] = outcome }
+  mutating func record(_ entry: Entry, outcome: AppendOutcome) { outcomes[entry.index] = outcome }
 
   /// What became of each, in the order given.
   func finished() -> [AppendOutcome] {
     var outcomes = outcomes
-    for (place, first) in repeated {
+    for (index, first) in repeated {
       switch outcomes[first] {
-      case .appended(let sequence), .appendedDespiteKey(let sequence): outcomes[place] = .known(sequence: sequence)
-      default: outcomes[place] = outcomes[first]
+      case .appended(let sequence), .appendedDespiteKey(let sequence): outcomes[index] = .known(sequence: sequence)
+      default: outcomes[index] = outcomes[first]
       }
     }
     return outcomes.compactMap { $0 }

@@ -30,22 +30,22 @@ struct FieldWriter {
 /// Reads what a `FieldWriter` wrote; nil wherever the bytes say something impossible.
 struct FieldReader {
   private let bytes: [UInt8]
-  private var place = 0
+  private var offset = 0
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
-  var isAtEnd: Bool { place == bytes.count }
+  var isAtEnd: Bool { offset == bytes.count }
 
   mutating func byte() -> UInt8? {
-    guard place < bytes.count else { return nil }
-    defer { place += 1 }
-    return bytes[place]
+    guard offset < bytes.count else { return nil }
+    defer { offset += 1 }
+    return bytes[offset]
   }
 
   mutating func field() -> ArraySlice<UInt8>? {
-    guard let count = length(), count <= bytes.count - place else { return nil }
-    defer { place += count }
-    return bytes[place..<place + count]
+    guard let count = length(), count <= bytes.count - offset else { return nil }
+    defer { offset += count }
+    return bytes[offset..<offset + count]
   }
 
   mutating func text() -> String? { field().map { String(decoding: $0, as: UTF8.self) } }

@@ -21,16 +21,16 @@ package struct LastValues {
     self.clock = clock
   }
 
-  /// Notes the newest of each key among events of one stream; events to one person or group and events without a key
+  /// Records the newest of each key among events of one stream; events to one user or group and events without a key
   /// have no row.
-  package func note(_ events: [LoggedEvent], epoch: String) throws(TableError) {
+  package func record(_ events: [LoggedEvent], epoch: String) throws(TableError) {
     var rows: [TransactionWrite] = []
     var seen: Set<ItemKey> = []
     for logged in events.reversed() {
       guard let key = logged.event.key, logged.event.audience == .everyone else { continue }
-      let place = Keys.latest(logged.event.type, key: key, shards: shards)
-      guard seen.insert(place).inserted else { continue }
-      rows.append(row(logged, place: place, epoch: epoch))
+      let itemKey = Keys.lastValues(logged.event.type, key: key, shards: shards)
+      guard seen.insert(itemKey).inserted else { continue }
+      rows.append(row(logged, itemKey: itemKey, epoch: epoch))
     }
     var start = 0
     while start < rows.count {
@@ -61,10 +61,10 @@ package struct LastValues {
     }
   }
 
-  private func row(_ logged: LoggedEvent, place: ItemKey, epoch: String) -> TransactionWrite {
+  private func row(_ logged: LoggedEvent, itemKey: ItemKey, epoch: String) -> TransactionWrite {
     let position = Value.string("\(epoch)#\(Keys.segmentSort(logged.sequence))")
     let item = Item(
-      key: place,
+      key: itemKey,
       attributes: [
         "v": .number(1), "position": position, "epoch": .string(epoch), "seq": .number(logged.sequence),
         "event": .bytes(EventBlock.encode([logged.event])),
@@ -78,20 +78,20 @@ package struct LastValues {
   package func read(_ type: String, key: String? = nil, epoch: String) throws(TableError) -> [LoggedEvent] {
     var events: [LoggedEvent] = []
     if let key {
-      if let item = try table.get(Keys.latest(type, key: key, shards: shards), consistency: .strong) {
-        try take(item, epoch: epoch, events: &events)
+      if let item = try table.get(Keys.lastValues(type, key: key, shards: shards), consistency: .strong) {
+        try append(item, epoch: epoch, events: &events)
       }
     } else {
       for shard in 0..<shards {
-        for item in try table.items(of: Query(partition: Keys.latest(type, shard: shard))) {
-          try take(item, epoch: epoch, events: &events)
+        for item in try table.items(of: Query(partition: Keys.lastValues(type, shard: shard))) {
+          try append(item, epoch: epoch, events: &events)
         }
       }
     }
     return events.sorted { $0.sequence < $1.sequence }
   }
 
-  private func take(_ item: Item, epoch: String, events: inout [LoggedEvent]) throws(TableError) {
+  private func append(_ item: Item, epoch: String, events: inout [LoggedEvent]) throws(TableError) {
     guard item.string("epoch") == epoch else { return }
     guard let sequence = item.number("seq"), let block = item.bytes("event"),
       let event = EventBlock.decode(block, first: sequence, audience: .everyone)?.first
@@ -104,9 +104,9 @@ package struct LastValues {
 }
 
 extension Keys {
-  static func latest(_ type: String, shard: Int) -> String { "v#\(PercentEncoding.encode(type))#\(shard)" }
+  static func lastValues(_ type: String, shard: Int) -> String { "v#\(PercentEncoding.encode(type))#\(shard)" }
 
-  static func latest(_ type: String, key: String, shards: Int) -> ItemKey {
-    ItemKey(partition: latest(type, shard: shard(ofText: key, of: shards)), sort: PercentEncoding.encode(key))
+  static func lastValues(_ type: String, key: String, shards: Int) -> ItemKey {
+    ItemKey(partition: lastValues(type, shard: shard(ofText: key, of: shards)), sort: PercentEncoding.encode(key))
   }
 }

@@ -28,10 +28,10 @@ extension StreamLog {
   ) throws(TableError) {
     var entries = part
     /// Attempts that may have worked, or may still.
-    var unsettled: [Attempt] = []
+    var incomplete: [Attempt] = []
     for _ in 0..<Self.attempts {
       let head = try head(stream: stream)
-      if let done = try settled(unsettled, stream: stream) { return record(done, batch: &batch) }
+      if let done = try completed(incomplete, stream: stream) { return record(done, batch: &batch) }
       let attempt = Attempt(
         writer: randomness.hexadecimal(), epoch: head?.epoch ?? "\(clock.milliseconds())-\(randomness.hexadecimal())",
         first: head?.next ?? 1, entries: entries)
@@ -40,12 +40,12 @@ extension StreamLog {
         return record(attempt, batch: &batch)
       } catch {
         switch error.code {
-        case .transactionFailed(let places):
+        case .transactionFailed(let indices):
           // A backend that lost the answer and tried again is refused by its own write.
-          if let done = try settled(unsettled + [attempt], stream: stream) { return record(done, batch: &batch) }
-          entries = try withoutKnown(attempt, places: places, stream: stream, batch: &batch)
+          if let done = try completed(incomplete + [attempt], stream: stream) { return record(done, batch: &batch) }
+          entries = try withoutKnown(attempt, indices: indices, stream: stream, batch: &batch)
           if entries.isEmpty { return }
-        case .unavailable where unsettled.count < 2: unsettled.append(attempt)
+        case .unavailable where incomplete.count < 2: incomplete.append(attempt)
         default: throw error
         }
       }
@@ -67,7 +67,7 @@ extension StreamLog {
     let open = activeStreams.row(stream: stream)
     if let open { writes.append(.put(open)) }
     try table.transact(writes, durability: .disk)
-    if open != nil { activeStreams.notePut(stream: stream) }
+    if open != nil { activeStreams.recordPut(stream: stream) }
   }
 
   private func headWrite(_ attempt: Attempt, head: LogHead?, stream: String) -> TransactionWrite {
@@ -91,7 +91,7 @@ extension StreamLog {
     Item(
       key: Keys.segment(stream: stream, first: attempt.first),
       attributes: [
-        "v": .number(1), "epoch": .string(attempt.epoch), "by": .string(attempt.writer),
+        "v": .number(1), "epoch": .string(attempt.epoch), "writer": .string(attempt.writer),
         "at": .number(clock.milliseconds()), "count": .number(Int64(attempt.entries.count)),
         "events": .bytes(EventBlock.encode(attempt.entries.map(\.event))),
       ], expires: expires)
@@ -121,10 +121,10 @@ extension StreamLog {
   }
 
   /// The attempt whose segment stands in the log.
-  private func settled(_ attempts: [Attempt], stream: String) throws(TableError) -> Attempt? {
+  private func completed(_ attempts: [Attempt], stream: String) throws(TableError) -> Attempt? {
     for attempt in attempts {
-      let standing = try table.get(Keys.segment(stream: stream, first: attempt.first), consistency: .strong)
-      if standing?.string("by") == attempt.writer { return attempt }
+      let earlier = try table.get(Keys.segment(stream: stream, first: attempt.first), consistency: .strong)
+      if earlier?.string("writer") == attempt.writer { return attempt }
     }
     return nil
   }
@@ -132,9 +132,9 @@ extension StreamLog {
   /// What is left of an attempt without the events whose idempotency keys are taken, and with another claim for those
   /// whose message's key belongs to another content. If none is taken, only the head had moved.
   private func withoutKnown(
-    _ attempt: Attempt, places: [Int], stream: String, batch: inout AppendBatch
+    _ attempt: Attempt, indices: [Int], stream: String, batch: inout AppendBatch
   ) throws(TableError) -> [AppendBatch.Entry] {
-    var failed = Set(places.map { $0 - 2 })
+    var failed = Set(indices.map { $0 - 2 })
     var left: [AppendBatch.Entry] = []
     var claims = 0
     for entry in attempt.entries {
@@ -144,16 +144,16 @@ extension StreamLog {
       }
       let isTaken = failed.remove(claims) != nil
       claims += 1
-      guard isTaken, let standing = try table.get(Keys.claim(stream: stream, name: claim.name), consistency: .strong),
-        let sequence = standing.number("seq"), standing.string("epoch") == attempt.epoch
+      guard isTaken, let earlier = try table.get(Keys.claim(stream: stream, name: claim.name), consistency: .strong),
+        let sequence = earlier.number("seq"), earlier.string("epoch") == attempt.epoch
       else {
         left.append(entry)
         continue
       }
-      if standing.bytes("digest") == claim.digest {
+      if earlier.bytes("digest") == claim.digest {
         batch.record(entry, outcome: .known(sequence: sequence))
       } else if let beside = claim.beside {
-        left.append(AppendBatch.Entry(place: entry.place, event: entry.event, claim: beside))
+        left.append(AppendBatch.Entry(index: entry.index, event: entry.event, claim: beside))
       } else {
         batch.record(entry, outcome: .refused(claim.refusal(holder: "event \(sequence) of the stream")))
       }

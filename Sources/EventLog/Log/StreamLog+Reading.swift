@@ -40,11 +40,11 @@ extension StreamLog {
     repeat {
       let page = try table.query(query)
       if collected.isEmpty, !beginsAt(after + 1, segment: page.items.first, head: head) {
-        try collected.take(containing(stream: stream, head: head, sequence: after + 1))
+        try collected.append(containing(stream: stream, head: head, sequence: after + 1))
       }
       for item in page.items {
         if collected.isFull(limitEvents, limitBytes: limitBytes) { return collected.page }
-        try collected.take(item)
+        try collected.append(item)
       }
       query.after = page.next
     } while query.after != nil
@@ -89,7 +89,7 @@ private struct Collected {
     !events.isEmpty && (events.count >= limitEvents || bytes >= limitBytes)
   }
 
-  mutating func take(_ item: Item?) throws(TableError) {
+  mutating func append(_ item: Item?) throws(TableError) {
     guard let item, item.string("epoch") == head.epoch, let first = Int64(item.key.sort) else { return }
     guard let block = item.bytes("events"),
       let all = EventBlock.decode(block, first: first, audience: audience)
@@ -97,10 +97,10 @@ private struct Collected {
       throw TableError(
         code: .corrupt, operation: "query", key: item.key, detail: "not a segment of this release or the one before")
     }
-    let wanted = all.filter { $0.sequence > after && $0.sequence < head.next }
+    let asked = all.filter { $0.sequence > after && $0.sequence < head.next }
     // A segment that follows a gap: what stood before it has expired late or out of order, and counts as gone.
-    if let last = events.last, let next = wanted.first, next.sequence != last.sequence + 1 { events = [] }
-    events += wanted
+    if let last = events.last, let next = asked.first, next.sequence != last.sequence + 1 { events = [] }
+    events += asked
     bytes += block.count
   }
 

@@ -5,8 +5,8 @@ package import Telemetry
 /// The logs of all streams over a table: dense, in order, each append whole or not at all.
 ///
 /// A stream has a head, which says its epoch and the next sequence number, and segments, each with the events of one
-/// append. An append is one transaction that moves the head, on the condition that nobody else did, and puts the
-/// segment where the head stood: so nobody can read 5 before 4 exists, and there are no holes.
+/// append. An append is one transaction that moves the head, on the condition that no other append did, and puts the
+/// segment where the head stood: so no reader sees 5 before 4 exists, and there are no holes.
 package struct StreamLog {
   let table: any Table
   let clock: Clock

@@ -29,7 +29,7 @@ package struct Recovery: Equatable, Sendable {
     /// Nil: the client did not follow this stream before, so it lacks nothing.
     package internal(set) var extent: Extent?
     package internal(set) var reason: Reason?
-    /// How many events of the stream it will never see, whether they would have been for it or not; nil: nobody knows.
+    /// How many events of the stream it will never see, whether they would have been for it or not; nil: unknown.
     package internal(set) var missed: Int64? = 0
     /// The state: the newest event of each key up to `base`; nil: the client has everything up to there.
     package internal(set) var snapshot: [LoggedEvent]?
@@ -70,7 +70,7 @@ package struct RecoveryLimits: Equatable, Sendable {
   package var bytes = 4 << 20
   /// How far back the log of one stream is read for events that are for this client.
   package var scannedEvents: Int64 = 100_000
-  /// What came to the person before this moment has lapsed; the reader says so.
+  /// What came to the user before this moment has lapsed; the reader says so.
   var lapsedMilliseconds: Int64 = 0
 
   package init() {}

@@ -21,10 +21,10 @@ extension RecoveryReader {
     let lapsed = StreamName.isPersonal(stream: stream) ? budget.lapsedMilliseconds : 0
     var kept = KeptEvents(limits: budget)
     var replay = Replay(base: start, isTrimmed: start > after)
-    var place = start
-    while place < head.last {
-      let page = try streamLog.read(stream: stream, head: head, after: place, limitEvents: 2_000)
-      if let first = page.events.first, first.sequence > place + 1 {
+    var position = start
+    while position < head.last {
+      let page = try streamLog.read(stream: stream, head: head, after: position, limitEvents: 2_000)
+      if let first = page.events.first, first.sequence > position + 1 {
         // What stood before is no longer in the log.
         kept.removeAll()
         (replay.base, replay.isTrimmed) = (first.sequence - 1, false)
@@ -39,7 +39,7 @@ extension RecoveryReader {
         }
         if let dropped = kept.add(event) { (replay.base, replay.isTrimmed) = (dropped, true) }
       }
-      place = page.through
+      position = page.through
     }
     replay.events = kept.events
     // The others get a little at least.

@@ -2,32 +2,31 @@ package import ConnectionStore
 package import Connections
 import Messaging
 
-// The newest event of every key, as of some place.
+// The newest event of every key, as of a sequence.
 extension RecoveryReader {
-  /// The state of some streams as of the places that are held for the connection in them; what comes after those is the
-  /// sender's.
-  package func states(record: ConnectionRecord, holds: [DeliveryPause]) throws(TableError) -> [Recovery.Part] {
+  /// The state of some streams as of their delivery pauses; the events after those are for the sender to post.
+  package func states(record: ConnectionRecord, pauses: [DeliveryPause]) throws(TableError) -> [Recovery.Part] {
     var parts: [Recovery.Part] = []
-    for hold in holds {
-      var part = Recovery.Part(stream: hold.stream, base: hold.through)
-      part.snapshot = try snapshot(record: record, stream: hold.stream, epoch: hold.epoch, through: hold.through)
+    for pause in pauses {
+      var part = Recovery.Part(stream: pause.stream, base: pause.through)
+      part.snapshot = try snapshot(record: record, stream: pause.stream, epoch: pause.epoch, through: pause.through)
       parts.append(part)
     }
     return parts
   }
 
-  /// The streams that hold anything after the place held in them.
-  package func hasMore(than holds: [DeliveryPause]) throws(TableError) -> [String] {
-    let heads = try heads(of: holds.map(\.stream))
-    return zip(holds, heads).compactMap { hold, head in head?.last ?? 0 > hold.through ? hold.stream : nil }
+  /// The streams whose logs hold events after their delivery pause.
+  package func hasMore(than pauses: [DeliveryPause]) throws(TableError) -> [String] {
+    let heads = try heads(of: pauses.map(\.stream))
+    return zip(pauses, heads).compactMap { pause, head in head?.last ?? 0 > pause.through ? pause.stream : nil }
   }
 
   /// The state as of what was sent, and everything after it.
   func state(
     record: ConnectionRecord, head: LogHead, part: inout Recovery.Part, budget: inout RecoveryLimits
   ) throws(TableError) {
-    let mark = try Checkpoints(table: table, clock: clock).read(stream: part.stream)
-    let sent = mark.map { $0.epoch == head.epoch ? $0.deliveredThrough : 0 } ?? 0
+    let checkpoint = try Checkpoints(table: table, clock: clock).read(stream: part.stream)
+    let sent = checkpoint.map { $0.epoch == head.epoch ? $0.deliveredThrough : 0 } ?? 0
     let replay = try replay(
       record: record, stream: part.stream, head: head, after: min(sent, head.last), budget: &budget)
     part.base = replay.base
@@ -39,7 +38,7 @@ extension RecoveryReader {
   func snapshot(
     record: ConnectionRecord, stream: String, head: LogHead, replay: Replay
   ) throws(TableError) -> [LoggedEvent] {
-    // Before the rows, which are written before the mark says so.
+    // Before the last-value rows, which are written before the checkpoint says so.
     let unsent = replay.isTrimmed ? try unsent(record: record, stream: stream, head: head, through: replay.base) : [:]
     return try snapshot(record: record, stream: stream, epoch: head.epoch, through: replay.base, unsent: unsent)
   }
@@ -52,10 +51,10 @@ extension RecoveryReader {
     guard let type = StreamName.type(of: stream) else { return [] }
     var rows: [LoggedEvent] = []
     if let keys = record.subscriptions.onlyKeys(of: type) {
-      for key in keys { rows += try latest.read(type, key: key, epoch: epoch) }
+      for key in keys { rows += try lastValues.read(type, key: key, epoch: epoch) }
       rows.sort { $0.sequence < $1.sequence }
     } else {
-      rows = try latest.read(type, epoch: epoch)
+      rows = try lastValues.read(type, epoch: epoch)
     }
     rows = rows.filter { row in
       row.sequence <= through && record.shownName(of: row.event) != nil
@@ -64,21 +63,21 @@ extension RecoveryReader {
     return unsent.isEmpty ? rows : (rows + unsent.values).sorted { $0.sequence < $1.sequence }
   }
 
-  /// What the latest rows do not tell yet: of each key the newest event after what was sent. Nearly always there is
+  /// What the last-value rows do not hold yet: of each key the newest event after what was sent. Nearly always there is
   /// none.
   private func unsent(
     record: ConnectionRecord, stream: String, head: LogHead, through: Int64
   ) throws(TableError) -> [[UInt8]: LoggedEvent] {
-    let mark = try Checkpoints(table: table, clock: clock).read(stream: stream)
-    var place = mark.map { $0.epoch == head.epoch ? $0.deliveredThrough : 0 } ?? 0
+    let checkpoint = try Checkpoints(table: table, clock: clock).read(stream: stream)
+    var position = checkpoint.map { $0.epoch == head.epoch ? $0.deliveredThrough : 0 } ?? 0
     var newest: [[UInt8]: LoggedEvent] = [:]
     let part = LogHead(epoch: head.epoch, next: through + 1)
-    while place < through {
-      let page = try streamLog.read(stream: stream, head: part, after: place, limitEvents: 2_000)
+    while position < through {
+      let page = try streamLog.read(stream: stream, head: part, after: position, limitEvents: 2_000)
       for event in page.events where record.shownName(of: event.event) != nil {
         if let key = event.event.key { newest[Array(key.utf8)] = event }
       }
-      place = page.through
+      position = page.through
     }
     return newest
   }

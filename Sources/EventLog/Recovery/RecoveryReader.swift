@@ -6,11 +6,17 @@ package import Telemetry
 
 /// Reads the log for one connection: on `hello`, for history, for the cursor of a `pong`.
 ///
+/// For example: a client comes back with a cursor that says 4 in a stream whose log holds 1 to 9. It gets 5 to 9 of those
+/// types, keys and audiences that are for it, and `resume` says `all`. If the log was trimmed to 7 to 9, it gets these, is
+/// told that it missed two, and gets the last value of each key. If the stream has another epoch than the cursor names, the
+/// sequence 4 says nothing: it gets the state alone. `Docs/decisions/0005-rounds-marks-and-open-streams.md`,
+/// `Docs/protocol.md`.
+///
 /// What it shows is decided by `ConnectionRecord.shownName(of:)`, as on every path.
 package struct RecoveryReader {
   let table: any Table
   let streamLog: StreamLog
-  let latest: LastValues
+  let lastValues: LastValues
   let clock: Clock
 
   let personalEvents: Int64
@@ -24,7 +30,7 @@ package struct RecoveryReader {
     self.table = table
     self.clock = clock
     streamLog = StreamLog(table: table, shards: shards, clock: clock)
-    latest = LastValues(table: table, shards: shards, clock: clock)
+    lastValues = LastValues(table: table, shards: shards, clock: clock)
   }
 
   /// What a client lacks. Its listener rows stand already: so what is appended after this reads the heads is sent to
@@ -42,13 +48,13 @@ package struct RecoveryReader {
     var recovery = Recovery()
     recovery.from = cursor == nil ? nil : text
     var budget = limits
-    // Asked also where nothing is lacking: it notes that somebody of the person is here again.
+    // Asked also where nothing is lacking: it records that a connection of the user is here again.
     budget.lapsedMilliseconds = try lapsed(record: record, streams: streams)
     let namesOthers = cursor.map { $0.namesOthers(than: zip(streams, heads).map { ($0, $1?.epoch) }) } ?? false
     for (stream, head) in zip(streams, heads) {
-      let place = Self.place(
+      let resumption = Self.resumption(
         stream: stream, head: head, cursor: text == nil ? nil : .some(cursor), seen: seen, namesOthers: namesOthers)
-      let part = try part(record: record, stream: stream, head: head, place: place, budget: &budget)
+      let part = try part(record: record, stream: stream, head: head, resumption: resumption, budget: &budget)
       recovery.cursor.set(stream: stream, epoch: head?.epoch ?? "", to: head?.last ?? 0)
       recovery.parts.append(part)
     }
@@ -57,8 +63,8 @@ package struct RecoveryReader {
 
   // MARK: Where the client is
 
-  /// Where a client is in a stream.
-  private enum Place {
+  /// Where a client goes on in a stream.
+  private enum Resumption {
     /// It does not follow the stream yet.
     case new
     case after(Int64)
@@ -67,20 +73,20 @@ package struct RecoveryReader {
 
   /// `cursor`: nil if none came, nil inside if it cannot be read. What the client has seen of a stream that its cursor
   /// does not name was told by a hello that was not answered to its end.
-  private static func place(
+  private static func resumption(
     stream: String, head: LogHead?, cursor: Cursor??, seen: [String: Int64], namesOthers: Bool
-  ) -> Place {
+  ) -> Resumption {
     let newest = seen.first { $0.key.hasSameBytes(as: stream) }?.value
     if case .some(nil) = cursor { return .lost(.unknown) }
-    let told = cursor ?? nil
+    let given = cursor ?? nil
     // The log may have been begun since the cursor was made.
-    let begun = told?.sequence(of: stream, epoch: "") ?? (newest == 0 ? 0 : nil)
+    let begun = given?.sequence(of: stream, epoch: "") ?? (newest == 0 ? 0 : nil)
     guard let head else {
-      // Of a log that was forgotten nobody knows what is missed.
+      // How much is missed of a log that was forgotten is not known.
       if newest ?? 0 > 0 || begun == nil && namesOthers { return .lost(.epoch) }
       return begun == nil ? .new : .after(0)
     }
-    guard let sequence = told?.sequence(of: stream, epoch: head.epoch) ?? begun else {
+    guard let sequence = given?.sequence(of: stream, epoch: head.epoch) ?? begun else {
       if namesOthers { return .lost(.epoch) }
       return newest.map { $0 > head.last ? .lost(.epoch) : .after($0) } ?? .new
     }
@@ -92,17 +98,17 @@ package struct RecoveryReader {
   // MARK: What it gets
 
   private func part(
-    record: ConnectionRecord, stream: String, head: LogHead?, place: Place, budget: inout RecoveryLimits
+    record: ConnectionRecord, stream: String, head: LogHead?, resumption: Resumption, budget: inout RecoveryLimits
   ) throws(TableError) -> Recovery.Part {
     guard let head else {
       var part = Recovery.Part(stream: stream, base: 0)
-      if case .after = place { part.extent = .all } else { part.snapshot = [] }
-      if case .lost(let reason) = place {
+      if case .after = resumption { part.extent = .all } else { part.snapshot = [] }
+      if case .lost(let reason) = resumption {
         (part.extent, part.reason, part.missed) = (Recovery.Extent.none, reason, nil)
       }
       return part
     }
-    switch place {
+    switch resumption {
     case .after(let sequence):
       return try resumed(record: record, stream: stream, head: head, after: sequence, budget: &budget)
     case .new:
@@ -131,7 +137,7 @@ package struct RecoveryReader {
     return part
   }
 
-  /// What was kept for a person who was away for long is not shown any more.
+  /// What was kept for a user who was away for long is not shown any more.
   private func lapsed(record: ConnectionRecord, streams: [String]) throws(TableError) -> Int64 {
     guard streams.contains(where: StreamName.isPersonal), let user = record.principal.user else { return 0 }
     return try Presence(table: table, clock: clock).lapsed(

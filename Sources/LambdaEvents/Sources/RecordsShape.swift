@@ -28,12 +28,12 @@ enum RecordsShape {
   }
 
   static func each(
-    of records: [UInt8], _ take: (inout JSONReader) throws(JSONError) -> SourceRecord
+    of records: [UInt8], _ read: (inout JSONReader) throws(JSONError) -> SourceRecord
   ) throws(JSONError) -> [SourceRecord] {
     var all: [SourceRecord] = []
     var reader = JSONReader(records)
     try reader.beginArray()
-    while try reader.nextElement() { all.append(try take(&reader)) }
+    while try reader.nextElement() { all.append(try read(&reader)) }
     try reader.end()
     return all
   }

@@ -31,8 +31,8 @@ extension SourceBatch {
     case .kafka:
       let lowest = named(failed: failed)
       return Set(
-        records.indices.filter { place in
-          lowest.contains { $0 <= place && records[$0].partition == records[place].partition }
+        records.indices.filter { index in
+          lowest.contains { $0 <= index && records[$0].partition == records[index].partition }
         })
     default: return failed
     }
@@ -50,26 +50,26 @@ extension SourceBatch {
 
   /// The places that the answer names.
   private func named(failed: Set<Int>) -> [Int] {
-    let places = failed.sorted()
+    let positions = failed.sorted()
     switch source {
     // The first that failed and everything after it, lest what comes later overtake it.
-    case .sqs(isOrdered: true): return places.first.map { Array($0..<records.count) } ?? []
+    case .sqs(isOrdered: true): return positions.first.map { Array($0..<records.count) } ?? []
     // Lambda goes on from the lowest; naming more changes nothing. Pipes gives back what is named.
-    case .kinesis, .dynamoDBStreams: return isPiped ? places : Array(places.prefix(1))
+    case .kinesis, .dynamoDBStreams: return isPiped ? positions : Array(positions.prefix(1))
     // Of each partition the lowest offset that failed; offsets go on from there.
     case .kafka:
       var partitions: Set<String> = []
-      return places.filter { partitions.insert(records[$0].partition).inserted }
-    default: return places
+      return positions.filter { partitions.insert(records[$0].partition).inserted }
+    default: return positions
     }
   }
 
-  private func failures(of places: [Int]) -> [UInt8] {
+  private func failures(of positions: [Int]) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
       writer.key("batchItemFailures")
       writer.array { writer in
-        for place in places { writer.object { append(record: records[place], to: &$0) } }
+        for index in positions { writer.object { append(record: records[index], to: &$0) } }
       }
     }
     return writer.bytes

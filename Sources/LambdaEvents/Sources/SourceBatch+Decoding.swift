@@ -7,7 +7,7 @@ extension SourceBatch {
     Streams, Kafka and RabbitMQ, and EventBridge Pipes from the last five
     """
 
-  /// Recognises an invocation by its shape. An object without any of the marks of a source is somebody's own publish,
+  /// Recognises an invocation by its shape. An object without any of the marks of a source is a direct publish,
   /// and it is for that to say what is wrong with it.
   ///
   /// Throws for what bears the marks of a source that is not known.
@@ -45,7 +45,7 @@ extension SourceBatch {
   }
 
   private static func batch(_ records: [UInt8], of name: String?, isPiped: Bool) throws(SourceRefusal) -> SourceBatch {
-    let all: (_ take: (inout JSONReader) throws(JSONError) -> SourceRecord) throws(SourceRefusal) -> [SourceRecord] = {
+    let all: (_ read: (inout JSONReader) throws(JSONError) -> SourceRecord) throws(SourceRefusal) -> [SourceRecord] = {
       (take) throws(SourceRefusal) in
       try decoded { () throws(JSONError) in try RecordsShape.each(of: records, take) }
     }

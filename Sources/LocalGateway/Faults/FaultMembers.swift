@@ -14,7 +14,7 @@ struct FaultMembers {
       while let key = try reader.nextKey() { values.append((key, Array(try reader.rawValue()))) }
       try reader.end()
     } catch { throw FaultPlanError("\(name) is no JSON object: \(error)") }
-    for (place, value) in values.enumerated() where values[..<place].contains(where: { $0.name == value.name }) {
+    for (index, value) in values.enumerated() where values[..<index].contains(where: { $0.name == value.name }) {
       throw FaultPlanError("\(name): '\(value.name)' stands there twice")
     }
   }
@@ -58,14 +58,14 @@ struct FaultMembers {
   }
 
   /// One of an enumeration's words.
-  func word<Word: RawRepresentable & CaseIterable>(
-    _ member: String, type: Word.Type, among words: [Word] = Array(Word.allCases)
-  ) throws(FaultPlanError) -> Word? where Word.RawValue == String {
+  func keyword<Keyword: RawRepresentable & CaseIterable>(
+    _ member: String, type: Keyword.Type, among keywords: [Keyword] = Array(Keyword.allCases)
+  ) throws(FaultPlanError) -> Keyword? where Keyword.RawValue == String {
     guard let text = try string(member) else { return nil }
-    guard let word = words.first(where: { $0.rawValue.utf8.elementsEqual(text.utf8) }) else {
-      throw FaultPlanError("\(name): '\(member)' is \(words.sentence), not '\(text)'")
+    guard let keyword = keywords.first(where: { $0.rawValue.utf8.elementsEqual(text.utf8) }) else {
+      throw FaultPlanError("\(name): '\(member)' is \(keywords.sentence), not '\(text)'")
     }
-    return word
+    return keyword
   }
 
   /// The elements of an array, which must be there.

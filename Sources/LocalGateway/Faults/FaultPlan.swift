@@ -19,8 +19,8 @@ package struct FaultPlan: Equatable, Sendable {
     try plan.allow(["seed", "faults"])
     seed = try plan.required("seed", value: plan.integer("seed", in: Int64.min...Int64.max), allowed: "a whole number")
     var faults: [Fault] = []
-    for (place, element) in try plan.elements("faults").enumerated() {
-      faults.append(try Fault(members: FaultMembers(element, of: "fault \(place + 1)")))
+    for (index, element) in try plan.elements("faults").enumerated() {
+      faults.append(try Fault(members: FaultMembers(element, of: "fault \(index + 1)")))
     }
     guard faults.filter({ $0.kind == .tableThrottled }).count <= 1 else {
       throw FaultPlanError("table-throttled may stand in the plan once only")
@@ -39,22 +39,22 @@ package struct FaultPlanError: Error, Equatable, CustomStringConvertible {
 extension Fault {
   fileprivate init(members: FaultMembers) throws(FaultPlanError) {
     let kind = try members.required(
-      "kind", value: members.word("kind", type: Kind.self), allowed: Kind.allCases.sentence)
+      "kind", value: members.keyword("kind", type: Kind.self), allowed: Kind.allCases.sentence)
     var members = members
     members.name += " (\(kind.rawValue))"
     try members.allow(["kind", "rate"] + kind.members.map(\.rawValue))
     self.init(kind, rate: try members.required("rate", value: members.share("rate"), allowed: "a number from 0 to 1"))
-    for member in kind.members { try take(member, from: members) }
+    for member in kind.members { try read(member, from: members) }
     guard from < until else { throw FaultPlanError("\(members.name): 'until' is not after 'from'") }
   }
 
-  private mutating func take(_ member: Member, from members: FaultMembers) throws(FaultPlanError) {
+  private mutating func read(_ member: Member, from members: FaultMembers) throws(FaultPlanError) {
     let name = member.rawValue
     switch member {
-    case .scope: scope = try members.word(name, type: Scope.self) ?? scope
-    case .on: target = try members.word(name, type: Target.self, among: kind.targets) ?? target
-    case .delays: delay = try members.word(name, type: Delay.self) ?? delay
-    case .outcome: outcome = try members.word(name, type: TableOutcome.self) ?? outcome
+    case .scope: scope = try members.keyword(name, type: Scope.self) ?? scope
+    case .on: target = try members.keyword(name, type: Target.self, among: kind.targets) ?? target
+    case .delays: delay = try members.keyword(name, type: Delay.self) ?? delay
+    case .outcome: outcome = try members.keyword(name, type: TableOutcome.self) ?? outcome
     case .status: status = try members.integer(name, in: 500...599).map { Int($0) } ?? status
     case .milliseconds: milliseconds = try members.integer(name, in: 0...600_000) ?? milliseconds
     case .within: within = try members.integer(name, in: 0...600_000) ?? within

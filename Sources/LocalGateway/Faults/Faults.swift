@@ -19,12 +19,12 @@ final class Faults {
   private struct Entry {
     let fault: Fault
     /// The kind, and where it stands in the plan several times, which of them: they decide independently.
-    let word: String
+    let keyword: String
     var occasions: [String: Int] = [:]
     var occasionCount = 0
     var chosen = 0
     var injected = 0
-    /// Until when, on the monotonic clock, everything of somebody is throttled.
+    /// Until when, on the monotonic clock, everything of one caller is throttled.
     var bursts: [String: Int64] = [:]
   }
 
@@ -34,8 +34,8 @@ final class Faults {
     let who: String
     /// The how-manieth occasion it was decided at, from 1.
     let number: Int
-    fileprivate let place: Int
-    fileprivate let word: String
+    fileprivate let index: Int
+    fileprivate let keyword: String
   }
 
   init(_ plan: FaultPlan, clock: Clock, log: Log) {
@@ -49,7 +49,7 @@ final class Faults {
     entries = plan.faults.map { fault in
       seen[fault.kind, default: 0] += 1
       let number = seen[fault.kind] ?? 1
-      return Entry(fault: fault, word: number == 1 ? fault.kind.rawValue : "\(fault.kind.rawValue)#\(number)")
+      return Entry(fault: fault, keyword: number == 1 ? fault.kind.rawValue : "\(fault.kind.rawValue)#\(number)")
     }
   }
 
@@ -61,28 +61,28 @@ final class Faults {
     _ kind: Fault.Kind, who: String, meaning isMeant: (Fault) -> Bool = { _ in true }
   ) -> Decision? {
     var decision: Decision?
-    for place in entries.indices where entries[place].fault.kind == kind && isMeant(entries[place].fault) {
-      let found = decide(place, who: who)
+    for index in entries.indices where entries[index].fault.kind == kind && isMeant(entries[index].fault) {
+      let found = decide(index, who: who)
       decision = decision ?? found
     }
     return decision
   }
 
-  private func decide(_ place: Int, who: String) -> Decision? {
-    let fault = entries[place].fault
+  private func decide(_ index: Int, who: String) -> Decision? {
+    let fault = entries[index].fault
     let name = fault.kind == .throttled && fault.scope == .all ? "all" : who
-    entries[place].occasions[name, default: 0] += 1
-    entries[place].occasionCount += 1
-    let number = entries[place].occasions[name] ?? 1
-    let word = entries[place].word
-    let isChosen = chance.share(word, who: name, number: number) < fault.rate
-    guard isChosen && isInTime(fault) || isInBurst(place, who: name) else { return nil }
-    guard entries[place].injected < fault.limit else { return nil }
+    entries[index].occasions[name, default: 0] += 1
+    entries[index].occasionCount += 1
+    let number = entries[index].occasions[name] ?? 1
+    let keyword = entries[index].keyword
+    let isChosen = chance.share(keyword, who: name, number: number) < fault.rate
+    guard isChosen && isInTime(fault) || isInBurst(index, who: name) else { return nil }
+    guard entries[index].injected < fault.limit else { return nil }
     if isChosen && isInTime(fault) {
-      entries[place].chosen += 1
-      lengthenBurst(place, who: name)
+      entries[index].chosen += 1
+      lengthenBurst(index, who: name)
     }
-    return Decision(fault: fault, who: name, number: number, place: place, word: word)
+    return Decision(fault: fault, who: name, number: number, index: index, keyword: keyword)
   }
 
   private func isInTime(_ fault: Fault) -> Bool {
@@ -90,29 +90,29 @@ final class Faults {
     return elapsed >= fault.from && elapsed < fault.until
   }
 
-  private func isInBurst(_ place: Int, who: String) -> Bool {
-    guard let end = entries[place].bursts[who] else { return false }
+  private func isInBurst(_ index: Int, who: String) -> Bool {
+    guard let end = entries[index].bursts[who] else { return false }
     return clock.monotonicMilliseconds() < end
   }
 
-  private func lengthenBurst(_ place: Int, who: String) {
-    let fault = entries[place].fault
+  private func lengthenBurst(_ index: Int, who: String) {
+    let fault = entries[index].fault
     guard fault.kind == .throttled, fault.milliseconds > 0 else { return }
-    entries[place].bursts[who] = clock.monotonicMilliseconds() + fault.milliseconds
+    entries[index].bursts[who] = clock.monotonicMilliseconds() + fault.milliseconds
   }
 
   /// How long after its occasion the fault begins.
   func delay(of decision: Decision) -> Int64 {
     chance.integer(
-      through: decision.fault.within, kind: decision.word + "@", who: decision.who, number: decision.number)
+      through: decision.fault.within, kind: decision.keyword + "@", who: decision.who, number: decision.number)
   }
 
   // MARK: Injecting
 
   /// To be called when the fault is done; false if its limit was reached meanwhile, and it must not be done.
   func inject(_ decision: Decision, connectionID: String? = nil) -> Bool {
-    guard entries[decision.place].injected < decision.fault.limit else { return false }
-    entries[decision.place].injected += 1
+    guard entries[decision.index].injected < decision.fault.limit else { return false }
+    entries[decision.index].injected += 1
     let fields: Log.Fields = [
       "kind": .text(decision.fault.kind.rawValue), "who": .text(decision.who), "n": .number(Int64(decision.number)),
     ]
@@ -123,7 +123,7 @@ final class Faults {
 
   /// A function's own line about a fault of its table.
   func countTableFault() {
-    for place in entries.indices where entries[place].fault.kind == .tableThrottled { entries[place].injected += 1 }
+    for index in entries.indices where entries[index].fault.kind == .tableThrottled { entries[index].injected += 1 }
   }
 
   // MARK: Telling

@@ -1,5 +1,5 @@
 /// An event that waits for the next one of its connection to overtake it.
-struct HeldEvent {
+struct DelayedEvent {
   /// Gives it to its function.
   let give: () -> Void
   /// Ends the wait.
@@ -20,16 +20,16 @@ extension Gateway {
     }
     // Nothing comes of a connection before its $connect has answered, so that one cannot be overtaken.
     guard route.key != "$connect" else { return give() }
-    if let held = heldEvents[identity.key] {
-      loop.cancel(held.timer)
+    if let delayed = delayedEvents[identity.key] {
+      loop.cancel(delayed.timer)
       give()
-      return giveHeld(of: identity.key)
+      return giveDelayed(of: identity.key)
     }
     guard let reordering, faults.inject(reordering, connectionID: identity.key.text) else { return give() }
     // Until the next event of the connection, or the fault's time.
     awaitInvocation()
-    let timer = loop.schedule(afterMilliseconds: reordering.fault.milliseconds) { self.giveHeld(of: identity.key) }
-    heldEvents[identity.key] = HeldEvent(give: give, timer: timer)
+    let timer = loop.schedule(afterMilliseconds: reordering.fault.milliseconds) { self.giveDelayed(of: identity.key) }
+    delayedEvents[identity.key] = DelayedEvent(give: give, timer: timer)
   }
 
   /// Nobody hears how the second invocation went.
@@ -45,8 +45,8 @@ extension Gateway {
     }
   }
 
-  private func giveHeld(of key: ConnectionKey) {
-    heldEvents.removeValue(forKey: key)?.give()
+  private func giveDelayed(of key: ConnectionKey) {
+    delayedEvents.removeValue(forKey: key)?.give()
     invocationEnded()
   }
 

@@ -1,4 +1,4 @@
-/// Invocations of type `Event`: nobody waits for the answer, and one that fails is tried twice more, as Lambda does.
+/// Invocations of type `Event`: no caller waits for the answer, and one that fails is tried twice more, as Lambda does.
 final class EventInvocations {
   /// Payloads that wait for their next try are kept in memory; more than these are given up.
   static let maximumWaiting = 1000
@@ -10,7 +10,7 @@ final class EventInvocations {
 
   /// Every try bears the same request id.
   func invoke(_ function: String, payload: [UInt8], context: Invocation.Context) {
-    attempt(function, payload: payload, context: context, pauses: host.surroundings.eventRetryMilliseconds[...])
+    attempt(function, payload: payload, context: context, pauses: host.settings.eventRetryMilliseconds[...])
   }
 
   private func attempt(

@@ -76,14 +76,14 @@ package struct FunctionSettings: Sendable {
 extension FunctionConfiguration {
   /// The variables of one process: Lambda's own (reserved), the credentials and language it may override.
   package func variables(
-    _ surroundings: FunctionSettings, runtimeAPI: String, logStream: String
+    _ settings: FunctionSettings, runtimeAPI: String, logStream: String
   ) -> [String: String] {
     var variables = [
       "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8", "AWS_ACCESS_KEY_ID": "local",
-      "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local", "AWS_REGION": surroundings.region,
-      "AWS_DEFAULT_REGION": surroundings.region, "TZ": ":UTC",
+      "AWS_SECRET_ACCESS_KEY": "local", "AWS_SESSION_TOKEN": "local", "AWS_REGION": settings.region,
+      "AWS_DEFAULT_REGION": settings.region, "TZ": ":UTC",
     ]
-    variables.merge(surroundings.environment) { $1 }
+    variables.merge(settings.environment) { $1 }
     variables.merge(environment) { $1 }
     variables.merge(reserved(runtimeAPI: runtimeAPI, logStream: logStream)) { $1 }
     return variables

@@ -17,7 +17,7 @@ protocol FunctionEnvironmentOwner: AnyObject {
 final class FunctionEnvironment {
   let id: FunctionPool.EnvironmentID
   private weak var owner: (any FunctionEnvironmentOwner)?
-  /// Whatever comes in here comes from this process: nobody else was told of the port.
+  /// Whatever comes in here comes from this process: no other process was given the port.
   private var server: HTTPServer?
   private var process: ChildProcess?
 

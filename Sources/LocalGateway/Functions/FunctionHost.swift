@@ -8,7 +8,7 @@ import Telemetry
 ///
 /// No process is started before it is needed. All of them end with `stop`, and also when this process is killed.
 final class FunctionHost: FunctionInvoker {
-  let surroundings: FunctionSettings
+  let settings: FunctionSettings
   let loop: EventLoop
   let runners: [String: FunctionRunner]
   private(set) var isStopping = false
@@ -16,18 +16,18 @@ final class FunctionHost: FunctionInvoker {
   /// `onLogLine` gets every line that functions write, and Lambda's lines around them. Of several functions with one
   /// name the last counts.
   init(
-    functions: [FunctionConfiguration], surroundings: FunctionSettings = FunctionSettings(),
+    functions: [FunctionConfiguration], settings: FunctionSettings = FunctionSettings(),
     loop: EventLoop, randomness: Randomness = .system, faults: Faults? = nil,
     onLogLine: @escaping (FunctionLogLine) -> Void
   ) {
-    self.surroundings = surroundings
+    self.settings = settings
     self.loop = loop
     let buffer = ReadBuffer()
     let named = functions.map { function in
       (
         function.name,
         FunctionRunner(
-          configuration: function, surroundings: surroundings, loop: loop, buffer: buffer, randomness: randomness,
+          configuration: function, settings: settings, loop: loop, buffer: buffer, randomness: randomness,
           faults: faults,
           onLogLine: onLogLine)
       )
@@ -89,19 +89,19 @@ extension Randomness {
     let high = next() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
     let low = next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
     return String(unsafeUninitializedCapacity: 36) { text in
-      var place = 0
+      var index = 0
       for (half, hyphens) in [(high, [8, 13]), (low, [18, 23])] {
         for shift in stride(from: 60, through: 0, by: -4) {
-          if hyphens.contains(place) || place == 18 {
-            text[place] = UInt8(ascii: "-")
-            place += 1
+          if hyphens.contains(index) || index == 18 {
+            text[index] = UInt8(ascii: "-")
+            index += 1
           }
           let digit = UInt8(truncatingIfNeeded: half >> UInt64(shift)) & 15
-          text[place] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-          place += 1
+          text[index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+          index += 1
         }
       }
-      return place
+      return index
     }
   }
 }

@@ -5,13 +5,13 @@ extension FunctionPool {
     while !isStopped, waitingCount > startingCount, environments.count < limits.maximumEnvironments {
       // After a failure one is tried at a time, and not before the pause is over.
       guard failedStarts == 0 || (startingCount == 0 && now >= nextStart) else {
-        if startingCount == 0 { note(nextStart) }
+        if startingCount == 0 { recordWake(nextStart) }
         break
       }
       environmentsMade += 1
       startingCount += 1
       environments[environmentsMade] = .starting(deadline: now + limits.initMilliseconds)
-      note(now + limits.initMilliseconds)
+      recordWake(now + limits.initMilliseconds)
       actions.append(.start(environmentsMade))
     }
     return actions

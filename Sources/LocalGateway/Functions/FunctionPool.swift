@@ -46,7 +46,7 @@ struct FunctionPool {
   mutating func invoke(id: InvocationID, bytes: Int, callerDeadline: Int64, now: Int64) -> [Action] {
     guard !isStopped else { return [.fail(id, .stopped)] }
     let invocation = Invocation(bytes: bytes, callerDeadline: callerDeadline, isWaiting: false)
-    note(callerDeadline)
+    recordWake(callerDeadline)
     if let environment = idle.popLast() {
       invocations[id] = invocation
       return [run(id: id, on: environment, now: now)]
@@ -92,7 +92,7 @@ struct FunctionPool {
     guard case .starting = environments[environment] else { return nil }
     let killAt = now + limits.stopMilliseconds
     environments[environment] = .ending(killAt: killAt, timedOut: false)
-    note(killAt)
+    recordWake(killAt)
     return startFailed(failure, now: now)
   }
 
@@ -132,14 +132,14 @@ struct FunctionPool {
   private mutating func ready(environment: EnvironmentID, now: Int64) -> [Action] {
     if let id = dequeue() { return [run(id: id, on: environment, now: now)] }
     environments[environment] = .idle(until: now + limits.idleMilliseconds)
-    note(now + limits.idleMilliseconds)
+    recordWake(now + limits.idleMilliseconds)
     idle.append(environment)
     return []
   }
 
   private mutating func run(id: InvocationID, on environment: EnvironmentID, now: Int64) -> Action {
     environments[environment] = .running(id, deadline: now + limits.timeoutMilliseconds)
-    note(now + limits.timeoutMilliseconds)
+    recordWake(now + limits.timeoutMilliseconds)
     return .deliver(id, to: environment)
   }
 
@@ -205,25 +205,25 @@ struct FunctionPool {
     case .running, .answered: break
     }
     environments[environment] = .ending(killAt: now + limits.stopMilliseconds, timedOut: false)
-    note(now + limits.stopMilliseconds)
+    recordWake(now + limits.stopMilliseconds)
     return [.terminate(environment)]
   }
 
   // MARK: Time
 
-  mutating func note(_ moment: Int64) { nextWake = min(nextWake, moment) }
+  mutating func recordWake(_ moment: Int64) { nextWake = min(nextWake, moment) }
 
   private mutating func findNextWake(now: Int64) {
     nextWake = .max
-    for invocation in invocations.values { note(invocation.callerDeadline) }
+    for invocation in invocations.values { recordWake(invocation.callerDeadline) }
     for phase in environments.values {
       switch phase {
       case .starting(let moment), .idle(let moment), .running(_, let moment), .answered(let moment),
         .ending(let moment?, _):
-        note(moment)
+        recordWake(moment)
       case .ending(nil, _): break
       }
     }
-    if waitingCount > 0, startingCount == 0, nextStart > now { note(nextStart) }
+    if waitingCount > 0, startingCount == 0, nextStart > now { recordWake(nextStart) }
   }
 }

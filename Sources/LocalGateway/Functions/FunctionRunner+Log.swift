@@ -17,8 +17,8 @@ extension FunctionRunner {
 
   /// END and REPORT, after what the function has written up to its answer.
   func logEnd(_ invocation: Invocation, environment: FunctionEnvironment) {
-    if surroundings.writesReports || invocation.context.wantsLog { environment.drainOutput() }
-    guard surroundings.writesReports else { return }
+    if settings.writesReports || invocation.context.wantsLog { environment.drainOutput() }
+    guard settings.writesReports else { return }
     log(ReportLine.end(invocation.requestID), environment: environment, invocation: invocation)
     let isFirst = environment.deliveries == 1
     let report = ReportLine.report(
@@ -30,14 +30,14 @@ extension FunctionRunner {
 
   /// What went wrong, in the words the caller gets.
   func logFailure(_ failure: FunctionPool.Failure, invocation: Invocation, environment: FunctionEnvironment?) {
-    guard surroundings.writesReports, failure != .throttled, failure != .callerTimedOut else { return }
+    guard settings.writesReports, failure != .throttled, failure != .callerTimedOut else { return }
     guard let message = failure.message(limits) else { return }
     environment?.drainOutput()
     log("RequestId: \(invocation.requestID) Error: \(message)", environment: environment, invocation: invocation)
   }
 
   func logFailedStart(environment: FunctionEnvironment, failure: FunctionPool.Failure) {
-    guard surroundings.writesReports else { return }
+    guard settings.writesReports else { return }
     let microseconds = Stopwatch.microseconds() - environment.startedAt
     log(
       ReportLine.initReport(microseconds: microseconds, errorType: failure.errorType), environment: environment,

@@ -26,7 +26,7 @@ extension FunctionRunner: FunctionEnvironmentOwner {
   private func response(
     _ requestID: String, request: HTTPRequest, environment: FunctionEnvironment, responder: HTTPResponder
   ) {
-    guard let id = take(requestID, request: request, environment: environment, responder: responder) else { return }
+    guard let id = accept(requestID, request: request, environment: environment, responder: responder) else { return }
     if let mode = request.headers["lambda-runtime-function-response-mode"], mode != "streaming" {
       responder.refuse(.invalidResponseMode)
       return finish(
@@ -46,7 +46,7 @@ extension FunctionRunner: FunctionEnvironmentOwner {
   private func error(
     _ requestID: String, request: HTTPRequest, environment: FunctionEnvironment, responder: HTTPResponder
   ) {
-    guard let id = take(requestID, request: request, environment: environment, responder: responder) else { return }
+    guard let id = accept(requestID, request: request, environment: environment, responder: responder) else { return }
     let type = RuntimeAPI.normalizedErrorType(request.headers["lambda-runtime-function-error-type"])
     responder.acknowledge()
     finish(
@@ -68,7 +68,7 @@ extension FunctionRunner: FunctionEnvironmentOwner {
   }
 
   /// The invocation that is answered, if it may be; else the refusal was sent.
-  private func take(
+  private func accept(
     _ requestID: String, request: HTTPRequest, environment: FunctionEnvironment, responder: HTTPResponder
   ) -> FunctionPool.InvocationID? {
     let matches = environment.isCurrent(

@@ -4,7 +4,7 @@ import Telemetry
 /// Runs one function: does what its pool decides, and tells the pool what happened.
 final class FunctionRunner {
   let configuration: FunctionConfiguration
-  let surroundings: FunctionSettings
+  let settings: FunctionSettings
   let loop: EventLoop
   private let buffer: ReadBuffer
   private let randomness: Randomness
@@ -22,11 +22,11 @@ final class FunctionRunner {
   private var onStopped: (() -> Void)?
 
   init(
-    configuration: FunctionConfiguration, surroundings: FunctionSettings, loop: EventLoop,
+    configuration: FunctionConfiguration, settings: FunctionSettings, loop: EventLoop,
     buffer: ReadBuffer, randomness: Randomness, faults: Faults? = nil, onLogLine: @escaping (FunctionLogLine) -> Void
   ) {
     self.configuration = configuration
-    self.surroundings = surroundings
+    self.settings = settings
     self.loop = loop
     self.buffer = buffer
     self.randomness = randomness
@@ -115,7 +115,7 @@ final class FunctionRunner {
 
   private func command(id: FunctionPool.EnvironmentID, runtimeAPI: String) -> ChildProcess.Command {
     let stream = "local/[$LATEST]\(randomness.hexadecimal())"
-    let variables = configuration.variables(surroundings, runtimeAPI: runtimeAPI, logStream: stream)
+    let variables = configuration.variables(settings, runtimeAPI: runtimeAPI, logStream: stream)
     return ChildProcess.Command(
       executable: configuration.executable,
       environment: variables.merging(tableFaultVariables(id: id)) { $1 },
@@ -148,7 +148,7 @@ final class FunctionRunner {
     guard let invocation = invocations[id], let environment = environments[environmentID] else { return }
     // A second delivery of the same is no second start.
     let isFirst = environment.runningID != id
-    if isFirst, surroundings.writesReports {
+    if isFirst, settings.writesReports {
       log(ReportLine.start(invocation.requestID), environment: environment, invocation: invocation)
     }
     environment.deliver(id: id, invocation: invocation, headers: headers(invocation))
@@ -164,7 +164,7 @@ final class FunctionRunner {
       (name: "Lambda-Runtime-Deadline-Ms", value: "\(deadline)"),
       (
         name: "Lambda-Runtime-Invoked-Function-Arn",
-        value: surroundings.arn(configuration.name, qualifier: context.qualifier)
+        value: settings.arn(configuration.name, qualifier: context.qualifier)
       ),
       (name: "Lambda-Runtime-Trace-Id", value: context.traceID ?? traceID()),
     ]

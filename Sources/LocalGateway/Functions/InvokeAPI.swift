@@ -70,7 +70,7 @@ final class InvokeAPI: HTTPRequestHandler {
     guard let kind = Kind(rawValue: request.headers["x-amz-invocation-type"] ?? "RequestResponse") else {
       throw .invalidParameter("X-Amz-Invocation-Type is one of RequestResponse, Event, DryRun")
     }
-    guard host.hasFunction(name.name) else { throw .notFound(host.surroundings.arn(name.name)) }
+    guard host.hasFunction(name.name) else { throw .notFound(host.settings.arn(name.name)) }
     return Call(
       function: name.name, kind: kind, payload: try payload(request.body, kind: kind),
       context: try context(request, name: name))

@@ -67,13 +67,13 @@ struct LineSplitter {
   private var rest: [UInt8] = []
 
   mutating func append(_ bytes: UnsafeRawBufferPointer, _ use: ([UInt8]) -> Void) {
-    var place = 0
-    while let lineFeed = bytes[place...].firstIndex(of: 0x0A) {
-      rest.append(contentsOf: bytes[place..<lineFeed])
+    var offset = 0
+    while let lineFeed = bytes[offset...].firstIndex(of: 0x0A) {
+      rest.append(contentsOf: bytes[offset..<lineFeed])
       handOn(use)
-      place = lineFeed + 1
+      offset = lineFeed + 1
     }
-    rest.append(contentsOf: bytes[place...])
+    rest.append(contentsOf: bytes[offset...])
     if rest.count >= Self.maximumBytes { handOn(use) }
   }
 

@@ -6,16 +6,16 @@ import Telemetry
 
 /// Makes the calls of DynamoDB's JSON protocol 1.0: signed, checked, and made again where that may help.
 final class DynamoDBCaller {
-  let place: DynamoDBPlace
+  let location: DynamoDBLocation
   private let session: SignedSession
   private let clock: Clock
   private let randomness: Randomness
   private let deadline: CallDeadline
 
   init(
-    _ place: DynamoDBPlace, _ session: SignedSession, clock: Clock, randomness: Randomness, deadline: CallDeadline
+    _ location: DynamoDBLocation, _ session: SignedSession, clock: Clock, randomness: Randomness, deadline: CallDeadline
   ) {
-    self.place = place
+    self.location = location
     self.session = session
     self.clock = clock
     self.randomness = randomness
@@ -68,7 +68,7 @@ final class DynamoDBCaller {
 
   private func request(_ call: Call, milliseconds: Int64) -> HTTPRequest {
     HTTPRequest(
-      method: "POST", url: place.url,
+      method: "POST", url: location.url,
       headers: [
         ("Content-Type", "application/x-amz-json-1.0"), ("X-Amz-Target", "DynamoDB_20120810.\(call.operation)"),
         ("Accept-Encoding", "identity"),
@@ -143,7 +143,7 @@ enum CallFailure: Error {
     if case .refused(let refusal) = self { refusal.kind != .transient } else { false }
   }
 
-  func tableError(_ call: DynamoDBCaller.Call, place: DynamoDBPlace) -> TableError {
+  func tableError(_ call: DynamoDBCaller.Call, location: DynamoDBLocation) -> TableError {
     let (code, detail): (TableError.Code, String) =
       switch self {
       case .noTimeLeft: (.unavailable, "the invocation ends before an answer could come")
@@ -158,9 +158,9 @@ enum CallFailure: Error {
         case .conflict, .cancelled: (.contention, refusal.text)
         case .conditionFailed: (.conditionFailed, "")
         case .invalid: (.invalidRequest, refusal.text)
-        case .noTable: (.unusable, place.missingTable)
-        case .denied: (.unusable, "\(place.description) refused: \(refusal.text)")
-        case .other: (.unusable, "\(place.description) answered \(refusal.text)")
+        case .noTable: (.unusable, location.missingTable)
+        case .denied: (.unusable, "\(location.description) refused: \(refusal.text)")
+        case .other: (.unusable, "\(location.description) answered \(refusal.text)")
         }
       }
     return TableError(code: code, operation: call.verb, key: call.key, detail: detail)
@@ -172,7 +172,7 @@ extension Result {
 }
 
 /// Which table is meant, and where.
-package struct DynamoDBPlace: Sendable {
+package struct DynamoDBLocation: Sendable {
   package let table: String
   package let region: String
   package let url: HTTPURL

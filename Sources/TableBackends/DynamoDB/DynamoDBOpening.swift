@@ -20,7 +20,8 @@ extension DynamoDBTable {
       let session = try SignedSession(
         service: "dynamodb", region: region, source: CredentialChain(environment: environment))
       return DynamoDBTable(
-        place: DynamoDBPlace(table: name, region: region, url: try HTTPURL(endpoint)), session: session, clock: clock,
+        location: DynamoDBLocation(table: name, region: region, url: try HTTPURL(endpoint)), session: session,
+        clock: clock,
         deadline: deadline)
     } catch {
       throw unusable("\(error)")

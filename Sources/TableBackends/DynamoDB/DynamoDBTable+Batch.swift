@@ -21,7 +21,7 @@ extension DynamoDBTable {
         do throws(CallFailure) {
           left += try unprocessed(of: batch, in: try outcome.get())
         } catch {
-          throw error.tableError(call, place: caller.place)
+          throw error.tableError(call, location: caller.location)
         }
       }
       guard !left.isEmpty else {

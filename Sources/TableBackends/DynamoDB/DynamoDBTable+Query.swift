@@ -14,11 +14,11 @@ extension DynamoDBTable {
     }
     while case let open = readings.indices.filter({ !readings[$0].isDone }), !open.isEmpty {
       let calls = open.map { call(readings[$0]) }
-      for ((place, call), outcome) in zip(zip(open, calls), caller.send(calls)) {
+      for ((index, call), outcome) in zip(zip(open, calls), caller.send(calls)) {
         do throws(CallFailure) {
-          try readings[place].take(outcome.get(), key: call.key!)
+          try readings[index].append(outcome.get(), key: call.key!)
         } catch {
-          throw error.tableError(call, place: caller.place)
+          throw error.tableError(call, location: caller.location)
         }
       }
     }
@@ -68,13 +68,13 @@ private struct Reading {
   /// One more than the page needs shows whether there is another page.
   var limit: Int { min(query.limit - count, 9_999) + 1 }
 
-  mutating func take(_ answer: [UInt8], key: ItemKey) throws(CallFailure) {
+  mutating func append(_ answer: [UInt8], key: ItemKey) throws(CallFailure) {
     let (items, last): ([Item], String?)
     do throws(TableError) { (items, last) = try Answer.items(in: answer, verb: "query", key: key) } catch {
       throw .garbled(error.detail)
     }
     for item in items where !item.isExpired(at: now) {
-      guard builder.take(item) else {
+      guard builder.append(item) else {
         isDone = true
         return
       }

@@ -25,7 +25,7 @@ extension DynamoDBTable {
       return nil
     } catch {
       guard case .refused(let refusal) = error, refusal.kind == .cancelled else {
-        throw error.tableError(call, place: caller.place)
+        throw error.tableError(call, location: caller.location)
       }
       let failed = refusal.reasons.indices.filter { refusal.reasons[$0] == "ConditionalCheckFailed" }
       if !failed.isEmpty { return failed }
@@ -42,28 +42,28 @@ extension DynamoDBTable {
     _ current: [TransactionWrite], meant: [TransactionWrite], failed: [Int]
   ) throws(TableError) -> [TransactionWrite] {
     var next = current
-    var places: [Int] = []
+    var unmet: [Int] = []
     var invalid: TableError?
-    for place in failed {
-      guard case .update(let key, let change, let condition) = meant[place], change.createsItem || !change.add.isEmpty
+    for index in failed {
+      guard case .update(let key, let change, let condition) = meant[index], change.createsItem || !change.add.isEmpty
       else {
-        places.append(place)
+        unmet.append(index)
         continue
       }
-      let standing = try get(key, consistency: .strong)
-      guard condition.holds(of: standing), standing != nil || change.createsItem else {
-        places.append(place)
+      let current = try get(key, consistency: .strong)
+      guard condition.holds(of: current), current != nil || change.createsItem else {
+        unmet.append(index)
         continue
       }
       do throws(TableError) {
-        let item = try change.applied(to: standing, key: key, operation: "transact")
-        next[place] = standing == nil ? .put(item, if: .absent) : meant[place]
+        let item = try change.applied(to: current, key: key, operation: "transact")
+        next[index] = current == nil ? .put(item, if: .absent) : meant[index]
       } catch {
         invalid = invalid ?? error
       }
     }
-    if !places.isEmpty {
-      throw TableError(code: .transactionFailed(places), operation: "transact", key: meant[places[0]].key)
+    if !unmet.isEmpty {
+      throw TableError(code: .transactionFailed(unmet), operation: "transact", key: meant[unmet[0]].key)
     }
     if let invalid { throw invalid }
     return next

@@ -14,18 +14,20 @@ package final class DynamoDBTable: Table {
 
   /// `clock` decides what is expired and waits between attempts; the session's own signs.
   package init(
-    place: DynamoDBPlace, session: SignedSession, clock: Clock = .system, randomness: Randomness = .system,
+    location: DynamoDBLocation, session: SignedSession, clock: Clock = .system, randomness: Randomness = .system,
     deadline: CallDeadline = CallDeadline()
   ) {
-    caller = DynamoDBCaller(place, session, clock: clock, randomness: randomness, deadline: deadline)
+    caller = DynamoDBCaller(location, session, clock: clock, randomness: randomness, deadline: deadline)
     self.clock = clock
     self.randomness = randomness
   }
 
-  var tableName: String { caller.place.table }
+  var tableName: String { caller.location.table }
 
   func send(_ call: DynamoDBCaller.Call) throws(TableError) -> [UInt8] {
-    do throws(CallFailure) { return try caller.send(call) } catch { throw error.tableError(call, place: caller.place) }
+    do throws(CallFailure) { return try caller.send(call) } catch {
+      throw error.tableError(call, location: caller.location)
+    }
   }
 
   func request(_ members: (inout JSONWriter) -> Void) -> [UInt8] {
@@ -89,13 +91,13 @@ package final class DynamoDBTable: Table {
       } catch {
         guard error.code == .conditionFailed else { throw error }
       }
-      let standing = try get(key, consistency: .strong)
-      guard condition.holds(of: standing), standing != nil || change.createsItem else {
+      let current = try get(key, consistency: .strong)
+      guard condition.holds(of: current), current != nil || change.createsItem else {
         throw TableError(code: .conditionFailed, operation: "update", key: key)
       }
-      // Throws where the change itself cannot be made; else somebody came in between, or the item has to be made.
-      let item = try change.applied(to: standing, key: key, operation: "update")
-      guard standing == nil else { continue }
+      // Throws where the change itself cannot be made; else another write came in between, or the item has to be made.
+      let item = try change.applied(to: current, key: key, operation: "update")
+      guard current == nil else { continue }
       do throws(TableError) {
         try put(item, if: .absent)
         return item

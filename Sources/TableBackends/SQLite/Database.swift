@@ -154,9 +154,9 @@ private final class LogLimit {
     triedPages = pages
     Database.waitWhenBusy(handle, milliseconds: Self.waitMilliseconds)
     // For who copies just now SQLite waits with no handler: it says busy at once.
-    var looks = Self.waitMilliseconds
-    while sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_TRUNCATE, nil, nil) == SQLITE_BUSY, looks > 0 {
-      looks -= 1
+    var tries = Self.waitMilliseconds
+    while sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_TRUNCATE, nil, nil) == SQLITE_BUSY, tries > 0 {
+      tries -= 1
       usleep(1000)
     }
     Database.waitWhenBusy(handle, milliseconds: busyMilliseconds)

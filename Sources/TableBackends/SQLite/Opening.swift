@@ -8,7 +8,7 @@ enum Opening {
     let database = try connect(path: path, busyMilliseconds: busyMilliseconds, mayCreate: true)
     switch try owner(of: database) {
     case .tickertape: break
-    case .nobody: try create(in: database, tries: busyMilliseconds)
+    case .unowned: try create(in: database, tries: busyMilliseconds)
     case .unmarked: if !database.isReadOnly { try database.execute(Schema.mark) }
     }
     if database.isReadOnly { throw .readOnly }
@@ -31,7 +31,7 @@ enum Opening {
     /// Ours, from before files bore an `application_id`.
     case unmarked
     /// An empty file.
-    case nobody
+    case unowned
   }
 
   static func owner(of database: Database) throws(SQLiteError) -> Owner {
@@ -40,7 +40,7 @@ enum Opening {
     switch (version, application) {
     case (Schema.version, Schema.application): return .tickertape
     case (Schema.version, 0): return .unmarked
-    case (0, 0): if try integer(.isEmpty, in: database) == 0 { return .nobody }
+    case (0, 0): if try integer(.isEmpty, in: database) == 0 { return .unowned }
     default: break
     }
     // Another process may have made it between the two looks.
@@ -148,7 +148,7 @@ extension Opening {
     return nil
   }
 
-  /// Which of the files that make up the database belongs to somebody else; "": none.
+  /// Which of the files that make up the database belongs to another user; "": none.
   private static func owners(of path: String) -> String {
     for file in [path, "\(path)-wal", "\(path)-shm"] {
       var status = stat()

@@ -70,12 +70,12 @@ enum ItemCoding {
 
   private struct Reader {
     let input: [UInt8]
-    var place = 0
+    var offset = 0
 
     mutating func next() -> UInt8? {
-      guard place < input.count else { return nil }
-      defer { place += 1 }
-      return input[place]
+      guard offset < input.count else { return nil }
+      defer { offset += 1 }
+      return input[offset]
     }
 
     mutating func number() throws(SQLiteError) -> UInt64 {
@@ -90,9 +90,9 @@ enum ItemCoding {
 
     mutating func block() throws(SQLiteError) -> ArraySlice<UInt8> {
       let count = try number()
-      guard count <= UInt64(input.count - place) else { throw .corrupt("an attribute is cut short") }
-      defer { place += Int(count) }
-      return input[place..<place + Int(count)]
+      guard count <= UInt64(input.count - offset) else { throw .corrupt("an attribute is cut short") }
+      defer { offset += Int(count) }
+      return input[offset..<offset + Int(count)]
     }
 
     mutating func text() throws(SQLiteError) -> String {

@@ -9,7 +9,7 @@ extension SQLiteTable {
     do throws(SQLiteError) {
       let database = try Opening.connect(path: path, busyMilliseconds: busyMilliseconds, mayCreate: false)
       // Of a file that is ours by its numbers alone SQLite itself says what it lacks.
-      if try Opening.owner(of: database) != .nobody { _ = try Statement(Schema.SQL.get.rawValue, in: database) }
+      if try Opening.owner(of: database) != .unowned { _ = try Statement(Schema.SQL.get.rawValue, in: database) }
       var faults: [String] = []
       try Statement(Schema.SQL.check.rawValue, in: database).run { row in
         // Faults of one tree come in one row, under a heading.
@@ -29,7 +29,7 @@ extension SQLiteTable {
 
   /// Copies the log (`-wal`) into the file and cuts it, when no process works on the table any more: processes that were
   /// killed leave it behind. The last connection that is closed deletes it.
-  package static func foldLog(of path: String) throws(TableError) {
+  package static func mergeLog(of path: String) throws(TableError) {
     do throws(SQLiteError) {
       let database = try Opening.connect(path: path, busyMilliseconds: 1_000, mayCreate: false)
       guard case .tickertape = try Opening.owner(of: database) else { return }

@@ -46,7 +46,7 @@ package final class SQLiteTable: LocalTable {
   package func get(_ key: ItemKey, consistency: Consistency) throws(TableError) -> Item? {
     try RequestRules.check(key, operation: "get")
     try requireFile("get")
-    return try standing(key, at: clock.seconds, operation: "get")
+    return try current(key, at: clock.seconds, operation: "get")
   }
 
   package func query(_ query: Query) throws(TableError) -> Page {
@@ -63,7 +63,7 @@ package final class SQLiteTable: LocalTable {
     try run(.query, bindings: bindings, operation: "query") { (row) throws(SQLiteError) in
       guard let sort = String(validating: row.bytes(0), as: UTF8.self) else { throw .corrupt("a key is not UTF-8") }
       let attributes = try ItemCoding.decode(row.bytes(2))
-      return builder.take(
+      return builder.append(
         Item(key: ItemKey(partition: query.partition, sort: sort), attributes: attributes, expires: row.integer(1)))
     }
     return builder.page
@@ -90,14 +90,14 @@ package final class SQLiteTable: LocalTable {
       // Read within the transaction: it may have waited for another writer.
       let now = clock.seconds
       let effects = try Effect.effects(of: writes, operation: operation) { (key) throws(TableError) in
-        try standing(key, at: now, operation: operation)
+        try current(key, at: now, operation: operation)
       }
       for effect in effects { try apply(effect, operation: operation) }
       return effects
     }
   }
 
-  private func standing(_ key: ItemKey, at now: Int64, operation: String) throws(TableError) -> Item? {
+  private func current(_ key: ItemKey, at now: Int64, operation: String) throws(TableError) -> Item? {
     var item: Item?
     let bindings: [Statement.Binding] = [.text(key.partition), .text(key.sort), .integer(now)]
     try run(.get, bindings: bindings, operation: operation, key: key) { (row) throws(SQLiteError) in

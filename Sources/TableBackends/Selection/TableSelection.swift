@@ -57,8 +57,8 @@ package enum TableSelection {
     deadline: CallDeadline = CallDeadline()
   ) throws(TableError) -> any Table {
     let parts = name.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-    let place = parts.count == 2 ? String(parts[1]) : nil
-    switch (parts[0], place) {
+    let location = parts.count == 2 ? String(parts[1]) : nil
+    switch (parts[0], location) {
     case ("memory", ""): return MemoryTable(clock: clock)
     case ("sqlite", let path?) where !path.isEmpty: return try SQLiteTable(path: path, clock: clock)
     case ("dynamodb", let table?):
@@ -76,7 +76,7 @@ package enum TableSelection {
   package static func closedFolder(aboveSQLiteFile path: String) -> String? { SQLiteTable.closedFolder(above: path) }
 
   /// Tidies the file of a table of SQLite after the last process that used it.
-  package static func foldLog(ofSQLiteFile path: String) throws(TableError) { try SQLiteTable.foldLog(of: path) }
+  package static func mergeLog(ofSQLiteFile path: String) throws(TableError) { try SQLiteTable.mergeLog(of: path) }
 
   /// Over how many partitions the listeners of one topic are spread, the same wherever a table is used:
   /// `LISTENER_SHARDS`, else 8 on DynamoDB, one of whose partitions takes 1,000 writes a second, and 1 elsewhere.

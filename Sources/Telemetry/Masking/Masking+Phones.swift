@@ -32,24 +32,24 @@ private struct DigitGroups {
   static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
 
   init(text: Span<UInt8>, start: Int) {
-    var place = start
-    if text[place] == UInt8(ascii: "+") || text[place] == UInt8(ascii: "(") { place += 1 }
+    var offset = start
+    if text[offset] == UInt8(ascii: "+") || text[offset] == UInt8(ascii: "(") { offset += 1 }
     while count < 8 {
-      let first = place
-      while place < text.count, Self.isDigit(text[place]), place - first < 16 { place += 1 }
-      guard place > first, digits + place - first <= 15 else { return }
-      lengths[count] = place - first
-      ends[count] = place
-      digits += place - first
+      let first = offset
+      while offset < text.count, Self.isDigit(text[offset]), offset - first < 16 { offset += 1 }
+      guard offset > first, digits + offset - first <= 15 else { return }
+      lengths[count] = offset - first
+      ends[count] = offset
+      digits += offset - first
       count += 1
-      let gap = place
-      while place < text.count, place - gap < 2, Self.isSeparator(text[place]) { place += 1 }
-      guard place > gap, place < text.count, Self.isDigit(text[place]) else { return }
-      note(text, gap: gap..<place)
+      let gap = offset
+      while offset < text.count, offset - gap < 2, Self.isSeparator(text[offset]) { offset += 1 }
+      guard offset > gap, offset < text.count, Self.isDigit(text[offset]) else { return }
+      record(text, gap: gap..<offset)
     }
   }
 
-  private mutating func note(_ text: Span<UInt8>, gap: Range<Int>) {
+  private mutating func record(_ text: Span<UInt8>, gap: Range<Int>) {
     let byte = text[gap.lowerBound]
     if gap.count > 1 || byte == UInt8(ascii: "/") || separator != nil && separator != byte { isEven = false }
     separator = byte

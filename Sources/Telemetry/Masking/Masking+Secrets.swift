@@ -5,21 +5,22 @@ extension Masking {
     guard !name.isEmpty, assignment - name.upperBound <= 8,
       let kind = SensitiveName.kind(text, in: name)
     else { return nil }
-    for place in name.upperBound..<assignment where !isPadding(text[place]) { return nil }
-    var place = start
-    while place < text.count, place < start + 4, text[place] == UInt8(ascii: " ") { place += 1 }
-    if place < text.count, text[place] == UInt8(ascii: "[") || text[place] == UInt8(ascii: "{"),
-      !isMark(text, place: place)
+    for offset in name.upperBound..<assignment where !isPadding(text[offset]) { return nil }
+    var offset = start
+    while offset < text.count, offset < start + 4, text[offset] == UInt8(ascii: " ") { offset += 1 }
+    if offset < text.count, text[offset] == UInt8(ascii: "[") || text[offset] == UInt8(ascii: "{"),
+      !isMark(text, offset: offset)
     {
-      let inside = place + 1..<containerEnd(text, start: place)
+      let inside = offset + 1..<containerEnd(text, start: offset)
       return inside.isEmpty ? nil : Match(range: inside, kind: kind)
     }
-    let opening = openingQuote(text, start: place)
+    let opening = openingQuote(text, start: offset)
     let range =
       opening > 0
-      ? place + opening..<quotedEnd(text, start: place + opening, quote: text[place + opening - 1], depth: opening - 1)
-      : place..<(SensitiveName.takesTheRest(text, name: name)
-        ? lineEnd(text, start: place) : bareEnd(text, start: place))
+      ? offset
+        + opening..<quotedEnd(text, start: offset + opening, quote: text[offset + opening - 1], depth: opening - 1)
+      : offset..<(SensitiveName.takesTheRest(text, name: name)
+        ? lineEnd(text, start: offset) : bareEnd(text, start: offset))
     return range.isEmpty ? nil : Match(range: range, kind: kind)
   }
 
@@ -30,20 +31,20 @@ extension Masking {
 
   /// The length of the quote that opens a value, with the backslashes before it; 0: none does.
   private static func openingQuote(_ text: Span<UInt8>, start: Int) -> Int {
-    var place = start
-    while place < text.count, place < start + 8, text[place] == UInt8(ascii: "\\") { place += 1 }
-    guard place < text.count, text[place] == UInt8(ascii: "\"") || text[place] == UInt8(ascii: "'") else { return 0 }
-    return place - start + 1
+    var offset = start
+    while offset < text.count, offset < start + 8, text[offset] == UInt8(ascii: "\\") { offset += 1 }
+    guard offset < text.count, text[offset] == UInt8(ascii: "\"") || text[offset] == UInt8(ascii: "'") else { return 0 }
+    return offset - start + 1
   }
 
   /// Where a quoted value ends: before the quote that closes it and the backslashes that belong to that.
   private static func quotedEnd(_ text: Span<UInt8>, start: Int, quote: UInt8, depth: Int) -> Int {
     var backslashes = 0
-    for place in start..<text.count {
-      let byte = text[place]
+    for offset in start..<text.count {
+      let byte = text[offset]
       if byte == quote {
-        if depth == 0, backslashes % 2 == 0 { return place }
-        if depth > 0, backslashes <= depth { return place - backslashes }
+        if depth == 0, backslashes % 2 == 0 { return offset }
+        if depth > 0, backslashes <= depth { return offset - backslashes }
       }
       backslashes = byte == UInt8(ascii: "\\") ? backslashes + 1 : 0
     }
@@ -51,10 +52,10 @@ extension Masking {
   }
 
   /// Whether what was masked before stands here.
-  private static func isMark(_ text: Span<UInt8>, place: Int) -> Bool {
-    begins(text, start: place, prefix: "[secret]") || begins(text, start: place, prefix: "[email]")
-      || begins(text, start: place, prefix: "[phone]")
-      || begins(text, start: place, prefix: "[key]") || begins(text, start: place, prefix: "[token]")
+  private static func isMark(_ text: Span<UInt8>, offset: Int) -> Bool {
+    begins(text, start: offset, prefix: "[secret]") || begins(text, start: offset, prefix: "[email]")
+      || begins(text, start: offset, prefix: "[phone]")
+      || begins(text, start: offset, prefix: "[key]") || begins(text, start: offset, prefix: "[token]")
   }
 
   /// Where a list or an object ends that begins here: before the bracket that closes it, or with the text. What stands
@@ -62,13 +63,13 @@ extension Masking {
   private static func containerEnd(_ text: Span<UInt8>, start: Int) -> Int {
     var depth = 0
     var isQuoted = false
-    for place in start..<text.count {
-      switch text[place] {
+    for offset in start..<text.count {
+      switch text[offset] {
       case UInt8(ascii: "\""): isQuoted.toggle()
       case UInt8(ascii: "["), UInt8(ascii: "{"): if !isQuoted { depth += 1 }
       case UInt8(ascii: "]"), UInt8(ascii: "}"):
         if !isQuoted { depth -= 1 }
-        if depth == 0 { return place }
+        if depth == 0 { return offset }
       default: break
       }
     }
@@ -105,8 +106,8 @@ enum SensitiveName {
   /// Nil for any other name. What matters is the end, in any case: `clientSecret`, `X-Api-Key`, `DB_PASSWORD`.
   static func kind(_ text: Span<UInt8>, in name: Range<Int>) -> Masking.Kind? {
     guard let last = name.last else { return nil }
-    func ends(_ word: StaticString) -> Bool { Self.ends(text, name: name, word: word) }
-    func isWhole(_ word: StaticString) -> Bool { name.count == word.utf8CodeUnitCount && ends(word) }
+    func ends(_ keyword: StaticString) -> Bool { Self.ends(text, name: name, keyword: keyword) }
+    func isWhole(_ keyword: StaticString) -> Bool { name.count == keyword.utf8CodeUnitCount && ends(keyword) }
     switch text[last] | 0x20 {
     case UInt8(ascii: "d"):
       return ends("password") || ends("passwd") || ends("pwd") || ends("sessionid") || ends("session_id")
@@ -138,24 +139,24 @@ enum SensitiveName {
   }
 
   static func takesTheRest(_ text: Span<UInt8>, name: Range<Int>) -> Bool {
-    ends(text, name: name, word: "authorization") || ends(text, name: name, word: "cookie")
+    ends(text, name: name, keyword: "authorization") || ends(text, name: name, keyword: "cookie")
   }
 
   /// `apiKey`, `api_key`, `api-key` and so on; a `key` alone is that of an event.
   private static func isKey(_ text: Span<UInt8>, name: Range<Int>) -> Bool {
-    guard ends(text, name: name, word: "key") else { return false }
+    guard ends(text, name: name, keyword: "key") else { return false }
     var front = name.dropLast(3)
     if let last = front.last, text[last] == UInt8(ascii: "_") || text[last] == UInt8(ascii: "-") {
       front = front.dropLast()
     }
-    return ends(text, name: front, word: "api") || ends(text, name: front, word: "access")
-      || ends(text, name: front, word: "secret")
-      || ends(text, name: front, word: "private")
+    return ends(text, name: front, keyword: "api") || ends(text, name: front, keyword: "access")
+      || ends(text, name: front, keyword: "secret")
+      || ends(text, name: front, keyword: "private")
   }
 
-  private static func ends(_ text: Span<UInt8>, name: Range<Int>, word: StaticString) -> Bool {
-    let length = word.utf8CodeUnitCount
+  private static func ends(_ text: Span<UInt8>, name: Range<Int>, keyword: StaticString) -> Bool {
+    let length = keyword.utf8CodeUnitCount
     return name.count >= length
-      && Masking.begins(text, start: name.upperBound - length, prefix: word, ignoringCase: true)
+      && Masking.begins(text, start: name.upperBound - length, prefix: keyword, ignoringCase: true)
   }
 }

@@ -5,14 +5,14 @@ extension Masking {
   /// A key for the API: `tt_` and at least twelve more.
   static func key(_ text: Span<UInt8>, start: Int) -> Match? {
     guard begins(text, start: start, prefix: keyPrefix) else { return nil }
-    let end = wordEnd(text, start: start)
+    let end = tokenEnd(text, start: start)
     return end - start >= 15 ? Match(range: start..<end, kind: .key) : nil
   }
 
   /// A JSON Web Token or a part of one: `eyJ` is how `{"` begins in base64url.
   static func webToken(_ text: Span<UInt8>, start: Int) -> Match? {
     guard begins(text, start: start, prefix: webTokenPrefix) else { return nil }
-    let end = wordEnd(text, start: start)
+    let end = tokenEnd(text, start: start)
     return end - start >= 16 ? Match(range: start..<end, kind: .token) : nil
   }
 
@@ -31,11 +31,11 @@ extension Masking {
   }
 
   /// In any case.
-  private static func find(_ word: StaticString, in text: Span<UInt8>, from start: Int) -> Int? {
-    var place = start
-    while place + word.utf8CodeUnitCount <= text.count {
-      if begins(text, start: place, prefix: word, ignoringCase: true) { return place }
-      place += 1
+  private static func find(_ keyword: StaticString, in text: Span<UInt8>, from start: Int) -> Int? {
+    var offset = start
+    while offset + keyword.utf8CodeUnitCount <= text.count {
+      if begins(text, start: offset, prefix: keyword, ignoringCase: true) { return offset }
+      offset += 1
     }
     return nil
   }
@@ -43,10 +43,10 @@ extension Masking {
   /// `Bearer …` and `Basic …`, as in `Authorization` and in the pair of subprotocols.
   static func credentials(_ text: Span<UInt8>, start: Int) -> Match? {
     let name = start + schemeLength(text, start: start)
-    let place = name > start ? gapEnd(text, start: name) : start
-    guard place > name else { return nil }
-    let end = credentialsEnd(text, start: place)
-    return isCredential(text, range: place..<end) ? Match(range: place..<end, kind: .token) : nil
+    let offset = name > start ? gapEnd(text, start: name) : start
+    guard offset > name else { return nil }
+    let end = credentialsEnd(text, start: offset)
+    return isCredential(text, range: offset..<end) ? Match(range: offset..<end, kind: .token) : nil
   }
 
   /// 0 if no scheme is named here.
@@ -60,21 +60,21 @@ extension Masking {
   /// `"bearer":"x"`.
   private static func gapEnd(_ text: Span<UInt8>, start: Int) -> Int {
     if begins(text, start: start, prefix: "%20") { return start + 3 }
-    var place = start
-    while place < text.count, place < start + 4 {
-      switch text[place] {
+    var offset = start
+    while offset < text.count, offset < start + 4 {
+      switch text[offset] {
       case UInt8(ascii: " "), UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: "="), UInt8(ascii: "\""), 0x09:
-        place += 1
-      default: return place
+        offset += 1
+      default: return offset
       }
     }
-    return place
+    return offset
   }
 
   /// Base64 has `/` and `=` beside the characters of words.
   private static func credentialsEnd(_ text: Span<UInt8>, start: Int) -> Int {
     var end = start
-    while end < text.count, isWord(text[end]) || text[end] == UInt8(ascii: "/") || text[end] == UInt8(ascii: "=") {
+    while end < text.count, isTokenByte(text[end]) || text[end] == UInt8(ascii: "/") || text[end] == UInt8(ascii: "=") {
       end += 1
     }
     return end
@@ -83,13 +83,13 @@ extension Masking {
   /// "bearer token" and "basic authentication" are plain speech: lower-case words of less than 20 letters.
   private static func isCredential(_ text: Span<UInt8>, range: Range<Int>) -> Bool {
     if range.count >= 20 { return true }
-    for place in range where !(UInt8(ascii: "a")...UInt8(ascii: "z") ~= text[place]) { return range.count >= 4 }
+    for offset in range where !(UInt8(ascii: "a")...UInt8(ascii: "z") ~= text[offset]) { return range.count >= 4 }
     return false
   }
 
-  static func wordEnd(_ text: Span<UInt8>, start: Int) -> Int {
+  static func tokenEnd(_ text: Span<UInt8>, start: Int) -> Int {
     var end = start
-    while end < text.count, isWord(text[end]) { end += 1 }
+    while end < text.count, isTokenByte(text[end]) { end += 1 }
     return end
   }
 
@@ -98,10 +98,10 @@ extension Masking {
     _ text: Span<UInt8>, start: Int, prefix: StaticString, ignoringCase: Bool = false
   ) -> Bool {
     guard start >= 0, text.count - start >= prefix.utf8CodeUnitCount else { return false }
-    for place in 0..<prefix.utf8CodeUnitCount {
-      let byte = text[start + place]
+    for offset in 0..<prefix.utf8CodeUnitCount {
+      let byte = text[start + offset]
       let isUpper = ignoringCase && UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
-      if (isUpper ? byte | 0x20 : byte) != prefix.utf8Start[place] { return false }
+      if (isUpper ? byte | 0x20 : byte) != prefix.utf8Start[offset] { return false }
     }
     return true
   }

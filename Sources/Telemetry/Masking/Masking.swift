@@ -35,13 +35,13 @@ package enum Masking {
     masked.reserveCapacity(bytes.count)
     var copied = 0
     while true {
-      for place in copied..<match.range.lowerBound { masked.append(bytes[place]) }
+      for offset in copied..<match.range.lowerBound { masked.append(bytes[offset]) }
       masked.append(contentsOf: match.kind.text.utf8)
       copied = match.range.upperBound
       guard let following = next(in: bytes, from: copied) else { break }
       match = following
     }
-    for place in copied..<bytes.count { masked.append(bytes[place]) }
+    for offset in copied..<bytes.count { masked.append(bytes[offset]) }
     return String(decoding: masked, as: UTF8.self)
   }
 
@@ -56,35 +56,35 @@ package enum Masking {
 
   /// The first thing to mask at or after `start`, where a word begins.
   static func next(in text: Span<UInt8>, from start: Int) -> Match? {
-    var place = start
-    var wordStart = start
+    var offset = start
+    var tokenStart = start
     // The word before the one at hand, which a `:` or `=` may make the name of what follows.
     var name = start..<start
     // After `://`, where a password may stand.
     var authority: Int?
-    if let match = atWordStart(text, place: start) { return match }
-    while place < text.count {
-      let byte = text[place]
-      if isWord(byte) {
-        place &+= 1
+    if let match = atTokenStart(text, offset: start) { return match }
+    while offset < text.count {
+      let byte = text[offset]
+      if isTokenByte(byte) {
+        offset &+= 1
         continue
       }
-      if wordStart < place { name = wordStart..<place }
-      let separator = Separator(text: text, place: place)
+      if tokenStart < offset { name = tokenStart..<offset }
+      let separator = Separator(text: text, offset: offset)
       switch separator.kind {
       case .at:
-        if let match = email(text, start: authority ?? wordStart, place: place, domain: place + separator.length) {
+        if let match = email(text, start: authority ?? tokenStart, offset: offset, domain: offset + separator.length) {
           return match
         }
       case .assignment:
-        if let match = secret(text, name: name, assignment: place, value: place + separator.length) { return match }
-      case .slash: authority = begins(text, start: place - 2, prefix: "://") ? place + 1 : nil
+        if let match = secret(text, name: name, assignment: offset, value: offset + separator.length) { return match }
+      case .slash: authority = begins(text, start: offset - 2, prefix: "://") ? offset + 1 : nil
       case .end: authority = nil
       case .other: break
       }
-      place += separator.length
-      wordStart = place
-      if let match = atWordStart(text, place: place) { return match }
+      offset += separator.length
+      tokenStart = offset
+      if let match = atTokenStart(text, offset: offset) { return match }
     }
     return nil
   }
@@ -92,7 +92,7 @@ package enum Masking {
   /// Letters, digits, `+-._~` and everything beyond ASCII: what a name, the front of an e-mail address, and a token are
   /// made of.
   @inline(__always)
-  static func isWord(_ byte: UInt8) -> Bool {
+  static func isTokenByte(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
       UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."),
@@ -110,11 +110,11 @@ package enum Masking {
     let length: Int
 
     @inline(__always)
-    init(text: Span<UInt8>, place: Int) {
-      var byte = text[place]
+    init(text: Span<UInt8>, offset: Int) {
+      var byte = text[offset]
       var length = 1
-      if byte == UInt8(ascii: "%"), place + 2 < text.count,
-        let decoded = Self.decoded(text[place + 1], low: text[place + 2])
+      if byte == UInt8(ascii: "%"), offset + 2 < text.count,
+        let decoded = Self.decoded(text[offset + 1], low: text[offset + 2])
       {
         (byte, length) = (decoded, 3)
       }
@@ -145,23 +145,23 @@ package enum Masking {
 
   /// What shows itself by how it begins.
   @inline(__always)
-  private static func atWordStart(_ text: Span<UInt8>, place: Int) -> Match? {
-    guard place < text.count else { return nil }
-    switch text[place] {
-    case UInt8(ascii: "t"): return key(text, start: place)
-    case UInt8(ascii: "e"): return webToken(text, start: place)
-    case UInt8(ascii: "b"), UInt8(ascii: "B"): return credentials(text, start: place)
-    case UInt8(ascii: "-"): return privateKey(text, start: place)
-    case UInt8(ascii: "+"), UInt8(ascii: "("), UInt8(ascii: "0")...UInt8(ascii: "9"): return phone(text, start: place)
+  private static func atTokenStart(_ text: Span<UInt8>, offset: Int) -> Match? {
+    guard offset < text.count else { return nil }
+    switch text[offset] {
+    case UInt8(ascii: "t"): return key(text, start: offset)
+    case UInt8(ascii: "e"): return webToken(text, start: offset)
+    case UInt8(ascii: "b"), UInt8(ascii: "B"): return credentials(text, start: offset)
+    case UInt8(ascii: "-"): return privateKey(text, start: offset)
+    case UInt8(ascii: "+"), UInt8(ascii: "("), UInt8(ascii: "0")...UInt8(ascii: "9"): return phone(text, start: offset)
     default: return nil
     }
   }
 
   /// `joe@example.com`; the front may be missing a little where it holds other characters than those of words.
-  private static func email(_ text: Span<UInt8>, start: Int, place: Int, domain: Int) -> Match? {
-    guard start < place else { return nil }
+  private static func email(_ text: Span<UInt8>, start: Int, offset: Int, domain: Int) -> Match? {
+    guard start < offset else { return nil }
     var end = domain
-    while end < text.count, isWord(text[end]) { end += 1 }
+    while end < text.count, isTokenByte(text[end]) { end += 1 }
     // The full stop of a sentence.
     while end > domain, text[end - 1] == UInt8(ascii: ".") { end -= 1 }
     return end > domain ? Match(range: start..<end, kind: .email) : nil

@@ -6,19 +6,19 @@ struct Arguments: Equatable {
   private(set) var operands: [String] = []
   private var options: [String: [String]] = [:]
 
-  init(_ words: some Sequence<String>, for syntax: CommandSyntax) throws(CommandFailure) {
-    var rest = Array(words)[...]
-    while let word = rest.popFirst() {
-      if word == "--" {
+  init(_ tokens: some Sequence<String>, for syntax: CommandSyntax) throws(CommandFailure) {
+    var rest = Array(tokens)[...]
+    while let token = rest.popFirst() {
+      if token == "--" {
         operands += rest
         break
       }
-      if word == "-h" {
+      if token == "-h" {
         options[OptionSyntax.help.name, default: []].append("")
-      } else if word.hasPrefix("-"), word != "-" {
-        try readOption(word, rest: &rest, syntax: syntax)
+      } else if token.hasPrefix("-"), token != "-" {
+        try readOption(token, rest: &rest, syntax: syntax)
       } else {
-        operands.append(word)
+        operands.append(token)
       }
     }
     guard operands.count <= syntax.maximumOperands || asksForHelp else {
@@ -64,12 +64,12 @@ struct Arguments: Equatable {
   // MARK: Reading
 
   private mutating func readOption(
-    _ word: String, rest: inout ArraySlice<String>, syntax: CommandSyntax
+    _ token: String, rest: inout ArraySlice<String>, syntax: CommandSyntax
   ) throws(CommandFailure) {
-    let text = word.drop { $0 == "-" }
+    let text = token.drop { $0 == "-" }
     let name = String(text.prefix { $0 != "=" })
-    guard word.hasPrefix("--"), let option = syntax.option(named: name) else {
-      throw Self.unknownOption(word.hasPrefix("--") ? "--\(name)" : word, in: syntax)
+    guard token.hasPrefix("--"), let option = syntax.option(named: name) else {
+      throw Self.unknownOption(token.hasPrefix("--") ? "--\(name)" : token, in: syntax)
     }
     let attached = name.utf8.count < text.utf8.count ? String(text.dropFirst(name.count + 1)) : nil
     let value = try Self.value(of: option, attached: attached, rest: &rest)
@@ -94,10 +94,10 @@ struct Arguments: Equatable {
     return next
   }
 
-  private static func unknownOption(_ word: String, in syntax: CommandSyntax) -> CommandFailure {
+  private static func unknownOption(_ token: String, in syntax: CommandSyntax) -> CommandFailure {
     let names = syntax.options.map { "--\($0.name)" } + ["--help"]
     return CommandFailure(
-      code: .usage, message: "unknown option \(word)\(Suggestion.phrase(for: word, among: names))",
+      code: .usage, message: "unknown option \(token)\(Suggestion.phrase(for: token, among: names))",
       advice: ["'tickertape \(syntax.name) --help' lists the options"])
   }
 }

@@ -22,7 +22,7 @@ enum ExitCode: Int32, CaseIterable, Sendable {
   }
 }
 
-/// Why a command stops before its end: what to tell the person, and what to tell the shell.
+/// Why a command stops before its end: what to tell the user, and what to tell the shell.
 struct CommandFailure: Error, Equatable, CustomStringConvertible {
   let code: ExitCode
   /// A sentence without its full stop.

@@ -1,18 +1,18 @@
-/// The word somebody probably meant.
+/// The token that the user probably meant.
 enum Suggestion {
   /// `; did you mean --port?`, or nothing if no known word is near.
-  static func phrase(for word: String, among known: [String]) -> String {
-    nearest(to: word, among: known).map { "; did you mean \($0)?" } ?? ""
+  static func phrase(for token: String, among known: [String]) -> String {
+    nearest(to: token, among: known).map { "; did you mean \($0)?" } ?? ""
   }
 
   /// The known word with the fewest edits, if these are at most a third of the letters (and two for short words), or
   /// the only one that begins so.
-  static func nearest(to word: String, among known: [String]) -> String? {
-    let letters = Array(word.lowercased().utf8)
+  static func nearest(to token: String, among known: [String]) -> String? {
+    let letters = Array(token.lowercased().utf8)
     let bound = max(2, letters.count / 3)
-    let distances = known.map { (word: $0, edits: edits(letters, right: Array($0.lowercased().utf8))) }
-    if let best = distances.min(by: { $0.edits < $1.edits }), best.edits <= bound { return best.word }
-    let longer = known.filter { $0.lowercased().hasPrefix(word.lowercased()) }
+    let distances = known.map { (token: $0, edits: edits(letters, right: Array($0.lowercased().utf8))) }
+    if let best = distances.min(by: { $0.edits < $1.edits }), best.edits <= bound { return best.token }
+    let longer = known.filter { $0.lowercased().hasPrefix(token.lowercased()) }
     return longer.count == 1 ? longer[0] : nil
   }
 

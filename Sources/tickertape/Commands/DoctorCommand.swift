@@ -22,13 +22,13 @@ struct DoctorCommand: Command {
 
   init(_ arguments: Arguments) throws(CommandFailure) { self.arguments = arguments }
 
-  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
-    let settings = try ServeSettings(arguments, in: surroundings)
-    let examination = Diagnosis(
+  func run(in context: CommandContext) throws(CommandFailure) -> ExitCode {
+    let settings = try ServeSettings(arguments, in: context)
+    let diagnosis = Diagnosis(
       settings: settings, endpoint: arguments.value("endpoint") ?? "http://127.0.0.1:\(settings.port)",
-      isEndpointRequired: arguments.has("endpoint"), surroundings: surroundings)
-    let checks = examination.checks()
-    let terminal = surroundings.terminal
+      isEndpointRequired: arguments.has("endpoint"), context: context)
+    let checks = diagnosis.checks()
+    let terminal = context.terminal
     if arguments.has("json") {
       try terminal.json(Check.json(checks))
     } else {

@@ -55,15 +55,15 @@ struct FeedCommand: Command {
     target = try PublishTarget(arguments)
   }
 
-  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
-    let interruption = surroundings.interruption()
+  func run(in context: CommandContext) throws(CommandFailure) -> ExitCode {
+    let signal = context.signal()
     var feed = Feed(
-      api: try target.api(in: surroundings, until: interruption), surroundings: surroundings,
-      interruption: interruption,
-      pace: Pace(rate: rate, now: surroundings.clock.monotonicMilliseconds()), batchSize: batchSize, limit: limit,
+      api: try target.api(in: context, until: signal), context: context,
+      signal: signal,
+      pace: Pace(rate: rate, now: context.clock.monotonicMilliseconds()), batchSize: batchSize, limit: limit,
       showsProgress: !asJSON)
     do throws(CommandFailure) {
-      repeat { try runOnce(&feed, in: surroundings) } while loops && !feed.isOver
+      repeat { try runOnce(&feed, in: context) } while loops && !feed.isOver
     } catch {
       // What went out before the fault is told too.
       try feed.conclude(asJSON: asJSON)
@@ -74,9 +74,9 @@ struct FeedCommand: Command {
     return feed.totals.rejected == 0 ? .success : .failure
   }
 
-  private func runOnce(_ feed: inout Feed, in surroundings: CommandContext) throws(CommandFailure) {
-    let source = try openSource(in: surroundings)
-    source.interruption = feed.interruption
+  private func runOnce(_ feed: inout Feed, in context: CommandContext) throws(CommandFailure) {
+    let source = try openSource(in: context)
+    source.signal = feed.signal
     var reader = try CSVReader(source)
     let shape = try EventShape(type: type, key: key, fields: fields, columns: reader.columns)
     try feed.run(through: &reader, shape: shape)
@@ -85,11 +85,11 @@ struct FeedCommand: Command {
     }
   }
 
-  private func openSource(in surroundings: CommandContext) throws(CommandFailure) -> ByteSource {
+  private func openSource(in context: CommandContext) throws(CommandFailure) -> ByteSource {
     guard path == "-" else { return try ByteSource.file(path: path) }
     guard !loops else {
       throw CommandFailure(code: .usage, message: "standard input cannot be read twice: no --loop with -")
     }
-    return surroundings.input()
+    return context.input()
   }
 }

@@ -44,11 +44,11 @@ struct KeysCommand: Command {
   init(_ arguments: Arguments) throws(CommandFailure) {
     store = arguments.value("store")
     asJSON = arguments.has("json")
-    let word = arguments.operands.first
-    guard word == "revoke" || arguments.operands.count < 2 else {
-      throw CommandFailure(code: .usage, message: "keys \(word ?? "") takes no '\(arguments.operands[1])'")
+    let token = arguments.operands.first
+    guard token == "revoke" || arguments.operands.count < 2 else {
+      throw CommandFailure(code: .usage, message: "keys \(token ?? "") takes no '\(arguments.operands[1])'")
     }
-    switch word {
+    switch token {
     case "create": action = .create(try KeyOptions(arguments))
     case "list": action = .list
     case "audit": action = .audit
@@ -74,12 +74,12 @@ struct KeysCommand: Command {
 
   private var isCreation: Bool { if case .create = action { true } else { false } }
 
-  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
-    let ring = try KeyRing(store, mayCreate: isCreation, in: surroundings)
-    let report = KeyReport(terminal: surroundings.terminal, asJSON: asJSON)
+  func run(in context: CommandContext) throws(CommandFailure) -> ExitCode {
+    let ring = try KeyRing(store, mayCreate: isCreation, in: context)
+    let report = KeyReport(terminal: context.terminal, asJSON: asJSON)
     switch action {
-    case .create(let wishes):
-      let (key, stored) = try ring.create(try wishes.grant(secondsSinceEpoch: surroundings.clock.seconds))
+    case .create(let keyOptions):
+      let (key, stored) = try ring.create(try keyOptions.grant(secondsSinceEpoch: context.clock.seconds))
       try report.created(key, stored: stored)
     case .list: try report.list(try ring.list())
     case .audit: try report.changes(try ring.changes())

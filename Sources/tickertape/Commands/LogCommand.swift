@@ -42,19 +42,19 @@ struct LogCommand: Command {
     store = arguments.value("store")
   }
 
-  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
-    let chosen = try ChosenTable(store, mayCreate: false, in: surroundings)
-    let log = StreamLog(table: chosen.table, clock: surroundings.clock)
+  func run(in context: CommandContext) throws(CommandFailure) -> ExitCode {
+    let chosen = try ChosenTable(store, mayCreate: false, in: context)
+    let log = StreamLog(table: chosen.table, clock: context.clock)
     do {
       guard let head = try log.head(stream: stream) else {
-        throw CommandFailure(code: .failure, message: "\(chosen.place) has no log of \(stream)")
+        throw CommandFailure(code: .failure, message: "\(chosen.location) has no log of \(stream)")
       }
       if showsHead {
-        let mark = try Checkpoints(table: chosen.table, clock: surroundings.clock).read(stream: stream)
-        try surroundings.terminal.json(
-          Self.line(head, deliveredThrough: mark?.epoch == head.epoch ? mark?.deliveredThrough : 0))
+        let checkpoint = try Checkpoints(table: chosen.table, clock: context.clock).read(stream: stream)
+        try context.terminal.json(
+          Self.line(head, deliveredThrough: checkpoint?.epoch == head.epoch ? checkpoint?.deliveredThrough : 0))
       } else {
-        try show(log, head: head, terminal: surroundings.terminal)
+        try show(log, head: head, terminal: context.terminal)
       }
       return .success
     } catch let failure as CommandFailure {
@@ -67,16 +67,16 @@ struct LogCommand: Command {
   }
 
   private func show(_ log: StreamLog, head: LogHead, terminal: Terminal) throws {
-    var place = after
+    var position = after
     var left = limit
-    while place < head.last, left > 0 {
-      let page = try log.read(stream: stream, head: head, after: place)
+    while position < head.last, left > 0 {
+      let page = try log.read(stream: stream, head: head, after: position)
       for logged in page.events.prefix(left) {
         let placement = Placement(sequence: logged.sequence)
         try terminal.json(Frame.event(logged.event, shownAs: logged.event.type, dialect: .typed, placement: placement))
       }
       left -= page.events.count
-      place = page.through
+      position = page.through
     }
   }
 

@@ -11,8 +11,8 @@ struct PublishCommand: Command {
       .value("data", value: "JSON", help: "The event's data; travels byte for byte as it stands. Default {}."),
       .value("user", value: "USER", help: "Only for this user's connections."),
       .value("group", value: "GROUP", help: "Only for the members of this group."),
-      .value("priority", value: "WORD", help: "'high' is never held back or folded."),
-      .value("idempotency-key", value: "WORD", help: "The same word again is the same event, and is not sent twice."),
+      .value("priority", value: "LEVEL", help: "'high' never waits and is never conflated."),
+      .value("idempotency-key", value: "KEY", help: "The same key again is the same event, and is not sent twice."),
       .value(
         "timestamp", value: "TIME",
         help: "When it happened, as 2026-01-02T10:30:01.000Z. Default: when it is published."),
@@ -21,9 +21,9 @@ struct PublishCommand: Command {
       .value("batch", value: "N", help: "Events a request, 1 to 500. Default 100."),
       .value("resume-from", value: "LINE", help: "Pass over the lines before this one, counted from 1."),
       .value(
-        "run", value: "WORD",
+        "run", value: "NAME",
         help:
-          "Names this run of many lines: an event without an idempotency key gets WORD#LINE as its own, so that the same "
+          "Names this run of many lines: an event without an idempotency key gets NAME#LINE as its own, so that the same "
           + "run can be resumed and each event is published once."),
       .flag("json", help: "Print the function's answers as they come, and for many lines a summary: {\"summary\":…}."),
     ] + PublishTarget.options + Signing.callOptions,
@@ -76,23 +76,23 @@ struct PublishCommand: Command {
     }
   }
 
-  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
+  func run(in context: CommandContext) throws(CommandFailure) -> ExitCode {
     if let single {
-      var run = PublishRun(api: try target.api(in: surroundings), terminal: surroundings.terminal, asJSON: asJSON)
+      var run = PublishRun(api: try target.api(in: context), terminal: context.terminal, asJSON: asJSON)
       try run.send(single)
       try run.conclude(isLines: false)
       return run.totals.rejected == 0 ? .success : .failure
     }
-    return try publishLines(in: surroundings)
+    return try publishLines(in: context)
   }
 
-  private func publishLines(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
+  private func publishLines(in context: CommandContext) throws(CommandFailure) -> ExitCode {
     // A named pipe that nobody writes to is waited for here, where Ctrl-C simply ends the process.
-    let source = path == "-" ? surroundings.input() : try ByteSource.file(path: path)
-    let interruption = surroundings.interruption()
+    let source = path == "-" ? context.input() : try ByteSource.file(path: path)
+    let signal = context.signal()
     var run = PublishRun(
-      api: try target.api(in: surroundings, until: interruption), terminal: surroundings.terminal, asJSON: asJSON,
-      until: interruption)
+      api: try target.api(in: context, until: signal), terminal: context.terminal, asJSON: asJSON,
+      until: signal)
     do throws(CommandFailure) {
       try run.sendLines(of: source, options: lines)
     } catch {
@@ -104,12 +104,12 @@ struct PublishCommand: Command {
     return run.totals.rejected == 0 ? .success : .failure
   }
 
-  private static func run(_ word: String?) throws(CommandFailure) -> String? {
-    guard let word else { return nil }
-    guard Name.isWord(word), word.utf8.count <= maximumRunBytes else {
+  private static func run(_ token: String?) throws(CommandFailure) -> String? {
+    guard let token else { return nil }
+    guard Name.isToken(token), token.utf8.count <= maximumRunBytes else {
       throw CommandFailure(code: .usage, message: "--run takes 1 to \(maximumRunBytes) bytes \(Name.rule)")
     }
-    return word
+    return token
   }
 
   /// The number of the line has room beside it.

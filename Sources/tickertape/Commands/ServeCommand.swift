@@ -60,7 +60,7 @@ struct ServeCommand: Command {
 
   init(_ arguments: Arguments) throws(CommandFailure) { self.arguments = arguments }
 
-  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
-    try ServeRun(settings: try ServeSettings(arguments, in: surroundings), in: surroundings).run()
+  func run(in context: CommandContext) throws(CommandFailure) -> ExitCode {
+    try ServeRun(settings: try ServeSettings(arguments, in: context), in: context).run()
   }
 }

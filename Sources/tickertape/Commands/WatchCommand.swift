@@ -17,7 +17,7 @@ struct WatchCommand: Command {
       .value("count", value: "N", help: "End after N events."),
       .value(
         "for", value: "SECONDS", help: "End after so many seconds; with --count, exit code 1 if fewer events came."),
-      .value("cursor", value: "FILE", help: "Keep the place in FILE, and go on there in the next run."),
+      .value("cursor", value: "FILE", help: "Keep the position in FILE, and go on there in the next run."),
       .flag(
         "json",
         help:
@@ -55,16 +55,16 @@ struct WatchCommand: Command {
     options.asJSON = arguments.has("json")
     options.following.saysHello = !arguments.has("no-hello")
     options.reconnects = !arguments.has("no-reconnect")
-    options.placeFile = arguments.value("cursor").map(CursorFile.init)
-    guard options.placeFile == nil || options.following.saysHello else {
-      throw CommandFailure(code: .usage, message: "--cursor needs hello: a place cannot be told without it")
+    options.cursorFile = arguments.value("cursor").map(CursorFile.init)
+    guard options.cursorFile == nil || options.following.saysHello else {
+      throw CommandFailure(code: .usage, message: "--cursor needs hello: a position cannot be told without it")
     }
     options.signing = Signing(ofHandshakes: arguments)
     self.options = options
   }
 
-  func run(in surroundings: CommandContext) throws(CommandFailure) -> ExitCode {
-    var watch = try Watch(url, options: options, surroundings: surroundings)
+  func run(in context: CommandContext) throws(CommandFailure) -> ExitCode {
+    var watch = try Watch(url, options: options, context: context)
     return try watch.run()
   }
 

@@ -4,7 +4,7 @@ import JSON
 struct Check: Equatable {
   enum Verdict: String {
     case fine = "ok"
-    /// Nothing is wrong, but somebody may want to know.
+    /// Nothing is wrong, but the user may want to know.
     case note
     case wrong
   }

@@ -9,7 +9,7 @@ struct Diagnosis {
   let endpoint: String
   /// The endpoint was asked for by name, so it has to answer.
   let isEndpointRequired: Bool
-  let surroundings: CommandContext
+  let context: CommandContext
 
   func checks() -> [Check] {
     [packages()] + functions() + table() + [port(), endpointCheck(), access()].compactMap { $0 }
@@ -56,7 +56,7 @@ struct Diagnosis {
   private func table() -> [Check] {
     guard let path = settings.sqlitePath else {
       return DynamoDBCheck(
-        table: String(settings.store.dropFirst("dynamodb:".count)), surroundings: surroundings
+        table: String(settings.store.dropFirst("dynamodb:".count)), context: context
       ).checks()
     }
     return [tableFile(path: path), space(path: path)]
@@ -109,7 +109,7 @@ struct Diagnosis {
 
   // MARK: The gateway
 
-  /// Nothing to say where the endpoint is another machine's, or somebody listens: `endpoint` tells who.
+  /// Nothing to say where the endpoint is another machine's, or a process listens: `endpoint` names it.
   private func port() -> Check? {
     guard !isEndpointRequired else { return nil }
     guard let reason = System.reasonPortIsTaken(settings.port) else {
@@ -119,7 +119,7 @@ struct Diagnosis {
     if answer() == .gateway { return .fine(name, finding: "the gateway listens there") }
     return .wrong(
       name, finding: "another program listens there (\(reason.reason))",
-      advice: "stop it, or choose another: \(surroundings.program) serve --port \(settings.port + 1)")
+      advice: "stop it, or choose another: \(context.program) serve --port \(settings.port + 1)")
   }
 
   private func endpointCheck() -> Check? {
@@ -133,7 +133,7 @@ struct Diagnosis {
       if isEndpointRequired {
         return .wrong("endpoint", finding: "\(endpoint): \(reason)", advice: "is it running, and is the URL right?")
       }
-      return .note("endpoint", finding: "the gateway is not running", advice: "\(surroundings.program) serve")
+      return .note("endpoint", finding: "the gateway is not running", advice: "\(context.program) serve")
     }
   }
 
@@ -143,12 +143,12 @@ struct Diagnosis {
     case silent(String)
   }
 
-  /// Calls a function that nobody has: a gateway answers 404 in Lambda's words, and AWS 403.
+  /// Calls a function that does not exist: a gateway answers 404 in Lambda's words, and AWS 403.
   private func answer() -> Answer {
     let api: InvokeAPI
     do {
       api = try InvokeAPI(
-        endpoint: endpoint, function: "doctor-asks", exchange: try surroundings.exchange(), pause: { _ in })
+        endpoint: endpoint, function: "doctor-asks", exchange: try context.exchange(), pause: { _ in })
     } catch {
       return .silent(error.message)
     }
@@ -162,9 +162,9 @@ struct Diagnosis {
   }
 
   private func access() -> Check? {
-    guard surroundings.environment["ACCESS"] == nil, settings.variables["ACCESS"] == nil else { return nil }
+    guard context.environment["ACCESS"] == nil, settings.variables["ACCESS"] == nil else { return nil }
     return .note(
       "access", finding: "ACCESS is not set: clients need a key ('tickertape keys create') or a token",
-      advice: "ACCESS=open \(surroundings.program) serve lets in everybody on this machine")
+      advice: "ACCESS=open \(context.program) serve lets in everybody on this machine")
   }
 }

@@ -5,19 +5,19 @@ import Telemetry
 /// A DynamoDB table, looked at as the functions would call it: is it there, is it the right one, may it be used?
 struct DynamoDBCheck {
   /// A table that does not answer is not waited for longer.
-  private static let patienceMilliseconds: Int64 = 5_000
+  private static let timeoutMilliseconds: Int64 = 5_000
 
   let table: String
-  let surroundings: CommandContext
+  let context: CommandContext
 
   func checks() -> [Check] {
-    let clock = surroundings.clock
+    let clock = context.clock
     let deadline = CallDeadline()
     let now = clock.milliseconds()
-    deadline.set(milliseconds: now + Self.patienceMilliseconds, now: now)
+    deadline.set(milliseconds: now + Self.timeoutMilliseconds, now: now)
     do throws(TableError) {
-      let open = try DynamoDBTable.open(table, environment: surroundings.environment, clock: clock, deadline: deadline)
-      return judge(try open.examine())
+      let open = try DynamoDBTable.open(table, environment: context.environment, clock: clock, deadline: deadline)
+      return judge(try open.diagnose())
     } catch {
       return [
         .wrong(
@@ -27,15 +27,15 @@ struct DynamoDBCheck {
     }
   }
 
-  private func judge(_ found: TableExamination) -> [Check] {
+  private func judge(_ found: TableDiagnosis) -> [Check] {
     guard let status = found.status else {
       return [
         .note("table", finding: "dynamodb:\(table) answers; its keys cannot be told: DescribeTable is not allowed"),
         expiry(found),
       ].compactMap { $0 }
     }
-    guard found.keys == TableExamination.rightKeys else {
-      let (has, needs) = (found.keys.joined(separator: ", "), TableExamination.rightKeys.joined(separator: ", "))
+    guard found.keys == TableDiagnosis.rightKeys else {
+      let (has, needs) = (found.keys.joined(separator: ", "), TableDiagnosis.rightKeys.joined(separator: ", "))
       return [
         .wrong(
           "table", finding: "dynamodb:\(table) has the key \(has), not \(needs)",
@@ -49,8 +49,8 @@ struct DynamoDBCheck {
   }
 
   /// What is expired counts as absent in any case, but only DynamoDB deletes it.
-  private func expiry(_ found: TableExamination) -> Check? {
-    let right = TableExamination.rightExpiryAttribute
+  private func expiry(_ found: TableDiagnosis) -> Check? {
+    let right = TableDiagnosis.rightExpiryAttribute
     guard found.mayAskForExpiry else {
       return .note("time to live", finding: "it cannot be told: DescribeTimeToLive is not allowed")
     }

@@ -19,7 +19,7 @@ struct CSVReader {
 
   private let source: ByteSource
   private var buffer: [UInt8] = []
-  private var place = 0
+  private var offset = 0
   private var hasEnded = false
   private var state = State.fieldStart
   private var field: [UInt8] = []
@@ -33,7 +33,7 @@ struct CSVReader {
   /// How much of the source is read, from 0 to 1; nil where its size is not known.
   var fraction: Double? {
     guard let size = source.size, size > 0 else { return nil }
-    return Double(source.position - (buffer.count - place)) / Double(size)
+    return Double(source.position - (buffer.count - offset)) / Double(size)
   }
 
   /// Reads the names of the columns.
@@ -44,7 +44,7 @@ struct CSVReader {
       if more.isEmpty { break }
       buffer += more
     }
-    if ByteOrderMark.isAtStart(of: buffer) { place = ByteOrderMark.bytes.count }
+    if ByteOrderMark.isAtStart(of: buffer) { offset = ByteOrderMark.bytes.count }
     guard let names = try nextRecord() else {
       throw CommandFailure(code: .failure, message: "\(source.name) is empty: its first line must name the columns")
     }
@@ -79,7 +79,7 @@ struct CSVReader {
   private mutating func readRecord() throws(CommandFailure) -> Bool {
     while let byte = try nextByte() {
       if byte == 0x0A { lineFeeds += 1 }
-      if try take(byte) { return true }
+      if try consume(byte) { return true }
     }
     switch state {
     case .quoted: throw failure("a quoted field does not end")
@@ -91,19 +91,19 @@ struct CSVReader {
   }
 
   private mutating func nextByte() throws(CommandFailure) -> UInt8? {
-    if place == buffer.count {
+    if offset == buffer.count {
       guard !hasEnded else { return nil }
       buffer = try source.read()
-      place = 0
+      offset = 0
       hasEnded = buffer.isEmpty
       if hasEnded { return nil }
     }
-    defer { place += 1 }
-    return buffer[place]
+    defer { offset += 1 }
+    return buffer[offset]
   }
 
   /// True if the byte ended the record.
-  private mutating func take(_ byte: UInt8) throws(CommandFailure) -> Bool {
+  private mutating func consume(_ byte: UInt8) throws(CommandFailure) -> Bool {
     switch (state, byte) {
     case (.quoted, UInt8(ascii: "\"")): state = .quoteInQuoted
     case (.quoted, _): try append(byte)

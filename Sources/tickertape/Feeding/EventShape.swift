@@ -19,7 +19,7 @@ struct EventShape: Equatable {
   /// where there is no price of its own, `date` last.
   init(type: String, key: String?, fields: [String], columns: [String]) throws(CommandFailure) {
     self.type = type
-    keyColumn = if let key { try Self.place(of: key, in: columns) } else { nil }
+    keyColumn = if let key { try Self.index(of: key, in: columns) } else { nil }
     if fields.isEmpty {
       members = Self.defaultMembers(key: key, columns: columns)
     } else {
@@ -69,8 +69,8 @@ struct EventShape: Equatable {
 
   private static func defaultMembers(key: String?, columns: [String]) -> [Member] {
     let hasPrice = columns.contains("price")
-    let members = columns.enumerated().map { place, column in
-      Member(name: column == "close" && !hasPrice ? "price" : column, column: place)
+    let members = columns.enumerated().map { index, column in
+      Member(name: column == "close" && !hasPrice ? "price" : column, column: index)
     }
     return members.enumerated().sorted { left, right in
       (rank(left.element, key: key, columns: columns), left.offset) < (
@@ -90,11 +90,11 @@ struct EventShape: Equatable {
     guard let name = parts.first, let column = parts.last else {
       throw CommandFailure(code: .usage, message: "--field takes NAME or NAME=COLUMN, not '\(field)'")
     }
-    return Member(name: name, column: try place(of: column, in: columns))
+    return Member(name: name, column: try index(of: column, in: columns))
   }
 
-  private static func place(of column: String, in columns: [String]) throws(CommandFailure) -> Int {
-    if let place = columns.firstIndex(of: column) { return place }
+  private static func index(of column: String, in columns: [String]) throws(CommandFailure) -> Int {
+    if let index = columns.firstIndex(of: column) { return index }
     throw CommandFailure(
       code: .usage, message: "there is no column '\(column)'\(Suggestion.phrase(for: column, among: columns))",
       advice: ["the columns are \(columns.joined(separator: ", "))"])

@@ -4,15 +4,15 @@ import Telemetry
 /// Records going out as events at a pace, and what came of them.
 struct Feed {
   private let api: InvokeAPI
-  private let surroundings: CommandContext
-  /// Ctrl-C, also for whoever opens the records.
-  let interruption: TerminationSignal
+  private let context: CommandContext
+  /// Ctrl-C, also while the records are being opened.
+  let signal: TerminationSignal
   private let batchSize: Int
   private let limit: Int?
   private let started: Int64
   private var pace: Pace
   private var progress: FeedProgress
-  private var batch = EventBatch()
+  private var batch = LineBatch()
   private var sent = 0
   private var listed = 0
 
@@ -21,21 +21,21 @@ struct Feed {
   private(set) var readAny = false
 
   init(
-    api: InvokeAPI, surroundings: CommandContext, interruption: TerminationSignal, pace: Pace, batchSize: Int,
+    api: InvokeAPI, context: CommandContext, signal: TerminationSignal, pace: Pace, batchSize: Int,
     limit: Int?,
     showsProgress: Bool
   ) {
     self.api = api
-    self.surroundings = surroundings
-    self.interruption = interruption
+    self.context = context
+    self.signal = signal
     self.pace = pace
     self.batchSize = batchSize
     self.limit = limit
-    started = surroundings.clock.monotonicMilliseconds()
-    progress = FeedProgress(terminal: surroundings.terminal, isShown: showsProgress, now: started)
+    started = context.clock.monotonicMilliseconds()
+    progress = FeedProgress(terminal: context.terminal, isShown: showsProgress, now: started)
   }
 
-  /// The limit is reached, or somebody pressed Ctrl-C.
+  /// The limit is reached, or the user pressed Ctrl-C.
   var isOver: Bool { wasInterrupted || limit.map { sent >= $0 } ?? false }
 
   /// Sends all records that are left, batch by batch.
@@ -55,12 +55,12 @@ struct Feed {
 
   func conclude(asJSON: Bool) throws(CommandFailure) {
     try progress.erase()
-    let elapsed = surroundings.clock.monotonicMilliseconds() - started
+    let elapsed = context.clock.monotonicMilliseconds() - started
     if asJSON {
-      try surroundings.terminal.json(summary(elapsedMilliseconds: elapsed))
+      try context.terminal.json(summary(elapsedMilliseconds: elapsed))
     } else if sent > 0 {
       let pace = "in \(Figures.duration(milliseconds: elapsed)), \(Figures.rate(sent, milliseconds: elapsed)) a second"
-      try surroundings.terminal.line("fed \(Figures.count(sent, one: "event")) \(pace): \(totals.sentence)")
+      try context.terminal.line("fed \(Figures.count(sent, one: "event")) \(pace): \(totals.sentence)")
     }
   }
 
@@ -78,8 +78,8 @@ struct Feed {
 
   private mutating func flush(fraction: Double?) throws(CommandFailure) {
     guard !batch.isEmpty else { return }
-    let delay = pace.delayMilliseconds(now: surroundings.clock.monotonicMilliseconds())
-    if interruption.wait(milliseconds: delay) {
+    let delay = pace.delayMilliseconds(now: context.clock.monotonicMilliseconds())
+    if signal.wait(milliseconds: delay) {
       wasInterrupted = true
       return
     }
@@ -89,7 +89,7 @@ struct Feed {
     totals.add(answer)
     try list(answer.rejections)
     batch.removeAll()
-    let now = surroundings.clock.monotonicMilliseconds()
+    let now = context.clock.monotonicMilliseconds()
     try progress.show(fraction: fraction, sent: sent, totals: totals, elapsedMilliseconds: now - started, now: now)
   }
 
@@ -106,9 +106,9 @@ struct Feed {
     }
     try progress.erase()
     if failure.mayHaveRun {
-      surroundings.terminal.note("the records of \(batch.words) were sent and not answered: may be published or not")
+      context.terminal.note("the records of \(batch.text) were sent and not answered: may be published or not")
     }
-    guard interruption.hasCome else { throw failure.reason }
+    guard signal.hasCome else { throw failure.reason }
     wasInterrupted = true
     return nil
   }
@@ -117,7 +117,7 @@ struct Feed {
     for rejection in rejections where listed < PublishRun.maximumListed {
       listed += 1
       try progress.erase()
-      surroundings.terminal.note("rejected: \(batch.sentence(for: rejection))")
+      context.terminal.note("rejected: \(batch.sentence(for: rejection))")
     }
   }
 

@@ -23,13 +23,13 @@ struct KeyOptions: Equatable {
     guard Name.isUser(user) else {
       throw CommandFailure(code: .usage, message: "--user takes 1 to \(Limit.userBytes) bytes \(Name.rule)")
     }
-    let word = arguments.value("role") ?? Role.viewer.rawValue
-    guard let role = Role(rawValue: word) else {
+    let token = arguments.value("role") ?? Role.viewer.rawValue
+    guard let role = Role(rawValue: token) else {
       let roles = Role.allCases.map(\.rawValue)
       throw CommandFailure(
         code: .usage,
         message:
-          "--role takes \(roles.joined(separator: ", ")), not '\(word)'\(Suggestion.phrase(for: word, among: roles))")
+          "--role takes \(roles.joined(separator: ", ")), not '\(token)'\(Suggestion.phrase(for: token, among: roles))")
     }
     let groups = arguments.list("group")
     guard groups.count <= Limit.groups, groups.allSatisfy(Name.isGroup) else {

@@ -14,10 +14,10 @@ struct KeyRing {
   private static let shortestID = 8
 
   /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it.
-  init(_ store: String?, mayCreate: Bool, in surroundings: CommandContext) throws(CommandFailure) {
-    chosen = try ChosenTable(store, mayCreate: mayCreate, in: surroundings)
-    keys = APIKeys(table: chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)
-    connections = Connections(table: chosen.table, clock: surroundings.clock, randomness: surroundings.randomness)
+  init(_ store: String?, mayCreate: Bool, in context: CommandContext) throws(CommandFailure) {
+    chosen = try ChosenTable(store, mayCreate: mayCreate, in: context)
+    keys = APIKeys(table: chosen.table, clock: context.clock, randomness: context.randomness)
+    connections = Connections(table: chosen.table, clock: context.clock, randomness: context.randomness)
   }
 
   func create(_ grant: KeyGrant) throws(CommandFailure) -> (key: APIKey, stored: StoredKey) {
@@ -47,24 +47,24 @@ struct KeyRing {
   func revoke(hashPrefix prefix: String) throws(CommandFailure) -> (key: StoredKey, connections: Int) {
     do {
       let found = try keys.list(hashPrefix: prefix)
-      guard let only = found.first else { throw Missing.none }
-      guard found.count == 1 else { throw Missing.several }
-      // Before, so that this can be said again if it fails; and after, for whoever came in between.
+      guard let only = found.first else { throw NoKey.none }
+      guard found.count == 1 else { throw NoKey.several }
+      // Before, so that this can be said again if it fails; and after, for the connections that came in between.
       let before = try connections.end(openedBy: only.hash)
       try keys.revoke(only.hash)
       return (only, before + (try connections.end(openedBy: only.hash)))
     } catch let error as TableError {
       throw chosen.failure(error)
-    } catch Missing.several {
+    } catch NoKey.several {
       throw CommandFailure(code: .usage, message: "several keys begin with \(prefix); give more of the id")
     } catch {
       throw CommandFailure(
-        code: .failure, message: "\(chosen.place) has no such key",
+        code: .failure, message: "\(chosen.location) has no such key",
         advice: ["'tickertape keys list' shows those it has"])
     }
   }
 
-  private enum Missing: Error {
+  private enum NoKey: Error {
     case none
     case several
   }

@@ -24,7 +24,7 @@ struct LineRanges: Equatable {
   }
 
   /// `line 3`, `lines 2, 4, 7 to 19`
-  var words: String {
+  var text: String {
     let parts = ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound) to \($0.upperBound)" }
     let isOne = ranges.count == 1 && ranges[0].count == 1
     let rest = leftOut == 0 ? "" : " and \(Figures.grouped(leftOut)) more"

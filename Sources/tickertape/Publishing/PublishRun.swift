@@ -9,21 +9,21 @@ struct PublishRun {
   let api: InvokeAPI
   let terminal: Terminal
   let asJSON: Bool
-  private let interruption: TerminationSignal
+  private let signal: TerminationSignal
   private(set) var totals = PublishTotals()
   private(set) var lines = PublishedLines(from: 1)
   private var listed = 0
 
-  init(api: InvokeAPI, terminal: Terminal, asJSON: Bool, until interruption: TerminationSignal = .never) {
+  init(api: InvokeAPI, terminal: Terminal, asJSON: Bool, until signal: TerminationSignal = .never) {
     self.api = api
     self.terminal = terminal
     self.asJSON = asJSON
-    self.interruption = interruption
+    self.signal = signal
   }
 
   /// One event, which has no line.
   mutating func send(_ event: [UInt8]) throws(CommandFailure) {
-    var batch = EventBatch()
+    var batch = LineBatch()
     batch.append(event, line: 1)
     let answer: Answer
     do throws(InvokeFailure) { answer = try self.answer(to: batch) } catch {
@@ -34,7 +34,7 @@ struct PublishRun {
       }
       throw reason
     }
-    for rejection in answer.content.rejections { tell(rejection.reason) }
+    for rejection in answer.content.rejections { report(rejection.reason) }
     guard asJSON else { return }
     do throws(CommandFailure) { try terminal.json(answer.bytes) } catch {
       terminal.note("\(totals.sentence)")
@@ -44,10 +44,10 @@ struct PublishRun {
 
   /// Every line is an event. What has come is sent as soon as nothing more is waiting: a slow pipe is not held up.
   mutating func sendLines(of source: ByteSource, options: LineOptions) throws(CommandFailure) {
-    source.interruption = interruption
+    source.signal = signal
     lines = PublishedLines(from: options.first)
     var reader = LineReader(source)
-    var batch = EventBatch()
+    var batch = LineBatch()
     do throws(CommandFailure) {
       while let line = try reader.next() {
         guard reader.number >= options.first else { continue }
@@ -83,7 +83,7 @@ struct PublishRun {
 
   private func summarize(isLines: Bool) throws(CommandFailure) {
     if isLines {
-      if listed > Self.maximumListed { terminal.note("rejected in all: \(lines.rejected.words)") }
+      if listed > Self.maximumListed { terminal.note("rejected in all: \(lines.rejected.text)") }
       for sentence in lines.sentences { terminal.note("\(sentence)") }
     }
     if !asJSON { return try terminal.line("\(totals.sentence)") }
@@ -101,16 +101,16 @@ struct PublishRun {
 
   // MARK: Batches
 
-  private mutating func flush(_ batch: inout EventBatch) throws(CommandFailure) {
-    guard !batch.isEmpty else { return lines.settle(rejected: []) }
-    guard !interruption.hasCome else { throw CommandFailure(code: .interrupted, message: "") }
+  private mutating func flush(_ batch: inout LineBatch) throws(CommandFailure) {
+    guard !batch.isEmpty else { return lines.complete(rejected: []) }
+    guard !signal.hasCome else { throw CommandFailure(code: .interrupted, message: "") }
     let answer: Answer
     do throws(InvokeFailure) { answer = try self.answer(to: batch) } catch {
       lines.stop(at: batch.lines, mayHaveRun: error.mayHaveRun)
-      throw interruption.hasCome ? CommandFailure(code: .interrupted, message: "") : error.reason
+      throw signal.hasCome ? CommandFailure(code: .interrupted, message: "") : error.reason
     }
-    lines.settle(rejected: answer.content.rejections.compactMap(batch.line))
-    for rejection in answer.content.rejections { tell(batch.sentence(for: rejection)) }
+    lines.complete(rejected: answer.content.rejections.compactMap(batch.line))
+    for rejection in answer.content.rejections { report(batch.sentence(for: rejection)) }
     // It is answered for: whatever happens from here on, it is not sent again.
     batch.removeAll()
     if asJSON { try terminal.json(answer.bytes) }
@@ -121,7 +121,7 @@ struct PublishRun {
     let bytes: [UInt8]
   }
 
-  private mutating func answer(to batch: EventBatch) throws(InvokeFailure) -> Answer {
+  private mutating func answer(to batch: LineBatch) throws(InvokeFailure) -> Answer {
     let bytes = try api.invoke(batch.payload)
     do throws(CommandFailure) {
       let content = try PublisherAnswer(bytes)
@@ -154,10 +154,10 @@ struct PublishRun {
   private mutating func reject(_ line: Int, reason: String) {
     totals.addRejection()
     lines.reject(line)
-    tell("line \(line): \(reason)")
+    report("line \(line): \(reason)")
   }
 
-  private mutating func tell(_ reason: String) {
+  private mutating func report(_ reason: String) {
     listed += 1
     if listed <= Self.maximumListed {
       terminal.note("\(terminal.paint("rejected", colour: .red)): \(reason)")

@@ -30,17 +30,17 @@ struct PublishTarget {
 
   /// Once the interruption has come, answers are waited for three seconds more.
   func api(
-    in surroundings: CommandContext, until interruption: TerminationSignal = .never
+    in context: CommandContext, until signal: TerminationSignal = .never
   ) throws(CommandFailure) -> InvokeAPI {
     var authority: SigningAuthority?
     // An endpoint that is no URL is told by the API below.
     if let url = try? HTTPURL(endpoint) {
-      authority = try signing.authority(for: url, service: "lambda", in: surroundings)
+      authority = try signing.authority(for: url, service: "lambda", in: context)
     }
     return try InvokeAPI(
       endpoint: endpoint, function: function,
-      exchange: try surroundings.exchange(signedBy: authority, until: interruption),
-      randomness: surroundings.randomness, answerMilliseconds: answerMilliseconds,
-      pause: { _ = interruption.wait(milliseconds: $0) })
+      exchange: try context.exchange(signedBy: authority, until: signal),
+      randomness: context.randomness, answerMilliseconds: answerMilliseconds,
+      pause: { _ = signal.wait(milliseconds: $0) })
   }
 }

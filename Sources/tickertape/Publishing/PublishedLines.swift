@@ -33,7 +33,7 @@ struct PublishedLines: Equatable {
   mutating func reject(_ line: Int) { rejectedSinceAnswer.append(line) }
 
   /// Everything that was read is answered for; these were rejected, and those that were refused before.
-  mutating func settle(rejected others: [Int]) {
+  mutating func complete(rejected others: [Int]) {
     for line in (rejectedSinceAnswer + others).sorted() { rejected.append(line) }
     rejectedSinceAnswer = []
     lastSettled = lastRead
@@ -59,12 +59,12 @@ struct PublishedLines: Equatable {
     var sentences: [String] = []
     if lastSettled >= first {
       let done = first...lastSettled
-      let but = rejected.isEmpty ? "" : " but for those rejected (\(rejected.words))"
-      sentences.append("\(Self.words(done)) \(done.count == 1 ? "is" : "are") published\(but)")
+      let but = rejected.isEmpty ? "" : " but for those rejected (\(rejected.text))"
+      sentences.append("\(Self.text(done)) \(done.count == 1 ? "is" : "are") published\(but)")
     }
     if let unknown {
       sentences.append(
-        "\(Self.words(unknown)) \(unknown.count == 1 ? "was" : "were") sent and not answered: may be published or not")
+        "\(Self.text(unknown)) \(unknown.count == 1 ? "was" : "were") sent and not answered: may be published or not")
     }
     let unsent = (unknown?.upperBound ?? lastSettled) + 1
     sentences.append("line \(unsent) and what follows was not sent")
@@ -75,7 +75,7 @@ struct PublishedLines: Equatable {
   private static let caution =
     "; events with idempotency keys, their own or those of --run, are then published once, others perhaps twice"
 
-  private static func words(_ range: ClosedRange<Int>) -> String {
+  private static func text(_ range: ClosedRange<Int>) -> String {
     range.count == 1 ? "line \(range.lowerBound)" : "lines \(range.lowerBound) to \(range.upperBound)"
   }
 

@@ -62,8 +62,8 @@ struct PublishTotals: Equatable {
     accepted += answer.accepted
     rejected += answer.rejectedCount
     for count in answer.counts {
-      if let place = counts.firstIndex(where: { $0.name == count.name }) {
-        counts[place].number += count.number
+      if let index = counts.firstIndex(where: { $0.name == count.name }) {
+        counts[index].number += count.number
       } else {
         counts.append(count)
       }

@@ -50,18 +50,18 @@ struct Signing {
 
   /// What signs calls to this host; nil where calls are not signed.
   func authority(
-    for url: HTTPURL, service: String, in surroundings: CommandContext
+    for url: HTTPURL, service: String, in context: CommandContext
   ) throws(CommandFailure) -> SigningAuthority? {
     guard hosts == .all || hosts == .ofAWS && Self.isAWS(url.host) else { return nil }
-    let environment = surroundings.environment
+    let environment = context.environment
     let region = try region(of: url, environment: environment)
-    let chain = CredentialChain(environment: environment, profile: profile, clock: surroundings.clock)
+    let chain = CredentialChain(environment: environment, profile: profile, clock: context.clock)
     do throws(CredentialError) { _ = try chain.credentials() } catch {
       throw CommandFailure(
         code: .unavailable, message: "calls to \(url.authority) are to be signed, and there is nothing to sign with",
-        advice: error.attempts.map { "\($0.place): \($0.reason)" } + [advice])
+        advice: error.attempts.map { "\($0.location): \($0.reason)" } + [advice])
     }
-    return SigningAuthority(service: service, region: region, source: chain, clock: surroundings.clock)
+    return SigningAuthority(service: service, region: region, source: chain, clock: context.clock)
   }
 
   private func region(of url: HTTPURL, environment: Environment) throws(CommandFailure) -> String {

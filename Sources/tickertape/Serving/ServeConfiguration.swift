@@ -35,11 +35,11 @@ enum ServeConfiguration {
       throw CommandFailure(code: .usage, message: "\(name), line \(line(of: error.offset, in: bytes)): \(error)")
     }
     if let unknown = content.unknown { throw unknownKey(unknown, name: name) }
-    if let (word, offset) = content.repeated {
+    if let (member, offset) = content.repeated {
       throw CommandFailure(
         code: .usage,
         message:
-          "\(name), line \(line(of: offset, in: bytes)): '\(word)' stands there a second time; a key is given once")
+          "\(name), line \(line(of: offset, in: bytes)): '\(member)' stands there a second time; a key is given once")
     }
     return content.settings
   }
@@ -49,11 +49,11 @@ enum ServeConfiguration {
     /// The first key that is none.
     var unknown: String?
     /// The first key that was there before, and where it is again.
-    var repeated: (word: String, offset: Int)?
+    var repeated: (member: String, offset: Int)?
     private var seen: Set<String> = []
 
-    mutating func see(_ word: String, offset: Int) {
-      if !seen.insert(word).inserted, repeated == nil { repeated = (word, offset) }
+    mutating func see(_ member: String, offset: Int) {
+      if !seen.insert(member).inserted, repeated == nil { repeated = (member, offset) }
     }
   }
 
@@ -61,12 +61,12 @@ enum ServeConfiguration {
     var reader = JSONReader(bytes)
     var content = Content()
     try reader.beginObject()
-    while let word = try reader.nextKey() {
-      content.see(word, offset: reader.offset)
-      if let key = ServeSettings.Key(rawValue: word) {
+    while let member = try reader.nextKey() {
+      content.see(member, offset: reader.offset)
+      if let key = ServeSettings.Key(rawValue: member) {
         try read(key, from: &reader, into: &content)
       } else {
-        content.unknown = content.unknown ?? word
+        content.unknown = content.unknown ?? member
         try reader.skip()
       }
     }
@@ -97,10 +97,10 @@ enum ServeConfiguration {
     return try reader.string()
   }
 
-  private static func unknownKey(_ word: String, name: String) -> CommandFailure {
+  private static func unknownKey(_ member: String, name: String) -> CommandFailure {
     let names = ServeSettings.Key.allCases.map(\.rawValue)
     return CommandFailure(
-      code: .usage, message: "\(name): unknown key '\(word)'\(Suggestion.phrase(for: word, among: names))",
+      code: .usage, message: "\(name): unknown key '\(member)'\(Suggestion.phrase(for: member, among: names))",
       advice: ["the keys are \(names.joined(separator: ", "))"])
   }
 

@@ -15,14 +15,14 @@ struct ServeGreeting {
   func lines(terminal: Terminal) -> [ScreenText] {
     let title = terminal.paint("Tickertape serves stage \(settings.stage) on 127.0.0.1:\(port).", colour: .bold)
     var lines: [ScreenText] = ["\(title) Ctrl-C stops it."]
-    lines += places.map { "  \(terminal.paint("\($0)", colour: .dim))\($1)" }
+    lines += addresses.map { "  \(terminal.paint("\($0)", colour: .dim))\($1)" }
     if settings.functions["ConnectHandler"] != nil { lines.append(accessLine(terminal: terminal)) }
     lines += ["Next, in another terminal:"] + nextCommands.map { "  \(terminal.paint("\($0)", colour: .cyan))" }
     return lines
   }
 
-  private var places: [(String, String)] {
-    var places = [
+  private var addresses: [(String, String)] {
+    var addresses = [
       ("clients    ", client),
       ("functions  ", "\(endpoint)/2015-03-31/functions/NAME/invocations"),
       ("           ", functions.isEmpty ? "none" : functions.joined(separator: ", ")),
@@ -30,8 +30,8 @@ struct ServeGreeting {
       ("web pages  ", pages),
       ("table      ", store),
     ]
-    if let echoPort { places.append(("echo       ", "ws://127.0.0.1:\(echoPort)/")) }
-    return places
+    if let echoPort { addresses.append(("echo       ", "ws://127.0.0.1:\(echoPort)/")) }
+    return addresses
   }
 
   private var pages: String {

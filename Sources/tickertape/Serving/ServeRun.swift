@@ -8,13 +8,13 @@ import Telemetry
 /// The gateway as `serve` composes it out of its settings.
 struct ServeRun {
   private let settings: ServeSettings
-  private let surroundings: CommandContext
+  private let context: CommandContext
 
-  private var terminal: Terminal { surroundings.terminal }
+  private var terminal: Terminal { context.terminal }
 
-  init(settings: ServeSettings, in surroundings: CommandContext) {
+  init(settings: ServeSettings, in context: CommandContext) {
     self.settings = settings
-    self.surroundings = surroundings
+    self.context = context
   }
 
   /// Serves until Ctrl-C, SIGTERM or SIGHUP.
@@ -25,26 +25,26 @@ struct ServeRun {
     let functions = try configuredFunctions()
     let store = try preparedStore()
     try check(functions, store: store)
-    // Before anything is started, so that a Ctrl-C from now on finds somebody to clean up.
-    let interruption = surroundings.interruption()
+    // Before anything is started, so that a Ctrl-C from now on finds a process that cleans up.
+    let signal = context.signal()
     let host = try start(functions, store: store, faults: faults)
     let greeting = ServeGreeting(
       settings: settings, store: store, port: Int(host.port), echoPort: host.echoPort.map { Int($0) },
-      functions: functions.map(\.name), access: access, program: surroundings.program)
+      functions: functions.map(\.name), access: access, program: context.program)
     for line in greeting.lines(terminal: terminal) { try terminal.line(line) }
-    host.run(until: interruption.descriptor) {
+    host.run(until: signal.descriptor) {
       // The next signal is the host's too; the one after that ends this process whatever it is doing.
-      _ = surroundings.interruption()
+      _ = context.signal()
       terminal.note("stopping; Ctrl-C again ends everything at once")
     }
-    foldLog(of: store)
+    mergeLog(of: store)
     terminal.note("stopped")
     return .success
   }
 
   /// Port 1 stands for one that is not known yet.
   private func check(_ functions: [FunctionConfiguration], store: String) throws(CommandFailure) {
-    let shared = functionSurroundings(port: UInt16(max(1, settings.port)), store: store)
+    let shared = functionSettings(port: UInt16(max(1, settings.port)), store: store)
     for function in functions {
       let variables = function.variables(shared, runtimeAPI: "", logStream: "")
       try StartCheck(function: function.name, environment: Environment(variables)).run()
@@ -52,10 +52,10 @@ struct ServeRun {
   }
 
   /// The functions were ended, not asked: none of them has closed the table. Where that fails the log stays beside the
-  /// file, and is read by whoever opens it next.
-  private func foldLog(of store: String) {
+  /// file, and is read by the process that opens it next.
+  private func mergeLog(of store: String) {
     guard settings.sqlitePath != nil else { return }
-    try? TableSelection.foldLog(ofSQLiteFile: String(store.dropFirst("sqlite:".count)))
+    try? TableSelection.mergeLog(ofSQLiteFile: String(store.dropFirst("sqlite:".count)))
   }
 
   private func start(
@@ -68,7 +68,7 @@ struct ServeRun {
       return try GatewayHost(
         configuration, functions: functions, log: Log(minimum: settings.logLevel, write: Self.writeOwnLine),
         onLogLine: { [terminal, settings] line in Self.show(line, level: settings.logLevel, terminal: terminal) },
-        surroundings: { port in functionSurroundings(port: port, store: store) })
+        settings: { port in functionSettings(port: port, store: store) })
     } catch {
       throw CommandFailure(
         code: .cannotCreate, message: error.message, advice: error.portInUse.map { [example(insteadOf: $0)] } ?? [])
@@ -78,7 +78,7 @@ struct ServeRun {
   /// The gateway's port or the echo server's, whichever is taken.
   private func example(insteadOf port: UInt16) -> String {
     let option = Int(port) == settings.port ? "--port" : "--echo"
-    return "for example: \(surroundings.program) serve \(option) \(port == .max ? port - 1 : port + 1)"
+    return "for example: \(context.program) serve \(option) \(port == .max ? port - 1 : port + 1)"
   }
 
   // MARK: What is composed
@@ -107,7 +107,7 @@ struct ServeRun {
     ]
   }
 
-  /// The functions that can be run. One of the project's own that nobody built is left out if no route needs it.
+  /// The functions that can be run. One of the project's own that was not built is left out if no route needs it.
   private func configuredFunctions() throws(CommandFailure) -> [FunctionConfiguration] {
     var functions: [FunctionConfiguration] = []
     for (name, path) in settings.functions.sorted(by: { $0.key < $1.key }) {
@@ -127,7 +127,7 @@ struct ServeRun {
   }
 
   private func isDispensable(_ name: String, path: String) -> Bool {
-    let isOwn = path == Path.join(surroundings.executableDirectory, name: name)
+    let isOwn = path == Path.join(context.executableDirectory, name: name)
     return isOwn && !settings.routes.values.contains(name)
   }
 
@@ -143,7 +143,7 @@ struct ServeRun {
   /// What the functions are told; relative paths would start from their own directories.
   private func preparedStore() throws(CommandFailure) -> String {
     guard let path = settings.sqlitePath else {
-      do throws(RegionError) { _ = try Region.find(environment: surroundings.environment) } catch {
+      do throws(RegionError) { _ = try Region.find(environment: context.environment) } catch {
         throw CommandFailure(code: .usage, message: "\(settings.store): \(error)")
       }
       return settings.store
@@ -159,17 +159,17 @@ struct ServeRun {
     return "sqlite:\(absolute)"
   }
 
-  private var access: String? { settings.variables["ACCESS"] ?? surroundings.environment["ACCESS"] }
+  private var access: String? { settings.variables["ACCESS"] ?? context.environment["ACCESS"] }
 
-  func functionSurroundings(port: UInt16, store: String) -> FunctionSettings {
+  func functionSettings(port: UInt16, store: String) -> FunctionSettings {
     var result = FunctionSettings()
     for name in FunctionSettings.inheritedNames {
-      if let value = surroundings.environment[name] { result.environment[name] = value }
+      if let value = context.environment[name] { result.environment[name] = value }
     }
     if settings.sqlitePath == nil {
       // As 'tickertape keys' calls the same table. With a file they need none of it, and get none.
       result.environment.merge(
-        AWSVariables.forCalls(as: surroundings.environment, absolutePath: System.absolutePath)
+        AWSVariables.forCalls(as: context.environment, absolutePath: System.absolutePath)
       ) { $1 }
     }
     result.environment["CONNECTION_STORE"] = store
@@ -181,9 +181,9 @@ struct ServeRun {
     // On a terminal a line of metrics after each invocation hides everything else.
     if settings.logLevel > .info { result.environment["METRICS"] = "off" }
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
-    for name in StreamLimits.variables { result.environment[name] = surroundings.environment[name] }
-    for name in AccessSettings.variables { result.environment[name] = surroundings.environment[name] }
-    for name in ["EVENT_TYPES_FILE", "LISTENER_SHARDS"] { result.environment[name] = surroundings.environment[name] }
+    for name in StreamLimits.variables { result.environment[name] = context.environment[name] }
+    for name in AccessSettings.variables { result.environment[name] = context.environment[name] }
+    for name in ["EVENT_TYPES_FILE", "LISTENER_SHARDS"] { result.environment[name] = context.environment[name] }
     result.environment.merge(settings.variables) { $1 }
     // A function starts in its own folder.
     if let path = result.environment["EVENT_TYPES_FILE"], !path.isEmpty {

@@ -1,7 +1,7 @@
 extension ServeSettings {
   /// The settings of `tickertape.json` (or of the file that `--config` names), then the command line's over them.
-  init(_ arguments: Arguments, in surroundings: CommandContext) throws(CommandFailure) {
-    self.init(executableDirectory: surroundings.executableDirectory)
+  init(_ arguments: Arguments, in context: CommandContext) throws(CommandFailure) {
+    self.init(executableDirectory: context.executableDirectory)
     let path = arguments.value("config")
     let base = path.flatMap(Path.directory(of:))
     let file = try ServeConfiguration.load(path: path)

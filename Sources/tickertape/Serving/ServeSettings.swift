@@ -141,12 +141,12 @@ struct ServeSettings: Equatable {
   private static func pair(
     _ text: String, key: Key, splittingLast: Bool = false, mayBeEmpty: Bool = false, example: String
   ) throws(CommandFailure) -> (String, String) {
-    let place = splittingLast ? text.lastIndex(of: "=") : text.firstIndex(of: "=")
-    guard let place, place > text.startIndex, mayBeEmpty || text.index(after: place) < text.endIndex else {
+    let separator = splittingLast ? text.lastIndex(of: "=") : text.firstIndex(of: "=")
+    guard let separator, separator > text.startIndex, mayBeEmpty || text.index(after: separator) < text.endIndex else {
       throw CommandFailure(
         code: .usage, message: "\(key.rawValue) takes two parts with = between them, as in \(example), not '\(text)'")
     }
-    return (String(text[..<place]), String(text[text.index(after: place)...]))
+    return (String(text[..<separator]), String(text[text.index(after: separator)...]))
   }
 
   /// As API Gateway: letters, digits, - and _, at most 128.

@@ -5,7 +5,7 @@ import TableBackends
 import Telemetry
 
 /// What the project's own functions would refuse at their start, told before anything is started: with them the same
-/// variables are read by the same code. A function of somebody else's is not looked at.
+/// variables are read by the same code. A function that is not the project's own is not looked at.
 struct StartCheck {
   let function: String
   /// As the function gets it.

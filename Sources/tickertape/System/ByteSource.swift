@@ -8,7 +8,7 @@ final class ByteSource {
   /// Whether `read` would give something, or the end, without waiting.
   let isReady: () -> Bool
   /// What `read` waits for no longer once it has come.
-  var interruption = TerminationSignal.never
+  var signal = TerminationSignal.never
   /// To wait on; nil where nothing is waited for.
   private let descriptor: Int32?
   private let next: () throws(SystemFailure) -> [UInt8]
@@ -56,7 +56,7 @@ final class ByteSource {
 
   /// The next bytes; none at the end. Once the interruption has come, `.interrupted`.
   func read() throws(CommandFailure) -> [UInt8] {
-    if let descriptor, System.wait(forReadable: [interruption.descriptor, descriptor], milliseconds: -1)[0] {
+    if let descriptor, System.wait(forReadable: [signal.descriptor, descriptor], milliseconds: -1)[0] {
       throw CommandFailure(code: .interrupted, message: "")
     }
     do {

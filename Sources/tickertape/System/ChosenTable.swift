@@ -6,7 +6,7 @@ import Telemetry
 struct ChosenTable {
   let table: any Table
   /// As the user would write it.
-  let place: String
+  let location: String
 
   private static let defaultStore = "sqlite:.tickertape/table.sqlite"
 
@@ -16,19 +16,19 @@ struct ChosenTable {
 
   /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it. A command that
   /// only reads makes no file (`mayCreate` false): a path with a slip in it would be an empty table.
-  init(_ store: String?, mayCreate: Bool, in surroundings: CommandContext) throws(CommandFailure) {
-    let environment = surroundings.environment
+  init(_ store: String?, mayCreate: Bool, in context: CommandContext) throws(CommandFailure) {
+    let environment = context.environment
     let named = environment[TableSelection.tableNameVariable].map { "dynamodb:\($0)" }
-    place = store ?? environment[TableSelection.variable] ?? named ?? Self.defaultStore
-    guard !place.hasPrefix("memory:") else {
+    location = store ?? environment[TableSelection.variable] ?? named ?? Self.defaultStore
+    guard !location.hasPrefix("memory:") else {
       throw CommandFailure(
         code: .usage, message: "a table in memory ends with this command; --store sqlite:PATH or dynamodb:TABLE")
     }
-    if place.hasPrefix("sqlite:") {
-      let path = System.absolutePath(path: String(place.dropFirst("sqlite:".count)))
+    if location.hasPrefix("sqlite:") {
+      let path = System.absolutePath(path: String(location.dropFirst("sqlite:".count)))
       if let closed = TableSelection.closedFolder(aboveSQLiteFile: path) {
         throw CommandFailure(
-          code: .inputOutput, message: "\(place): \(closed)", advice: ["run all that use a table as one user"])
+          code: .inputOutput, message: "\(location): \(closed)", advice: ["run all that use a table as one user"])
       }
       guard mayCreate || System.exists(path: path) else {
         throw CommandFailure(
@@ -44,13 +44,13 @@ struct ChosenTable {
       }
     }
     do {
-      table = try TableSelection.open(place, environment: environment, clock: surroundings.clock)
+      table = try TableSelection.open(location, environment: environment, clock: context.clock)
     } catch {
-      throw CommandFailure(code: .unavailable, message: "\(place): \(error)")
+      throw CommandFailure(code: .unavailable, message: "\(location): \(error)")
     }
   }
 
   func failure(_ error: TableError) -> CommandFailure {
-    CommandFailure(code: .unavailable, message: "\(place): \(error)")
+    CommandFailure(code: .unavailable, message: "\(location): \(error)")
   }
 }

@@ -27,9 +27,9 @@ struct LineReader {
   mutating func next() throws(CommandFailure) -> Line? {
     var searched = start
     while true {
-      if let end = buffer[searched...].firstIndex(of: 0x0A) { return take(to: end, next: end + 1) }
+      if let end = buffer[searched...].firstIndex(of: 0x0A) { return consume(to: end, next: end + 1) }
       if hasEnded {
-        return start < buffer.count || isPassingOver ? take(to: buffer.count, next: buffer.count) : nil
+        return start < buffer.count || isPassingOver ? consume(to: buffer.count, next: buffer.count) : nil
       }
       buffer.removeFirst(start)
       start = 0
@@ -44,7 +44,7 @@ struct LineReader {
     }
   }
 
-  private mutating func take(to end: Int, next: Int) -> Line {
+  private mutating func consume(to end: Int, next: Int) -> Line {
     defer { isPassingOver = false }
     var line = buffer[start..<end]
     if line.last == 0x0D { line.removeLast() }

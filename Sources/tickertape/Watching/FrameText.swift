@@ -2,7 +2,7 @@ import JSON
 import Messaging
 import Telemetry
 
-/// The line a person reads of an event, or of a frame that is worth telling.
+/// The line a user reads of an event, or of a frame that is worth telling.
 struct FrameText {
   private let bytes: [UInt8]
   private let members: JSONMembers?

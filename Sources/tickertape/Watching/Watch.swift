@@ -16,7 +16,7 @@ struct Watch {
     var count: Int?
     var milliseconds: Int64?
     /// Where the place in the streams is kept between runs.
-    var placeFile: CursorFile?
+    var cursorFile: CursorFile?
     var signing = Signing.none
   }
 
@@ -28,7 +28,7 @@ struct Watch {
 
   private let options: Options
   private let clock: Clock
-  private let interruption: TerminationSignal
+  private let signal: TerminationSignal
   private let dialer: WatchDialer
   private let screen: WatchScreen
   private let deadline: Int64?
@@ -36,21 +36,21 @@ struct Watch {
   private var client: WebSocketClient?
   private var eventsSeen = 0
   /// What was shown, which may be less than what the follower had: the last events may not be on the screen.
-  private var place: Follower.Place
-  private var savedPlace: Follower.Place?
+  private var position: Follower.Position
+  private var savedPosition: Follower.Position?
   private var savedAt: Int64 = 0
 
-  init(_ text: String, options: Options, surroundings: CommandContext) throws(CommandFailure) {
-    interruption = surroundings.interruption()
+  init(_ text: String, options: Options, context: CommandContext) throws(CommandFailure) {
+    signal = context.signal()
     dialer = try WatchDialer(
-      text, headers: options.headers, signing: options.signing, surroundings: surroundings,
-      interruption: interruption)
+      text, headers: options.headers, signing: options.signing, context: context,
+      signal: signal)
     self.options = options
-    clock = surroundings.clock
-    screen = WatchScreen(surroundings, asJSON: options.asJSON)
-    deadline = options.milliseconds.map { surroundings.clock.monotonicMilliseconds() + $0 }
-    place = try options.placeFile?.load() ?? Follower.Place()
-    follower = Follower(options.following, place: place, randomness: surroundings.randomness)
+    clock = context.clock
+    screen = WatchScreen(context, asJSON: options.asJSON)
+    deadline = options.milliseconds.map { context.clock.monotonicMilliseconds() + $0 }
+    position = try options.cursorFile?.load() ?? Follower.Position()
+    follower = Follower(options.following, position: position, randomness: context.randomness)
   }
 
   /// Watches until the count or the time is reached, Ctrl-C, or a connection that cannot be had again.
@@ -72,18 +72,18 @@ struct Watch {
   private mutating func follow() throws(CommandFailure) -> ExitCode {
     var wasConnected = false
     while true {
-      let course: Outcome
+      let outcome: Outcome
       switch dialer.connect() {
       case .success(let client):
         wasConnected = true
-        course = try watch(client)
+        outcome = try watch(client)
       case .failure(.interrupted): return .interrupted
       case .failure(let error):
         let failure = dialer.failure(error)
         guard wasConnected else { throw failure }
-        course = try hand(.disconnected(status: error.status), failure: failure)
+        outcome = try hand(.disconnected(status: error.status), failure: failure)
       }
-      switch course {
+      switch outcome {
       case .on: break
       case .done(let code): return code
       case .lost(let reason, let milliseconds):
@@ -96,20 +96,20 @@ struct Watch {
   private mutating func watch(_ client: WebSocketClient) throws(CommandFailure) -> Outcome {
     self.client = client
     defer { self.client = nil }
-    var course = try hand(.connected)
+    var outcome = try hand(.connected)
     screen.remark("connected to \(dialer.url.authority)")
-    while case .on = course {
+    while case .on = outcome {
       switch client.next(until: nextMoment) {
-      case .text(let bytes): course = try hand(.frame(bytes))
+      case .text(let bytes): outcome = try hand(.frame(bytes))
       case .closed(let code, let reason):
         let sentence = Self.sentence(code: code, reason: reason)
-        course = try hand(.disconnected(status: nil), failure: CommandFailure(code: .unavailable, message: sentence))
-      case .interrupted: course = .done(.interrupted)
-      case .timeIsUp: course = isOver ? .done(try timeIsUp()) : try hand(.time)
+        outcome = try hand(.disconnected(status: nil), failure: CommandFailure(code: .unavailable, message: sentence))
+      case .interrupted: outcome = .done(.interrupted)
+      case .timeIsUp: outcome = isOver ? .done(try timeIsUp()) : try hand(.time)
       }
-      if case .done = course { client.close() }
+      if case .done = outcome { client.close() }
     }
-    return course
+    return outcome
   }
 
   // MARK: What the follower wants
@@ -118,20 +118,20 @@ struct Watch {
   private mutating func hand(
     _ input: Follower.Input, failure: CommandFailure? = nil
   ) throws(CommandFailure) -> Outcome {
-    let course = try perform(follower.handle(input, at: clock.monotonicMilliseconds()), failure: failure)
-    if options.placeFile != nil {
-      if case .done = course {} else { place = follower.place }
+    let outcome = try perform(follower.handle(input, at: clock.monotonicMilliseconds()), failure: failure)
+    if options.cursorFile != nil {
+      if case .done = outcome {} else { position = follower.position }
       // The first place is kept at once: without any the next run would begin anew, with the state of things.
-      let isFirst = place.cursor != nil && savedPlace?.cursor == nil
+      let isFirst = position.cursor != nil && savedPosition?.cursor == nil
       if isFirst || clock.monotonicMilliseconds() - savedAt >= Self.savingMilliseconds { try save() }
     }
-    return course
+    return outcome
   }
 
   private mutating func perform(
     _ outputs: [Follower.Output], failure: CommandFailure?
   ) throws(CommandFailure) -> Outcome {
-    var course = Outcome.on
+    var outcome = Outcome.on
     var reason = failure?.message ?? ""
     for output in outputs {
       switch output {
@@ -145,28 +145,28 @@ struct Watch {
       case .close(let why):
         client?.close()
         reason = Self.sentence(why)
-      case .reconnect(let milliseconds): course = .lost(reason: reason, pauseMilliseconds: milliseconds)
+      case .reconnect(let milliseconds): outcome = .lost(reason: reason, pauseMilliseconds: milliseconds)
       case .stop(.refused): throw failure ?? CommandFailure(code: .unavailable, message: "the connection is refused")
       case .stop(.expired):
         throw CommandFailure(code: .unavailable, message: Self.sentence(Follower.CloseReason.expired))
       }
     }
-    return course
+    return outcome
   }
 
   /// True if it was the last one asked for.
   private mutating func show(_ event: Follower.Event) throws(CommandFailure) -> Bool {
     try screen.frame(event.bytes)
-    if let stream = event.stream { place.seen[stream] = event.sequence }
+    if let stream = event.stream { position.seen[stream] = event.sequence }
     eventsSeen += 1
     return eventsSeen == options.count
   }
 
   private mutating func save() throws(CommandFailure) {
     savedAt = clock.monotonicMilliseconds()
-    guard let file = options.placeFile, place != savedPlace else { return }
-    try file.save(place)
-    savedPlace = place
+    guard let file = options.cursorFile, position != savedPosition else { return }
+    try file.save(position)
+    savedPosition = position
   }
 
   // MARK: Time
@@ -175,7 +175,7 @@ struct Watch {
 
   /// The end, what the follower waits for, or the moment to keep the place.
   private var nextMoment: Int64? {
-    let saving = options.placeFile == nil || place == savedPlace ? nil : savedAt + Self.savingMilliseconds
+    let saving = options.cursorFile == nil || position == savedPosition ? nil : savedAt + Self.savingMilliseconds
     return [deadline, follower.nextMoment, saving].compactMap { $0 }.min()
   }
 
@@ -190,7 +190,7 @@ struct Watch {
   private func pause(_ milliseconds: Int64, after reason: String) throws(CommandFailure) -> ExitCode? {
     screen.note("\(reason); connecting again in \(Figures.duration(milliseconds: milliseconds))")
     let rest = deadline.map { max(0, $0 - clock.monotonicMilliseconds()) }
-    if interruption.wait(milliseconds: min(milliseconds, rest ?? milliseconds)) { return .interrupted }
+    if signal.wait(milliseconds: min(milliseconds, rest ?? milliseconds)) { return .interrupted }
     return isOver ? try timeIsUp() : nil
   }
 

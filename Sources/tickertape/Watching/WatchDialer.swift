@@ -8,12 +8,12 @@ struct WatchDialer {
   private let headers: [(name: String, value: String)]
   private let dialer: Dialer
   private let authority: SigningAuthority?
-  private let surroundings: CommandContext
-  private let interruption: TerminationSignal
+  private let context: CommandContext
+  private let signal: TerminationSignal
 
   init(
-    _ text: String, headers: [(name: String, value: String)], signing: Signing, surroundings: CommandContext,
-    interruption: TerminationSignal
+    _ text: String, headers: [(name: String, value: String)], signing: Signing, context: CommandContext,
+    signal: TerminationSignal
   ) throws(CommandFailure) {
     let advice = ["for example ws://127.0.0.1:8000/dev?userId=u-1"]
     do { url = try HTTPURL(text) } catch {
@@ -27,11 +27,11 @@ struct WatchDialer {
       throw CommandFailure(code: .unavailable, message: "libcurl cannot start: \(error.message)")
     }
     let isAuthorized = headers.contains { $0.name.lowercased() == "authorization" }
-    authority = isAuthorized ? nil : try signing.authority(for: url, service: "execute-api", in: surroundings)
+    authority = isAuthorized ? nil : try signing.authority(for: url, service: "execute-api", in: context)
     self.text = text
     self.headers = headers
-    self.surroundings = surroundings
-    self.interruption = interruption
+    self.context = context
+    self.signal = signal
   }
 
   /// A handshake that was refused because of this machine's clock is signed anew and sent once more.
@@ -66,6 +66,6 @@ struct WatchDialer {
       headers += authority.headers(signing: request, with: proof)
     }
     return try WebSocketClient(
-      url: url, headers: headers, dialer: dialer, clock: surroundings.clock, interruption: interruption)
+      url: url, headers: headers, dialer: dialer, clock: context.clock, signal: signal)
   }
 }

@@ -12,17 +12,17 @@ enum WatchFailure: Error {
   /// What to tell.
   func failure(url: String) -> CommandFailure {
     // The query may hold a token.
-    let place = String(url.prefix { $0 != "?" })
+    let position = String(url.prefix { $0 != "?" })
     switch self {
-    case .unreachable(let error): return InvokeAPI.unavailable(error, endpoint: place)
+    case .unreachable(let error): return InvokeAPI.unavailable(error, endpoint: position)
     case .refused(let status, _, let body):
       let words = String(decoding: body.prefix(2000), as: UTF8.self)
       return CommandFailure(
         code: .unavailable,
         message:
-          "\(place) refused the connection: \(status) \(HTTPWriter.reason(status: status))\(words.isEmpty ? "" : ": ")\(words)",
+          "\(position) refused the connection: \(status) \(HTTPWriter.reason(status: status))\(words.isEmpty ? "" : ": ")\(words)",
         advice: Self.advice(for: status))
-    case .notWebSocket(let reason): return CommandFailure(code: .unavailable, message: "\(place): \(reason)")
+    case .notWebSocket(let reason): return CommandFailure(code: .unavailable, message: "\(position): \(reason)")
     case .interrupted: return CommandFailure(code: .interrupted, message: "")
     }
   }

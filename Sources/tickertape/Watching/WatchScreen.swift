@@ -10,9 +10,9 @@ struct WatchScreen {
   private let clock: Clock
   private let asJSON: Bool
 
-  init(_ surroundings: CommandContext, asJSON: Bool) {
-    terminal = surroundings.terminal
-    clock = surroundings.clock
+  init(_ context: CommandContext, asJSON: Bool) {
+    terminal = context.terminal
+    clock = context.clock
     self.asJSON = asJSON
   }
 

@@ -19,7 +19,7 @@ final class WebSocketClient {
 
   private let connection: Connection
   private let clock: Clock
-  private let interruption: TerminationSignal
+  private let signal: TerminationSignal
   private var session: WebSocketSession
   private var received = [UInt8](repeating: 0, count: 64 << 10)
   private var occurrences: [Occurrence] = []
@@ -28,10 +28,10 @@ final class WebSocketClient {
   /// Opens the connection and waits for the answer to the handshake, which API Gateway gives within 29 s.
   init(
     url: HTTPURL, headers: [(name: String, value: String)], dialer: Dialer, clock: Clock,
-    interruption: TerminationSignal
+    signal: TerminationSignal
   ) throws(WatchFailure) {
     self.clock = clock
-    self.interruption = interruption
+    self.signal = signal
     do { connection = try dialer.open(url: url, connectMilliseconds: 10_000) } catch { throw .unreachable(error) }
     session = WebSocketSession(role: .client, codec: FrameCodec())
     try shakeHands(url: url, headers: headers)
@@ -88,7 +88,7 @@ final class WebSocketClient {
       throw .refused(status: response.status, date: response.headers["date"], body: response.body)
     }
     try Self.check(response.headers, key: key)
-    take(rest[...])
+    consume(rest[...])
   }
 
   /// What RFC 6455 section 4.1 asks of a 101. No extension was offered, so none may be chosen.
@@ -144,19 +144,19 @@ final class WebSocketClient {
   private func receive() throws(HTTPClientError) -> Bool {
     if hasClosed { return false }
     switch try connection.receive(into: &received) {
-    case .bytes(let count): take(received[..<count])
+    case .bytes(let count): consume(received[..<count])
     case .closed: end(code: nil, reason: "")
     case .wouldBlock: return false
     }
     return true
   }
 
-  private func take(_ bytes: ArraySlice<UInt8>) {
+  private func consume(_ bytes: ArraySlice<UInt8>) {
     var output: [UInt8] = []
     bytes.withUnsafeBytes { bytes in
       var input = bytes
       do throws(WebSocketError) {
-        while let message = try session.next(&input, output: &output) { note(message) }
+        while let message = try session.next(&input, output: &output) { record(message) }
       } catch {
         end(code: error.closeCode, reason: error.reason)
       }
@@ -165,7 +165,7 @@ final class WebSocketClient {
     try? write(output)
   }
 
-  private func note(_ message: WebSocketMessage) {
+  private func record(_ message: WebSocketMessage) {
     switch message {
     case .text(let bytes), .binary(let bytes): occurrences.append(.text(bytes))
     case .ping, .pong: break
@@ -199,7 +199,7 @@ final class WebSocketClient {
     let now = clock.monotonicMilliseconds()
     if let deadline, deadline <= now { return .timeIsUp }
     let ready = System.wait(
-      forReadable: [connection.descriptor, interruption.descriptor], milliseconds: deadline.map { $0 - now } ?? -1)
+      forReadable: [connection.descriptor, signal.descriptor], milliseconds: deadline.map { $0 - now } ?? -1)
     return ready[1] ? .interrupted : nil
   }
 }

@@ -18,7 +18,7 @@ struct EventTypeFileTests {
   }
 
   @Test(
-    "every type of the five documents is known, and its broadcasts are for the roles the documents say",
+    "every type of the five source protocols is known, and its broadcasts are for the roles the documents say",
     arguments: [
       // AI Investment System Streaming, and Modul 09 with its roles.
       ("signal", "analyst approver viewer"), ("proposal", "analyst approver viewer"), ("decision", "analyst approver"),
@@ -118,10 +118,10 @@ struct EventTypeFileTests {
     let path = Self.write(#"{"version":1,"types":[{"name":"only","roles":["*"]}]}"#, to: folder.file("types.json"))
     let table = try EventTypeTable(environment: Environment(["EVENT_TYPES_FILE": path]))
     #expect(table.mayBeSeen("only", by: .viewer) && !table.mayBeSeen("signal", by: .viewer))
-    let missing = try #require(throws: EventTypeFileError.self) {
+    let lags = try #require(throws: EventTypeFileError.self) {
       _ = try EventTypeTable(environment: Environment(["EVENT_TYPES_FILE": folder.file("none.json")]))
     }
-    #expect(missing.description.contains("none.json") && missing.reason.contains("No such file"))
+    #expect(lags.description.contains("none.json") && lags.reason.contains("No such file"))
     let large = Self.write(String(repeating: " ", count: 300 * 1024), to: folder.file("large.json"))
     let tooLarge = try #require(throws: EventTypeFileError.self) {
       _ = try EventTypeTable(environment: Environment(["EVENT_TYPES_FILE": large]))
@@ -136,17 +136,17 @@ struct EventTypeFileTests {
     return path
   }
 
-  @Test("a dialect greets with the words of the connection")
+  @Test("a dialect greets with the fields of the connection")
   func greetings() throws {
     let id = try #require(ConnectionID("AbC="))
-    let words = GreetingWords(connectionID: id, user: "u-\"1\"", role: nil, timestamp: "2026-01-02T10:30:01.000Z")
+    let fields = GreetingFields(connectionID: id, user: "u-\"1\"", role: nil, timestamp: "2026-01-02T10:30:01.000Z")
     #expect(
-      EventTypes.table.greeting(of: .typed, words: words).map { String(decoding: $0, as: UTF8.self) }
+      EventTypes.table.greeting(of: .typed, fields: fields).map { String(decoding: $0, as: UTF8.self) }
         == #"{"type":"connection_established","data":{"connectionId":"AbC=","userId":"u-\"1\"","#
         + #""timestamp":"2026-01-02T10:30:01.000Z"}}"#)
     #expect(
-      EventTypes.table.greeting(of: .flat, words: words).map { String(decoding: $0, as: UTF8.self) }
+      EventTypes.table.greeting(of: .flat, fields: fields).map { String(decoding: $0, as: UTF8.self) }
         == #"{"type":"connection","status":"connected"}"#)
-    #expect(EventTypes.table.greeting(of: .message, words: words) == nil)
+    #expect(EventTypes.table.greeting(of: .message, fields: fields) == nil)
   }
 }

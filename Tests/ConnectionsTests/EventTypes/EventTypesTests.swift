@@ -5,7 +5,7 @@ import Testing
 @Suite("event types and what may be subscribed to")
 struct EventTypesTests {
   private func resolve(_ names: [String], keys: [String] = [], _ role: Role? = .admin) -> [Subscription] {
-    SubscriptionRequest(names: names, keys: keys).resolved(for: role).wanted
+    SubscriptionRequest(names: names, keys: keys).resolved(for: role).accepted
   }
 
   @Test(
@@ -68,16 +68,16 @@ struct EventTypesTests {
   func marketData() {
     let request = SubscriptionRequest(
       eventTypes: ["stream:market_data:AAPL"], symbols: ["AAPL", "MSFT"], dataTypes: ["market_data"])
-    let wanted = request.resolved(for: .admin).wanted
-    #expect(wanted.map(\.type) == ["stream:market_data", "stream:market_data"])
-    #expect(wanted.map(\.selector) == [.key("AAPL"), .key("MSFT")])
+    let accepted = request.resolved(for: .admin).accepted
+    #expect(accepted.map(\.type) == ["stream:market_data", "stream:market_data"])
+    #expect(accepted.map(\.selector) == [.key("AAPL"), .key("MSFT")])
     #expect(SubscriptionRequest(eventTypes: [], symbols: ["AAPL"]).names == ["stream:market_data"])
   }
 
   @Test("a name is refused alone, with the reason")
   func refusals() {
-    let (wanted, refused) = SubscriptionRequest(names: ["signal", "risk", "a\nb", "ready"]).resolved(for: .viewer)
-    #expect(wanted.map(\.type) == ["signal"])
+    let (accepted, refused) = SubscriptionRequest(names: ["signal", "risk", "a\nb", "ready"]).resolved(for: .viewer)
+    #expect(accepted.map(\.type) == ["signal"])
     #expect(refused.map(\.code) == [.notAllowed, .invalidName, .invalidName])
   }
 }

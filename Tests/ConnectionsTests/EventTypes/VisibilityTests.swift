@@ -143,7 +143,7 @@ struct VisibilityTests {
       var listeners = RecipientReader(run, table: situation.world.table, shards: situation.shards, pageSize: 3)
       while case let page = try listeners.next(), !page.isEmpty {
         for recipient in page {
-          for part in recipient.parts { shown["\(recipient.id.text) \(run.events[part.event].id)"] = part.shownAs }
+          for part in recipient.matches { shown["\(recipient.id.text) \(run.events[part.event].id)"] = part.shownAs }
         }
       }
     }
@@ -158,7 +158,7 @@ struct VisibilityTests {
     try situation.connect(6)
     let events = (0..<60).map { situation.event($0) }
     let latest = LastValues(table: situation.world.table, shards: 2, clock: situation.world.clock.clock)
-    try latest.note(
+    try latest.record(
       events.enumerated().map { LoggedEvent(sequence: Int64($0.offset + 1), event: $0.element) }, epoch: "e")
     for id in situation.principals.keys.sorted() {
       let record = try #require(try situation.world.connections().connection(id: ConnectionID(id)!))
@@ -179,15 +179,15 @@ struct VisibilityTests {
     let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
     let ids = situation.principals.keys.sorted()
     let records = try ids.map { try #require(try world.connections().connection(id: ConnectionID($0)!)) }
-    let places = try records.map { try reader.recover(record: $0).cursor.text }
+    let positions = try records.map { try reader.recover(record: $0).cursor.text }
     let events = (0..<60).map { situation.event($0) }
     try append(events, sent: situation.chance(50), world)
-    let foreign = situation.pick(places)
-    for (place, record) in records.enumerated() {
-      let mine = events.filter { !situation.names(of: $0, for: ids[place]).isEmpty }
-      let said: Comment = "seed \(seed), connection \(ids[place])"
+    let foreign = situation.pick(positions)
+    for (index, record) in records.enumerated() {
+      let mine = events.filter { !situation.names(of: $0, for: ids[index]).isEmpty }
+      let said: Comment = "seed \(seed), connection \(ids[index])"
       // From where it was, in the order of each stream.
-      let resumed = try reader.recover(record: record, cursor: places[place])
+      let resumed = try reader.recover(record: record, cursor: positions[index])
       #expect(Set(resumed.parts.flatMap(\.events).map(\.event.id)) == Set(mine.map(\.id)), said)
       for part in resumed.parts {
         let expected = mine.filter { $0.stream.utf8.elementsEqual(part.stream.utf8) }.map(\.id)
@@ -211,20 +211,20 @@ struct VisibilityTests {
       _ = try log.append(some, to: stream)
       guard sent, let head = try log.head(stream: stream) else { continue }
       let page = try log.read(stream: stream, head: head, after: 0, limitEvents: 1000)
-      try LastValues(table: world.table, clock: world.clock.clock).note(page.events, epoch: head.epoch)
-      let marks = Checkpoints(table: world.table, clock: world.clock.clock)
-      var lease = try #require(try marks.acquire(stream: stream))
+      try LastValues(table: world.table, clock: world.clock.clock).record(page.events, epoch: head.epoch)
+      let checkpoints = Checkpoints(table: world.table, clock: world.clock.clock)
+      var lease = try #require(try checkpoints.acquire(stream: stream))
       lease.follow(head.epoch)
       lease.advance(through: head.last)
-      #expect(try marks.write(&lease))
+      #expect(try checkpoints.write(&lease))
     }
   }
 
   private func newest(_ events: [Event], of type: String, for id: String, _ situation: Situation) -> [String] {
     var newest: [[UInt8]: Int] = [:]
-    for (place, event) in events.enumerated() where event.type.utf8.elementsEqual(type.utf8) {
+    for (index, event) in events.enumerated() where event.type.utf8.elementsEqual(type.utf8) {
       guard event.audience == .everyone, let key = event.key else { continue }
-      newest[Array(key.utf8)] = place
+      newest[Array(key.utf8)] = index
     }
     return newest.values.sorted().filter { !situation.names(of: events[$0], for: id).isEmpty }.map { events[$0].id }
   }

@@ -27,7 +27,7 @@ struct AppendBatchTests {
     var random = SeededGenerator(seed)
     let events = events(&random)
     var batch = AppendBatch(events)
-    var places: [Int] = []
+    var indices: [Int] = []
     var parts = 0
     while case let part = batch.nextPart(), !part.isEmpty {
       parts += 1
@@ -37,24 +37,24 @@ struct AppendBatchTests {
       #expect(bytes <= StreamLog.segmentBytes, "seed \(seed)")
       #expect(EventBlock.encode(part.map(\.event)).count <= bytes + 1, "seed \(seed)")
       for entry in part {
-        #expect(entry.event == events[entry.place], "seed \(seed)")
-        batch.record(entry, outcome: .appended(sequence: Int64(places.count + 1)))
-        places.append(entry.place)
+        #expect(entry.event == events[entry.index], "seed \(seed)")
+        batch.record(entry, outcome: .appended(sequence: Int64(indices.count + 1)))
+        indices.append(entry.index)
       }
     }
-    #expect(places == places.sorted() && Set(places).count == places.count, "seed \(seed)")
+    #expect(indices == indices.sorted() && Set(indices).count == indices.count, "seed \(seed)")
     let outcomes = batch.finished()
     #expect(outcomes.count == events.count, "seed \(seed)")
     // Every event that stands for itself is appended; the others name the one with their key, or are refused.
     var sequences: [String: Int64] = [:]
-    for (place, outcome) in outcomes.enumerated() {
+    for (index, outcome) in outcomes.enumerated() {
       switch outcome {
       case .appended(let sequence), .appendedDespiteKey(let sequence):
-        #expect(places[Int(sequence) - 1] == place, "seed \(seed)")
-        if let key = events[place].idempotencyKey { sequences[key] = sequence }
+        #expect(indices[Int(sequence) - 1] == index, "seed \(seed)")
+        if let key = events[index].idempotencyKey { sequences[key] = sequence }
       case .known(let sequence):
-        #expect(events[place].idempotencyKey.flatMap { sequences[$0] } == sequence, "seed \(seed)")
-      case .refused: #expect(events[place].idempotencyKey.map { sequences[$0] != nil } == true, "seed \(seed)")
+        #expect(events[index].idempotencyKey.flatMap { sequences[$0] } == sequence, "seed \(seed)")
+      case .refused: #expect(events[index].idempotencyKey.map { sequences[$0] != nil } == true, "seed \(seed)")
       }
     }
     // No more parts than the bounds ask for: two that follow each other would not be one.

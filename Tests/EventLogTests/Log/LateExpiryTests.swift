@@ -46,7 +46,7 @@ private struct LateTable {
   }
 
   /// The sequence numbers whose segments stand, of one epoch.
-  func standing(_ epoch: String) throws -> Set<Int64> {
+  func stored(_ epoch: String) throws -> Set<Int64> {
     var numbers: Set<Int64> = []
     for item in try table.query(Query(partition: partition)).items where item.string("epoch") == epoch {
       guard let first = Int64(item.key.sort), let count = item.number("count") else { continue }
@@ -57,10 +57,10 @@ private struct LateTable {
 
   /// Everything after this one up to the head stands.
   func lastGap(_ head: LogHead) throws -> Int64 {
-    let standing = try standing(head.epoch)
-    var place = head.last
-    while place > 0, standing.contains(place) { place -= 1 }
-    return place
+    let stored = try stored(head.epoch)
+    var position = head.last
+    while position > 0, stored.contains(position) { position -= 1 }
+    return position
   }
 
   /// Appends, waits, deletes, for a while.
@@ -92,13 +92,13 @@ struct LateExpiryTests {
       oldHeads.append(head)
       // Somebody may still go by a head that has been made anew since.
       for head in [head, oldHeads.randomElement(using: &random) ?? head] {
-        let standing = try late.standing(head.epoch)
-        var place = Int64.random(in: 0...head.last, using: &random)
-        while place < head.last {
+        let stored = try late.stored(head.epoch)
+        var position = Int64.random(in: 0...head.last, using: &random)
+        while position < head.last {
           let page = try log.read(
-            stream: late.stream, head: head, after: place, limitEvents: Int.random(in: 1...20, using: &random))
-          let label: Comment = "seed \(seed), \(head), after \(place): \(page.events.map(\.sequence))"
-          #expect(page.through > place, label)
+            stream: late.stream, head: head, after: position, limitEvents: Int.random(in: 1...20, using: &random))
+          let label: Comment = "seed \(seed), \(head), after \(position): \(page.events.map(\.sequence))"
+          #expect(page.through > position, label)
           for (before, next) in zip(page.events, page.events.dropFirst()) {
             #expect(next.sequence == before.sequence + 1, label)
           }
@@ -107,11 +107,11 @@ struct LateExpiryTests {
           }
           // All that stands between what was asked for and how far it was read, from the last gap on.
           var expected: [Int64] = []
-          for sequence in place + 1..<page.through + 1 {
-            if standing.contains(sequence) { expected.append(sequence) } else { expected = [] }
+          for sequence in position + 1..<page.through + 1 {
+            if stored.contains(sequence) { expected.append(sequence) } else { expected = [] }
           }
           #expect(page.events.map(\.sequence) == expected, label)
-          place = max(place + 1, page.through)
+          position = max(position + 1, page.through)
         }
       }
     }
@@ -127,16 +127,16 @@ struct LateExpiryTests {
     for _ in 0..<10 {
       try late.live(&random, steps: 8)
       guard let head = try late.log().head(stream: late.stream) else { continue }
-      let place = Int64.random(in: 0...head.last, using: &random)
+      let position = Int64.random(in: 0...head.last, using: &random)
       var cursor = Cursor()
-      cursor.set(stream: late.stream, epoch: head.epoch, to: place)
+      cursor.set(stream: late.stream, epoch: head.epoch, to: position)
       let reader = RecoveryReader(table: late.table, clock: late.clock.clock)
       let part = try #require(try reader.recover(record: record, cursor: cursor.text).parts.last)
-      let base = max(place, try late.lastGap(head))
-      let label: Comment = "seed \(seed), \(head), after \(place): \(part.events.map(\.sequence))"
-      #expect(part.base == base && part.missed == base - place, label)
-      #expect(part.extent == (base == place ? .all : base == head.last ? Recovery.Extent.none : .part), label)
-      #expect(part.reason == (base == place ? nil : .expired), label)
+      let base = max(position, try late.lastGap(head))
+      let label: Comment = "seed \(seed), \(head), after \(position): \(part.events.map(\.sequence))"
+      #expect(part.base == base && part.missed == base - position, label)
+      #expect(part.extent == (base == position ? .all : base == head.last ? Recovery.Extent.none : .part), label)
+      #expect(part.reason == (base == position ? nil : .expired), label)
       #expect(part.events.map(\.sequence) == Array(base..<head.last).map { $0 + 1 }, label)
       #expect(part.events.map(\.event.id) == part.events.map { late.names[head.epoch]?[$0.sequence] ?? "" }, label)
     }

@@ -79,8 +79,8 @@ struct MessageKeyTests {
           }
         }
       }
-      let standing = try Self.contents(log)
-      #expect(standing.count == all.count && Set(standing) == all, "seed \(seed)")
+      let stored = try Self.contents(log)
+      #expect(stored.count == all.count && Set(stored) == all, "seed \(seed)")
     }
   }
 

@@ -30,11 +30,11 @@ struct LogWorld {
     let log = log()
     guard let head = try log.head(stream: stream) else { return [] }
     var all: [LoggedEvent] = []
-    var place = after
-    while place < head.last {
-      let page = try log.read(stream: stream, head: head, after: place, limitEvents: 7)
+    var position = after
+    while position < head.last {
+      let page = try log.read(stream: stream, head: head, after: position, limitEvents: 7)
       all += page.events
-      place = page.through
+      position = page.through
     }
     return all
   }
@@ -121,15 +121,15 @@ struct StreamLogTests {
 
   @Test("an append whose answer was lost is not done again")
   func lostAnswer() throws {
-    for place in 1...3 {
+    for position in 1...3 {
       let table = MemoryTable(clock: world.clock.clock)
-      var log = world.log(over: FailingTable(table, failing: place, .after))
+      var log = world.log(over: FailingTable(table, failing: position, .after))
       _ = try? log.append(LogWorld.events(0..<2), to: stream)
       var again = world.log(over: RepeatingTable(table))
       _ = try again.append(LogWorld.events(2..<3), to: stream)
       let head = try #require(try again.head(stream: stream))
       let ids = try again.read(stream: stream, head: head, after: 0).events.map(\.event.id)
-      #expect(ids == (place == 1 ? ["1-2"] : ["1-0", "1-1", "1-2"]), "call \(place)")
+      #expect(ids == (position == 1 ? ["1-2"] : ["1-0", "1-1", "1-2"]), "call \(position)")
     }
   }
 
@@ -164,12 +164,12 @@ struct StreamLogTests {
         type: type, key: key, data: bytes(data), id: "1-\(data)", timestamp: "", priority: priority, correlationID: id,
         idempotencyKey: "a")
     }
-    for (place, other) in [
+    for (position, other) in [
       event("u"), event(key: nil), event(key: "K"), event(data: "1 "), event(priority: .high), event(id: "c"),
     ].enumerated() {
       var log = world.log()
-      #expect(try log.append([event()], to: "all/\(place)") == [.appended(sequence: 1)])
-      guard case .refused(let refusal) = try log.append([other], to: "all/\(place)")[0] else {
+      #expect(try log.append([event()], to: "all/\(position)") == [.appended(sequence: 1)])
+      guard case .refused(let refusal) = try log.append([other], to: "all/\(position)")[0] else {
         Issue.record("\(other) is taken")
         continue
       }

@@ -1,7 +1,7 @@
 import JSON
 
 /// Events on their way to the Publisher, each as the bytes of its JSON object, with the place it came from.
-struct EventBatch {
+struct LineBatch {
   private(set) var events: [[UInt8]] = []
   /// Where each event stood: the number of its line, from 1.
   private(set) var lines: [Int] = []
@@ -21,7 +21,7 @@ struct EventBatch {
     bytes += event.count + 1
   }
 
-  mutating func removeAll() { self = EventBatch() }
+  mutating func removeAll() { self = LineBatch() }
 
   /// `{"events":[…]}`
   var payload: [UInt8] {
@@ -36,9 +36,9 @@ struct EventBatch {
   }
 
   /// `lines 41 to 60`
-  var words: String {
+  var text: String {
     guard let first = lines.first, let last = lines.last else { return "no line" }
-    return LineRanges(first...last).words
+    return LineRanges(first...last).text
   }
 
   /// Where the rejected event stood, if the answer says which it was.

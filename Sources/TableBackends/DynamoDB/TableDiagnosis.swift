@@ -2,7 +2,7 @@ package import ConnectionStore
 import JSON
 
 /// What is to be seen of a DynamoDB table from outside its items.
-package struct TableExamination: Equatable, Sendable {
+package struct TableDiagnosis: Equatable, Sendable {
   /// `ACTIVE`, `CREATING` …; nil: the caller may not ask, but may read items.
   package var status: String?
   /// Name, key type and attribute type of each part of the key: `pk HASH S`.
@@ -18,21 +18,21 @@ package struct TableExamination: Equatable, Sendable {
 
 extension DynamoDBTable {
   /// Asks for the table's description. Throws where the table cannot be used at all.
-  package func examine() throws(TableError) -> TableExamination {
-    var examination = TableExamination()
+  package func diagnose() throws(TableError) -> TableDiagnosis {
+    var diagnosis = TableDiagnosis()
     do throws(CallFailure) {
-      try examination.readTable(try ask("DescribeTable"))
+      try diagnosis.readTable(try ask("DescribeTable"))
     } catch {
       // A role that may use the table need not be allowed to describe it.
-      guard error.isDenial else { throw error.tableError(call("DescribeTable"), place: caller.place) }
+      guard error.isDenial else { throw error.tableError(call("DescribeTable"), location: caller.location) }
       _ = try get(ItemKey(partition: "-", sort: "-"), consistency: .strong)
     }
     do throws(CallFailure) {
-      try examination.readExpiry(try ask("DescribeTimeToLive"))
+      try diagnosis.readExpiry(try ask("DescribeTimeToLive"))
     } catch {
-      examination.mayAskForExpiry = false
+      diagnosis.mayAskForExpiry = false
     }
-    return examination
+    return diagnosis
   }
 
   private func call(_ operation: String) -> DynamoDBCaller.Call {
@@ -49,7 +49,7 @@ extension CallFailure {
   }
 }
 
-extension TableExamination {
+extension TableDiagnosis {
   fileprivate mutating func readTable(_ answer: [UInt8]) throws(CallFailure) {
     do throws(JSONError) {
       var types: [String: String] = [:]
@@ -94,7 +94,7 @@ extension TableExamination {
 extension JSONReader {
   /// Goes through the members of the object under `member` of the object that comes next.
   fileprivate mutating func members(
-    of member: String, _ take: (String, inout JSONReader) throws(JSONError) -> Void
+    of member: String, _ read: (String, inout JSONReader) throws(JSONError) -> Void
   ) throws(JSONError) {
     try beginObject()
     while let name = try nextKey() {
@@ -103,7 +103,7 @@ extension JSONReader {
         continue
       }
       try beginObject()
-      while let name = try nextKey() { try take(name, &self) }
+      while let name = try nextKey() { try read(name, &self) }
     }
   }
 

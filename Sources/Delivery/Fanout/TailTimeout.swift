@@ -3,14 +3,14 @@
 ///
 /// With 20 listeners of which 19 answer within 2 ms, the last one is waited for 20 ms (the least), where answers take 30 ms
 /// 120 ms, and never longer than 300 ms.
-package struct Patience: Sendable {
+package struct TailTimeout: Sendable {
   package var multiple: Int64 = 4
   package var leastMilliseconds: Int64 = 20
   package var mostMilliseconds: Int64 = 300
 
   package init() {}
 
-  /// The most, where nobody has answered yet.
+  /// The most, where no answer has come yet.
   func milliseconds(_ times: AnswerTimes) -> Int64 {
     guard let usual = times.ninthTenthMilliseconds else { return mostMilliseconds }
     return max(leastMilliseconds, min(mostMilliseconds, multiple * usual))

@@ -1,8 +1,8 @@
 package import Messaging
 
-/// Events of one stream that are sent in one pass over their listeners.
-package struct EventRun {
-  /// In order.
+/// The events of one stream that are sent in one pass over their listeners.
+package struct EventBatch {
+  /// Ascending by sequence.
   package let events: [Event]
   /// The topics under which their listeners stand, each once.
   package let topics: [Topic]
@@ -33,24 +33,24 @@ package struct EventRun {
   }
 }
 
-/// A connection and those events of a run that are for it.
+/// A connection and those events of a batch that are for it.
 package struct Recipient: Equatable, Sendable {
   package let id: ConnectionID
   /// Milliseconds since the epoch.
   package let connectedAtMilliseconds: Int64
   package let dialect: Dialect
-  /// In the order of the run.
-  package let parts: [Part]
+  /// In the order of the batch.
+  package let matches: [Match]
   package let accepts: Accepts
   /// The topics its rows were found under.
   package let topics: [Topic]
   /// Milliseconds since the epoch from which on nothing may be sent to it; nil: no end.
   package let untilMilliseconds: Int64?
-  /// Until then its place may be held (`ListenerRow.heldUntilMilliseconds`); nil: it is not.
-  package let heldUntilMilliseconds: Int64?
+  /// Until then its delivery may be paused (`ListenerRow.pausedUntilMilliseconds`); nil: it is not.
+  package let pausedUntilMilliseconds: Int64?
 
-  package struct Part: Equatable, Sendable {
-    /// The event's place in the run.
+  package struct Match: Equatable, Sendable {
+    /// The event's index in the batch.
     package let event: Int
     package let shownAs: String
 

@@ -3,8 +3,8 @@ import Connections
 import JSON
 import Telemetry
 
-/// Asks the Publisher to send what a stream holds: a connection may lack something of it that nobody is about to send.
-struct Drains {
+/// Asks the Publisher to send the pending events of a stream: a connection may lack some that no process is about to send.
+struct PendingSends {
   /// `PUBLISHER_FUNCTION`; nil: the next event of the stream brings it along, or the sweep.
   private let function: String?
   private let invocation: any AsynchronousInvocation
@@ -17,11 +17,13 @@ struct Drains {
   func ask(for stream: String, log: Log) {
     guard let function else { return }
     var writer = JSONWriter()
-    writer.object { $0.member("drain", stream) }
+    writer.object { $0.member("sendPending", stream) }
     do {
       try invocation.invokeLater(function, payload: writer.bytes)
     } catch {
-      log.warn("not drained; the sweep will send it", ["stream": .stream(stream), "reason": .own(LogText(error))])
+      log.warn(
+        "pending events not asked for; the sweep will send them",
+        ["stream": .stream(stream), "reason": .own(LogText(error))])
     }
   }
 }

@@ -11,7 +11,7 @@ extension FanoutState {
     if active[token].isClosing { return closed(token, status: status, now: now) }
     switch status {
     case 200..<300:
-      tally.deliveries += 1
+      counts.deliveries += 1
       advance(token)
     case 410 where now + epoch - active[token].listener.connectedAtMilliseconds >= options.youngMilliseconds:
       gone(token)
@@ -62,16 +62,16 @@ extension FanoutState {
 
   private mutating func gone(_ token: Int) {
     let one = active[token]
-    tally.gone += 1
+    counts.gone += 1
     goneIDs.insert(one.listener.id)
-    settled.append((one.listener, DeliveryFailure(.gone, firstMissing: firstMissing(one))))
+    unreported.append((one.listener, DeliveryFailure(.gone, firstUndelivered: firstUndelivered(one))))
     free(token)
   }
 
   /// One that has all of its frames and could not be closed counts as lacking the last; one that was refused a frame as
   /// too large lacks those after it for another reason.
-  private func firstMissing(_ one: Active) -> Int {
-    one.failure?.firstMissing ?? max(0, min(one.frame, one.listener.frames.count - 1))
+  private func firstUndelivered(_ one: Active) -> Int {
+    one.failure?.firstUndelivered ?? max(0, min(one.frame, one.listener.frames.count - 1))
   }
 
   private mutating func retry(_ token: Int, reason: DeliveryFailure.Reason, attempts: Int, now: Int64) {
@@ -81,15 +81,15 @@ extension FanoutState {
       let delay = options.backoff.delayMilliseconds(afterAttempts: made, randomness: randomness)
     else { return giveUp(token, reason: reason) }
     active[token].lastFailure = reason
-    tally.retried += 1
+    counts.retried += 1
     retries.add(token, dueAt: now + delay)
   }
 
   /// One frame cannot be delivered, the others may.
   private mutating func giveUpFrame(_ token: Int, reason: DeliveryFailure.Reason) {
-    tally.failed += 1
+    counts.failed += 1
     if active[token].failure == nil {
-      active[token].failure = DeliveryFailure(reason, firstMissing: active[token].frame)
+      active[token].failure = DeliveryFailure(reason, firstUndelivered: active[token].frame)
     }
     advance(token)
   }
@@ -104,7 +104,7 @@ extension FanoutState {
       active[token].isClosing = true
       return ready.append(token)
     }
-    if let failure = active[token].failure { settled.append((active[token].listener, failure)) }
+    if let failure = active[token].failure { unreported.append((active[token].listener, failure)) }
     if active[token].later.isEmpty { return free(token) }
     active[token].listener = active[token].later.removeFirst()
     active[token].frame = 0
@@ -116,35 +116,36 @@ extension FanoutState {
   private mutating func giveUp(_ token: Int, reason: DeliveryFailure.Reason) {
     let one = active[token]
     free(token)
-    settle(
-      one.listener, ending: DeliveryFailure(reason, firstMissing: firstMissing(one)), from: one.frame, reason: reason)
+    report(
+      one.listener, failure: DeliveryFailure(reason, firstUndelivered: firstUndelivered(one)), from: one.frame,
+      reason: reason)
     for listener in one.later {
-      settle(listener, ending: DeliveryFailure(reason, firstMissing: 0), from: 0, reason: reason)
+      report(listener, failure: DeliveryFailure(reason, firstUndelivered: 0), from: 0, reason: reason)
     }
   }
 
-  private mutating func settle(
-    _ listener: PendingDelivery, ending: DeliveryFailure, from frame: Int, reason: DeliveryFailure.Reason
+  private mutating func report(
+    _ listener: PendingDelivery, failure: DeliveryFailure, from frame: Int, reason: DeliveryFailure.Reason
   ) {
     let count = listener.frames.count - frame
-    if reason == .unsent || reason == .hung { tally.unsent += count } else { tally.failed += count }
-    settled.append((listener, ending))
+    if reason == .unsent || reason == .hung { counts.unsent += count } else { counts.failed += count }
+    unreported.append((listener, failure))
   }
 
   /// Time is up, or calling is of no use: whatever is not on its way is not sent.
   mutating func leave(_ reason: DeliveryFailure.Reason) {
-    while let token = ready.popLast() ?? retries.take(dueAt: .max) {
+    while let token = ready.popLast() ?? retries.popFirst(dueAt: .max) {
       giveUp(token, reason: active[token].lastFailure ?? reason)
     }
-    while settled.count < options.maximumActive, let listener = pending.popFirst() {
+    while unreported.count < options.maximumActive, let listener = pending.popFirst() {
       if goneIDs.contains(listener.id) { continue }
-      settle(listener, ending: DeliveryFailure(reason, firstMissing: 0), from: 0, reason: reason)
+      report(listener, failure: DeliveryFailure(reason, firstUndelivered: 0), from: 0, reason: reason)
     }
   }
 
   private mutating func free(_ token: Int) {
     active[token].isFree = true
-    activeIDs.remove(active[token].place)
+    activeIDs.remove(active[token].slot)
     freeTokens.append(token)
   }
 }

@@ -1,0 +1,52 @@
+package import ConnectionStore
+package import Connections
+package import Frames
+import Messaging
+
+// Without reading events.
+extension RecoveryReader {
+  /// The cursor up to which a connection lacks nothing, in every stream it follows.
+  package func cursor(record: ConnectionRecord) throws(TableError) -> Cursor {
+    var cursor = Cursor()
+    for one in try positions(record: record) { cursor.set(stream: one.stream, epoch: one.epoch, to: one.delivered) }
+    return cursor
+  }
+
+  /// The position of a connection in a stream.
+  package struct StreamPosition: Equatable, Sendable {
+    package let stream: String
+    /// Empty: the stream has no log.
+    package let epoch: String
+    /// The newest event there is.
+    package let last: Int64
+    /// Everything up to this one was delivered, as far as it is for this connection.
+    package let delivered: Int64
+  }
+
+  /// The positions of a connection in every stream it follows.
+  package func positions(record: ConnectionRecord) throws(TableError) -> [StreamPosition] {
+    let streams = record.streams
+    let heads = try heads(of: streams)
+    // The checkpoints before the lag rows: a lag row is written before the checkpoint passes the events it is about.
+    let checkpoints = try table.pages(
+      of: streams.map { Query(partition: Keys.checkpoint(stream: $0).partition, sort: .between("0", "0")) })
+    let lagging = try table.pages(
+      of: streams.map { Query(partition: Keys.lag(stream: $0), sort: .between(record.id.text, record.id.text)) })
+    var positions: [StreamPosition] = []
+    for (index, stream) in streams.enumerated() {
+      guard let head = heads[index] else {
+        positions.append(StreamPosition(stream: stream, epoch: "", last: 0, delivered: 0))
+        continue
+      }
+      var sequence: Int64 = 0
+      if let checkpoint = checkpoints[index].items.first, checkpoint.string("epoch") == head.epoch {
+        sequence = checkpoint.number("deliveredThrough") ?? 0
+      }
+      if let row = lagging[index].items.first.flatMap(LaggingConnection.init), row.isOf(head.epoch) {
+        sequence = min(sequence, row.from - 1)
+      }
+      positions.append(StreamPosition(stream: stream, epoch: head.epoch, last: head.last, delivered: sequence))
+    }
+    return positions
+  }
+}
