@@ -1,6 +1,6 @@
 """Docs/coverage.md: its demands, and the tests that each names.
 
-A ticked line names tests by place and title, `StreamsTests "roles see what they may"`; a place without a title stands for
+A ticked line names tests by place and title, `ConnectionsTests "roles see what they may"`; a place without a title stands for
 all tests that are there, and `test_…` for a system test or a file of them. A title that was named in full before may be cut
 with `…`.
 """

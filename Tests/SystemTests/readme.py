@@ -1,4 +1,4 @@
-"""README.md's fenced lines, and a checkout in which they run as they stand."""
+"""The fenced lines of README.md and of the pages that go on with it, and a checkout in which they run as they stand."""
 
 import re
 import subprocess
@@ -11,13 +11,17 @@ README = (ROOT / "README.md").read_text()
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.M | re.S)
+# Of these every shell line is run.
+PAGES = ["README.md", "Docs/configuration.md"]
+
+
+def blocks(language: str, page: str = "README.md") -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
 
 
 def shell_lines() -> list[str]:
-    """Every command of README.md's shell blocks, with the lines that it goes on over."""
-    return [line for block in blocks("sh") for line in re.findall(r"((?:.*\\\n)*.+)\n?", block)]
+    """Every command of the pages' shell blocks, with the lines that it goes on over."""
+    return [line for page in PAGES for block in blocks("sh", page) for line in re.findall(r"((?:.*\\\n)*.+)\n?", block)]
 
 
 def shell_line(*words: str) -> str:

@@ -121,8 +121,6 @@ def test_every_setting_of_the_functions_is_a_parameter_that_deploy_sh_hands_on(t
     assert len(limits) == 9 and set(limits) <= set(settings)
     for name, value in re.findall(r"/// `([A-Z_]+)`.*\n\s+package var \w+(?:: Int64)? = ([\d_]+)", sources):
         assert settings[name][1] == value.replace("_", ""), name
-    documented = (ROOT / "README.md").read_text()
-    assert all(f"`{variable}`" in documented or f"`{variable}=" in documented for variable in settings)
 
 
 def test_a_function_may_invoke_one_function_at_most_and_the_sweep_the_publisher(template):

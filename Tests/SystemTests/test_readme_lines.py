@@ -1,4 +1,4 @@
-"""README.md's lines for one machine, as they stand: only the port is another, and what the reader is to fill in."""
+"""The lines of README.md and its pages for one machine, as they stand: only the port is another, and what the reader is to fill in."""
 
 import asyncio
 import json
@@ -161,7 +161,7 @@ def node() -> list[str] | None:
 
 @pytest.mark.skipif(node() is None, reason="no Node.js with a WebSocket")
 def test_the_javascript_client_says_hello_keeps_its_place_and_resumes(gateway, shell, here, tmp_path):
-    (snippet,) = blocks("js")[:1]
+    (snippet,) = blocks("js", "Docs/client.md")
     (here / "client.mjs").write_text(ports(snippet, gateway.port))
     shown = tmp_path / "client"
     client = shell.start(f"exec {' '.join(node())} client.mjs", shown)

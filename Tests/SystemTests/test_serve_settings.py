@@ -1,9 +1,15 @@
 """What a function would refuse at its start ends `tickertape serve` before it listens, with the function's own words."""
 
+import socket
+import sys
+
 import pytest
 
-from gateway_process import BIN, tickertape
+from gateway_process import BIN, ROOT, tickertape
 from runtime_api import STARTED, lambdas_own, start
+
+sys.path.insert(0, str(ROOT / "scripts"))
+from configuration import Page, readers  # noqa: E402
 
 PLAIN = {"PATH": "/usr/bin:/bin"}
 GOOD = {"ACCESS": "required", "API_GATEWAY_ENDPOINT": "http://127.0.0.1:1/dev"}
@@ -61,3 +67,18 @@ def test_what_comes_from_the_environment_is_looked_at_like_what_an_option_says(t
         done = tickertape(
             "serve", "--port", 0, "--store", f"sqlite:{tmp_path}/t.sqlite", cwd=tmp_path, env={**PLAIN, name: value}, timeout=20)
         assert done.returncode == 64 and f"{setting} {reason}" in done.stderr
+
+
+def test_serve_takes_from_its_environment_what_the_page_says_it_reads_and_nothing_else(tmp_path):
+    rows = Page(ROOT).variables.named()
+    wrong = {name: value for _, setting in WRONG if len(setting) == 1 for name, value in setting.items() if value}
+    taken = set()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        # Whatever it does not refuse it serves with, and that ends at a port that is not free.
+        for name, value in wrong.items():
+            done = tickertape("serve", "--port", other.getsockname()[1], "--store", f"sqlite:{tmp_path}/t.sqlite", cwd=tmp_path,
+                              env={**PLAIN, name: value}, timeout=20)
+            assert done.returncode in (64, 73), done.stderr
+            taken |= {name} if done.returncode == 64 else set()
+    assert taken == {name for name in wrong if "tickertape" in readers(rows[name][1])}
+    assert len(taken) > 15 and {"METRICS", "API_GATEWAY_SIGN", "API_GATEWAY_ENDPOINT", "AWS_LAMBDA_LOG_LEVEL"} == set(wrong) - taken
