@@ -8,19 +8,21 @@ import Telemetry
 extension StreamSender.LagDelivery {
   /// So many are served together, and of those that have left so many are removed.
   private static var servedTogether: Int { 64 }
-  private static var removedTogether: Int { 8 }
+  private static var removedTogether: Int { 25 }
   /// Who has failed less often is waited for as long as a prompt client may take and some more; who has failed more
   /// often by itself, until the gateway has an answer.
   private static var patientFailures: Int64 { 3 }
   private static var patienceMilliseconds: Int64 { 1_000 }
   private static var longPatienceMilliseconds: Int64 { 10_000 }
 
-  mutating func serve(_ due: [LaggingConnection], look: Look) throws(TableError) {
+  /// Answers how many of them are slow.
+  mutating func serve(_ due: [LaggingConnection], look: Look) throws(TableError) -> Int {
     let slow = due.filter { $0.pace == .slow }
     let quick = slow.filter { $0.failures < Self.patientFailures }
     let rows = (quick.isEmpty ? slow : quick).prefix(Self.servedTogether)
     let left = due.filter { $0.pace == .gone }.prefix(Self.removedTogether)
-    var page = LagPage(Array(rows + left), streamSender, stream, look)
+    // From the one that lacks most: one reading of the log is for all.
+    var page = LagPage((rows + left).sorted { $0.from < $1.from }, streamSender, stream, look)
     try page.read()
     page.post(until: end(quick.isEmpty ? Self.longPatienceMilliseconds : Self.patienceMilliseconds))
     page.close(until: end(Self.patienceMilliseconds))
@@ -32,6 +34,7 @@ extension StreamSender.LagDelivery {
       // Where another holds the lease, it looks who is ready when it has given it up.
       report.add(streamSender.send(stream: stream, deadlineMilliseconds: deadline))
     }
+    return rows.count
   }
 
   /// The deadline of a fan-out that waits so long for answers: it keeps some of its time free.
@@ -46,6 +49,7 @@ extension StreamSender.LagDelivery {
     var pages: StreamSender.LogPages
     var catchUps: [ConnectionID: StreamSender.CatchUp] = [:]
     var endings: [ConnectionID: DeliveryFailure] = [:]
+    private(set) var records: [ConnectionID: ConnectionRecord] = [:]
     private var closing: [PendingDelivery] = []
     /// Those that have left.
     var left: Set<ConnectionID> = []
@@ -74,6 +78,7 @@ extension StreamSender.LagDelivery.LagPage {
         left.insert(row.id)
         continue
       }
+      records[row.id] = record
       if row.pace == .gone {
         closing.append(PendingDelivery(closing: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds))
       } else {
