@@ -124,6 +124,20 @@ def counted(calls, start, seconds):
     return {name: [round(count[name] / seconds, 2), round(rows[name] / seconds, 2)] for name in sorted(count)}
 
 
+def standing(calls):
+    """The lag rows that rounds wrote, the first of each connection, as rows that nobody serves for an hour."""
+    rows = {}
+    for call in calls:
+        if call["role"] != "round" or call["operation"] not in ("PutItem", "TransactWriteItems"):
+            continue
+        body = json.loads(call["body"])
+        for item in [body["Item"]] if "Item" in body else [one["Put"]["Item"] for one in body["TransactItems"] if "Put" in one]:
+            if item["pk"]["S"].startswith("b#") and "slow" in item and "gone" not in item:
+                hour = {"N": str(int(time.time() * 1000) + 3_600_000)}
+                rows.setdefault(item["sk"]["S"], {**item, "due": hour, "epoch": {"S": ""}})
+    return list(rows.values())
+
+
 # The same again
 
 
