@@ -27,7 +27,7 @@ the other (1.3 ms for one item, 8 for a query that answers 50 rows, 31 for 200, 
 for one stands in everybody's p99. So over it both p99 are told, and this holds:
 
     median <= 1.5 x alone + 3 ms, or <= 1.5 x control + 3 ms where there is one (below);
-    the lag senders of a cell ask at most 60 times a second and write at most 250 items a second
+    the lag senders of a cell ask at most 60 times a second and write at most 150 items a second
 
 Of each cell over it is said how many calls a second are there for the others, by whom and of what, and how much of a processor the
 emulator took. `--control`: where a cell over it does not hold by the first limits, the same calls are made again, each at its moment, to
@@ -416,7 +416,7 @@ def judge(row, alone):
 
 
 CALLS_A_SECOND = 60
-ITEMS_A_SECOND = 250
+ITEMS_A_SECOND = 150
 
 
 def judge_over_emulator(row, faults):
