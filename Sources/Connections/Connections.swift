@@ -111,31 +111,6 @@ package struct Connections {
     return isInTime ? nil : .tooFast
   }
 
-  /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch. If it was the
-  /// last of its user, that is recorded.
-  ///
-  /// May be repeated, also by another process. `found` names topics under which a row may stand, in case the
-  /// connection's own row is gone and does not tell.
-  package func disconnect(id: ConnectionID, found: [Topic] = []) throws(TableError) {
-    var change = Change()
-    let end = clock.seconds + Self.tombstoneSeconds
-    change.set["gone"] = .number(1)
-    change.add["rev"] = 1
-    change.expires = .at(end)
-    change.createsItem = true
-    change.expiresOnCreation = end
-    let left = try table.update(Keys.connection(id: id), change: change, if: .always)
-    let record = ConnectionRecord(left, id: id)
-    let topics = record?.topics ?? found
-    guard !topics.isEmpty else { return }
-    try table.writeBatch(topics.map { .delete(Keys.listener($0, id: id, shards: shards)) })
-    guard let user = record?.principal.user, try connections(of: user).isEmpty else { return }
-    let presence = Presence(table: table, clock: clock)
-    let moment = try presence.recordLeft(user)
-    // A connection may have come between the reading and the write, and found nothing to withdraw.
-    if try !connections(of: user).isEmpty { try presence.withdraw(user, leftAt: moment) }
-  }
-
   /// The connection's row, or nil if it never was, has left, or expired.
   package func connection(id: ConnectionID) throws(TableError) -> ConnectionRecord? {
     try table.get(Keys.connection(id: id), consistency: .strong).flatMap { item throws(TableError) in
@@ -143,12 +118,11 @@ package struct Connections {
     }
   }
 
-  /// The rows of several, read side by side.
+  /// The rows of several, read together.
   package func connections(_ ids: [ConnectionID]) throws(TableError) -> [ConnectionRecord?] {
-    let pages = try table.pages(of: ids.map { Query(partition: Keys.connection(id: $0).partition) })
+    let items = try table.get(ids.map(Keys.connection))
     var records: [ConnectionRecord?] = []
-    for (id, page) in zip(ids, pages) {
-      let item = page.items.first { $0.key == Keys.connection(id: id) }
+    for (id, item) in zip(ids, items) {
       records.append(try item.flatMap { item throws(TableError) in try record(item, id: id) })
     }
     return records

@@ -85,6 +85,7 @@ struct DynamoDBFaultTests {
       { _ = try table.update(key, change: .adding(1, to: "n"), if: .always) },
       { _ = try table.query(Query(partition: "p")) },
       { try table.transact([.put(Item(key: key))]) }, { try table.writeBatch([.delete(key)]) },
+      { _ = try table.get([key, ItemKey(partition: "p", sort: "t")]) },
     ]
     for verb in verbs {
       let start = clock.clock.milliseconds()
@@ -93,6 +94,23 @@ struct DynamoDBFaultTests {
       let reserve = min(2_000, milliseconds / 4)
       #expect(clock.clock.milliseconds() <= start + milliseconds - reserve)
     }
+  }
+
+  @Test("keys that DynamoDB did not look at are asked for again, and those only")
+  func unprocessedKeys() throws {
+    let left =
+      #"{"Responses":{"messages":[{"pk":{"S":"p"},"sk":{"S":"1"},"n":{"N":"7"}}]},"#
+      + #""UnprocessedKeys":{"messages":{"ConsistentRead":true,"Keys":[{"pk":{"S":"p"},"sk":{"S":"2"}}]}}}"#
+    let rest = #"{"Responses":{"messages":[{"sk":{"S":"2"},"pk":{"S":"p"}}]},"UnprocessedKeys":{}}"#
+    let server = ScriptedServer { Self.answer(200, $0.number == 1 ? left : rest) }
+    defer { server.stop() }
+    let keys = ["1", "2", "3"].map { ItemKey(partition: "p", sort: $0) }
+    let items = try table(server).get(keys)
+    #expect(items == [Item(key: keys[0], attributes: ["n": .number(7)]), Item(key: keys[1]), nil])
+    #expect(server.requests.count == 2)
+    #expect(server.requests.allSatisfy { $0.head.contains("BatchGetItem") })
+    let again = String(decoding: server.requests[1].body, as: UTF8.self)
+    #expect(again.contains(#""S":"2""#) && !again.contains(#""S":"1""#) && !again.contains(#""S":"3""#))
   }
 
   @Test("a call that could not end before the deadline is not made, and the next invocation has its own time")

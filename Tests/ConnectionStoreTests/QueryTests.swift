@@ -117,6 +117,24 @@ struct QueryTests {
     #expect(try stage.table.pages(of: []) == [])
   }
 
+  @Test(
+    "items that are asked for together are answered as each by itself, in the order of their keys",
+    arguments: Backend.allCases)
+  func together(_ backend: Backend) throws {
+    let stage = try backend.open()
+    let key = { ItemKey(partition: "p\($0 % 3)", sort: "s\($0)") }
+    // More than fit one request, every second of them.
+    try stage.table.writeBatch(
+      stride(from: 0, to: 230, by: 2).map { .put(Item(key: key($0), attributes: ["n": .number(Int64($0))])) })
+    try stage.leaveExpired(key(301))
+    let keys = ((0..<230).reversed() + [301, 4, 4]).map(key)
+    let items = try stage.table.get(keys)
+    #expect(items.count == keys.count && items.compactMap(\.self).count == 117)
+    for (key, item) in zip(keys, items) { #expect(try stage.table.get(key, consistency: .strong) == item) }
+    #expect(try stage.table.get([]) == [])
+    #expect(try stage.table.get([key(1)]) == [nil])
+  }
+
   @Test("what changes between two pages costs no other item its place", arguments: Backend.allCases)
   func changesBetweenPages(_ backend: Backend) throws {
     let table = try filled(backend, ["a", "c", "e", "g"]).table

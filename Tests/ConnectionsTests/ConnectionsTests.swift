@@ -63,6 +63,30 @@ struct ConnectionsTests {
     #expect(try world.table.get(Keys.connection(id: world.id), consistency: .strong) == nil)
   }
 
+  @Test(
+    "several that have left are removed as each by itself, and one that has changed since it was read with its changes")
+  func disconnectTogether() throws {
+    let world = World()
+    let ids = try (0..<5).map { try #require(ConnectionID("D\($0)=")) }
+    for id in ids.prefix(4) {
+      _ = try world.connections().connect(record: world.record(["signal"], id: id, user: "u-\(id.text)"))
+    }
+    let leaving = try ids.map { Connections.Leaving(id: $0, record: try world.connections().connection(id: $0)) }
+    _ = try world.connections().change(id: ids[1]) { _ in world.change(add: ["risk"], count: 1) }
+    let table = FailingTable(world.table, failing: 0)
+    try world.connections(over: table).disconnect(leaving)
+    for id in ids {
+      #expect(try world.connections().connection(id: id) == nil)
+      // Its tombstone stands.
+      #expect(try world.table.get(Keys.connection(id: id), consistency: .strong)?["gone"] == .number(1))
+    }
+    for topic in world.record(["signal", "risk"]).topics where !topic.name.hasPrefix("user") {
+      #expect(try world.table.query(Query(partition: Keys.listeners(topic, shard: 0))).items.isEmpty)
+    }
+    // Two transactions, one of which is refused; two tombstones alone; one batch; of each user a look, a note and a look.
+    #expect(table.calls == 2 + 2 + 1 + 4 * 3)
+  }
+
   @Test("a disconnect that comes before its connect leaves nothing")
   func disconnectFirst() throws {
     let world = World()

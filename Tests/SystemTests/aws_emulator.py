@@ -60,9 +60,9 @@ class Caller:
 
 
 class AWSEmulator:
-    """MiniStack on a port of its own. `checks`: whether it verifies signatures and IAM policies."""
+    """MiniStack on a port of its own. `checks`: whether it verifies signatures and IAM policies; `command`: what starts it."""
 
-    def __init__(self, folder: Path, checks: bool):
+    def __init__(self, folder: Path, checks: bool, command: list | None = None):
         self.checks = checks
         self.folder = folder
         self.port = free_port()
@@ -83,7 +83,7 @@ class AWSEmulator:
         }
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [Path(sys.executable).parent / "ministack"], env=environment, cwd=folder, stdin=subprocess.DEVNULL,
+                command or [Path(sys.executable).parent / "ministack"], env=environment, cwd=folder, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         self._wait_until_ready()
 

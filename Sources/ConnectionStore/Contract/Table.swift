@@ -13,6 +13,10 @@ package protocol Table: AnyObject {
   /// The item of that key, or nil.
   func get(_ key: ItemKey, consistency: Consistency) throws(TableError) -> Item?
 
+  /// The items of several keys, in their order, nil where there is none: each as a `.strong` get of its own would answer it,
+  /// asked for together where the backend can.
+  func get(_ keys: [ItemKey]) throws(TableError) -> [Item?]
+
   /// Replaces the item of that key, whole, or creates it. Throws `.conditionFailed`, having changed nothing, if
   /// `condition` does not hold of the item that stands there.
   func put(_ item: Item, if condition: Condition) throws(TableError)
@@ -55,6 +59,12 @@ package enum Durability: Sendable {
 }
 
 extension Table {
+  package func get(_ keys: [ItemKey]) throws(TableError) -> [Item?] {
+    var items: [Item?] = []
+    for key in keys { items.append(try get(key, consistency: .strong)) }
+    return items
+  }
+
   package func pages(of queries: [Query]) throws(TableError) -> [Page] {
     var pages: [Page] = []
     for query in queries { pages.append(try self.query(query)) }

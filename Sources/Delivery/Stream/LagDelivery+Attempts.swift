@@ -8,19 +8,21 @@ import Telemetry
 extension StreamSender.LagDelivery {
   /// So many are served together, and of those that have left so many are removed.
   private static var servedTogether: Int { 64 }
-  private static var removedTogether: Int { 8 }
+  private static var removedTogether: Int { 25 }
   /// A connection that has failed less often than this is waited for as long as a prompt client may take and some more. One
   /// that has failed more often is served apart from those, until the gateway has an answer.
   private static var promptFailures: Int64 { 3 }
   private static var timeoutMilliseconds: Int64 { 1_000 }
   private static var longTimeoutMilliseconds: Int64 { 10_000 }
 
-  mutating func serve(_ due: [LaggingConnection], reading: LagReading) throws(TableError) {
+  /// Answers how many of them are slow.
+  mutating func serve(_ due: [LaggingConnection], reading: LagReading) throws(TableError) -> Int {
     let slow = due.filter { $0.pace == .slow }
     let quick = slow.filter { $0.failures < Self.promptFailures }
     let rows = (quick.isEmpty ? slow : quick).prefix(Self.servedTogether)
     let departed = due.filter { $0.pace == .gone }.prefix(Self.removedTogether)
-    var page = LagPage(Array(rows + departed), streamSender, stream, reading)
+    // From the one that lacks most: one reading of the log is for all.
+    var page = LagPage((rows + departed).sorted { $0.from < $1.from }, streamSender, stream, reading)
     try page.read()
     page.post(until: end(quick.isEmpty ? Self.longTimeoutMilliseconds : Self.timeoutMilliseconds))
     page.close(until: end(Self.timeoutMilliseconds))
@@ -32,6 +34,7 @@ extension StreamSender.LagDelivery {
       // Where another process has the lease, it reads the ready rows once it has released it.
       report.add(streamSender.send(stream: stream, deadlineMilliseconds: deadline))
     }
+    return rows.count
   }
 
   /// The deadline of a fan-out that waits so long for answers: it keeps some of its time free.
@@ -46,6 +49,7 @@ extension StreamSender.LagDelivery {
     var pages: StreamSender.LogPages
     var catchUps: [ConnectionID: StreamSender.CatchUp] = [:]
     var failures: [ConnectionID: DeliveryFailure] = [:]
+    private(set) var records: [ConnectionID: ConnectionRecord] = [:]
     private var closing: [PendingDelivery] = []
     /// Those that have left.
     var departed: Set<ConnectionID> = []
@@ -74,6 +78,7 @@ extension StreamSender.LagDelivery.LagPage {
         departed.insert(row.id)
         continue
       }
+      records[row.id] = record
       if row.pace == .gone {
         closing.append(PendingDelivery(closing: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds))
       } else {

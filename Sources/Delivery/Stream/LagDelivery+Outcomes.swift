@@ -70,18 +70,14 @@ extension StreamSender.LagDelivery.LagPage {
   /// Removes their listener rows first: a sender that posts to one in between finds it gone once more.
   private mutating func remove(_ gone: [LaggingConnection]) throws(TableError) {
     guard !gone.isEmpty else { return }
-    let start = streamSender.clock.monotonicMilliseconds()
-    var removed: [LaggingConnection] = []
+    var leaving: [Connections.Leaving] = []
     for row in gone {
       // Where its own row is gone too, the topics of what it lacks tell under which it stands.
       let isKnown = row.from <= reading.deliveredThrough
       let topics = isKnown ? EventBatch(try pages.page(from: row.from).events.map(\.event)).topics : []
-      if streamSender.remove(id: row.id, found: topics) { removed.append(row) }
+      leaving.append(Connections.Leaving(id: row.id, found: topics, record: records[row.id]))
     }
-    try streamSender.lagRows.remove(removed, stream: stream)
-    // Many that are gone do not keep the table from the others.
-    streamSender.clock.pause(min(Self.longestRestMilliseconds, streamSender.clock.monotonicMilliseconds() - start))
+    let removed = streamSender.remove(leaving)
+    try streamSender.lagRows.remove(gone.filter { removed.contains($0.id) }, stream: stream)
   }
-
-  private static var longestRestMilliseconds: Int64 { 500 }
 }

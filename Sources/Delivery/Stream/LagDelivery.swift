@@ -36,6 +36,10 @@ extension StreamSender {
     private static var idleMilliseconds: Int64 { 5_000 }
     /// With less time no attempt begins.
     private static var shortestAttemptMilliseconds: Int64 { 1_500 }
+    /// A client that has failed twice is due later than that anyway.
+    private static var shortestRestMilliseconds: Int64 { 200 }
+    private static var longestRestMilliseconds: Int64 { 640 }
+    private static var restMillisecondsEach: Int64 { 10 }
     /// How often the lag rows are read.
     static var pollMilliseconds: Int64 { 500 }
 
@@ -105,13 +109,24 @@ extension StreamSender.LagDelivery {
     return LagReading(epoch: checkpoint.epoch, deliveredThrough: checkpoint.deliveredThrough, rows: rows)
   }
 
+  /// Pauses after an attempt, so that connections that are due within a moment of each other are served together, and so that
+  /// many of them do not keep the table from the others: at least half of the time nothing is asked of it, and a hundred lag
+  /// rows a second are written.
+  private func rest(since start: Int64, slow count: Int) {
+    let took = streamSender.clock.monotonicMilliseconds() - start
+    let least = count == 0 ? 0 : max(Self.shortestRestMilliseconds, Int64(count) * Self.restMillisecondsEach)
+    streamSender.clock.pause(min(Self.longestRestMilliseconds, max(took, least)))
+  }
+
   private mutating func serveAll(_ lease: inout LagLease) throws(TableError) {
     while now < stopAt, try streamSender.lagLeases.keep(&lease) {
       guard let reading = try readLagging() else { return }
       let due = reading.due(at: now)
       if !due.isEmpty {
-        try serve(due, reading: reading)
+        let start = streamSender.clock.monotonicMilliseconds()
+        let count = try serve(due, reading: reading)
         idleUntil = now + Self.idleMilliseconds
+        rest(since: start, slow: count)
         continue
       }
       guard let next = reading.nextAt(idleUntil: idleUntil, now: now), next <= now + Self.idleMilliseconds else {

@@ -28,19 +28,22 @@ extension StreamSender {
         log.warn("not told that its credential has ended", ["connectionId": .text(listener.id.text)])
       }
     }
-    for id in gone { _ = remove(id: id, found: topics[id].map { [$0] } ?? []) }
+    _ = remove(gone.map { Connections.Leaving(id: $0, found: topics[$0].map { [$0] } ?? []) })
     return counts
   }
 
-  /// Removes the rows of a connection that is gone; false if the table failed.
-  func remove(id: ConnectionID, found topics: [Topic]) -> Bool {
+  /// Removes the rows of connections that are gone; answers of whom. One whose row is damaged does not keep the others.
+  func remove(_ gone: [Connections.Leaving]) -> Set<ConnectionID> {
     do throws(TableError) {
-      try connections.disconnect(id: id, found: topics)
-      return true
+      try connections.disconnect(gone)
+      return Set(gone.map(\.id))
     } catch {
-      log.error(
-        "gone connection not removed", ["connectionId": .text(id.text), "reason": .text(error.description)])
-      return false
+      if gone.count > 1, error.code == .corrupt || error.code == .invalidRequest {
+        return gone.reduce(into: []) { $0.formUnion(remove([$1])) }
+      }
+      let ids = gone.map(\.id.text).joined(separator: ",")
+      log.error("gone connections not removed", ["connectionIds": .text(ids), "reason": .text(error.description)])
+      return []
     }
   }
 }

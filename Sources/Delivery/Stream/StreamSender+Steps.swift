@@ -69,16 +69,21 @@ extension StreamSender {
     let due: [LaggingConnection]
     let ids: Set<ConnectionID>
 
-    var hasSlow: Bool { ids.count > waiting.count }
-    /// The same, after all of them had their turn.
-    var served: Self { Self(slow: ids.subtracting(waiting.map(\.id))) }
+    /// Whether a lag sender may make one of them ready: it never does one that has left.
+    let hasSlow: Bool
 
-    private init(slow ids: Set<ConnectionID>) { (waiting, due, self.ids) = ([], [], ids) }
+    /// The same, after all of them had their turn.
+    var served: Self { Self(others: ids.subtracting(waiting.map(\.id)), hasSlow: hasSlow) }
+
+    private init(others ids: Set<ConnectionID>, hasSlow: Bool) {
+      (waiting, due, self.ids, self.hasSlow) = ([], [], ids, hasSlow)
+    }
 
     init(rows: [LaggingConnection], now: Int64) {
       waiting = rows.filter { !$0.isSlow }
       due = Array(waiting.lazy.filter { $0.dueAtMilliseconds <= now }.prefix(Self.servedTogether))
       ids = Set(rows.map(\.id))
+      hasSlow = rows.contains { $0.pace == .slow }
     }
 
     private static var servedTogether: Int { 64 }

@@ -31,7 +31,8 @@ extension LagRows {
     return refused
   }
 
-  private static let writtenTogether = 64
+  /// So few that a transaction keeps nobody for long.
+  private static let writtenTogether = 16
 
   private func write(_ some: [(row: LaggingConnection, change: Change)], stream: String) throws(TableError) {
     let writes = some.map {

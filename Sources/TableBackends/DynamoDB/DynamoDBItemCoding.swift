@@ -25,6 +25,9 @@ extension JSONWriter {
     object { $0.members(itemKey) }
   }
 
+  /// An element of an array.
+  mutating func element(itemKey: ItemKey) { object { $0.members(itemKey) } }
+
   private mutating func members(_ itemKey: ItemKey) {
     member("pk", value: .string(itemKey.partition))
     member("sk", value: .string(itemKey.sort))

@@ -1,0 +1,86 @@
+package import ConnectionStore
+package import Messaging
+import Telemetry
+
+extension Connections {
+  /// A connection that leaves.
+  package struct Leaving {
+    package let id: ConnectionID
+    /// Topics under which a row may stand, should its own row be gone and not tell.
+    let found: [Topic]
+    /// As it was read, if it was.
+    let record: ConnectionRecord?
+
+    package init(id: ConnectionID, found: [Topic] = [], record: ConnectionRecord? = nil) {
+      self.id = id
+      self.found = found
+      self.record = record
+    }
+  }
+
+  /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch. If it was the
+  /// last of its user, that is recorded.
+  ///
+  /// May be repeated, also by another process. `found` names topics under which a row may stand, in case the
+  /// connection's own row is gone and does not tell.
+  package func disconnect(id: ConnectionID, found: [Topic] = []) throws(TableError) {
+    try disconnect([Leaving(id: id, found: found)])
+  }
+
+  /// The same of several, each once: one transaction for those whose rows were read, and one batch for the listener rows of all.
+  package func disconnect(_ leaving: [Leaving]) throws(TableError) {
+    let buried = try buryTogether(leaving.compactMap(\.record))
+    var rows: [BatchWrite] = []
+    var users: [String] = []
+    for one in leaving {
+      let record = buried.contains(one.id) ? one.record : try bury(one.id)
+      rows += (record?.topics ?? one.found).map { .delete(Keys.listener($0, id: one.id, shards: shards)) }
+      if let user = record?.principal.user, !users.contains(user) { users.append(user) }
+    }
+    guard !rows.isEmpty else { return }
+    try table.writeBatch(rows)
+    for user in users { try recordLeft(user) }
+  }
+
+  /// Makes the connection's row a tombstone; answers what it said, nil if there was none.
+  private func bury(_ id: ConnectionID) throws(TableError) -> ConnectionRecord? {
+    var change = burial()
+    change.createsItem = true
+    change.expiresOnCreation = clock.seconds + Self.tombstoneSeconds
+    return ConnectionRecord(try table.update(Keys.connection(id: id), change: change, if: .always), id: id)
+  }
+
+  /// Makes the rows of several tombstones, but for those that have changed since they were read; answers whose.
+  private func buryTogether(_ records: [ConnectionRecord]) throws(TableError) -> Set<ConnectionID> {
+    var rest = records.count > 1 ? records.prefix(Self.transactionItems) : []
+    while !rest.isEmpty {
+      do {
+        try table.transact(
+          rest.map {
+            .update(Keys.connection(id: $0.id), burial(), if: .equals("rev", .number($0.revision)))
+          })
+        return Set(rest.map(\.id))
+      } catch {
+        guard case .transactionFailed(let places) = error.code, !places.isEmpty else { throw error }
+        rest = rest.enumerated().filter { !places.contains($0.offset) }.map(\.element)[...]
+      }
+    }
+    return []
+  }
+
+  private func burial() -> Change {
+    var change = Change()
+    change.set["gone"] = .number(1)
+    change.add["rev"] = 1
+    change.expires = .at(clock.seconds + Self.tombstoneSeconds)
+    return change
+  }
+
+  private func recordLeft(_ user: String) throws(TableError) {
+    guard try connections(of: user).isEmpty else { return }
+    let presence = Presence(table: table, clock: clock)
+    let moment = try presence.recordLeft(user)
+    // A connection may have come between the reading and the write, and found nothing to withdraw.
+    if try !connections(of: user).isEmpty { try presence.withdraw(user, leftAt: moment) }
+  }
+}
