@@ -1,5 +1,6 @@
 """The JavaScript client of Clients/js: its own tests, its types, its size, and its way through the real gateway."""
 
+import gzip
 import json
 import re
 import shutil
@@ -7,10 +8,13 @@ import signal
 import subprocess
 import threading
 
+import pytest
+
 from gateway_process import ROOT, Gateway, tickertape
 
 CLIENT = ROOT / "Clients" / "js"
 NODE = shutil.which("node")
+CORE = ["index.js", "client.js", "follower.js", "frames.js"]
 
 
 def run(*arguments, timeout=120):
@@ -29,6 +33,28 @@ def test_its_own_tests_pass_and_none_is_skipped():
     assert counts["pass"] > sum(len(json.loads(path.read_text())) for path in vectors)
 
 
+@pytest.mark.parametrize("project", ["tsconfig.json", "test/tsconfig.json"])
+def test_its_types_are_those_of_its_code_and_refuse_what_they_should(project):
+    done = run(shutil.which("tsc"), "--project", project)
+    assert done.returncode == 0, done.stdout
+
+
+def test_it_is_at_most_6_kilobytes():
+    """As the sizes of such clients are compared: one file, minified by Debian's esbuild, then `gzip -9`."""
+    bundle = ["--bundle", "--minify", "--format=esm", "--target=es2020", "src/index.js"]
+    done = subprocess.run([shutil.which("esbuild"), *bundle], cwd=CLIENT, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()
+    size = len(gzip.compress(done.stdout, 9))
+    assert 3_000 < size <= 6 * 1024, f"{size} bytes"
+
+
+def test_it_is_at_most_9_kilobytes_as_it_stands_comments_and_all():
+    """The files that a page loads, joined, as `gzip -9` leaves them."""
+    assert sorted(path.name for path in (CLIENT / "src").glob("*.js")) == sorted(CORE)
+    size = len(gzip.compress(b"".join((CLIENT / "src" / name).read_bytes() for name in CORE), 9))
+    assert size <= 9 * 1024, f"{size} bytes"
+
+
 def test_the_package_holds_what_its_description_names():
     package = json.loads((CLIENT / "package.json").read_text())
     assert package["name"] == "tickertape" and package["type"] == "module"
@@ -41,8 +67,8 @@ def test_the_package_holds_what_its_description_names():
 class Program:
     """A running `javascript_follower.mjs`; its lines are read one by one."""
 
-    def __init__(self, gateway, place=None):
-        arguments = [gateway.socket_url(), "signal", *([json.dumps(place)] if place else [])]
+    def __init__(self, gateway, position=None):
+        arguments = [gateway.socket_url(), "signal", *([json.dumps(position)] if position else [])]
         self.process = subprocess.Popen(
             [NODE, ROOT / "Tests" / "SystemTests" / "javascript_follower.mjs", *arguments],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -63,7 +89,7 @@ class Program:
         self.lines += [json.loads(line) for line in self.process.stdout]
         assert self.process.wait(20) == 0
         self.alarm.cancel()
-        return self.lines[-1]["place"]
+        return self.lines[-1]["position"]
 
     def events(self):
         return [line["event"] for line in self.lines if "event" in line]
@@ -99,14 +125,14 @@ def test_over_a_killed_gateway_each_event_comes_once_and_in_order(tmp_path):
             program.until(is_live)
             publish(gateway, number + 1)
             program.until(lambda line: line.get("event") == number + 1)
-        place = program.end()
+        position = program.end()
         assert program.events() == [1, 2, 3, 4, 5, 6, 7]
         assert not [line for line in program.lines if {"gap", "folded", "diagnostic"} & line.keys()]
         assert [line["resume"] for line in program.lines if "resume" in line] == ["all", "all"]
-        assert place["seen"]["all/signal"] == 7
+        assert position["seen"]["all/signal"] == 7
 
         publish(gateway, 8, 9)
-        later = Program(gateway, place)
+        later = Program(gateway, position)
         later.until(is_live)
         publish(gateway, 10)
         later.until(lambda line: line.get("event") == 10)

@@ -1,9 +1,7 @@
-import { Fault, createParts, get, need, requireObject } from './frames.js';
+import { check, createParts, cursorKind, flag, list, name, need, object, text, whole, wrong } from './frames.js';
 
-const never = Infinity;
-const frameBytes = 32 * 1024;
-const bytes = (value) => new TextEncoder().encode(JSON.stringify(value)).length;
-const names = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
+const size = (value) => new TextEncoder().encode(JSON.stringify(value)).length;
+const lacking = (words, others) => words.filter((word) => !others.includes(word));
 
 /**
  * A client's half of the protocol, without socket and clock: `Docs/client.md` has the rules, `index.d.ts` the calls.
@@ -11,151 +9,141 @@ const names = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
  */
 export const createFollower = (options, emit) => {
   const {
-    hello: saysHello = true, accept = ['batch', 'gzip', 'parts'], random = Math.random,
-    readyMilliseconds = 10_000, helloAttempts = 6, pingMilliseconds = 240_000, pongMilliseconds = 10_000,
-    probeMilliseconds = 3_000, livedMilliseconds = 10_000, basePauseMilliseconds = 500,
-    maximumPauseMilliseconds = 30_000, rotateMilliseconds = 30_000,
-    heldEvents = 10_000, joinedBytes = 8 << 20, streams: maximumStreams = 256,
+    hello: saysHello = true, accept = ['batch', 'gzip', 'parts'], random = Math.random, readyMilliseconds = 10_000,
+    helloAttempts = 6, pingMilliseconds = 240_000, pongMilliseconds = 10_000, probeMilliseconds = 3_000,
+    livedMilliseconds = 10_000, basePauseMilliseconds = 500, maximumPauseMilliseconds = 30_000,
+    rotateMilliseconds = 30_000, heldEvents = 10_000, joinedBytes = 8 << 20, streams: maximumStreams = 256,
   } = options;
-  let { eventTypes = [], keys = [], cursor } = options;
-  const seen = new Map(Object.entries(options.seen ?? {}));
-  let phase = 'offline';
+  let { eventTypes = [], keys = [] } = options;
+  // A saved position may be anything.
+  let cursor = cursorKind(options.cursor) ? options.cursor : undefined;
+  const seen = new Map(Object.entries(options.seen ?? {}).filter(([, seq]) => whole(seq)));
   let now = 0;
   let hellos = 0;
   let pings = 0;
   let attempts = 0;
   let latency;
-  let line;
+  let isStopped = false;
+  /** @type {any} What ends with the connection. `phase`: 'asking' (a hello waits for its `ready`), 'live', or none. */
+  let line = { due: {} };
 
-  // What ends with the connection.
-  const newLine = () => ({
-    connectedAt: now, retries: 0, helloAt: 0, pingAt: -never, hellosAtPing: 0,
-    helloAgain: never, pingDue: never, pongDue: never, rotation: never,
-    resumedTo: undefined, snapshots: new Map(), held: [], heldSize: 0, join: createParts(joinedBytes),
-    wasReady: false, hasAskedForLost: false, isLossy: false, isOverLimit: false, hasToldOfStreams: false,
-  });
-  const isConnected = () => phase === 'asking' || phase === 'live';
   const draw = (bound) => Math.floor(random() * bound);
   const notice = (frame) => emit({ notice: frame });
-  const tell = (diagnostic, message) => emit({ diagnostic, message });
-
-  // A fault is told, and what it is in is passed over.
+  const report = (diagnostic, message) => emit({ diagnostic, message });
   const guard = (work) => {
     try {
       work();
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      tell(error.code, error.message);
+    } catch (fault) {
+      if (!fault.diagnostic) throw fault;
+      emit(fault);
     }
   };
 
   // What is sent
 
-  const sendSubscription = (type, types, keys) => emit({ send: { type, eventTypes: types, ...(keys.length && { keys }) } });
+  const sendChange = (type, types, some) =>
+    emit({ send: { type, eventTypes: types, ...(some.length && { keys: some }) } });
 
-  // Everything that is followed, and where this client is: whatever came of earlier hellos, this one is enough.
+  // A hello names all that is followed and the position, so it makes up for whatever became of earlier ones.
   const sayHello = () => {
-    phase = 'asking';
-    Object.assign(line, { snapshots: new Map(), resumedTo: undefined, isLossy: false, helloAt: now });
-    line.helloAgain = now + readyMilliseconds;
+    Object.assign(line, { phase: 'asking', snapshots: new Map(), resumedTo: undefined, isLossy: false, helloAt: now });
+    line.due.hello = now + readyMilliseconds;
     const hello = {
       type: 'hello', n: ++hellos, ...(cursor && { cursor }), eventTypes, ...(keys.length && { keys }), accept,
     };
-    // For what a frame does not hold the cursor speaks: some events come again, and are dropped.
-    let room = frameBytes - bytes(hello) - 10;
-    const told = [...seen].sort(([one], [other]) => names(one, other)).filter((entry) => (room -= bytes(entry)) >= 0);
-    emit({ send: { ...hello, ...(told.length && { seen: Object.fromEntries(told) }) } });
+    // The cursor speaks for streams that a frame has no room for: some events come again, and are dropped.
+    let room = 32_758 - size(hello);
+    const entries = [...seen].filter((entry) => (room -= size(entry)) >= 0);
+    emit({ send: { ...hello, ...(entries.length && { seen: Object.fromEntries(entries) }) } });
   };
 
   const sayHelloAgain = () => {
-    if (!isConnected()) return;
+    if (!line.phase) return;
     if (++line.retries < helloAttempts) sayHello();
     else abandon('no_ready');
   };
 
   const ping = (patience) => {
-    Object.assign(line, { pingAt: now, pingDue: now + pingMilliseconds, hellosAtPing: hellos });
-    line.pongDue = Math.min(line.pongDue, now + patience);
+    Object.assign(line, { pingAt: now, hellosAtPing: hellos });
+    line.due.ping = now + pingMilliseconds;
+    line.due.pong = Math.min(line.due.pong ?? Infinity, now + patience);
     emit({ send: { type: 'ping', n: ++pings } });
   };
 
   // How a connection ends
 
-  const hasLived = () => isConnected() && line.wasReady && now - line.connectedAt >= livedMilliseconds;
+  const hasLived = () => line.wasReady && now - line.connectedAt >= livedMilliseconds;
 
   const abandon = (reason) => {
     const isAtOnce = hasLived() || reason === 'rotate';
     emit({ close: reason });
-    comeBack(isAtOnce);
+    reconnect(isAtOnce);
   };
 
-  // At once, or after an even draw below a bound that doubles, so that many clients do not come back together.
-  const comeBack = (isAtOnce) => {
+  // The pause is an even draw below a bound that doubles, so that many clients do not come back together.
+  const reconnect = (isAtOnce) => {
     let bound = maximumPauseMilliseconds;
-    if (!line?.isOverLimit && isAtOnce) bound = attempts = 0;
-    else if (!line?.isOverLimit) bound = Math.min(basePauseMilliseconds * 2 ** Math.min(attempts++, 20), bound);
-    phase = 'offline';
-    line = undefined;
+    if (!line.isOverLimit) {
+      if (isAtOnce) attempts = 0;
+      bound = isAtOnce ? 0 : Math.min(bound, basePauseMilliseconds * 2 ** Math.min(attempts++, 20));
+    }
+    line = { due: {} };
     emit({ reconnect: bound && draw(bound) });
   };
 
   const stop = (reason) => {
-    phase = 'stopped';
-    emit({ stop: reason });
+    isStopped = true;
+    line = { due: {} };
+    if (reason) emit({ stop: reason });
   };
 
   // Frames
 
-  const read = (frame, wrapping) => {
-    if (frame.length > joinedBytes) return tell('too_large', `a frame of ${frame.length}`);
-    let value;
+  const read = (content, wrapping) => guard(() => {
+    if (content.length > joinedBytes) throw { diagnostic: 'too_large', message: `a frame of ${content.length}` };
+    let frame;
     try {
-      value = JSON.parse(frame);
+      frame = JSON.parse(content);
     } catch (error) {
-      tell('not_json', `${error}`);
-      return wrapping && askAgain();
+      report('not_json', `${error}`);
+      return wrapping && askForLost();
     }
-    guard(() => {
-      const type = get(requireObject(value), 'type', 'string');
-      if (type) return (takers[type] ?? takeEvent)(value, wrapping);
-      // API Gateway's own answer to a frame that no function took has no type.
-      if (type === '' || (value.message ?? value.connectionId) == null) need(value, 'type', 'string', 1);
-      notice(value);
-    });
-  };
+    const { type, message, connectionId } = check(object(frame), { type: text });
+    if (type) (consumers[type] ?? consumeEvent)(frame, wrapping);
+    // API Gateway's own errors have no type.
+    else if (type == null && message != null && connectionId != null) notice(frame);
+    else throw wrong('type');
+  });
 
-  // What a frame held that cannot be read is asked for once: it would come again and again. Then it is told as a gap.
-  const askAgain = () => {
+  // A frame that cannot be read is asked for once, as it would come again and again; after that it is a gap.
+  const askForLost = () => {
     if (!saysHello) return;
-    if (phase === 'asking' && line.hasAskedForLost) line.isLossy = true;
+    if (line.phase === 'asking' && line.hasAsked) line.isLossy = true;
     else {
-      line.hasAskedForLost = true;
+      line.hasAsked = true;
       sayHelloAgain();
     }
   };
 
-  const cursorIn = (frame, name) => (get(frame, name, 'string') === undefined ? undefined : need(frame, name, 'string', 1024));
-
-  // Whether it answers the hello that waits. If so, that one is given time.
+  // An answer to the hello that waits gives it time; answers to earlier ones are ignored.
   const isAwaited = (replay) => {
-    if (replay > hellos) throw new Fault('unknown_replay', `hello ${replay} was never said`);
-    if (replay < hellos || phase !== 'asking') return false;
-    line.helloAgain = now + readyMilliseconds;
+    if (replay > hellos) throw { diagnostic: 'unknown_replay', message: `hello ${replay} was never said` };
+    if (replay < hellos || line.phase !== 'asking') return false;
+    line.due.hello = now + readyMilliseconds;
     return true;
   };
+  const isCurrent = (frame) => (saysHello ? isAwaited(need(frame, { replay: whole }).replay) : frame.replay == null);
 
-  // Without a hello answers bear no tag.
-  const isCurrent = (frame) => (saysHello ? isAwaited(need(frame, 'replay', 'whole number')) : frame.replay == null);
-
-  const takers = {
+  // The protocol's own frames by type; no event bears one of these.
+  const consumers = {
     __proto__: null,
     hello: notice, subscribe: notice, subscribed: notice, unsubscribe: notice, unsubscribed: notice, status: notice,
-    heartbeat: () => {},
+    heartbeat() {},
     ping: () => emit({ send: { type: 'pong' } }),
 
     connection(frame) {
-      const replay = get(frame, 'replay', 'whole number');
-      if (replay !== undefined) {
+      const { replay } = check(frame, { replay: whole });
+      if (replay != null) {
         if (!isAwaited(replay)) return;
         latency = now - line.helloAt;
       }
@@ -163,97 +151,94 @@ export const createFollower = (options, emit) => {
     },
 
     resume(frame) {
-      const parse = (gap) => ({ missed: get(gap, 'missed', 'whole number') ?? null, reason: get(gap, 'reason', 'string') ?? null });
-      const recovered = need(frame, 'recovered', 'string');
-      const { missed, reason } = parse(frame);
-      const to = cursorIn(frame, 'to');
-      const list = get(frame, 'streams', 'list');
-      const streams = (list ?? []).map(requireObject).map((gap) => ({ stream: need(gap, 'stream', 'string'), ...parse(gap) }));
+      const kinds = { missed: whole, reason: text };
+      const known = check(frame, { ...kinds, to: cursorKind, streams: list });
+      const { recovered, missed = null, reason = null, to, streams } = need(known, { recovered: text });
+      const gaps = (streams ?? []).map((gap) => {
+        const { stream, missed: count = null, reason: why = null } = need(check(object(gap), kinds), { stream: text });
+        return { stream, missed: count, reason: why };
+      });
       if (!isCurrent(frame)) return;
       line.resumedTo = to;
       // A stream that was begun anew counts from 1 again.
-      for (const gap of streams) if (gap.reason === 'epoch') seen.delete(gap.stream);
-      if (!list && reason === 'epoch' && recovered === 'none') seen.clear();
+      for (const gap of gaps) if (gap.reason === 'epoch') seen.delete(gap.stream);
+      if (!streams && reason === 'epoch' && recovered === 'none') seen.clear();
       notice(frame);
-      if (missed ?? (recovered !== 'all')) emit({ gap: { missed, reason, streams } });
+      if (missed ?? (recovered !== 'all')) emit({ gap: { missed, reason, streams: gaps } });
     },
 
     snapshot(frame) {
-      const stream = need(frame, 'stream', 'string', 512);
-      const seq = need(frame, 'seq', 'whole number');
-      const last = !get(frame, 'more', 'boolean');
-      const elements = need(frame, 'events', 'list');
+      const known = check(frame, { more: flag });
+      const { stream, seq, events, more } = need(known, { stream: name, seq: whole, events: list });
       if (!isCurrent(frame)) return;
-      const told = line.snapshots.get(stream);
-      if (told && (told.last ? seq <= told.seq || seq <= seen.get(stream) : seq < told.seq)) return;
-      if (!told && line.snapshots.size >= maximumStreams) return tellOfStreams();
+      const before = line.snapshots.get(stream);
+      if (before && (before.last ? seq <= Math.max(before.seq, seen.get(stream) ?? 0) : seq < before.seq)) return;
+      if (!before && line.snapshots.size >= maximumStreams) return reportStreams();
+      const last = !more;
       line.snapshots.set(stream, { seq, last });
-      const events = [];
-      for (const element of elements) guard(() => events.push(eventIn(element)));
-      // Also back: a stream that was begun anew counts from 1 again.
-      if (last) setSeen(stream, seq);
-      emit({ snapshot: { stream, seq, events, first: told?.seq !== seq, last } });
+      const rows = [];
+      for (const event of events) guard(() => rows.push(asEvent(event)));
+      if (last) setPosition(stream, seq);
+      emit({ snapshot: { stream, seq, events: rows, first: before?.seq !== seq, last } });
     },
 
     ready(frame) {
-      const to = cursorIn(frame, 'cursor');
+      const { cursor: to } = check(frame, { cursor: cursorKind });
       if (!isCurrent(frame)) return;
-      // An answer ends its snapshots before its `ready`: this one is of another answer to the same hello.
-      if (!line.isLossy && [...line.snapshots.values()].some(({ last }) => !last)) return;
-      if (line.isLossy) emit({ gap: { missed: null, reason: 'unknown', streams: [] } });
-      const { held } = line;
-      Object.assign(line, { held: [], heldSize: 0, isLossy: false, hasAskedForLost: false });
-      held.sort((one, other) => names(one.stream, other.stream) || one.seq - other.seq);
-      for (const event of held) if (isConnected()) show(event);
-      if (!isConnected()) return;
-      cursor = to ?? line.resumedTo ?? cursor;
-      phase = 'live';
-      Object.assign(line, { wasReady: true, retries: 0, helloAgain: never });
-      line.pingDue = Math.min(line.pingDue, now + pingMilliseconds);
+      const { buffered, isLossy, resumedTo, snapshots } = line;
+      // In the middle of a snapshot it is that of another answer to the same hello.
+      if (!isLossy && [...snapshots.values()].some(({ last }) => !last)) return;
+      Object.assign(line, { buffered: [], bufferedSize: 0, isLossy: false, hasAsked: false });
+      if (isLossy) emit({ gap: { missed: null, reason: 'unknown', streams: [] } });
+      buffered.sort((one, two) => (one.stream < two.stream ? -1 : one.stream > two.stream ? 1 : one.seq - two.seq));
+      for (const event of buffered) if (line.phase) show(event);
+      if (!line.phase) return;
+      cursor = to ?? resumedTo ?? cursor;
+      Object.assign(line, { phase: 'live', wasReady: true, retries: 0 });
+      delete line.due.hello;
+      line.due.ping ??= now + pingMilliseconds;
       notice(frame);
     },
 
-    // A batch's cursor names one stream only and is no place.
+    // A batch's cursor names one stream only and is no position.
     batch(frame) {
-      const replay = get(frame, 'replay', 'whole number');
-      for (const event of need(frame, 'events', 'list')) {
-        guard(() => isConnected() && takeEvent(event, undefined, replay));
-      }
+      const { replay } = check(frame, { replay: whole });
+      const { events } = need(frame, { events: list });
+      for (const event of events) guard(() => line.phase && consumeEvent(event, '', replay));
     },
 
     gzip(frame, wrapping) {
-      if (wrapping === 'gzip') throw new Fault('wrong_shape', 'gzip inside gzip');
-      emit({ inflate: need(frame, 'data', 'string') });
+      if (wrapping === 'gzip') throw wrong('gzip inside gzip: another frame');
+      emit({ inflate: need(frame, { data: text }).data });
     },
 
     part(frame, wrapping) {
-      if (wrapping) throw new Fault('wrong_shape', 'a part inside another frame');
+      if (wrapping) throw wrong('part inside another: a frame');
       const { joined, dropped } = line.join(frame);
       if (dropped) {
-        tell('part_dropped', `a frame in parts was dropped: ${dropped}`);
-        askAgain();
+        report('part_dropped', 'parts out of order, too many or too large');
+        askForLost();
       }
-      if (joined !== undefined && isConnected()) read(joined, 'part');
+      if (joined !== undefined && line.phase) read(joined, 'part');
     },
 
     pong(frame) {
-      const to = cursorIn(frame, 'cursor');
-      if ((get(frame, 'n', 'whole number') ?? pings) !== pings) return;
-      if (line.pongDue < never) latency = now - line.pingAt;
-      line.pongDue = never;
-      // It speaks of what was followed when the ping was sent; and what is held was delivered, but not shown.
-      if (phase === 'live' && line.hellosAtPing === hellos) cursor = to ?? cursor;
+      const { n, cursor: to } = check(frame, { n: whole, cursor: cursorKind });
+      if ((n ?? pings) !== pings) return;
+      if (line.due.pong) latency = now - line.pingAt;
+      delete line.due.pong;
+      // The cursor is that of what was followed at the ping, and of what was delivered: the buffer was not shown yet.
+      if (line.phase === 'live' && line.hellosAtPing === hellos) cursor = to ?? cursor;
     },
 
-    // At a moment of this client's own, so that not all come at once.
     rotate(frame) {
-      const within = get(frame, 'withinMilliseconds', 'whole number') ?? rotateMilliseconds;
+      const { withinMilliseconds } = check(frame, { withinMilliseconds: whole });
       notice(frame);
-      if (line.rotation === never) line.rotation = now + draw(Math.min(within, 3_600_000));
+      line.due.rotate ??= now + draw(Math.min(withinMilliseconds ?? rotateMilliseconds, 3_600_000));
     },
 
     error(frame) {
-      const code = get(frame, 'code', 'string');
+      const { code } = check(frame, { code: text });
       notice(frame);
       if (code === 'limit') line.isOverLimit = true;
       if (code !== 'expired') return;
@@ -264,105 +249,106 @@ export const createFollower = (options, emit) => {
 
   // Events
 
-  const eventIn = (value) => {
-    if (need(requireObject(value), 'type', 'string', never - 1) in takers) throw new Fault('wrong_shape', 'no event bears this type');
+  const asEvent = (value) => {
+    if (need(object(value), { type: name }).type in consumers) throw wrong('type');
     return value;
   };
 
-  const takeEvent = (event, wrapping, batchReplay) => {
-    const replay = get(eventIn(event), 'replay', 'whole number') ?? batchReplay;
-    // A server without a log sends events without a place: there is nothing to tell a second one by.
-    const hasPlace = event.stream != null && event.seq != null;
-    if (hasPlace) {
-      need(event, 'stream', 'string', 512);
-      if (!need(event, 'seq', 'whole number')) throw new Fault('wrong_shape', "'seq' is to be from 1 on");
-    }
-    if (replay !== undefined && !isAwaited(replay)) return;
-    if (!hasPlace) emit({ show: event });
-    else if (replay === undefined && phase === 'asking') hold(event);
+  const consumeEvent = (value, wrapping, batchReplay) => {
+    const event = check(asEvent(value), { replay: whole });
+    const replay = event.replay ?? batchReplay;
+    // A server without a log sends events without a position: nothing tells a second one from the first.
+    const hasPosition = event.stream != null && event.seq != null;
+    if (hasPosition && !need(event, { stream: name, seq: whole }).seq) throw wrong('seq');
+    if (replay != null && !isAwaited(replay)) return;
+    if (!hasPosition) emit({ show: event });
+    else if (replay == null && line.phase === 'asking') buffer(event);
     else show(event);
   };
 
-  // What is too much is not lost: the next hello asks for it.
-  const hold = (event) => {
-    line.heldSize += JSON.stringify(event).length;
-    if (line.held.length < heldEvents && line.heldSize <= joinedBytes) return void line.held.push(event);
-    Object.assign(line, { held: [], heldSize: 0 });
-    tell('held_overflow', 'too many live events before ready');
+  // Events that the buffer has no room for are not lost: the next hello asks for them.
+  const buffer = (event) => {
+    line.bufferedSize += JSON.stringify(event).length;
+    if (line.buffered.push(event) <= heldEvents && line.bufferedSize <= joinedBytes) return;
+    Object.assign(line, { buffered: [], bufferedSize: 0 });
+    report('held_overflow', 'too many live events before ready');
     sayHelloAgain();
   };
 
   const show = (event) => {
-    if (event.seq <= seen.get(event.stream)) return;
-    setSeen(event.stream, event.seq);
+    if (event.seq <= (seen.get(event.stream) ?? 0)) return;
+    setPosition(event.stream, event.seq);
     emit({ show: event });
   };
 
-  const setSeen = (stream, seq) => (seen.has(stream) || seen.size < maximumStreams ? seen.set(stream, seq) : tellOfStreams());
+  const setPosition = (stream, seq) => {
+    if (seen.has(stream) || seen.size < maximumStreams) seen.set(stream, seq);
+    else reportStreams();
+  };
 
-  const tellOfStreams = () => {
-    if (!line.hasToldOfStreams) tell('too_many_streams', `events of more than ${maximumStreams} streams`);
-    line.hasToldOfStreams = true;
+  const reportStreams = () => {
+    if (!line.hasReported) report('too_many_streams', `events of more than ${maximumStreams} streams`);
+    line.hasReported = true;
   };
 
   // Inputs
 
-  const input = (work, needsConnection) => (moment, one, other) => {
-    if (phase === 'stopped' || (needsConnection && !isConnected())) return;
+  const input = (work, needsConnection = true) => (moment, one, other) => {
+    if (isStopped || (needsConnection && !line.phase)) return;
     now = moment;
     work(one, other);
   };
 
-  const follow = (types, more) => {
+  const follow = (types, some) => {
     const [oldTypes, oldKeys] = [eventTypes, keys];
     eventTypes = [...new Set(types)];
-    keys = [...new Set(more)];
-    if (!isConnected()) return;
-    const gone = oldTypes.filter((type) => !types.includes(type));
-    if (gone.length) sendSubscription('unsubscribe', gone, oldKeys);
-    const isNew = (list, old) => list.some((word) => !old.includes(word));
-    if (!isNew(types, oldTypes) && !(oldKeys.length && (!more.length || isNew(more, oldKeys)))) return;
+    keys = [...new Set(some)];
+    if (!line.phase) return;
+    const gone = lacking(oldTypes, eventTypes);
+    if (gone.length) sendChange('unsubscribe', gone, oldKeys);
+    const isWider = oldKeys.length && (!keys.length || lacking(keys, oldKeys).length);
+    if (!isWider && !lacking(eventTypes, oldTypes).length) return;
     if (saysHello) sayHello();
-    else sendSubscription('subscribe', eventTypes, keys);
+    else sendChange('subscribe', eventTypes, keys);
   };
 
   return {
     opened: input(() => {
-      line = newLine();
+      line = { due: {}, connectedAt: now, retries: 0, snapshots: new Map(), buffered: [], bufferedSize: 0 };
+      line.join = createParts(joinedBytes);
       if (saysHello) return sayHello();
-      phase = 'live';
-      Object.assign(line, { wasReady: true, pingDue: now + pingMilliseconds });
-      if (eventTypes.length) sendSubscription('subscribe', eventTypes, keys);
+      Object.assign(line, { phase: 'live', wasReady: true });
+      line.due.ping = now + pingMilliseconds;
+      if (eventTypes.length) sendChange('subscribe', eventTypes, keys);
+    }, false),
+    frame: input((content) => read(content)),
+    inflated: input((content) => {
+      if (content !== undefined) return read(content, 'gzip');
+      report('bad_gzip', 'no base64 of gzip, or too large');
+      askForLost();
     }),
-    frame: input((frame) => read(frame), true),
-    inflated: input((frame) => {
-      if (frame !== undefined) return read(frame, 'gzip');
-      tell('bad_gzip', `no base64 of gzip of at most ${joinedBytes} bytes`);
-      askAgain();
-    }, true),
     closed: input((status) => {
-      if (status === undefined || status >= 500 || [408, 425, 429].includes(status)) comeBack(hasLived());
+      if (status === undefined || status >= 500 || [408, 425, 429].includes(status)) reconnect(hasLived());
       else stop({ reason: 'refused', status });
-    }),
+    }, false),
     time: input(() => {
-      if (line.rotation <= now) return abandon('rotate');
-      if (line.pongDue <= now) return abandon('no_pong');
-      if (line.helloAgain <= now) sayHelloAgain();
-      if (isConnected() && line.pingDue <= now) ping(pongMilliseconds);
-    }, true),
-    probe: input(() => now - line.pingAt < 1_000 || ping(probeMilliseconds), true),
-    follow: input(follow),
-    subscribe: input((types, more) => follow([...eventTypes, ...types], keys.length ? [...keys, ...more] : [])),
-    stop() {
-      phase = 'stopped';
-    },
+      const { due } = line;
+      if (due.rotate <= now) return abandon('rotate');
+      if (due.pong <= now) return abandon('no_pong');
+      if (due.hello <= now) sayHelloAgain();
+      if (due.ping <= now && line.phase) ping(pongMilliseconds);
+    }),
+    probe: input(() => now - line.pingAt < 1_000 || ping(probeMilliseconds)),
+    follow: input(follow, false),
+    subscribe: input((types, some) => follow([...eventTypes, ...types], keys.length ? [...keys, ...some] : []), false),
+    stop: () => stop(),
     get wakeAt() {
-      return isConnected() ? Math.min(line.helloAgain, line.pingDue, line.pongDue, line.rotation) : never;
+      return Math.min(...Object.values(line.due));
     },
     get latency() {
       return latency;
     },
-    get place() {
+    get position() {
       return { cursor, seen: Object.fromEntries(seen) };
     },
   };

@@ -79,7 +79,6 @@ export interface DisconnectReason {
     | 'refused';
   closeCode?: number;
   closeReason?: string;
-  status?: number;
   error?: unknown;
 }
 
@@ -102,9 +101,9 @@ export interface Status {
 
 export interface Filter {
   /** Names of event types. None: whatever comes, such as events for this user. */
-  types?: readonly string[];
+  types?: string | readonly string[];
   /** Only these keys; a trailing `*` stands for any ending. None: every key. */
-  keys?: readonly string[];
+  keys?: string | readonly string[];
   /** Decides in place of `types` and `keys` which events the handler gets; those still say what the server sends. */
   match?: (event: StreamEvent) => boolean;
   /** False: rows of a stream's state are left out, only news is handed over. */
@@ -125,7 +124,7 @@ export interface ClientEvents {
 }
 
 /** Where a client is in its streams. */
-export interface Place {
+export interface Position {
   /** The last whole cursor, opaque. */
   cursor?: string;
   /** The newest event of each stream that was shown. */
@@ -141,18 +140,19 @@ export interface Client {
    * Of more than `buffer` events (10,000) that wait the oldest are dropped, and told as a gap.
    */
   events<Data = any>(
-    filter: string | Filter, options?: { signal?: AbortSignal; buffer?: number }): AsyncIterableIterator<StreamEvent<Data>>;
+    filter: string | Filter, options?: { signal?: AbortSignal; buffer?: number },
+  ): AsyncIterableIterator<StreamEvent<Data>>;
   on<Name extends keyof ClientEvents>(name: Name, handler: (value: ClientEvents[Name]) => unknown): () => void;
   /** Whether the frame went out; if not, it is forgotten. */
   send(frame: object): boolean;
-  /** Asks the server for a sign of life and so measures the latency; without an answer in 3 s the connection is changed. */
+  /** Asks for a sign of life, which measures the latency; without an answer in 3 s the connection is changed. */
   probe(): void;
   close(): void;
   /** Kept when it is live for the first time; broken, with a `DisconnectReason`, if it closes before. */
   readonly established: Promise<void>;
   readonly status: Status;
-  /** What `place` of a later client begins with. */
-  readonly place: Place;
+  /** What `position` of a later client begins with. */
+  readonly position: Position;
 }
 
 export type WebSocketConstructor = new (url: string, protocols?: string[]) => any;
@@ -163,7 +163,7 @@ export interface ConnectOptions extends Timing {
   /** Closes the client. */
   signal?: AbortSignal;
   /** Begins where another client ended. */
-  place?: Place;
+  position?: Position;
   /** Subprotocols, such as `['bearer', token]`. A function is asked for each connection. */
   protocols?: Provided<string[]>;
   /** The browser's is taken if there is none. */
@@ -171,7 +171,7 @@ export interface ConnectOptions extends Timing {
   /** How long a handshake may take. */
   connectMilliseconds?: number;
   /** What stands in for `globalThis`: clock, timers, `document`. For tests. */
-  host?: object;
+  host?: any;
 }
 
 /**
@@ -199,7 +199,7 @@ export interface Timing {
   random?: () => number;
 }
 
-export interface FollowerOptions extends Timing, Place {
+export interface FollowerOptions extends Timing, Position {
   eventTypes?: string[];
   keys?: string[];
   /** False: it subscribes as clients do that know no hello. */
@@ -241,10 +241,10 @@ export interface Follower {
   /** When `time` is to be called; Infinity: nothing waits. */
   readonly wakeAt: number;
   readonly latency: number | undefined;
-  readonly place: Place;
+  readonly position: Position;
 }
 
-/** `emit` is called for each output at once; the place has then moved up to that output and no further. */
+/** `emit` is called for each output at once; the position has then moved up to that output and no further. */
 export declare const createFollower: (options: FollowerOptions, emit: (output: Output) => void) => Follower;
 
 /** The text that was compressed; undefined if it is no gzip, is broken, or is larger than allowed. */

@@ -15,7 +15,8 @@ test('hello is the first frame, with everything that was subscribed to in the sa
   assert.deepEqual(host.socket.protocols, ['bearer', 'abc']);
   host.socket.open();
   assert.deepEqual(host.socket.sent, [
-    { type: 'hello', n: 1, eventTypes: ['price', 'signal'], keys: ['AAPL', 'M*'], accept: ['batch', 'gzip', 'parts'] }]);
+    { type: 'hello', n: 1, eventTypes: ['price', 'signal'], keys: ['AAPL', 'M*'], accept: ['batch', 'gzip', 'parts'] },
+  ]);
   client.close();
 });
 
@@ -55,13 +56,30 @@ test('each handler gets what its filter names, and nothing once it is undone', a
   client.subscribe({}, (event) => got.all.push(event.seq));
   const undo = client.subscribe({ types: ['price'], keys: ['AAPL'] }, (event) => got.keyed.push(event.seq));
   client.subscribe({ types: ['price'], keys: ['M*'] }, (event) => got.prefix.push(event.seq));
-  client.subscribe({ types: ['trading'], match: ({ type }) => type.startsWith('order:') }, (event) => got.match.push(event.seq));
+  const match = ({ type }) => type.startsWith('order:');
+  client.subscribe({ types: 'trading', match }, (event) => got.match.push(event.seq));
   await host.pass(200);
   host.socket.answer();
   host.socket.receive(price(1), price(2, 'MSFT'), { type: 'order:fill', stream: 'user/u', seq: 1 });
   undo();
   host.socket.receive(price(3), { type: 'price', seq: 9 });
   assert.deepEqual(got, { all: [1, 2, 1, 3, 9], keyed: [1], prefix: [2], match: [1] });
+  client.close();
+});
+
+test('a handler that is added or undone by another one', async () => {
+  const { host, client } = await live({}, null);
+  const got = [];
+  let undo;
+  client.subscribe('price', ({ seq }) => {
+    undo();
+    if (seq === 1) client.subscribe('price', (event) => got.push(event.seq));
+  });
+  undo = client.subscribe('price', () => got.push('undone'));
+  await host.pass(200);
+  host.socket.answer();
+  host.socket.receive({ type: 'batch', events: [price(1), price(2), price(3)] });
+  assert.deepEqual(got, [2, 3]);
   client.close();
 });
 
@@ -96,6 +114,7 @@ test('a handler that throws, or whose promise breaks, is reported, and the other
   const { host, client, shown } = await live({}, null);
   client.subscribe('price', () => { throw new Error('one'); });
   client.subscribe('price', async () => { throw new Error('two'); });
+  client.subscribe({ match: () => { throw new Error('four'); } }, () => {});
   client.subscribe('price', (event) => shown.push(event.seq));
   client.on('status', () => { throw new Error('three'); });
   await host.pass(200);
@@ -104,7 +123,8 @@ test('a handler that throws, or whose promise breaks, is reported, and the other
   host.socket.drop();
   await settled();
   assert.deepEqual(shown, [1, 2]);
-  assert.deepEqual(host.reported.map(({ message }) => message).sort(), ['one', 'one', 'three', 'two', 'two']);
+  assert.deepEqual(host.reported.map(({ message }) => message).sort(), [
+    'four', 'four', 'one', 'one', 'three', 'two', 'two']);
   client.close();
 });
 
@@ -130,7 +150,7 @@ test('after a loss it comes back where it was, each event once and in order', as
 });
 
 test('gaps, folded counts and states are told', async () => {
-  const { host, client, shown, told } = await live({ place: { cursor: 'c0', seen: { 'all/price': 3 } } });
+  const { host, client, shown, told } = await live({ position: { cursor: 'c0', seen: { 'all/price': 3 } } });
   assert.deepEqual(host.socket.sent[0].seen, { 'all/price': 3 });
   host.socket.drop();
   await host.pass(250);
@@ -144,24 +164,44 @@ test('gaps, folded counts and states are told', async () => {
     { type: 'snapshot', stream: 'all/price', seq: 10, events: [price(9), price(10, 'MSFT')] });
   host.socket.receive(price(13, 'AAPL', { folded: 2 }));
   assert.deepEqual(told.gap, [{ missed: 7, reason: 'trimmed', streams }]);
-  assert.deepEqual(told.snapshot.map(({ seq, events, first, last }) => [seq, events.length, first, last]), [[10, 2, true, true]]);
+  const [{ seq, events, first, last }] = told.snapshot;
+  assert.deepEqual([seq, events.length, first, last], [10, 2, true, true]);
   assert.deepEqual(told.folded.map(({ folded, event }) => [folded, event.seq]), [[2, 13]]);
   assert.deepEqual(shown, [9, 10, 13]);
   assert.deepEqual(rows, [[9, true], [10, true], [13, undefined], ['news', 13, undefined]]);
   client.close();
 });
 
-test('the place names what was shown and nothing more, also in the middle of a batch', async () => {
+test('the position names what was shown and nothing more, also in the middle of a batch', async () => {
   const { host, client } = await live({}, null);
-  let place;
+  let position;
   client.subscribe('price', (event) => {
     if (event.seq !== 2) return;
     client.close();
-    place = client.place;
+    position = client.position;
   });
   host.socket.receive({ type: 'batch', events: [price(1), price(2), price(3)] });
-  assert.deepEqual(place, { cursor: 'c1', seen: { 'all/price': 2 } });
-  assert.deepEqual(client.place, place);
+  assert.deepEqual(position, { cursor: 'c1', seen: { 'all/price': 2 } });
+  assert.deepEqual(client.position, position);
+});
+
+test('a saved position that is damaged does no harm', async () => {
+  const position = { cursor: { a: 1 }, seen: { 'all/price': '7', 'all/signal': -1, 'user/u': 2.5, 'group/g': 3 } };
+  const { host, client } = await live({ position });
+  const { cursor, seen } = host.socket.sent[0];
+  assert.deepEqual([cursor, seen], [undefined, { 'group/g': 3 }]);
+  client.close();
+});
+
+test('the status is one object until it changes, and cannot be changed from outside', async () => {
+  const { host, client, told } = await live();
+  const { status } = client;
+  host.socket.receive(price(1), price(2));
+  await host.pass(1_000);
+  assert.equal(client.status, status);
+  assert.equal(told.status.at(-1), status);
+  assert.ok(Object.isFrozen(status));
+  client.close();
 });
 
 test('established is kept when it is live, or broken with the reason', async () => {
@@ -209,7 +249,28 @@ test('after close nothing is left: no socket, no timer, no listener, and nothing
   assert.deepEqual(shown, []);
   assert.equal(host.sockets.length, 1);
   assert.equal(host.timers.size, 0);
-  assert.deepEqual(told.status.slice(statuses).map(({ state, reason }) => [state, reason.code]), [['closed', 'closed']]);
+  const last = told.status.slice(statuses).map(({ state, reason }) => [state, reason.code]);
+  assert.deepEqual(last, [['closed', 'closed']]);
+});
+
+test('close within a handler leaves nothing, whatever the frame', async () => {
+  const frames = [
+    { type: 'rotate' }, { type: 'error', code: 'limit' }, { type: 'error', code: 'expired' }, { type: 'status' },
+    price(1), { type: 'batch', events: [price(1), price(2)] }, '<',
+    { type: 'part', id: 'p', index: 1, count: 2, data: '' },
+  ];
+  for (const frame of frames) {
+    const { host, client } = await live();
+    client.on('notice', () => client.close());
+    client.on('diagnostic', () => client.close());
+    client.subscribe('price', () => client.close());
+    host.socket.receive(frame);
+    assert.equal(client.status.state, 'closed', JSON.stringify(frame));
+    await host.pass(60_000);
+    assert.equal(host.timers.size, 0, JSON.stringify(frame));
+    assert.equal(host.sockets.length, 1);
+    assert.equal(host.socket.count('hello'), 1);
+  }
 });
 
 test('close while the address is asked for, the handshake is under way, or a pause is waited for', async () => {
@@ -292,7 +353,7 @@ test('compressed frames keep their order, though they take a while', async () =>
   await again(host);
   for (let turn = 0; turn < 20; turn += 1) await settled();
   assert.deepEqual(shown, [1, 2, 3, 4, 5], 'what the connection did not show any more comes by the next hello');
-  assert.deepEqual(client.place.seen, { 'all/price': 5 });
+  assert.deepEqual(client.position.seen, { 'all/price': 5 });
   client.close();
 });
 

@@ -42,7 +42,8 @@ class Shown {
   missing(stream) {
     const isCovered = ({ key, seq }) => key && stream.history.some((other) =>
       other.key === key && other.seq > seq && this.ids.has(other.id));
-    const isInGap = ({ seq }) => this.gaps.some(({ stream: name, from, to }) => name === stream.name && from <= seq && seq <= to);
+    const gaps = this.gaps.filter((gap) => gap.stream === stream.name);
+    const isInGap = ({ seq }) => gaps.some(({ from, to }) => from <= seq && seq <= to);
     const snapshot = this.snapshots.get(`${stream.name}-${stream.epoch}`) ?? 0;
     return stream.history.filter((event) =>
       !this.ids.has(event.id) && event.seq > snapshot && !isCovered(event) && !isInGap(event));
@@ -59,16 +60,19 @@ class Run {
     this.start({}, ['a']);
   }
 
-  start(place, types) {
+  start(position, types) {
     const { server, shown } = this;
     const client = (this.client = connect('/', {
-      host: this.host, place, heldEvents: 12, pingMilliseconds: 20_000, random: server.random, basePauseMilliseconds: 50,
+      host: this.host, position, random: server.random,
+      heldEvents: 12, pingMilliseconds: 20_000, basePauseMilliseconds: 50,
     }));
     client.subscribe({ types: [] }, (event, row) => shown.event(event, row));
     for (const type of types) client.subscribe(type, () => {});
     client.on('snapshot', (snapshot) => shown.snapshot(snapshot, server));
     client.on('gap', (gap) => shown.gap(gap, server));
-    client.on('diagnostic', ({ code, message }) => code === 'held_overflow' || shown.faults.push(`${code}: ${message}`));
+    client.on('diagnostic', ({ code, message }) => {
+      if (code !== 'held_overflow') shown.faults.push(`${code}: ${message}`);
+    });
     client.on('status', ({ state, reason }) => {
       if (state === 'waiting') this.hangUp();
       if (reason?.code === 'refused' || reason?.code === 'expired') shown.faults.push(reason.code);
@@ -116,12 +120,12 @@ class Run {
     this.server.renew(stream);
   }
 
-  /** The client ends, and another goes on from its place. */
+  /** The client ends, and another goes on from its position. */
   restart(types) {
-    const { place } = this.client;
+    const { position } = this.client;
     this.client.close();
     this.hangUp();
-    this.start(place, types);
+    this.start(position, types);
   }
 
   async act(choice, types) {

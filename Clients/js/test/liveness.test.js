@@ -32,7 +32,7 @@ test('several signs of waking are one ping, and its answer is the latency', asyn
   await host.pass(60_000);
   assert.equal(host.sockets.length, 1);
   assert.equal(host.socket.count('ping'), 1);
-  assert.equal(client.place.cursor, 'c9');
+  assert.equal(client.position.cursor, 'c9');
   client.close();
 });
 
@@ -78,7 +78,7 @@ test('where timers stand still, what arrives looks at what is due', async () => 
   host.sleep(10_000);
   host.socket.receive(price(2));
   assert.deepEqual(client.status.reason, { code: 'no_pong' });
-  assert.deepEqual(client.place.seen, { 'all/price': 2 }, 'what arrived is shown before the connection is left');
+  assert.deepEqual(client.position.seen, { 'all/price': 2 }, 'what arrived is shown before the connection is left');
   client.close();
 });
 
@@ -121,7 +121,7 @@ test('a server that opens and says nothing gets six hellos in a minute, and is l
   client.close();
 });
 
-test('a server that closes at once for ever is tried more and more seldom, also if it was open for a moment', async () => {
+test('a server that closes at once for ever is tried more and more seldom, also if it was open first', async () => {
   for (const opens of [false, true]) {
     const host = new FakeHost();
     const client = connect('/dev', { host, random: () => 0.999 });
@@ -159,7 +159,7 @@ test('the draw is even over the whole bound, so that clients do not come back to
   for (const count of quarters) assert.ok(count > 40, `${quarters}`);
 });
 
-test('expired ends the client; its place begins another', async () => {
+test('expired ends the client; its position begins another', async () => {
   const { host, client, shown, told } = await live();
   host.socket.receive(price(1), { type: 'error', code: 'expired' });
   assert.equal(client.status.state, 'closed');
@@ -169,7 +169,7 @@ test('expired ends the client; its place begins another', async () => {
   assert.equal(host.sockets.length, 1);
   assert.equal(host.timers.size, 0);
   const next = new FakeHost();
-  const second = connect('/dev', { host: next, place: client.place });
+  const second = connect('/dev', { host: next, position: client.position });
   second.subscribe('price', (event) => shown.push(event.seq));
   await next.pass(0);
   next.socket.open();
@@ -244,11 +244,12 @@ test('members named __proto__ are members: no object gets them by way of its pro
   const { host, client, told } = await live({}, null);
   const got = [];
   client.subscribe({}, (event) => got.push(event));
+  const constructorEvent = '{"type":"b","stream":"constructor","seq":2}';
   const hostile = '"__proto__":{"polluted":1,"type":"ready","replay":1},"constructor":{"prototype":{"polluted":1}}';
   host.socket.receive(
     `{"type":"a",${hostile},"data":{${hostile}}}`,
     `{"type":"__proto__","stream":"__proto__","seq":1,${hostile}}`,
-    `{"type":"part","id":"__proto__","index":0,"count":1,"data":"{\\"type\\":\\"b\\",\\"stream\\":\\"constructor\\",\\"seq\\":2}"}`,
+    JSON.stringify({ type: 'part', id: '__proto__', index: 0, count: 1, data: constructorEvent }),
     `{"type":"batch","events":[{"type":"c",${hostile}}],${hostile}}`,
     `{"type":"error","code":"__proto__",${hostile}}`,
     `{${hostile}}`);

@@ -73,7 +73,8 @@ export class ModelServer {
 
   trim(stream) {
     // Retention does not reach what was not sent.
-    for (let count = this.below(8); count > 0 && stream.events.length && stream.first <= stream.deliveredThrough; count -= 1) {
+    const count = Math.min(this.below(8), stream.events.length, stream.deliveredThrough - stream.first + 1);
+    for (let trimmed = 0; trimmed < count; trimmed += 1) {
       stream.events.shift();
       stream.first += 1;
     }
@@ -81,7 +82,8 @@ export class ModelServer {
 
   /** The log is begun anew, as after its table was lost. */
   renew(stream) {
-    Object.assign(stream, { epoch: stream.epoch + 1, events: [], history: [], first: 1, deliveredThrough: 0, lags: undefined });
+    const epoch = stream.epoch + 1;
+    Object.assign(stream, new Stream(stream.name), { epoch });
   }
 
   /** The connection is gone, and what was under way in it. */
@@ -94,7 +96,7 @@ export class ModelServer {
 
   // Sending
 
-  /** One round of a stream's sender; false: the log does not reach back to what the connection lacks, which is closed. */
+  /** One round of a stream's sender; false: the log does not reach back to what the connection lacks. It is closed. */
   round(stream) {
     const { deliveredThrough, head, lags } = stream;
     if (head === deliveredThrough && lags === undefined) return true;
@@ -176,9 +178,10 @@ export class ModelServer {
     }
     const streams = this.missed.map(({ stream, from, to }) => ({ stream, missed: to - from + 1, reason: 'trimmed' }));
     const missed = streams.reduce((sum, one) => sum + one.missed, 0);
+    const recovered = missed ? 'part' : 'all';
     const frames = [
       { type: 'connection', replay },
-      ...(cursor ? [{ type: 'resume', replay, recovered: missed ? 'part' : 'all', missed, reason: null, streams }] : []),
+      ...(cursor ? [{ type: 'resume', replay, recovered, missed, reason: null, streams }] : []),
       ...told, { type: 'ready', replay, cursor: this.#cursor(({ head }) => head) }];
     // It breaks off, or is done twice.
     if (this.chance(10)) frames.length = this.below(frames.length);
@@ -190,7 +193,8 @@ export class ModelServer {
     const cut = this.chance(30) ? rows.length >> 1 : rows.length;
     const pieces = cut < rows.length ? [rows.slice(0, cut), rows.slice(cut)] : [rows];
     return pieces.map((events, index) => ({
-      type: 'snapshot', replay, stream: stream.name, seq: stream.head, events, ...(index + 1 < pieces.length && { more: true }),
+      type: 'snapshot', replay, stream: stream.name, seq: stream.head, events,
+      ...(index + 1 < pieces.length && { more: true }),
     }));
   }
 

@@ -1,12 +1,12 @@
 // Compiled, never run: what a program in TypeScript may write, and what the compiler is to refuse.
 import { connect, createFollower } from '../src/index.js';
-import type { DisconnectReason, Gap, Output, Place, Status, StreamEvent } from '../src/index.js';
+import type { DisconnectReason, Gap, Output, Position, Status, StreamEvent } from '../src/index.js';
 
 interface Price { price: number }
 
-export async function use(token: () => Promise<string>, place: Place): Promise<void> {
+export async function use(token: () => Promise<string>, position: Position): Promise<void> {
   const client = connect(async () => `/dev?auth=${await token()}`, {
-    place, signal: AbortSignal.timeout(1_000), protocols: ['bearer', 'x'], pingMilliseconds: 1_000, WebSocket,
+    position, signal: new AbortController().signal, protocols: ['bearer', 'x'], pingMilliseconds: 1_000, WebSocket,
   });
   const undo: () => void = client.subscribe<Price>({ types: ['price:update'], keys: ['A*'] }, (event, row) => {
     const price: number | undefined = event.data?.price;
@@ -33,7 +33,7 @@ export async function use(token: () => Promise<string>, place: Place): Promise<v
   const status: Status = client.status;
   // @ts-expect-error: no such state
   if (status.state === 'open') return;
-  const next: Place = client.place;
+  const next: Position = client.position;
   client.probe();
   client.close();
   undo();

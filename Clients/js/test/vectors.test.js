@@ -53,7 +53,7 @@ for (const { file, name, options, steps } of cases) {
       for (const output of outputs) if (output.diagnostic) delete output.message;
       assert.deepEqual(outputs, current.output, label);
       if (current.place) {
-        const { cursor, seen } = follower.place;
+        const { cursor, seen } = follower.position;
         assert.deepEqual({ cursor, seen }, { cursor: current.place.cursor, seen: current.place.seen ?? {} }, label);
       }
     }

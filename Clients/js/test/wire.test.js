@@ -49,7 +49,8 @@ class Server {
     if (frame.type !== 'hello') return;
     const after = frame.seen?.['all/price'] ?? 0;
     const missed = this.log.filter(({ seq }) => seq > after).map((event) => ({ ...event, replay: frame.n }));
-    for (const answer of [...missed, { type: 'ready', replay: frame.n, cursor: 'c' }]) socket.send(JSON.stringify(answer));
+    const ready = { type: 'ready', replay: frame.n, cursor: 'c' };
+    for (const answer of [...missed, ready]) socket.send(JSON.stringify(answer));
   }
 
   publish(event) {
@@ -72,7 +73,8 @@ class Server {
 test('over cuts in the middle of sending, each event is shown once and in order', async () => {
   const server = new Server();
   const url = await listen(server.http);
-  const client = connect(url.replace('ws:', 'http:'), { ...quick, protocols: ['bearer', 'token'], livedMilliseconds: 0 });
+  const options = { ...quick, protocols: ['bearer', 'token'], livedMilliseconds: 0 };
+  const client = connect(url.replace('ws:', 'http:'), options);
   const seqs = [];
   const all = new Promise((resolve) => client.subscribe('price', ({ seq }) => seqs.push(seq) === 200 && resolve()));
   await client.established;

@@ -1,4 +1,4 @@
-// Debian's package node-ws: a WebSocket for Node before 22, and a server. Node itself finds it only where it is Debian's too.
+// Debian's package node-ws: a server, and a WebSocket for Node before 22. Only Debian's own Node finds it by its name.
 import { createRequire } from 'node:module';
 
 const require = createRequire(import.meta.url);
