@@ -185,6 +185,37 @@ test('the position names what was shown and nothing more, also in the middle of 
   assert.deepEqual(client.position, position);
 });
 
+test('the position is right in the middle of what waited for ready, too', async () => {
+  const host = new FakeHost();
+  const client = connect('/dev', { host });
+  client.subscribe('price', (event) => event.seq === 2 && client.close());
+  await host.pass(0);
+  host.socket.open();
+  host.socket.receive(price(1), price(2), price(3));
+  host.socket.answer();
+  assert.deepEqual(client.position, { cursor: undefined, seen: { 'all/price': 2 } });
+});
+
+test('a hello fits a frame of 32 KB, however long the names of the streams', async () => {
+  for (const letter of ['a', '\u0001', '"', '\u00e9', '\ud83d\ude00']) {
+    const names = Array.from({ length: 64 }, (_, index) => `user/${index}${letter.repeat(400 / letter.length)}`);
+    const host = new FakeHost();
+    const position = { cursor: 'c'.repeat(1_000), seen: Object.fromEntries(names.map((name) => [name, 2 ** 40])) };
+    const client = connect('/dev', { host, position });
+    const keys = Array.from({ length: 100 }, (_, index) => `${index}${'k'.repeat(100)}`);
+    client.subscribe({ types: 'price', keys }, () => {});
+    await host.pass(0);
+    host.socket.open();
+    const [hello] = host.socket.sent;
+    const bytes = Buffer.byteLength(JSON.stringify(hello));
+    const longest = Math.max(...names.map((name) => Buffer.byteLength(JSON.stringify([name, 2 ** 40]))));
+    assert.ok(bytes <= 32 * 1024, `${bytes} bytes`);
+    const count = Object.keys(hello.seen).length;
+    assert.ok(count === 64 || bytes > 32 * 1024 - longest - 20, `${count} streams in ${bytes} bytes`);
+    client.close();
+  }
+});
+
 test('a saved position that is damaged does no harm', async () => {
   const position = { cursor: { a: 1 }, seen: { 'all/price': '7', 'all/signal': -1, 'user/u': 2.5, 'group/g': 3 } };
   const { host, client } = await live({ position });
@@ -276,11 +307,16 @@ test('close within a handler leaves nothing, whatever the frame', async () => {
 test('close while the address is asked for, the handshake is under way, or a pause is waited for', async () => {
   for (const stage of [0, 1, 2]) {
     const host = new FakeHost();
-    const client = connect(async () => settled().then(() => 'wss://example.org/'), { host });
-    if (stage) await host.pass(0).then(settled).then(settled);
+    let give;
+    const client = connect(() => new Promise((resolve) => (give = resolve)), { host });
+    await host.pass(0);
+    assert.ok(give, 'it was asked for');
+    if (stage) give('wss://example.org/');
+    await settled();
     assert.equal(host.sockets.length, stage ? 1 : 0);
     if (stage === 2) host.socket.drop();
     client.close();
+    give('wss://example.org/');
     await host.pass(60_000);
     assert.equal(host.sockets.length, stage ? 1 : 0);
     assert.equal(host.timers.size, 0);
@@ -296,7 +332,11 @@ test('a signal closes the client, or one subscription', async () => {
   client.subscribe('price', (event) => some.push(event.seq), { signal: one.signal });
   client.subscribe('price', (event) => some.push(event.seq), { signal: AbortSignal.abort() });
   host.socket.receive(price(1));
+  const undo = client.subscribe('price', () => {}, { signal: one.signal });
+  undo();
+  assert.equal(getEventListeners(one.signal, 'abort').length, 1);
   one.abort();
+  assert.equal(getEventListeners(one.signal, 'abort').length, 0);
   host.socket.receive(price(2));
   all.abort();
   host.socket.receive(price(3));
@@ -316,6 +356,13 @@ test('for await gives each event, ends with the client, and undoes itself when i
   for await (const { seq } of first) if (seqs.push(seq) === 2) break;
   assert.deepEqual(seqs, [1, 2]);
   assert.deepEqual(await first.next(), { value: undefined, done: true });
+  const third = client.events('signal');
+  await host.pass(100);
+  host.socket.answer();
+  host.socket.receive({ type: 'signal', seq: 1 });
+  for await (const { type } of third) if (type) break;
+  await host.pass(100);
+  assert.deepEqual(host.socket.sent.at(-1), { type: 'unsubscribe', eventTypes: ['signal'] });
   const waiting = (async () => {
     const rest = [];
     for await (const { seq } of second) rest.push(seq);

@@ -175,8 +175,9 @@ class Run {
 
 test('each event is shown once and in order, or covered by a newer one, a state, or a gap that was told', async () => {
   const first = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31));
+  const seeds = Number(process.env.SEEDS ?? 60);
   let count = 0;
-  for (let seed = first; seed < first + Number(process.env.SEEDS ?? 60); seed += 1) {
+  for (let seed = first; seed < first + seeds; seed += 1) {
     const run = new Run(seed);
     for (let step = 0; step < 400; step += 1) {
       if (step === 200) run.client.subscribe('b', () => {});
@@ -187,5 +188,5 @@ test('each event is shown once and in order, or covered by a newer one, a state,
     assert.deepEqual(run.shown.faults.slice(0, 5), [], `SEED=${seed} SEEDS=1 node --test test/delivery.test.js`);
     count += run.shown.ids.size;
   }
-  assert.ok(count > 1_000, `${count} events`);
+  assert.ok(seeds < 20 || count > seeds * 10, `${count} events`);
 });
