@@ -29,6 +29,7 @@ export const connect = (url, options = {}) => {
   let reason = null;
   let wasLive = false;
   let openedAt = -never;
+  let wokeAt = -never;
   let followedAt = -never;
   let timer;
   let settle;
@@ -94,8 +95,12 @@ export const connect = (url, options = {}) => {
       leave();
       reason = { code };
     },
-    reconnect(retryInMilliseconds) {
-      due.open = clock() + retryInMilliseconds;
+    reconnect(pause) {
+      const now = clock();
+      // Sockets often end just after waking, which is no fault of the server: once, the pause is left out.
+      due.open = now - wokeAt < 5_000 ? Math.max(now, openedAt + 1_000) : now + pause;
+      wokeAt = -never;
+      const retryInMilliseconds = due.open - now;
       become({ state: 'waiting', transport: null, retryInMilliseconds, reason });
     },
     stop: (why) => finish(why.reason),
@@ -205,9 +210,10 @@ export const connect = (url, options = {}) => {
   // `readyState` says "open" of sockets that died in sleep.
   const wake = ({ type }) => {
     if (type === 'visibilitychange' && host.document.visibilityState === 'hidden') return;
+    wokeAt = clock();
     run(() => {
-      if (due.open) due.open = Math.min(due.open, Math.max(clock(), openedAt + 1_000));
-      else follower.probe(clock());
+      if (due.open) due.open = Math.min(due.open, Math.max(wokeAt, openedAt + 1_000));
+      else follower.probe(wokeAt);
     });
   };
 

@@ -70,6 +70,24 @@ test('a pause that is waited for ends on waking, but not more than once a second
   client.close();
 });
 
+test('a socket that ends just after waking is had again at once, whatever the pause would be, but once', async () => {
+  const { host, client } = await live({ random: () => 0.999 });
+  for (let loss = 0; loss < 6; loss += 1) {
+    host.socket.drop();
+    await host.pass(40_000);
+  }
+  await again(host);
+  await host.pass(5_000);
+  const count = host.sockets.length;
+  host.wake('resume');
+  host.socket.drop();
+  await host.pass(0);
+  assert.equal(host.sockets.length, count + 1);
+  host.socket.drop();
+  assert.ok(client.status.retryInMilliseconds > 5_000);
+  client.close();
+});
+
 test('where timers stand still, what arrives looks at what is due', async () => {
   const { host, client } = await live();
   host.sleep(240_001);
