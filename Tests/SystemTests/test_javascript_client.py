@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 import re
 import shutil
 import signal
@@ -59,6 +60,7 @@ def test_the_package_holds_what_its_description_names():
     package = json.loads((CLIENT / "package.json").read_text())
     assert package["name"] == "tickertape" and package["type"] == "module"
     assert package["license"] == (ROOT / "LICENSE").read_text().split()[0]
+    assert (CLIENT / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     for path in [package["types"], *package["exports"]["."].values(), *package["files"]]:
         assert (CLIENT / path).exists(), path
     assert not {"dependencies", "devDependencies", "scripts"} & package.keys()
@@ -141,3 +143,20 @@ def test_over_a_killed_gateway_each_event_comes_once_and_in_order(tmp_path):
     finally:
         gateway.stop()
         print(gateway.log())
+
+
+def test_large_events_arrive_whole_compressed_or_in_parts(gateway):
+    """Over 32 KB a frame is compressed where that helps, else cut; the state of a stream is as large as its events."""
+    plain, dense = {"text": "x" * 60_000}, {"text": random.Random(7).randbytes(45_000).hex()}
+    publish(gateway, json.dumps(plain))
+    program = Program(gateway)
+    program.until(is_live)
+    publish(gateway, json.dumps(dense), 3)
+    program.until(lambda line: line.get("event") == 3)
+    position = program.end()
+    later = Program(gateway, {**position, "seen": {}, "cursor": None})
+    later.until(is_live)
+    later.end()
+    assert program.events() == [dense, 3]
+    assert position["seen"]["all/signal"] == 3
+    assert not [line for line in program.lines + later.lines if {"gap", "diagnostic"} & line.keys()]

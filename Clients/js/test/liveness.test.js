@@ -88,6 +88,26 @@ test('a socket that ends just after waking is had again at once, whatever the pa
   client.close();
 });
 
+test('signs of waking open no second connection beside one that is had or being had', async () => {
+  const { host, client, shown } = await live({ random: () => 0.5 });
+  const wakeOften = () => ['visibilitychange', 'pageshow', 'online', 'resume'].forEach((name) => host.wake(name));
+  await host.pass(5_000);
+  host.socket.drop();
+  wakeOften();
+  await host.pass(1_000);
+  wakeOften();
+  await host.pass(1_000);
+  assert.deepEqual(host.sockets.map(({ readyState }) => readyState), [3, 0], 'one handshake is under way');
+  await again(host, price(1));
+  wakeOften();
+  host.socket.receive({ type: 'pong', n: 1 });
+  await host.pass(60_000);
+  assert.equal(host.sockets.length, 2);
+  host.sockets[0].receive(price(2));
+  assert.deepEqual(shown, [1], 'the first socket is not heard any more');
+  client.close();
+});
+
 test('where timers stand still, what arrives looks at what is due', async () => {
   const { host, client } = await live();
   host.sleep(240_001);
