@@ -136,7 +136,8 @@ export interface Client {
   subscribe<Data = any>(
     filter: string | Filter, handler: Handler<Data>, options?: { signal?: AbortSignal }): () => void;
   /**
-   * The same for `for await`; it subscribes at once, and leaving the loop undoes it. It ends when the client closes.
+   * The same for `for await`; it subscribes at once, and leaving the loop undoes it. It ends when the client closes,
+   * or when `signal` aborts, which also undoes a loop that is never begun.
    * Of more than `buffer` events (10,000) that wait the oldest are dropped, and told as a gap.
    */
   events<Data = any>(
