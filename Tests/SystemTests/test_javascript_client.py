@@ -15,7 +15,7 @@ from gateway_process import ROOT, Gateway, tickertape
 
 CLIENT = ROOT / "Clients" / "js"
 NODE = shutil.which("node")
-CORE = ["index.js", "client.js", "follower.js", "frames.js"]
+CORE = ["index.js", "client.js", "follower.js", "frames.js", "iterate.js"]
 
 
 def run(*arguments, timeout=120):

@@ -1,5 +1,6 @@
 import { createFollower } from './follower.js';
 import { gunzip } from './frames.js';
+import { iterate } from './iterate.js';
 
 const never = Infinity;
 const isKey = (key = '') => (wanted) => (wanted.endsWith('*') ? key.startsWith(wanted.slice(0, -1)) : key === wanted);
@@ -242,38 +243,8 @@ export const connect = (url, options = {}) => {
     return undo;
   };
 
-  /** @type {any} */
-  const events = (filter, { buffer = 10_000, ...how } = {}) => {
-    const queue = [];
-    let dropped = 0;
-    let isDone = false;
-    let wakeReader;
-    const append = (event) => {
-      if (queue.push(event) > buffer) {
-        queue.shift();
-        dropped += 1;
-      }
-      wakeReader?.();
-    };
-    const end = () => {
-      isDone = true;
-      wakeReader?.();
-    };
-    const undo = subscribe(filter, append, { ...how, end });
-    return (async function* () {
-      try {
-        for (;;) {
-          if (dropped) emit('gap', { missed: dropped, reason: 'buffer', streams: [] });
-          dropped = 0;
-          if (queue.length) yield queue.shift();
-          else if (isDone) return;
-          else await new Promise((resolve) => (wakeReader = resolve));
-        }
-      } finally {
-        undo();
-      }
-    })();
-  };
+  const onDrop = (missed) => emit('gap', { missed, reason: 'buffer', streams: [] });
+  const events = (filter, how) => iterate(subscribe, filter, how, onDrop);
 
   for (const name of ['visibilitychange', 'resume']) host.document?.addEventListener(name, wake, { signal });
   for (const name of ['pageshow', 'online']) host.addEventListener?.(name, wake, { signal });
