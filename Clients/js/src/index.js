@@ -1,0 +1,3 @@
+export { connect } from './client.js';
+export { createFollower } from './follower.js';
+export { gunzip } from './frames.js';
