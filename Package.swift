@@ -97,7 +97,7 @@ let package = Package(
     room("Telemetry", ["JSON"]),
     // Floor 3: what travels, and how
     room("Frames", ["Crypto", "CZlib", "JSON", "Messaging"]),
-    room("LambdaEvents", ["Crypto", "JSON", "Messaging"]),
+    room("LambdaEvents", ["Crypto", "HTTPWire", "JSON", "Messaging"]),
     room("ConnectionStore", ["JSON", "Telemetry"]),
     room("HTTPClient", ["CCurl", "HTTPWire", "Telemetry"]),
     room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),

@@ -1,4 +1,5 @@
 import JSON
+import LambdaEvents
 import Telemetry
 import WebSocketWire
 
@@ -74,7 +75,7 @@ final class ClientConnection: WebSocketChannelOwner {
       ])
     switch outcome {
     case .response(let document):
-      guard let answer = ProxyAnswer(document), answer.statusCode < 500 else {
+      guard let answer = ProxyAnswer(decoding: document), answer.statusCode < 500 else {
         return sendError("Internal server error", requestID: requestID)
       }
       if route.returnsAnswer, let body = answer.body, !body.isEmpty { post(body) }

@@ -1,4 +1,5 @@
 import HTTPWire
+import LambdaEvents
 import Telemetry
 import WebSocketWire
 
@@ -12,7 +13,7 @@ final class Gateway: HTTPRequestHandler {
   let configuration: GatewayConfiguration
   let server: HTTPServer
   let loop: EventLoop
-  let events: GatewayEventWriter
+  let events: StageEvents
   let log: Log
   let invoker: any FunctionInvoker
   /// What is to go wrong, if anything.
@@ -59,7 +60,7 @@ final class Gateway: HTTPRequestHandler {
     self.log = log
     self.randomness = randomness
     self.faults = faults
-    events = GatewayEventWriter(stage: configuration.stage, clock: loop.clock, randomness: randomness)
+    events = StageEvents(stage: configuration.stage, clock: loop.clock, randomness: randomness)
     hub = WebSocketHub(loop: loop, buffer: buffer)
     routes = Dictionary(configuration.routes.map { ($0.key, $0) }) { _, last in last }
     selectsRoutes = configuration.routes.contains { !$0.key.hasPrefix("$") }
@@ -117,9 +118,10 @@ final class Gateway: HTTPRequestHandler {
   func route(named key: String) -> GatewayRoute? { routes[key] }
 
   func invoke(
-    _ route: GatewayRoute, event: [UInt8], of identity: ConnectionIdentity,
+    _ route: GatewayRoute, event: GatewayEvent, of identity: ConnectionIdentity,
     completion: @escaping (InvocationOutcome) -> Void
   ) {
+    let event = event.encoded()
     guard let faults else { return give(event, to: route, completion: completion) }
     invoke(route, event: event, of: identity, under: faults, completion: completion)
   }

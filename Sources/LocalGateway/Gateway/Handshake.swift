@@ -1,5 +1,6 @@
 import HTTPWire
 import JSON
+import LambdaEvents
 import Telemetry
 
 /// The opening handshake: the upgrade waits for `$connect` and is answered with what it decides.
@@ -30,7 +31,7 @@ extension Gateway {
   ) {
     switch outcome {
     case .response(let document):
-      guard let answer = ProxyAnswer(document) else {
+      guard let answer = ProxyAnswer(decoding: document) else {
         return refuse(status: 502, answer: nil, identity: identity, responder: responder)
       }
       guard answer.isSuccess else {
