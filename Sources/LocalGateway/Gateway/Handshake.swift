@@ -14,13 +14,13 @@ extension Gateway {
       _ = accept(identity, upgrade: upgrade, subprotocol: nil, responder: responder)
       return
     }
-    guard invoker.hasFunction(route.function) else {
+    guard invocations.hasFunction(of: route) else {
       return refuse(status: 500, answer: nil, identity: identity, responder: responder)
     }
     let event = events.connect(identity, headers: eventHeaders(of: request), query: query)
     // A client that goes now is told to $disconnect once $connect has ended: `accept` finds it gone.
     responder.onClientGone {}
-    invoke(route, event: event, of: identity) { outcome in
+    invocations.send(event, to: route, of: identity) { outcome in
       self.decide(outcome, identity: identity, upgrade: upgrade, responder: responder)
     }
   }
