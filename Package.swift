@@ -154,8 +154,8 @@ let package = Package(
       "tickertape",
       [
         "LocalGateway", "Access", "AWS", "CLinux", "ConnectionStore", "Connections", "EventLog", "Frames",
-        "LambdaEvents", "TableBackends", "ManagementAPI", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry",
-        "WebSocketWire",
+        "LambdaEvents", "TableBackends", "ManagementAPI", "HTTPClient", "HTTPWire", "JSON", "Messaging",
+        "StreamClient", "Telemetry", "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
@@ -215,7 +215,7 @@ let package = Package(
       "ModelTests",
       [
         "DefaultHandler", "Publisher", "StreamClient", "Connections", "EventLog", "Delivery", "AWS", "LambdaEvents",
-        "ConnectionStore", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
+        "ConnectionStore", "LambdaRuntime", "ManagementAPI", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "LocalGatewayTests",

@@ -144,7 +144,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   }
 }
 
-extension Connect where Calls == ManagementCalls {
+extension Connect where Calls == ConnectionsClient {
   init(environment: Environment, table: any Table, shards: Int) throws {
     let log = try Log(environment)
     let settings = try AccessSettings(environment: environment)
@@ -155,7 +155,8 @@ extension Connect where Calls == ManagementCalls {
       access: AccessControl(settings: settings, keys: APIKeys(table: table), log: log),
       attempts: AttemptLimit(settings: settings.attempts, table: table),
       userLimit: UserLimit(
-        maximum: settings.connectionsPerUser, connections: connections, calls: ManagementCalls(environment)),
+        maximum: settings.connectionsPerUser, connections: connections,
+        calls: ConnectionsClient(environment: environment)),
       greeter: InvokedFunction(
         named: environment["GREETING_FUNCTION"], by: FunctionInvoker(environment: environment)),
       log: log)

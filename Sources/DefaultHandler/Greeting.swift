@@ -2,6 +2,7 @@ import ConnectionStore
 import Connections
 import Frames
 import LambdaRuntime
+import ManagementAPI
 import Messaging
 import Telemetry
 

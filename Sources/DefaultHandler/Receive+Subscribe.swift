@@ -5,6 +5,7 @@ import EventLog
 import Frames
 import LambdaEvents
 import LambdaRuntime
+import ManagementAPI
 import Messaging
 import Telemetry
 

@@ -20,7 +20,7 @@ func makeReceive(environment: Environment) throws -> some LambdaHandler {
     lagRows: LagRows(table: table, limits: limits),
     publisher: InvokedFunction(
       named: environment["PUBLISHER_FUNCTION"], by: FunctionInvoker(environment: environment)),
-    outbox: ManagementOutbox(environment: environment), log: try Log(environment)
+    outbox: ConnectionsClient(environment: environment), log: try Log(environment)
   ).afterReporting {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }

@@ -10,4 +10,9 @@ package struct Destination: Equatable, Sendable {
     self.domainName = domainName
     self.stage = stage
   }
+
+  /// Another connection of the same API.
+  package func with(_ connectionID: ConnectionID) -> Destination {
+    Destination(connectionID: connectionID, domainName: domainName, stage: stage)
+  }
 }

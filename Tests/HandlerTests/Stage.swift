@@ -7,6 +7,7 @@ import HTTPClient
 import JSON
 import LambdaEvents
 import LambdaRuntime
+import ManagementAPI
 import Messaging
 import Synchronization
 import Telemetry
@@ -246,13 +247,16 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   /// Something that happens when one was not.
   var whenNotYet: (() -> Void)?
 
-  func gone(among ids: [ConnectionID], context: RequestContext) -> Set<ConnectionID> {
+  func probe(_ ids: [ConnectionID], besides destination: Destination) -> Set<ConnectionID> {
     asked += ids.map(\.text)
     return Set(ids.filter { gone.contains($0.text) })
   }
 
-  func close(id: ConnectionID, telling frame: [UInt8], context: RequestContext) -> Closing {
-    if stubborn.contains(id.text) { return .failed("500 of a test") }
+  struct Stubborn: Error, CustomStringConvertible { let description = "500 of a test" }
+
+  func close(_ destination: Destination, telling frame: [UInt8]) throws -> PostOutcome {
+    let id = destination.connectionID
+    if stubborn.contains(id.text) { throw Stubborn() }
     if let calls = establishing[id.text], calls > 0 {
       establishing[id.text] = calls - 1
       whenNotYet?()
@@ -260,7 +264,7 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
     }
     posts.append((id.text, text(frame)))
     closed.append(id.text)
-    return .closed
+    return .accepted
   }
 
   func close(_ destination: Destination) { closed.append(destination.connectionID.text) }
