@@ -22,7 +22,9 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   let log: Log
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
-    guard case .connect(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
+    guard case .connect(let event) = try GatewayEvent(decoding: event) else {
+      throw WrongRoute("ConnectHandler", answers: "CONNECT", route: "$connect")
+    }
     return try answer(event, log: log.with(["requestId": .identifier(context.requestID)])).encoded()
   }
 
@@ -181,10 +183,4 @@ extension AccessRefusal {
     default: "Service Unavailable"
     }
   }
-}
-
-/// The function was put behind another route than its own.
-struct WrongRoute: LambdaError, CustomStringConvertible {
-  var errorType: String { "Function.WrongRoute" }
-  var description: String { "ConnectHandler answers events of the type CONNECT; put it behind the route $connect" }
 }

@@ -28,7 +28,9 @@ struct Receive<Out: Outbox>: LambdaHandler {
     if case .greet(let destination) = InternalInvocation(decoding: event) {
       return try greet(destination, invocation: context, log: log)
     }
-    guard case .message(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
+    guard case .message(let event) = try GatewayEvent(decoding: event) else {
+      throw WrongRoute("DefaultHandler", answers: "MESSAGE", route: "$default")
+    }
     let answer: [UInt8]?
     do {
       answer = try self.answer(ClientFrame(decoding: event.body), context: event.context, invocation: context, log: log)
@@ -134,10 +136,4 @@ extension FrameRefusal {
       message:
         "\(count) subscriptions are too many: one connection may hold \(limits.subscriptions); nothing was changed")
   }
-}
-
-/// The function was put behind another route than its own.
-struct WrongRoute: LambdaError, CustomStringConvertible {
-  var errorType: String { "Function.WrongRoute" }
-  var description: String { "DefaultHandler answers events of the type MESSAGE; put it behind the route $default" }
 }
