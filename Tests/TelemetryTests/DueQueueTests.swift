@@ -7,7 +7,7 @@ struct DueQueueTests {
   @Test("gives what is due, the earliest first, whatever the order of adding")
   func order() throws {
     let seed = UInt64.random(in: .min ... .max)
-    var dice = SeededGenerator(seed: seed)
+    var dice = SeededGenerator(seed)
     var queue = DueQueue()
     var expected: [Int64] = []
     for token in 0..<500 {
