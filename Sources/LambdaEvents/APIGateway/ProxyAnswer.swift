@@ -4,7 +4,7 @@ import Messaging
 
 /// What API Gateway reads of what a function answers its proxy integration; the functions of this project write a
 /// `ProxyResponse`.
-package struct ProxyAnswer: Equatable {
+package struct ProxyAnswer {
   package private(set) var statusCode = 0
   /// Of `Sec-WebSocket-Protocol`, if given.
   package private(set) var subprotocol: String?
