@@ -97,7 +97,7 @@ let package = Package(
     room("Telemetry", ["JSON"]),
     // Floor 3: what travels, and how
     room("Frames", ["Crypto", "CZlib", "JSON", "Messaging"]),
-    room("LambdaEvents", ["Crypto", "JSON", "Messaging"]),
+    room("LambdaEvents", ["Crypto", "HTTPWire", "JSON", "Messaging"]),
     room("ConnectionStore", ["JSON", "Telemetry"]),
     room("HTTPClient", ["CCurl", "HTTPWire", "Telemetry"]),
     room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
@@ -154,8 +154,8 @@ let package = Package(
       "tickertape",
       [
         "LocalGateway", "Access", "AWS", "CLinux", "ConnectionStore", "Connections", "EventLog", "Frames",
-        "TableBackends", "ManagementAPI", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry",
-        "WebSocketWire",
+        "LambdaEvents", "TableBackends", "ManagementAPI", "HTTPClient", "HTTPWire", "JSON", "Messaging",
+        "StreamClient", "Telemetry", "WebSocketWire",
       ]),
 
     // Tests: a target a room, and what they share
@@ -215,7 +215,7 @@ let package = Package(
       "ModelTests",
       [
         "DefaultHandler", "Publisher", "StreamClient", "Connections", "EventLog", "Delivery", "AWS", "LambdaEvents",
-        "ConnectionStore", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
+        "ConnectionStore", "LambdaRuntime", "ManagementAPI", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "LocalGatewayTests",

@@ -80,7 +80,7 @@ prepare() { # NAME: builds the target, or checks it; `seeds` are inputs from els
     ;;
   HTTPReader) target HTTPReader HTTPWire Tests/HTTPWireTests/HTTPOutcome.swift ;;
   GatewayEvents)
-    target GatewayEvents "JSON Messaging Crypto LambdaEvents" Tests/LambdaEventsTests/GatewayEventAgreement.swift
+    target GatewayEvents "JSON Messaging Crypto HTTPWire LambdaEvents" Tests/LambdaEventsTests/GatewayEventAgreement.swift
     seeds=Tests/Fixtures/gateway
     ;;
   Tokens)

@@ -71,11 +71,11 @@ struct UserLimit<Calls: ConnectionCalls> {
     let young = clock.milliseconds() - Self.youngMilliseconds
     var rest: [ListenerRow] = []
     for row in rows {
-      switch calls.close(id: row.id, telling: Self.frame(maximum, context: context), context: context) {
-      case .gone where row.connectedAtMilliseconds >= young: rest.append(row)
-      case .gone: try connections.disconnect(id: row.id, found: [.user(user)])
-      case .failed(let reason): audit.notClosed(id: row.id, reason: reason)
-      case .closed:
+      switch closing(row.id, context: context) {
+      case .success(.gone) where row.connectedAtMilliseconds >= young: rest.append(row)
+      case .success(.gone): try connections.disconnect(id: row.id, found: [.user(user)])
+      case .failure(let error): audit.notClosed(id: row.id, reason: "\(error)")
+      case .success(.accepted):
         // Whatever of it is still on its way finds no row, and is told to connect again.
         try connections.disconnect(id: row.id, found: [.user(user)])
         audit.closedForLimit(id: row.id, user: user, limit: maximum)
@@ -84,13 +84,17 @@ struct UserLimit<Calls: ConnectionCalls> {
     return rest
   }
 
+  private mutating func closing(_ id: ConnectionID, context: RequestContext) -> Result<PostOutcome, any Error> {
+    Result { try calls.close(Destination(context: context).with(id), telling: Self.frame(maximum, context: context)) }
+  }
+
   /// The rows of connections that are there, as far as can be told; what is gone leaves the table too.
   private mutating func dropGone(
     _ rows: [ListenerRow], besides record: ConnectionRecord, context: RequestContext
   ) throws(TableError) -> [ListenerRow] {
     let young = clock.milliseconds() - Self.youngMilliseconds
     let asked = Self.byAge(rows.filter { $0.id != record.id && $0.connectedAtMilliseconds < young })
-    let gone = calls.gone(among: asked.prefix(Self.atOnce).map(\.id), context: context)
+    let gone = calls.probe(asked.prefix(Self.atOnce).map(\.id), besides: Destination(context: context))
     for id in gone { try connections.disconnect(id: id, found: record.principal.user.map { [.user($0)] } ?? []) }
     return rows.filter { !gone.contains($0.id) }
   }
@@ -113,17 +117,11 @@ struct UserLimit<Calls: ConnectionCalls> {
 
 /// What `$connect` asks of other connections.
 protocol ConnectionCalls {
-  /// Those that are known to have left; who cannot be asked is not among them.
-  mutating func gone(among ids: [ConnectionID], context: RequestContext) -> Set<ConnectionID>
+  /// Those that are known to have left; what cannot be asked is not among them.
+  mutating func probe(_ ids: [ConnectionID], besides destination: Destination) -> Set<ConnectionID>
 
-  /// Sends a last frame and closes.
-  mutating func close(id: ConnectionID, telling frame: [UInt8], context: RequestContext) -> Closing
+  /// Sends a last frame and closes. `gone`: it has left, or has not come in yet: API Gateway tells no caller which.
+  mutating func close(_ destination: Destination, telling frame: [UInt8]) throws -> PostOutcome
 }
 
-/// What became of closing a connection.
-enum Closing: Equatable {
-  case closed
-  /// It has left, or has not come in yet: API Gateway tells the two apart for nobody.
-  case gone
-  case failed(String)
-}
+extension ConnectionsClient: ConnectionCalls {}

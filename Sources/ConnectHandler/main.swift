@@ -1,5 +1,4 @@
 import Access
-import ConnectionStore
 import Connections
 import LambdaRuntime
 import TableBackends
@@ -7,12 +6,11 @@ import Telemetry
 
 func makeConnect(environment: Environment) throws -> some LambdaHandler {
   try EventTypes.load()
-  let deadline = CallDeadline()
-  let table = try TableSelection.open(environment: environment, deadline: deadline)
+  let store = try FunctionTable(environment: environment)
   return try Connect(
-    environment: environment, table: table, shards: TableSelection.listenerShards(environment: environment)
+    environment: environment, table: store.table, shards: store.shards
   ).afterReporting {
-    deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
+    store.beginInvocation(deadlineMilliseconds: $0.deadlineMilliseconds)
   }
 }
 

@@ -3,6 +3,7 @@ import EventLog
 import Frames
 import LambdaEvents
 import LambdaRuntime
+import ManagementAPI
 import Messaging
 import Telemetry
 

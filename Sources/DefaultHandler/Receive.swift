@@ -1,9 +1,11 @@
+import AWS
 import ConnectionStore
 import Connections
 import EventLog
 import Frames
 import LambdaEvents
 import LambdaRuntime
+import ManagementAPI
 import Messaging
 import Telemetry
 
@@ -12,7 +14,9 @@ struct Receive<Out: Outbox>: LambdaHandler {
   let connections: Connections
   let recovery: RecoveryReader
   let lagRows: LagRows
-  let pendingSends: PendingSends
+  /// Asked to send the pending events of a stream: a connection may lack some that no process is about to send. Without
+  /// a name the next event of the stream brings them along, or the sweep.
+  let publisher: InvokedFunction
   var outbox: Out
   let log: Log
   var clock = Clock.system
@@ -21,8 +25,12 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .identifier(context.requestID)])
-    if let greeting = Greeting(decoding: event) { return try greet(greeting, invocation: context, log: log) }
-    guard case .message(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
+    if case .greet(let destination) = InternalInvocation(decoding: event) {
+      return try greet(destination, invocation: context, log: log)
+    }
+    guard case .message(let event) = try GatewayEvent(decoding: event) else {
+      throw WrongRoute("DefaultHandler", answers: "MESSAGE", route: "$default")
+    }
     let answer: [UInt8]?
     do {
       answer = try self.answer(ClientFrame(decoding: event.body), context: event.context, invocation: context, log: log)
@@ -128,10 +136,4 @@ extension FrameRefusal {
       message:
         "\(count) subscriptions are too many: one connection may hold \(limits.subscriptions); nothing was changed")
   }
-}
-
-/// The function was put behind another route than its own.
-struct WrongRoute: LambdaError, CustomStringConvertible {
-  var errorType: String { "Function.WrongRoute" }
-  var description: String { "DefaultHandler answers events of the type MESSAGE; put it behind the route $default" }
 }

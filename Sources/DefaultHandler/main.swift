@@ -1,5 +1,4 @@
 import AWS
-import ConnectionStore
 import Connections
 import EventLog
 import LambdaRuntime
@@ -9,19 +8,18 @@ import Telemetry
 
 func makeReceive(environment: Environment) throws -> some LambdaHandler {
   try EventTypes.load()
-  let deadline = CallDeadline()
-  let table = try TableSelection.open(environment: environment, deadline: deadline)
-  let shards = try TableSelection.listenerShards(environment: environment)
+  let store = try FunctionTable(environment: environment)
   let limits = try StreamLimits(environment: environment)
   try GatewayAccess(environment: environment).check()
   return Receive(
-    connections: Connections(table: table, shards: shards, limits: limits),
-    recovery: RecoveryReader(table: table, shards: shards, limits: limits),
-    lagRows: LagRows(table: table, limits: limits),
-    pendingSends: PendingSends(environment, FunctionInvoker(environment: environment)),
-    outbox: ManagementOutbox(environment: environment), log: try Log(environment)
+    connections: Connections(table: store.table, shards: store.shards, limits: limits),
+    recovery: RecoveryReader(table: store.table, shards: store.shards, limits: limits),
+    lagRows: LagRows(table: store.table, limits: limits),
+    publisher: InvokedFunction(
+      named: environment["PUBLISHER_FUNCTION"], by: FunctionInvoker(environment: environment)),
+    outbox: ConnectionsClient(environment: environment), log: try Log(environment)
   ).afterReporting {
-    deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
+    store.beginInvocation(deadlineMilliseconds: $0.deadlineMilliseconds)
   }
 }
 

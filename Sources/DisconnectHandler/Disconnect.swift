@@ -12,7 +12,9 @@ struct Disconnect: LambdaHandler {
   let log: Log
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
-    guard case .disconnect(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
+    guard case .disconnect(let event) = try GatewayEvent(decoding: event) else {
+      throw WrongRoute("DisconnectHandler", answers: "DISCONNECT", route: "$disconnect")
+    }
     try connections.disconnect(id: event.context.connectionID)
     log.debug(
       "disconnected",
@@ -22,13 +24,5 @@ struct Disconnect: LambdaHandler {
         "reason": .text(event.context.disconnectReason ?? ""),
       ])
     return ProxyResponse(200).encoded()
-  }
-}
-
-/// The function was put behind another route than its own.
-struct WrongRoute: LambdaError, CustomStringConvertible {
-  var errorType: String { "Function.WrongRoute" }
-  var description: String {
-    "DisconnectHandler answers events of the type DISCONNECT; put it behind the route $disconnect"
   }
 }

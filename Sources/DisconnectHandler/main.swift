@@ -1,15 +1,13 @@
-import ConnectionStore
 import Connections
 import LambdaRuntime
 import TableBackends
 import Telemetry
 
 func makeDisconnect(environment: Environment) throws -> some LambdaHandler {
-  let deadline = CallDeadline()
-  let table = try TableSelection.open(environment: environment, deadline: deadline)
-  let shards = try TableSelection.listenerShards(environment: environment)
-  return Disconnect(connections: Connections(table: table, shards: shards), log: try Log(environment)).afterReporting {
-    deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
+  let store = try FunctionTable(environment: environment)
+  let connections = Connections(table: store.table, shards: store.shards)
+  return Disconnect(connections: connections, log: try Log(environment)).afterReporting {
+    store.beginInvocation(deadlineMilliseconds: $0.deadlineMilliseconds)
   }
 }
 

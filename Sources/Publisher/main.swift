@@ -1,5 +1,4 @@
 import AWS
-import ConnectionStore
 import Connections
 import Delivery
 import EventLog
@@ -12,23 +11,23 @@ func makePublish(environment: Environment) throws -> some LambdaHandler {
   try EventTypes.load()
   let access = GatewayAccess(environment: environment)
   try access.check()
-  let deadline = CallDeadline()
-  let table = try TableSelection.open(environment: environment, deadline: deadline)
-  let shards = try TableSelection.listenerShards(environment: environment)
+  let store = try FunctionTable(environment: environment)
   let log = try Log(environment)
   let client = try access.client(for: access.requiredEndpoint())
   let limits = try StreamLimits(environment: environment)
   return try Publish(
-    eventLog: StreamLog(table: table, shards: shards, limits: limits),
+    eventLog: StreamLog(table: store.table, shards: store.shards, limits: limits),
     streams: StreamSender(
-      table: table, sender: Fanout(client: client, options: .inRounds),
-      lagSender: Fanout(client: client, options: .ofLagging), shards: shards, limits: limits, log: log),
+      table: store.table, sender: Fanout(client: client, options: .inRounds),
+      lagSender: Fanout(client: client, options: .ofLagging), shards: store.shards, limits: limits, log: log),
     limits: limits,
-    invocation: FunctionInvoker(environment: environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log,
+    itself: InvokedFunction(
+      named: environment["AWS_LAMBDA_FUNCTION_NAME"], by: FunctionInvoker(environment: environment)),
+    log: log,
     metrics: TelemetrySettings.writesMetrics(environment: environment)
       ? SendMetrics.metrics(environment: environment) : nil
   ).afterReporting {
-    deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
+    store.beginInvocation(deadlineMilliseconds: $0.deadlineMilliseconds)
   }
 }
 

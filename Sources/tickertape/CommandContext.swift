@@ -15,8 +15,12 @@ struct CommandContext {
   /// The directory of this program's own file, where the functions' executables lie too.
   var executableDirectory = "."
   var input: () -> ByteSource = { .standardInput }
-  /// What a test answers instead of a server.
-  var scriptedExchange: InvokeAPI.Exchange?
+  /// How requests are sent, signed where there is an authority.
+  var makeExchange: ExchangeMaker = Self.exchangeOverHTTP
+
+  typealias ExchangeMaker = (
+    _ authority: SigningAuthority?, _ signal: TerminationSignal
+  ) throws(CommandFailure) -> InvokeAPI.Exchange
 
   static func process() -> CommandContext {
     CommandContext(
@@ -25,14 +29,19 @@ struct CommandContext {
       executableDirectory: System.executablePath().flatMap(Path.directory(of:)) ?? ".")
   }
 
-  /// HTTP over one kept connection, signed where there is an authority.
   func exchange(
     signedBy authority: SigningAuthority? = nil, until signal: TerminationSignal = .never
   ) throws(CommandFailure) -> InvokeAPI.Exchange {
-    if let scriptedExchange { return scriptedExchange }
+    try makeExchange(authority, signal)
+  }
+
+  /// Over one kept connection.
+  private static func exchangeOverHTTP(
+    signedBy authority: SigningAuthority?, until signal: TerminationSignal
+  ) throws(CommandFailure) -> InvokeAPI.Exchange {
     let descriptor = signal.descriptor < 0 ? nil : signal.descriptor
     do throws(HTTPClientError) {
-      if let authority { return Self.exchange(over: try SignedSession(authority, signalDescriptor: descriptor)) }
+      if let authority { return exchange(over: try SignedSession(authority, signalDescriptor: descriptor)) }
       let session = try HTTPSession(signalDescriptor: descriptor)
       return { request throws(HTTPClientError) in InvokeAPI.Answer(try session.send(request)) }
     } catch {

@@ -7,6 +7,7 @@ import HTTPClient
 import JSON
 import LambdaEvents
 import LambdaRuntime
+import ManagementAPI
 import Messaging
 import Synchronization
 import Telemetry
@@ -88,7 +89,7 @@ final class Stage {
       attempts: AttemptLimit(settings: settings.attempts, table: table, clock: clock.clock),
       userLimit: UserLimit(
         maximum: settings.connectionsPerUser, connections: connections, calls: ear, clock: clock.clock),
-      greetings: Greetings(environment, invocations), log: log)
+      greeter: InvokedFunction(named: environment["GREETING_FUNCTION"], by: invocations), log: log)
   }
 
   var keys: APIKeys { APIKeys(table: table, clock: clock.clock) }
@@ -123,7 +124,7 @@ final class Stage {
       connections: Connections(table: table, limits: limits, clock: clock.clock),
       recovery: RecoveryReader(table: table, limits: limits, clock: clock.clock),
       lagRows: LagRows(table: table, limits: limits, clock: clock.clock),
-      pendingSends: PendingSends(Environment(["PUBLISHER_FUNCTION": "Publisher"]), invocations), outbox: ear, log: log,
+      publisher: InvokedFunction(named: "Publisher", by: invocations), outbox: ear, log: log,
       clock: clock.clock)
   }
 
@@ -139,8 +140,7 @@ final class Stage {
     var handler = Publish(
       eventLog: StreamLog(table: table, limits: limits, clock: clock.clock),
       streams: StreamSender(table: table, sender: ear, limits: limits, log: log, clock: clock.clock), limits: limits,
-      invocation: invocations,
-      ownName: ownName, log: log,
+      itself: InvokedFunction(named: ownName, by: invocations), log: log,
       metrics: SendMetrics.metrics(
         environment: Environment(["AWS_LAMBDA_FUNCTION_NAME": "Publisher"]), clock: clock.clock,
         write: { [lines] in lines.add($0) }),
@@ -247,13 +247,16 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   /// Something that happens when one was not.
   var whenNotYet: (() -> Void)?
 
-  func gone(among ids: [ConnectionID], context: RequestContext) -> Set<ConnectionID> {
+  func probe(_ ids: [ConnectionID], besides destination: Destination) -> Set<ConnectionID> {
     asked += ids.map(\.text)
     return Set(ids.filter { gone.contains($0.text) })
   }
 
-  func close(id: ConnectionID, telling frame: [UInt8], context: RequestContext) -> Closing {
-    if stubborn.contains(id.text) { return .failed("500 of a test") }
+  struct Stubborn: Error, CustomStringConvertible { let description = "500 of a test" }
+
+  func close(_ destination: Destination, telling frame: [UInt8]) throws -> PostOutcome {
+    let id = destination.connectionID
+    if stubborn.contains(id.text) { throw Stubborn() }
     if let calls = establishing[id.text], calls > 0 {
       establishing[id.text] = calls - 1
       whenNotYet?()
@@ -261,7 +264,7 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
     }
     posts.append((id.text, text(frame)))
     closed.append(id.text)
-    return .closed
+    return .accepted
   }
 
   func close(_ destination: Destination) { closed.append(destination.connectionID.text) }

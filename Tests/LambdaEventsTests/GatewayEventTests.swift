@@ -172,25 +172,6 @@ struct GatewayEventTests {
   func badBase64(encoded: String) { #expect(Base64.decode(encoded.utf8) == nil) }
 }
 
-@Suite("a proxy response")
-struct ProxyResponseTests {
-  @Test("has only what was given")
-  func members() {
-    #expect(text(ProxyResponse(200).encoded()) == #"{"statusCode":200}"#)
-    let full = ProxyResponse(200, headers: [("Sec-WebSocket-Protocol", "bearer")], body: bytes(#"{"a":"b"}"#))
-    #expect(
-      text(full.encoded())
-        == #"{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"bearer"},"body":"{\"a\":\"b\"}"}"#)
-  }
-
-  @Test("of an error has a JSON body")
-  func error() {
-    #expect(
-      text(ProxyResponse(403, error: "Forbidden", message: "no").body ?? [])
-        == #"{"error":"Forbidden","message":"no","statusCode":403}"#)
-  }
-}
-
 /// A JSON text with the members of its objects in the order of their names, so that two can be compared.
 private func canonical(_ bytes: [UInt8]) throws -> String {
   var reader = JSONReader(bytes)

@@ -96,9 +96,9 @@ struct EventFaultTests {
     let bench = try bench(Fault(.reordered, rate: 1))
     let (client, _) = try bench.connected()
     client.send(text: "one")
-    try bench.test.wait("for the event to be held") { bench.gateway.runningInvocations == 1 }
+    try bench.test.wait("for the event to be held") { bench.gateway.invocations.pendingCount == 1 }
     #expect(bench.functions.calls(of: "Default").isEmpty)
     #expect(try client.text() == "answered")
-    try bench.test.wait("for the end of it") { bench.gateway.runningInvocations == 0 }
+    try bench.test.wait("for the end of it") { bench.gateway.invocations.pendingCount == 0 }
   }
 }

@@ -2,6 +2,7 @@ import AWS
 import ConnectionStore
 import JSON
 import LambdaRuntime
+import ManagementAPI
 import Messaging
 import Synchronization
 import Telemetry

@@ -183,7 +183,7 @@ struct PublishLinesTests {
     let terminal = Terminal(
       output: { _ throws(SystemFailure) in throw SystemFailure("write", number: 32) },
       errors: { bytes throws(SystemFailure) in screen.remember(bytes) })
-    var context = CommandContext(terminal: terminal, scriptedExchange: publisher.exchange)
+    var context = CommandContext(terminal: terminal, makeExchange: { _, _ in publisher.exchange })
     let input = events(4)
     context.input = { .text(input, pieceBytes: 1000) }
     #expect(Tool.run(["publish", "-", "--batch", "2", "--json"], in: context) == .inputOutput)

@@ -171,17 +171,6 @@ struct PublishTests {
     #expect(pauses == 2)
   }
 
-  @Test("the pause before another attempt is drawn from a range that doubles up to a bound")
-  func backoff() {
-    let longest = Backoff(
-      baseMilliseconds: 500, maximumMilliseconds: 30_000, randomness: Randomness { UInt64.max })
-    let delays = (0..<10).map { longest.delayMilliseconds(attempt: $0) }
-    #expect(delays.allSatisfy { (0...30_000).contains($0) })
-    #expect(longest.delayMilliseconds(attempt: 1000) <= 30_000)
-    let system = Backoff(baseMilliseconds: 100, maximumMilliseconds: 100, randomness: .system)
-    #expect((0..<100).allSatisfy { (0...100).contains(system.delayMilliseconds(attempt: $0)) })
-  }
-
   @Test(
     "what makes no sense is refused before anything is sent",
     arguments: [

@@ -27,9 +27,11 @@ final class Screen {
     input: String = "", isInteractive: Bool = false, environment: [String: String] = [:],
     exchange: InvokeAPI.Exchange? = nil
   ) -> CommandContext {
-    CommandContext(
+    var context = CommandContext(
       terminal: terminal(isInteractive: isInteractive), environment: Environment(environment), clock: .system,
-      executableDirectory: "/opt/tickertape", input: { .text(input) }, scriptedExchange: exchange)
+      executableDirectory: "/opt/tickertape", input: { .text(input) })
+    if let exchange { context.makeExchange = { _, _ in exchange } }
+    return context
   }
 
   func run(_ words: String..., in context: CommandContext? = nil) -> ExitCode {

@@ -1,4 +1,5 @@
 package import Messaging
+package import Telemetry
 
 extension FanoutState {
   package enum Action {
@@ -20,7 +21,7 @@ extension FanoutState {
   package struct Options: Sendable {
     package var width = 64
     /// Of a call that is made again since the whole API throttles.
-    package var backoff = Backoff()
+    package var backoff = Backoff(attempts: 6)
     /// How often a call is made at most that has no answer, or a 5xx.
     package var attemptsOfFailure = 2
     /// A 410 from a connection younger than this may only mean that its `$connect` has not quite ended: it is not gone.

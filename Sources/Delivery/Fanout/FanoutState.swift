@@ -80,7 +80,7 @@ package struct FanoutState {
     if hasMorePages, pending.count <= readsAheadAt, activeCount < options.maximumActive { return .page }
     if inFlight > 0 || activeCount > 0 || pending.count > 0 {
       // A retry that is due waits for an answer to make room.
-      let due = inFlight < width.current && room > 0 ? retries.earliest ?? .max : .max
+      let due = inFlight < width.current && room > 0 ? retries.first?.due ?? .max : .max
       return .wait(untilMilliseconds: now < stopAt ? min(due, stopAt) : .max)
     }
     return .done

@@ -1,4 +1,5 @@
 import Connections
+import Telemetry
 
 /// What posts frames to connections: `Fanout`, or a stand-in of a test.
 package protocol FrameSender {

@@ -2,9 +2,9 @@ import JSON
 import Messaging
 
 extension GatewayEvent {
-  /// The event as API Gateway writes it: what is absent here is absent there.
+  /// The event as API Gateway writes it, with its keys in that order: what is absent here is absent there.
   package func encoded() -> [UInt8] {
-    var writer = JSONWriter(reservingBytes: 2048)
+    var writer = JSONWriter(reservingBytes: reservedBytes)
     writer.object { writer in
       if case .connect(let event) = self { event.encodeMembers(to: &writer) }
       if case .disconnect(let event) = self { event.encodeMembers(to: &writer) }
@@ -14,6 +14,10 @@ extension GatewayEvent {
       writer.member("isBase64Encoded", false)
     }
     return writer.bytes
+  }
+
+  private var reservedBytes: Int {
+    if case .message(let event) = self { event.body.count + 1_024 } else { 2_048 }
   }
 }
 
@@ -45,11 +49,11 @@ extension RequestContext {
       writer.member("routeKey", routeKey)
       writer.member("authorizer", rawIfPresent: authorizer)
       writer.member("messageId", ifPresent: messageID)
+      if let disconnectStatusCode { writer.member("disconnectStatusCode", disconnectStatusCode) }
       writer.member("eventType", eventType)
       writer.member("extendedRequestId", extendedRequestID)
       writer.member("requestTime", requestTime)
       writer.member("messageDirection", "IN")
-      if let disconnectStatusCode { writer.member("disconnectStatusCode", disconnectStatusCode) }
       writer.member("disconnectReason", ifPresent: disconnectReason)
       writer.member("stage", stage)
       writer.member("connectedAt", connectedAtMilliseconds)

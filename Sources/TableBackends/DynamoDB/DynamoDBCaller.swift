@@ -57,11 +57,18 @@ final class DynamoDBCaller {
     return failure.mayPass && (failure.wasNotDone || call.isRepeatable)
   }
 
+  /// About half a minute of waiting on the average, a minute at most.
+  private static let attempts = 16
+  /// Of a call that was throttled: it takes longer to go away than a broken connection.
+  private static let throttled = Backoff(baseMilliseconds: 100, attempts: attempts)
+  private static let broken = Backoff(baseMilliseconds: 25, attempts: attempts)
+
   /// Waits before another attempt; false, at once, if there is to be none.
   func pause(afterAttempts made: Int, isThrottled: Bool = true) -> Bool {
-    guard made < Backoff.attempts else { return false }
-    let milliseconds = Backoff.milliseconds(afterAttempts: made, isThrottled: isThrottled, randomness: randomness)
-    guard deadline.allowsAttempt(after: milliseconds, now: clock.milliseconds()) else { return false }
+    let backoff = isThrottled ? Self.throttled : Self.broken
+    guard let milliseconds = backoff.delayMilliseconds(afterAttempts: made, randomness: randomness),
+      deadline.allowsAttempt(after: milliseconds, now: clock.milliseconds())
+    else { return false }
     clock.pause(milliseconds)
     return true
   }

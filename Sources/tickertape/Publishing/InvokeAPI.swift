@@ -47,7 +47,9 @@ struct InvokeAPI {
   let function: String
   private let url: HTTPURL
   private let exchange: Exchange
-  private let backoff: Backoff
+  private let randomness: Randomness
+  /// Five times again at most.
+  private static let backoff = Backoff(maximumMilliseconds: 2_000, attempts: 6)
   private let pause: (Int64) -> Void
   private let answerMilliseconds: Int
 
@@ -74,18 +76,19 @@ struct InvokeAPI {
     self.exchange = exchange
     self.pause = pause
     self.answerMilliseconds = answerMilliseconds
-    backoff = Backoff(baseMilliseconds: 100, maximumMilliseconds: 2_000, randomness: randomness)
+    self.randomness = randomness
   }
 
-  /// The function's answer as it posted it. While every environment is busy (429: nothing ran) it is asked again, five
-  /// times at most.
+  /// The function's answer as it posted it. While every environment is busy (429: nothing ran) it is asked again.
   func invoke(_ payload: [UInt8]) throws(InvokeFailure) -> [UInt8] {
-    var attempt = 0
+    var made = 0
     while true {
       let response = try send(payload)
-      guard response.status == 429, attempt < 5 else { return try result(of: response) }
-      pause(backoff.delayMilliseconds(attempt: attempt))
-      attempt += 1
+      made += 1
+      guard response.status == 429,
+        let delay = Self.backoff.delayMilliseconds(afterAttempts: made, randomness: randomness)
+      else { return try result(of: response) }
+      pause(delay)
     }
   }
 

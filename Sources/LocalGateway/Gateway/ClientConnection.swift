@@ -1,4 +1,5 @@
 import JSON
+import LambdaEvents
 import Telemetry
 import WebSocketWire
 
@@ -55,12 +56,12 @@ final class ClientConnection: WebSocketChannelOwner {
     lastActive = gateway.clock.monotonicMilliseconds()
     let requestID = gateway.events.makeID()
     guard let route = gateway.route(for: body) else { return sendError("Forbidden", requestID: requestID) }
-    guard gateway.invoker.hasFunction(route.function) else {
+    guard gateway.invocations.hasFunction(of: route) else {
       return sendError("Internal server error", requestID: requestID)
     }
     let event = gateway.events.message(identity, routeKey: route.key, requestID: requestID, body: body)
     // Messages of one connection run side by side, as on AWS; each answer goes out when it is there.
-    gateway.invoke(route, event: event, of: identity) { outcome in
+    gateway.invocations.send(event, to: route, of: identity) { outcome in
       self.answer(outcome, of: route, requestID: requestID)
     }
   }
@@ -74,7 +75,7 @@ final class ClientConnection: WebSocketChannelOwner {
       ])
     switch outcome {
     case .response(let document):
-      guard let answer = ProxyAnswer(document), answer.statusCode < 500 else {
+      guard let answer = ProxyAnswer(decoding: document), answer.statusCode < 500 else {
         return sendError("Internal server error", requestID: requestID)
       }
       if route.returnsAnswer, let body = answer.body, !body.isEmpty { post(body) }

@@ -90,7 +90,7 @@ package final class GatewayHost {
   /// Rows of connections would stay in the table if their `$disconnect`s were cut short.
   private func awaitFarewells(until end: Int64) {
     guard phase == .lettingClientsGo else { return }
-    guard gateway.runningInvocations == 0 || loop.clock.monotonicMilliseconds() >= end else {
+    guard gateway.invocations.pendingCount == 0 || loop.clock.monotonicMilliseconds() >= end else {
       loop.schedule(afterMilliseconds: 10) { self.awaitFarewells(until: end) }
       return
     }

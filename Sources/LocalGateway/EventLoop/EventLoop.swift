@@ -18,12 +18,7 @@ final class EventLoop {
   }
 
   /// Names a timer, to cancel it.
-  struct TimerID: Hashable { fileprivate let number: UInt64 }
-
-  private struct Timer {
-    let due: Int64
-    let number: UInt64
-  }
+  struct TimerID: Hashable { fileprivate let number: Int }
 
   let clock: Clock
   private let epoll: Int32
@@ -37,9 +32,10 @@ final class EventLoop {
   /// Tells a descriptor from an earlier one of the same number, whose events may still be in the round at hand.
   private var generation: UInt32 = 0
   private var events = [epoll_event](repeating: epoll_event(), count: 256)
-  private var heap: [Timer] = []
-  private var actions: [UInt64: () -> Void] = [:]
-  private var timersMade: UInt64 = 0
+  /// Numbers of timers, those that were cancelled among them.
+  private var timers = DueQueue()
+  private var actions: [Int: () -> Void] = [:]
+  private var timersMade = 0
   private var isStopping = false
 
   init(clock: Clock = .system) throws(SystemError) {
@@ -87,7 +83,7 @@ final class EventLoop {
   func schedule(afterMilliseconds milliseconds: Int64, _ action: @escaping () -> Void) -> TimerID {
     timersMade += 1
     actions[timersMade] = action
-    push(Timer(due: clock.monotonicMilliseconds() + milliseconds, number: timersMade))
+    timers.add(timersMade, dueAt: clock.monotonicMilliseconds() + milliseconds)
     return TimerID(number: timersMade)
   }
 
@@ -117,9 +113,9 @@ final class EventLoop {
   func stop() { isStopping = true }
 
   private func waitMilliseconds() -> Int64 {
-    while let first = heap.first, actions[first.number] == nil { pop() }
+    while let first = timers.first, actions[first.token] == nil { _ = timers.popFirst(dueAt: first.due) }
     // About 24 days: waking up once in a while does no harm.
-    guard let first = heap.first else { return Int64(Int32.max) }
+    guard let first = timers.first else { return Int64(Int32.max) }
     return max(0, first.due - clock.monotonicMilliseconds())
   }
 
@@ -127,34 +123,8 @@ final class EventLoop {
     let now = clock.monotonicMilliseconds()
     // Those that come due only now wait for the next round, so that descriptors get their turn.
     let last = timersMade
-    while let first = heap.first, first.due <= now, first.number <= last {
-      pop()
-      actions.removeValue(forKey: first.number)?()
-    }
-  }
-
-  // MARK: Heap, the earliest first
-
-  private func push(_ timer: Timer) {
-    heap.append(timer)
-    var child = heap.count - 1
-    while child > 0, heap[child].due < heap[(child - 1) / 2].due {
-      heap.swapAt(child, (child - 1) / 2)
-      child = (child - 1) / 2
-    }
-  }
-
-  private func pop() {
-    heap.swapAt(0, heap.count - 1)
-    heap.removeLast()
-    var parent = 0
-    while true {
-      let left = 2 * parent + 1
-      guard left < heap.count else { return }
-      let least = left + 1 < heap.count && heap[left + 1].due < heap[left].due ? left + 1 : left
-      guard heap[least].due < heap[parent].due else { return }
-      heap.swapAt(least, parent)
-      parent = least
+    while let first = timers.first, first.token <= last, let number = timers.popFirst(dueAt: now) {
+      actions.removeValue(forKey: number)?()
     }
   }
 }

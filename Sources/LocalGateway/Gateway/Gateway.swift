@@ -8,21 +8,20 @@ import WebSocketWire
 ///     let gateway = try Gateway(configuration, loop: loop, log: log) { port in functions }
 ///     gateway.server.add(invokeAPI)            // whatever else is to be answered on the port
 ///     loop.run()
+///
+/// A client passes through it in this order: `handle` reads the request, `connect` (Handshake.swift) asks `$connect`,
+/// `accept` takes over the socket, `ClientConnection` sends each message to its route and the answer back, and
+/// `disconnected` tells `$disconnect`. Each time `invocations` runs the function.
 final class Gateway: HTTPRequestHandler {
   let configuration: GatewayConfiguration
   let server: HTTPServer
   let loop: EventLoop
-  let events: GatewayEventWriter
+  let events: StageEvents
   let log: Log
-  let invoker: any FunctionInvoker
-  /// What is to go wrong, if anything.
+  let invocations: RouteInvocations
+  /// What is to go wrong with posts, if anything.
   let faults: Faults?
-  /// Route events that are given to their functions after the next one of their connections.
-  var delayedEvents: [ConnectionKey: DelayedEvent] = [:]
   private(set) var connections: [ConnectionKey: ClientConnection] = [:]
-
-  /// Those whose outcome is still to come.
-  private(set) var runningInvocations = 0
   private var connectionsOpened = 0
 
   private let hub: WebSocketHub
@@ -55,11 +54,12 @@ final class Gateway: HTTPRequestHandler {
     }
     self.configuration = configuration
     self.loop = loop
-    invoker = makeInvoker(server.port)
+    invocations = RouteInvocations(
+      makeInvoker(server.port), timeoutMilliseconds: configuration.integrationMilliseconds, loop: loop, faults: faults)
     self.log = log
     self.randomness = randomness
     self.faults = faults
-    events = GatewayEventWriter(stage: configuration.stage, clock: loop.clock, randomness: randomness)
+    events = StageEvents(stage: configuration.stage, clock: loop.clock, randomness: randomness)
     hub = WebSocketHub(loop: loop, buffer: buffer)
     routes = Dictionary(configuration.routes.map { ($0.key, $0) }) { _, last in last }
     selectsRoutes = configuration.routes.contains { !$0.key.hasPrefix("$") }
@@ -116,28 +116,6 @@ final class Gateway: HTTPRequestHandler {
   /// The route of that key, for `$connect` and `$disconnect`.
   func route(named key: String) -> GatewayRoute? { routes[key] }
 
-  func invoke(
-    _ route: GatewayRoute, event: [UInt8], of identity: ConnectionIdentity,
-    completion: @escaping (InvocationOutcome) -> Void
-  ) {
-    guard let faults else { return give(event, to: route, completion: completion) }
-    invoke(route, event: event, of: identity, under: faults, completion: completion)
-  }
-
-  /// For an invocation that is put off, so that stopping waits for it too.
-  func awaitInvocation() { runningInvocations += 1 }
-  func invocationEnded() { runningInvocations -= 1 }
-
-  func give(_ event: [UInt8], to route: GatewayRoute, completion: @escaping (InvocationOutcome) -> Void) {
-    awaitInvocation()
-    invoker.invoke(
-      route.function, payload: event, timeoutMilliseconds: configuration.integrationMilliseconds
-    ) { outcome in
-      self.invocationEnded()
-      completion(outcome)
-    }
-  }
-
   // MARK: Connections
 
   /// Takes over the socket of an accepted client; false if the client has gone meanwhile.
@@ -169,9 +147,9 @@ final class Gateway: HTTPRequestHandler {
   /// Tells `$disconnect`, which is best effort: nobody hears how it went.
   func disconnect(_ identity: ConnectionIdentity, code: UInt16, reason: String) {
     log.debug("disconnected", ["connectionId": .text(identity.key.text), "code": .number(Int64(code))])
-    guard let route = routes["$disconnect"], invoker.hasFunction(route.function) else { return }
-    if let faults, isDisconnectLost(of: identity, faults: faults) { return }
-    invoke(route, event: events.disconnect(identity, code: code, reason: reason), of: identity) { _ in }
+    guard let route = routes["$disconnect"], invocations.hasFunction(of: route) else { return }
+    guard !invocations.losesDisconnect(of: identity) else { return }
+    invocations.send(events.disconnect(identity, code: code, reason: reason), to: route, of: identity) { _ in }
   }
 
   // MARK: Time limits
@@ -191,24 +169,4 @@ final class Gateway: HTTPRequestHandler {
   }
 
   static let json = [(name: "Content-Type", value: "application/json")]
-}
-
-/// Why a gateway could not start.
-package struct GatewayError: Error, CustomStringConvertible {
-  /// What was tried, what stood in the way, and what to do about it.
-  package let message: String
-  /// The port on which another program listens, if that is the fault.
-  package let portInUse: UInt16?
-
-  init(message: String) {
-    self.message = message
-    portInUse = nil
-  }
-
-  init(_ error: ListenError) {
-    message = error.description
-    portInUse = error.isPortInUse ? error.port : nil
-  }
-
-  package var description: String { message }
 }

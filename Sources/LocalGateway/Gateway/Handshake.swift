@@ -1,5 +1,6 @@
 import HTTPWire
 import JSON
+import LambdaEvents
 import Telemetry
 
 /// The opening handshake: the upgrade waits for `$connect` and is answered with what it decides.
@@ -13,13 +14,13 @@ extension Gateway {
       _ = accept(identity, upgrade: upgrade, subprotocol: nil, responder: responder)
       return
     }
-    guard invoker.hasFunction(route.function) else {
+    guard invocations.hasFunction(of: route) else {
       return refuse(status: 500, answer: nil, identity: identity, responder: responder)
     }
     let event = events.connect(identity, headers: eventHeaders(of: request), query: query)
     // A client that goes now is told to $disconnect once $connect has ended: `accept` finds it gone.
     responder.onClientGone {}
-    invoke(route, event: event, of: identity) { outcome in
+    invocations.send(event, to: route, of: identity) { outcome in
       self.decide(outcome, identity: identity, upgrade: upgrade, responder: responder)
     }
   }
@@ -30,7 +31,7 @@ extension Gateway {
   ) {
     switch outcome {
     case .response(let document):
-      guard let answer = ProxyAnswer(document) else {
+      guard let answer = ProxyAnswer(decoding: document) else {
         return refuse(status: 502, answer: nil, identity: identity, responder: responder)
       }
       guard answer.isSuccess else {

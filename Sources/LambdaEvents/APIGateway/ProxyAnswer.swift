@@ -1,22 +1,22 @@
 import HTTPWire
 import JSON
-import LambdaEvents
 import Messaging
 
-/// What a function returns to API Gateway's proxy integration.
-struct ProxyAnswer: Equatable {
-  private(set) var statusCode = 0
+/// What API Gateway reads of what a function answers its proxy integration; the functions of this project write a
+/// `ProxyResponse`.
+package struct ProxyAnswer {
+  package private(set) var statusCode = 0
   /// Of `Sec-WebSocket-Protocol`, if given.
-  private(set) var subprotocol: String?
-  private(set) var contentType: String?
+  package private(set) var subprotocol: String?
+  package private(set) var contentType: String?
   /// Of a refusal: when the client may come again.
-  private(set) var retryAfter: String?
+  package private(set) var retryAfter: String?
   /// Decoded if it came in base64.
-  private(set) var body: [UInt8]?
+  package private(set) var body: [UInt8]?
 
   /// Nil if `document` is not such an answer: not an object, no status code, one outside 200 to 599, a body that is
   /// said to be base64 and is not.
-  init?(_ document: [UInt8]) {
+  package init?(decoding document: [UInt8]) {
     var isBase64 = false
     // They win over `headers`, wherever they stand.
     var multiple = Fields()
@@ -48,7 +48,7 @@ struct ProxyAnswer: Equatable {
     retryAfter = multiple.retryAfter ?? single.retryAfter
   }
 
-  var isSuccess: Bool { statusCode < 300 }
+  package var isSuccess: Bool { statusCode < 300 }
 
   private static func status(from reader: inout JSONReader) throws(JSONError) -> Int? {
     // API Gateway takes "200" too.

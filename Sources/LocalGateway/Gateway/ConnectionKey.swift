@@ -1,3 +1,4 @@
+import Messaging
 import Telemetry
 
 /// A connection's id as this gateway makes them, sixteen characters with `=` last, kept as its bytes so that looking
@@ -24,6 +25,12 @@ struct ConnectionKey: Hashable {
       bits >>= 6
     }
     return ConnectionKey(ascii: ascii)
+  }
+
+  /// As events and the management API name it.
+  var id: ConnectionID {
+    guard let id = ConnectionID(text) else { preconditionFailure("a key has only characters that an id may have") }
+    return id
   }
 
   var text: String {
