@@ -1,3 +1,4 @@
+import HTTPWire
 package import Messaging
 
 /// What a listener row stands under: the events of a type, of one key of a type, of a user, of a group.

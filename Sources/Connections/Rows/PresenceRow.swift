@@ -1,4 +1,5 @@
 import ConnectionStore
+import HTTPWire
 import Messaging
 
 /// The row that says when the last client of a user was seen. `Docs/data-model.md`.

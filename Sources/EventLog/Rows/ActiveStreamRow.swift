@@ -1,5 +1,6 @@
 import ConnectionStore
 import Connections
+import HTTPWire
 import Messaging
 
 /// The row that lists a stream for the sweep. `Docs/data-model.md`.

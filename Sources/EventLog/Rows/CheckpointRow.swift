@@ -1,5 +1,6 @@
 import ConnectionStore
 import Connections
+import HTTPWire
 import Messaging
 
 /// The row of a stream's checkpoint, with the lease of its sender. `Docs/data-model.md`.

@@ -1,5 +1,6 @@
 import ConnectionStore
 import Connections
+import HTTPWire
 import Messaging
 
 /// The row of a connection that lags in a stream, or whose delivery is paused there. `Docs/data-model.md`.

@@ -1,5 +1,6 @@
 import ConnectionStore
 import Connections
+import HTTPWire
 import Messaging
 
 /// The row with the newest event of one key of a type. `Docs/data-model.md`.

@@ -1,5 +1,6 @@
 import ConnectionStore
 import Connections
+import HTTPWire
 import Messaging
 
 /// The row that says where a stream's log stands: its epoch and the next sequence. `Docs/data-model.md`.
