@@ -105,7 +105,7 @@ let package = Package(
     room("AWS", ["Crypto", "HTTPClient", "HTTPWire", "JSON", "Telemetry"]),
     room("StreamClient", ["Frames", "JSON", "Messaging", "Telemetry"]),
     room(
-      "Connections", ["ConnectionStore", "Crypto", "JSON", "Messaging", "Telemetry"],
+      "Connections", ["ConnectionStore", "Crypto", "HTTPWire", "JSON", "Messaging", "Telemetry"],
       embedding: ["EventTypes/EventTypes.json"]),
     room("Access", ["ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     // Floor 5
@@ -113,7 +113,9 @@ let package = Package(
     room(
       "TableBackends",
       ["AWS", "ConnectionStore", "CSQLite", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
-    room("EventLog", ["ConnectionStore", "Connections", "Crypto", "Frames", "JSON", "Messaging", "Telemetry"]),
+    room(
+      "EventLog",
+      ["ConnectionStore", "Connections", "Crypto", "Frames", "HTTPWire", "JSON", "Messaging", "Telemetry"]),
     // Floor 6
     room(
       "Delivery",

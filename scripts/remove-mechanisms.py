@@ -20,12 +20,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 REMOVALS = {
     "the lease: any process sends": (
         "Sources/EventLog/Checkpoints/Checkpoints.swift",
-        'let free = Condition.any([\n      .lacks("holder"), .less("end", .number(now)), '
-        '.greater("end", .number(now + Self.longestMilliseconds)),\n    ])', "let free = Condition.always"),
+        "let free = Self.term.isFree(at: now)", "let free = Condition.always"),
     "the checkpoint is written whoever has the lease": (
         "Sources/EventLog/Checkpoints/Checkpoints.swift",
-        'Keys.checkpoint(stream: lease.stream), change: change, if: .equals("holder", .string(lease.holder)))',
-        "Keys.checkpoint(stream: lease.stream), change: change, if: .always)"),
+        "CheckpointRow.key(stream: lease.stream), change: change, if: LeaseTerm.hasHolder(lease.holder))",
+        "CheckpointRow.key(stream: lease.stream), change: change, if: .always)"),
     "lag rows are not written": (
         "Sources/EventLog/Checkpoints/LagRows.swift", "    guard !lags.isEmpty else { return }\n    let known",
         "    guard lags.isEmpty else { return }\n    let known"),
@@ -34,7 +33,7 @@ REMOVALS = {
         "for recipient in page where !lagging.contains(recipient.id) {",
         "for recipient in page where !lagging.contains(recipient.id) || recipient.matches.count >= 0 {"),
     "a lag row is removed whatever it says by now": (
-        "Sources/EventLog/Checkpoints/LagRows.swift", 'if: .equals("writer", .string($0.writer))', "if: .always"),
+        "Sources/EventLog/Checkpoints/LagRows.swift", "if: LagRow.isWritten(by: $0.writer)", "if: .always"),
     "what a lost frame stood for is forgotten": (
         "Sources/Delivery/Stream/FrameCache.swift", "var from = matches.map { placements[$0.event].first }",
         "var from = matches.map { placements[$0.event].sequence }"),
@@ -63,8 +62,8 @@ REMOVALS = {
         "guard page.contains(where: { $0.pausedUntilMilliseconds ?? 0 > now && !round.lagging.contains($0.id) }) else {",
         "guard page.contains(where: { $0.pausedUntilMilliseconds ?? 0 > now && $0.pausedUntilMilliseconds == 0 }) else {"),
     "what is recorded of a round undoes a pause made meanwhile": (
-        "Sources/EventLog/Checkpoints/LagRows.swift", '.equals("writer", .string($0.writer)) } ?? .absent',
-        '.equals("writer", .string($0.writer)) } ?? .always'),
+        "Sources/EventLog/Checkpoints/LagRows.swift", "LagRow.isWritten(by: $0.writer) } ?? .absent",
+        "LagRow.isWritten(by: $0.writer) } ?? .always"),
     "what came before a late state is not sent again": (
         "Sources/EventLog/Checkpoints/DeliveryPause.swift",
         "_ = try self.pause(stream: pause.stream, id: id, epoch: pause.epoch, through: pause.through, forMilliseconds: 0)", "continue"),
@@ -86,11 +85,11 @@ REMOVALS = {
         "replay.isTrimmed && replay.base < 0 ? try unsent(record: record, stream: stream, head: head, through: replay.base) : [:]"),
     "idempotency keys are not claimed": (
         "Sources/EventLog/Log/StreamLog+Append.swift", "guard let claim = entry.claim else { continue }\n      writes",
-        "guard let claim = entry.claim, claim.key.isEmpty else { continue }\n      writes"),
+        "guard let claim = entry.claim, claim.name.isEmpty else { continue }\n      writes"),
     "the head moves unseen": (
-        "Sources/EventLog/Log/StreamLog+Append.swift",
-        'if: .all([.equals("epoch", .string(head.epoch)), .equals("next", .number(head.next))]))',
-        'if: .equals("epoch", .string(head.epoch)))'),
+        "Sources/EventLog/Rows/LogHeadRow.swift",
+        ".all([.equals(Attribute.epoch, .string(head.epoch)), .equals(Attribute.next, .number(head.next))])",
+        ".equals(Attribute.epoch, .string(head.epoch))"),
     "a lost answer of an append is taken for a failure": (
         "Sources/EventLog/Log/StreamLog+Append.swift", "case .unavailable where incomplete.count < 2: incomplete.append(attempt)",
         "case .unavailable where incomplete.count < 2:\n          incomplete.append(attempt)\n          incomplete.removeAll()"),
@@ -108,8 +107,7 @@ REMOVALS = {
         "waiting = rows.filter { !$0.isSlow || $0.from > 0 }"),
     "no lease for lag senders": (
         "Sources/EventLog/Checkpoints/LagLeases.swift",
-        'let free = Condition.any([\n      .lacks("holder"), .less("end", .number(now)), '
-        '.greater("end", .number(now + 2 * Self.leaseMilliseconds)),\n    ])', "let free = Condition.always"),
+        "let free = Self.term.isFree(at: now)", "let free = Condition.always"),
     "what a lag sender posted beside a pause is not sent again": (
         "Sources/Delivery/Stream/LagDelivery+Outcomes.swift", "} else if mayHaveArrived(row) {",
         "} else if mayHaveArrived(row), counts.gone < 0 {"),

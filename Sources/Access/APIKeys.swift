@@ -1,6 +1,4 @@
 package import ConnectionStore
-import JSON
-import Messaging
 package import Telemetry
 
 /// The keys of a table.
@@ -25,8 +23,9 @@ package struct APIKeys {
     do {
       try table.transact(
         [
-          .put(stored.item(Self.row(key.hash)), if: .absent),
-          .put(stored.item(Self.indexRow(key.hash)), if: .absent), record("created", key: stored),
+          .put(AccessKeyRow.item(AccessKeyRow.key(hash: key.hash), stored: stored), if: .absent),
+          .put(AccessKeyRow.item(AccessKeyRow.listKey(hash: key.hash), stored: stored), if: .absent),
+          record("created", key: stored),
         ], durability: .disk)
     } catch {
       // Nobody else draws the same 256 bits: the row that stands is this one, written by an attempt whose answer was
@@ -42,7 +41,7 @@ package struct APIKeys {
   /// All that have not expired, in the order of their creation.
   package func list() throws(TableError) -> [StoredKey] {
     var found: [StoredKey] = []
-    var query = Query(partition: Self.index)
+    var query = Query(partition: AccessKeyRow.listPartition)
     while true {
       let page = try table.query(query)
       found += page.items.compactMap { StoredKey($0, hash: $0.key.sort) }
@@ -54,7 +53,7 @@ package struct APIKeys {
 
   /// Those whose hash begins so.
   package func list(hashPrefix prefix: String) throws(TableError) -> [StoredKey] {
-    try table.query(Query(partition: Self.index, sort: .prefix(prefix), limit: 10)).items.compactMap {
+    try table.query(Query(partition: AccessKeyRow.listPartition, sort: .prefix(prefix), limit: 10)).items.compactMap {
       StoredKey($0, hash: $0.key.sort)
     }
   }
@@ -62,10 +61,9 @@ package struct APIKeys {
   /// From now on no handshake finds the key; connections that it opened before stay. May be repeated.
   package func revoke(_ hash: String) throws(TableError) {
     guard let current = try stored(hash) else {
-      return try table.transact([.delete(Self.row(hash)), .delete(Self.indexRow(hash))], durability: .disk)
+      return try table.transact(Self.deletions(hash), durability: .disk)
     }
-    try table.transact(
-      [.delete(Self.row(hash)), .delete(Self.indexRow(hash)), record("revoked", key: current)], durability: .disk)
+    try table.transact(Self.deletions(hash) + [record("revoked", key: current)], durability: .disk)
   }
 
   // MARK: Accountability
@@ -73,7 +71,7 @@ package struct APIKeys {
   /// What was done with keys, the oldest first; kept for 400 days.
   package func changes() throws(TableError) -> [KeyChange] {
     var found: [KeyChange] = []
-    var query = Query(partition: Self.audit)
+    var query = Query(partition: KeyChangeRow.partition)
     repeat {
       let page = try table.query(query)
       found += page.items.compactMap(KeyChange.init)
@@ -84,67 +82,15 @@ package struct APIKeys {
 
   /// Goes with the change itself: there is none without its record.
   private func record(_ action: String, key: StoredKey) -> TransactionWrite {
-    let now = clock.milliseconds()
-    var item = Item(
-      key: ItemKey(partition: Self.audit, sort: "\(now)#\(key.hash.prefix(16))#\(action)"),
-      attributes: ["v": .number(1), "action": .string(action), "hash": .string(key.hash), "at": .number(now)],
-      expires: now / 1000 + 400 * 24 * 60 * 60)
-    if let user = key.grant.principal.user { item["user"] = .string(user) }
-    if let role = key.grant.principal.role { item["role"] = .string(role.rawValue) }
-    return .put(item)
+    .put(KeyChangeRow.item(action, stored: key, atMilliseconds: clock.milliseconds()))
   }
-
-  private static let audit = "aa"
 
   private func stored(_ hash: String) throws(TableError) -> StoredKey? {
-    try table.get(Self.row(hash), consistency: .strong).flatMap { StoredKey($0, hash: hash) }
+    try table.get(AccessKeyRow.key(hash: hash), consistency: .strong).flatMap { StoredKey($0, hash: hash) }
   }
 
-  private static let index = "a"
-  private static func row(_ hash: String) -> ItemKey { ItemKey(partition: "a#\(hash)", sort: "a") }
-  private static func indexRow(_ hash: String) -> ItemKey { ItemKey(partition: index, sort: hash) }
-}
-
-extension StoredKey {
-  func item(_ key: ItemKey) -> Item {
-    var item = Item(
-      key: key, attributes: ["v": .number(1), "created": .number(createdMilliseconds), "label": .string(grant.label)],
-      expires: grant.expires)
-    if let user = grant.principal.user { item["user"] = .string(user) }
-    if let role = grant.principal.role { item["role"] = .string(role.rawValue) }
-    if let expires = grant.expires { item["until"] = .number(expires) }
-    if !grant.principal.groups.isEmpty { item["groups"] = .bytes(Self.encode(grant.principal.groups)) }
-    return item
-  }
-
-  /// Nil for a row that this release does not understand: such a key opens nothing.
-  init?(_ item: Item, hash: String) {
-    guard item.number("v") == 1, let created = item.number("created") else { return nil }
-    var groups: [String] = []
-    if let bytes = item.bytes("groups") {
-      guard let list = Self.decode(bytes) else { return nil }
-      groups = list
-    }
-    let principal = Principal(
-      user: item.string("user"), role: item.string("role").flatMap(Role.init), groups: groups)
-    self.init(
-      hash: hash,
-      grant: KeyGrant(principal: principal, expires: item.number("until"), label: item.string("label") ?? ""),
-      createdMilliseconds: created)
-  }
-
-  private static func encode(_ groups: [String]) -> [UInt8] {
-    var writer = JSONWriter()
-    writer.array { writer in
-      for group in groups { writer.string(group) }
-    }
-    return writer.bytes
-  }
-
-  private static func decode(_ bytes: [UInt8]) -> [String]? {
-    var reader = JSONReader(bytes)
-    guard let groups = try? reader.strings(), (try? reader.end()) != nil else { return nil }
-    return groups
+  private static func deletions(_ hash: String) -> [TransactionWrite] {
+    [.delete(AccessKeyRow.key(hash: hash)), .delete(AccessKeyRow.listKey(hash: hash))]
   }
 }
 
@@ -155,15 +101,4 @@ package struct KeyChange: Equatable, Sendable {
   package let user: String?
   package let role: String?
   package let atMilliseconds: Int64
-
-  init?(_ item: Item) {
-    guard let action = item.string("action"), let hash = item.string("hash"), let at = item.number("at") else {
-      return nil
-    }
-    self.action = action
-    self.hash = hash
-    user = item.string("user")
-    role = item.string("role")
-    atMilliseconds = at
-  }
 }

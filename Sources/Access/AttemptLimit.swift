@@ -1,8 +1,7 @@
 package import ConnectionStore
 package import Telemetry
 
-/// How many attempts to connect an address has in a minute, counted in the table for all environments together: rows
-/// `r#connect#{address}` by window.
+/// How many attempts to connect an address has in a minute, counted in the table for all environments together.
 package struct AttemptLimit {
   package enum Counting: String, CaseIterable, Sendable {
     /// Attempts that are refused: who proves who they are comes in whatever their neighbours do. An office shares an
@@ -40,7 +39,7 @@ package struct AttemptLimit {
   private var exhausted: Set<String> = []
   private var window: Int64 = 0
 
-  private static let windowSeconds: Int64 = 60
+  private static let windowSeconds = AttemptRow.windowSeconds
   private static let maximumRemembered = 10_000
 
   package init(settings: Settings, table: any Table, clock: Clock = .system) {
@@ -68,8 +67,7 @@ package struct AttemptLimit {
       exhausted = []
     }
     if exhausted.contains(who) { return .beyond }
-    let row = ItemKey(partition: "r#connect#\(who)", sort: "\(start)")
-    let count = try table.increment(row, attribute: "count", expires: start + 2 * Self.windowSeconds)
+    let count = try AttemptRow.increment(address: who, windowStart: start, in: table)
     guard count > perMinute else { return .within }
     exhausted.insert(who)
     return .firstBeyond

@@ -1,4 +1,3 @@
-import ConnectionStore
 package import Messaging
 
 /// The row of one connection.
@@ -27,9 +26,6 @@ package struct ConnectionRecord: Equatable, Sendable {
   package internal(set) var revision: Int64 = 1
   /// Seconds since the epoch, set when the row is written first; the listener rows expire with the connection.
   package internal(set) var expires: Int64?
-
-  /// API Gateway closes a connection after two hours; a quarter of an hour more covers clocks and late invocations.
-  static let lifetimeSeconds: Int64 = 2 * 60 * 60 + 15 * 60
 
   package init(
     id: ConnectionID, principal: Principal, dialect: Dialect = .typed, clientName: String? = nil,
@@ -80,45 +76,5 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// What should stand under a topic, nil: nothing.
   func filter(of topic: Topic) -> ListenerFilter? {
     ownTopics.contains(topic) ? ListenerFilter() : subscriptions.filter(of: topic)
-  }
-
-  // MARK: Item
-
-  func item(by writer: String) -> Item {
-    var item = Item(
-      key: Keys.connection(id: id),
-      attributes: [
-        "v": .number(1), "rev": .number(revision), "writer": .string(writer), "at": .number(connectedAtMilliseconds),
-        "address": .string(sourceAddress), "dialect": .string(dialect.rawValue),
-        "subs": .bytes(subscriptions.encoded()),
-      ], expires: expires)
-    if let user = principal.user { item["user"] = .string(user) }
-    if let role = principal.role { item["role"] = .string(role.rawValue) }
-    if !principal.groups.isEmpty { item["groups"] = .bytes(StringList.encode(principal.groups)) }
-    if !accepts.isEmpty { item["accepts"] = .number(accepts.rawValue) }
-    if let clientName { item["client"] = .string(clientName) }
-    if let untilMilliseconds { item["until"] = .number(untilMilliseconds) }
-    if !keyHashes.isEmpty { item["keys"] = .bytes(StringList.encode(keyHashes)) }
-    return item
-  }
-
-  /// Nil for a tombstone that never had a connection, and for what this release does not understand.
-  init?(_ item: Item, id: ConnectionID) {
-    guard let connectedAt = item.number("at"), let revision = item.number("rev"),
-      let subscriptions = item.bytes("subs").flatMap(Subscriptions.init(decoding:))
-    else { return nil }
-    self.init(
-      id: id,
-      principal: Principal(
-        user: item.string("user"), role: item.string("role").flatMap(Role.init),
-        groups: item.bytes("groups").flatMap(StringList.decode) ?? []),
-      dialect: item.string("dialect").flatMap(Dialect.init) ?? .typed, clientName: item.string("client"),
-      sourceAddress: item.string("address") ?? "", connectedAtMilliseconds: connectedAt,
-      untilMilliseconds: item.number("until"), keyHashes: item.bytes("keys").flatMap(StringList.decode) ?? [],
-      subscriptions: subscriptions)
-    self.revision = revision
-    accepts = Accepts(rawValue: item.number("accepts") ?? 0)
-    bucket = TokenBucket(fullAtMilliseconds: item.number("bucket") ?? 0)
-    expires = item.expires
   }
 }

@@ -8,7 +8,8 @@ extension Connections {
   ///
   /// The shards of each connection's rows are those it was made with, whatever `shards` says here.
   package func end(openedBy keyHash: String) throws(TableError) -> Int {
-    let query = Query(partition: Keys.listeners(.accessKey(keyHash), shard: 0), limit: 1_000, consistency: .strong)
+    let partition = ListenerRow.partition(.accessKey(keyHash), shard: 0)
+    let query = Query(partition: partition, limit: 1_000, consistency: .strong)
     var count = 0
     for item in try table.items(of: query) {
       guard let id = ConnectionID(item.key.sort), try end(id: id) else { continue }
@@ -20,8 +21,8 @@ extension Connections {
   /// False: it has left, or had ended before.
   private func end(id: ConnectionID) throws(TableError) -> Bool {
     for _ in 0..<Self.attempts {
-      let key = Keys.connection(id: id)
-      guard let item = try table.get(key, consistency: .strong), item["gone"] == nil,
+      let key = ConnectionRow.key(id: id)
+      guard let item = try table.get(key, consistency: .strong), !ConnectionRow.isTombstone(item),
         var record = ConnectionRecord(item, id: id)
       else { return false }
       let now = clock.milliseconds()
@@ -30,10 +31,10 @@ extension Connections {
       let topics = Set(record.topics)
       record.untilMilliseconds = now
       let theirs = Connections(
-        table: table, shards: Int(item.number("shards") ?? 1), limits: limits, clock: clock, randomness: randomness)
+        table: table, shards: ConnectionRow.shards(of: item), limits: limits, clock: clock, randomness: randomness)
       if try theirs.commit(record: &record, topics: topics.union(record.topics).ordered()) { return true }
     }
     throw TableError(
-      code: .contention, operation: "transact", key: Keys.connection(id: id), detail: "\(Self.attempts) attempts")
+      code: .contention, operation: "transact", key: ConnectionRow.key(id: id), detail: "\(Self.attempts) attempts")
   }
 }

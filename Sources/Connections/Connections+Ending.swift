@@ -21,7 +21,8 @@ extension Connections {
     var ended: [Ended] = []
     for minute in now / 60_000 - Self.endedMinutes + 1...now / 60_000 {
       let topic = Topic.ending(minute: minute)
-      for row in try table.items(of: Query(partition: Keys.listeners(topic, shard: 0))).compactMap(ListenerRow.init) {
+      let items = try table.items(of: Query(partition: ListenerRow.partition(topic, shard: 0)))
+      for row in items.compactMap(ListenerRow.init) {
         guard let until = row.untilMilliseconds, until <= now else { continue }
         ended.append(Ended(id: row.id, connectedAtMilliseconds: row.connectedAtMilliseconds, topic: topic))
       }

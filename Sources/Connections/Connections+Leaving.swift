@@ -34,7 +34,7 @@ extension Connections {
     var users: [String] = []
     for one in leaving {
       let record = buried.contains(one.id) ? one.record : try bury(one.id)
-      rows += (record?.topics ?? one.found).map { .delete(Keys.listener($0, id: one.id, shards: shards)) }
+      rows += (record?.topics ?? one.found).map { .delete(ListenerRow.key($0, id: one.id, shards: shards)) }
       if let user = record?.principal.user, !users.contains(user) { users.append(user) }
     }
     guard !rows.isEmpty else { return }
@@ -44,10 +44,8 @@ extension Connections {
 
   /// Makes the connection's row a tombstone; answers what it said, nil if there was none.
   private func bury(_ id: ConnectionID) throws(TableError) -> ConnectionRecord? {
-    var change = burial()
-    change.createsItem = true
-    change.expiresOnCreation = clock.seconds + Self.tombstoneSeconds
-    return ConnectionRecord(try table.update(Keys.connection(id: id), change: change, if: .always), id: id)
+    let change = ConnectionRow.leaving(at: clock.seconds)
+    return ConnectionRecord(try table.update(ConnectionRow.key(id: id), change: change, if: .always), id: id)
   }
 
   /// Makes the rows of several tombstones, but for those that have changed since they were read; answers whose.
@@ -57,7 +55,9 @@ extension Connections {
       do {
         try table.transact(
           rest.map {
-            .update(Keys.connection(id: $0.id), burial(), if: .equals("rev", .number($0.revision)))
+            .update(
+              ConnectionRow.key(id: $0.id), ConnectionRow.leavingKnown(at: clock.seconds),
+              if: ConnectionRow.isUnchanged(revision: $0.revision))
           })
         return Set(rest.map(\.id))
       } catch {
@@ -66,14 +66,6 @@ extension Connections {
       }
     }
     return []
-  }
-
-  private func burial() -> Change {
-    var change = Change()
-    change.set["gone"] = .number(1)
-    change.add["rev"] = 1
-    change.expires = .at(clock.seconds + Self.tombstoneSeconds)
-    return change
   }
 
   private func recordLeft(_ user: String) throws(TableError) {

@@ -15,8 +15,6 @@ package struct Connections {
   package let shards: Int
   package let limits: StreamLimits
 
-  /// How long a tombstone stands: the longest an invocation can come late (29 s), with room.
-  static let tombstoneSeconds: Int64 = 5 * 60
   /// DynamoDB's limit on one transaction.
   static let transactionItems = 100
   /// Each failed attempt means that another change of this same connection was done.
@@ -56,7 +54,7 @@ package struct Connections {
     let count = record.subscriptions.active.count
     guard count <= limits.subscriptions else { return .tooManySubscriptions(count) }
     var record = record
-    record.expires = clock.seconds + ConnectionRecord.lifetimeSeconds
+    record.expires = clock.seconds + ConnectionRow.lifetimeSeconds
     let topics = record.topics
     let first = topics.prefix(Self.transactionItems - 1)
     if try !create(record: record, topics: first) {
@@ -98,7 +96,7 @@ package struct Connections {
       if try commit(record: &record, topics: touched.ordered()) { return .changed(record) }
     }
     throw TableError(
-      code: .contention, operation: "transact", key: Keys.connection(id: id), detail: "\(Self.attempts) attempts")
+      code: .contention, operation: "transact", key: ConnectionRow.key(id: id), detail: "\(Self.attempts) attempts")
   }
 
   /// Why a change of a connection, as it stands, would not be made; nil: it would be, or there is nothing to change.
@@ -113,14 +111,14 @@ package struct Connections {
 
   /// The connection's row, or nil if it never was, has left, or expired.
   package func connection(id: ConnectionID) throws(TableError) -> ConnectionRecord? {
-    try table.get(Keys.connection(id: id), consistency: .strong).flatMap { item throws(TableError) in
+    try table.get(ConnectionRow.key(id: id), consistency: .strong).flatMap { item throws(TableError) in
       try record(item, id: id)
     }
   }
 
   /// The rows of several, read together.
   package func connections(_ ids: [ConnectionID]) throws(TableError) -> [ConnectionRecord?] {
-    let items = try table.get(ids.map(Keys.connection))
+    let items = try table.get(ids.map(ConnectionRow.key))
     var records: [ConnectionRecord?] = []
     for (id, item) in zip(ids, items) {
       records.append(try item.flatMap { item throws(TableError) in try record(item, id: id) })
@@ -129,7 +127,7 @@ package struct Connections {
   }
 
   private func record(_ item: Item, id: ConnectionID) throws(TableError) -> ConnectionRecord? {
-    guard item["gone"] == nil else { return nil }
+    guard !ConnectionRow.isTombstone(item) else { return nil }
     guard let record = ConnectionRecord(item, id: id) else {
       throw TableError(
         code: .corrupt, operation: "get", key: item.key,
@@ -150,9 +148,7 @@ package struct Connections {
 
   /// False if a row of that connection stands.
   private func create(record: ConnectionRecord, topics: ArraySlice<Topic>) throws(TableError) -> Bool {
-    var item = record.item(by: randomness.hexadecimal())
-    // A process that ends it does not know over how many partitions its rows are spread.
-    if shards > 1 { item["shards"] = .number(Int64(shards)) }
+    let item = ConnectionRow.item(record, writer: randomness.hexadecimal(), shards: shards)
     do {
       if topics.isEmpty {
         try table.put(item, if: .absent)
@@ -174,14 +170,9 @@ package struct Connections {
     let writer = randomness.hexadecimal()
     let seen = record.revision
     record.revision += 1
-    var change = Change()
-    change.set = [
-      "subs": .bytes(record.subscriptions.encoded()), "rev": .number(record.revision), "writer": .string(writer),
-      "accepts": .number(record.accepts.rawValue), "bucket": .number(record.bucket.fullAtMilliseconds),
-    ]
-    if let until = record.untilMilliseconds { change.set["until"] = .number(until) }
+    let change = ConnectionRow.change(record, writer: writer)
     let first = topics.prefix(Self.transactionItems - 1)
-    let (key, unchanged) = (Keys.connection(id: record.id), Condition.equals("rev", .number(seen)))
+    let (key, unchanged) = (ConnectionRow.key(id: record.id), ConnectionRow.isUnchanged(revision: seen))
     do {
       if first.isEmpty {
         // Half the price of a transaction.
@@ -210,7 +201,7 @@ package struct Connections {
       guard !rest.isEmpty else { return true }
       let part = rest.prefix(Self.transactionItems - 1)
       let unchanged = TransactionWrite.check(
-        Keys.connection(id: record.id), .equals("rev", .number(record.revision)))
+        ConnectionRow.key(id: record.id), ConnectionRow.isUnchanged(revision: record.revision))
       do {
         try table.transact([unchanged] + part.map { [record] topic in listenerWrite(topic, of: record) })
         rest = rest.dropFirst(part.count)
@@ -223,17 +214,17 @@ package struct Connections {
       }
     }
     throw TableError(
-      code: .contention, operation: "transact", key: Keys.connection(id: record.id), detail: "\(Self.attempts) attempts"
-    )
+      code: .contention, operation: "transact", key: ConnectionRow.key(id: record.id),
+      detail: "\(Self.attempts) attempts")
   }
 
   private func listenerWrite(_ topic: Topic, of record: ConnectionRecord) -> TransactionWrite {
-    let key = Keys.listener(topic, id: record.id, shards: shards)
+    let key = ListenerRow.key(topic, id: record.id, shards: shards)
     guard let filter = record.filter(of: topic) else { return .delete(key) }
     return .put(ListenerRow.item(key, of: record, filter: filter))
   }
 
   private func isWritten(id: ConnectionID, by writer: String) throws(TableError) -> Bool {
-    try table.get(Keys.connection(id: id), consistency: .strong)?.string("writer") == writer
+    ConnectionRow.isWritten(try table.get(ConnectionRow.key(id: id), consistency: .strong), by: writer)
   }
 }

@@ -81,7 +81,8 @@ package struct RecipientReader {
     let limit = batch.topics.count * min(shards, Self.sideBySide) <= 4 ? pageSize : min(pageSize, 200)
     let after = shard == position.shard && !position.after.isEmpty ? position.after : nil
     return batch.topics.map {
-      TopicCursor(Query(partition: Keys.listeners($0, shard: shard), limit: limit, after: after, consistency: .strong))
+      let partition = ListenerRow.partition($0, shard: shard)
+      return TopicCursor(Query(partition: partition, limit: limit, after: after, consistency: .strong))
     }
   }
 

@@ -4,7 +4,7 @@ import Messaging
 /// Where a client is in every stream it follows, as one opaque word.
 ///
 /// base64url (RFC 4648 section 5, no padding) of: a version byte, then for each stream 6 bytes of SHA-256 over its name
-/// and epoch, and the sequence number as a varint. The names do not stand in it: they are matched with the streams the
+/// and epoch, and the sequence number as a `Varint`. The names do not stand in it: they are matched with the streams the
 /// client may follow, so a cursor tells no client of other users' streams.
 package struct Cursor: Equatable, Sendable {
   package static let maximumStreams = 64
@@ -65,12 +65,7 @@ package struct Cursor: Equatable, Sendable {
     for shift in stride(from: 40, through: 0, by: -8) {
       bytes.append(UInt8(truncatingIfNeeded: entry.fingerprint >> shift))
     }
-    var rest = UInt64(max(0, entry.sequence))
-    while rest >= 0x80 {
-      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
-    }
-    bytes.append(UInt8(rest))
+    Varint.append(UInt64(max(0, entry.sequence)), to: &bytes)
   }
 
   /// Nil for anything this release did not write: cut short, too long, another version, a stream twice.
@@ -90,18 +85,7 @@ package struct Cursor: Equatable, Sendable {
     guard bytes.count - offset >= 7 else { return nil }
     let fingerprint = bytes[offset..<offset + 6].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
     offset += 6
-    var sequence: UInt64 = 0
-    for shift in stride(from: 0, to: 63, by: 7) {
-      guard offset < bytes.count else { return nil }
-      let byte = bytes[offset]
-      offset += 1
-      sequence |= UInt64(byte & 0x7F) << UInt64(shift)
-      if byte & 0x80 == 0 {
-        // One number, one spelling.
-        return byte == 0 && shift > 0 ? nil : Entry(fingerprint: fingerprint, sequence: Int64(sequence))
-      }
-    }
-    return nil
+    return Varint.read(bytes, offset: &offset).map { Entry(fingerprint: fingerprint, sequence: $0) }
   }
 }
 

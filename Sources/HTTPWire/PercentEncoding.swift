@@ -1,4 +1,4 @@
-/// `%3A` and its like in URLs (RFC 3986 section 2.1), with capital hexadecimal digits.
+/// `%3A` and its like (RFC 3986 section 2.1) in URLs and in keys of the table, with capital hexadecimal digits.
 package enum PercentEncoding {
   /// Encodes all but the unreserved characters (section 2.3).
   package static func append(_ part: String, to text: inout [UInt8]) {
@@ -21,6 +21,7 @@ package enum PercentEncoding {
   }
 
   package static func encode(_ text: String) -> String {
+    if text.utf8.allSatisfy(isUnreserved) { return text }
     var bytes: [UInt8] = []
     append(text, to: &bytes)
     return String(decoding: bytes, as: UTF8.self)

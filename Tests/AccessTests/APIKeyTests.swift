@@ -89,7 +89,7 @@ struct APIKeyTests {
     let table = MemoryTable(clock: clock.clock)
     let keys = APIKeys(table: table, clock: clock.clock)
     let (key, stored) = try keys.create(grant)
-    var item = stored.item(ItemKey(partition: "a#\(key.hash)", sort: "a"))
+    var item = AccessKeyRow.item(AccessKeyRow.key(hash: key.hash), stored: stored)
     item["v"] = .number(2)
     try table.put(item, if: .always)
     #expect(try keys.find(key) == nil)

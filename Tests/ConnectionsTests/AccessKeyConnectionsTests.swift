@@ -52,7 +52,8 @@ struct AccessKeyConnectionsTests {
       connectedAtMilliseconds: now, untilMilliseconds: now + 600_000, keyHashes: [hash])
     #expect(try connections.connect(record: record) == .connected)
     let rows = { (moment: Int64) in
-      try self.world.table.query(Query(partition: Keys.listeners(.ending(minute: moment / 60_000), shard: 0))).items
+      try self.world.table.query(Query(partition: ListenerRow.partition(.ending(minute: moment / 60_000), shard: 0)))
+        .items
         .count
     }
     #expect(try rows(now + 600_000) == 1)
@@ -75,7 +76,7 @@ struct AccessKeyConnectionsTests {
     let event = Event(type: "risk", data: bytes("1"), id: "1-a", timestamp: "")
     #expect(try world.recipients([event]).map { $0.untilMilliseconds ?? .max } == [world.clock.seconds * 1000 - 1000])
     try connections.disconnect(id: id)
-    #expect(try world.table.query(Query(partition: Keys.listeners(.accessKey(hash), shard: 0))).items.isEmpty)
+    #expect(try world.table.query(Query(partition: ListenerRow.partition(.accessKey(hash), shard: 0))).items.isEmpty)
     #expect(try connections.end(openedBy: hash) == 0)
   }
 

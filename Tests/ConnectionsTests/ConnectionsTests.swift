@@ -60,7 +60,7 @@ struct ConnectionsTests {
     #expect(
       try world.connections().change(id: world.id) { _ in world.change(add: ["risk"], count: 9) } == .unknownConnection)
     world.clock.advance(seconds: 5 * 60)
-    #expect(try world.table.get(Keys.connection(id: world.id), consistency: .strong) == nil)
+    #expect(try world.table.get(ConnectionRow.key(id: world.id), consistency: .strong) == nil)
   }
 
   @Test(
@@ -118,7 +118,7 @@ struct ConnectionsTests {
     } check: { (table: any Table, error: (any Error)?, run: String) throws in
       if error != nil { #expect(try world.connections(over: table).connect(record: record) == .connected, "\(run)") }
       for key in keys {
-        let partition = Keys.listeners(.key(type: "price:update", key: key), shard: 0)
+        let partition = ListenerRow.partition(.key(type: "price:update", key: key), shard: 0)
         #expect(try table.query(Query(partition: partition)).items.count == 1, "\(run)")
       }
     }
@@ -364,7 +364,7 @@ struct FailingConnectionsTests {
     } check: { (table: any Table, error: (any Error)?, run: String) throws in
       if error != nil { try world.connections(over: table).disconnect(id: world.id) }
       for topic in topics {
-        #expect(try table.query(Query(partition: Keys.listeners(topic, shard: 0))).items.isEmpty, "\(run)")
+        #expect(try table.query(Query(partition: ListenerRow.partition(topic, shard: 0))).items.isEmpty, "\(run)")
       }
     }
     #expect(most == 5)
@@ -384,7 +384,7 @@ struct FailingConnectionsTests {
     } check: { (table: any Table, error: (any Error)?, run: String) throws in
       if error != nil { _ = try world.connections(over: table).change(id: world.id) { _ in again } }
       for key in keys {
-        let partition = Keys.listeners(.key(type: "price:update", key: key), shard: 0)
+        let partition = ListenerRow.partition(.key(type: "price:update", key: key), shard: 0)
         #expect(try table.query(Query(partition: partition)).items.count == 1, "\(run)")
       }
     }

@@ -15,7 +15,7 @@ struct TopicTests {
 
   @Test("quotes, NUL, '#' and line feeds are encoded, letters outside ASCII by their bytes")
   func encoding() {
-    #expect(PercentEncoding.encode("a\"\0#\né-._%") == "a%22%00%23%0A%C3%A9-._%25")
+    #expect(Topic.user("a\"\0#\né-._~%").name == "u:a%22%00%23%0A%C3%A9-._~%25")
   }
 
   @Test("a composed letter and the same letter with a combining mark are two keys")
@@ -46,7 +46,7 @@ struct TopicTests {
         default: .group(first)
         }
       let tuple = [[kind], Array(first.utf8), kind == 1 ? Array(second.utf8) : []]
-      let name = Keys.listeners(topic, shard: 0)
+      let name = ListenerRow.partition(topic, shard: 0)
       #expect(seen[name] == nil || seen[name] == tuple, "seed \(seed): \(tuple) and \(seen[name]!) are both \(name)")
       seen[name] = tuple
     }
@@ -55,7 +55,7 @@ struct TopicTests {
   @Test("the longest names fit a key of the table")
   func longest() {
     let topic = Topic.key(type: String(repeating: ":", count: 128), key: String(repeating: "\0", count: 256))
-    #expect(Keys.listeners(topic, shard: 7).utf8.count <= 2048)
+    #expect(ListenerRow.partition(topic, shard: 7).utf8.count <= 2048)
   }
 
   @Test("connections are spread over the shards, each always to the same one")
@@ -63,11 +63,11 @@ struct TopicTests {
     var counts = [Int](repeating: 0, count: 8)
     for number in 0..<800 {
       let id = try #require(ConnectionID("conn\(number)="))
-      #expect(Keys.shard(of: id, of: 8) == Keys.shard(of: id, of: 8))
-      counts[Keys.shard(of: id, of: 8)] += 1
+      #expect(Shard.index(of: id, count: 8) == Shard.index(of: id, count: 8))
+      counts[Shard.index(of: id, count: 8)] += 1
     }
     #expect(counts.allSatisfy { (50...150).contains($0) }, "\(counts)")
     let id = try #require(ConnectionID("AbCdEfG1oAMCJuQ="))
-    #expect(Keys.shard(of: id, of: 8) == 6, "another shard than the rows that are written already")
+    #expect(Shard.index(of: id, count: 8) == 6, "another shard than the rows that are written already")
   }
 }

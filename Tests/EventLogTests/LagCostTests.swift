@@ -60,7 +60,7 @@ struct LagCostTests {
     wire.reason = .gone
     try publish(1)
     let cost = deliverLagging()
-    #expect(try memory.query(Query(partition: Keys.lag(stream: stream))).items.isEmpty)
+    #expect(try memory.query(Query(partition: LagRow.partition(stream: stream))).items.isEmpty)
     // Rows of connections, listeners and lags; lease.
     #expect(cost.itemsWritten == 3 * 50 + 2)
     #expect(cost.requests <= 2 * 15, "\(cost.requests) requests")
@@ -90,7 +90,7 @@ struct LagCostTests {
       (0..<30).map { Lag(id: ConnectionID("C\($0)=")!, from: Int64($0) + 1, pace: .slow) }, stream: stream,
       epoch: epoch)
     wire.posts = 0
-    let reading = ReadingCounter(memory, of: Keys.log(stream: stream))
+    let reading = ReadingCounter(memory, of: LogHeadRow.partition(stream: stream))
     let sender = StreamSender(table: reading, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
     _ = sender.deliverLagging(stream: stream, deadlineMilliseconds: deadline)
     #expect(wire.posts == 30)

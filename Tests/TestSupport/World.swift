@@ -56,7 +56,7 @@ package struct World {
   /// Every topic these tests use under which a listener row stands.
   package func stored(_ topics: [Topic]) throws -> Set<String> {
     var names: Set<String> = []
-    for topic in topics where try !table.query(Query(partition: Keys.listeners(topic, shard: 0))).items.isEmpty {
+    for topic in topics where try !table.query(Query(partition: ListenerRow.partition(topic, shard: 0))).items.isEmpty {
       names.insert(topic.name)
     }
     return names

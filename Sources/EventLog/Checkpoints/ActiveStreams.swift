@@ -13,7 +13,6 @@ package struct ActiveStreams {
   /// When this environment put the row of a stream last, in seconds since the epoch.
   private var putAt: [[UInt8]: Int64] = [:]
 
-  /// Longer than the log may hold what was not sent: however long no sweep came, the next one finds it.
   private let keptSeconds: Int64
   /// A stream with nothing to send stays listed for so long: an environment that left its row out of an append put the row, or
   /// met it, more recently than that.
@@ -25,7 +24,7 @@ package struct ActiveStreams {
   package init(
     table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system
   ) {
-    keptSeconds = limits.logSeconds + 2 * 60 * 60
+    keptSeconds = ActiveStreamRow.keptSeconds(limits)
     self.table = table
     self.shards = shards
     self.clock = clock
@@ -51,21 +50,13 @@ package struct ActiveStreams {
     package let stream: String
     let key: ItemKey
     let at: Int64
-
-    /// Nil for a row that this release does not understand.
-    fileprivate init?(_ item: Item) {
-      guard let stream = item.string("stream") else { return nil }
-      self.stream = stream
-      key = item.key
-      at = item.number("at") ?? .max
-    }
   }
 
   /// All of them.
   package func all() throws(TableError) -> [Entry] {
     var rows: [Entry] = []
     for shard in 0..<shards {
-      rows += try table.items(of: Query(partition: Keys.activeStreams(shard: shard))).compactMap(Entry.init)
+      rows += try table.items(of: Query(partition: ActiveStreamRow.partition(shard: shard))).compactMap(Entry.init)
     }
     return rows
   }
@@ -74,7 +65,7 @@ package struct ActiveStreams {
   package func removeIdle(_ rows: [Entry]) throws(TableError) {
     for row in rows where row.at < clock.seconds - Self.watchedSeconds {
       do {
-        try table.delete(row.key, if: .equals("at", .number(row.at)))
+        try table.delete(row.key, if: ActiveStreamRow.isAsRead(row))
       } catch {
         guard error.code == .conditionFailed else { throw error }
       }
@@ -93,24 +84,27 @@ package struct ActiveStreams {
 
   /// The pending work of each of the streams; none for a stream whose lease a process has.
   package func pendingWork(of streams: [String]) throws(TableError) -> [PendingWork] {
-    let heads = try table.pages(of: streams.map { Query(partition: Keys.log(stream: $0), sort: .between("!", "!")) })
-    let checkpoints = try table.pages(of: streams.map { Query(partition: Keys.checkpoint(stream: $0).partition) })
+    let heads = try table.pages(of: streams.map { LogHeadRow.query(stream: $0) })
+    let checkpoints = try table.pages(of: streams.map { Query(partition: CheckpointRow.partition(stream: $0)) })
     var works = streams.map { _ in PendingWork() }
     var sent: [(index: Int, epoch: String, hasLagSender: Bool)] = []
     let now = clock.milliseconds()
     for index in streams.indices {
       guard let head = heads[index].items.first.flatMap(LogHead.init) else { continue }
-      let checkpoint = checkpoints[index].items.first { $0.key.sort == "0" }.map { Checkpoints.checkpoint($0, at: now) }
+      let checkpoint = checkpoints[index].items.first { $0.key.sort == CheckpointRow.sort }.map {
+        CheckpointRow.checkpoint($0, at: now)
+      }
       if checkpoint?.isLeased == true { continue }
       if checkpoint?.epoch != head.epoch || checkpoint?.deliveredThrough ?? 0 < head.last {
         // The sender reads the lag rows itself.
         works[index].isPending = true
         continue
       }
-      let lease = checkpoints[index].items.first { $0.key.sort == "lag" }
-      sent.append((index, head.epoch, LagLeases.isLeased(lease, at: now)))
+      let lease = checkpoints[index].items.first { $0.key.sort == LagLeaseRow.sort }
+      sent.append((index, head.epoch, LagLeases.term.isLeased(lease, at: now)))
     }
-    let lagging = try table.pages(of: sent.map { Query(partition: Keys.lag(stream: streams[$0.index]), limit: 100) })
+    let lagging = try table.pages(
+      of: sent.map { Query(partition: LagRow.partition(stream: streams[$0.index]), limit: 100) })
     for ((index, epoch, hasLagSender), page) in zip(sent, lagging) {
       let rows = page.items.compactMap(LaggingConnection.init).filter { $0.isOf(epoch) }
       // The sender reads the rows that this page left out.
@@ -122,9 +116,7 @@ package struct ActiveStreams {
   }
 
   private func item(stream: String) -> Item {
-    Item(
-      key: Keys.activeStream(stream: stream, shards: shards),
-      attributes: ["v": .number(1), "stream": .string(stream), "at": .number(clock.seconds)],
-      expires: clock.seconds + keptSeconds)
+    ActiveStreamRow.item(
+      stream: stream, shards: shards, atSeconds: clock.seconds, expires: clock.seconds + keptSeconds)
   }
 }

@@ -18,11 +18,7 @@ package struct Checkpoints {
 
   /// A lease that its holder does not prolong ends after this time. A holder prolongs it when half of the time is over.
   package static let leaseMilliseconds: Int64 = 10_000
-  /// Of two machines the clock of one may be ahead.
-  private static let longestMilliseconds = 2 * leaseMilliseconds
-  /// As long as a stream's head is kept after its last append: a checkpoint that expired before its
-  /// head would have the whole log sent again.
-  static let keptSeconds: Int64 = 31 * 24 * 60 * 60
+  static let term = LeaseTerm(milliseconds: leaseMilliseconds)
 
   package init(table: any Table, clock: Clock = .system, randomness: Randomness = .system) {
     self.table = table
@@ -34,54 +30,21 @@ package struct Checkpoints {
   package func acquire(stream: String) throws(TableError) -> Lease? {
     let holder = randomness.hexadecimal()
     let now = clock.milliseconds()
-    var change = change()
-    change.set = ["v": .number(1), "holder": .string(holder), "end": .number(now + Self.leaseMilliseconds)]
-    change.createsItem = true
-    change.expiresOnCreation = now / 1000 + Self.keptSeconds
-    // What lasts longer than a lease can was written by a clock that has been set back since.
-    let free = Condition.any([
-      .lacks("holder"), .less("end", .number(now)), .greater("end", .number(now + Self.longestMilliseconds)),
-    ])
-    do {
-      return Lease(
-        item: try table.update(Keys.checkpoint(stream: stream), change: change, if: free), stream: stream,
-        holder: holder)
-    } catch {
-      guard error.code == .conditionFailed else { throw error }
-    }
-    // A backend that lost the answer and tried again is refused by its own write.
-    guard let current = try table.get(Keys.checkpoint(stream: stream), consistency: .strong),
-      current.string("holder") == holder
-    else {
-      return nil
-    }
-    return Lease(item: current, stream: stream, holder: holder)
+    let free = Self.term.isFree(at: now)
+    let item = try Self.term.acquire(
+      CheckpointRow.key(stream: stream), holder: holder, at: now, in: table, if: free)
+    return item.map { CheckpointRow.lease($0, stream: stream, holder: holder) }
   }
 
   /// Writes the lease's progress and prolongs it, or releases it. False: another process has acquired the lease since, and
   /// nothing was written.
   package func write(_ lease: inout Lease, releasing: Bool = false) throws(TableError) -> Bool {
     let end = clock.milliseconds() + Self.leaseMilliseconds
-    var change = change()
-    change.set = [
-      "epoch": .string(lease.epoch), "deliveredThrough": .number(lease.deliveredThrough),
-      "roundAt": .number(lease.roundAtMilliseconds),
-    ]
-    if let interruptedRound = lease.interruptedRound {
-      change.set["roundEnd"] = .number(interruptedRound.end)
-      change.set["shard"] = .number(Int64(interruptedRound.position.shard))
-      change.set["after"] = .string(interruptedRound.position.after)
-    } else {
-      change.remove = ["roundEnd", "shard", "after"]
-    }
-    if releasing {
-      change.remove.formUnion(["holder", "end"])
-    } else {
-      change.set["end"] = .number(end)
-    }
+    let change = CheckpointRow.change(
+      lease, endMilliseconds: releasing ? nil : end, expires: clock.seconds + CheckpointRow.keptSeconds)
     do {
       _ = try table.update(
-        Keys.checkpoint(stream: lease.stream), change: change, if: .equals("holder", .string(lease.holder)))
+        CheckpointRow.key(stream: lease.stream), change: change, if: LeaseTerm.hasHolder(lease.holder))
     } catch {
       guard error.code == .conditionFailed else { throw error }
       // Of a release whose answer was lost nothing can be known but that the lease is gone, which was wanted.
@@ -93,22 +56,8 @@ package struct Checkpoints {
 
   /// The checkpoint of a stream, read without acquiring its lease.
   package func read(stream: String) throws(TableError) -> StreamCheckpoint? {
-    guard let item = try table.get(Keys.checkpoint(stream: stream), consistency: .strong) else { return nil }
-    return Self.checkpoint(item, at: clock.milliseconds())
-  }
-
-  /// The checkpoint that a row says.
-  static func checkpoint(_ item: Item, at now: Int64) -> StreamCheckpoint {
-    let isLeased =
-      item.string("holder") != nil && (now...now + longestMilliseconds).contains(item.number("end") ?? 0)
-    return StreamCheckpoint(
-      epoch: item.string("epoch") ?? "", deliveredThrough: item.number("deliveredThrough") ?? 0, isLeased: isLeased)
-  }
-
-  private func change() -> Change {
-    var change = Change()
-    change.expires = .at(clock.seconds + Self.keptSeconds)
-    return change
+    guard let item = try table.get(CheckpointRow.key(stream: stream), consistency: .strong) else { return nil }
+    return CheckpointRow.checkpoint(item, at: clock.milliseconds())
   }
 }
 
@@ -137,16 +86,16 @@ package struct Lease: Equatable, Sendable {
   /// A round that had no time to reach all listeners.
   package var interruptedRound: InterruptedRound?
 
-  init(item: Item, stream: String, holder: String) {
+  init(
+    stream: String, holder: String, endMilliseconds: Int64, epoch: String, deliveredThrough: Int64,
+    roundAtMilliseconds: Int64
+  ) {
     self.stream = stream
     self.holder = holder
-    endMilliseconds = item.number("end") ?? 0
-    epoch = item.string("epoch") ?? ""
-    deliveredThrough = item.number("deliveredThrough") ?? 0
-    roundAtMilliseconds = item.number("roundAt") ?? 0
-    if let end = item.number("roundEnd"), let shard = item.number("shard"), let after = item.string("after") {
-      interruptedRound = InterruptedRound(end: end, position: ListenerPosition(shard: Int(shard), after: after))
-    }
+    self.endMilliseconds = endMilliseconds
+    self.epoch = epoch
+    self.deliveredThrough = deliveredThrough
+    self.roundAtMilliseconds = roundAtMilliseconds
   }
 
   /// The log was made anew since: nothing of it was sent.

@@ -46,11 +46,10 @@ extension LagRows {
   /// was posted: they are sent again, so that the newest event comes last.
   package func resume(_ pauses: [DeliveryPause], id: ConnectionID) throws(TableError) {
     for pause in pauses {
-      var change = Change()
-      change.set["due"] = .number(clock.milliseconds())
       do {
         try table.update(
-          Keys.lag(stream: pause.stream, id: id), change: change, if: .equals("writer", .string(pause.writer)))
+          LagRow.key(stream: pause.stream, id: id), change: LagRow.change(dueAtMilliseconds: clock.milliseconds()),
+          if: LagRow.isWritten(by: pause.writer))
       } catch {
         guard error.code == .conditionFailed else { throw error }
         _ = try self.pause(stream: pause.stream, id: id, epoch: pause.epoch, through: pause.through, forMilliseconds: 0)
@@ -72,7 +71,7 @@ extension LagRows {
     stream: String, id: ConnectionID, epoch: String, through: Int64,
     forMilliseconds milliseconds: Int64 = Self.pauseMilliseconds
   ) throws(TableError) -> DeliveryPause {
-    let key = Keys.lag(stream: stream, id: id)
+    let key = LagRow.key(stream: stream, id: id)
     var condition = Condition.absent
     var position = through
     for _ in 0..<Self.attempts {
@@ -89,18 +88,15 @@ extension LagRows {
       }
       // A backend that lost the answer and tried again is refused by its own write.
       if current.writer == pause.writer { return pause }
-      condition = .equals("writer", .string(current.writer))
+      condition = LagRow.isWritten(by: current.writer)
       position = current.isOf(epoch) ? min(through, current.from - 1) : through
     }
     throw TableError(code: .contention, operation: "put", key: key, detail: "\(Self.attempts) attempts")
   }
 
   private func row(_ key: ItemKey, pause: DeliveryPause, dueAt: Int64) -> Item {
-    Item(
-      key: key,
-      attributes: [
-        "v": .number(1), "epoch": .string(pause.epoch), "from": .number(pause.through + 1), "failures": .number(0),
-        "due": .number(dueAt), "writer": .string(pause.writer),
-      ], expires: clock.seconds + keptSeconds)
+    LagRow.item(
+      key, epoch: pause.epoch, from: pause.through + 1, dueAtMilliseconds: dueAt, writer: pause.writer,
+      expires: clock.seconds + keptSeconds)
   }
 }

@@ -13,6 +13,7 @@ package struct LagLeases {
 
   /// Longer than the longest attempt, so that a holder that checks before each one has it to the end.
   package static let leaseMilliseconds: Int64 = 30_000
+  static let term = LeaseTerm(milliseconds: leaseMilliseconds)
 
   package init(table: any Table, clock: Clock = .system, randomness: Randomness = .system) {
     self.table = table
@@ -24,22 +25,9 @@ package struct LagLeases {
   package func acquire(stream: String) throws(TableError) -> LagLease? {
     let holder = randomness.hexadecimal()
     let now = clock.milliseconds()
-    var change = change(holder)
-    change.createsItem = true
-    change.expiresOnCreation = clock.seconds + Checkpoints.keptSeconds
-    let free = Condition.any([
-      .lacks("holder"), .less("end", .number(now)), .greater("end", .number(now + 2 * Self.leaseMilliseconds)),
-    ])
-    do {
-      try table.update(Keys.lagLease(stream: stream), change: change, if: free)
-      return LagLease(stream: stream, holder: holder, endMilliseconds: now + Self.leaseMilliseconds)
-    } catch {
-      guard error.code == .conditionFailed else { throw error }
-    }
-    // A backend that lost the answer and tried again is refused by its own write.
-    let current = try table.get(Keys.lagLease(stream: stream), consistency: .strong)
-    return current?.string("holder") == holder
-      ? LagLease(stream: stream, holder: holder, endMilliseconds: now + Self.leaseMilliseconds) : nil
+    let free = Self.term.isFree(at: now)
+    let item = try Self.term.acquire(LagLeaseRow.key(stream: stream), holder: holder, at: now, in: table, if: free)
+    return item.map { _ in LagLease(stream: stream, holder: holder, endMilliseconds: now + Self.leaseMilliseconds) }
   }
 
   /// Prolongs it if half of it is over. False: another has taken it.
@@ -48,7 +36,8 @@ package struct LagLeases {
     guard lease.endMilliseconds - now < Self.leaseMilliseconds / 2 else { return true }
     do {
       try table.update(
-        Keys.lagLease(stream: lease.stream), change: change(lease.holder), if: .equals("holder", .string(lease.holder)))
+        LagLeaseRow.key(stream: lease.stream), change: Self.term.holding(lease.holder, at: now),
+        if: LeaseTerm.hasHolder(lease.holder))
     } catch {
       guard error.code == .conditionFailed else { throw error }
       return false
@@ -58,11 +47,9 @@ package struct LagLeases {
   }
 
   package func release(_ lease: LagLease) throws(TableError) {
-    var change = Change()
-    change.remove = ["holder", "end"]
     do {
       try table.update(
-        Keys.lagLease(stream: lease.stream), change: change, if: .equals("holder", .string(lease.holder)))
+        LagLeaseRow.key(stream: lease.stream), change: LagLeaseRow.released(), if: LeaseTerm.hasHolder(lease.holder))
     } catch {
       guard error.code == .conditionFailed else { throw error }
     }
@@ -70,21 +57,8 @@ package struct LagLeases {
 
   /// Whether a process has the lease now.
   package func isLeased(stream: String) throws(TableError) -> Bool {
-    Self.isLeased(try table.get(Keys.lagLease(stream: stream), consistency: .strong), at: clock.milliseconds())
-  }
-
-  /// Whether the lease's row, if there is one, says that a process has it.
-  static func isLeased(_ item: Item?, at now: Int64) -> Bool {
-    item?.string("holder") != nil && (now...now + 2 * leaseMilliseconds).contains(item?.number("end") ?? 0)
-  }
-
-  private func change(_ holder: String) -> Change {
-    var change = Change()
-    change.set = [
-      "v": .number(1), "holder": .string(holder), "end": .number(clock.milliseconds() + Self.leaseMilliseconds),
-    ]
-    change.expires = .at(clock.seconds + Checkpoints.keptSeconds)
-    return change
+    Self.term.isLeased(
+      try table.get(LagLeaseRow.key(stream: stream), consistency: .strong), at: clock.milliseconds())
   }
 }
 

@@ -36,7 +36,7 @@ extension LagRows {
 
   private func write(_ some: [(row: LaggingConnection, change: Change)], stream: String) throws(TableError) {
     let writes = some.map {
-      ($0.change, Keys.lag(stream: stream, id: $0.row.id), Condition.equals("writer", .string($0.row.writer)))
+      ($0.change, LagRow.key(stream: stream, id: $0.row.id), LagRow.isWritten(by: $0.row.writer))
     }
     // At half the price of a transaction.
     if writes.count == 1 { return _ = try table.update(writes[0].1, change: writes[0].0, if: writes[0].2) }
@@ -45,21 +45,11 @@ extension LagRows {
 
   /// A backend that lost the answer and tried again is refused by its own write.
   private func isWritten(_ one: (row: LaggingConnection, change: Change), stream: String) throws(TableError) -> Bool {
-    try row(stream: stream, id: one.row.id).map { .string($0.writer) == one.change.set["writer"] } ?? false
+    try row(stream: stream, id: one.row.id).map { LagRow.isWritten($0, by: one.change.set) } ?? false
   }
 
   private func change(_ outcome: Lag) -> Change {
-    var change = Change()
-    change.set = [
-      "from": .number(outcome.from), "failures": .number(outcome.failures),
-      "due": .number(dueAtMilliseconds(of: outcome)), "writer": .string(randomness.hexadecimal()),
-    ]
-    switch outcome.pace {
-    case .ready: change.remove = ["slow", "gone"]
-    case .slow: change.remove = ["gone"]
-    case .gone: change.set["gone"] = .number(1)
-    }
-    return change
+    LagRow.change(outcome, dueAtMilliseconds: dueAtMilliseconds(of: outcome), writer: randomness.hexadecimal())
   }
 
   /// Deletes the rows of connections that have left and have no other rows any more, except rows that were written since.
@@ -68,7 +58,7 @@ extension LagRows {
     while !rest.isEmpty {
       do {
         try table.transact(
-          rest.map { .delete(Keys.lag(stream: stream, id: $0.id), if: .equals("writer", .string($0.writer))) })
+          rest.map { .delete(LagRow.key(stream: stream, id: $0.id), if: LagRow.isWritten(by: $0.writer)) })
         return
       } catch {
         guard case .transactionFailed(let indices) = error.code else { throw error }

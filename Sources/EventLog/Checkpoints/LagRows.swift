@@ -20,13 +20,12 @@ package struct LagRows {
   let clock: Clock
   let randomness: Randomness
 
-  /// As long as the log may hold the events that a connection lacks.
   let keptSeconds: Int64
 
   package init(
     table: any Table, limits: StreamLimits = StreamLimits(), clock: Clock = .system, randomness: Randomness = .system
   ) {
-    keptSeconds = limits.logSeconds + 60 * 60
+    keptSeconds = LagRow.keptSeconds(limits)
     self.table = table
     self.clock = clock
     self.randomness = randomness
@@ -34,14 +33,14 @@ package struct LagRows {
 
   /// The rows of a stream: of this epoch only, since what an earlier log held is gone. Nearly always none.
   package func all(stream: String, epoch: String) throws(TableError) -> [LaggingConnection] {
-    try table.items(of: Query(partition: Keys.lag(stream: stream))).compactMap(LaggingConnection.init).filter {
+    try table.items(of: Query(partition: LagRow.partition(stream: stream))).compactMap(LaggingConnection.init).filter {
       $0.isOf(epoch)
     }
   }
 
   /// The row of one connection.
   package func row(stream: String, id: ConnectionID) throws(TableError) -> LaggingConnection? {
-    try table.get(Keys.lag(stream: stream, id: id), consistency: .strong).flatMap(LaggingConnection.init)
+    try table.get(LagRow.key(stream: stream, id: id), consistency: .strong).flatMap(LaggingConnection.init)
   }
 
   /// Records for each connection the first event it lacks, in place of its row as it was read.
@@ -67,7 +66,7 @@ package struct LagRows {
   private static let recordedTogether = 50
 
   private func isAsRead(_ known: LaggingConnection?) -> Condition {
-    known.map { .equals("writer", .string($0.writer)) } ?? .absent
+    known.map { LagRow.isWritten(by: $0.writer) } ?? .absent
   }
 
   /// One request for all rows, except those that were written since they were read.
@@ -106,9 +105,9 @@ package struct LagRows {
         continue
       }
       // A backend that lost the answer and tried again is refused by its own write.
-      if .string(current.writer) == item["writer"] { return }
+      if LagRow.isWritten(current, by: item.attributes) { return }
       item = row(one, stream: stream, epoch: epoch, besides: current)
-      condition = .equals("writer", .string(current.writer))
+      condition = LagRow.isWritten(by: current.writer)
     }
     throw TableError(code: .contention, operation: "put", key: item.key, detail: "\(Self.attempts) attempts")
   }
@@ -116,16 +115,12 @@ package struct LagRows {
   private func row(_ one: Lag, stream: String, epoch: String, besides current: LaggingConnection? = nil) -> Item {
     let current = current.flatMap { $0.isOf(epoch) ? $0 : nil }
     let due = dueAtMilliseconds(of: one)
-    var item = Item(
-      key: Keys.lag(stream: stream, id: one.id),
-      attributes: [
-        "v": .number(1), "epoch": .string(epoch), "from": .number(min(one.from, current?.from ?? .max)),
-        "failures": .number(one.failures), "due": .number(max(due, current?.dueAtMilliseconds ?? 0)),
-        "writer": .string(randomness.hexadecimal()),
-      ], expires: clock.seconds + keptSeconds)
     // A delivery pause decides: its row stays ready, and due when the pause ends.
-    if current?.isSlow ?? true { item.set(one.pace) }
-    return item
+    let pace = current?.isSlow ?? true ? one.pace : .ready
+    return LagRow.item(
+      LagRow.key(stream: stream, id: one.id), epoch: epoch, from: min(one.from, current?.from ?? .max),
+      failures: one.failures, dueAtMilliseconds: max(due, current?.dueAtMilliseconds ?? 0), pace: pace,
+      writer: randomness.hexadecimal(), expires: clock.seconds + keptSeconds)
   }
 
   /// A slow connection is tried again after 200 ms, 400 ms, 800 ms and so on up to half a minute, or up to half of that
@@ -149,8 +144,8 @@ package struct LagRows {
       let some = rest.prefix(Self.removedTogether)
       do {
         try table.transact(
-          [.check(Keys.checkpoint(stream: lease.stream), .equals("holder", .string(lease.holder)))]
-            + some.map { .delete(Keys.lag(stream: lease.stream, id: $0.id), if: .equals("writer", .string($0.writer))) }
+          [.check(CheckpointRow.key(stream: lease.stream), LeaseTerm.hasHolder(lease.holder))]
+            + some.map { .delete(LagRow.key(stream: lease.stream, id: $0.id), if: LagRow.isWritten(by: $0.writer)) }
         )
         rest = Array(rest.dropFirst(some.count))
       } catch {

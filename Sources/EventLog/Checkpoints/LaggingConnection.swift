@@ -1,4 +1,3 @@
-import ConnectionStore
 package import Messaging
 
 /// Which sender serves a connection that lags.
@@ -51,25 +50,4 @@ package struct LaggingConnection: Equatable, Sendable {
 
   /// Whether its row counts in that log; a row that a delivery pause wrote before there was a log counts in whichever came.
   func isOf(_ epoch: String) -> Bool { self.epoch == epoch || self.epoch.isEmpty }
-
-  /// Nil for a row that this release does not understand.
-  init?(_ item: Item) {
-    guard let id = ConnectionID(item.key.sort), let epoch = item.string("epoch"), let from = item.number("from"),
-      let writer = item.string("writer")
-    else { return nil }
-    self.id = id
-    self.epoch = epoch
-    self.from = from
-    failures = item.number("failures") ?? 0
-    dueAtMilliseconds = item.number("due") ?? 0
-    pace = item["slow"] == nil ? .ready : item["gone"] == nil ? .slow : .gone
-    self.writer = writer
-  }
-}
-
-extension Item {
-  mutating func set(_ pace: Pace) {
-    if pace != .ready { self["slow"] = .number(1) }
-    if pace == .gone { self["gone"] = .number(1) }
-  }
 }

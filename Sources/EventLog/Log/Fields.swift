@@ -1,3 +1,5 @@
+import Messaging
+
 /// Writes bytes with their length before them.
 struct FieldWriter {
   private(set) var bytes: [UInt8] = []
@@ -7,23 +9,13 @@ struct FieldWriter {
   mutating func byte(_ byte: UInt8) { bytes.append(byte) }
 
   mutating func field(_ field: [UInt8]) {
-    length(field.count)
+    Varint.append(UInt64(field.count), to: &bytes)
     bytes.append(contentsOf: field)
   }
 
   mutating func text(_ text: String) {
-    length(text.utf8.count)
+    Varint.append(UInt64(text.utf8.count), to: &bytes)
     bytes.append(contentsOf: text.utf8)
-  }
-
-  /// Seven bits a byte, the lowest first; the highest bit says that more follow.
-  private mutating func length(_ count: Int) {
-    var rest = UInt(count)
-    while rest >= 0x80 {
-      bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-      rest >>= 7
-    }
-    bytes.append(UInt8(rest))
   }
 }
 
@@ -43,20 +35,12 @@ struct FieldReader {
   }
 
   mutating func field() -> ArraySlice<UInt8>? {
-    guard let count = length(), count <= bytes.count - offset else { return nil }
+    guard let count = Varint.read(bytes, offset: &offset).map(Int.init), count <= bytes.count - offset else {
+      return nil
+    }
     defer { offset += count }
     return bytes[offset..<offset + count]
   }
 
   mutating func text() -> String? { field().map { String(decoding: $0, as: UTF8.self) } }
-
-  private mutating func length() -> Int? {
-    var value = 0
-    for shift in stride(from: 0, to: 35, by: 7) {
-      guard let next = byte() else { return nil }
-      value |= Int(next & 0x7F) << shift
-      if next & 0x80 == 0 { return value }
-    }
-    return nil
-  }
 }

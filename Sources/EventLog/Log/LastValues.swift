@@ -12,9 +12,6 @@ package struct LastValues {
   let shards: Int
   let clock: Clock
 
-  /// As long as a stream's head: prices of a month ago are still the newest there are.
-  static let keptSeconds: Int64 = 30 * 24 * 60 * 60
-
   package init(table: any Table, shards: Int = 1, clock: Clock = .system) {
     self.table = table
     self.shards = shards
@@ -28,7 +25,7 @@ package struct LastValues {
     var seen: Set<ItemKey> = []
     for logged in events.reversed() {
       guard let key = logged.event.key, logged.event.audience == .everyone else { continue }
-      let itemKey = Keys.lastValues(logged.event.type, key: key, shards: shards)
+      let itemKey = LastValueRow.key(type: logged.event.type, key: key, shards: shards)
       guard seen.insert(itemKey).inserted else { continue }
       rows.append(row(logged, itemKey: itemKey, epoch: epoch))
     }
@@ -62,14 +59,9 @@ package struct LastValues {
   }
 
   private func row(_ logged: LoggedEvent, itemKey: ItemKey, epoch: String) -> TransactionWrite {
-    let position = Value.string("\(epoch)#\(Keys.segmentSort(logged.sequence))")
-    let item = Item(
-      key: itemKey,
-      attributes: [
-        "v": .number(1), "position": position, "epoch": .string(epoch), "seq": .number(logged.sequence),
-        "event": .bytes(EventBlock.encode([logged.event])),
-      ], expires: clock.seconds + Self.keptSeconds)
-    return .put(item, if: .any([.absent, .less("position", position)]))
+    let item = LastValueRow.item(
+      itemKey, logged: logged, epoch: epoch, expires: clock.seconds + LastValueRow.keptSeconds)
+    return .put(item, if: LastValueRow.isOlder(than: logged, epoch: epoch))
   }
 
   // MARK: Reading
@@ -78,12 +70,12 @@ package struct LastValues {
   package func read(_ type: String, key: String? = nil, epoch: String) throws(TableError) -> [LoggedEvent] {
     var events: [LoggedEvent] = []
     if let key {
-      if let item = try table.get(Keys.lastValues(type, key: key, shards: shards), consistency: .strong) {
+      if let item = try table.get(LastValueRow.key(type: type, key: key, shards: shards), consistency: .strong) {
         try append(item, epoch: epoch, events: &events)
       }
     } else {
       for shard in 0..<shards {
-        for item in try table.items(of: Query(partition: Keys.lastValues(type, shard: shard))) {
+        for item in try table.items(of: Query(partition: LastValueRow.partition(type: type, shard: shard))) {
           try append(item, epoch: epoch, events: &events)
         }
       }
@@ -92,21 +84,7 @@ package struct LastValues {
   }
 
   private func append(_ item: Item, epoch: String, events: inout [LoggedEvent]) throws(TableError) {
-    guard item.string("epoch") == epoch else { return }
-    guard let sequence = item.number("seq"), let block = item.bytes("event"),
-      let event = EventBlock.decode(block, first: sequence, audience: .everyone)?.first
-    else {
-      throw TableError(
-        code: .corrupt, operation: "query", key: item.key, detail: "not a latest row of this release or the one before")
-    }
-    events.append(event)
-  }
-}
-
-extension Keys {
-  static func lastValues(_ type: String, shard: Int) -> String { "v#\(PercentEncoding.encode(type))#\(shard)" }
-
-  static func lastValues(_ type: String, key: String, shards: Int) -> ItemKey {
-    ItemKey(partition: lastValues(type, shard: shard(ofText: key, of: shards)), sort: PercentEncoding.encode(key))
+    let row = LastValueRow(item)
+    if row.epoch == epoch { events.append(try row.event()) }
   }
 }

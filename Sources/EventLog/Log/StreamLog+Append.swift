@@ -51,18 +51,15 @@ extension StreamLog {
       }
     }
     throw TableError(
-      code: .contention, operation: "transact", key: Keys.head(stream: stream), detail: "\(Self.attempts) attempts")
+      code: .contention, operation: "transact", key: LogHeadRow.key(stream: stream), detail: "\(Self.attempts) attempts"
+    )
   }
 
   private mutating func write(_ attempt: Attempt, head: LogHead?, stream: String) throws(TableError) {
-    let expires = clock.seconds + segmentSeconds
-    var writes = [
-      headWrite(attempt, head: head, stream: stream), .put(segment(attempt, stream: stream, expires: expires)),
-    ]
+    var writes = [headWrite(attempt, head: head, stream: stream), .put(segment(attempt, stream: stream))]
     for (offset, entry) in attempt.entries.enumerated() {
       guard let claim = entry.claim else { continue }
-      writes.append(
-        claimWrite(claim, attempt: attempt, sequence: attempt.first + Int64(offset), stream: stream, expires: expires))
+      writes.append(claimWrite(claim, attempt: attempt, sequence: attempt.first + Int64(offset), stream: stream))
     }
     let open = activeStreams.row(stream: stream)
     if let open { writes.append(.put(open)) }
@@ -71,43 +68,28 @@ extension StreamLog {
   }
 
   private func headWrite(_ attempt: Attempt, head: LogHead?, stream: String) -> TransactionWrite {
-    let next = Value.number(attempt.first + Int64(attempt.entries.count))
-    let expires = clock.seconds + Self.headSeconds
-    guard let head else {
-      let item = Item(
-        key: Keys.head(stream: stream), attributes: ["v": .number(1), "epoch": .string(attempt.epoch), "next": next],
-        expires: expires)
-      return .put(item, if: .absent)
-    }
-    var change = Change()
-    change.set["next"] = next
-    change.expires = .at(expires)
+    let moved = LogHead(epoch: attempt.epoch, next: attempt.first + Int64(attempt.entries.count))
+    let expires = clock.seconds + LogHeadRow.keptSeconds
+    guard let head else { return .put(LogHeadRow.item(stream: stream, head: moved, expires: expires), if: .absent) }
     return .update(
-      Keys.head(stream: stream), change,
-      if: .all([.equals("epoch", .string(head.epoch)), .equals("next", .number(head.next))]))
+      LogHeadRow.key(stream: stream), LogHeadRow.change(next: moved.next, expires: expires),
+      if: LogHeadRow.isUnmoved(head))
   }
 
-  private func segment(_ attempt: Attempt, stream: String, expires: Int64) -> Item {
-    Item(
-      key: Keys.segment(stream: stream, first: attempt.first),
-      attributes: [
-        "v": .number(1), "epoch": .string(attempt.epoch), "writer": .string(attempt.writer),
-        "at": .number(clock.milliseconds()), "count": .number(Int64(attempt.entries.count)),
-        "events": .bytes(EventBlock.encode(attempt.entries.map(\.event))),
-      ], expires: expires)
+  private func segment(_ attempt: Attempt, stream: String) -> Item {
+    SegmentRow.item(
+      stream: stream, first: attempt.first, epoch: attempt.epoch, writer: attempt.writer,
+      atMilliseconds: clock.milliseconds(), events: attempt.entries.map(\.event),
+      expires: clock.seconds + SegmentRow.keptSeconds(limits))
   }
 
-  /// A claim of a log that is no more counts as absent; epochs sort by time.
   private func claimWrite(
-    _ claim: EventClaim, attempt: Attempt, sequence: Int64, stream: String, expires: Int64
+    _ claim: EventClaim, attempt: Attempt, sequence: Int64, stream: String
   ) -> TransactionWrite {
-    let item = Item(
-      key: Keys.claim(stream: stream, name: claim.name),
-      attributes: [
-        "v": .number(1), "epoch": .string(attempt.epoch), "seq": .number(sequence), "digest": .bytes(claim.digest),
-      ],
-      expires: expires)
-    return .put(item, if: .any([.absent, .less("epoch", .string(attempt.epoch))]))
+    let item = ClaimRow.item(
+      stream: stream, claim: claim, epoch: attempt.epoch, sequence: sequence,
+      expires: clock.seconds + ClaimRow.keptSeconds(limits))
+    return .put(item, if: ClaimRow.isFree(in: attempt.epoch))
   }
 
   // MARK: What came of it
@@ -123,8 +105,8 @@ extension StreamLog {
   /// The attempt whose segment stands in the log.
   private func completed(_ attempts: [Attempt], stream: String) throws(TableError) -> Attempt? {
     for attempt in attempts {
-      let earlier = try table.get(Keys.segment(stream: stream, first: attempt.first), consistency: .strong)
-      if earlier?.string("writer") == attempt.writer { return attempt }
+      let earlier = try table.get(SegmentRow.key(stream: stream, first: attempt.first), consistency: .strong)
+      if earlier.flatMap(SegmentRow.init)?.writer == attempt.writer { return attempt }
     }
     return nil
   }
@@ -144,18 +126,18 @@ extension StreamLog {
       }
       let isTaken = failed.remove(claims) != nil
       claims += 1
-      guard isTaken, let earlier = try table.get(Keys.claim(stream: stream, name: claim.name), consistency: .strong),
-        let sequence = earlier.number("seq"), earlier.string("epoch") == attempt.epoch
+      guard isTaken, let item = try table.get(ClaimRow.key(stream: stream, name: claim.name), consistency: .strong),
+        let earlier = ClaimRow(item), earlier.epoch == attempt.epoch
       else {
         left.append(entry)
         continue
       }
-      if earlier.bytes("digest") == claim.digest {
-        batch.record(entry, outcome: .known(sequence: sequence))
+      if earlier.digest == claim.digest {
+        batch.record(entry, outcome: .known(sequence: earlier.sequence))
       } else if let beside = claim.beside {
         left.append(AppendBatch.Entry(index: entry.index, event: entry.event, claim: beside))
       } else {
-        batch.record(entry, outcome: .refused(claim.refusal(holder: "event \(sequence) of the stream")))
+        batch.record(entry, outcome: .refused(claim.refusal(holder: "event \(earlier.sequence) of the stream")))
       }
     }
     return left

@@ -34,9 +34,7 @@ extension StreamLog {
       return LogPage(events: [], through: max(after, head.last))
     }
     var collected = Collected(stream: stream, head: head, after: after, audience: audience)
-    var query = Query(
-      partition: Keys.log(stream: stream), sort: .between(Keys.segmentSort(after + 1), Keys.segmentSort(head.last)),
-      limit: 32)
+    var query = SegmentRow.query(stream: stream, from: after + 1, through: head.last, limit: 32)
     repeat {
       let page = try table.query(query)
       if collected.isEmpty, !beginsAt(after + 1, segment: page.items.first, head: head) {
@@ -52,18 +50,18 @@ extension StreamLog {
   }
 
   private func beginsAt(_ sequence: Int64, segment: Item?, head: LogHead) -> Bool {
-    segment?.key.sort == Keys.segmentSort(sequence) && segment?.string("epoch") == head.epoch
+    guard let segment = segment.flatMap(SegmentRow.init) else { return false }
+    return segment.first == sequence && segment.epoch == head.epoch
   }
 
   /// The segment that holds an event somewhere after its first one. Segments of a log before this one, late to expire,
   /// may stand inside it.
   private func containing(stream: String, head: LogHead, sequence: Int64) throws(TableError) -> Item? {
     guard sequence > 1 else { return nil }
-    let lowest = Keys.segmentSort(max(1, sequence - Int64(Self.segmentEvents) + 1))
-    let query = Query(
-      partition: Keys.log(stream: stream), sort: .between(lowest, Keys.segmentSort(sequence - 1)),
+    let query = SegmentRow.query(
+      stream: stream, from: max(1, sequence - Int64(Self.segmentEvents) + 1), through: sequence - 1,
       limit: Self.segmentEvents)
-    return try table.items(of: query).last { $0.string("epoch") == head.epoch }
+    return try table.items(of: query).last { SegmentRow($0)?.epoch == head.epoch }
   }
 }
 
@@ -90,18 +88,13 @@ private struct Collected {
   }
 
   mutating func append(_ item: Item?) throws(TableError) {
-    guard let item, item.string("epoch") == head.epoch, let first = Int64(item.key.sort) else { return }
-    guard let block = item.bytes("events"),
-      let all = EventBlock.decode(block, first: first, audience: audience)
-    else {
-      throw TableError(
-        code: .corrupt, operation: "query", key: item.key, detail: "not a segment of this release or the one before")
-    }
+    guard let segment = item.flatMap(SegmentRow.init), segment.epoch == head.epoch else { return }
+    let all = try segment.events(audience: audience)
     let asked = all.filter { $0.sequence > after && $0.sequence < head.next }
     // A segment that follows a gap: what stood before it has expired late or out of order, and counts as gone.
     if let last = events.last, let next = asked.first, next.sequence != last.sequence + 1 { events = [] }
     events += asked
-    bytes += block.count
+    bytes += segment.block?.count ?? 0
   }
 
   /// The page of a reading that stops here.

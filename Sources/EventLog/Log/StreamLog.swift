@@ -12,22 +12,19 @@ package struct StreamLog {
   let clock: Clock
   let randomness: Randomness
   var activeStreams: ActiveStreams
-  /// A little longer than it is said to be, so that what readers still show never expires under their eyes.
-  let segmentSeconds: Int64
+  let limits: StreamLimits
 
   package init(
     table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system,
     randomness: Randomness = .system
   ) {
-    segmentSeconds = limits.logSeconds + 60 * 60
+    self.limits = limits
     self.table = table
     self.clock = clock
     self.randomness = randomness
     activeStreams = ActiveStreams(table: table, shards: shards, limits: limits, clock: clock)
   }
 
-  /// How long the head stands after the last append: while it does, cursors stay valid.
-  static let headSeconds: Int64 = 30 * 24 * 60 * 60
   /// The most events and bytes of one segment: an item of the table holds 400 KB.
   static let segmentEvents = 512
   static let segmentBytes = 256 * 1024
@@ -38,7 +35,7 @@ package struct StreamLog {
 
   /// The head of a stream; nil: nothing was ever appended, or so long ago that it is forgotten.
   package func head(stream: String) throws(TableError) -> LogHead? {
-    try table.get(Keys.head(stream: stream), consistency: .strong).flatMap(LogHead.init)
+    try table.get(LogHeadRow.key(stream: stream), consistency: .strong).flatMap(LogHead.init)
   }
 }
 
@@ -55,10 +52,5 @@ package struct LogHead: Equatable, Sendable {
   package init(epoch: String, next: Int64) {
     self.epoch = epoch
     self.next = next
-  }
-
-  init?(_ item: Item) {
-    guard let epoch = item.string("epoch"), let next = item.number("next") else { return nil }
-    self.init(epoch: epoch, next: next)
   }
 }

@@ -2,6 +2,7 @@ package import ConnectionStore
 package import Connections
 package import Frames
 import Messaging
+import Telemetry
 
 // Without reading events.
 extension RecoveryReader {
@@ -29,9 +30,8 @@ extension RecoveryReader {
     let heads = try heads(of: streams)
     // The checkpoints before the lag rows: a lag row is written before the checkpoint passes the events it is about.
     let checkpoints = try table.pages(
-      of: streams.map { Query(partition: Keys.checkpoint(stream: $0).partition, sort: .between("0", "0")) })
-    let lagging = try table.pages(
-      of: streams.map { Query(partition: Keys.lag(stream: $0), sort: .between(record.id.text, record.id.text)) })
+      of: streams.map { CheckpointRow.query(stream: $0) })
+    let lagging = try table.pages(of: streams.map { LagRow.query(stream: $0, id: record.id) })
     var positions: [StreamPosition] = []
     for (index, stream) in streams.enumerated() {
       guard let head = heads[index] else {
@@ -39,8 +39,9 @@ extension RecoveryReader {
         continue
       }
       var sequence: Int64 = 0
-      if let checkpoint = checkpoints[index].items.first, checkpoint.string("epoch") == head.epoch {
-        sequence = checkpoint.number("deliveredThrough") ?? 0
+      if let item = checkpoints[index].items.first {
+        let checkpoint = CheckpointRow.checkpoint(item, at: clock.milliseconds())
+        if checkpoint.epoch == head.epoch { sequence = checkpoint.deliveredThrough }
       }
       if let row = lagging[index].items.first.flatMap(LaggingConnection.init), row.isOf(head.epoch) {
         sequence = min(sequence, row.from - 1)

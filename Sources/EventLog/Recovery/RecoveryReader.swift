@@ -146,7 +146,7 @@ package struct RecoveryReader {
 
   /// Of each stream the head of its log; nil: it has none.
   func heads(of streams: [String]) throws(TableError) -> [LogHead?] {
-    let pages = try table.pages(of: streams.map { Query(partition: Keys.log(stream: $0), sort: .between("!", "!")) })
+    let pages = try table.pages(of: streams.map { LogHeadRow.query(stream: $0) })
     return pages.map { $0.items.first.flatMap(LogHead.init) }
   }
 }

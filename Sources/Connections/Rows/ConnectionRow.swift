@@ -1,0 +1,120 @@
+package import ConnectionStore
+package import Messaging
+
+/// The row of one connection; a tombstone once it has left. `Docs/data-model.md`.
+package enum ConnectionRow {
+  enum Attribute {
+    static let version = "v"
+    static let revision = "rev"
+    static let writer = "writer"
+    static let at = "at"
+    static let address = "address"
+    static let dialect = "dialect"
+    static let subscriptions = "subs"
+    static let user = "user"
+    static let role = "role"
+    static let groups = "groups"
+    static let accepts = "accepts"
+    static let client = "client"
+    static let until = "until"
+    static let keys = "keys"
+    static let bucket = "bucket"
+    static let shards = "shards"
+    static let gone = "gone"
+  }
+
+  static let prefix = "c#"
+  static let sort = "c"
+  /// API Gateway closes a connection after two hours; a quarter of an hour more covers clocks and late invocations.
+  static let lifetimeSeconds: Int64 = 2 * 60 * 60 + 15 * 60
+  /// How long a tombstone stands: the longest an invocation can come late (29 s), with room.
+  static let tombstoneSeconds: Int64 = 5 * 60
+
+  static func partition(id: ConnectionID) -> String { "\(prefix)\(id.text)" }
+
+  package static func key(id: ConnectionID) -> ItemKey { ItemKey(partition: partition(id: id), sort: sort) }
+
+  /// A process that ends the connection does not know over how many partitions its rows are spread.
+  static func item(_ record: ConnectionRecord, writer: String, shards: Int) -> Item {
+    var item = Item(
+      key: key(id: record.id),
+      attributes: [
+        Attribute.version: .number(1), Attribute.revision: .number(record.revision), Attribute.writer: .string(writer),
+        Attribute.at: .number(record.connectedAtMilliseconds), Attribute.address: .string(record.sourceAddress),
+        Attribute.dialect: .string(record.dialect.rawValue),
+        Attribute.subscriptions: .bytes(record.subscriptions.encoded()),
+      ], expires: record.expires)
+    if let user = record.principal.user { item[Attribute.user] = .string(user) }
+    if let role = record.principal.role { item[Attribute.role] = .string(role.rawValue) }
+    if !record.principal.groups.isEmpty { item[Attribute.groups] = .bytes(StringList.encode(record.principal.groups)) }
+    if !record.accepts.isEmpty { item[Attribute.accepts] = .number(record.accepts.rawValue) }
+    if let clientName = record.clientName { item[Attribute.client] = .string(clientName) }
+    if let until = record.untilMilliseconds { item[Attribute.until] = .number(until) }
+    if !record.keyHashes.isEmpty { item[Attribute.keys] = .bytes(StringList.encode(record.keyHashes)) }
+    if shards > 1 { item[Attribute.shards] = .number(Int64(shards)) }
+    return item
+  }
+
+  /// What may change while a connection lives.
+  static func change(_ record: ConnectionRecord, writer: String) -> Change {
+    var change = Change()
+    change.set = [
+      Attribute.subscriptions: .bytes(record.subscriptions.encoded()), Attribute.revision: .number(record.revision),
+      Attribute.writer: .string(writer), Attribute.accepts: .number(record.accepts.rawValue),
+      Attribute.bucket: .number(record.bucket.fullAtMilliseconds),
+    ]
+    if let until = record.untilMilliseconds { change.set[Attribute.until] = .number(until) }
+    return change
+  }
+
+  /// Makes the row a tombstone, also where there is none.
+  static func leaving(at nowSeconds: Int64) -> Change {
+    var change = leavingKnown(at: nowSeconds)
+    change.createsItem = true
+    change.expiresOnCreation = nowSeconds + tombstoneSeconds
+    return change
+  }
+
+  /// The same of a row that was read: it is not made where there is none.
+  static func leavingKnown(at nowSeconds: Int64) -> Change {
+    var change = Change()
+    change.set[Attribute.gone] = .number(1)
+    change.add[Attribute.revision] = 1
+    change.expires = .at(nowSeconds + tombstoneSeconds)
+    return change
+  }
+
+  /// No process changed the row since it was read.
+  static func isUnchanged(revision: Int64) -> Condition { .equals(Attribute.revision, .number(revision)) }
+
+  static func isTombstone(_ item: Item) -> Bool { item[Attribute.gone] != nil }
+
+  static func isWritten(_ item: Item?, by writer: String) -> Bool { item?.string(Attribute.writer) == writer }
+
+  /// Over how many partitions its listener rows were spread.
+  static func shards(of item: Item) -> Int { Int(item.number(Attribute.shards) ?? 1) }
+}
+
+extension ConnectionRecord {
+  private typealias Attribute = ConnectionRow.Attribute
+
+  /// Nil for a tombstone that never had a connection, and for what this release does not understand.
+  init?(_ item: Item, id: ConnectionID) {
+    guard let connectedAt = item.number(Attribute.at), let revision = item.number(Attribute.revision),
+      let subscriptions = item.bytes(Attribute.subscriptions).flatMap(Subscriptions.init(decoding:))
+    else { return nil }
+    self.init(
+      id: id,
+      principal: Principal(
+        user: item.string(Attribute.user), role: item.string(Attribute.role).flatMap(Role.init),
+        groups: item.bytes(Attribute.groups).flatMap(StringList.decode) ?? []),
+      dialect: item.string(Attribute.dialect).flatMap(Dialect.init) ?? .typed,
+      clientName: item.string(Attribute.client), sourceAddress: item.string(Attribute.address) ?? "",
+      connectedAtMilliseconds: connectedAt, untilMilliseconds: item.number(Attribute.until),
+      keyHashes: item.bytes(Attribute.keys).flatMap(StringList.decode) ?? [], subscriptions: subscriptions)
+    self.revision = revision
+    accepts = Accepts(rawValue: item.number(Attribute.accepts) ?? 0)
+    bucket = TokenBucket(fullAtMilliseconds: item.number(Attribute.bucket) ?? 0)
+    expires = item.expires
+  }
+}

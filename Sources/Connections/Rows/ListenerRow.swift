@@ -1,0 +1,78 @@
+package import ConnectionStore
+package import Messaging
+
+/// One row under a topic: all that a delivery to this connection needs, so that a sender reads nothing else.
+/// `Docs/data-model.md`.
+package struct ListenerRow: Equatable, Sendable {
+  enum Attribute {
+    static let version = "v"
+    static let at = "at"
+    static let dialect = "dialect"
+    static let role = "role"
+    static let accepts = "accepts"
+    static let until = "until"
+    static let pausedUntil = "pausedUntil"
+    static let shownAs = "as"
+    static let prefixes = "prefixes"
+  }
+
+  static let prefix = "l#"
+
+  package static func partition(_ topic: Topic, shard: Int) -> String { "\(prefix)\(topic.name)#\(shard)" }
+
+  /// The listeners of one topic are spread over the shards, unless they are few.
+  package static func key(_ topic: Topic, id: ConnectionID, shards: Int) -> ItemKey {
+    let shard = Shard.index(of: id, count: topic.isInOnePartition ? 1 : shards)
+    return ItemKey(partition: partition(topic, shard: shard), sort: id.text)
+  }
+
+  package let id: ConnectionID
+  package let dialect: Dialect
+  package let role: Role?
+  /// Milliseconds since the epoch: a young connection that answers 410 is not yet established.
+  package let connectedAtMilliseconds: Int64
+  /// Milliseconds since the epoch from which on nothing may be sent to it; nil: no end.
+  package let untilMilliseconds: Int64?
+  /// Until then, in milliseconds since the epoch, its delivery may be paused: it may lag without having
+  /// been so when the round began. Nil: it is not.
+  package let pausedUntilMilliseconds: Int64?
+  package let filter: ListenerFilter
+  package let accepts: Accepts
+
+  /// For so long after a change of subscriptions a sender looks once more whether the connection lags when it meets the
+  /// listener. Longer than clocks differ.
+  static let attentionMilliseconds: Int64 = 60_000
+
+  /// Nil for a row that this release does not understand.
+  init?(_ item: Item) {
+    guard let id = ConnectionID(item.key.sort), let connectedAt = item.number(Attribute.at) else { return nil }
+    self.id = id
+    dialect = item.string(Attribute.dialect).flatMap(Dialect.init) ?? .typed
+    role = item.string(Attribute.role).flatMap(Role.init)
+    connectedAtMilliseconds = connectedAt
+    untilMilliseconds = item.number(Attribute.until)
+    pausedUntilMilliseconds = item.number(Attribute.pausedUntil)
+    accepts = Accepts(rawValue: item.number(Attribute.accepts) ?? 0)
+    filter = ListenerFilter(
+      prefixes: Self.prefixes(item.bytes(Attribute.prefixes)), shownAs: item.string(Attribute.shownAs))
+  }
+
+  /// It expires with the connection's own row.
+  static func item(
+    _ key: ItemKey, of connection: ConnectionRecord, filter: ListenerFilter
+  ) -> Item {
+    var item = Item(
+      key: key, attributes: [Attribute.version: .number(1), Attribute.at: .number(connection.connectedAtMilliseconds)])
+    item.expires = connection.expires
+    if connection.dialect != .typed { item[Attribute.dialect] = .string(connection.dialect.rawValue) }
+    if !connection.accepts.isEmpty { item[Attribute.accepts] = .number(connection.accepts.rawValue) }
+    if let until = connection.untilMilliseconds { item[Attribute.until] = .number(until) }
+    if let pausedUntil = connection.pausedUntilMilliseconds { item[Attribute.pausedUntil] = .number(pausedUntil) }
+    if let role = connection.principal.role { item[Attribute.role] = .string(role.rawValue) }
+    if let shownAs = filter.shownAs { item[Attribute.shownAs] = .string(shownAs) }
+    if !filter.prefixes.isEmpty { item[Attribute.prefixes] = .bytes(StringList.encode(filter.prefixes)) }
+    return item
+  }
+
+  private static func prefixes(_ bytes: [UInt8]?) -> [String] { bytes.flatMap(StringList.decode) ?? [] }
+}
