@@ -6,11 +6,12 @@ import TableBackends
 import Telemetry
 
 func makeConnect(environment: Environment) throws -> some LambdaHandler {
-  try EventTypes.load()
+  let types = try EventTypeTable(environment: environment)
   let deadline = CallDeadline()
   let table = try TableSelection.open(environment: environment, deadline: deadline)
   return try Connect(
-    environment: environment, table: table, shards: TableSelection.listenerShards(environment: environment)
+    environment: environment, table: table, types: types,
+    shards: TableSelection.listenerShards(environment: environment)
   ).afterReporting {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())
   }

@@ -8,7 +8,7 @@ import TableBackends
 import Telemetry
 
 func makeReceive(environment: Environment) throws -> some LambdaHandler {
-  try EventTypes.load()
+  let types = try EventTypeTable(environment: environment)
   let deadline = CallDeadline()
   let table = try TableSelection.open(environment: environment, deadline: deadline)
   let shards = try TableSelection.listenerShards(environment: environment)
@@ -16,7 +16,7 @@ func makeReceive(environment: Environment) throws -> some LambdaHandler {
   try GatewayAccess(environment: environment).check()
   return Receive(
     connections: Connections(table: table, shards: shards, limits: limits),
-    recovery: RecoveryReader(table: table, shards: shards, limits: limits),
+    recovery: RecoveryReader(table: table, types: types, shards: shards, limits: limits),
     lagRows: LagRows(table: table, limits: limits),
     pendingSends: PendingSends(environment, FunctionInvoker(environment: environment)),
     outbox: ManagementOutbox(environment: environment), log: try Log(environment)

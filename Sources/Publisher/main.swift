@@ -9,7 +9,7 @@ import TableBackends
 import Telemetry
 
 func makePublish(environment: Environment) throws -> some LambdaHandler {
-  try EventTypes.load()
+  let types = try EventTypeTable(environment: environment)
   let access = GatewayAccess(environment: environment)
   try access.check()
   let deadline = CallDeadline()
@@ -21,7 +21,7 @@ func makePublish(environment: Environment) throws -> some LambdaHandler {
   return try Publish(
     eventLog: StreamLog(table: table, shards: shards, limits: limits),
     streams: StreamSender(
-      table: table, sender: Fanout(client: client, options: .inRounds),
+      table: table, types: types, sender: Fanout(client: client, options: .inRounds),
       lagSender: Fanout(client: client, options: .ofLagging), shards: shards, limits: limits, log: log),
     limits: limits,
     invocation: FunctionInvoker(environment: environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log,

@@ -82,7 +82,7 @@ final class Stage {
   func connector(_ environment: Environment) throws -> Connect<Ear> {
     let settings = try AccessSettings(environment: environment)
     return Connect(
-      connections: connections,
+      connections: connections, types: .standard,
       access: AccessControl(
         settings: settings, keys: keys, clock: clock.clock, log: log, fetch: fetch),
       attempts: AttemptLimit(settings: settings.attempts, table: table, clock: clock.clock),
@@ -121,7 +121,7 @@ final class Stage {
   private func receive(over table: any Table) -> Receive<Ear> {
     Receive(
       connections: Connections(table: table, limits: limits, clock: clock.clock),
-      recovery: RecoveryReader(table: table, limits: limits, clock: clock.clock),
+      recovery: RecoveryReader(table: table, types: .standard, limits: limits, clock: clock.clock),
       lagRows: LagRows(table: table, limits: limits, clock: clock.clock),
       pendingSends: PendingSends(Environment(["PUBLISHER_FUNCTION": "Publisher"]), invocations), outbox: ear, log: log,
       clock: clock.clock)
@@ -138,7 +138,8 @@ final class Stage {
     let table = table ?? self.table
     var handler = Publish(
       eventLog: StreamLog(table: table, limits: limits, clock: clock.clock),
-      streams: StreamSender(table: table, sender: ear, limits: limits, log: log, clock: clock.clock), limits: limits,
+      streams: StreamSender(table: table, types: .standard, sender: ear, limits: limits, log: log, clock: clock.clock),
+      limits: limits,
       invocation: invocations,
       ownName: ownName, log: log,
       metrics: SendMetrics.metrics(
