@@ -119,7 +119,7 @@ REMOVALS = {
         "      var wanted = early\n"
         "      _ = wanted.subscriptions.apply(\n"
         "        SubscriptionChange(\n"
-        "          add: hello.subscriptions.resolved(for: early.principal.role).accepted, order: Self.order(nil, context: context)))\n"
+        "          add: hello.subscriptions.resolved(for: early.principal.role, types: types).accepted, order: Self.order(nil, context: context)))\n"
         "      wanted.accept(hello.accepts)\n"
         "      let found = try recovery.recover(\n"
         "        record: wanted, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts, limits: limits))\n"
@@ -130,7 +130,7 @@ REMOVALS = {
         "      _ = try post(frames, destination: Destination(context: context), invocation: invocation)\n"
         "      _ = try change(context: context, accepting: hello.accepts) { record in\n"
         "        SubscriptionChange(\n"
-        "          add: hello.subscriptions.resolved(for: record.principal.role).accepted, order: Self.order(nil, context: context))\n"
+        "          add: hello.subscriptions.resolved(for: record.principal.role, types: types).accepted, order: Self.order(nil, context: context))\n"
         "      }\n"
         "      return nil\n"
         "    }\n    // The count"),
@@ -148,7 +148,8 @@ REMOVALS = {
     "the client does not say what it has seen": (
         "Sources/StreamClient/Follower.swift", "cursor: cursor, seen: positions.seen, types", "cursor: cursor, seen: [:], types"),
     "every role may see everything": (
-        "Sources/Connections/EventTypes/EventTypes.swift", "-> Bool { table.mayBeSeen(type, by: role) }", "-> Bool { true }"),
+        "Sources/Connections/EventTypes/EventTypeTable.swift", "if seeEverything.contains(set) {",
+        "if seeEverything.contains(set) || !set.isEmpty {"),
 }
 
 

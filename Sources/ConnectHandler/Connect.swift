@@ -13,6 +13,7 @@ import Telemetry
 /// Nothing can be posted to a connection while its `$connect` runs, so the greeting waits for the client's `hello`.
 struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   let connections: Connections
+  let types: EventTypeTable
   var access: AccessControl
   var attempts: AttemptLimit
   var userLimit: UserLimit<Calls>
@@ -79,7 +80,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   private mutating func admit(_ event: ConnectEvent) throws(TableError) -> Admission {
     let query: ConnectQuery
     do throws(ConnectQuery.Invalid) {
-      query = try ConnectQuery(event.query)
+      query = try ConnectQuery(event.query, types: types)
     } catch {
       return .invalid(error)
     }
@@ -87,7 +88,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     case .refused(let refusal): return .refused(refusal)
     case .admitted(let identity):
       do throws(ConnectQuery.Invalid) {
-        return .admitted(try ConnectRequest(query: query, identity: identity))
+        return .admitted(try ConnectRequest(query: query, identity: identity, types: types))
       } catch {
         return .invalid(error)
       }
@@ -147,13 +148,13 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
 }
 
 extension Connect where Calls == ConnectionsClient {
-  init(environment: Environment, table: any Table, shards: Int) throws {
+  init(environment: Environment, table: any Table, types: EventTypeTable, shards: Int) throws {
     let log = try Log(environment)
     let settings = try AccessSettings(environment: environment)
     try GatewayAccess(environment: environment).check()
     let connections = Connections(table: table, shards: shards, limits: try StreamLimits(environment: environment))
     self.init(
-      connections: connections,
+      connections: connections, types: types,
       access: AccessControl(settings: settings, keys: APIKeys(table: table), log: log),
       attempts: AttemptLimit(settings: settings.attempts, table: table),
       userLimit: UserLimit(

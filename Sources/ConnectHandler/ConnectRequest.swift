@@ -30,7 +30,7 @@ struct ConnectQuery {
     }
   }
 
-  init(_ query: QueryParameters) throws(Invalid) {
+  init(_ query: QueryParameters, types: EventTypeTable) throws(Invalid) {
     let user = query["userId"] ?? query["user_id"]
     if let user, !Name.isUser(user) {
       throw Invalid(message: "userId must be 1 to \(Limit.userBytes) bytes \(Name.rule)")
@@ -43,7 +43,7 @@ struct ConnectQuery {
     if let clientName, !Name.isKey(clientName) {
       throw Invalid(message: "client_id must be 1 to \(Limit.keyBytes) bytes \(Name.rule)")
     }
-    dialect = try Self.dialect(query["dialect"])
+    dialect = try Self.dialect(query["dialect"], types: types)
     requested = RequestedIdentity(user: user, role: query["role"], groups: groups)
     subscriptions = SubscriptionRequest(
       eventTypes: Self.list(query["eventTypes"]) + Self.list(query["subscriptions"]) + Self.list(query["channels"]),
@@ -59,10 +59,10 @@ struct ConnectQuery {
     "\(count) subscriptions are too many: one connection may hold \(limit)"
   }
 
-  private static func dialect(_ text: String?) throws(Invalid) -> Dialect {
+  private static func dialect(_ text: String?, types: EventTypeTable) throws(Invalid) -> Dialect {
     guard let text else { return .typed }
-    guard let dialect = EventTypes.table.dialect(named: text) else {
-      throw Invalid(message: "dialect must be one of \(EventTypes.table.dialectNames.joined(separator: ", "))")
+    guard let dialect = types.dialect(named: text) else {
+      throw Invalid(message: "dialect must be one of \(types.dialectNames.joined(separator: ", "))")
     }
     return dialect
   }
@@ -81,10 +81,10 @@ struct ConnectRequest {
 
   /// What the role may not see is left out, as the clients of the event types expect it; a name that can be no type is
   /// an error.
-  init(query: ConnectQuery, identity: Identity) throws(ConnectQuery.Invalid) {
+  init(query: ConnectQuery, identity: Identity, types: EventTypeTable) throws(ConnectQuery.Invalid) {
     self.query = query
     self.identity = identity
-    let (accepted, refused) = query.subscriptions.resolved(for: identity.principal.role)
+    let (accepted, refused) = query.subscriptions.resolved(for: identity.principal.role, types: types)
     if let refusal = refused.first(where: { $0.code == .invalidName }) {
       throw ConnectQuery.Invalid(
         message: "'\(refusal.name)' cannot be subscribed to: \(refusal.message)",

@@ -5,10 +5,10 @@ import TableBackends
 import Telemetry
 
 func makeConnect(environment: Environment) throws -> some LambdaHandler {
-  try EventTypes.load()
+  let types = try EventTypeTable(environment: environment)
   let store = try FunctionTable(environment: environment)
   return try Connect(
-    environment: environment, table: store.table, shards: store.shards
+    environment: environment, table: store.table, types: types, shards: store.shards
   ).afterReporting {
     store.beginInvocation(deadlineMilliseconds: $0.deadlineMilliseconds)
   }

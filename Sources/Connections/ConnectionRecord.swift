@@ -58,23 +58,22 @@ package struct ConnectionRecord: Equatable, Sendable {
 
   /// The name an event is shown by to this connection; nil: it is not for it. Asked on every path that reads the log
   /// for one connection, and decides as its listener rows do for those who read them.
-  package func shownName(of event: Event) -> String? {
-    switch event.audience {
-    case .user(let user): return principal.user?.hasSameBytes(as: user) == true ? event.type : nil
-    case .group(let group): return principal.groups.contains { $0.hasSameBytes(as: group) } ? event.type : nil
-    case .everyone:
-      guard EventTypes.mayBeSeen(event.type, by: principal.role) else { return nil }
-      for topic in Topic.topics(of: event) {
-        if let filter = subscriptions.filter(of: topic), filter.passes(topic, event: event) {
-          return filter.shownAs ?? event.type
-        }
+  package func shownName(of event: Event, types: EventTypeTable) -> String? {
+    for topic in Topic.topics(of: event) {
+      if let filter = filter(of: topic),
+        let name = types.shownName(of: event, under: topic, role: principal.role, filter: filter)
+      {
+        return name
       }
-      return nil
     }
+    return nil
   }
 
   /// What should stand under a topic, nil: nothing.
   func filter(of topic: Topic) -> ListenerFilter? {
-    ownTopics.contains(topic) ? ListenerFilter() : subscriptions.filter(of: topic)
+    switch topic {
+    case .type, .key: subscriptions.filter(of: topic)
+    case .user, .group, .accessKey, .ending: ownTopics.contains(topic) ? ListenerFilter() : nil
+    }
   }
 }

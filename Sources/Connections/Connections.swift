@@ -139,9 +139,9 @@ package struct Connections {
   /// Who gets the events of a run.
   /// Those after `position`, where an earlier reading of the same run stopped.
   package func listeners(
-    of run: EventBatch, pageSize: Int = 500, after position: ListenerPosition? = nil
+    of run: EventBatch, types: EventTypeTable, pageSize: Int = 500, after position: ListenerPosition? = nil
   ) -> RecipientReader {
-    RecipientReader(run, table: table, shards: shards, pageSize: pageSize, after: position)
+    RecipientReader(run, table: table, types: types, shards: shards, pageSize: pageSize, after: position)
   }
 
   // MARK: Writing

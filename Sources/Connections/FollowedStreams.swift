@@ -3,16 +3,17 @@ import Messaging
 extension ConnectionRecord {
   /// The streams whose events may be for this connection, in a certain order: its user's, its groups', then those of
   /// the types it is subscribed to and may see.
-  package var streams: [String] {
-    (principal.user.map { [StreamName.user($0)] } ?? []) + principal.groups.map(StreamName.group) + subscribedStreams
+  package func streams(types: EventTypeTable) -> [String] {
+    (principal.user.map { [StreamName.user($0)] } ?? []) + principal.groups.map(StreamName.group)
+      + subscribedStreams(types: types)
   }
 
   /// Those among them that it asked for.
-  package var subscribedStreams: [String] {
+  package func subscribedStreams(types: EventTypeTable) -> [String] {
     var names: [String] = []
-    var types: Set<[UInt8]> = []
+    var known: Set<[UInt8]> = []
     for entry in subscriptions.active
-    where EventTypes.mayBeSeen(entry.type, by: principal.role) && types.insert(Array(entry.type.utf8)).inserted {
+    where types.mayBeSeen(entry.type, by: principal.role) && known.insert(Array(entry.type.utf8)).inserted {
       names.append(StreamName.type(entry.type))
     }
     return names

@@ -11,6 +11,7 @@ package struct RecipientReader {
   private let pageSize: Int
   private let shards: Int
   private let table: any Table
+  private let types: EventTypeTable
   private var shard = 0
   private var cursors: [TopicCursor] = []
   private var lastFilters: [RowFilter] = []
@@ -27,10 +28,12 @@ package struct RecipientReader {
 
   /// Goes on after `position`, where an earlier reading of the same batch stopped.
   package init(
-    _ batch: EventBatch, table: any Table, shards: Int, pageSize: Int = 500, after position: ListenerPosition? = nil
+    _ batch: EventBatch, table: any Table, types: EventTypeTable, shards: Int, pageSize: Int = 500,
+    after position: ListenerPosition? = nil
   ) {
     self.batch = batch
     self.table = table
+    self.types = types
     // A batch is of one stream: either all of its topics are one user's, or none is.
     self.shards = batch.topics.allSatisfy(\.isInOnePartition) ? 1 : shards
     self.pageSize = pageSize
@@ -111,21 +114,13 @@ package struct RecipientReader {
 
   private func matches(_ filters: [RowFilter]) -> [Recipient.Match] {
     batch.events.enumerated().compactMap { index, event in
-      let row = filters.first { passes(event, topic: batch.topics[$0.topic], rowFilter: $0) }
-      return row.map { Recipient.Match(event: index, shownAs: $0.filter.shownAs ?? event.type) }
-    }
-  }
-
-  private func passes(_ event: Event, topic: Topic, rowFilter: RowFilter) -> Bool {
-    switch topic {
-    case .type(let type):
-      event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: rowFilter.role)
-        && rowFilter.filter.passes(key: event.key)
-    case .key(let type, let key):
-      event.type.hasSameBytes(as: type) && EventTypes.mayBeSeen(type, by: rowFilter.role)
-        && (event.key?.hasSameBytes(as: key) ?? false)
-    case .user, .group: true
-    case .accessKey, .ending: false
+      for row in filters {
+        let topic = batch.topics[row.topic]
+        if let name = types.shownName(of: event, under: topic, role: row.role, filter: row.filter) {
+          return Recipient.Match(event: index, shownAs: name)
+        }
+      }
+      return nil
     }
   }
 

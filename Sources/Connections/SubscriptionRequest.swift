@@ -75,12 +75,12 @@ package struct SubscriptionRequest: Equatable, Sendable {
   }
 
   /// What is wanted and allowed, each once, and what is refused; a refusal leaves the rest as it is.
-  package func resolved(for role: Role?) -> (accepted: [Subscription], refused: [Refusal]) {
+  package func resolved(for role: Role?, types: EventTypeTable) -> (accepted: [Subscription], refused: [Refusal]) {
     var accepted: [Subscription] = []
     var refused: [Refusal] = []
     var seen: Set<Topic> = []
     for name in names {
-      switch Self.meanings(of: name, for: role) {
+      switch Self.meanings(of: name, for: role, types: types) {
       case .failure(let refusal): refused.append(refusal)
       case .success(let meanings):
         for meaning in meanings {
@@ -103,34 +103,37 @@ package struct SubscriptionRequest: Equatable, Sendable {
 
   /// What an unsubscribe with these words takes away: without keys a type with all its keys, and a pattern also matches
   /// the types the connection is subscribed to that no table knows.
-  package var removals: [SubscriptionChange.Removal] {
+  package func removals(types: EventTypeTable) -> [SubscriptionChange.Removal] {
     names.flatMap { name -> [SubscriptionChange.Removal] in
-      if keys.isEmpty, name.utf8.last == UInt8(ascii: "*"), EventTypes.meaning(of: name).key == nil {
-        return [.types(prefix: String(name.dropLast()))]
+      if keys.isEmpty, name.utf8.last == UInt8(ascii: "*"), types.meaning(of: name).key == nil {
+        let prefix = String(name.dropLast())
+        return [.types(prefix: prefix, known: types.names(beginning: prefix))]
       }
       let isPattern = name.utf8.last == UInt8(ascii: "*")
-      let meanings = EventTypes.meanings(of: name)
-      return (isPattern && meanings.isEmpty ? [EventTypes.meaning(of: name)] : meanings).flatMap { meaning in
+      let meanings = types.meanings(of: name)
+      return (isPattern && meanings.isEmpty ? [types.meaning(of: name)] : meanings).flatMap { meaning in
         if keys.isEmpty, meaning.key == nil { return [SubscriptionChange.Removal.type(meaning.type)] }
         return selectors(of: meaning).map { .selector(type: meaning.type, $0) }
       }
     }
   }
 
-  private func selectors(of meaning: EventTypes.Meaning) -> [Selector] {
+  private func selectors(of meaning: EventTypeTable.Meaning) -> [Selector] {
     if let key = meaning.key { return [Selector(key)] }
     return keys.isEmpty ? [.all] : keys.map(Selector.init)
   }
 
-  private static func meanings(of name: String, for role: Role?) -> Result<[EventTypes.Meaning], Refusal> {
+  private static func meanings(
+    of name: String, for role: Role?, types: EventTypeTable
+  ) -> Result<[EventTypeTable.Meaning], Refusal> {
     let isPattern = name.utf8.last == UInt8(ascii: "*")
-    let meanings = EventTypes.meanings(of: name)
+    let meanings = types.meanings(of: name)
     // `stream:news:AA*` is a type with a prefix of keys, not a pattern of types.
     if isPattern, meanings.isEmpty {
-      let keyed = EventTypes.meaning(of: name)
+      let keyed = types.meaning(of: name)
       return keyed.key == nil
         ? .failure(Refusal(name: name, code: .unknownType, message: "no known type begins so"))
-        : allowed([keyed], name: name, role: role)
+        : allowed([keyed], name: name, role: role, types: types)
     }
     if !isPattern, !meanings.allSatisfy({ Name.isType($0.type) && $0.key.map(Name.isKey) ?? true }) {
       let rule = "a type is 1 to \(Limit.typeBytes) bytes \(Name.rule) and '*' (but at its end)"
@@ -139,13 +142,13 @@ package struct SubscriptionRequest: Equatable, Sendable {
     if ControlType.isReserved(name) {
       return .failure(Refusal(name: name, code: .invalidName, message: "frames of the protocol bear that name"))
     }
-    return allowed(meanings, name: name, role: role)
+    return allowed(meanings, name: name, role: role, types: types)
   }
 
   private static func allowed(
-    _ meanings: [EventTypes.Meaning], name: String, role: Role?
-  ) -> Result<[EventTypes.Meaning], Refusal> {
-    let visible = meanings.filter { EventTypes.mayBeSeen($0.type, by: role) }
+    _ meanings: [EventTypeTable.Meaning], name: String, role: Role?, types: EventTypeTable
+  ) -> Result<[EventTypeTable.Meaning], Refusal> {
+    let visible = meanings.filter { types.mayBeSeen($0.type, by: role) }
     guard visible.isEmpty else { return .success(visible) }
     return .failure(
       Refusal(name: name, code: .notAllowed, message: "the role '\(role?.rawValue ?? "unknown")' may not see it"))

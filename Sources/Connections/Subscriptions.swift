@@ -31,8 +31,8 @@ package struct SubscriptionChange: Equatable, Sendable {
     case selector(type: String, Selector)
     /// The type with all its keys.
     case type(String)
-    /// All types that begin so.
-    case types(prefix: String)
+    /// All types that begin so: the known ones, which are named here, and those the connection asked for.
+    case types(prefix: String, known: [String])
   }
 
   package init(add: [Subscription] = [], remove: [Removal] = [], order: Order) {
@@ -97,9 +97,8 @@ package struct Subscriptions: Equatable, Sendable {
     case .selector(let type, let selector):
       replace(Entry(type: type, selector: selector, shownAs: nil, order: order, isActive: false), touched: &touched)
     case .type(let type): removeType(type, order: order, touched: &touched)
-    case .types(let prefix):
-      var types = Set(entries.map(\.type).filter { $0.hasBytePrefix(prefix) })
-      for known in EventTypes.table.known where known.name.hasBytePrefix(prefix) { types.insert(known.name) }
+    case .types(let prefix, let known):
+      let types = Set(known + entries.map(\.type).filter { $0.hasBytePrefix(prefix) })
       for type in types.sorted() { removeType(type, order: order, touched: &touched) }
     }
   }

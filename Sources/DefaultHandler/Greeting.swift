@@ -18,7 +18,7 @@ extension Receive {
     guard let record = try connections.connection(id: id), !record.accepts.contains(.parts) else {
       return Array("{}".utf8)
     }
-    if let frame = Frame.greeting(record: record, milliseconds: clock.milliseconds()) {
+    if let frame = Frame.greeting(record: record, types: types, milliseconds: clock.milliseconds()) {
       var pauses = Self.greetingPauses[...]
       while try outbox.post(frame, to: destination) == .gone {
         guard let pause = pauses.popFirst() else {
@@ -30,7 +30,7 @@ extension Receive {
     }
     // Events may have come before; what comes after the state is everything after it.
     try pausing(
-      record.subscribedStreams, record: record, destination: destination, invocation: invocation, log: log
+      record.subscribedStreams(types: types), record: record, destination: destination, invocation: invocation, log: log
     ) { _ in }
     return Array("{}".utf8)
   }
@@ -38,8 +38,8 @@ extension Receive {
 
 extension Frame {
   /// What the clients of a dialect expect first, as the file of event types says; nil: nothing.
-  static func greeting(record: ConnectionRecord, milliseconds: Int64) -> [UInt8]? {
-    EventTypes.table.greeting(
+  static func greeting(record: ConnectionRecord, types: EventTypeTable, milliseconds: Int64) -> [UInt8]? {
+    types.greeting(
       of: record.dialect,
       fields: GreetingFields(
         connectionID: record.id, user: record.principal.user, role: record.principal.role,

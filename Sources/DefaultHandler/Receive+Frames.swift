@@ -44,7 +44,8 @@ extension Receive {
 
   private func encode(_ logged: LoggedEvent, record: ConnectionRecord, replay: Int64?) -> [UInt8] {
     Frame.event(
-      logged.event, shownAs: record.shownName(of: logged.event) ?? logged.event.type, dialect: record.dialect,
+      logged.event, shownAs: record.shownName(of: logged.event, types: types) ?? logged.event.type,
+      dialect: record.dialect,
       placement: Placement(sequence: logged.sequence, replay: replay))
   }
 }

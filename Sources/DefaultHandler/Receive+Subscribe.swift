@@ -19,7 +19,7 @@ extension Receive {
   ) throws -> [UInt8] {
     try checkSize(request)
     let current = try connection(context: context)
-    let resolved = request.resolved(for: current.principal.role)
+    let resolved = request.resolved(for: current.principal.role, types: types)
     if let first = resolved.refused.first, resolved.accepted.isEmpty {
       let reasons = resolved.refused.map { "'\($0.name)': \($0.message)" }
       let logTexts: [LogText] = resolved.refused.map { "'\($0.name)': \($0.message)" }
@@ -33,7 +33,8 @@ extension Receive {
     let newlySubscribed = try self.newlySubscribed(of: change, for: current)
     let handler = self
     let record = try pausing(
-      newlySubscribed.subscribedStreams, record: newlySubscribed, destination: Destination(context: context),
+      newlySubscribed.subscribedStreams(types: types), record: newlySubscribed,
+      destination: Destination(context: context),
       invocation: invocation, log: log
     ) {
       try handler.change(context: context, isPaused: $0) { _ in change }
@@ -49,7 +50,7 @@ extension Receive {
     of change: SubscriptionChange, for record: ConnectionRecord
   ) throws(TableError) -> ConnectionRecord {
     let newlySubscribed = record.newlySubscribed(by: change)
-    let known = change.streams.filter { !newlySubscribed.subscribedStreams.contains($0) }
+    let known = change.streams.filter { !newlySubscribed.subscribedStreams(types: types).contains($0) }
     let paused = try lagRows.paused(known, id: record.id)
     return paused.isEmpty ? newlySubscribed : record.newlySubscribed(by: change, also: paused)
   }
@@ -97,7 +98,7 @@ extension Receive {
   ) throws -> [UInt8] {
     try checkSize(request)
     let record = try change(context: context) { _ in
-      SubscriptionChange(remove: request.removals, order: Self.order(count, context: context))
+      SubscriptionChange(remove: request.removals(types: types), order: Self.order(count, context: context))
     }
     audit("unsubscribed", request: request, record: record, log: log)
     return Frame.changed(

@@ -22,6 +22,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
   var clock = Clock.system
 
   var limits: StreamLimits { connections.limits }
+  var types: EventTypeTable { recovery.types }
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .identifier(context.requestID)])

@@ -7,13 +7,13 @@ import TableBackends
 import Telemetry
 
 func makeReceive(environment: Environment) throws -> some LambdaHandler {
-  try EventTypes.load()
+  let types = try EventTypeTable(environment: environment)
   let store = try FunctionTable(environment: environment)
   let limits = try StreamLimits(environment: environment)
   try GatewayAccess(environment: environment).check()
   return Receive(
     connections: Connections(table: store.table, shards: store.shards, limits: limits),
-    recovery: RecoveryReader(table: store.table, shards: store.shards, limits: limits),
+    recovery: RecoveryReader(table: store.table, types: types, shards: store.shards, limits: limits),
     lagRows: LagRows(table: store.table, limits: limits),
     publisher: InvokedFunction(
       named: environment["PUBLISHER_FUNCTION"], by: FunctionInvoker(environment: environment)),

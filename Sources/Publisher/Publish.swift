@@ -48,7 +48,8 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   }
 
   private mutating func publish(_ payload: [UInt8], context: InvocationContext, log: Log) throws -> [UInt8] {
-    let batch = try PublishBatch(decoding: payload, limits: limits, clock: clock, randomness: randomness)
+    let batch = try PublishBatch(
+      decoding: payload, types: streams.types, limits: limits, clock: clock, randomness: randomness)
     var answer = PublishAnswer()
     for error in batch.errors { answer.reject(error) }
     var touched = TouchedStreams()

@@ -41,7 +41,7 @@ struct PublishBatch {
   /// An event gets a key from its message, for where it brings no idempotency key, so that a message that comes again is
   /// the same event. A publish whose caller waits for the answer has no such name.
   init(
-    decoding payload: [UInt8], limits: StreamLimits, clock: Clock, randomness: Randomness
+    decoding payload: [UInt8], types: EventTypeTable, limits: StreamLimits, clock: Clock, randomness: Randomness
   ) throws(UnknownSource) {
     do throws(SourceRefusal) {
       batch = try SourceBatch(decoding: payload)
@@ -50,7 +50,8 @@ struct PublishBatch {
     }
     for (record, message) in batch.records.enumerated() {
       add(message, record: record) {
-        PublishRequest(decoding: $0, maximumBytes: limits.eventBytes, clock: clock, randomness: randomness)
+        PublishRequest(
+          decoding: $0, types: types, maximumBytes: limits.eventBytes, clock: clock, randomness: randomness)
       }
     }
   }

@@ -11,7 +11,9 @@ struct PublishRequest {
   private(set) var count = 0
 
   /// Every event gets the moment it was accepted, and a name no other has. `maximumBytes`: of one event.
-  init(decoding bytes: [UInt8], maximumBytes: Int, clock: Clock, randomness: Randomness) {
+  init(
+    decoding bytes: [UInt8], types: EventTypeTable, maximumBytes: Int, clock: Clock, randomness: Randomness
+  ) {
     let ranges: [Range<Int>]
     do throws(PublishError) {
       ranges = try Self.ranges(in: bytes)
@@ -27,7 +29,8 @@ struct PublishRequest {
       do throws(EventRefusal) {
         let id = "\(now)-\(randomness.hexadecimal())"
         guard range.count <= maximumBytes else { throw EventRefusal(bytes: range.count, maximum: maximumBytes) }
-        events.append((index, try Self.event(bytes, range: range, id: id, timestamp: timestamp)))
+        let event = try Event(published: bytes, in: range, id: id, timestamp: timestamp)
+        events.append((index, try Self.canonical(event, types: types)))
       } catch {
         errors.append(PublishError(error, index: index))
       }
@@ -75,11 +78,9 @@ struct PublishRequest {
   }
 
   /// The event under its canonical type; a key that the type's name holds (`stream:news:AAPL`) becomes its key.
-  private static func event(
-    _ bytes: [UInt8], range: Range<Int>, id: String, timestamp: String
-  ) throws(EventRefusal) -> Event {
-    var event = try Event(published: bytes, in: range, id: id, timestamp: timestamp)
-    let meaning = EventTypes.meaning(of: event.type)
+  private static func canonical(_ event: Event, types: EventTypeTable) throws(EventRefusal) -> Event {
+    var event = event
+    let meaning = types.meaning(of: event.type)
     event.type = meaning.type
     guard let key = meaning.key else { return event }
     if let other = event.key, !other.hasSameBytes(as: key) {

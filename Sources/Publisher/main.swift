@@ -8,7 +8,7 @@ import TableBackends
 import Telemetry
 
 func makePublish(environment: Environment) throws -> some LambdaHandler {
-  try EventTypes.load()
+  let types = try EventTypeTable(environment: environment)
   let access = GatewayAccess(environment: environment)
   try access.check()
   let store = try FunctionTable(environment: environment)
@@ -18,7 +18,7 @@ func makePublish(environment: Environment) throws -> some LambdaHandler {
   return try Publish(
     eventLog: StreamLog(table: store.table, shards: store.shards, limits: limits),
     streams: StreamSender(
-      table: store.table, sender: Fanout(client: client, options: .inRounds),
+      table: store.table, types: types, sender: Fanout(client: client, options: .inRounds),
       lagSender: Fanout(client: client, options: .ofLagging), shards: store.shards, limits: limits, log: log),
     limits: limits,
     itself: InvokedFunction(

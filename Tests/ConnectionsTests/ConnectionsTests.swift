@@ -78,10 +78,10 @@ struct ConnectionsTests {
     for id in ids {
       #expect(try world.connections().connection(id: id) == nil)
       // Its tombstone stands.
-      #expect(try world.table.get(Keys.connection(id: id), consistency: .strong)?["gone"] == .number(1))
+      #expect(try world.table.get(ConnectionRow.key(id: id), consistency: .strong)?["gone"] == .number(1))
     }
     for topic in world.record(["signal", "risk"]).topics where !topic.name.hasPrefix("user") {
-      #expect(try world.table.query(Query(partition: Keys.listeners(topic, shard: 0))).items.isEmpty)
+      #expect(try world.table.query(Query(partition: ListenerRow.partition(topic, shard: 0))).items.isEmpty)
     }
     // Two transactions, one of which is refused; two tombstones alone; one batch; of each user a look, a note and a look.
     #expect(table.calls == 2 + 2 + 1 + 4 * 3)

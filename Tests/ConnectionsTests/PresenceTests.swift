@@ -27,7 +27,7 @@ struct PresenceTests {
       let test = PresenceTests(world: world)
       _ = try world.connections().connect(record: world.record())
       try test.append(1)
-      let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
+      let reader = RecoveryReader(table: world.table, types: .standard, clock: world.clock.clock)
       var text = ""
       let table = InterruptedTable(world.table, before: place) {
         world.clock.advance(milliseconds: 20)

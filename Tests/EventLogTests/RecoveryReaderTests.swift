@@ -36,7 +36,7 @@ struct RecoveryReaderTests {
   private func recover(
     _ record: ConnectionRecord, after places: [String: Int64], _ limits: RecoveryLimits = .init()
   ) throws -> Recovery {
-    try RecoveryReader(table: world.table, clock: world.clock.clock).recover(
+    try RecoveryReader(table: world.table, types: .standard, clock: world.clock.clock).recover(
       record: record, cursor: cursor(places), limits: limits)
   }
 
@@ -162,7 +162,7 @@ struct RecoveryReaderTests {
     lease.advance(through: 20)
     #expect(try checkpoints.write(&lease, releasing: true))
     let part = try #require(
-      try RecoveryReader(table: world.table, clock: world.clock.clock).recover(
+      try RecoveryReader(table: world.table, types: .standard, clock: world.clock.clock).recover(
         record: world.record(["signal"], user: nil)
       ).parts.first
     )
@@ -179,7 +179,7 @@ struct RecoveryReaderTests {
     var limits = RecoveryLimits()
     limits.events = 40
     let record = world.record(["signal"], user: nil)
-    let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
+    let reader = RecoveryReader(table: world.table, types: .standard, clock: world.clock.clock)
     let text = isResumed ? try cursor(["all/signal": 10]) : nil
     let part = try #require(try reader.recover(record: record, cursor: text, limits: limits).parts.first)
     #expect(part.base == 260 && part.events.map(\.sequence) == Array(261...300))
@@ -198,7 +198,7 @@ struct RecoveryReaderTests {
     let text = try cursor(["all/signal": 3])
     world.clock.advance(seconds: 31 * 24 * 60 * 60)
     if isNewAgain { try append("all/signal", (0..<5).map { event("signal", $0) }) }
-    let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
+    let reader = RecoveryReader(table: world.table, types: .standard, clock: world.clock.clock)
     let record = world.record(["signal"], user: nil)
     for (cursor, seen) in [(text, ["all/signal": 3]), (text, [:])] as [(String?, [String: Int64])] {
       let found = try reader.recover(record: record, cursor: cursor, seen: seen)
@@ -208,7 +208,7 @@ struct RecoveryReaderTests {
 
   @Test("who was told of an empty log, saw events, and comes back when it was forgotten, is told so")
   func forgottenAfterBegun() throws {
-    let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
+    let reader = RecoveryReader(table: world.table, types: .standard, clock: world.clock.clock)
     let record = world.record(["signal"], user: nil)
     let text = try reader.recover(record: record).cursor.text
     try append("all/signal", (0..<5).map { event("signal", $0) })

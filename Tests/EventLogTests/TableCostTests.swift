@@ -132,7 +132,7 @@ struct TableCostTests {
     guard let record = try connections.connection(id: world.id) else { return }
     let newlySubscribed = record.newlySubscribed(by: change)
     let rows = LagRows(table: connections.table, clock: world.clock.clock)
-    let pauses = try rows.pause(newlySubscribed.subscribedStreams, id: world.id)
+    let pauses = try rows.pause(newlySubscribed.subscribedStreams(types: .standard), id: world.id)
     _ = try connections.change(id: world.id, isPaused: !pauses.isEmpty) { _ in change }
     _ = try reader(connections).states(record: newlySubscribed, pauses: pauses)
     try rows.resume(pauses, id: world.id)
@@ -154,7 +154,8 @@ struct TableCostTests {
     guard let table = table as? MeteredTable else { return }
     var log = StreamLog(table: table, shards: shards, clock: world.clock.clock)
     let sender = StreamSender(
-      table: table, sender: Everybody(), shards: shards, log: Log(minimum: .fatal), clock: world.clock.clock)
+      table: table, types: .standard, sender: Everybody(), shards: shards, log: Log(minimum: .fatal),
+      clock: world.clock.clock)
     for attempt in 0..<2 {
       let events = (0..<count).map { number in
         Event(
@@ -178,7 +179,8 @@ struct TableCostTests {
     }
     _ = try log.append(events, to: "all/signal")
     let sender = StreamSender(
-      table: world.table, sender: Everybody(), shards: shards, log: Log(minimum: .fatal), clock: world.clock.clock)
+      table: world.table, types: .standard, sender: Everybody(), shards: shards, log: Log(minimum: .fatal),
+      clock: world.clock.clock)
     _ = sender.send(stream: "all/signal", deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
   }
 
@@ -189,7 +191,7 @@ struct TableCostTests {
   }
 
   private static func reader(_ connections: Connections) -> RecoveryReader {
-    RecoveryReader(table: connections.table, shards: shards, clock: connections.clock)
+    RecoveryReader(table: connections.table, types: .standard, shards: shards, clock: connections.clock)
   }
 
   private static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

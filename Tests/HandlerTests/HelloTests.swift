@@ -261,7 +261,7 @@ struct HelloTests {
         untilMilliseconds: stage.clock.clock.milliseconds() + 1_000)
       _ = record.subscriptions.apply(
         SubscriptionChange(
-          add: SubscriptionRequest(names: ["signal"]).resolved(for: .admin).accepted,
+          add: SubscriptionRequest(names: ["signal"]).resolved(for: .admin, types: .standard).accepted,
           order: Order(count: 1, milliseconds: 0, messageID: "m")))
       _ = try stage.connections.connect(record: record)
       _ = try stage.publish(#"{"type":"signal","data":1}"#)

@@ -20,7 +20,7 @@ struct LagStage {
 
   func sender(over table: (any Table)? = nil, lagSender: Wire? = nil, clock: Clock? = nil) -> StreamSender<Wire> {
     StreamSender(
-      table: table ?? self.table, sender: wire, lagSender: lagSender, log: Log(minimum: .fatal),
+      table: table ?? self.table, types: .standard, sender: wire, lagSender: lagSender, log: Log(minimum: .fatal),
       clock: clock ?? self.clock.clock)
   }
 
@@ -33,7 +33,7 @@ struct LagStage {
     var subscriptions = Subscriptions()
     _ = subscriptions.apply(
       SubscriptionChange(
-        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin).accepted,
+        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin, types: .standard).accepted,
         order: Order(count: 1, milliseconds: 0, messageID: "m")))
     for name in names {
       let record = ConnectionRecord(

@@ -81,7 +81,7 @@ struct LeftToOthersTests {
     var subscriptions = Subscriptions()
     _ = subscriptions.apply(
       SubscriptionChange(
-        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin).accepted,
+        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin, types: .standard).accepted,
         order: Order(count: 1, milliseconds: 0, messageID: "m")))
     return try (0..<count).map { number in
       let id = "c\(10_000 + number)"
@@ -98,7 +98,8 @@ struct LeftToOthersTests {
     let names = try connect(1_200)
     try append(stream, Event(type: "price:update", data: bytes("1"), id: "1-a", timestamp: ""))
     let wire = StoppingWire(pages: pages)
-    let sender = StreamSender(table: table, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
+    let sender = StreamSender(
+      table: table, types: .standard, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
     let report = sender.send(stream: stream, deadlineMilliseconds: clock.clock.milliseconds() + 30_000)
     #expect(report.isQueued)
     // There is time left, so another try at once would end as this one did: the sweep makes it.
@@ -115,9 +116,10 @@ struct LeftToOthersTests {
     let names = try connect(600)
     try append(stream, Event(type: "price:update", data: bytes("1"), id: "1-a", timestamp: ""))
     let wire = SlowWire(clock)
-    let sender = StreamSender(table: table, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
+    let sender = StreamSender(
+      table: table, types: .standard, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
     let other = StreamSender(
-      table: table, sender: StoppingWire(pages: 0), log: Log(minimum: .fatal), clock: clock.clock)
+      table: table, types: .standard, sender: StoppingWire(pages: 0), log: Log(minimum: .fatal), clock: clock.clock)
     var thefts = 0
     wire.eachSecond = {
       if try other.checkpoints.acquire(stream: stream) != nil { thefts += 1 }

@@ -145,7 +145,7 @@ struct RefusalReasonTests {
       .init(reason: "role is not the principal's own", query: [("auth", good), ("role", "admin")]),
       .init(reason: "groups are not the principal's own", query: [("auth", good), ("groups", "desk")]),
       .init(
-        reason: "dialect must be one of \(EventTypes.table.dialectNames.joined(separator: ", "))",
+        reason: "dialect must be one of \(EventTypeTable.standard.dialectNames.joined(separator: ", "))",
         query: [("dialect", "password=hunter2")]),
       .init(
         reason: "'[key]' cannot be subscribed to: a type is 1 to \(Limit.typeBytes) bytes without control characters "

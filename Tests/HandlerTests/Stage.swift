@@ -83,7 +83,7 @@ final class Stage {
   func connector(_ environment: Environment) throws -> Connect<Ear> {
     let settings = try AccessSettings(environment: environment)
     return Connect(
-      connections: connections,
+      connections: connections, types: .standard,
       access: AccessControl(
         settings: settings, keys: keys, clock: clock.clock, log: log, fetch: fetch),
       attempts: AttemptLimit(settings: settings.attempts, table: table, clock: clock.clock),
@@ -122,7 +122,7 @@ final class Stage {
   private func receive(over table: any Table) -> Receive<Ear> {
     Receive(
       connections: Connections(table: table, limits: limits, clock: clock.clock),
-      recovery: RecoveryReader(table: table, limits: limits, clock: clock.clock),
+      recovery: RecoveryReader(table: table, types: .standard, limits: limits, clock: clock.clock),
       lagRows: LagRows(table: table, limits: limits, clock: clock.clock),
       publisher: InvokedFunction(named: "Publisher", by: invocations), outbox: ear, log: log,
       clock: clock.clock)
@@ -139,7 +139,8 @@ final class Stage {
     let table = table ?? self.table
     var handler = Publish(
       eventLog: StreamLog(table: table, limits: limits, clock: clock.clock),
-      streams: StreamSender(table: table, sender: ear, limits: limits, log: log, clock: clock.clock), limits: limits,
+      streams: StreamSender(table: table, types: .standard, sender: ear, limits: limits, log: log, clock: clock.clock),
+      limits: limits,
       itself: InvokedFunction(named: ownName, by: invocations), log: log,
       metrics: SendMetrics.metrics(
         environment: Environment(["AWS_LAMBDA_FUNCTION_NAME": "Publisher"]), clock: clock.clock,

@@ -26,7 +26,7 @@ struct StreamSenderTests {
   private func sender(
     over table: (any Table)? = nil, log: Log = Log(minimum: .fatal)
   ) -> StreamSender<Wire> {
-    StreamSender(table: table ?? self.table, sender: wire, log: log, clock: clock.clock)
+    StreamSender(table: table ?? self.table, types: .standard, sender: wire, log: log, clock: clock.clock)
   }
 
   private var deadline: Int64 { clock.clock.milliseconds() + 30_000 }
@@ -42,7 +42,8 @@ struct StreamSenderTests {
       let request = SubscriptionRequest(names: [type], keys: keys)
       _ = subscriptions.apply(
         SubscriptionChange(
-          add: request.resolved(for: .admin).accepted, order: Order(count: 1, milliseconds: 0, messageID: "m")))
+          add: request.resolved(for: .admin, types: .standard).accepted,
+          order: Order(count: 1, milliseconds: 0, messageID: "m")))
       var record = ConnectionRecord(
         id: ConnectionID(name)!, principal: Principal(user: nil, role: .admin),
         connectedAtMilliseconds: clock.clock.milliseconds(), subscriptions: subscriptions)

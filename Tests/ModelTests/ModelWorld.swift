@@ -149,7 +149,7 @@ final class ModelWorld {
     let environment = ModelEnvironment(self, isLagSender: payload.hasPrefix("{\"lag\""))
     let clock = environment.clock
     var sender = StreamSender(
-      table: environment.table, sender: ModelSender(environment: environment),
+      table: environment.table, types: .standard, sender: ModelSender(environment: environment),
       lagSender: ModelSender(environment: environment, isLagSender: true), shards: shards, log: log, clock: clock,
       randomness: randomness)
     sender.pageSize = isSlow ? 1 : 500
@@ -252,7 +252,7 @@ final class ModelWorld {
     let clock = environment.clock
     var handler = Receive(
       connections: Connections(table: environment.table, shards: shards, clock: clock, randomness: randomness),
-      recovery: RecoveryReader(table: environment.table, shards: shards, clock: clock),
+      recovery: RecoveryReader(table: environment.table, types: .standard, shards: shards, clock: clock),
       lagRows: LagRows(table: environment.table, clock: clock, randomness: randomness),
       publisher: InvokedFunction(named: "Publisher", by: ModelInvocations(environment)),
       outbox: ModelOutbox(environment: environment), log: log, clock: clock)

@@ -32,8 +32,8 @@ package struct World {
     message: String = ""
   ) -> SubscriptionChange {
     SubscriptionChange(
-      add: SubscriptionRequest(names: names, keys: keys).resolved(for: .admin).accepted,
-      remove: SubscriptionRequest(names: remove, keys: remove.isEmpty ? [] : keys).removals,
+      add: SubscriptionRequest(names: names, keys: keys).resolved(for: .admin, types: .standard).accepted,
+      remove: SubscriptionRequest(names: remove, keys: remove.isEmpty ? [] : keys).removals(types: .standard),
       order: Order(
         count: count, milliseconds: clock.seconds * 1000 + milliseconds, messageID: message))
   }
@@ -42,7 +42,7 @@ package struct World {
   package func recipients(_ events: [Event], shards: Int = 1, pageSize: Int = 2) throws -> [Recipient] {
     var all: [Recipient] = []
     for run in events.runs {
-      var listeners = RecipientReader(run, table: table, shards: shards, pageSize: pageSize)
+      var listeners = RecipientReader(run, table: table, types: .standard, shards: shards, pageSize: pageSize)
       while case let page = try listeners.next(), !page.isEmpty { all += page }
     }
     return all

@@ -28,9 +28,10 @@ struct ResumeFigures {
       let events = (start..<min(start + segment, Self.missed)).map { Sample.event($0, keys: 500) }
       _ = try log.append(events, to: Sample.stream)
     }
-    reader = RecoveryReader(table: table)
+    let types = try EventTypeTable(environment: .process)
+    reader = RecoveryReader(table: table, types: types)
     var subscriptions = Subscriptions()
-    let wanted = SubscriptionRequest(names: [Sample.type], keys: []).resolved(for: .admin).accepted
+    let wanted = SubscriptionRequest(names: [Sample.type], keys: []).resolved(for: .admin, types: types).accepted
     _ = subscriptions.apply(
       SubscriptionChange(add: wanted, order: Order(count: nil, milliseconds: 1, messageID: "m")))
     record = ConnectionRecord(
@@ -67,7 +68,7 @@ struct ResumeFigures {
     for part in found.parts {
       let events = part.events.map { logged in
         Frame.event(
-          logged.event, shownAs: record.shownName(of: logged.event) ?? logged.event.type, dialect: .typed,
+          logged.event, shownAs: record.shownName(of: logged.event, types: reader.types) ?? logged.event.type, dialect: .typed,
           placement: Placement(sequence: logged.sequence, replay: 1))
       }
       count += FramePacking.frames(events, cursor: nil, accepts: accepts, name: { "1" }).count

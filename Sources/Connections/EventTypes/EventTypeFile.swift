@@ -4,7 +4,7 @@ import Messaging
 /// Why a file of event types is not taken: which file, which member, what is wrong with it.
 package struct EventTypeFileError: Error, Equatable, CustomStringConvertible {
   package let file: String
-  /// `types[3].roles[1]`; empty for the file as a whole.
+  /// `types[3].roles[1]`, or `line 7` where the text is no JSON; empty for the file as a whole.
   package let member: String
   package let reason: String
 
@@ -21,7 +21,8 @@ extension EventTypeTable {
     do throws(JSONError) {
       tree = try JSONTree(bytes)
     } catch {
-      throw EventTypeFileError(file: file, member: "", reason: error.description)
+      let line = 1 + bytes.prefix(error.offset).count { $0 == UInt8(ascii: "\n") }
+      throw EventTypeFileError(file: file, member: "line \(line)", reason: error.description)
     }
     self.init()
     try read(EventTypeMember(file: file, path: .root, tree))

@@ -1,11 +1,24 @@
 package import Messaging
 
 /// The known event types, their other names, who may see them, the bundles of them, and how the dialects greet: what
-/// the file of event types says (`EventTypes.json`).
+/// the file of event types says (`EventTypes.json`). Each program reads it once, at its start, and hands it to what needs
+/// it: `RecoveryReader`, `StreamSender` and the requests of clients and publishers. There is no table of the process.
 ///
 /// A type that is not in it is its own canonical name, and roles that may see everything see it. Events to one user or
 /// one group go to their own connections whatever the role, so the roles say nothing of those.
+///
+/// For example, by the file that is built in: `signal.created` means the type `signal`, shown as `signal.created`;
+/// `stream:news:AAPL` means the type `stream:news` with the key `AAPL`; `dashboard` means three types. An analyst may see
+/// `signal`, but not `risk`. What that means for one event and one connection is decided by `shownName` (Visibility.swift).
 package struct EventTypeTable: Sendable {
+  /// What a name means: the canonical type, and the key where the name holds one.
+  package struct Meaning: Equatable, Sendable {
+    package let type: String
+    package let key: String?
+    /// The name that was used, where it is another than the canonical one: a client sees the name it asked by.
+    package let shownAs: String?
+  }
+
   struct Known: Sendable {
     let name: String
     let otherNames: [String]
@@ -33,9 +46,6 @@ package struct EventTypeTable: Sendable {
   private var canonicalNames = NameIndex()
   private var otherNames = NameIndex()
   private var bundleNames = NameIndex()
-
-  /// Nobody sees anything.
-  static let empty = EventTypeTable()
 
   init() {}
 
@@ -77,6 +87,7 @@ package struct EventTypeTable: Sendable {
 
   // MARK: Types
 
+  /// Whether a broadcast of that type may be seen.
   package func mayBeSeen(_ type: String, by role: Role?) -> Bool {
     guard let set = role.map(RoleSet.init(_:)) else { return false }
     if seeEverything.contains(set) { return true }
@@ -84,37 +95,42 @@ package struct EventTypeTable: Sendable {
     return known[index].roles.contains(set)
   }
 
-  func meaning(of name: String) -> EventTypes.Meaning {
-    if canonicalNames.find(name) != nil { return EventTypes.Meaning(type: name, key: nil, shownAs: nil) }
+  package func meaning(of name: String) -> Meaning {
+    if canonicalNames.find(name) != nil { return Meaning(type: name, key: nil, shownAs: nil) }
     if let index = otherNames.find(name) {
-      return EventTypes.Meaning(type: known[index].name, key: nil, shownAs: name)
+      return Meaning(type: known[index].name, key: nil, shownAs: name)
     }
     for prefix in keyedPrefixes where name.hasBytePrefix(prefix) {
       if let meaning = Self.keyed(name, prefix: prefix) { return meaning }
     }
-    return EventTypes.Meaning(type: name, key: nil, shownAs: nil)
+    return Meaning(type: name, key: nil, shownAs: nil)
   }
 
   /// `stream:market_data:AAPL` is the key `AAPL` of the type `stream:market_data`.
-  private static func keyed(_ name: String, prefix: String) -> EventTypes.Meaning? {
+  private static func keyed(_ name: String, prefix: String) -> Meaning? {
     let rest = name.utf8.dropFirst(prefix.utf8.count)
     guard let colon = rest.firstIndex(of: UInt8(ascii: ":")) else { return nil }
     let key = name.utf8[name.utf8.index(after: colon)...]
     guard !key.isEmpty else { return nil }
-    return EventTypes.Meaning(type: String(name[..<colon]), key: String(Substring(key)), shownAs: nil)
+    return Meaning(type: String(name[..<colon]), key: String(Substring(key)), shownAs: nil)
   }
 
-  func meanings(of name: String) -> [EventTypes.Meaning] {
+  /// Everything a name in a subscription stands for: a name, a bundle, or with a trailing `*` the known types whose
+  /// name, or another of whose names, begins so. Empty if no known type does.
+  package func meanings(of name: String) -> [Meaning] {
     guard name.utf8.last == UInt8(ascii: "*") else {
       return bundleNames.find(name).map { bundles[$0].types.map(meaning) } ?? [meaning(of: name)]
     }
     let prefix = String(name.dropLast())
     return known.compactMap { type in
-      if type.name.hasBytePrefix(prefix) { return EventTypes.Meaning(type: type.name, key: nil, shownAs: nil) }
+      if type.name.hasBytePrefix(prefix) { return Meaning(type: type.name, key: nil, shownAs: nil) }
       let other = type.otherNames.first { $0.hasBytePrefix(prefix) }
-      return other.map { EventTypes.Meaning(type: type.name, key: nil, shownAs: $0) }
+      return other.map { Meaning(type: type.name, key: nil, shownAs: $0) }
     }
   }
+
+  /// The known types whose canonical name begins so.
+  func names(beginning prefix: String) -> [String] { known.map(\.name).filter { $0.hasBytePrefix(prefix) } }
 
   // MARK: Dialects
 

@@ -68,7 +68,7 @@ extension StreamSender {
     let page = try pages.page(from: row.from)
     let shaped = Round.shaped(page.events)
     let matches = shaped.events.enumerated().compactMap { index, event in
-      record.shownName(of: event).map { Recipient.Match(event: index, shownAs: $0) }
+      record.shownName(of: event, types: types).map { Recipient.Match(event: index, shownAs: $0) }
     }
     guard !matches.isEmpty else { return CatchUp(row: row, listener: nil, through: page.through) }
     var frames = FrameCache(

@@ -54,7 +54,7 @@ extension StreamSender.RoundDelivery {
       shaped.events.isEmpty
       ? nil
       : streamSender.connections.listeners(
-        of: batch, pageSize: streamSender.pageSize, after: lease.interruptedRound?.position)
+        of: batch, types: streamSender.types, pageSize: streamSender.pageSize, after: lease.interruptedRound?.position)
     ready = round.ready
     pages = StreamSender.LogPages(
       streamLog: streamSender.streamLog, stream: round.stream, epoch: round.epoch, end: round.end)

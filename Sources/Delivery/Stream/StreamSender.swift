@@ -11,6 +11,7 @@ package import Telemetry
 /// a lease that ends, and a checkpoint from which the next holder goes on.
 package struct StreamSender<Sender: FrameSender> {
   let connections: Connections
+  package let types: EventTypeTable
   let streamLog: StreamLog
   let checkpoints: Checkpoints
   let lagRows: LagRows
@@ -33,10 +34,11 @@ package struct StreamSender<Sender: FrameSender> {
   static var laggingTimeoutMilliseconds: Int64 { 1_500 }
 
   package init(
-    table: any Table, sender: Sender, lagSender: Sender? = nil, shards: Int = 1,
+    table: any Table, types: EventTypeTable, sender: Sender, lagSender: Sender? = nil, shards: Int = 1,
     limits: StreamLimits = StreamLimits(), log: Log,
     clock: Clock = .system, randomness: Randomness = .system
   ) {
+    self.types = types
     windowMilliseconds = 1_000 / limits.framesPerSecond
     connections = Connections(table: table, shards: shards, clock: clock, randomness: randomness)
     streamLog = StreamLog(table: table, shards: shards, limits: limits, clock: clock, randomness: randomness)

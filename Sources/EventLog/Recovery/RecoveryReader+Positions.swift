@@ -26,7 +26,7 @@ extension RecoveryReader {
 
   /// The positions of a connection in every stream it follows.
   package func positions(record: ConnectionRecord) throws(TableError) -> [StreamPosition] {
-    let streams = record.streams
+    let streams = record.streams(types: types)
     let heads = try heads(of: streams)
     // The checkpoints before the lag rows: a lag row is written before the checkpoint passes the events it is about.
     let checkpoints = try table.pages(

@@ -32,7 +32,7 @@ extension RecoveryReader {
         kept.removeAll()
         (replay.base, replay.isTrimmed) = (page.through, false)
       }
-      for event in page.events where record.shownName(of: event.event) != nil {
+      for event in page.events where isShown(event.event, to: record) {
         if lapsed > 0, EventTime.milliseconds(ofID: event.event.id) ?? .max < lapsed {
           (replay.base, replay.isTrimmed) = (event.sequence, false)
           continue

@@ -57,7 +57,7 @@ extension RecoveryReader {
       rows = try lastValues.read(type, epoch: epoch)
     }
     rows = rows.filter { row in
-      row.sequence <= through && record.shownName(of: row.event) != nil
+      row.sequence <= through && isShown(row.event, to: record)
         && unsent[Array((row.event.key ?? "").utf8)] == nil
     }
     return unsent.isEmpty ? rows : (rows + unsent.values).sorted { $0.sequence < $1.sequence }
@@ -74,7 +74,7 @@ extension RecoveryReader {
     let part = LogHead(epoch: head.epoch, next: through + 1)
     while position < through {
       let page = try streamLog.read(stream: stream, head: part, after: position, limitEvents: 2_000)
-      for event in page.events where record.shownName(of: event.event) != nil {
+      for event in page.events where isShown(event.event, to: record) {
         if let key = event.event.key { newest[Array(key.utf8)] = event }
       }
       position = page.through

@@ -12,9 +12,10 @@ package import Telemetry
 /// sequence 4 says nothing: it gets the state alone. `Docs/decisions/0005-rounds-marks-and-open-streams.md`,
 /// `Docs/protocol.md`.
 ///
-/// What it shows is decided by `ConnectionRecord.shownName(of:)`, as on every path.
+/// What it shows is decided by `EventTypeTable.shownName`, as on every path.
 package struct RecoveryReader {
   let table: any Table
+  package let types: EventTypeTable
   let streamLog: StreamLog
   let lastValues: LastValues
   let clock: Clock
@@ -23,11 +24,13 @@ package struct RecoveryReader {
   private let personalSeconds: Int64
 
   package init(
-    table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system
+    table: any Table, types: EventTypeTable, shards: Int = 1, limits: StreamLimits = StreamLimits(),
+    clock: Clock = .system
   ) {
     personalEvents = limits.personalEvents
     personalSeconds = limits.personalSeconds
     self.table = table
+    self.types = types
     self.clock = clock
     streamLog = StreamLog(table: table, shards: shards, clock: clock)
     lastValues = LastValues(table: table, shards: shards, clock: clock)
@@ -42,7 +45,7 @@ package struct RecoveryReader {
     record: ConnectionRecord, cursor text: String? = nil, seen: [String: Int64] = [:],
     limits: RecoveryLimits = RecoveryLimits()
   ) throws(TableError) -> Recovery {
-    let streams = record.streams
+    let streams = record.streams(types: types)
     let heads = try heads(of: streams)
     let cursor = text.flatMap { Cursor($0) }
     var recovery = Recovery()
@@ -143,6 +146,8 @@ package struct RecoveryReader {
     return try Presence(table: table, clock: clock).lapsed(
       user, connectedAtMilliseconds: record.connectedAtMilliseconds, keptSeconds: personalSeconds)
   }
+
+  func isShown(_ event: Event, to record: ConnectionRecord) -> Bool { record.shownName(of: event, types: types) != nil }
 
   /// Of each stream the head of its log; nil: it has none.
   func heads(of streams: [String]) throws(TableError) -> [LogHead?] {

@@ -7,14 +7,16 @@ import Testing
 
 @Suite("the file of event types")
 struct EventTypeFileTests {
+  private let standard = EventTypeTable.standard
+
   private func read(_ text: String) throws(EventTypeFileError) -> EventTypeTable {
     try EventTypeTable(reading: Array(text.utf8), file: "types.json")
   }
 
   @Test("what is built in is a valid file")
   func builtIn() throws {
-    try EventTypes.load()
-    _ = try EventTypeTable(environment: Environment([:]))
+    let table = try EventTypeTable(environment: Environment([:]))
+    #expect(table.mayBeSeen("signal", by: .viewer))
   }
 
   @Test(
@@ -36,21 +38,21 @@ struct EventTypeFileTests {
       ("stream:insider_data", "analyst approver viewer"),
     ])
   func documents(type: String, roles: String) {
-    #expect(EventTypes.meanings(of: "\(type.dropLast())*").map(\.type).contains(type))
-    let seen = Role.allCases.filter { $0 != .admin && EventTypes.mayBeSeen(type, by: $0) }
+    #expect(standard.meanings(of: "\(type.dropLast())*").map(\.type).contains(type))
+    let seen = Role.allCases.filter { $0 != .admin && standard.mayBeSeen(type, by: $0) }
     #expect(seen.map(\.rawValue).joined(separator: " ") == roles)
-    #expect(EventTypes.mayBeSeen(type, by: .admin) && !EventTypes.mayBeSeen(type, by: nil))
+    #expect(standard.mayBeSeen(type, by: .admin) && !standard.mayBeSeen(type, by: nil))
   }
 
   @Test("bundles stand for several types")
   func bundles() {
     #expect(
-      EventTypes.meanings(of: "credit_updates").map(\.type)
+      standard.meanings(of: "credit_updates").map(\.type)
         == ["credit_updates", "credit_analysis", "risk_score_update"])
     #expect(
-      EventTypes.meanings(of: "dashboard").map(\.type)
+      standard.meanings(of: "dashboard").map(\.type)
         == ["portfolio_update", "market_alert", "risk_score_update"])
-    #expect(EventTypes.meanings(of: "trading").map(\.type) == ["order:update", "order:fill", "position:update"])
+    #expect(standard.meanings(of: "trading").map(\.type) == ["order:update", "order:fill", "position:update"])
   }
 
   @Test("a file says which types there are, who sees them, and what else they are called")
@@ -79,7 +81,8 @@ struct EventTypeFileTests {
   @Test(
     "a bad file is refused with the member that is wrong",
     arguments: [
-      ("", "", "ends too early"),
+      ("", "line 1", "ends too early"),
+      ("{\n\"version\":1,\n\"types\":[],\n}", "line 4", "unexpected '}'"),
       ("{}", "version", "is missing"),
       (#"{"version":1}"#, "types", "is missing"),
       (#"{"version":2,"types":[]}"#, "version", "must be 1"),
@@ -103,7 +106,7 @@ struct EventTypeFileTests {
         #"{"version":1,"types":[],"dialects":[{"name":"flat","greeting":{"type":"hi","to":["$who"]}}]}"#,
         "dialects[0].greeting.to[0]", "'$who' is not known"
       ),
-      (#"{"version":1,"types":[]} x"#, "", "follows the JSON value"),
+      (#"{"version":1,"types":[]} x"#, "line 1", "follows the JSON value"),
     ])
   func faults(text: String, member: String, reason: String) throws {
     let error = try #require(throws: EventTypeFileError.self) { _ = try read(text) }
@@ -141,12 +144,12 @@ struct EventTypeFileTests {
     let id = try #require(ConnectionID("AbC="))
     let fields = GreetingFields(connectionID: id, user: "u-\"1\"", role: nil, timestamp: "2026-01-02T10:30:01.000Z")
     #expect(
-      EventTypes.table.greeting(of: .typed, fields: fields).map { String(decoding: $0, as: UTF8.self) }
+      standard.greeting(of: .typed, fields: fields).map { String(decoding: $0, as: UTF8.self) }
         == #"{"type":"connection_established","data":{"connectionId":"AbC=","userId":"u-\"1\"","#
         + #""timestamp":"2026-01-02T10:30:01.000Z"}}"#)
     #expect(
-      EventTypes.table.greeting(of: .flat, fields: fields).map { String(decoding: $0, as: UTF8.self) }
+      standard.greeting(of: .flat, fields: fields).map { String(decoding: $0, as: UTF8.self) }
         == #"{"type":"connection","status":"connected"}"#)
-    #expect(EventTypes.table.greeting(of: .message, fields: fields) == nil)
+    #expect(standard.greeting(of: .message, fields: fields) == nil)
   }
 }

@@ -1,11 +1,14 @@
 import Connections
 import Messaging
+import TestSupport
 import Testing
 
 @Suite("event types and what may be subscribed to")
 struct EventTypesTests {
+  private let table = EventTypeTable.standard
+
   private func resolve(_ names: [String], keys: [String] = [], _ role: Role? = .admin) -> [Subscription] {
-    SubscriptionRequest(names: names, keys: keys).resolved(for: role).accepted
+    SubscriptionRequest(names: names, keys: keys).resolved(for: role, types: .standard).accepted
   }
 
   @Test(
@@ -15,17 +18,17 @@ struct EventTypesTests {
       ("eval.completed", "outcome"), ("system_status", "system"),
     ])
   func aliases(name: String, type: String) {
-    let meaning = EventTypes.meaning(of: name)
+    let meaning = table.meaning(of: name)
     #expect(meaning.type == type)
     #expect(meaning.shownAs == name)
   }
 
   @Test("a channel of the market data clients holds its key")
   func channels() {
-    let meaning = EventTypes.meaning(of: "stream:market_data:BRK:B")
+    let meaning = table.meaning(of: "stream:market_data:BRK:B")
     #expect(meaning.type == "stream:market_data")
     #expect(meaning.key == "BRK:B")
-    #expect(EventTypes.meaning(of: "stream:news").key == nil)
+    #expect(table.meaning(of: "stream:news").key == nil)
   }
 
   @Test(
@@ -41,8 +44,8 @@ struct EventTypesTests {
     ])
   func roles(role: Role, types: [String]) {
     let all = ["signal", "proposal", "decision", "outcome", "risk", "system", "price:update", "order:fill", "mine"]
-    #expect(all.filter { EventTypes.mayBeSeen($0, by: role) } == types)
-    #expect(all.allSatisfy { !EventTypes.mayBeSeen($0, by: nil) })
+    #expect(all.filter { table.mayBeSeen($0, by: role) } == types)
+    #expect(all.allSatisfy { !table.mayBeSeen($0, by: nil) })
   }
 
   @Test("a pattern becomes the known types that begin so, those the role may see")
@@ -52,7 +55,7 @@ struct EventTypesTests {
     let vendors = ["market_data", "news", "fundamentals", "analytics", "insider_data"].map { "stream:\($0)" }
     #expect(resolve(["*"], .viewer).map(\.type) == ["signal", "proposal"] + broadcasts + vendors)
     #expect(resolve(["eval*"]) == [Subscription(type: "outcome", selector: .all, shownAs: "eval.completed")])
-    let refused = SubscriptionRequest(names: ["nothing*"]).resolved(for: .admin).refused
+    let refused = SubscriptionRequest(names: ["nothing*"]).resolved(for: .admin, types: .standard).refused
     #expect(refused.map(\.code) == [.unknownType])
   }
 
@@ -68,7 +71,7 @@ struct EventTypesTests {
   func marketData() {
     let request = SubscriptionRequest(
       eventTypes: ["stream:market_data:AAPL"], symbols: ["AAPL", "MSFT"], dataTypes: ["market_data"])
-    let accepted = request.resolved(for: .admin).accepted
+    let accepted = request.resolved(for: .admin, types: .standard).accepted
     #expect(accepted.map(\.type) == ["stream:market_data", "stream:market_data"])
     #expect(accepted.map(\.selector) == [.key("AAPL"), .key("MSFT")])
     #expect(SubscriptionRequest(eventTypes: [], symbols: ["AAPL"]).names == ["stream:market_data"])
@@ -76,7 +79,8 @@ struct EventTypesTests {
 
   @Test("a name is refused alone, with the reason")
   func refusals() {
-    let (accepted, refused) = SubscriptionRequest(names: ["signal", "risk", "a\nb", "ready"]).resolved(for: .viewer)
+    let request = SubscriptionRequest(names: ["signal", "risk", "a\nb", "ready"])
+    let (accepted, refused) = request.resolved(for: .viewer, types: table)
     #expect(accepted.map(\.type) == ["signal"])
     #expect(refused.map(\.code) == [.notAllowed, .invalidName, .invalidName])
   }

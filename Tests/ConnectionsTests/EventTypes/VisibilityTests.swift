@@ -127,7 +127,7 @@ struct VisibilityTests {
     for id in situation.principals.keys.sorted() {
       let record = try #require(try situation.world.connections().connection(id: ConnectionID(id)!))
       for event in events {
-        let shown = record.shownName(of: event)
+        let shown = record.shownName(of: event, types: .standard)
         let said: Comment = "seed \(seed), connection \(id), \(event.type) \(event.key ?? "-") \(event.audience)"
         #expect(live["\(id) \(event.id)"] == shown, said)
         let allowed = situation.names(of: event, for: id)
@@ -140,7 +140,8 @@ struct VisibilityTests {
   private func shownLive(_ events: [Event], _ situation: Situation) throws -> [String: String] {
     var shown: [String: String] = [:]
     for run in events.runs {
-      var listeners = RecipientReader(run, table: situation.world.table, shards: situation.shards, pageSize: 3)
+      var listeners = RecipientReader(
+        run, table: situation.world.table, types: .standard, shards: situation.shards, pageSize: 3)
       while case let page = try listeners.next(), !page.isEmpty {
         for recipient in page {
           for part in recipient.matches { shown["\(recipient.id.text) \(run.events[part.event].id)"] = part.shownAs }
@@ -148,6 +149,27 @@ struct VisibilityTests {
       }
     }
     return shown
+  }
+
+  @Test("two readers in one process each go by the table they were handed")
+  func handedIn() throws {
+    let world = World()
+    let own = try EventTypeTable(
+      reading: bytes(#"{"version":1,"types":[{"name":"risk","roles":["viewer"]}]}"#), file: "own.json")
+    let record = world.record(["risk"], role: .viewer)
+    _ = try world.connections().connect(record: record)
+    let event = Event(type: "risk", key: nil, data: bytes("1"), id: "1-a", timestamp: "")
+    var log = StreamLog(table: world.table, clock: world.clock.clock)
+    _ = try log.append([event], to: "all/risk")
+    for (types, isSeen) in [(own, true), (EventTypeTable.standard, false)] {
+      #expect((record.shownName(of: event, types: types) != nil) == isSeen)
+      var recipients = RecipientReader(EventBatch([event]), table: world.table, types: types, shards: 1)
+      #expect(try recipients.next().isEmpty != isSeen)
+      let recovery = try RecoveryReader(table: world.table, types: types, clock: world.clock.clock).recover(
+        record: record)
+      #expect(recovery.parts.contains { $0.stream == "all/risk" } == isSeen)
+      #expect(record.subscribedStreams(types: types).isEmpty != isSeen)
+    }
   }
 
   @Test(
@@ -163,7 +185,8 @@ struct VisibilityTests {
     for id in situation.principals.keys.sorted() {
       let record = try #require(try situation.world.connections().connection(id: ConnectionID(id)!))
       for type in Situation.types.map(\.name) {
-        let shown = try latest.read(type, epoch: "e").filter { record.shownName(of: $0.event) != nil }.map(\.event.id)
+        let shown = try latest.read(type, epoch: "e").filter { record.shownName(of: $0.event, types: .standard) != nil }
+          .map(\.event.id)
         #expect(shown == newest(events, of: type, for: id, situation), "seed \(seed), connection \(id), \(type)")
       }
     }
@@ -176,7 +199,7 @@ struct VisibilityTests {
     var situation = Situation(seed: seed)
     try situation.connect(8)
     let world = situation.world
-    let reader = RecoveryReader(table: world.table, clock: world.clock.clock)
+    let reader = RecoveryReader(table: world.table, types: .standard, clock: world.clock.clock)
     let ids = situation.principals.keys.sorted()
     let records = try ids.map { try #require(try world.connections().connection(id: ConnectionID($0)!)) }
     let positions = try records.map { try reader.recover(record: $0).cursor.text }

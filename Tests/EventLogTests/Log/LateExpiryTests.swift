@@ -130,7 +130,7 @@ struct LateExpiryTests {
       let position = Int64.random(in: 0...head.last, using: &random)
       var cursor = Cursor()
       cursor.set(stream: late.stream, epoch: head.epoch, to: position)
-      let reader = RecoveryReader(table: late.table, clock: late.clock.clock)
+      let reader = RecoveryReader(table: late.table, types: .standard, clock: late.clock.clock)
       let part = try #require(try reader.recover(record: record, cursor: cursor.text).parts.last)
       let base = max(position, try late.lastGap(head))
       let label: Comment = "seed \(seed), \(head), after \(position): \(part.events.map(\.sequence))"
