@@ -79,7 +79,14 @@ let benchmarks: [Target] =
 let package = Package(
   name: "tickertape",
   products: [
+    // The public library. What is `public` in these targets is meant for others; the rest is `package`.
     .library(name: "LambdaRuntime", targets: ["LambdaRuntime"]),
+    .library(name: "LambdaEvents", targets: ["LambdaEvents"]),
+    .library(name: "TickertapeHandlers", targets: ["TickertapeHandlers"]),
+    .library(name: "ManagementAPI", targets: ["ManagementAPI"]),
+    .library(name: "ConnectionStore", targets: ["ConnectionStore"]),
+    .library(name: "TableBackends", targets: ["TableBackends"]),
+    .library(name: "Messaging", targets: ["Messaging"]),
     .executable(name: "ConnectHandler", targets: ["ConnectHandler"]),
     .executable(name: "DisconnectHandler", targets: ["DisconnectHandler"]),
     .executable(name: "DefaultHandler", targets: ["DefaultHandler"]),
@@ -121,6 +128,12 @@ let package = Package(
       "Delivery",
       [
         "AWS", "ConnectionStore", "Connections", "EventLog", "Frames", "JSON", "LambdaEvents", "ManagementAPI",
+        "Messaging", "Telemetry",
+      ]),
+    room(
+      "TickertapeHandlers",
+      [
+        "AWS", "ConnectionStore", "Connections", "HTTPClient", "JSON", "LambdaEvents", "LambdaRuntime", "ManagementAPI",
         "Messaging", "Telemetry",
       ]),
     // Floor 7: what one invocation means
@@ -192,6 +205,12 @@ let package = Package(
     tests(
       "AccessTests",
       ["Access", "ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry", "TestSupport"]),
+    tests(
+      "TickertapeHandlersTests",
+      [
+        "TickertapeHandlers", "AWS", "ConnectionStore", "Connections", "HTTPClient", "LambdaEvents", "LambdaRuntime",
+        "ManagementAPI", "Messaging", "Telemetry", "TestSupport",
+      ]),
     tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests(
       "StreamClientTests", ["StreamClient", "JSON", "Messaging", "Frames", "Telemetry", "TestSupport"],

@@ -1,10 +1,12 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+let products = ["LambdaEvents", "LambdaRuntime", "Messaging", "TableBackends", "TickertapeHandlers"]
+
 let package = Package(
   name: "WhoAmI",
   dependencies: [.package(name: "tickertape", path: "../..")],
   targets: [
-    .executableTarget(name: "WhoAmI", dependencies: [.product(name: "LambdaRuntime", package: "tickertape")])
+    .executableTarget(name: "WhoAmI", dependencies: products.map { .product(name: $0, package: "tickertape") })
   ]
 )

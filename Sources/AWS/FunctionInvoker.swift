@@ -7,12 +7,30 @@ package protocol AsynchronousInvocation {
   func invokeLater(_ function: String, payload: [UInt8]) throws
 }
 
-/// Lambda's Invoke API with the invocation type `Event`.
+/// Has a function run now, and waits for its answer.
+package protocol SynchronousInvocation {
+  /// `milliseconds`: how long the answer is waited for.
+  func invoke(_ function: String, payload: [UInt8], milliseconds: Int) throws -> FunctionAnswer
+}
+
+/// What a function that was waited for answered.
+package struct FunctionAnswer: Equatable, Sendable {
+  package let body: [UInt8]
+  /// `X-Amz-Function-Error`: the function failed, and the body says how. Nil: it did not.
+  package let functionError: String?
+
+  package init(body: [UInt8], functionError: String? = nil) {
+    self.body = body
+    self.functionError = functionError
+  }
+}
+
+/// Lambda's Invoke API: with the invocation type `Event`, or `RequestResponse` for who waits.
 ///
 /// The endpoint is `AWS_ENDPOINT_URL_LAMBDA`, or `AWS_ENDPOINT_URL`, or the service of the region. Calls are signed
 /// with the credentials of `CredentialChain`; where an endpoint of plain `http` is set and the environment holds no
 /// key, as with the local gateway, they are not.
-package final class FunctionInvoker: AsynchronousInvocation {
+package final class FunctionInvoker: AsynchronousInvocation, SynchronousInvocation {
   private let environment: Environment
   private let clock: Clock
   private var kept: (endpoint: String, send: (HTTPRequest) throws -> HTTPResponse)?
@@ -27,15 +45,28 @@ package final class FunctionInvoker: AsynchronousInvocation {
   }
 
   package func invokeLater(_ function: String, payload: [UInt8]) throws {
+    _ = try send(function, payload: payload, type: "Event", milliseconds: Self.answerMilliseconds, expecting: 202)
+  }
+
+  package func invoke(_ function: String, payload: [UInt8], milliseconds: Int) throws -> FunctionAnswer {
+    let response = try send(
+      function, payload: payload, type: "RequestResponse", milliseconds: milliseconds, expecting: 200)
+    return FunctionAnswer(body: response.body, functionError: response.header("X-Amz-Function-Error"))
+  }
+
+  private func send(
+    _ function: String, payload: [UInt8], type: String, milliseconds: Int, expecting status: Int
+  ) throws -> HTTPResponse {
     let target = try target()
     let request = HTTPRequest(
       method: "POST", url: try HTTPURL("\(target.endpoint)/2015-03-31/functions/\(function)/invocations"),
-      headers: [("Content-Type", "application/json"), ("X-Amz-Invocation-Type", "Event")], body: payload,
-      totalMilliseconds: Self.answerMilliseconds)
+      headers: [("Content-Type", "application/json"), ("X-Amz-Invocation-Type", type)], body: payload,
+      totalMilliseconds: milliseconds)
     let response = try target.send(request)
-    guard response.status == 202 else {
+    guard response.status == status else {
       throw InvocationRefused(function: function, status: response.status, body: response.body)
     }
+    return response
   }
 
   private func target() throws -> (endpoint: String, send: (HTTPRequest) throws -> HTTPResponse) {
@@ -59,7 +90,7 @@ package final class FunctionInvoker: AsynchronousInvocation {
   }
 }
 
-/// Lambda did not queue an invocation.
+/// Lambda did not run or queue an invocation.
 package struct InvocationRefused: Error, Equatable, CustomStringConvertible {
   package let function: String
   package let status: Int

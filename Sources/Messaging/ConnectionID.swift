@@ -1,15 +1,17 @@
 /// The name API Gateway gives a WebSocket connection: about 16 characters that look like base64 and end with `=`.
-package struct ConnectionID: Hashable, Sendable, CustomStringConvertible {
-  package let text: String
+public struct ConnectionID: Hashable, Sendable, CustomStringConvertible {
+  /// The name as API Gateway writes it.
+  public let text: String
 
   /// Nil unless `text` is 1 to 128 bytes of letters, digits, `-`, `_` and `=`: a name with `/` or `..` in it would
   /// reach another path of the management API.
-  package init?(_ text: String) {
+  public init?(_ text: String) {
     guard (1...128).contains(text.utf8.count), text.utf8.allSatisfy(Self.isAllowed) else { return nil }
     self.text = text
   }
 
-  package var description: String { text }
+  /// The name.
+  public var description: String { text }
 
   /// Base64url with its padding.
   package static func isAllowed(_ byte: UInt8) -> Bool {

@@ -1,9 +1,11 @@
 /// Who stands behind a connection, found when it connects.
-package struct Principal: Equatable, Sendable {
-  package var user: String?
+public struct Principal: Equatable, Sendable {
+  /// Nil: a client that said no name, where `ACCESS=open` lets it in.
+  public var user: String?
   /// Nil: an unknown role, which may see no broadcast.
-  package var role: Role?
-  package var groups: [String]
+  public var role: Role?
+  /// What the events for a group are matched with.
+  public var groups: [String]
 
   package init(user: String?, role: Role?, groups: [String] = []) {
     self.user = user
@@ -13,7 +15,7 @@ package struct Principal: Equatable, Sendable {
 }
 
 /// Which broadcast types a principal may see; the table of types says which role sees which.
-package enum Role: String, Sendable, CaseIterable {
+public enum Role: String, Sendable, CaseIterable {
   case admin
   case analyst
   case approver

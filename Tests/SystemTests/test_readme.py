@@ -13,8 +13,11 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_readme_shows_the_example_that_is_built():
-    shown = re.search(r"```swift\n(import LambdaRuntime.*?)```", README, re.S).group(1)
-    assert shown == (ROOT / "Examples/WhoAmI/Sources/WhoAmI/WhoAmI.swift").read_text()
+    example = ROOT / "Examples" / "WhoAmI" / "Sources" / "WhoAmI"
+    shown = re.findall(r"^```swift\n(.*?)^```$", README, re.M | re.S)
+    assert shown == [(example / name).read_text() for name in ("WhoAmI.swift", "main.swift")]
+    # The unit tests have the same, for they cannot import a package that depends on this one.
+    assert shown[0] == (ROOT / "Tests" / "TickertapeHandlersTests" / "ReadmeExample.swift").read_text()
 
 
 def test_the_cli_publishes_to_a_watcher_and_leaves_the_bytes_alone(gateway):

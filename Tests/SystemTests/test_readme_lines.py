@@ -218,7 +218,7 @@ def test_somebody_elses_handler_answers_its_route(shell, here, tmp_path):
     asyncio.run(answers_whoami(shell, line, port, shown))
     # The same settings in a file.
     (settings,) = blocks("json")
-    assert json.loads(settings)["route"] == {"whoami": "WhoAmI"}
+    assert json.loads(settings)["route"] == {"whoami": "WhoAmI", "wave": "WhoAmI"}
     (here / "tickertape.json").write_text(settings)
     asyncio.run(answers_whoami(shell, f"ACCESS=open exec .build/release/tickertape serve --port {port}", port, shown))
 
@@ -227,13 +227,29 @@ async def answers_whoami(shell: Shell, line: str, port: int, shown):
     serving = shell.start(line, shown)
     try:
         until(lambda: "Ctrl-C stops it" in shown.read_text() or serving.poll() is not None, "serve does not start")
-        async with connect(f"ws://127.0.0.1:{port}/dev?userId=u-1") as ws:
-            await ws.send('{"action":"whoami"}')
-            assert (await asyncio.wait_for(ws.recv(), 20)).endswith("=")
-            await ws.send('{"type":"ping"}')
-            assert json.loads(await asyncio.wait_for(ws.recv(), 20))["type"] == "pong"
+        url = f"ws://127.0.0.1:{port}/dev?userId="
+        async with connect(f"{url}u-1") as ws, connect(f"{url}u-1") as second, connect(f"{url}u-2") as other:
+            ids = [await whoami(client) for client in (ws, second, other)]
+            assert [user for _, user in ids] == ["u-1", "u-1", "u-2"] and len({name for name, _ in ids}) == 3
+            await ws.send('{"action":"wave"}')
+            # The answer by the route response, and the event that it published, in either order.
+            came = {await asyncio.wait_for(ws.recv(), 20) for _ in range(2)}
+            assert "1 accepted" in came
+            (event,) = [json.loads(frame) for frame in came - {"1 accepted"}]
+            assert event["type"] == "wave" and event["data"] == {"from": ids[0][0]}
+            assert json.loads(await asyncio.wait_for(second.recv(), 20))["data"] == {"from": ids[0][0]}
+            # The event is for one user: what the other one hears first is the answer to its own ping.
+            await other.send('{"type":"ping"}')
+            assert json.loads(await asyncio.wait_for(other.recv(), 20))["type"] == "pong"
     finally:
         assert interrupt(serving) == 0, shown.read_text()
+
+
+async def whoami(client) -> tuple[str, str]:
+    await client.send('{"action":"whoami"}')
+    name, user = (await asyncio.wait_for(client.recv(), 20)).split(" ")
+    assert name.endswith("=")
+    return name, user
 
 
 def test_keys_are_made_listed_and_revoked(shell, here):

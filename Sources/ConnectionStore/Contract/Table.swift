@@ -7,9 +7,15 @@
 /// in counters, whether or not the backend has deleted it yet. A put over it, a counter on it, a transaction on it
 /// behave as if nothing stood there.
 ///
+/// **Whose rows.** The functions of this project write partitions whose names begin with a few letters and `#`
+/// (`c#`, `l#`, `cp#`). A handler of one's own begins its own with `app#`, which none of them will ever be.
+///
+///     let key = ItemKey(partition: "app#visits", sort: "u-1")
+///     let visits = try table.increment(key, attribute: "count")      // 1, then 2, whoever counts beside it
+///
 /// **Lost answers.** A write that throws `.unavailable` may have been applied. Whoever must know puts a random word
 /// into the item and reads it back before believing a refused condition.
-package protocol Table: AnyObject {
+public protocol Table: AnyObject {
   /// The item of that key, or nil.
   func get(_ key: ItemKey, consistency: Consistency) throws(TableError) -> Item?
 
@@ -50,7 +56,7 @@ package protocol Table: AnyObject {
 }
 
 /// What a write that was answered survives. DynamoDB always keeps it; in memory nothing survives the process.
-package enum Durability: Sendable {
+public enum Durability: Sendable {
   /// The end of the process, however it comes. A power cut may take the last seconds with it, but never the order: what
   /// is left is what stood at some moment.
   case process
@@ -59,20 +65,22 @@ package enum Durability: Sendable {
 }
 
 extension Table {
-  package func get(_ keys: [ItemKey]) throws(TableError) -> [Item?] {
+  /// One after the other.
+  public func get(_ keys: [ItemKey]) throws(TableError) -> [Item?] {
     var items: [Item?] = []
     for key in keys { items.append(try get(key, consistency: .strong)) }
     return items
   }
 
-  package func pages(of queries: [Query]) throws(TableError) -> [Page] {
+  /// One query after the other.
+  public func pages(of queries: [Query]) throws(TableError) -> [Page] {
     var pages: [Page] = []
     for query in queries { pages.append(try self.query(query)) }
     return pages
   }
 
   /// The items of every page, in order.
-  package func items(of query: Query) throws(TableError) -> [Item] {
+  public func items(of query: Query) throws(TableError) -> [Item] {
     var query = query
     var items: [Item] = []
     repeat {
@@ -84,13 +92,13 @@ extension Table {
   }
 
   /// All of the writes, or none, with `.process` durability.
-  package func transact(_ writes: [TransactionWrite]) throws(TableError) {
+  public func transact(_ writes: [TransactionWrite]) throws(TableError) {
     try transact(writes, durability: .process)
   }
 
   /// Adds to a whole-number attribute in one step and returns the sum. An absent or expired item, and an absent
   /// attribute, count as zero, so the first call returns `amount`; `expires` is set only when the item is created.
-  package func increment(
+  public func increment(
     _ key: ItemKey, attribute: String, by amount: Int64 = 1, expires: Int64? = nil
   ) throws(TableError) -> Int64 {
     var change = Change()
@@ -106,36 +114,42 @@ extension Table {
 
 /// Whether a read sees every write that was answered before it (`strong`), or may miss the newest (`eventual`, at half
 /// the price on DynamoDB). SQLite and memory are always strong.
-package enum Consistency: Sendable {
+public enum Consistency: Sendable {
   case strong
   case eventual
 }
 
 /// The name of one item: `partition` 1 to 2,048 bytes, `sort` 1 to 1,024 bytes of UTF-8, any character allowed. Two
 /// keys are one if their bytes are: unlike a `String`, a key tells a composed "é" from an "e" with its accent.
-package struct ItemKey: Hashable, Sendable, CustomStringConvertible {
-  package let partition: String
-  package let sort: String
+public struct ItemKey: Hashable, Sendable, CustomStringConvertible {
+  /// What is read together has one partition.
+  public let partition: String
+  /// The items of a partition are ordered by it.
+  public let sort: String
 
-  package init(partition: String, sort: String) {
+  /// Both are checked when the key is used.
+  public init(partition: String, sort: String) {
     self.partition = partition
     self.sort = sort
   }
 
-  package var description: String { "\(partition)/\(sort)" }
+  /// For messages: `partition/sort`.
+  public var description: String { "\(partition)/\(sort)" }
 
-  package static func == (left: ItemKey, right: ItemKey) -> Bool {
+  /// Equal in their bytes.
+  public static func == (left: ItemKey, right: ItemKey) -> Bool {
     left.sort.utf8.elementsEqual(right.sort.utf8) && left.partition.utf8.elementsEqual(right.partition.utf8)
   }
 }
 
 /// One attribute's value. A string or a byte array may be empty. Strings are compared by their bytes, as keys are.
-package enum Value: Hashable, Sendable {
+public enum Value: Hashable, Sendable {
   case string(String)
   case number(Int64)
   case bytes([UInt8])
 
-  package static func == (left: Value, right: Value) -> Bool {
+  /// Equal in their bytes.
+  public static func == (left: Value, right: Value) -> Bool {
     switch (left, right) {
     case (.string(let left), .string(let right)): left.utf8.elementsEqual(right.utf8)
     case (.number(let left), .number(let right)): left == right
@@ -150,142 +164,39 @@ package enum Value: Hashable, Sendable {
 ///
 /// A name has 1 to 255 bytes of ASCII; `pk`, `sk` and `expires` are taken, since DynamoDB keeps key and expiry beside
 /// the attributes.
-package struct Item: Equatable, Sendable {
-  package let key: ItemKey
-  package var attributes: [String: Value]
+public struct Item: Equatable, Sendable {
+  /// What the item is called by.
+  public let key: ItemKey
+  /// Value by name.
+  public var attributes: [String: Value]
   /// Seconds since the epoch from which on the item counts as absent; nil: it stays.
-  package var expires: Int64?
+  public var expires: Int64?
 
-  package init(key: ItemKey, attributes: [String: Value] = [:], expires: Int64? = nil) {
+  /// Without an expiry it stays.
+  public init(key: ItemKey, attributes: [String: Value] = [:], expires: Int64? = nil) {
     self.key = key
     self.attributes = attributes
     self.expires = expires
   }
 
-  package subscript(_ name: String) -> Value? {
+  /// An attribute's value; nil: there is none.
+  public subscript(_ name: String) -> Value? {
     get { attributes[name] }
     set { attributes[name] = newValue }
   }
 
-  package func string(_ name: String) -> String? {
+  /// The attribute if it is a string.
+  public func string(_ name: String) -> String? {
     if case .string(let value)? = attributes[name] { value } else { nil }
   }
 
-  package func number(_ name: String) -> Int64? {
+  /// The attribute if it is a number.
+  public func number(_ name: String) -> Int64? {
     if case .number(let value)? = attributes[name] { value } else { nil }
   }
 
-  package func bytes(_ name: String) -> [UInt8]? {
+  /// The attribute if it is bytes.
+  public func bytes(_ name: String) -> [UInt8]? {
     if case .bytes(let value)? = attributes[name] { value } else { nil }
-  }
-}
-
-/// What must hold of the item that stands under a key before a write is done.
-package indirect enum Condition: Equatable, Sendable {
-  case always
-  /// No item stands there (or an expired one).
-  case absent
-  case exists
-  /// The item exists and the attribute has that value; a missing attribute equals nothing.
-  case equals(String, Value)
-  /// The item exists and the attribute is there, of the same kind, and lower: numbers by value, strings and bytes by
-  /// bytes.
-  case less(String, Value)
-  /// As `less`, and higher.
-  case greater(String, Value)
-  /// The attribute is missing, or the item is.
-  case lacks(String)
-  case all([Condition])
-  case any([Condition])
-}
-
-/// What an update does to an item. An attribute may stand in one of `set`, `add`, `remove` only.
-package struct Change: Equatable, Sendable {
-  package var set: [String: Value] = [:]
-  /// Added to a number; a missing attribute counts as zero. Another kind of value there, or a sum beyond 64 bits, is
-  /// `.invalidRequest`.
-  package var add: [String: Int64] = [:]
-  package var remove: Set<String> = []
-  package var expires: Expiry = .keep
-  package var createsItem = false
-  /// The expiry if the update creates the item; for an item that is there, `expires` decides.
-  package var expiresOnCreation: Int64?
-
-  package enum Expiry: Equatable, Sendable {
-    case keep
-    /// Seconds since the epoch.
-    case at(Int64)
-    case never
-  }
-
-  package init() {}
-}
-
-/// Which items of a partition to read.
-package struct Query: Equatable, Sendable {
-  package var partition: String
-  package var sort: SortRange
-  /// How many live items the page may hold, at least 1: expired ones are read over and not counted.
-  package var limit: Int
-  /// Only items after this sort key are read: the `next` of the page before, or any other, whether an item stands there
-  /// or not.
-  package var after: String?
-  package var consistency: Consistency
-
-  package enum SortRange: Equatable, Sendable {
-    case all
-    case prefix(String)
-    /// Both ends belong to it; nil: open on that side. Nothing lies between ends in the wrong order.
-    case between(String?, String?)
-  }
-
-  package init(
-    partition: String, sort: SortRange = .all, limit: Int = 1000, after: String? = nil,
-    consistency: Consistency = .strong
-  ) {
-    self.partition = partition
-    self.sort = sort
-    self.limit = limit
-    self.after = after
-    self.consistency = consistency
-  }
-}
-
-/// Part of a query's answer.
-package struct Page: Equatable, Sendable {
-  package let items: [Item]
-  /// Where to go on, nil after the last page. A page may be empty and still have a `next`.
-  package let next: String?
-
-  package init(_ items: [Item], next: String?) {
-    self.items = items
-    self.next = next
-  }
-}
-
-package enum BatchWrite: Equatable, Sendable {
-  case put(Item)
-  case delete(ItemKey)
-
-  package var key: ItemKey {
-    switch self {
-    case .put(let item): item.key
-    case .delete(let key): key
-    }
-  }
-}
-
-package enum TransactionWrite: Equatable, Sendable {
-  case put(Item, if: Condition = .always)
-  case update(ItemKey, Change, if: Condition = .always)
-  case delete(ItemKey, if: Condition = .always)
-  /// Changes nothing; the transaction fails unless the condition holds.
-  case check(ItemKey, Condition)
-
-  package var key: ItemKey {
-    switch self {
-    case .put(let item, _): item.key
-    case .update(let key, _, _), .delete(let key, _), .check(let key, _): key
-    }
   }
 }

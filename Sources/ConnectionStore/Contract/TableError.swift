@@ -1,6 +1,7 @@
 /// What a table could not do: what was tried, on which item, and what the backend said.
-package struct TableError: Error, Equatable, CustomStringConvertible {
-  package enum Code: Equatable, Sendable {
+public struct TableError: Error, Equatable, CustomStringConvertible {
+  /// What went wrong, as far as callers act on it.
+  public enum Code: Equatable, Sendable {
     /// The condition did not hold; nothing was changed.
     case conditionFailed
     /// The places, in the order given, of the writes whose conditions did not hold; nothing was changed.
@@ -19,28 +20,32 @@ package struct TableError: Error, Equatable, CustomStringConvertible {
     case corrupt
   }
 
-  package let code: Code
+  /// What went wrong.
+  public let code: Code
   /// Whether the same request may succeed a little later with nobody doing anything about it.
-  package var mayPass: Bool {
+  public var mayPass: Bool {
     switch code {
     case .contention, .unavailable, .throttled: true
     case .conditionFailed, .transactionFailed, .invalidRequest, .unusable, .corrupt: false
     }
   }
   /// `get`, `put`, `update`, `delete`, `query`, `writeBatch`, `transact`, `open`.
-  package let operation: String
-  package let key: ItemKey?
+  public let operation: String
+  /// Of calls about one item; nil: about several or none.
+  public let key: ItemKey?
   /// What the backend said, or which rule was broken.
-  package let detail: String
+  public let detail: String
 
-  package init(code: Code, operation: String, key: ItemKey? = nil, detail: String = "") {
+  /// For a table of one's own and for tests of what a failure does.
+  public init(code: Code, operation: String, key: ItemKey? = nil, detail: String = "") {
     self.code = code
     self.operation = operation
     self.key = key
     self.detail = detail
   }
 
-  package var description: String {
+  /// `table put c#R0o=/c: the condition does not hold`
+  public var description: String {
     let shownKey = key.map { " \($0)" } ?? ""
     return "table \(operation)\(shownKey): \(reason)\(detail.isEmpty ? "" : " (\(detail))")"
   }

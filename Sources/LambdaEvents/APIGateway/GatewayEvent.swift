@@ -33,11 +33,13 @@ package enum GatewayEvent {
 }
 
 /// A client asks for a connection. There is no body on this event.
-package struct ConnectEvent {
-  package var context: RequestContext
-  package var headers: GatewayHeaders
+public struct ConnectEvent {
+  /// Which connection it is about, when and from where.
+  public var context: RequestContext
+  /// Those of the handshake.
+  public var headers: GatewayHeaders
   /// Decoded; empty if the address had no query. Of a parameter that was given several times the last.
-  package var query: QueryParameters
+  public var query: QueryParameters
   /// As they came, nil if absent.
   package var multiValueHeaders: [UInt8]?
   package var multiValueQuery: [UInt8]?
@@ -65,10 +67,11 @@ package struct ConnectEvent {
 }
 
 /// A client sent a text frame. There are no headers on this event.
-package struct MessageEvent {
-  package var context: RequestContext
+public struct MessageEvent {
+  /// Which connection it is about, when and from where.
+  public var context: RequestContext
   /// The frame, decoded from base64 if the event says so.
-  package var body: [UInt8]
+  public var body: [UInt8]
 
   package init(context: RequestContext, body: [UInt8]) {
     self.context = context
@@ -87,8 +90,9 @@ package struct MessageEvent {
 }
 
 /// A connection is closed, or was never finished. Delivered at best once, after the close.
-package struct DisconnectEvent {
-  package var context: RequestContext
+public struct DisconnectEvent {
+  /// Which connection it is about, when and from where.
+  public var context: RequestContext
   /// `Host`, and three that are empty.
   package var headers: GatewayHeaders
   package var multiValueHeaders: [UInt8]?

@@ -1,7 +1,7 @@
 import JSON
 
 /// The header fields of a handshake as the JSON object they came in; looked into only when asked, since few are.
-package struct GatewayHeaders {
+public struct GatewayHeaders {
   /// The event that they are a part of, so that neither keeping them nor a look into them copies any.
   private let bytes: [UInt8]
   private let range: Range<Int>?
@@ -26,7 +26,7 @@ package struct GatewayHeaders {
   package var json: ArraySlice<UInt8>? { range.map { bytes[$0] } }
 
   /// The value of a field, its name compared without regard to case; nil if it is absent or no string.
-  package subscript(_ name: String) -> String? {
+  public subscript(_ name: String) -> String? {
     guard let range else { return nil }
     var reader = JSONReader(bytes, in: range)
     guard (try? reader.beginObject()) != nil else { return nil }
@@ -47,12 +47,14 @@ package struct GatewayHeaders {
 }
 
 /// The query parameters of a handshake, decoded by API Gateway, in its order.
-package struct QueryParameters {
-  package private(set) var pairs: [(name: String, value: String)]
+public struct QueryParameters {
+  /// Name and value of each, as they stood in the address.
+  public private(set) var pairs: [(name: String, value: String)]
 
   package init(_ pairs: [(name: String, value: String)] = []) { self.pairs = pairs }
 
-  package subscript(_ name: String) -> String? { pairs.last { $0.name == name }?.value }
+  /// The value of a parameter; of several with that name the last.
+  public subscript(_ name: String) -> String? { pairs.last { $0.name == name }?.value }
 
   init(_ reader: inout JSONReader) throws(JSONError) {
     pairs = []

@@ -1,33 +1,41 @@
 import JSON
-package import Messaging
+public import Messaging
 
 /// `requestContext` of an event: which connection, which request, when and from where.
-package struct RequestContext {
-  package var routeKey: String
+public struct RequestContext {
+  /// The route that was chosen: `$connect`, `$disconnect`, `$default`, or one of your own, as `whoami`.
+  public var routeKey: String
   /// `CONNECT`, `MESSAGE` or `DISCONNECT`.
   package var eventType: String
-  package var requestID: String
+  /// API Gateway's id of the request.
+  public var requestID: String
   package var extendedRequestID: String
-  package var connectionID: ConnectionID
+  /// Which connection it is: the name that `@connections` knows it by.
+  public var connectionID: ConnectionID
   /// Only on MESSAGE.
-  package var messageID: String?
-  package var apiID: String
-  package var stage: String
-  package var domainName: String
+  public var messageID: String?
+  /// The API that the client connected to.
+  public var apiID: String
+  /// The API's stage: `prod`.
+  public var stage: String
+  /// The domain that the client connected to.
+  public var domainName: String
   /// `dd/MMM/yyyy:HH:mm:ss +0000`.
   package var requestTime: String
-  /// Milliseconds since the epoch.
-  package var requestTimeMilliseconds: Int64
-  /// Milliseconds since the epoch.
-  package var connectedAtMilliseconds: Int64
-  package var sourceAddress: String
+  /// When the client sent it, in milliseconds since the epoch.
+  public var requestTimeMilliseconds: Int64
+  /// When the client connected, in milliseconds since the epoch.
+  public var connectedAtMilliseconds: Int64
+  /// The client's IP address.
+  public var sourceAddress: String
   /// Absent if the client sent none.
-  package var userAgent: String?
+  public var userAgent: String?
   /// What the authorizer found, as it came; on every event after a CUSTOM authorizer, else nil.
-  package var authorizer: [UInt8]?
+  public var authorizer: [UInt8]?
   /// Only on DISCONNECT: the close code and its reason.
-  package var disconnectStatusCode: Int?
-  package var disconnectReason: String?
+  public var disconnectStatusCode: Int?
+  /// Only on DISCONNECT: the reason that came with the close, if any.
+  public var disconnectReason: String?
 
   package init(
     routeKey: String, eventType: String, requestID: String, connectionID: ConnectionID, messageID: String? = nil,

@@ -1,8 +1,16 @@
-package import ConnectionStore
+public import ConnectionStore
 package import Telemetry
 
 /// Which table a process works on, as its environment says.
-package enum TableSelection {
+///
+///     let table = try TableSelection.open()      // CONNECTION_STORE=dynamodb:tickertape-dev-Table-1A2B3C4D5E6F
+///
+/// A handler opens it in its `main.swift`, once, and keeps it for all its invocations.
+public enum TableSelection {
+  /// Opens the table that the variable `CONNECTION_STORE` names: `sqlite:PATH`, `dynamodb:TABLE` or `memory:` (for
+  /// tests). The local gateway and the template of `infra` set it for every function.
+  public static func open() throws(TableError) -> any Table { try open(environment: .process) }
+
   package static let variable = "CONNECTION_STORE"
   /// The name of a DynamoDB table; counts only where `CONNECTION_STORE` is unset.
   package static let tableNameVariable = "STREAM_MESSAGES_TABLE_NAME"

@@ -1,13 +1,18 @@
+import LambdaEvents
 import LambdaRuntime
+import Messaging
+import TickertapeHandlers
 
-/// Answers a WebSocket route with the id of the connection that the message came over.
-struct WhoAmI: LambdaHandler {
-  struct NoConnection: Error {}
+/// Two routes: `whoami` answers with the caller's connection and user, `wave` sends an event to all of the user's connections.
+struct WhoAmI: WebSocketHandler {
+  let callers: Callers
+  let publisher: EventPublisher
 
-  mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
-    let text = String(decoding: event, as: UTF8.self)
-    guard let key = text.firstRange(of: #""connectionId":""#) else { throw NoConnection() }
-    let connectionID = text[key.upperBound...].prefix { $0 != "\"" }
-    return Array(#"{"statusCode":200,"body":"\#(connectionID)"}"#.utf8)
+  mutating func message(_ event: MessageEvent, context: InvocationContext) throws -> ProxyResponse {
+    let id = event.context.connectionID
+    guard let user = try callers.principal(of: id)?.user else { return ProxyResponse(403, text: "no user") }
+    guard event.context.routeKey == "wave" else { return ProxyResponse(200, text: "\(id) \(user)") }
+    let outcome = try publisher.sendToUser(user, type: "wave", data: #"{"from":"\#(id)"}"#)
+    return ProxyResponse(200, text: "\(outcome.accepted) accepted")
   }
 }

@@ -1,3 +1,5 @@
 import LambdaRuntime
+import TableBackends
+import TickertapeHandlers
 
-LambdaRuntime.run(WhoAmI())
+LambdaRuntime.run(try WhoAmI(callers: Callers(table: TableSelection.open()), publisher: EventPublisher()))

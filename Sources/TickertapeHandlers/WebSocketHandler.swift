@@ -1,0 +1,73 @@
+public import LambdaEvents
+public import LambdaRuntime
+
+/// Answers the events of WebSocket routes of API Gateway.
+///
+///     struct Echo: WebSocketHandler {
+///       mutating func message(_ event: MessageEvent, context: InvocationContext) -> ProxyResponse {
+///         ProxyResponse(200, body: event.body)
+///       }
+///     }
+///
+///     LambdaRuntime.run(Echo())
+///
+/// A handler lives as long as its process and has one event at a time. It implements what its routes bring: an event of
+/// another kind fails the invocation as `Function.WrongRoute`. A handler that throws costs one invocation: the client
+/// gets API Gateway's error frame, `{"message":"Internal server error",…}`, and the process lives on.
+///
+/// https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-route-keys-connect-disconnect.html
+public protocol WebSocketHandler: LambdaHandler {
+  /// A client asks for a connection (`$connect`). A status of 200 lets it in, 400 and above refuses it, and so does an
+  /// error. Nothing can be posted to it before this has ended.
+  ///
+  /// Who takes this route over decides who may connect, and no ConnectHandler remembers the connection.
+  mutating func connect(_ event: ConnectEvent, context: InvocationContext) throws -> ProxyResponse
+
+  /// A client sent a frame: `$default`, or a route that the message selected. The answer's body goes to the client
+  /// where the route has a route response, and else nowhere.
+  mutating func message(_ event: MessageEvent, context: InvocationContext) throws -> ProxyResponse
+
+  /// A connection has ended (`$disconnect`). API Gateway tells it at best once, and drops an error.
+  mutating func disconnect(_ event: DisconnectEvent, context: InvocationContext) throws
+}
+
+extension WebSocketHandler {
+  /// Fails as `Function.WrongRoute`.
+  public mutating func connect(_ event: ConnectEvent, context: InvocationContext) throws -> ProxyResponse {
+    throw WrongRoute(eventType: event.context.eventType, routeKey: event.context.routeKey, handler: Self.self)
+  }
+
+  /// Fails as `Function.WrongRoute`.
+  public mutating func message(_ event: MessageEvent, context: InvocationContext) throws -> ProxyResponse {
+    throw WrongRoute(eventType: event.context.eventType, routeKey: event.context.routeKey, handler: Self.self)
+  }
+
+  /// Fails as `Function.WrongRoute`.
+  public mutating func disconnect(_ event: DisconnectEvent, context: InvocationContext) throws {
+    throw WrongRoute(eventType: event.context.eventType, routeKey: event.context.routeKey, handler: Self.self)
+  }
+
+  /// Decodes the event, hands it to the method of its kind and encodes the answer. Not to be implemented again; a test
+  /// of a handler may call it with an event's JSON.
+  public mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
+    switch try GatewayEvent(decoding: event) {
+    case .connect(let event): return try connect(event, context: context).encoded()
+    case .message(let event): return try message(event, context: context).encoded()
+    case .disconnect(let event):
+      try disconnect(event, context: context)
+      return ProxyResponse(200).encoded()
+    }
+  }
+}
+
+/// The function was put behind a route whose events it does not answer.
+struct WrongRoute: LambdaError, CustomStringConvertible {
+  let eventType: String
+  let routeKey: String
+  let handler: Any.Type
+
+  var errorType: String { "Function.WrongRoute" }
+  var description: String {
+    "\(handler) has no method for events of the type \(eventType), but stands behind the route \(routeKey)"
+  }
+}
