@@ -3,6 +3,9 @@ import Telemetry
 import TestSupport
 import TickertapeHandlers
 
+/// More calls came than the script has answers.
+struct UnexpectedCall: Error {}
+
 /// A Publisher that answers as a script says; an error stands for a call without an answer.
 final class ScriptedPublisher: SynchronousInvocation {
   private var answers: [Result<FunctionAnswer, any Error>]
@@ -18,6 +21,7 @@ final class ScriptedPublisher: SynchronousInvocation {
   func invoke(_ function: String, payload: [UInt8], milliseconds: Int) throws -> FunctionAnswer {
     functions.append(function)
     payloads.append(text(payload))
+    guard !answers.isEmpty else { throw UnexpectedCall() }
     return try answers.removeFirst().get()
   }
 
