@@ -20,7 +20,7 @@ struct Greetings {
   /// Clients of the five source protocols know no hello: those of their dialects, and those that say in the URL what they listen
   /// to. A client library says it in its hello.
   static func areExpected(by record: ConnectionRecord) -> Bool {
-    record.dialect != .typed || !record.subscriptions.active.isEmpty
+    !record.dialect.saysHello || !record.subscriptions.active.isEmpty
   }
 
   /// Without a greeting a client has its events all the same.
