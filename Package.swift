@@ -103,7 +103,7 @@ let package = Package(
     room("Messaging", ["JSON"]),
     room("Telemetry", ["JSON"]),
     // Floor 3: what travels, and how
-    room("Frames", ["Crypto", "CZlib", "JSON", "Messaging"]),
+    room("Frames", ["Crypto", "CZlib", "JSON", "Messaging", "Telemetry"]),
     room("LambdaEvents", ["Crypto", "HTTPWire", "JSON", "Messaging"]),
     room("ConnectionStore", ["JSON", "Telemetry"]),
     room("HTTPClient", ["CCurl", "HTTPWire", "Telemetry"]),
@@ -112,7 +112,7 @@ let package = Package(
     room("AWS", ["Crypto", "HTTPClient", "HTTPWire", "JSON", "Telemetry"]),
     room("StreamClient", ["Frames", "JSON", "Messaging", "Telemetry"]),
     room(
-      "Connections", ["ConnectionStore", "Crypto", "HTTPWire", "JSON", "Messaging", "Telemetry"],
+      "Connections", ["ConnectionStore", "Crypto", "Frames", "HTTPWire", "JSON", "Messaging", "Telemetry"],
       embedding: ["EventTypes/EventTypes.json"]),
     room("Access", ["ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     // Floor 5
@@ -176,7 +176,7 @@ let package = Package(
     // Tests: a target a room, and what they share
     .target(
       name: "TestSupport",
-      dependencies: ["CLinux", "ConnectionStore", "Connections", "Messaging", "Telemetry"],
+      dependencies: ["CLinux", "ConnectionStore", "Connections", "Frames", "Messaging", "Telemetry"],
       path: "Tests/TestSupport", swiftSettings: strict),
     testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
     testProgram("TestBootstrap", ["HTTPWire"]),
@@ -218,7 +218,10 @@ let package = Package(
     testProgram("LogStress", ["TableBackends", "Messaging", "Connections", "EventLog", "Telemetry"]),
     tests(
       "ConnectionsTests",
-      ["EventLog", "Connections", "ConnectionStore", "Crypto", "Messaging", "JSON", "Telemetry", "TestSupport"]),
+      [
+        "EventLog", "Connections", "ConnectionStore", "Crypto", "Frames", "Messaging", "JSON", "Telemetry",
+        "TestSupport",
+      ]),
     tests(
       "EventLogTests",
       [
@@ -229,7 +232,7 @@ let package = Package(
       "HandlerTests",
       [
         "Access", "Crypto", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Connections",
-        "EventLog", "Delivery", "AWS", "ManagementAPI", "LambdaEvents", "HTTPClient", "ConnectionStore",
+        "EventLog", "Delivery", "AWS", "Frames", "ManagementAPI", "LambdaEvents", "HTTPClient", "ConnectionStore",
         "TableBackends", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(

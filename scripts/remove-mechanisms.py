@@ -123,9 +123,9 @@ REMOVALS = {
         "      wanted.accept(hello.accepts)\n"
         "      let found = try recovery.recover(\n"
         "        record: wanted, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts, limits: limits))\n"
-        "      var frames = [Frame.connection(record: early, refused: [], replay: hello.replay, milliseconds: 0)]\n"
-        "      if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found, replay: hello.replay)) }\n"
-        "      for part in found.parts { frames += self.frames(of: part, record: wanted, replay: hello.replay) }\n"
+        "      var frames = [early.connectionFrame(refused: [], replay: hello.replay, milliseconds: 0)]\n"
+        "      if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found.outcome, replay: hello.replay)) }\n"
+        "      for part in found.parts { frames += recovery.frames(of: part, record: wanted, replay: hello.replay) }\n"
         "      frames.append(Frame.ready(replay: hello.replay, cursor: found.cursor))\n"
         "      _ = try post(frames, destination: Destination(context: context), invocation: invocation)\n"
         "      _ = try change(context: context, accepting: hello.accepts) { record in\n"
@@ -146,7 +146,7 @@ REMOVALS = {
         "Sources/StreamClient/Follower+Answers.swift", "guard replay == hellos, phase == .asking else { return .past }",
         "guard replay == hellos, phase == .asking else { return .current }"),
     "the client does not say what it has seen": (
-        "Sources/StreamClient/Follower.swift", "cursor: cursor, seen: positions.seen, types", "cursor: cursor, seen: [:], types"),
+        "Sources/StreamClient/Follower.swift", "cursor: cursor, seen: positions.seen, accepts", "cursor: cursor, seen: [:], accepts"),
     "every role may see everything": (
         "Sources/Connections/EventTypes/EventTypeTable.swift", "if seeEverything.contains(set) {",
         "if seeEverything.contains(set) || !set.isEmpty {"),

@@ -1,5 +1,6 @@
 import Access
 import Connections
+import Frames
 import LambdaEvents
 import Messaging
 import Telemetry

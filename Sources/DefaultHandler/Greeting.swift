@@ -18,7 +18,7 @@ extension Receive {
     guard let record = try connections.connection(id: id), !record.accepts.contains(.parts) else {
       return Array("{}".utf8)
     }
-    if let frame = Frame.greeting(record: record, types: types, milliseconds: clock.milliseconds()) {
+    if let frame = greetingFrame(of: record) {
       var pauses = Self.greetingPauses[...]
       while try outbox.post(frame, to: destination) == .gone {
         guard let pause = pauses.popFirst() else {
@@ -34,15 +34,13 @@ extension Receive {
     ) { _ in }
     return Array("{}".utf8)
   }
-}
 
-extension Frame {
   /// What the clients of a dialect expect first, as the file of event types says; nil: nothing.
-  static func greeting(record: ConnectionRecord, types: EventTypeTable, milliseconds: Int64) -> [UInt8]? {
+  private func greetingFrame(of record: ConnectionRecord) -> [UInt8]? {
     types.greeting(
       of: record.dialect,
       fields: GreetingFields(
         connectionID: record.id, user: record.principal.user, role: record.principal.role,
-        timestamp: Timestamp.rfc3339(milliseconds: milliseconds)))
+        timestamp: Timestamp.rfc3339(milliseconds: clock.milliseconds())))
   }
 }

@@ -29,10 +29,10 @@ extension Receive {
       record: record, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts, limits: limits)
     )
     var frames = [
-      Frame.connection(record: record, refused: refused, replay: hello.replay, milliseconds: clock.milliseconds())
+      record.connectionFrame(refused: refused, replay: hello.replay, milliseconds: clock.milliseconds())
     ]
-    if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found, replay: hello.replay)) }
-    for part in found.parts { frames += self.frames(of: part, record: record, replay: hello.replay) }
+    if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found.outcome, replay: hello.replay)) }
+    for part in found.parts { frames += recovery.frames(of: part, record: record, replay: hello.replay) }
     let ready = Frame.ready(replay: hello.replay, cursor: found.cursor)
     if let missed = found.missed, missed > 0 {
       log.warn(

@@ -40,8 +40,9 @@ extension Receive {
       try handler.change(context: context, isPaused: $0) { _ in change }
     }
     audit("subscribed", request: request, record: record, log: log)
-    return Frame.changed(
-      "subscribed", request: request, refused: resolved.refused, subscriptions: record.subscriptions, count: count)
+    return Frame.acknowledgement(
+      .subscribed, of: request, refused: resolved.refused, subscriptions: record.subscriptions.active.count,
+      count: count)
   }
 
   /// What a change brings that the connection has not got. Where delivery is paused, a subscribe before this one did not
@@ -71,7 +72,7 @@ extension Receive {
     }
     // If anything else fails, delivery stays paused for a while: a subscribe that is said again finds that.
     let frames = try recovery.states(record: record, pauses: pauses).flatMap {
-      self.frames(of: $0, record: record, replay: nil)
+      recovery.frames(of: $0, record: record, replay: nil)
     }
     _ = try post(frames, destination: destination, invocation: invocation)
     resume(pauses, id: record.id, log: log)
@@ -101,8 +102,8 @@ extension Receive {
       SubscriptionChange(remove: request.removals(types: types), order: Self.order(count, context: context))
     }
     audit("unsubscribed", request: request, record: record, log: log)
-    return Frame.changed(
-      "unsubscribed", request: request, refused: [], subscriptions: record.subscriptions, count: count)
+    return Frame.acknowledgement(
+      .unsubscribed, of: request, refused: [], subscriptions: record.subscriptions.active.count, count: count)
   }
 
   func change(

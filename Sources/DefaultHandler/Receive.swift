@@ -81,12 +81,12 @@ struct Receive<Out: Outbox>: LambdaHandler {
         log.warn("pong without a cursor", ["reason": .text(error.description)])
       }
     }
-    return Frame.pong(count: count, cursor: cursor?.text, milliseconds: clock.milliseconds())
+    return Frame.pong(count: count, cursor: cursor, milliseconds: clock.milliseconds())
   }
 
   private func status(context: RequestContext) throws -> [UInt8] {
     let record = try connection(context: context)
-    return Frame.status(record: record, positions: try recovery.positions(record: record))
+    return record.statusFrame(positions: try recovery.positions(record: record))
   }
 
   // MARK: Refusals

@@ -1,4 +1,4 @@
-package import JSON
+import JSON
 package import Messaging
 
 /// Where an event stands in its stream, and how it comes to a client.
@@ -37,44 +37,24 @@ package enum Frame {
     }
   }
 
-  /// A JSON object whose first member is its type.
-  package static func object(_ type: String, _ members: (inout JSONWriter) -> Void) -> [UInt8] {
-    var writer = JSONWriter()
-    writer.object { writer in
-      writer.member("type", type)
-      members(&writer)
-    }
-    return writer.bytes
-  }
-
-  /// `{"type":"error","code":…,"message":…,"requestId":…}`: what was wrong with a client's frame. The socket stays
-  /// open.
-  package static func error(code: String, message: String, requestID: String) -> [UInt8] {
-    object("error") { writer in
-      writer.member("code", code)
-      writer.member("message", message)
-      writer.member("requestId", requestID)
-    }
-  }
-
   // MARK: Dialects
 
   private static func typed(_ event: Event, shownAs: String, placement: Placement?) -> [UInt8] {
     var writer = JSONWriter(reservingBytes: event.data.count + 256)
     writer.object { writer in
-      writer.member("type", shownAs)
+      writer.member(Member.type, shownAs)
       writer.member("key", ifPresent: event.key)
-      writer.member("id", event.id)
+      writer.member(Member.id, event.id)
       if let placement {
-        writer.member("stream", event.stream)
-        writer.member("seq", placement.sequence)
+        writer.member(Member.stream, event.stream)
+        writer.member(Member.sequence, placement.sequence)
         if placement.folded > 0 { writer.member("folded", placement.folded) }
-        if let replay = placement.replay { writer.member("replay", replay) }
+        if let replay = placement.replay { writer.member(Member.replay, replay) }
       }
-      writer.member("timestamp", event.timestamp)
+      writer.member(Member.timestamp, event.timestamp)
       writer.member("priority", ifPresent: event.priority?.rawValue)
       writer.member("correlationId", ifPresent: event.correlationID)
-      writer.member("data", raw: event.data)
+      writer.member(Member.data, raw: event.data)
     }
     return writer.bytes
   }
@@ -83,9 +63,9 @@ package enum Frame {
   private static func flat(_ event: Event, shownAs: String) -> [UInt8] {
     var writer = JSONWriter(reservingBytes: event.data.count + 256)
     writer.object { writer in
-      writer.member("type", shownAs)
+      writer.member(Member.type, shownAs)
       let isFlattened = appendMembers(of: event.data, to: &writer)
-      if !isFlattened { writer.member("data", raw: event.data) }
+      if !isFlattened { writer.member(Member.data, raw: event.data) }
     }
     return writer.bytes
   }
@@ -94,7 +74,7 @@ package enum Frame {
     var reader = JSONReader(data)
     guard (try? reader.peek()) == .object, (try? reader.beginObject()) != nil else { return false }
     while let name = try? reader.nextKey(), let value = try? reader.rawValue() {
-      if name != "type" { writer.member(name, raw: value) }
+      if name != Member.type { writer.member(name, raw: value) }
     }
     return true
   }
@@ -109,9 +89,9 @@ package enum Frame {
       writer.object { writer in
         writer.member("channel", channel)
         writer.member("data_type", kind)
-        writer.member("timestamp", event.timestamp)
+        writer.member(Member.timestamp, event.timestamp)
         writer.member("symbol", ifPresent: event.key)
-        writer.member("data", raw: event.data)
+        writer.member(Member.data, raw: event.data)
       }
     }
     return writer.bytes

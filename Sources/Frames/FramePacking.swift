@@ -90,12 +90,12 @@ package enum FramePacking {
   private static func batch(_ events: ArraySlice<[UInt8]>, cursor: String?, reservingBytes capacity: Int) -> [UInt8] {
     var writer = JSONWriter(reservingBytes: capacity)
     writer.object { writer in
-      writer.member("type", "batch")
-      writer.key("events")
+      writer.member(Member.type, ControlType.batch.rawValue)
+      writer.key(Member.events)
       writer.array { writer in
         for event in events { writer.raw(event) }
       }
-      writer.member("cursor", ifPresent: cursor)
+      writer.member(Member.cursor, ifPresent: cursor)
     }
     return writer.bytes
   }
@@ -106,11 +106,11 @@ package enum FramePacking {
     return pieces.enumerated().map { index, piece in
       var writer = JSONWriter(reservingBytes: piece.count * 2 + 128)
       writer.object { writer in
-        writer.member("type", "part")
-        writer.member("id", name)
-        writer.member("index", index)
-        writer.member("count", pieces.count)
-        writer.member("data", String(decoding: piece, as: UTF8.self))
+        writer.member(Member.type, ControlType.part.rawValue)
+        writer.member(Member.id, name)
+        writer.member(Member.index, index)
+        writer.member(Member.partCount, pieces.count)
+        writer.member(Member.data, String(decoding: piece, as: UTF8.self))
       }
       return writer.bytes
     }

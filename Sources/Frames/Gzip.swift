@@ -9,8 +9,8 @@ package enum Gzip {
     guard let compressed = compress(frame) else { return nil }
     var writer = JSONWriter(reservingBytes: compressed.count * 4 / 3 + 64)
     writer.object { writer in
-      writer.member("type", "gzip")
-      writer.key("data")
+      writer.member(Member.type, ControlType.gzip.rawValue)
+      writer.key(Member.data)
       var text = [UInt8(ascii: "\"")]
       Base64.append(compressed, to: &text)
       writer.raw(text + [UInt8(ascii: "\"")])

@@ -12,17 +12,6 @@ package enum Limit {
   package static let groups = 32
 }
 
-/// The names that an application's event type may not take: a client would mistake such an event for an answer.
-package enum ControlType {
-  package static func isReserved(_ name: String) -> Bool {
-    switch name {
-    case "connection", "resume", "ready", "snapshot", "batch", "gzip", "part", "heartbeat", "rotate", "error": true
-    case "hello", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "ping", "pong", "status": true
-    default: false
-    }
-  }
-}
-
 /// Whether a name from outside may be used as it is: it has a length, and holds nothing that could forge a line where it
 /// is shown or make it look like another name.
 package enum Name {

@@ -30,4 +30,13 @@ package enum Dialect: String, Sendable, CaseIterable {
   case flat
   /// `{"type":"data","message":{…}}` with a StreamMessage inside.
   case message
+
+  // The dialects of the five source protocols know nothing of what follows: their clients get each event by itself.
+
+  /// Whether its clients say `hello`; the others are greeted.
+  package var saysHello: Bool { self == .typed }
+  /// Whether its clients read batches, parts and gzip, once they said so.
+  package var takesBatches: Bool { self == .typed }
+  /// Whether its clients read `snapshot`; the others get the events of a state one by one.
+  package var takesSnapshots: Bool { self == .typed }
 }

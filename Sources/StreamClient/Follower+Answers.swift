@@ -1,3 +1,4 @@
+import Frames
 import Messaging
 
 // The answers to a hello: `connection`, `resume`, snapshots, the missed events, `ready`.
@@ -21,22 +22,22 @@ extension Follower {
 
   /// Whether an answer is to be taken. Without a hello answers bear no tag.
   private mutating func isCurrent(members: FrameMembers) throws(FrameFault) -> Bool {
-    guard options.saysHello else { return !members.has("replay") }
-    return try state(of: members.requiredNumber("replay")) == .current
+    guard options.saysHello else { return !members.has(Member.replay) }
+    return try state(of: members.requiredNumber(Member.replay)) == .current
   }
 
   mutating func consumeConnection(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
-    if let replay = try members.number("replay"), try state(of: replay) == .past { return }
+    if let replay = try members.number(Member.replay), try state(of: replay) == .past { return }
     output.append(.notice(frame))
   }
 
   // MARK: Resume
 
   mutating func consumeResume(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
-    let recovered = try members.requiredString("recovered")
-    let missed = try members.number("missed")
-    let reason = try members.string("reason")
-    let to = try wholeCursor(members: members, name: "to")
+    let recovered = try members.requiredString(Member.recovered)
+    let missed = try members.number(Member.missed)
+    let reason = try members.string(Member.reason)
+    let to = try wholeCursor(members: members, name: Member.to)
     let streams = try gaps(members: members)
     guard try isCurrent(members: members) else { return }
     // What comes up to `to` is not here yet: should the connection break now, the next hello must not say it was.
@@ -49,14 +50,14 @@ extension Follower {
   }
 
   private func gaps(members: FrameMembers) throws(FrameFault) -> [Gap.Stream]? {
-    guard let elements = try members.elements("streams") else { return nil }
+    guard let elements = try members.elements(Member.streams) else { return nil }
     var gaps: [Gap.Stream] = []
     for element in elements {
       let gap = try FrameMembers(element)
       gaps.append(
         Gap.Stream(
-          stream: try gap.requiredString("stream"), missed: try gap.number("missed"),
-          reason: try gap.string("reason")))
+          stream: try gap.requiredString(Member.stream), missed: try gap.number(Member.missed),
+          reason: try gap.string(Member.reason)))
     }
     return gaps
   }
@@ -65,9 +66,9 @@ extension Follower {
 
   mutating func consumeSnapshot(members: FrameMembers) throws(FrameFault) {
     let stream = try Self.streamName(members: members)
-    let sequence = try members.requiredNumber("seq")
-    let isLast = try !members.flag("more")
-    let elements = try members.requiredElements("events")
+    let sequence = try members.requiredNumber(Member.sequence)
+    let isLast = try !members.flag(Member.more)
+    let elements = try members.requiredElements(Member.events)
     guard try isCurrent(members: members) else { return }
     let bytes = Array(stream.utf8)
     guard let isFirst = begins(stream: bytes, sequence: sequence) else { return }
@@ -106,7 +107,7 @@ extension Follower {
   // MARK: Ready
 
   mutating func consumeReady(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
-    let cursor = try wholeCursor(members: members, name: "cursor")
+    let cursor = try wholeCursor(members: members, name: Member.cursor)
     guard try isCurrent(members: members) else { return }
     // An answer tells its snapshots whole before its `ready`. So this is another answer to the same hello, which was
     // worked on twice; the rest of the one that is being told follows, or hello is said again.
@@ -129,7 +130,7 @@ extension Follower {
   /// `replay` is the tag of the batch it came in, if that has one.
   mutating func consumeEvent(members: FrameMembers, bytes: [UInt8], replay: Int64?) throws(FrameFault) {
     try Self.requireEvent(members: members)
-    let tag = try members.number("replay") ?? replay
+    let tag = try members.number(Member.replay) ?? replay
     let event = try Self.placed(members: members, bytes: bytes)
     if let tag {
       if try state(of: tag) == .past { return }
@@ -142,22 +143,26 @@ extension Follower {
   }
 
   private static func requireEvent(members: FrameMembers) throws(FrameFault) {
-    let type = try members.requiredString("type")
-    guard !type.isEmpty, !ControlType.isReserved(type) else { throw FrameFault(name: "type", kind: "that of an event") }
+    let type = try members.requiredString(Member.type)
+    guard !type.isEmpty, !ControlType.isReserved(type) else {
+      throw FrameFault(name: Member.type, kind: "that of an event")
+    }
   }
 
   private static func placed(
     members: FrameMembers, bytes: [UInt8]
   ) throws(FrameFault) -> BufferedEvents.Event? {
-    guard members.has("stream"), members.has("seq") else { return nil }
-    let sequence = try members.requiredNumber("seq")
-    guard sequence > 0 else { throw FrameFault(name: "seq", kind: "a number from 1 on") }
+    guard members.has(Member.stream), members.has(Member.sequence) else { return nil }
+    let sequence = try members.requiredNumber(Member.sequence)
+    guard sequence > 0 else { throw FrameFault(name: Member.sequence, kind: "a number from 1 on") }
     return BufferedEvents.Event(stream: Array(try streamName(members: members).utf8), sequence: sequence, bytes: bytes)
   }
 
   private static func streamName(members: FrameMembers) throws(FrameFault) -> String {
-    let name = try members.requiredString("stream")
-    guard (1...512).contains(name.utf8.count) else { throw FrameFault(name: "stream", kind: "the name of a stream") }
+    let name = try members.requiredString(Member.stream)
+    guard (1...512).contains(name.utf8.count) else {
+      throw FrameFault(name: Member.stream, kind: "the name of a stream")
+    }
     return name
   }
 

@@ -31,29 +31,33 @@ extension Follower {
   private mutating func consume(
     members: FrameMembers, frame: [UInt8], wrapping: Wrapping
   ) throws(FrameFault) {
-    guard let type = try members.string("type") else { return try consumeUntyped(members: members, frame: frame) }
-    switch type {
-    case "connection": try consumeConnection(members: members, frame: frame)
-    case "resume": try consumeResume(members: members, frame: frame)
-    case "snapshot": try consumeSnapshot(members: members)
-    case "ready": try consumeReady(members: members, frame: frame)
-    case "batch": try consumeBatch(members: members)
-    case "gzip": try consumeCompressed(members: members, wrapping: wrapping)
-    case "part": try consumePart(members: members, wrapping: wrapping)
-    case "pong": try consumePong(members: members)
-    case "ping": output.append(.send(ClientFrame.pong))
-    case "heartbeat": break
-    case "rotate": try rotate(members: members, frame: frame)
-    case "error": try consumeError(members: members, frame: frame)
-    case let type where ControlType.isReserved(type): output.append(.notice(frame))
-    case "": throw FrameFault(name: "type", kind: "the name of a type")
-    default: try consumeEvent(members: members, bytes: frame, replay: nil)
+    guard let type = try members.string(Member.type) else {
+      return try consumeUntyped(members: members, frame: frame)
+    }
+    switch ControlType(rawValue: type) {
+    case .connection: try consumeConnection(members: members, frame: frame)
+    case .resume: try consumeResume(members: members, frame: frame)
+    case .snapshot: try consumeSnapshot(members: members)
+    case .ready: try consumeReady(members: members, frame: frame)
+    case .batch: try consumeBatch(members: members)
+    case .gzip: try consumeCompressed(members: members, wrapping: wrapping)
+    case .part: try consumePart(members: members, wrapping: wrapping)
+    case .pong: try consumePong(members: members)
+    case .ping: output.append(.send(ClientFrame.pong.bytes))
+    case .heartbeat: break
+    case .rotate: try rotate(members: members, frame: frame)
+    case .error: try consumeError(members: members, frame: frame)
+    case .hello, .subscribe, .subscribed, .unsubscribe, .unsubscribed, .status: output.append(.notice(frame))
+    case nil where type.isEmpty: throw FrameFault(name: Member.type, kind: "the name of a type")
+    case nil: try consumeEvent(members: members, bytes: frame, replay: nil)
     }
   }
 
   /// API Gateway's own answer to a frame that no function took has no type.
   private mutating func consumeUntyped(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
-    guard members.has("message"), members.has("connectionId") else { throw FrameFault(name: "type", kind: "a string") }
+    guard members.has(Member.message), members.has(Member.connectionID) else {
+      throw FrameFault(name: Member.type, kind: "a string")
+    }
     output.append(.notice(frame))
   }
 
@@ -61,7 +65,7 @@ extension Follower {
 
   private mutating func consumeCompressed(members: FrameMembers, wrapping: Wrapping) throws(FrameFault) {
     guard wrapping != .gzip else { throw FrameFault(.wrongShape, "a gzip frame inside a gzip frame") }
-    guard let compressed = Base64.decode(try members.requiredString("data").utf8),
+    guard let compressed = Base64.decode(try members.requiredString(Member.data).utf8),
       let frame = Gzip.decompress(compressed, maximumBytes: options.joinedBytes)
     else {
       report(FrameFault(.badGzip, "'data' is not base64 of gzip of at most \(options.joinedBytes) bytes"))
@@ -73,8 +77,8 @@ extension Follower {
   private mutating func consumePart(members: FrameMembers, wrapping: Wrapping) throws(FrameFault) {
     guard wrapping == .none else { throw FrameFault(.wrongShape, "a part inside another frame") }
     let part = PartAssembly.Part(
-      id: Array(try members.requiredString("id").utf8), index: try members.requiredNumber("index"),
-      count: try members.requiredNumber("count"), data: Array(try members.requiredString("data").utf8))
+      id: Array(try members.requiredString(Member.id).utf8), index: try members.requiredNumber(Member.index),
+      count: try members.requiredNumber(Member.partCount), data: Array(try members.requiredString(Member.data).utf8))
     guard (1...128).contains(part.id.count), part.index < part.count else {
       throw FrameFault(.wrongShape, "part \(part.index) of \(part.count)")
     }
@@ -100,8 +104,8 @@ extension Follower {
 
   /// The cursor of a batch names one stream only, so it is no place for the next hello; the events' own numbers are.
   private mutating func consumeBatch(members: FrameMembers) throws(FrameFault) {
-    let replay = try members.number("replay")
-    for event in try members.requiredElements("events") {
+    let replay = try members.number(Member.replay)
+    for event in try members.requiredElements(Member.events) {
       do throws(FrameFault) {
         try consumeEvent(members: FrameMembers(event), bytes: event, replay: replay)
       } catch {
@@ -115,8 +119,8 @@ extension Follower {
   // MARK: Connection
 
   private mutating func consumePong(members: FrameMembers) throws(FrameFault) {
-    let cursor = try wholeCursor(members: members, name: "cursor")
-    if let count = try members.number("n"), count != pings { return }
+    let cursor = try wholeCursor(members: members, name: Member.cursor)
+    if let count = try members.number(Member.count), count != pings { return }
     line.pongDue = nil
     // It speaks of what was followed when the ping was sent; and what is held was delivered, but not shown.
     if phase == .live, line.hellosAtPing == hellos, let cursor { self.cursor = cursor }
@@ -131,7 +135,7 @@ extension Follower {
   }
 
   private mutating func consumeError(members: FrameMembers, frame: [UInt8]) throws(FrameFault) {
-    let code = try members.string("code")
+    let code = try members.string(Member.code)
     output.append(.notice(frame))
     switch code {
     case "expired":

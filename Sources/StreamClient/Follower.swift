@@ -1,3 +1,5 @@
+import Frames
+import Messaging
 package import Telemetry
 
 /// A client's half of the protocol: follows streams over connections that come and go, and shows each event once and in
@@ -87,7 +89,9 @@ package struct Follower {
     guard !newTypes.isEmpty || !newKeys.isEmpty else { return [] }
     types += newTypes
     keys += newKeys
-    if isConnected { options.saysHello ? sayHello() : output.append(.send(ClientFrame.subscribe(types, keys: keys))) }
+    if isConnected {
+      options.saysHello ? sayHello() : output.append(.send(ClientFrame.subscribe(subscriptions, count: nil).bytes))
+    }
     return consumeOutputs()
   }
 
@@ -104,6 +108,8 @@ package struct Follower {
     return output
   }
 
+  private var subscriptions: SubscriptionRequest { SubscriptionRequest(names: types, keys: keys) }
+
   // MARK: Connections
 
   private mutating func begin() {
@@ -112,7 +118,7 @@ package struct Follower {
       phase = .live
       line.wasReady = true
       line.pingDue = now + options.pingMilliseconds
-      if !types.isEmpty { output.append(.send(ClientFrame.subscribe(types, keys: keys))) }
+      if !types.isEmpty { output.append(.send(ClientFrame.subscribe(subscriptions, count: nil).bytes)) }
       return
     }
     sayHello()
@@ -126,8 +132,10 @@ package struct Follower {
     line.resumedTo = nil
     line.isLossy = false
     line.helloAgain = now + options.readyMilliseconds
-    output.append(
-      .send(ClientFrame.hello(count: hellos, cursor: cursor, seen: positions.seen, types: types, keys: keys)))
+    let hello = ClientFrame.Hello(
+      subscriptions: subscriptions, cursor: cursor, seen: positions.seen, accepts: [.batch, .gzip, .parts],
+      replay: hellos)
+    output.append(.send(ClientFrame.hello(hello).bytes))
   }
 
   /// Says hello again because the last one will not be answered any more; too often, and the connection is given up.
@@ -203,7 +211,7 @@ package struct Follower {
     line.pingDue = now + options.pingMilliseconds
     line.pongDue = line.pongDue ?? now + options.pongMilliseconds
     line.hellosAtPing = hellos
-    output.append(.send(ClientFrame.ping(count: pings)))
+    output.append(.send(ClientFrame.ping(count: pings).bytes))
   }
 }
 

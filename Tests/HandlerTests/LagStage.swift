@@ -1,6 +1,7 @@
 import ConnectionStore
 import Connections
 import EventLog
+import Frames
 import Messaging
 import Telemetry
 import TestSupport

@@ -1,5 +1,6 @@
 package import ConnectionStore
 package import Connections
+import Frames
 package import Messaging
 import Telemetry
 import Testing

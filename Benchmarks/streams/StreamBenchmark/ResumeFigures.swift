@@ -64,15 +64,8 @@ struct ResumeFigures {
 
   /// As `hello` frames them.
   private func framed(_ found: Recovery, _ accepts: Accepts) -> Int {
-    var count = 0
-    for part in found.parts {
-      let events = part.events.map { logged in
-        Frame.event(
-          logged.event, shownAs: record.shownName(of: logged.event, types: reader.types) ?? logged.event.type, dialect: .typed,
-          placement: Placement(sequence: logged.sequence, replay: 1))
-      }
-      count += FramePacking.frames(events, cursor: nil, accepts: accepts, name: { "1" }).count
-    }
-    return count
+    var record = record
+    record.accept(accepts)
+    return found.parts.reduce(0) { $0 + reader.frames(of: $1, record: record, replay: 1).count }
   }
 }

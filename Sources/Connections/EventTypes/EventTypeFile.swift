@@ -17,9 +17,9 @@ extension EventTypeTable {
   /// Reads what a file of event types says. Strictly: a member that is misspelt would otherwise open or close a type in
   /// silence.
   package init(reading bytes: [UInt8], file: String) throws(EventTypeFileError) {
-    let tree: JSONTree
+    let tree: JSONValue
     do throws(JSONError) {
-      tree = try JSONTree(bytes)
+      tree = try JSONValue(bytes)
     } catch {
       let line = 1 + bytes.prefix(error.offset).count { $0 == UInt8(ascii: "\n") }
       throw EventTypeFileError(file: file, member: "line \(line)", reason: error.description)

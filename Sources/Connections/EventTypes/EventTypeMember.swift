@@ -1,3 +1,4 @@
+import Frames
 import JSON
 import Messaging
 
@@ -21,9 +22,9 @@ indirect enum JSONPath {
 struct EventTypeMember {
   let file: String
   let path: JSONPath
-  let tree: JSONTree
+  let tree: JSONValue
 
-  init(file: String, path: JSONPath, _ tree: JSONTree) {
+  init(file: String, path: JSONPath, _ tree: JSONValue) {
     self.file = file
     self.path = path
     self.tree = tree
@@ -93,7 +94,7 @@ struct EventTypeMember {
   }
 
   /// A frame to send: an object with a type, whose words that begin with `$` are known.
-  func greeting() throws(EventTypeFileError) -> JSONTree {
+  func greeting() throws(EventTypeFileError) -> JSONValue {
     guard case .object(let members) = tree, let type = members.first(where: { $0.name == "type" }),
       case .string = type.value
     else { throw fault("must be an object with a 'type'") }

@@ -1,3 +1,5 @@
+package import Frames
+import JSON
 package import Messaging
 
 /// The known event types, their other names, who may see them, the bundles of them, and how the dialects greet: what
@@ -32,7 +34,7 @@ package struct EventTypeTable: Sendable {
 
   struct Greeting: Sendable {
     let dialect: Dialect
-    let frame: JSONTree
+    let frame: JSONValue
   }
 
   private(set) var known: [Known] = []
@@ -140,5 +142,8 @@ package struct EventTypeTable: Sendable {
     dialects.first { $0.name.hasSameBytes(as: name) }?.dialect
   }
 
-  func greeting(of dialect: Dialect) -> Greeting? { greetings.first { $0.dialect == dialect } }
+  /// The frame that greets a client of that dialect which says no `hello`; nil if the dialect has none.
+  package func greeting(of dialect: Dialect, fields: GreetingFields) -> [UInt8]? {
+    greetings.first { $0.dialect == dialect }.map { Frame.greeting($0.frame, fields: fields) }
+  }
 }

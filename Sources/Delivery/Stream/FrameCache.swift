@@ -33,7 +33,7 @@ struct FrameCache {
 
   mutating func frames(_ matches: [Recipient.Match], dialect: Dialect, accepts: Accepts) -> Packed {
     if let last, last.dialect == dialect, last.accepts == accepts, last.matches == matches { return last.packed }
-    let packed = pack(matches, dialect: dialect, accepts: dialect == .typed ? accepts : [])
+    let packed = pack(matches, dialect: dialect, accepts: dialect.takesBatches ? accepts : [])
     last = (matches, dialect, accepts, packed)
     return packed
   }

@@ -4,24 +4,8 @@ import Messaging
 /// What a client gets when it says where it is: of each stream it follows what it lacks, or the state and what came
 /// after.
 package struct Recovery: Equatable, Sendable {
-  /// How much of what a client lacked it gets.
-  package enum Extent: String, Sendable {
-    case all
-    case part
-    case none
-  }
-
-  /// Why it does not get everything.
-  package enum Reason: String, Sendable {
-    /// There was more than one answer holds.
-    case trimmed
-    /// The log no longer reaches so far back.
-    case expired
-    /// The cursor belongs to a log that was made anew since, or is ahead of it.
-    case epoch
-    /// The cursor cannot be read.
-    case unknown
-  }
+  package typealias Extent = ResumeOutcome.Extent
+  package typealias Reason = ResumeOutcome.Reason
 
   /// One stream.
   package struct Part: Equatable, Sendable {
@@ -60,6 +44,17 @@ package struct Recovery: Equatable, Sendable {
       sum += missed
     }
     return sum
+  }
+
+  /// As a client is told.
+  package var outcome: ResumeOutcome {
+    var lost: [ResumeOutcome.Stream] = []
+    for part in parts {
+      guard let extent = part.extent, extent != .all else { continue }
+      lost.append(
+        ResumeOutcome.Stream(stream: part.stream, extent: extent, missed: part.missed, reason: part.reason))
+    }
+    return ResumeOutcome(from: from, to: cursor, extent: extent, missed: missed, reason: reason, streams: lost)
   }
 }
 

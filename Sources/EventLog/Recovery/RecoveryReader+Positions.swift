@@ -13,17 +13,6 @@ extension RecoveryReader {
     return cursor
   }
 
-  /// The position of a connection in a stream.
-  package struct StreamPosition: Equatable, Sendable {
-    package let stream: String
-    /// Empty: the stream has no log.
-    package let epoch: String
-    /// The newest event there is.
-    package let last: Int64
-    /// Everything up to this one was delivered, as far as it is for this connection.
-    package let delivered: Int64
-  }
-
   /// The positions of a connection in every stream it follows.
   package func positions(record: ConnectionRecord) throws(TableError) -> [StreamPosition] {
     let streams = record.streams(types: types)

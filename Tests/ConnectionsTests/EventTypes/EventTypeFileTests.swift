@@ -1,4 +1,5 @@
 import Connections
+import Frames
 import Glibc
 import Messaging
 import Telemetry

@@ -1,4 +1,5 @@
 import Connections
+import Frames
 import Messaging
 import TestSupport
 import Testing

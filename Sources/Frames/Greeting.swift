@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 package import Messaging
 
 /// What a greeting tells of a connection.
@@ -16,7 +16,7 @@ package struct GreetingFields: Sendable {
     self.timestamp = timestamp
   }
 
-  static let names = ["$connectionId", "$userId", "$role", "$timestamp"]
+  package static let names = ["$connectionId", "$userId", "$role", "$timestamp"]
 
   fileprivate func isField(_ text: String) -> Bool { Self.names.contains(text) }
 
@@ -30,19 +30,17 @@ package struct GreetingFields: Sendable {
   }
 }
 
-extension EventTypeTable {
-  /// The frame that greets a client of that dialect which says no `hello`; nil if the dialect has none.
-  package func greeting(of dialect: Dialect, fields: GreetingFields) -> [UInt8]? {
-    guard let greeting = greeting(of: dialect) else { return nil }
+extension Frame {
+  /// The frame that greets a client which says no `hello`. A string of the template that is the name of a field is written
+  /// as what it stands for; a member whose field has no value is left out.
+  package static func greeting(_ template: JSONValue, fields: GreetingFields) -> [UInt8] {
     var writer = JSONWriter()
-    greeting.frame.write(to: &writer, fields: fields)
+    template.write(to: &writer, fields: fields)
     return writer.bytes
   }
 }
 
-extension JSONTree {
-  /// A string that is one of the words is written as what it stands for; a member whose word stands for nothing is left
-  /// out.
+extension JSONValue {
   fileprivate func write(to writer: inout JSONWriter, fields: GreetingFields) {
     switch self {
     case .object(let members):

@@ -1,17 +1,16 @@
-import Connections
-import EventLog
+package import Connections
 import Frames
 import Messaging
 
 // What was recovered, as frames.
-extension Receive {
+extension RecoveryReader {
   /// What a client gets of a stream; `replay` tags it as the answer to a hello.
-  func frames(of part: Recovery.Part, record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
+  package func frames(of part: Recovery.Part, record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
     snapshot(of: part, record: record, replay: replay) + events(of: part, record: record, replay: replay)
   }
 
   private func events(of part: Recovery.Part, record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
-    let accepts = record.dialect == .typed ? record.accepts : []
+    let accepts = record.dialect.takesBatches ? record.accepts : []
     let frames = FramePacking.frames(
       part.events.map { encode($0, record: record, replay: replay) }, cursor: nil, accepts: accepts,
       // The answer to another hello may be on its way at the same time.
@@ -24,7 +23,7 @@ extension Receive {
     // A client that counts no hellos learns nothing from an empty state.
     guard let rows = part.snapshot, !rows.isEmpty || replay != nil else { return [] }
     let events = rows.map { encode($0, record: record, replay: nil) }
-    guard record.dialect == .typed else { return events }
+    guard record.dialect.takesSnapshots else { return events }
     var frames: [[UInt8]] = []
     var rest = events[...]
     repeat {

@@ -1,25 +1,23 @@
-import JSON
-
 /// A whole JSON text as a value, for small files that are read once.
-indirect enum JSONTree: Equatable, Sendable {
+package indirect enum JSONValue: Equatable, Sendable {
   case object([Member])
-  case array([JSONTree])
+  case array([JSONValue])
   case string(String)
   /// A number, `true`, `false` or `null`, as it is written.
   case plain([UInt8])
 
-  struct Member: Equatable, Sendable {
-    let name: String
-    let value: JSONTree
+  package struct Member: Equatable, Sendable {
+    package let name: String
+    package let value: JSONValue
   }
 
-  init(_ bytes: [UInt8]) throws(JSONError) {
+  package init(_ bytes: [UInt8]) throws(JSONError) {
     var reader = JSONReader(bytes, maximumDepth: 16)
     self = try Self.value(from: &reader)
     try reader.end()
   }
 
-  private static func value(from reader: inout JSONReader) throws(JSONError) -> JSONTree {
+  private static func value(from reader: inout JSONReader) throws(JSONError) -> JSONValue {
     switch try reader.peek() {
     case .object:
       var members: [Member] = []
@@ -27,7 +25,7 @@ indirect enum JSONTree: Equatable, Sendable {
       while let name = try reader.nextKey() { members.append(Member(name: name, value: try value(from: &reader))) }
       return .object(members)
     case .array:
-      var elements: [JSONTree] = []
+      var elements: [JSONValue] = []
       try reader.beginArray()
       while try reader.nextElement() { elements.append(try value(from: &reader)) }
       return .array(elements)
