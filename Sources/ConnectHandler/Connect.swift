@@ -169,7 +169,7 @@ extension Connect where Calls == ConnectionsClient {
 extension ConnectionRecord {
   /// Clients of the five source protocols know no hello: those of their dialects, and those that say in the URL what
   /// they listen to. A client library says it in its hello.
-  fileprivate var expectsGreeting: Bool { dialect != .typed || !subscriptions.active.isEmpty }
+  fileprivate var expectsGreeting: Bool { !dialect.saysHello || !subscriptions.active.isEmpty }
 }
 
 extension AccessRefusal {
