@@ -1,3 +1,4 @@
+import Frames
 import ConnectionStore
 import Connections
 import Messaging
