@@ -3,6 +3,7 @@ import EventLog
 import Frames
 import Messaging
 import TableBackends
+import Telemetry
 
 /// What `hello` costs a client that lacks 1,000 events, from the log to the frames; who posts them is not part of it.
 struct ResumeFigures {
