@@ -73,7 +73,9 @@ let benchmarks: [Target] =
       "DeliveryBenchmark", in: "delivery",
       ["Delivery", "ManagementAPI", "HTTPClient", "Messaging", "Telemetry"]),
     benchmark("SignatureBenchmark", in: "signed", ["AWS"]),
-    benchmark("StreamBenchmark", in: "streams", ["TableBackends", "Messaging", "Frames", "Connections", "EventLog"]),
+    benchmark(
+      "StreamBenchmark", in: "streams",
+      ["TableBackends", "Messaging", "Frames", "Connections", "EventLog", "Delivery"]),
   ]
 
 let package = Package(
