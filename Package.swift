@@ -71,7 +71,7 @@ let benchmarks: [Target] =
     benchmark("DecodeBootstrap", in: "lambda", ["LambdaRuntime", "LambdaEvents"]),
     benchmark(
       "DeliveryBenchmark", in: "delivery",
-      ["Delivery", "ManagementAPI", "HTTPClient", "Messaging", "Telemetry"]),
+      ["Delivery", "Frames", "ManagementAPI", "HTTPClient", "Messaging", "Telemetry"]),
     benchmark("SignatureBenchmark", in: "signed", ["AWS"]),
     benchmark("StreamBenchmark", in: "streams", ["TableBackends", "Messaging", "Frames", "Connections", "EventLog"]),
   ]
@@ -190,7 +190,7 @@ let package = Package(
     tests(
       "AccessTests",
       ["Access", "ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry", "TestSupport"]),
-    tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
+    tests("DeliveryTests", ["Delivery", "Frames", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests(
       "StreamClientTests", ["StreamClient", "JSON", "Messaging", "Frames", "Telemetry", "TestSupport"],
       excluding: ["Vectors"]),
@@ -208,7 +208,7 @@ let package = Package(
       "HandlerTests",
       [
         "Access", "Crypto", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Connections",
-        "EventLog", "Delivery", "AWS", "ManagementAPI", "LambdaEvents", "HTTPClient", "ConnectionStore",
+        "EventLog", "Frames", "Delivery", "AWS", "ManagementAPI", "LambdaEvents", "HTTPClient", "ConnectionStore",
         "TableBackends", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
