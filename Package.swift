@@ -71,7 +71,7 @@ let benchmarks: [Target] =
     benchmark("DecodeBootstrap", in: "lambda", ["LambdaRuntime", "LambdaEvents"]),
     benchmark(
       "DeliveryBenchmark", in: "delivery",
-      ["Delivery", "ManagementAPI", "HTTPClient", "Messaging", "Telemetry"]),
+      ["Delivery", "Frames", "ManagementAPI", "HTTPClient", "Messaging", "Telemetry"]),
     benchmark("SignatureBenchmark", in: "signed", ["AWS"]),
     benchmark(
       "StreamBenchmark", in: "streams",
@@ -213,7 +213,7 @@ let package = Package(
         "TickertapeHandlers", "AWS", "ConnectionStore", "Connections", "HTTPClient", "LambdaEvents", "LambdaRuntime",
         "ManagementAPI", "Messaging", "Telemetry", "TestSupport",
       ]),
-    tests("DeliveryTests", ["Delivery", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
+    tests("DeliveryTests", ["Delivery", "Frames", "ManagementAPI", "Messaging", "Telemetry", "TestSupport"]),
     tests(
       "StreamClientTests", ["StreamClient", "JSON", "Messaging", "Frames", "Telemetry", "TestSupport"],
       excluding: ["Vectors"]),

@@ -29,25 +29,27 @@ REMOVALS = {
         "Sources/EventLog/Checkpoints/LagRows.swift", "    guard !lags.isEmpty else { return }\n    let known",
         "    guard lags.isEmpty else { return }\n    let known"),
     "a connection that lags gets live frames too": (
-        "Sources/Delivery/Stream/StreamSender+Round.swift",
+        "Sources/Delivery/Stream/RoundDelivery.swift",
         "for recipient in page where !lagging.contains(recipient.id) {",
         "for recipient in page where !lagging.contains(recipient.id) || recipient.matches.count >= 0 {"),
     "a lag row is removed whatever it says by now": (
         "Sources/EventLog/Checkpoints/LagRows.swift", "if: LagRow.isWritten(by: $0.writer)", "if: .always"),
     "what a lost frame stood for is forgotten": (
-        "Sources/Delivery/Stream/FrameCache.swift", "var from = matches.map { placements[$0.event].first }",
-        "var from = matches.map { placements[$0.event].sequence }"),
+        "Sources/Delivery/Stream/FrameCache.swift", "firstSequence: placement.first,", "firstSequence: placement.sequence,"),
+    "a later frame stands for nothing before it": (
+        "Sources/Frames/FramePacking.swift", "min(events[index].firstSequence, events[index + 1].firstSequence)",
+        "min(events[index].firstSequence, .max)"),
     "events are conflated across frames": (
         "Sources/Frames/FramePacking.swift", "package static let groupBytes = unitBytes - 1024",
         "package static let groupBytes = 1 << 30"),
     "the checkpoint moves before the lag rows are written": (
-        "Sources/Delivery/Stream/StreamSender+Steps.swift", "    try complete(round, result: result, lease: leased.lease)\n    if let failure",
-        "    leased.lease.advance(through: round.end)\n    _ = try checkpoints.write(&leased.lease)\n"
-        "    try complete(round, result: result, lease: leased.lease)\n    if let failure"),
+        "Sources/Delivery/Stream/StreamProgress.swift", "    try rows.lagging.record(result.lags,",
+        "    lease.advance(through: plan.end)\n    _ = try rows.checkpoints.write(&lease)\n"
+        "    try rows.lagging.record(result.lags,"),
     "the head is not looked at after the release": (
-        "Sources/Delivery/Stream/StreamSender+Steps.swift",
-        "if !isReady, try streamLog.head(stream: stream) == head { return .done }",
-        "if !isReady, head.last >= 0 { return .done }"),
+        "Sources/Delivery/Stream/StreamProgress.swift",
+        "if try !isOneReady(since: reading), try isHead(of: reading) { return false }",
+        "if try !isOneReady(since: reading), reading.head.last >= 0 { return false }"),
     "no sweep": (
         "Sources/Publisher/Publish.swift", "compactMap { $1.isPending ? $0.stream : nil }",
         "compactMap { $1.isPending && $0.stream.isEmpty ? $0.stream : nil }"),
@@ -58,8 +60,8 @@ REMOVALS = {
         "    var pauses: [DeliveryPause] = []\n    let answer: Answer\n    do {\n      answer = try body(!streams.isEmpty)\n"
         "      pauses = try lagRows.pause(streams, id: record.id)\n"),
     "lag rows are not read again for a connection that subscribed just now": (
-        "Sources/Delivery/Stream/StreamSender+Round.swift",
-        "guard page.contains(where: { $0.pausedUntilMilliseconds ?? 0 > now && !round.lagging.contains($0.id) }) else {",
+        "Sources/Delivery/Stream/RoundDelivery.swift",
+        "guard page.contains(where: { $0.pausedUntilMilliseconds ?? 0 > now && !known.contains($0.id) }) else {",
         "guard page.contains(where: { $0.pausedUntilMilliseconds ?? 0 > now && $0.pausedUntilMilliseconds == 0 }) else {"),
     "what is recorded of a round undoes a pause made meanwhile": (
         "Sources/EventLog/Checkpoints/LagRows.swift", "LagRow.isWritten(by: $0.writer) } ?? .absent",
@@ -71,14 +73,14 @@ REMOVALS = {
         "Sources/Delivery/Stream/StreamSender.swift", "guard report.isLeaseTaken, clock.milliseconds() < until else",
         "guard report.isLeaseTaken, clock.milliseconds() < min(until, 0) else"),
     "pages that were not read count as sent": (
-        "Sources/Delivery/Stream/StreamSender+Round.swift", "if !counts.isEveryPageRead, !result.isLeaseLost,",
-        "if !counts.isEveryPageRead, counts.isEveryPageRead, !result.isLeaseLost,"),
+        "Sources/Delivery/Stream/RoundDelivery.swift", "if !counts.isEveryPageRead, result.isComplete {",
+        "if !counts.isEveryPageRead, counts.isEveryPageRead, result.isComplete {"),
     "the sweep forgets a stream as soon as nothing is left": (
         "Sources/EventLog/Checkpoints/ActiveStreams.swift", "where row.at < clock.seconds - Self.watchedSeconds {",
         "where row.at <= clock.seconds {"),
     "the lease is not kept within a page": (
-        "Sources/Delivery/Stream/StreamSender+Round.swift",
-        "      return try keepsLease()\n", "      return try lease.endMilliseconds > .min ? true : keepsLease()\n"),
+        "Sources/Delivery/Stream/RoundDelivery.swift",
+        "      return try keepsLease()\n", "      return try plan.stopAt > .min ? true : keepsLease()\n"),
     "a trimmed state lacks what was not sent": (
         "Sources/EventLog/Recovery/RecoveryReader+State.swift",
         "replay.isTrimmed ? try unsent(record: record, stream: stream, head: head, through: replay.base) : [:]",
@@ -94,22 +96,22 @@ REMOVALS = {
         "Sources/EventLog/Log/StreamLog+Append.swift", "case .unavailable where incomplete.count < 2: incomplete.append(attempt)",
         "case .unavailable where incomplete.count < 2:\n          incomplete.append(attempt)\n          incomplete.removeAll()"),
     "the lag sender ends the lag itself": (
-        "Sources/Delivery/Stream/LagDelivery+Outcomes.swift", "        if outcome.pace == .ready { hasReady = true }\n",
-        "        if outcome.pace == .ready, let now = try streamSender.lagRows.row(stream: stream, id: row.id) {\n"
-        "          try streamSender.lagRows.remove([now], stream: stream)\n        }\n"),
+        "Sources/Delivery/Lagging/LagDelivery+Outcomes.swift", "        if outcome.pace == .ready { hasReady = true }\n",
+        "        if outcome.pace == .ready, let now = try streamSender.rows.lagging.row(stream: stream, id: row.id) {\n"
+        "          try streamSender.rows.lagging.remove([now], stream: stream)\n        }\n"),
     "how far a stream was delivered is read after the lag rows": (
-        "Sources/Delivery/Stream/LagDelivery.swift",
+        "Sources/Delivery/Lagging/LagDelivery.swift",
         "    return LagReading(epoch: checkpoint.epoch, deliveredThrough: checkpoint.deliveredThrough, rows: rows)",
-        "    let later = try streamSender.checkpoints.read(stream: stream) ?? checkpoint\n"
+        "    let later = try streamSender.rows.checkpoints.read(stream: stream) ?? checkpoint\n"
         "    return LagReading(epoch: later.epoch, deliveredThrough: later.deliveredThrough, rows: rows)"),
     "slow connections are served in rounds": (
-        "Sources/Delivery/Stream/StreamSender+Steps.swift", "waiting = rows.filter { !$0.isSlow }",
+        "Sources/Delivery/Stream/RoundPlan.swift", "waiting = rows.filter { !$0.isSlow }",
         "waiting = rows.filter { !$0.isSlow || $0.from > 0 }"),
     "no lease for lag senders": (
         "Sources/EventLog/Checkpoints/LagLeases.swift",
         "let free = Self.term.isFree(at: now)", "let free = Condition.always"),
     "what a lag sender posted beside a pause is not sent again": (
-        "Sources/Delivery/Stream/LagDelivery+Outcomes.swift", "} else if mayHaveArrived(row) {",
+        "Sources/Delivery/Lagging/LagDelivery+Outcomes.swift", "} else if mayHaveArrived(row) {",
         "} else if mayHaveArrived(row), counts.gone < 0 {"),
     "hello reads the log before it writes the listener rows": (
         "Sources/DefaultHandler/Receive+Hello.swift",

@@ -1,13 +1,6 @@
 import JSON
 package import Messaging
 
-/// A frame and the first of the events it carries, or carries a part of.
-package struct PackedFrame: Equatable, Sendable {
-  package let bytes: [UInt8]
-  /// Among the events that were packed.
-  package let first: Int
-}
-
 /// Packs encoded events into frames: one frame if the client takes batches, none over what API Gateway carries.
 package enum FramePacking {
   /// API Gateway bills, and the WebSocket frames of its clients carry, 32 KB at a time.
@@ -28,24 +21,25 @@ package enum FramePacking {
       + (event.correlationID?.utf8.count ?? 0) + event.stream.utf8.count + 256
   }
 
-  /// The frames for one connection, in order. `events` are frames by themselves, each one JSON object in the dialect
-  /// `typed`; `cursor` is where a client stands that has all of them. `groups`: of each event the group it
-  /// belongs to, whose events are not parted; nil: each is one.
+  /// The frames for one connection, in order; events of one group are not parted. `cursor` is where a client stands that
+  /// has all of them. The events are frames by themselves, each one JSON object in the dialect `typed` where it accepts
+  /// anything.
   package static func frames(
-    _ events: [[UInt8]], groups: [Int]? = nil, cursor: String?, accepts: Accepts, name: () -> String
-  ) -> [PackedFrame] {
+    _ events: [EncodedEvent], cursor: String?, accepts: Accepts, name: () -> String
+  ) -> [OutgoingFrame] {
+    let events = lackingLater(events)
     guard accepts.contains(.batch), events.count > 1 else {
-      return events.enumerated().flatMap { position, event in packed(event, first: position, accepts: accepts, name) }
+      return events.indices.flatMap { packed(events[$0].bytes, events: events, first: $0, accepts: accepts, name) }
     }
     let limit = (accepts.contains(.gzip) ? compressedBatchBytes : unitBytes) - 256
-    var frames: [PackedFrame] = []
+    var frames: [OutgoingFrame] = []
     var start = 0
     while start < events.count {
       var end = start
       var bytes = 0
       while end < events.count {
-        let next = groupEnd(after: end, count: events.count, groups: groups)
-        let added = events[end..<next].reduce(next - end) { $0 + $1.count }
+        let next = groupEnd(after: end, events: events)
+        let added = events[end..<next].reduce(next - end) { $0 + $1.bytes.count }
         if end > start, bytes + added > limit { break }
         bytes += added
         end = next
@@ -53,25 +47,45 @@ package enum FramePacking {
       let isLast = end == events.count
       let frame =
         end - start == 1 && !isLast
-        ? events[start] : batch(events[start..<end], cursor: isLast ? cursor : nil, reservingBytes: bytes + 256)
-      frames += packed(frame, first: start, accepts: accepts, name)
+        ? events[start].bytes : batch(events[start..<end], cursor: isLast ? cursor : nil, reservingBytes: bytes + 256)
+      frames += packed(frame, events: events, first: start, accepts: accepts, name)
       start = end
     }
     return frames
   }
 
-  private static func groupEnd(after start: Int, count: Int, groups: [Int]?) -> Int {
-    guard let groups else { return start + 1 }
+  /// The frames of events that stand in no stream's order, as a snapshot's: each is a group.
+  package static func frames(
+    _ events: [[UInt8]], cursor: String?, accepts: Accepts, name: () -> String
+  ) -> [OutgoingFrame] {
+    let each = events.enumerated().map { EncodedEvent(bytes: $1, firstSequence: 0, group: $0) }
+    return frames(each, cursor: cursor, accepts: accepts, name: name)
+  }
+
+  /// Each with the first event that is lacking without it and all after it: a later one may stand for events that are
+  /// older than those of the ones before. Of 5, 6 and 7, where 7 stands for 4 too, each has 4.
+  private static func lackingLater(_ events: [EncodedEvent]) -> [EncodedEvent] {
+    guard events.count > 1 else { return events }
+    var events = events
+    for index in events.indices.dropLast().reversed() {
+      events[index].firstSequence = min(events[index].firstSequence, events[index + 1].firstSequence)
+    }
+    return events
+  }
+
+  private static func groupEnd(after start: Int, events: [EncodedEvent]) -> Int {
     var end = start + 1
-    while end < count, groups[end] == groups[start] { end += 1 }
+    while end < events.count, events[end].group == events[start].group { end += 1 }
     return end
   }
 
   private static func packed(
-    _ frame: [UInt8], first: Int, accepts: Accepts, _ name: () -> String
-  ) -> [PackedFrame] {
+    _ frame: [UInt8], events: [EncodedEvent], first: Int, accepts: Accepts, _ name: () -> String
+  ) -> [OutgoingFrame] {
     // A part that comes late is not taken for one of the next frame.
-    bounded(frame, accepts: accepts) { "\(name())-\(first)" }.map { PackedFrame(bytes: $0, first: first) }
+    bounded(frame, accepts: accepts) { "\(name())-\(first)" }.map {
+      OutgoingFrame(bytes: $0, firstSequence: events[first].firstSequence)
+    }
   }
 
   /// One frame as it may be sent: as it is, compressed, or in parts.
@@ -87,13 +101,15 @@ package enum FramePacking {
   }
 
   /// `{"type":"batch","events":[…],"cursor":"…"}`
-  private static func batch(_ events: ArraySlice<[UInt8]>, cursor: String?, reservingBytes capacity: Int) -> [UInt8] {
+  private static func batch(
+    _ events: ArraySlice<EncodedEvent>, cursor: String?, reservingBytes capacity: Int
+  ) -> [UInt8] {
     var writer = JSONWriter(reservingBytes: capacity)
     writer.object { writer in
       writer.member(Member.type, ControlType.batch.rawValue)
       writer.key(Member.events)
       writer.array { writer in
-        for event in events { writer.raw(event) }
+        for event in events { writer.raw(event.bytes) }
       }
       writer.member(Member.cursor, ifPresent: cursor)
     }

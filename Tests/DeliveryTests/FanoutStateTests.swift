@@ -1,3 +1,4 @@
+import Frames
 import Messaging
 import Telemetry
 import TestSupport
@@ -10,7 +11,13 @@ private struct Stage {
   var state: FanoutState
   var now: Int64 = 0
   var posts: [String] = []
-  var failures: [(id: String, failure: DeliveryFailure)] = []
+  var failures: [Failed] = []
+  struct Failed: Equatable {
+    let id: String
+    let reason: DeliveryFailure.Reason
+    /// The frames of these tests begin with the events 1, 2, 3 and so on.
+    let from: Int64
+  }
   /// After so many calls nothing more is waited for.
   var patientFor = Int.max
 
@@ -43,7 +50,6 @@ private struct Stage {
       switch state.next(nowMilliseconds: now, room: 64 - waiting.count) {
       case .post(let token, let id, let frame): waiting.append((token, "POST \(id) \(text(frame))"))
       case .delete(let token, let id): waiting.append((token, "DELETE \(id)"))
-      case .report(let listener, let failure): failures.append((listener.id.text, failure))
       case .page: Issue.record("no page is left")
       case .wait(let moment):
         guard !waiting.isEmpty else {
@@ -60,6 +66,7 @@ private struct Stage {
         }
       case .done:
         #expect(waiting.isEmpty)
+        failures += state.nextFailures().map { Failed(id: $0.id.text, reason: $0.reason, from: $0.from) }
         return
       }
     }
@@ -70,7 +77,8 @@ private func listener(
   _ id: String, frames: Int = 1, connectedAt: Int64 = 0, isClosedAfterwards: Bool = false
 ) -> PendingDelivery {
   PendingDelivery(
-    id: ConnectionID(id)!, connectedAtMilliseconds: connectedAt, frames: (0..<frames).map { bytes("\($0)") },
+    id: ConnectionID(id)!, connectedAtMilliseconds: connectedAt,
+    frames: (0..<frames).map { OutgoingFrame(bytes: bytes("\($0)"), firstSequence: Int64($0 + 1)) },
     isClosedAfterwards: isClosedAfterwards)
 }
 
@@ -82,7 +90,7 @@ struct FanoutStateTests {
     stage.add(listener("a", frames: 2, isClosedAfterwards: true), listener("b"))
     stage.run { call, _ in .status(call.hasPrefix("DELETE") ? 204 : 200) }
     #expect(stage.posts.filter { $0.contains("a") } == ["POST a 0", "POST a 1", "DELETE a"])
-    #expect(stage.failures.map(\.id) == ["a"] && stage.failures[0].failure.reason == .gone)
+    #expect(stage.failures.map(\.id) == ["a"] && stage.failures[0].reason == .gone)
     #expect(stage.state.counts.gone == 1 && stage.state.counts.deliveries == 3)
   }
 
@@ -97,7 +105,7 @@ struct FanoutStateTests {
       stage.run { call, _ in .status(call.hasPrefix("DELETE") ? status : 200) }
       #expect(stage.failures.map(\.id) == ["a"])
       #expect(
-        stage.failures.allSatisfy { $0.failure.reason != .gone && $0.failure.firstUndelivered == 0 },
+        stage.failures.allSatisfy { $0.reason != .gone && $0.from == 1 },
         "\(stage.failures)")
     }
   }
@@ -111,7 +119,7 @@ struct FanoutStateTests {
     stage.run { call, _ in
       call.hasSuffix("b 0") ? .status(503) : .status(200)
     }
-    #expect(stage.failures.map(\.id) == ["b"] && stage.failures[0].failure.reason == .refused(status: 503))
+    #expect(stage.failures.map(\.id) == ["b"] && stage.failures[0].reason == .refused(status: 503))
   }
 
   @Test("a post that is waited for no longer has hung; one that was not sent has not")
@@ -126,7 +134,7 @@ struct FanoutStateTests {
       if isSent { stage.state.abandoned(token: token) } else { stage.state.notSent(token: token) }
       stage.state.giveUpRest()
       stage.run { _, _ in .status(200) }
-      #expect(stage.failures.map(\.failure) == [DeliveryFailure(isSent ? .hung : .unsent, firstUndelivered: 0)])
+      #expect(stage.failures == [Stage.Failed(id: "a", reason: isSent ? .hung : .unsent, from: 1)])
       #expect(stage.state.counts.unsent == 2)
     }
   }
@@ -148,7 +156,7 @@ struct FanoutStateTests {
     stage.add(listener("a", frames: 3), listener("a", frames: 2), listener("a"))
     stage.run { _, _ in .status(410) }
     #expect(stage.posts == ["POST a 0"])
-    #expect(stage.failures.map(\.failure) == [DeliveryFailure(.gone, firstUndelivered: 0)])
+    #expect(stage.failures == [Stage.Failed(id: "a", reason: .gone, from: 1)])
     #expect(stage.state.counts.gone == 1)
     #expect(stage.state.counts.failed == 0)
   }
@@ -172,7 +180,7 @@ struct FanoutStateTests {
       stage.add(listener("a", frames: 2, connectedAt: 100_000 - age))
       stage.run { _, _ in .status(410) }
       #expect(stage.posts == ["POST a 0"])
-      #expect(stage.failures.map(\.failure) == [DeliveryFailure(reason, firstUndelivered: 0)])
+      #expect(stage.failures == [Stage.Failed(id: "a", reason: reason, from: 1)])
       #expect(stage.state.counts.gone == (reason == .gone ? 1 : 0))
     }
   }
@@ -183,7 +191,7 @@ struct FanoutStateTests {
     one.add(listener("a", frames: 2), listener("b"))
     one.run { call, _ in .status(call.contains("a") ? 429 : 200) }
     #expect(one.posts == ["POST a 0", "POST b 0"])
-    #expect(one.failures.map(\.failure) == [DeliveryFailure(.refused(status: 429), firstUndelivered: 0)])
+    #expect(one.failures == [Stage.Failed(id: "a", reason: .refused(status: 429), from: 1)])
     var all = Stage(attempts: 3)
     all.state.add((0..<40).map { listener("c\($0)") })
     all.state.endPages()
@@ -198,7 +206,7 @@ struct FanoutStateTests {
     stage.add(listener("a", frames: 0, isClosedAfterwards: true), listener("b", frames: 0))
     stage.run { _, _ in .status(204) }
     #expect(stage.posts == ["DELETE a"])
-    #expect(stage.failures.map(\.failure) == [DeliveryFailure(.gone, firstUndelivered: 0)])
+    #expect(stage.failures == [Stage.Failed(id: "a", reason: .gone, from: 0)])
   }
 
   @Test("a DELETE that fails is retried, and leaves the rows if it goes on failing")
@@ -207,7 +215,7 @@ struct FanoutStateTests {
     stage.add(listener("a", isClosedAfterwards: true))
     stage.run { call, _ in .status(call.hasPrefix("DELETE") ? 500 : 200) }
     #expect(stage.posts == ["POST a 0", "DELETE a", "DELETE a"])
-    #expect(stage.failures.map(\.failure.reason) == [.refused(status: 500)])
+    #expect(stage.failures.map(\.reason) == [.refused(status: 500)])
     #expect(stage.state.counts.gone == 0)
   }
 
@@ -224,7 +232,7 @@ struct FanoutStateTests {
       #expect(times == [0, 100])
       #expect(stage.state.counts.retried == 1)
       #expect(stage.state.counts.failed == 2)
-      #expect(stage.failures.map(\.failure.firstUndelivered) == [0])
+      #expect(stage.failures.map(\.from) == [1])
     }
   }
 
@@ -251,7 +259,7 @@ struct FanoutStateTests {
     stage.run { call, _ in .status(call == "POST a 1" ? 413 : 200) }
     #expect(stage.state.counts.deliveries == 2)
     #expect(stage.state.counts.failed == 1)
-    #expect(stage.failures.map(\.failure) == [DeliveryFailure(.refused(status: 413), firstUndelivered: 1)])
+    #expect(stage.failures == [Stage.Failed(id: "a", reason: .refused(status: 413), from: 2)])
   }
 
   @Test("another refusal gives up the listener without a retry", arguments: [400, 403, 404, 302])
@@ -262,7 +270,7 @@ struct FanoutStateTests {
     #expect(stage.state.counts.failed == 3)
     #expect(stage.state.counts.retried == 0)
     #expect(stage.state.counts.deliveries == 1)
-    #expect(stage.failures.map(\.failure) == [DeliveryFailure(.refused(status: status), firstUndelivered: 0)])
+    #expect(stage.failures == [Stage.Failed(id: "a", reason: .refused(status: status), from: 1)])
   }
 
   @Test("a connection listed twice gets its frames one after the other")
@@ -279,7 +287,7 @@ struct FanoutStateTests {
     stage.add(listener("a", frames: 2), listener("b"))
     stage.run { call, _ in .status(call.contains("a") ? 500 : 200) }
     #expect(stage.posts == ["POST a 0", "POST b 0"])
-    #expect(stage.failures.map(\.failure) == [DeliveryFailure(.refused(status: 500), firstUndelivered: 0)])
+    #expect(stage.failures == [Stage.Failed(id: "a", reason: .refused(status: 500), from: 1)])
     #expect(stage.state.counts.failed == 2)
     #expect(stage.now <= 50)
   }
@@ -308,7 +316,6 @@ struct FanoutStateTests {
         while true {
           switch state.next(nowMilliseconds: 0, room: 64) {
           case .post(let token, _, _): return token
-          case .report: continue
           default: return nil
           }
         }
@@ -362,7 +369,7 @@ struct FanoutStateTests {
       }
       let counts = stage.state.counts
       #expect(counts.deliveries == delivered.values.reduce(0) { $0 + $1.count }, "seed \(seed)")
-      #expect(counts.gone == stage.failures.count { $0.failure.reason == .gone }, "seed \(seed)")
+      #expect(counts.gone == stage.failures.count { $0.reason == .gone }, "seed \(seed)")
       if counts.gone == 0 {
         let frames = listed.values.reduce(0) { $0 + $1.reduce(0, +) }
         #expect(counts.deliveries + counts.failed + counts.unsent == frames, "seed \(seed)")

@@ -1,3 +1,4 @@
+import Frames
 import ManagementAPI
 import Messaging
 import Synchronization
@@ -6,6 +7,22 @@ import TestSupport
 import Testing
 
 @testable import Delivery
+
+extension Fanout {
+  /// As it is, with all that failed said at the end.
+  fileprivate func deliver(
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool = { true }, nextPage: () -> [PendingDelivery]?,
+    failed: (DeliveryFailure) -> Void
+  ) -> DeliveryCounts {
+    var failures: [DeliveryFailure] = []
+    let result = deliver(deadlineMilliseconds: deadlineMilliseconds, keepsOn: keepsOn) {
+      failures += $0
+      return nextPage()
+    }
+    for failure in failures + result.failures { failed(failure) }
+    return result.counts
+  }
+}
 
 @Suite("A fan-out over real connections", .timeLimit(.minutes(10)))
 struct FanoutTests {
@@ -28,7 +45,7 @@ struct FanoutTests {
       return (0..<size).map { number in
         PendingDelivery(
           id: ConnectionID("p\(page)n\(number)=")!, connectedAtMilliseconds: 0,
-          frames: (0..<frames).map { bytes("\($0)") })
+          frames: (0..<frames).map { OutgoingFrame(bytes: bytes("\($0)"), firstSequence: Int64($0 + 1)) })
       }
     }
   }
@@ -41,7 +58,7 @@ struct FanoutTests {
     defer { server.stop() }
     let counts = try fanout(server).deliver(
       deadlineMilliseconds: soon, nextPage: pages(7, of: 30, frames: 3),
-      failed: { _, _ in Issue.record("all is well") })
+      failed: { _ in Issue.record("all is well") })
     #expect(counts.deliveries == 630)
     let byTarget = Dictionary(grouping: server.requests, by: \.target)
     #expect(byTarget.count == 210)
@@ -53,10 +70,10 @@ struct FanoutTests {
     let server = ScriptedServer { _ in [.answer(200)] }
     defer { server.stop() }
     #expect(
-      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: { nil }, failed: { _, _ in })
+      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: { nil }, failed: { _ in })
         == DeliveryCounts())
     #expect(
-      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: pages(3, of: 0), failed: { _, _ in })
+      try fanout(server).deliver(deadlineMilliseconds: soon, nextPage: pages(3, of: 0), failed: { _ in })
         == DeliveryCounts()
     )
   }
@@ -74,7 +91,7 @@ struct FanoutTests {
         #expect(server.requests.count >= (read - 1) * 20 - 16)
         read += 1
         return next()
-      }, failed: { _, _ in })
+      }, failed: { _ in })
     #expect(read == 21)
   }
 
@@ -86,7 +103,8 @@ struct FanoutTests {
     defer { server.stop() }
     var page: [PendingDelivery]? = ["n3=", "n4=", "n5="].map {
       PendingDelivery(
-        id: ConnectionID($0)!, connectedAtMilliseconds: 0, frames: [bytes("0")], isClosedAfterwards: $0 == "n4=")
+        id: ConnectionID($0)!, connectedAtMilliseconds: 0, frames: [OutgoingFrame(bytes: bytes("0"))],
+        isClosedAfterwards: $0 == "n4=")
     }
     var gone: [String] = []
     let counts = try fanout(server).deliver(
@@ -95,12 +113,27 @@ struct FanoutTests {
         defer { page = nil }
         return page
       },
-      failed: { listener, failure in
+      failed: { failure in
         #expect(failure.reason == .gone)
-        gone.append(listener.id.text)
+        gone.append(failure.id.text)
       })
     #expect(gone.sorted() == ["n3=", "n4="] && counts.gone == 2 && counts.deliveries == 2)
     #expect(server.requests.filter { $0.method == "DELETE" }.map(\.target) == ["/@connections/n4%3D"])
+  }
+
+  @Test("what failed comes back once, with the next page that is asked for or with the result")
+  func failuresWithPages() throws {
+    let server = ScriptedServer { [.answer($0.target.contains("n1%3D") ? 403 : 200)] }
+    defer { server.stop() }
+    let next = pages(5, of: 40)
+    var told: [[String]] = []
+    let result = try fanout(server).deliver(deadlineMilliseconds: soon) {
+      told.append($0.map(\.id.text))
+      return next()
+    }
+    #expect(told.count == 6 && told[0].isEmpty && told[1...].contains { !$0.isEmpty })
+    let all = told.flatMap { $0 } + result.failures.map(\.id.text)
+    #expect(all == (0..<5).map { "p\($0)n1=" } && result.counts.failed == 5)
   }
 
   @Test("whichever call fails, and however, every frame is delivered in order", arguments: 1...20)
@@ -110,7 +143,7 @@ struct FanoutTests {
     ] {
       let server = ScriptedServer { $0.number == failing ? [step, .close] : [.answer(200)] }
       let counts = try fanout(server).deliver(
-        deadlineMilliseconds: soon, nextPage: pages(1, of: 10, frames: 2), failed: { _, _ in Issue.record("given up") }
+        deadlineMilliseconds: soon, nextPage: pages(1, of: 10, frames: 2), failed: { _ in Issue.record("given up") }
       )
       #expect(counts.deliveries == 20)
       for (target, requests) in Dictionary(grouping: server.requests, by: \.target) {
@@ -130,7 +163,7 @@ struct FanoutTests {
     var unsent = 0
     let counts = try fanout(server).deliver(
       deadlineMilliseconds: Clock.system.milliseconds() + 1_100, nextPage: pages(3, of: 10),
-      failed: { _, failure in unsent += [.unsent, .hung].contains(failure.reason) ? 1 : 0 })
+      failed: { failure in unsent += [.unsent, .hung].contains(failure.reason) ? 1 : 0 })
     #expect(unsent == 30)
     #expect(counts.unsent == 30)
     #expect(counts.isEveryPageRead)
@@ -144,7 +177,7 @@ struct FanoutTests {
     let fanout = try fanout(server)
     for _ in 0..<5 {
       #expect(
-        fanout.deliver(deadlineMilliseconds: soon, nextPage: pages(1, of: 40), failed: { _, _ in }).deliveries == 40)
+        fanout.deliver(deadlineMilliseconds: soon, nextPage: pages(1, of: 40), failed: { _ in }).deliveries == 40)
     }
     #expect(server.connectionCount <= 8)
   }
@@ -160,7 +193,7 @@ struct FanoutTests {
     var reasons: Set<String> = []
     let counts = fanout.deliver(
       deadlineMilliseconds: Clock.system.milliseconds() + 3_600_000, nextPage: pages(1_000, of: 500),
-      failed: { _, failure in reasons.insert("\(failure.reason)") })
+      failed: { failure in reasons.insert("\(failure.reason)") })
     #expect(counts.deliveries == 0 && counts.failed > 0 && !counts.isEveryPageRead)
     #expect(reasons.count == 1 && reasons.allSatisfy { $0.contains("needs a route") }, "\(reasons)")
     #expect(server.connectionCount == 2)
@@ -178,7 +211,7 @@ struct FanoutTests {
     let counts = try Fanout(client: ManagementClient(endpoint: server.url), options: options).deliver(
       // An answer is waited for longer than that.
       deadlineMilliseconds: Clock.system.milliseconds() + 8_000, nextPage: pages(1, of: 20),
-      failed: { listener, failure in if failure.reason == .hung { hung.append(listener.id.text) } })
+      failed: { failure in if failure.reason == .hung { hung.append(failure.id.text) } })
     #expect(counts.deliveries == 19 && hung == ["p0n0="])
   }
 
@@ -195,11 +228,11 @@ struct FanoutTests {
     options.tailTimeout = TailTimeout()
     options.tailTimeout?.leastMilliseconds = 300
     let client = try ManagementClient(endpoint: server.url, clock: clock.clock)
-    var firstUndelivered: [Int] = []
+    var lacking: [Int64] = []
     let counts = Fanout(client: client, options: options, clock: clock.clock).deliver(
       deadlineMilliseconds: clock.clock.milliseconds() + 60_000, nextPage: pages(1, of: 1, frames: 5),
-      failed: { _, failure in firstUndelivered.append(failure.firstUndelivered) })
-    #expect(counts.deliveries == 2 && counts.unsent == 3 && firstUndelivered == [2])
+      failed: { failure in lacking.append(failure.from) })
+    #expect(counts.deliveries == 2 && counts.unsent == 3 && lacking == [3])
     #expect(server.requests.count == 2)
   }
 
@@ -215,7 +248,7 @@ struct FanoutTests {
         keepsOn: {
           isAsked = true
           return false
-        }, nextPage: pages(1_000_000, of: 50), failed: { _, failure in failures.append(failure.reason) })
+        }, nextPage: pages(1_000_000, of: 50), failed: { failure in failures.append(failure.reason) })
       #expect(isAsked && !counts.isEveryPageRead)
       #expect(
         failures.allSatisfy { $0 == .unsent || $0 == .hung } && counts.unsent == failures.count

@@ -1,6 +1,6 @@
-import Frames
 import ConnectionStore
 import Connections
+import Frames
 import Messaging
 import Telemetry
 import TestSupport
@@ -24,7 +24,7 @@ struct LagCostTests {
   }
 
   private func sender(_ wire: LagWire) -> StreamSender<LagWire> {
-    StreamSender(table: table, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
+    StreamSender(table: table, types: .standard, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
   }
 
   private var deadline: Int64 { clock.clock.milliseconds() + 30_000 }
@@ -33,7 +33,7 @@ struct LagCostTests {
     var subscriptions = Subscriptions()
     _ = subscriptions.apply(
       SubscriptionChange(
-        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin).accepted,
+        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin, types: .standard).accepted,
         order: Order(count: 1, milliseconds: 0, messageID: "m")))
     for number in 0..<count {
       let record = ConnectionRecord(
@@ -92,7 +92,8 @@ struct LagCostTests {
       epoch: epoch)
     wire.posts = 0
     let reading = ReadingCounter(memory, of: LogHeadRow.partition(stream: stream))
-    let sender = StreamSender(table: reading, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
+    let sender = StreamSender(
+      table: reading, types: .standard, sender: wire, log: Log(minimum: .fatal), clock: clock.clock)
     _ = sender.deliverLagging(stream: stream, deadlineMilliseconds: deadline)
     #expect(wire.posts == 30)
     #expect(try rows.all(stream: stream, epoch: epoch).isEmpty)
@@ -107,16 +108,14 @@ final class LagWire: FrameSender {
   var posts = 0
 
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    failed: (PendingDelivery, DeliveryFailure) -> Void
-  ) -> DeliveryCounts {
-    while let page = nextPage() {
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: ([DeliveryFailure]) -> [PendingDelivery]?
+  ) -> DeliveryResult {
+    var result = DeliveryResult()
+    while let page = nextPage(result.failures) {
       posts += page.count
-      for listener in page {
-        if let reason { failed(listener, DeliveryFailure(reason, firstUndelivered: 0)) }
-      }
+      result.failures = reason.map { reason in page.map { DeliveryFailure(reason, of: $0) } } ?? []
     }
-    return DeliveryCounts()
+    return result
   }
 }
 

@@ -201,11 +201,10 @@ struct TableCostTests {
 /// Everybody gets everything.
 private struct Everybody: FrameSender {
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    failed: (PendingDelivery, DeliveryFailure) -> Void
-  ) -> DeliveryCounts {
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: ([DeliveryFailure]) -> [PendingDelivery]?
+  ) -> DeliveryResult {
     var counts = DeliveryCounts()
-    while let page = nextPage() { counts.deliveries += page.count }
-    return counts
+    while let page = nextPage([]) { counts.deliveries += page.count }
+    return DeliveryResult(counts: counts)
   }
 }

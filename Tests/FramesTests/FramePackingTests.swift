@@ -95,11 +95,18 @@ struct FramePackingTests {
     #expect(packed.allSatisfy { $0.count <= FramePacking.messageBytes })
   }
 
-  @Test("each frame says which event it begins with")
+  @Test("each frame says which event is the first that is lacking without it and those after it")
   func firsts() {
-    let events = (0..<20).map { event($0, padding: 8_000) }
-    let packed = FramePacking.frames(events, cursor: nil, accepts: library) { "1-a" }
-    #expect(packed.map(\.first) == stride(from: 0, to: 20, by: 4).map { $0 })
+    var events = (0..<20).map { EncodedEvent(bytes: event($0, padding: 8_000), firstSequence: Int64($0), group: $0) }
+    #expect(lacking(events, library) == [0, 4, 8, 12, 16])
+    #expect(lacking(events, []) == Array(0..<20))
+    // The fourteenth stands for the seventh too.
+    events[14] = EncodedEvent(bytes: events[14].bytes, firstSequence: 7, group: 14)
+    #expect(lacking(events, library) == [0, 4, 7, 7, 16])
+  }
+
+  private func lacking(_ events: [EncodedEvent], _ accepts: Accepts) -> [Int64] {
+    FramePacking.frames(events, cursor: nil, accepts: accepts) { "1-a" }.map(\.firstSequence)
   }
 
   @Test("a client that never said hello gets a large event whole")

@@ -18,17 +18,16 @@ final class StoppingWire: FrameSender {
   init(pages: Int) { self.pages = pages }
 
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    failed: (PendingDelivery, DeliveryFailure) -> Void
-  ) -> DeliveryCounts {
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: ([DeliveryFailure]) -> [PendingDelivery]?
+  ) -> DeliveryResult {
     var counts = DeliveryCounts()
     for _ in 0..<pages {
-      guard let page = nextPage() else { return counts }
+      guard let page = nextPage([]) else { return DeliveryResult(counts: counts) }
       reached += page.map(\.id.text)
       counts.deliveries += page.count
     }
     counts.isEveryPageRead = false
-    return counts
+    return DeliveryResult(counts: counts)
   }
 }
 
@@ -41,27 +40,26 @@ final class SlowWire: FrameSender {
   init(_ clock: SettableClock) { self.clock = clock }
 
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    failed: (PendingDelivery, DeliveryFailure) -> Void
-  ) -> DeliveryCounts {
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: ([DeliveryFailure]) -> [PendingDelivery]?
+  ) -> DeliveryResult {
     var counts = DeliveryCounts()
     var pending: [PendingDelivery] = []
     var hasMore = true
     while hasMore || !pending.isEmpty {
       while hasMore, pending.count <= 64 {
-        if let page = nextPage() { pending += page } else { hasMore = false }
+        if let page = nextPage([]) { pending += page } else { hasMore = false }
       }
       guard !pending.isEmpty else { break }
       clock.advance(milliseconds: 100)
       guard keepsOn() else {
         counts.isEveryPageRead = false
-        return counts
+        return DeliveryResult(counts: counts)
       }
       reached.append(pending.removeFirst().id.text)
       counts.deliveries += 1
       do { if reached.count % 10 == 0 { try eachSecond() } } catch { Issue.record(error) }
     }
-    return counts
+    return DeliveryResult(counts: counts)
   }
 }
 
@@ -123,7 +121,7 @@ struct LeftToOthersTests {
       table: table, types: .standard, sender: StoppingWire(pages: 0), log: Log(minimum: .fatal), clock: clock.clock)
     var thefts = 0
     wire.eachSecond = {
-      if try other.checkpoints.acquire(stream: stream) != nil { thefts += 1 }
+      if try other.rows.checkpoints.acquire(stream: stream) != nil { thefts += 1 }
     }
     _ = sender.send(stream: stream, deadlineMilliseconds: clock.clock.milliseconds() + 90_000)
     #expect(thefts == 0)

@@ -3,6 +3,7 @@ import Access
 import ConnectionStore
 import Connections
 import EventLog
+import Frames
 import HTTPClient
 import JSON
 import LambdaEvents
@@ -271,32 +272,34 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   func close(_ destination: Destination) { closed.append(destination.connectionID.text) }
 
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    failed: (PendingDelivery, DeliveryFailure) -> Void
-  ) -> DeliveryCounts {
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: ([DeliveryFailure]) -> [PendingDelivery]?
+  ) -> DeliveryResult {
     var counts = DeliveryCounts()
+    var failures: [DeliveryFailure] = []
     while let page = {
-      beforePage?(); return nextPage()
+      beforePage?()
+      defer { failures = [] }
+      return nextPage(failures)
     }() {
       for listener in page {
         if gone.contains(listener.id.text), !listener.frames.isEmpty {
           counts.gone += 1
-          failed(listener, DeliveryFailure(.gone, firstUndelivered: 0))
+          failures.append(DeliveryFailure(.gone, of: listener))
         } else if refusing.contains(listener.id.text) {
           counts.failed += listener.frames.count
-          failed(listener, DeliveryFailure(.refused(status: 429), firstUndelivered: 0))
+          failures.append(DeliveryFailure(.refused(status: 429), of: listener))
         } else {
           counts.deliveries += listener.frames.count
-          posts += listener.frames.map { (listener.id.text, text($0)) }
+          posts += listener.frames.map { (listener.id.text, text($0.bytes)) }
           if listener.isClosedAfterwards {
             counts.gone += 1
             closed.append(listener.id.text)
-            failed(listener, DeliveryFailure(.gone, firstUndelivered: 0))
+            failures.append(DeliveryFailure(.gone, of: listener))
           }
         }
       }
     }
-    return counts
+    return DeliveryResult(counts: counts, failures: failures)
   }
 
   func frames(to id: ConnectionID) -> [String] { posts.filter { $0.id == id.text }.map(\.frame) }

@@ -1,3 +1,4 @@
+import Frames
 import Messaging
 import TestSupport
 import Testing
@@ -28,45 +29,50 @@ final class Wire: FrameSender {
   var before: (() throws -> Void)?
 
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    failed: (PendingDelivery, DeliveryFailure) -> Void
-  ) -> DeliveryCounts {
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: ([DeliveryFailure]) -> [PendingDelivery]?
+  ) -> DeliveryResult {
     var counts = DeliveryCounts()
     counts.isEveryPageRead = !isOutOfTime
-    while !isOutOfTime, let page = nextPage() {
+    var failed: [DeliveryFailure] = []
+    while !isOutOfTime {
+      let page = nextPage(failed)
+      failed = []
+      guard let page else { break }
       do { try before?() } catch { Issue.record(error) }
-      for listener in page { post(listener, &counts, failed) }
+      for listener in page { if let failure = post(listener, &counts) { failed.append(failure) } }
       do { try during?() } catch { Issue.record(error) }
     }
-    return counts
+    return DeliveryResult(counts: counts, failures: failed)
   }
 
-  private func post(
-    _ listener: PendingDelivery, _ counts: inout DeliveryCounts, _ failed: (PendingDelivery, DeliveryFailure) -> Void
-  ) {
+  private func post(_ listener: PendingDelivery, _ counts: inout DeliveryCounts) -> DeliveryFailure? {
     let id = listener.id.text
     guard !listener.frames.isEmpty else {
       closed.append(id)
       counts.gone += 1
-      return failed(listener, DeliveryFailure(.gone, firstUndelivered: 0))
+      return DeliveryFailure(.gone, of: listener)
     }
     attempts[id, default: 0] += 1
     if gone.contains(id) {
       counts.gone += 1
-      failed(listener, DeliveryFailure(.gone, firstUndelivered: 0))
+      return DeliveryFailure(.gone, of: listener)
     } else if refusing.contains(id) {
       counts.failed += listener.frames.count
-      failed(listener, DeliveryFailure(.refused(status: 429), firstUndelivered: 0))
+      return DeliveryFailure(.refused(status: 429), of: listener)
     } else if let failure = failures[id] {
-      if failure.arrives { posts += listener.frames.map { (id, text($0)) } }
-      failed(listener, DeliveryFailure(failure.reason, firstUndelivered: 0))
+      if failure.arrives { posts += listener.frames.map { (id, text($0.bytes)) } }
+      return DeliveryFailure(failure.reason, of: listener)
     } else {
       counts.deliveries += listener.frames.count
       if late.contains(id) { counts.slow.insert(listener.id) }
-      posts += listener.frames.map { (id, text($0)) }
-      other?.posts += listener.frames.map { (id, text($0)) }
+      posts += listener.frames.map { (id, text($0.bytes)) }
+      other?.posts += listener.frames.map { (id, text($0.bytes)) }
     }
+    return nil
   }
+
+  /// Forgets what was posted.
+  func reset() { (posts, attempts) = ([], [:]) }
 
   func frames(_ id: String) -> [String] { posts.filter { $0.id == id }.map(\.frame) }
 

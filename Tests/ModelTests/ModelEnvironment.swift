@@ -99,9 +99,8 @@ struct ModelSender: FrameSender {
   var isLagSender = false
 
   func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: () -> [PendingDelivery]?,
-    failed: (PendingDelivery, DeliveryFailure) -> Void
-  ) -> DeliveryCounts {
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: ([DeliveryFailure]) -> [PendingDelivery]?
+  ) -> DeliveryResult {
     let clock = environment.clock
     let epoch = clock.milliseconds() - clock.monotonicMilliseconds()
     // As `Fanout` does it.
@@ -124,11 +123,10 @@ struct ModelSender: FrameSender {
       switch state.next(nowMilliseconds: now, room: 1) {
       case .post(let token, let id, let frame): tell(&state, token, now, post(frame, to: id))
       case .delete(let token, let id): tell(&state, token, now, delete(id))
-      case .report(let listener, let failure): failed(listener, failure)
       case .page:
         if now >= giveUpAt {
           state.leavePages()
-        } else if let page = nextPage() {
+        } else if let page = nextPage(state.nextFailures()) {
           state.add(page)
         } else {
           state.endPages()
@@ -137,7 +135,7 @@ struct ModelSender: FrameSender {
         if state.hasBegunAll, !isLagSender { giveUpAt = min(giveUpAt, now + 300) }
         clock.pause(max(1, min(moment, giveUpAt) - now))
         if clock.monotonicMilliseconds() >= giveUpAt { state.giveUpRest() }
-      case .done: return state.counts
+      case .done: return DeliveryResult(counts: state.counts, failures: state.nextFailures())
       }
     }
   }

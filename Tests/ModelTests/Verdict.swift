@@ -126,7 +126,7 @@ struct Verdict {
 
   static func stands(_ event: Event, for earlier: Event) -> Bool {
     guard let key = event.key, let other = earlier.key else { return false }
-    return key == other && event.type == earlier.type && !Round.isUrgent(earlier)
+    return key == other && event.type == earlier.type && !earlier.isUrgent
   }
 
   static func number(of event: LoggedEvent) -> Int {

@@ -1,4 +1,5 @@
 import Delivery
+import Frames
 import Glibc
 import HTTPClient
 import ManagementAPI
@@ -14,7 +15,7 @@ struct Benchmark {
   private static let pageCount = 500
 
   init(endpoint: String, deliveries: Int, bytes: Int, rounds: Int, width: Int, roots: String?) throws {
-    let frames = [(0..<bytes).map { UInt8(ascii: "a") + UInt8($0 * 7 % 26) }]
+    let frames = [OutgoingFrame(bytes: (0..<bytes).map { UInt8(ascii: "a") + UInt8($0 * 7 % 26) })]
     var listeners: [PendingDelivery] = []
     // Growing would double it and count as memory of a delivery.
     listeners.reserveCapacity(deliveries)
@@ -58,12 +59,12 @@ struct Benchmark {
     var start = 0
     return fanout.deliver(
       deadlineMilliseconds: Clock.system.milliseconds() + 60_000,
-      nextPage: {
+      nextPage: { _ in
         guard start < listeners.count else { return nil }
         defer { start += Self.pageCount }
         return Array(listeners[start..<min(start + Self.pageCount, listeners.count)])
-      },
-      failed: { _, _ in })
+      }
+    ).counts
   }
 
   /// As in `Benchmarks/reference/bodies.h`.

@@ -4,10 +4,11 @@ package import Telemetry
 /// Posts frames to many connections at once, and decides by each answer what comes next.
 ///
 ///     let fanout = Fanout(client: client)
-///     let counts = fanout.deliver(
-///       deadlineMilliseconds: invocation.deadline,
-///       nextPage: { listeners.next() },                      // nil after the last
-///       failed: { listener, failure in … })                  // only those that did not get everything
+///     let result = fanout.deliver(deadlineMilliseconds: invocation.deadline) { failures in
+///       lagging += failures        // of the pages before: only those that did not get everything
+///       return listeners.next()    // nil after the last
+///     }
+///     lagging += result.failures   // since then
 ///
 /// Memory is bounded by the pages (two in hand at most) and the listeners begun, not by how many listeners there are.
 package final class Fanout {
@@ -43,15 +44,14 @@ package final class Fanout {
   ///
   /// - `deadlineMilliseconds`: since the epoch, the invocation's deadline.
   /// - `nextPage` is called while calls are on their way, when the page before is nearly begun; nil ends the list. It
-  ///   should return within a page's sending. If it fails, it is for the caller to remember and return nil.
-  /// - `failed` is called once for each listener that did not get all of its frames, as soon as that is known. A
-  ///   connection that is listed several times is reported as gone once.
+  ///   should return within a page's sending. If it fails, it is for the caller to remember and return nil. It is given each
+  ///   listener that did not get all of its frames, once, if that was not known when it was called before; those of which it
+  ///   is known later come with the result. A connection that is listed several times is gone once.
   /// - `keepsOn` is asked every half second, however long a page takes. False: nothing more is sent, and what is on its
   ///   way is not waited for.
   package func deliver(
-    deadlineMilliseconds: Int64, keepsOn: () -> Bool = { true }, nextPage: () -> [PendingDelivery]?,
-    failed: (PendingDelivery, DeliveryFailure) -> Void
-  ) -> DeliveryCounts {
+    deadlineMilliseconds: Int64, keepsOn: () -> Bool = { true }, nextPage: ([DeliveryFailure]) -> [PendingDelivery]?
+  ) -> DeliveryResult {
     var now = clock.monotonicMilliseconds()
     let epoch = clock.milliseconds() - now
     let stopAt = deadlineMilliseconds - epoch - options.reserveMilliseconds
@@ -67,7 +67,6 @@ package final class Fanout {
       switch state.next(nowMilliseconds: now, room: client.room) {
       case .post(let token, let id, let frame): client.start(Call(verb: .post(frame), id: id), token: token)
       case .delete(let token, let id): client.start(Call(verb: .delete, id: id), token: token)
-      case .report(let listener, let failure): failed(listener, failure)
       case .page:
         if now < bounds.giveUpAt { readPage(&state, nextPage) } else { state.leavePages() }
         now = clock.monotonicMilliseconds()
@@ -81,7 +80,7 @@ package final class Fanout {
         report(&state, ended: ended, now: now)
         if now >= bounds.giveUpAt { giveUp(&state, ended: &ended, now: now) }
         if now >= bounds.startsUntil { state.giveUpRest() }
-      case .done: return state.counts
+      case .done: return DeliveryResult(counts: state.counts, failures: state.nextFailures())
       }
     }
   }
@@ -93,8 +92,8 @@ package final class Fanout {
       options: options, randomness: randomness, stopAtMilliseconds: stopAt, epochMilliseconds: epoch)
   }
 
-  private func readPage(_ state: inout FanoutState, _ nextPage: () -> [PendingDelivery]?) {
-    guard let page = nextPage() else { return state.endPages() }
+  private func readPage(_ state: inout FanoutState, _ nextPage: ([DeliveryFailure]) -> [PendingDelivery]?) {
+    guard let page = nextPage(state.nextFailures()) else { return state.endPages() }
     state.add(page)
     client.expect(calls: state.listenerCount)
   }

@@ -9,8 +9,6 @@ extension FanoutState {
     case delete(token: Int, ConnectionID)
     /// Read the next page of listeners.
     case page
-    /// Tell the caller.
-    case report(PendingDelivery, DeliveryFailure)
     /// Nothing to do until an answer comes, or this moment of the monotonic clock.
     case wait(untilMilliseconds: Int64)
     case done

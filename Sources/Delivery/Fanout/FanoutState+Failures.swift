@@ -64,14 +64,13 @@ extension FanoutState {
     let one = active[token]
     counts.gone += 1
     goneIDs.insert(one.listener.id)
-    unreported.append((one.listener, DeliveryFailure(.gone, firstUndelivered: firstUndelivered(one))))
+    failures.append(failure(of: one, reason: .gone))
     free(token)
   }
 
-  /// One that has all of its frames and could not be closed counts as lacking the last; one that was refused a frame as
-  /// too large lacks those after it for another reason.
-  private func firstUndelivered(_ one: Active) -> Int {
-    one.failure?.firstUndelivered ?? max(0, min(one.frame, one.listener.frames.count - 1))
+  /// One that was refused a frame as too large lacks those after it for another reason.
+  private func failure(of one: Active, reason: DeliveryFailure.Reason) -> DeliveryFailure {
+    DeliveryFailure(reason, of: one.listener, frame: one.refused?.frame ?? one.frame)
   }
 
   private mutating func retry(_ token: Int, reason: DeliveryFailure.Reason, attempts: Int, now: Int64) {
@@ -88,9 +87,7 @@ extension FanoutState {
   /// One frame cannot be delivered, the others may.
   private mutating func giveUpFrame(_ token: Int, reason: DeliveryFailure.Reason) {
     counts.failed += 1
-    if active[token].failure == nil {
-      active[token].failure = DeliveryFailure(reason, firstUndelivered: active[token].frame)
-    }
+    if active[token].refused == nil { active[token].refused = (active[token].frame, reason) }
     advance(token)
   }
 
@@ -104,11 +101,13 @@ extension FanoutState {
       active[token].isClosing = true
       return ready.append(token)
     }
-    if let failure = active[token].failure { unreported.append((active[token].listener, failure)) }
+    if let refused = active[token].refused {
+      failures.append(DeliveryFailure(refused.reason, of: active[token].listener, frame: refused.frame))
+    }
     if active[token].later.isEmpty { return free(token) }
     active[token].listener = active[token].later.removeFirst()
     active[token].frame = 0
-    active[token].failure = nil
+    active[token].refused = nil
     ready.append(token)
   }
 
@@ -116,20 +115,20 @@ extension FanoutState {
   private mutating func giveUp(_ token: Int, reason: DeliveryFailure.Reason) {
     let one = active[token]
     free(token)
-    report(
-      one.listener, failure: DeliveryFailure(reason, firstUndelivered: firstUndelivered(one)), from: one.frame,
-      reason: reason)
-    for listener in one.later {
-      report(listener, failure: DeliveryFailure(reason, firstUndelivered: 0), from: 0, reason: reason)
-    }
+    record(failure(of: one, reason: reason), undelivered: one.listener.frames.count - one.frame)
+    for listener in one.later { record(unbegun: listener, reason: reason) }
   }
 
-  private mutating func report(
-    _ listener: PendingDelivery, failure: DeliveryFailure, from frame: Int, reason: DeliveryFailure.Reason
-  ) {
-    let count = listener.frames.count - frame
-    if reason == .unsent || reason == .hung { counts.unsent += count } else { counts.failed += count }
-    unreported.append((listener, failure))
+  private mutating func record(unbegun listener: PendingDelivery, reason: DeliveryFailure.Reason) {
+    record(DeliveryFailure(reason, of: listener), undelivered: listener.frames.count)
+  }
+
+  private mutating func record(_ failure: DeliveryFailure, undelivered count: Int) {
+    switch failure.reason {
+    case .unsent, .hung: counts.unsent += count
+    default: counts.failed += count
+    }
+    failures.append(failure)
   }
 
   /// Time is up, or calling is of no use: whatever is not on its way is not sent.
@@ -137,9 +136,8 @@ extension FanoutState {
     while let token = ready.popLast() ?? retries.popFirst(dueAt: .max) {
       giveUp(token, reason: active[token].lastFailure ?? reason)
     }
-    while unreported.count < options.maximumActive, let listener = pending.popFirst() {
-      if goneIDs.contains(listener.id) { continue }
-      report(listener, failure: DeliveryFailure(reason, firstUndelivered: 0), from: 0, reason: reason)
+    while let listener = pending.popFirst() {
+      if !goneIDs.contains(listener.id) { record(unbegun: listener, reason: reason) }
     }
   }
 

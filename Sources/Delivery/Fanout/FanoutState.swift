@@ -1,3 +1,4 @@
+import Frames
 import ManagementAPI
 import Messaging
 package import Telemetry
@@ -20,8 +21,8 @@ package struct FanoutState {
     var lastFailure: DeliveryFailure.Reason?
     /// It has ended, and its token can be given to another.
     var isFree = false
-    /// The first frame that was given up, and why.
-    var failure: DeliveryFailure?
+    /// The first frame that was given up, by its index, and why.
+    var refused: (frame: Int, reason: DeliveryFailure.Reason)?
     /// The same connection was listed again: its later frames wait here.
     var later: [PendingDelivery] = []
   }
@@ -48,7 +49,7 @@ package struct FanoutState {
   var retries = DueQueue()
   var inFlight = 0
   var goneIDs: Set<ConnectionID> = []
-  var unreported: [(PendingDelivery, DeliveryFailure)] = []
+  var failures: [DeliveryFailure] = []
   /// Why no further call can succeed, if none can.
   var hopeless: DeliveryFailure.Reason?
 
@@ -72,10 +73,6 @@ package struct FanoutState {
   /// `room` is how many calls can be started now.
   package mutating func next(nowMilliseconds now: Int64, room: Int) -> Action {
     if let hopeless { leave(hopeless) } else if now >= stopAt { leave(.unsent) }
-    if !unreported.isEmpty {
-      let (listener, failure) = unreported.removeLast()
-      return .report(listener, failure)
-    }
     if room > 0, inFlight < width.current, let action = call(now: now) { return action }
     if hasMorePages, pending.count <= readsAheadAt, activeCount < options.maximumActive { return .page }
     if inFlight > 0 || activeCount > 0 || pending.count > 0 {
@@ -107,10 +104,17 @@ package struct FanoutState {
     let one = active[token]
     return one.isClosing
       ? .delete(token: token, one.listener.id)
-      : .post(token: token, one.listener.id, frame: one.listener.frames[one.frame])
+      : .post(token: token, one.listener.id, frame: one.listener.frames[one.frame].bytes)
   }
 
   // MARK: Listeners
+
+  /// The listeners that did not get all of their frames, since this was asked last; each once, as soon as that is known. A
+  /// connection that is listed several times is gone once.
+  package mutating func nextFailures() -> [DeliveryFailure] {
+    defer { failures = [] }
+    return failures
+  }
 
   package mutating func add(_ page: [PendingDelivery]) {
     pending.add(page)

@@ -1,4 +1,5 @@
 import Connections
+package import Frames
 package import Messaging
 
 /// A connection and the frames it is to get, in order.
@@ -9,30 +10,26 @@ package struct PendingDelivery: Sendable {
   package let id: ConnectionID
   /// When its socket was opened, in milliseconds since the epoch.
   package let connectedAtMilliseconds: Int64
-  package let frames: [[UInt8]]
-  /// For each frame the sequence of the first event that the connection lacks without it; shared as the frames are.
-  package let firstSequences: [Int64]
+  package let frames: [OutgoingFrame]
   /// How many events its frames carry, for the counts.
   package let eventCount: Int
   /// Its connection is closed once it has its frames; at once if it has none.
   package let isClosedAfterwards: Bool
 
   package init(
-    id: ConnectionID, connectedAtMilliseconds: Int64, frames: [[UInt8]], firstSequences: [Int64] = [],
-    eventCount: Int = 0,
+    id: ConnectionID, connectedAtMilliseconds: Int64, frames: [OutgoingFrame], eventCount: Int = 0,
     isClosedAfterwards: Bool = false
   ) {
     self.id = id
     self.connectedAtMilliseconds = connectedAtMilliseconds
     self.frames = frames
-    self.firstSequences = firstSequences
     self.eventCount = eventCount
     self.isClosedAfterwards = isClosedAfterwards
   }
 }
 
-/// Why a listener did not get all of its frames.
-package struct DeliveryFailure: Sendable, Equatable {
+/// A delivery of which not every frame arrived, and why.
+package struct DeliveryFailure: Sendable {
   package enum Reason: Sendable, Equatable {
     /// The gateway does not know the connection, which is too old to be on its way in; or has closed it as it was told.
     case gone
@@ -43,23 +40,45 @@ package struct DeliveryFailure: Sendable, Equatable {
     case broken(String)
     /// No answer came as long as one was waited for. The frame may have arrived nevertheless, or arrive later.
     case hung
-    /// Nobody could be called, for this reason.
+    /// No call could be made, for this reason.
     case unreachable(String)
     /// Time was up before the frame in question was posted.
     case unsent
   }
 
+  package let delivery: PendingDelivery
   package let reason: Reason
-  /// The index among the listener's frames of the first one it lacks; it may have some of those after it.
-  package let firstUndelivered: Int
+  /// The sequence of the first event that the connection lacks now; it may have some of those after it. 0: its frames carry
+  /// no event.
+  package let from: Int64
+  /// The frames before the one that failed arrived.
+  package let isPartial: Bool
 
-  package init(_ reason: Reason, firstUndelivered: Int) {
+  package var id: ConnectionID { delivery.id }
+
+  /// `frame`: the index of the first of its frames that did not arrive. One that has all of them and could not be closed
+  /// counts as lacking the last.
+  package init(_ reason: Reason, of delivery: PendingDelivery, frame: Int = 0) {
+    let lacking = max(0, min(frame, delivery.frames.count - 1))
+    self.delivery = delivery
     self.reason = reason
-    self.firstUndelivered = firstUndelivered
+    from = delivery.frames.isEmpty ? 0 : delivery.frames[lacking].firstSequence
+    isPartial = lacking > 0
   }
 }
 
-/// What came of a fan-out.
+/// What came of a fan-out: how much was delivered, and what failed since the last page was asked for.
+package struct DeliveryResult: Sendable {
+  package var counts: DeliveryCounts
+  package var failures: [DeliveryFailure]
+
+  package init(counts: DeliveryCounts = DeliveryCounts(), failures: [DeliveryFailure] = []) {
+    self.counts = counts
+    self.failures = failures
+  }
+}
+
+/// How many frames and connections a fan-out was about.
 package struct DeliveryCounts: Sendable, Equatable {
   /// Frames that were posted and answered with 200.
   package var deliveries = 0

@@ -4,20 +4,12 @@ import Messaging
 
 /// The frames of a round's events, each encoded once for a dialect and a name, however many connections get it.
 struct FrameCache {
-  private let events: [Event]
-  /// Of each event.
-  private let placements: [Placement]
+  private let events: [PlacedEvent]
   /// The cursor of a client that has all of them.
   private let cursor: String
   private var encoded: [Key: [UInt8]] = [:]
   /// Nearly every recipient of a page gets what the one before got.
-  private var last: (matches: [Recipient.Match], dialect: Dialect, accepts: Accepts, packed: Packed)?
-
-  /// Frames and, for each, the sequence of the first event that a client lacks without it.
-  struct Packed {
-    let frames: [[UInt8]]
-    let sequences: [Int64]
-  }
+  private var last: (matches: [Recipient.Match], dialect: Dialect, accepts: Accepts, frames: [OutgoingFrame])?
 
   private struct Key: Hashable {
     let event: Int
@@ -25,62 +17,51 @@ struct FrameCache {
     let shownAs: [UInt8]
   }
 
-  init(events: [Event], placements: [Placement], cursor: String) {
+  init(events: [PlacedEvent], cursor: String) {
     self.events = events
-    self.placements = placements
     self.cursor = cursor
   }
 
-  mutating func frames(_ matches: [Recipient.Match], dialect: Dialect, accepts: Accepts) -> Packed {
-    if let last, last.dialect == dialect, last.accepts == accepts, last.matches == matches { return last.packed }
-    let packed = pack(matches, dialect: dialect, accepts: dialect.takesBatches ? accepts : [])
-    last = (matches, dialect, accepts, packed)
-    return packed
-  }
-
-  private mutating func pack(_ matches: [Recipient.Match], dialect: Dialect, accepts: Accepts) -> Packed {
+  /// `matches`: of the round's events those that are for a connection.
+  mutating func frames(_ matches: [Recipient.Match], dialect: Dialect, accepts: Accepts) -> [OutgoingFrame] {
+    if let last, last.dialect == dialect, last.accepts == accepts, last.matches == matches { return last.frames }
     let frames = FramePacking.frames(
-      matches.map { frame($0, dialect: dialect) }, groups: matches.map { placements[$0.event].group },
-      cursor: cursor, accepts: accepts,
-      name: { matches.first.map { "\(events[$0.event].id)-\(placements.last?.sequence ?? 0)" } ?? "" })
-    return Packed(frames: frames.map(\.bytes), sequences: firstSequences(frames, matches: matches))
+      matches.map { encode($0, dialect: dialect) }, cursor: cursor, accepts: dialect.takesBatches ? accepts : [],
+      name: { matches.first.map { "\(events[$0.event].event.id)-\(events.last?.placement.sequence ?? 0)" } ?? "" })
+    last = (matches, dialect, accepts, frames)
+    return frames
   }
 
-  /// For each frame, the first event that a client lacks that has only the frames before it: an event of this frame or a
-  /// later one may stand for events that are older than those of the frames before.
-  private func firstSequences(_ frames: [PackedFrame], matches: [Recipient.Match]) -> [Int64] {
-    var lowest = Int64.max
-    var from = matches.map { placements[$0.event].first }
-    for index in from.indices.reversed() {
-      lowest = min(lowest, from[index])
-      from[index] = lowest
-    }
-    return frames.map { from[$0.first] }
+  private mutating func encode(_ match: Recipient.Match, dialect: Dialect) -> EncodedEvent {
+    let placement = events[match.event].placement
+    return EncodedEvent(
+      bytes: frame(match, dialect: dialect), firstSequence: placement.first, group: placement.group)
   }
 
   private mutating func frame(_ match: Recipient.Match, dialect: Dialect) -> [UInt8] {
     let key = Key(event: match.event, dialect: dialect, shownAs: Array(match.shownAs.utf8))
     if let frame = encoded[key] { return frame }
-    let frame = Frame.event(
-      events[match.event], shownAs: match.shownAs, dialect: dialect, placement: placements[match.event])
+    let placed = events[match.event]
+    let frame = Frame.event(placed.event, shownAs: match.shownAs, dialect: dialect, placement: placed.placement)
     encoded[key] = frame
     return frame
   }
 }
 
 extension PendingDelivery {
-  /// A connection whose credential has expired is told so and closed; nothing more is shown to it.
+  /// A connection whose credential has expired is told so and closed; nothing more is shown to it. It lacks nothing before
+  /// `sequence`.
   init(expired id: ConnectionID, connectedAtMilliseconds: Int64, through sequence: Int64) {
     let frame = Frame.error(
       code: "expired", message: "the credential of this connection has expired; connect with a new one", requestID: "")
     self.init(
-      id: id, connectedAtMilliseconds: connectedAtMilliseconds, frames: [frame], firstSequences: [sequence],
-      isClosedAfterwards: true)
+      id: id, connectedAtMilliseconds: connectedAtMilliseconds,
+      frames: [OutgoingFrame(bytes: frame, firstSequence: sequence)], isClosedAfterwards: true)
   }
 
-  init(recipient: Recipient, packed: FrameCache.Packed) {
+  init(recipient: Recipient, frames: [OutgoingFrame]) {
     self.init(
-      id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: packed.frames,
-      firstSequences: packed.sequences, eventCount: recipient.matches.count)
+      id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: frames,
+      eventCount: recipient.matches.count)
   }
 }

@@ -11,25 +11,25 @@ extension StreamSender {
     guard !ended.isEmpty else { return DeliveryCounts() }
     let topics = Dictionary(ended.map { ($0.id, $0.topic) }, uniquingKeysWith: { first, _ in first })
     var rest = ended[...]
-    var gone: [ConnectionID] = []
-    let counts = sender.deliver(deadlineMilliseconds: deadlineMilliseconds) {
-      true
-    } nextPage: {
+    var failures: [DeliveryFailure] = []
+    let delivered = sender.deliver(deadlineMilliseconds: deadlineMilliseconds, keepsOn: { true }) { failed in
+      failures += failed
+      guard !rest.isEmpty else { return nil }
       defer { rest = rest.dropFirst(pageSize) }
-      return rest.isEmpty
-        ? nil
-        : rest.prefix(pageSize).map {
-          PendingDelivery(expired: $0.id, connectedAtMilliseconds: $0.connectedAtMilliseconds, through: 0)
-        }
-    } failed: { listener, failure in
-      if failure.reason == .gone {
-        gone.append(listener.id)
-      } else {
-        log.warn("not told that its credential has ended", ["connectionId": .text(listener.id.text)])
+      return rest.prefix(pageSize).map {
+        PendingDelivery(expired: $0.id, connectedAtMilliseconds: $0.connectedAtMilliseconds, through: 0)
       }
     }
-    _ = remove(gone.map { Connections.Leaving(id: $0, found: topics[$0].map { [$0] } ?? []) })
-    return counts
+    var gone: [Connections.Leaving] = []
+    for failure in failures + delivered.failures {
+      if failure.reason == .gone {
+        gone.append(Connections.Leaving(id: failure.id, found: topics[failure.id].map { [$0] } ?? []))
+      } else {
+        log.warn("not told that its credential has ended", ["connectionId": .text(failure.id.text)])
+      }
+    }
+    _ = remove(gone)
+    return delivered.counts
   }
 
   /// Removes the rows of connections that are gone; answers of whom. One whose row is damaged does not keep the others.

@@ -44,7 +44,7 @@ extension StreamSender.Report {
   }
 
   /// What a round adds to it.
-  mutating func add(_ result: Round.Result, round: Round, clock: Clock) {
+  mutating func add(_ result: RoundResult, plan: RoundPlan, clock: Clock) {
     counts.add(result.counts)
     conflated += result.conflated
     let lagCount = result.lags.count { $0.pace != .gone }
@@ -53,13 +53,12 @@ extension StreamSender.Report {
     connections += result.connections
     events += result.events
     let now = clock.milliseconds()
-    guard let oldest = round.events.first.flatMap({ EventTime.milliseconds(ofID: $0.event.id) }) else { return }
-    let isLeft = result.isLeaseLost || result.failure != nil || result.stoppedAt != nil || lagCount > 0
-    leftMilliseconds = isLeft ? max(leftMilliseconds, now - oldest) : 0
-    guard !round.events.isEmpty, result.events > 0 else { return }
+    guard let oldest = plan.events.first.flatMap({ EventTime.milliseconds(ofID: $0.event.id) }) else { return }
+    leftMilliseconds = !result.isComplete || lagCount > 0 ? max(leftMilliseconds, now - oldest) : 0
+    guard result.events > 0 else { return }
     // As many of each as the round had: which connection got which is not counted.
-    let share = max(1, result.events / round.events.count)
-    for event in round.events {
+    let share = max(1, result.events / plan.events.count)
+    for event in plan.events {
       if let accepted = EventTime.milliseconds(ofID: event.event.id) { latencies.record(now - accepted, count: share) }
     }
   }

@@ -8,15 +8,14 @@ package import Telemetry
 /// send.
 ///
 /// An event counts as delivered when each listener has it, or is recorded as lagging. A process that dies in between leaves
-/// a lease that ends, and a checkpoint from which the next holder goes on.
+/// a lease that ends, and a checkpoint from which the next holder goes on. In the order in which it runs: this file acquires
+/// the leases, `StreamSender+Step` takes one step after the other and plans it (`RoundPlan`), `RoundDelivery` posts a round,
+/// and `StreamProgress` records what came of it, moves the checkpoint and releases the lease. `Docs/delivery.md` follows one
+/// event through it.
 package struct StreamSender<Sender: FrameSender> {
   let connections: Connections
   package let types: EventTypeTable
-  let streamLog: StreamLog
-  let checkpoints: Checkpoints
-  let lagRows: LagRows
-  let lastValues: LastValues
-  package let activeStreams: ActiveStreams
+  let rows: StreamRows
   package let lagLeases: LagLeases
   let sender: Sender
   /// Posts to the connections that are slow.
@@ -41,16 +40,27 @@ package struct StreamSender<Sender: FrameSender> {
     self.types = types
     windowMilliseconds = 1_000 / limits.framesPerSecond
     connections = Connections(table: table, shards: shards, clock: clock, randomness: randomness)
-    streamLog = StreamLog(table: table, shards: shards, limits: limits, clock: clock, randomness: randomness)
-    checkpoints = Checkpoints(table: table, clock: clock, randomness: randomness)
-    lagRows = LagRows(table: table, limits: limits, clock: clock, randomness: randomness)
-    lastValues = LastValues(table: table, shards: shards, clock: clock)
-    activeStreams = ActiveStreams(table: table, shards: shards, limits: limits, clock: clock)
+    rows = StreamRows(table: table, shards: shards, limits: limits, clock: clock, randomness: randomness)
     lagLeases = LagLeases(table: table, clock: clock, randomness: randomness)
     self.sender = sender
     self.lagSender = lagSender ?? sender
     self.log = log
     self.clock = clock
+  }
+
+  package var activeStreams: ActiveStreams { rows.active }
+
+  /// A stream whose lease this process has.
+  struct LeasedStream {
+    var progress: StreamProgress
+    /// Nothing is to be done before, in milliseconds since the epoch.
+    var dueAt: Int64
+    /// When ready connections whose turn has not come are left to the sweep.
+    var waitsUntil: Int64
+    /// Once everything up to this event was sent, and this moment has passed, another goes on with what others append.
+    let own: Int64
+    let handOverAt: Int64
+    var report: Report
   }
 
   /// Sends what the logs of the streams hold and was not sent. While one waits for its window, others go on.
@@ -69,13 +79,12 @@ package struct StreamSender<Sender: FrameSender> {
     let handOverAt = maximumWaitMilliseconds == .max ? .max : start + maximumWaitMilliseconds
     for stream in streams {
       var report = Report(stream: stream)
-      if let lease = acquireLease(stream: stream, report: &report) {
+      if let progress = acquire(stream: stream, report: &report) {
         let now = clock.milliseconds()
         leased.append(
           LeasedStream(
-            lease: lease, dueAt: now, waitsUntil: now + Self.laggingTimeoutMilliseconds,
-            own: through[Array(stream.utf8)] ?? 0,
-            handOverAt: handOverAt, report: report))
+            progress: progress, dueAt: now, waitsUntil: now + Self.laggingTimeoutMilliseconds,
+            own: through[Array(stream.utf8)] ?? 0, handOverAt: handOverAt, report: report))
       } else {
         reports.append(report)
       }
@@ -111,12 +120,12 @@ package struct StreamSender<Sender: FrameSender> {
 
   /// Whether a stream has something to send and no process sends it.
   package func hasPendingEvents(stream: String) throws(TableError) -> Bool {
-    try activeStreams.pendingWork(of: [stream])[0].isPending
+    try rows.active.pendingWork(of: [stream])[0].isPending
   }
 
-  private func acquireLease(stream: String, report: inout Report) -> Lease? {
+  private func acquire(stream: String, report: inout Report) -> StreamProgress? {
     do throws(TableError) {
-      if let lease = try checkpoints.acquire(stream: stream) { return lease }
+      if let progress = try StreamProgress(acquiring: stream, rows: rows, clock: clock) { return progress }
       report.isQueued = true
       report.isLeaseTaken = true
     } catch {

@@ -24,7 +24,6 @@ package struct DeliveryPause: Equatable, Sendable {
 extension LagRows {
   /// A pause ends by itself after this time: a handler that dies in between delays the stream for its connection by so much.
   package static let pauseMilliseconds: Int64 = 10_000
-  static let attempts = 16
 
   /// Pauses some streams for a connection: at the first event that it lacks if it lags already, else at the checkpoint.
   package func pause(_ streams: [String], id: ConnectionID) throws(TableError) -> [DeliveryPause] {
@@ -72,26 +71,16 @@ extension LagRows {
     forMilliseconds milliseconds: Int64 = Self.pauseMilliseconds
   ) throws(TableError) -> DeliveryPause {
     let key = LagRow.key(stream: stream, id: id)
-    var condition = Condition.absent
-    var position = through
-    for _ in 0..<Self.attempts {
-      let pause = DeliveryPause(stream: stream, epoch: epoch, through: position, writer: randomness.hexadecimal())
-      do {
-        try table.put(row(key, pause: pause, dueAt: clock.milliseconds() + milliseconds), if: condition)
-        return pause
-      } catch {
-        guard error.code == .conditionFailed else { throw error }
-      }
-      guard let current = try table.get(key, consistency: .strong).flatMap(LaggingConnection.init) else {
-        (condition, position) = (.absent, through)
-        continue
-      }
-      // A backend that lost the answer and tried again is refused by its own write.
-      if current.writer == pause.writer { return pause }
-      condition = LagRow.isWritten(by: current.writer)
-      position = current.isOf(epoch) ? min(through, current.from - 1) : through
+    let paused = { (through: Int64) in
+      DeliveryPause(stream: stream, epoch: epoch, through: through, writer: randomness.hexadecimal())
     }
-    throw TableError(code: .contention, operation: "put", key: key, detail: "\(Self.attempts) attempts")
+    var pause = paused(through)
+    try replace(row(key, pause: pause, dueAt: clock.milliseconds() + milliseconds), if: .absent) { current, _ in
+      let earlier = current.flatMap { $0.isOf(epoch) ? $0.from - 1 : nil } ?? through
+      pause = paused(min(through, earlier))
+      return row(key, pause: pause, dueAt: clock.milliseconds() + milliseconds)
+    }
+    return pause
   }
 
   private func row(_ key: ItemKey, pause: DeliveryPause, dueAt: Int64) -> Item {

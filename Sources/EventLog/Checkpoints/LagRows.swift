@@ -92,25 +92,36 @@ package struct LagRows {
   private func record(
     _ one: Lag, stream: String, epoch: String, known: LaggingConnection?
   ) throws(TableError) {
-    var item = row(one, stream: stream, epoch: epoch)
-    var condition = isAsRead(known)
+    try replace(row(one, stream: stream, epoch: epoch), if: isAsRead(known)) { current, refused in
+      current.map { row(one, stream: stream, epoch: epoch, besides: $0) } ?? refused
+    }
+  }
+
+  /// Puts a row in place of the one that was read, whether a round writes it or a delivery pause.
+  ///
+  /// `besides`: what is put instead where another row was written meanwhile, or that row was deleted (nil). For example: a
+  /// round records from 8, a pause from 7 was written since. The put is refused, the row of the pause is read, and from 7 is
+  /// put in its place.
+  func replace(
+    _ first: Item, if asRead: Condition, besides: (_ current: LaggingConnection?, _ refused: Item) -> Item
+  ) throws(TableError) {
+    var (item, condition) = (first, asRead)
     for _ in 0..<Self.attempts {
       do {
         return try table.put(item, if: condition)
       } catch {
         guard error.code == .conditionFailed else { throw error }
       }
-      guard let current = try self.row(stream: stream, id: one.id) else {
-        condition = .absent
-        continue
-      }
+      let current = try table.get(item.key, consistency: .strong).flatMap(LaggingConnection.init)
       // A backend that lost the answer and tried again is refused by its own write.
-      if LagRow.isWritten(current, by: item.attributes) { return }
-      item = row(one, stream: stream, epoch: epoch, besides: current)
-      condition = LagRow.isWritten(by: current.writer)
+      if let current, LagRow.isWritten(current, by: item.attributes) { return }
+      condition = isAsRead(current)
+      item = besides(current, item)
     }
-    throw TableError(code: .contention, operation: "put", key: item.key, detail: "\(Self.attempts) attempts")
+    throw TableError(code: .contention, operation: "put", key: first.key, detail: "\(Self.attempts) attempts")
   }
+
+  private static let attempts = 16
 
   private func row(_ one: Lag, stream: String, epoch: String, besides current: LaggingConnection? = nil) -> Item {
     let current = current.flatMap { $0.isOf(epoch) ? $0 : nil }

@@ -53,10 +53,10 @@ package struct RecoveryReader {
     var budget = limits
     // Asked also where nothing is lacking: it records that a connection of the user is here again.
     budget.lapsedMilliseconds = try lapsed(record: record, streams: streams)
-    let namesOthers = cursor.map { $0.namesOthers(than: zip(streams, heads).map { ($0, $1?.epoch) }) } ?? false
+    let presented = Self.presented(text, cursor: cursor, streams: streams, heads: heads)
     for (stream, head) in zip(streams, heads) {
-      let resumption = Self.resumption(
-        stream: stream, head: head, cursor: text == nil ? nil : .some(cursor), seen: seen, namesOthers: namesOthers)
+      let resumption = Resumption(
+        stream: stream, head: head, presented: presented, seen: seen.first { $0.key.hasSameBytes(as: stream) }?.value)
       let part = try part(record: record, stream: stream, head: head, resumption: resumption, budget: &budget)
       recovery.cursor.set(stream: stream, epoch: head?.epoch ?? "", to: head?.last ?? 0)
       recovery.parts.append(part)
@@ -64,38 +64,12 @@ package struct RecoveryReader {
     return recovery
   }
 
-  // MARK: Where the client is
-
-  /// Where a client goes on in a stream.
-  private enum Resumption {
-    /// It does not follow the stream yet.
-    case new
-    case after(Int64)
-    case lost(Recovery.Reason)
-  }
-
-  /// `cursor`: nil if none came, nil inside if it cannot be read. What the client has seen of a stream that its cursor
-  /// does not name was told by a hello that was not answered to its end.
-  private static func resumption(
-    stream: String, head: LogHead?, cursor: Cursor??, seen: [String: Int64], namesOthers: Bool
-  ) -> Resumption {
-    let newest = seen.first { $0.key.hasSameBytes(as: stream) }?.value
-    if case .some(nil) = cursor { return .lost(.unknown) }
-    let given = cursor ?? nil
-    // The log may have been begun since the cursor was made.
-    let begun = given?.sequence(of: stream, epoch: "") ?? (newest == 0 ? 0 : nil)
-    guard let head else {
-      // How much is missed of a log that was forgotten is not known.
-      if newest ?? 0 > 0 || begun == nil && namesOthers { return .lost(.epoch) }
-      return begun == nil ? .new : .after(0)
-    }
-    guard let sequence = given?.sequence(of: stream, epoch: head.epoch) ?? begun else {
-      if namesOthers { return .lost(.epoch) }
-      return newest.map { $0 > head.last ? .lost(.epoch) : .after($0) } ?? .new
-    }
-    if sequence > head.last { return .lost(.epoch) }
-    guard let newest, newest <= head.last else { return .after(sequence) }
-    return .after(max(sequence, newest))
+  private static func presented(
+    _ text: String?, cursor: Cursor?, streams: [String], heads: [LogHead?]
+  ) -> Resumption.Presented {
+    guard text != nil else { return .nothing }
+    guard let cursor else { return .unreadable }
+    return .cursor(cursor, namesOthers: cursor.namesOthers(than: zip(streams, heads).map { ($0, $1?.epoch) }))
   }
 
   // MARK: What it gets

@@ -104,8 +104,8 @@ extension StreamSender.LagDelivery {
   /// What was delivered is read *first*: of a row that stands after that nothing up to there was sent by a round, so all of
   /// it is lacking.
   private func readLagging() throws(TableError) -> LagReading? {
-    guard let checkpoint = try streamSender.checkpoints.read(stream: stream) else { return nil }
-    let rows = try streamSender.lagRows.all(stream: stream, epoch: checkpoint.epoch).filter(\.isSlow)
+    guard let checkpoint = try streamSender.rows.checkpoints.read(stream: stream) else { return nil }
+    let rows = try streamSender.rows.lagging.all(stream: stream, epoch: checkpoint.epoch).filter(\.isSlow)
     return LagReading(epoch: checkpoint.epoch, deliveredThrough: checkpoint.deliveredThrough, rows: rows)
   }
 

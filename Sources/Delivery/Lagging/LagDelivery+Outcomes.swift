@@ -13,7 +13,7 @@ extension StreamSender.LagDelivery.LagPage {
       if let outcome = outcome(of: row) { outcomes.append((row, outcome)) }
     }
     hasTried = !outcomes.isEmpty || !departed.isEmpty
-    let refused = try streamSender.lagRows.write(outcomes, stream: stream)
+    let refused = try streamSender.rows.lagging.write(outcomes, stream: stream)
     for (row, outcome) in outcomes {
       if outcome.pace == .slow { laggingCount += 1 }
       if !refused.contains(row.id) {
@@ -21,7 +21,7 @@ extension StreamSender.LagDelivery.LagPage {
       } else if mayHaveArrived(row) {
         // The handler that paused delivery posts the state, and these events may have come before it: they are sent again, so
         // that the newest comes last.
-        try streamSender.lagRows.record([Lag(id: row.id, from: row.from)], stream: stream, epoch: reading.epoch)
+        try streamSender.rows.lagging.record([Lag(id: row.id, from: row.from)], stream: stream, epoch: reading.epoch)
         hasReady = true
       }
     }
@@ -33,18 +33,17 @@ extension StreamSender.LagDelivery.LagPage {
     guard let catchUp = catchUps[row.id] else {
       return Lag(id: row.id, from: row.from, failures: row.failures + 1, pace: .gone)
     }
-    guard let listener = catchUp.listener, let failure = failures[row.id], !failure.isTooLarge else {
+    guard let failure = failures[row.id], !failure.isTooLarge else {
       return progress(row, through: catchUp.through ?? reading.deliveredThrough)
     }
-    let from = listener.firstSequences[failure.firstUndelivered]
+    let from = failure.from
     switch failure.reason {
     case .unsent: return from > row.from ? Lag(id: row.id, from: from, failures: row.failures, pace: .slow) : nil
     case .gone: return Lag(id: row.id, from: from, failures: row.failures + 1, pace: .gone)
     default:
-      let isYoung = failure.reason == .refused(status: 410)
       return Lag(
-        id: row.id, from: from, failures: failure.firstUndelivered > 0 ? 1 : row.failures + 1, pace: .slow,
-        dueByMilliseconds: isYoung ? listener.connectedAtMilliseconds + FanoutState.youngMilliseconds : nil)
+        id: row.id, from: from, failures: failure.isPartial ? 1 : row.failures + 1, pace: .slow,
+        dueByMilliseconds: failure.knownByMilliseconds)
     }
   }
 
@@ -60,7 +59,7 @@ extension StreamSender.LagDelivery.LagPage {
   private func mayHaveArrived(_ row: LaggingConnection) -> Bool {
     guard catchUps[row.id]?.listener != nil else { return false }
     guard let failure = failures[row.id] else { return true }
-    if failure.firstUndelivered > 0 || failure.isTooLarge { return true }
+    if failure.isPartial || failure.isTooLarge { return true }
     switch failure.reason {
     case .hung, .broken: return true
     case .gone, .refused, .unreachable, .unsent: return false
@@ -78,6 +77,6 @@ extension StreamSender.LagDelivery.LagPage {
       leaving.append(Connections.Leaving(id: row.id, found: topics, record: records[row.id]))
     }
     let removed = streamSender.remove(leaving)
-    try streamSender.lagRows.remove(gone.filter { removed.contains($0.id) }, stream: stream)
+    try streamSender.rows.lagging.remove(gone.filter { removed.contains($0.id) }, stream: stream)
   }
 }

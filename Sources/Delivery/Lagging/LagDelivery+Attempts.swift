@@ -46,8 +46,8 @@ extension StreamSender.LagDelivery {
     let stream: String
     let reading: LagReading
     let rows: [LaggingConnection]
-    var pages: StreamSender.LogPages
-    var catchUps: [ConnectionID: StreamSender.CatchUp] = [:]
+    var pages: LogPages
+    var catchUps: [ConnectionID: CatchUp] = [:]
     var failures: [ConnectionID: DeliveryFailure] = [:]
     private(set) var records: [ConnectionID: ConnectionRecord] = [:]
     private var closing: [PendingDelivery] = []
@@ -64,8 +64,8 @@ extension StreamSender.LagDelivery {
       self.streamSender = streamSender
       self.stream = stream
       self.reading = reading
-      pages = StreamSender.LogPages(
-        streamLog: streamSender.streamLog, stream: stream, epoch: reading.epoch, end: reading.deliveredThrough)
+      pages = LogPages(
+        log: streamSender.rows.log, stream: stream, epoch: reading.epoch, end: reading.deliveredThrough)
     }
   }
 }
@@ -91,29 +91,18 @@ extension StreamSender.LagDelivery.LagPage {
   mutating func post(until deadline: Int64) {
     let listeners = catchUps.values.compactMap(\.listener)
     guard !listeners.isEmpty else { return }
-    var failures: [ConnectionID: DeliveryFailure] = [:]
-    var page: [PendingDelivery]? = listeners
-    let (pages, stream, streamSender) = (pages, stream, streamSender)
-    let posted = streamSender.lagSender.deliver(
-      deadlineMilliseconds: deadline, keepsOn: { true },
-      nextPage: {
-        defer { page = nil }
-        return page
-      },
-      failed: { listener, failure in
-        failures[listener.id] = failure
-        streamSender.log(listener, failure: failure, stream: stream) { pages.event($0) }
-      })
-    // The time was up before the page was asked for: none was posted to.
-    for listener in page ?? [] { failures[listener.id] = DeliveryFailure(.unsent, firstUndelivered: 0) }
-    counts.add(posted)
-    counts.slow.formUnion(posted.slow)
-    self.failures = failures
-    for listener in listeners where failures[listener.id]?.reason == .gone {
-      if listener.isClosedAfterwards {
-        departed.insert(listener.id)
+    let posted = streamSender.lagSender.deliver(listeners, deadlineMilliseconds: deadline)
+    counts.add(posted.counts)
+    counts.slow.formUnion(posted.counts.slow)
+    for failure in posted.failures {
+      failures[failure.id] = failure
+      streamSender.log(failure, stream: stream) { pages.event($0) }
+      guard failure.reason == .gone else { continue }
+      if failure.delivery.isClosedAfterwards {
+        departed.insert(failure.id)
       } else {
-        closing.append(PendingDelivery(closing: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds))
+        closing.append(
+          PendingDelivery(closing: failure.id, connectedAtMilliseconds: failure.delivery.connectedAtMilliseconds))
       }
     }
   }
@@ -121,19 +110,8 @@ extension StreamSender.LagDelivery.LagPage {
   /// The gateway is told to close those that it does not know, should they live: what it knows no more is removed.
   mutating func close(until deadline: Int64) {
     guard !closing.isEmpty else { return }
-    var gone: Set<ConnectionID> = []
-    _ = streamSender.lagSender.deliver(
-      deadlineMilliseconds: deadline, keepsOn: { true }, nextPage: Self.once(closing),
-      failed: { if $1.reason == .gone { gone.insert($0.id) } })
-    departed.formUnion(gone)
-  }
-
-  private static func once(_ page: [PendingDelivery]) -> () -> [PendingDelivery]? {
-    var page: [PendingDelivery]? = page
-    return {
-      defer { page = nil }
-      return page
-    }
+    let closed = streamSender.lagSender.deliver(closing, deadlineMilliseconds: deadline)
+    departed.formUnion(closed.failures.lazy.filter { $0.reason == .gone }.map(\.id))
   }
 }
 

@@ -1,0 +1,82 @@
+import ConnectionStore
+import Connections
+import EventLog
+import Frames
+import Messaging
+import Telemetry
+
+/// What a connection that lags gets: everything from its `from` on that is for it, as far as one reading of the log goes.
+///
+/// For example: a row from 6 in a stream that was delivered through 9. Of 6 to 9 the connection may see 7 and 9: it gets
+/// these two, and has everything through 9 then.
+struct CatchUp {
+  let row: LaggingConnection
+  /// Nil: it has left, or none of these events is for it.
+  let listener: PendingDelivery?
+  /// It has everything up to here once it has its frames; nil: it has left.
+  let through: Int64?
+}
+
+/// The pages of a stream's log from some sequences on, up to an end: many connections lag from the same one.
+struct LogPages {
+  private let log: StreamLog
+  private let stream: String
+  let epoch: String
+  let end: Int64
+  private var read: [Int64: LogPage] = [:]
+
+  init(log: StreamLog, stream: String, epoch: String, end: Int64) {
+    self.log = log
+    self.stream = stream
+    self.epoch = epoch
+    self.end = end
+  }
+
+  mutating func page(from: Int64) throws(TableError) -> LogPage {
+    if let page = read[from] { return page }
+    // Many connections lag from a sequence each: what was read from an earlier one to the end has this one too.
+    if from <= end, let page = read.first(where: { $0.key < from && $0.value.through == end })?.value {
+      return LogPage(events: Array(page.events.drop { $0.sequence < from }), through: end)
+    }
+    let page = try log.read(stream: stream, head: LogHead(epoch: epoch, next: end + 1), after: from - 1)
+    if read.count >= 4 { read.removeAll() }
+    read[from] = page
+    return page
+  }
+
+  /// One of the events that were read.
+  func event(_ sequence: Int64) -> Event? {
+    read.values.lazy.compactMap { $0.event(sequence) }.first
+  }
+
+  /// The cursor of a client that has everything of the stream up to an event.
+  func cursor(through sequence: Int64) -> Cursor {
+    var cursor = Cursor()
+    cursor.set(stream: stream, epoch: epoch, to: sequence)
+    return cursor
+  }
+}
+
+extension StreamSender {
+  /// What the connection of a row gets.
+  func catchUp(_ row: LaggingConnection, record: ConnectionRecord?, pages: inout LogPages) throws(TableError) -> CatchUp
+  {
+    guard let record else { return CatchUp(row: row, listener: nil, through: nil) }
+    if let until = record.untilMilliseconds, until <= clock.milliseconds() {
+      let listener = PendingDelivery(
+        expired: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, through: pages.end)
+      return CatchUp(row: row, listener: listener, through: pages.end)
+    }
+    let page = try pages.page(from: row.from)
+    let events = PlacedEvent.conflated(page.events)
+    let matches = events.enumerated().compactMap { index, placed in
+      record.shownName(of: placed.event, types: types).map { Recipient.Match(event: index, shownAs: $0) }
+    }
+    guard !matches.isEmpty else { return CatchUp(row: row, listener: nil, through: page.through) }
+    var cache = FrameCache(events: events, cursor: pages.cursor(through: page.through).text)
+    let listener = PendingDelivery(
+      id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds,
+      frames: cache.frames(matches, dialect: record.dialect, accepts: record.accepts), eventCount: matches.count)
+    return CatchUp(row: row, listener: listener, through: page.through)
+  }
+}

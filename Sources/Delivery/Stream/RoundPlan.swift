@@ -1,0 +1,97 @@
+import Connections
+import EventLog
+import Messaging
+
+/// One reading of a stream by the process that has its lease.
+struct StreamReading {
+  /// Of its log.
+  let head: LogHead
+  let lagging: LaggingConnections
+  /// When, in milliseconds since the epoch.
+  let milliseconds: Int64
+}
+
+/// The connections that lag in a stream as it was read.
+struct LaggingConnections {
+  /// The ready ones, which rounds serve when they are due; the sender does not wait for a slow one.
+  let waiting: [LaggingConnection]
+  /// The ready ones that are due, so many that the other listeners do not wait for long.
+  let due: [LaggingConnection]
+  /// All of them, ready or slow.
+  let ids: Set<ConnectionID>
+  /// A slow one is due for so long that it has no lag sender: that has died, or was never asked.
+  let isUnserved: Bool
+  /// Whether a lag sender may make one of them ready: it never does one that has left.
+  let hasSlow: Bool
+
+  private static let servedTogether = 64
+  private static let lagTimeoutMilliseconds: Int64 = 2_000
+
+  init(rows: [LaggingConnection], now: Int64) {
+    waiting = rows.filter { !$0.isSlow }
+    due = Array(waiting.lazy.filter { $0.dueAtMilliseconds <= now }.prefix(Self.servedTogether))
+    ids = Set(rows.map(\.id))
+    isUnserved = rows.contains { $0.isSlow && $0.dueAtMilliseconds < now - Self.lagTimeoutMilliseconds }
+    hasSlow = rows.contains { $0.pace == .slow }
+  }
+
+  private init(others ids: Set<ConnectionID>, hasSlow: Bool) {
+    (waiting, due, self.ids, isUnserved, self.hasSlow) = ([], [], ids, false, hasSlow)
+  }
+
+  /// The same, after all of them had their turn.
+  var served: Self { Self(others: ids.subtracting(waiting.map(\.id)), hasSlow: hasSlow) }
+
+  /// Whether a round had all of the ready ones, and each has everything now or is slow.
+  func haveEnded(_ result: RoundResult) -> Bool {
+    let ids = Set(due.map(\.id))
+    let failed = result.lags.count { ids.contains($0.id) }
+    return waiting.count == due.count && result.served.count + failed == due.count
+  }
+}
+
+/// What one pass over the listeners of a stream is to send: the events that stand in its log after the checkpoint, and to the
+/// connections that lag and are due what they lack.
+///
+/// For example: the checkpoint is at 6 and the head at 9; `b` lags from 5, ready and due, and `c` from 4, slow. The plan has
+/// the events 7 to 9, `end` 9, `due` b and `lagging` b and c. Every other listener gets 7 to 9, `b` gets 5 to 9, and `c`
+/// nothing: a lag sender serves it. `Docs/delivery.md`.
+struct RoundPlan {
+  let stream: String
+  let head: LogHead
+  /// Ascending by sequence, without gaps; none if the round is for the connections that lag alone.
+  let events: [LoggedEvent]
+  /// The sequence of the last event.
+  let end: Int64
+  let lagging: LaggingConnections
+  /// When the stream was read, in milliseconds since the epoch.
+  let milliseconds: Int64
+  /// No page is begun after this moment, in milliseconds since the epoch.
+  let stopAt: Int64
+
+  var epoch: String { head.epoch }
+
+  /// As many of the events of a page as fit one pass.
+  init(stream: String, reading: StreamReading, page: LogPage, deliveredThrough: Int64, stopAt: Int64) {
+    self.stream = stream
+    self.stopAt = stopAt
+    (head, milliseconds) = (reading.head, reading.milliseconds)
+    lagging = reading.lagging
+    let count = EventBatch.fitting(page.events.lazy.map(\.event))
+    events = Array(page.events.prefix(count))
+    end = count == page.events.count ? page.through : events.last?.sequence ?? deliveredThrough
+  }
+
+  /// The event with that number, if it is one of the round's.
+  func event(_ sequence: Int64) -> Event? { LogPage(events: events, through: end).event(sequence) }
+
+  /// The stream once the round is complete and quiet, unless something was appended meanwhile.
+  var readingAfter: StreamReading {
+    StreamReading(head: LogHead(epoch: epoch, next: end + 1), lagging: lagging.served, milliseconds: milliseconds)
+  }
+
+  /// Whether only slow connections lag after the round, as far as it knows.
+  func isQuiet(after result: RoundResult) -> Bool {
+    result.lags.allSatisfy { $0.pace != .ready } && lagging.haveEnded(result)
+  }
+}

@@ -1,0 +1,132 @@
+import ConnectionStore
+import EventLog
+import Messaging
+import Telemetry
+
+// What is done under the lease: one step is planned and made, and says when the next one is due.
+extension StreamSender {
+  enum Step {
+    case again(at: Int64)
+    case done
+  }
+
+  /// What is to be done for a stream next.
+  private enum Plan {
+    case round(RoundPlan)
+    /// Nothing before this moment, in milliseconds since the epoch.
+    case wait(until: Int64)
+    /// Another process is to send the rest. `isQueued`: the rest is the caller's own.
+    case handOver(isQueued: Bool)
+    /// Nothing is left, as it was read.
+    case release(StreamReading)
+    /// The stream has no log any more.
+    case forget
+  }
+
+  func step(_ leased: inout LeasedStream, stopAt: Int64) throws(TableError) -> Step {
+    switch try plan(&leased, stopAt: stopAt) {
+    case .round(let plan): return try round(plan, leased: &leased)
+    case .wait(let moment): return .again(at: moment)
+    case .handOver(let isQueued): return try handOver(&leased, isQueued: isQueued)
+    case .release(let reading): return try release(reading, leased: &leased)
+    case .forget:
+      try leased.progress.leave()
+      return .done
+    }
+  }
+
+  // MARK: Plan
+
+  private func plan(_ leased: inout LeasedStream, stopAt: Int64) throws(TableError) -> Plan {
+    guard let reading = try leased.progress.read() else { return .forget }
+    if reading.lagging.isUnserved { leased.report.isLagDue = true }
+    let hasNews = leased.progress.deliveredThrough < reading.head.last
+    guard hasNews || !reading.lagging.waiting.isEmpty else { return .release(reading) }
+    if reading.milliseconds >= stopAt { return .handOver(isQueued: true) }
+    if reading.milliseconds >= leased.handOverAt, leased.progress.deliveredThrough >= leased.own {
+      return .handOver(isQueued: false)
+    }
+    return hasNews
+      ? try planEvents(reading, leased: &leased, stopAt: stopAt) : planLagging(reading, leased: leased, stopAt: stopAt)
+  }
+
+  /// A round begins a window after the one before, unless an event is urgent.
+  private func planEvents(
+    _ reading: StreamReading, leased: inout LeasedStream, stopAt: Int64
+  ) throws(TableError) -> Plan {
+    let page = try leased.progress.page(upTo: reading.head)
+    let opens = leased.progress.roundAtMilliseconds + windowMilliseconds
+    // What is further away than a window was written by a clock that was ahead.
+    let isOpen = opens <= reading.milliseconds || opens - reading.milliseconds > windowMilliseconds
+    guard isOpen || page.events.contains(where: \.event.isUrgent) else { return .wait(until: opens) }
+    leased.waitsUntil = reading.milliseconds + Self.laggingTimeoutMilliseconds
+    return .round(leased.plan(reading, page: page, stopAt: stopAt))
+  }
+
+  /// A round for connections that lag alone.
+  private func planLagging(_ reading: StreamReading, leased: LeasedStream, stopAt: Int64) -> Plan {
+    if !reading.lagging.due.isEmpty {
+      let nothing = LogPage(events: [], through: leased.progress.deliveredThrough)
+      return .round(leased.plan(reading, page: nothing, stopAt: stopAt))
+    }
+    let next = reading.lagging.waiting.lazy.map(\.dueAtMilliseconds).min() ?? .max
+    return next <= leased.waitsUntil ? .wait(until: next) : .release(reading)
+  }
+
+  // MARK: Deliver, record, checkpoint, release
+
+  private func round(_ plan: RoundPlan, leased: inout LeasedStream) throws(TableError) -> Step {
+    if !plan.events.isEmpty { leased.progress.beginRound() }
+    let result = deliver(plan, progress: &leased.progress)
+    leased.report.add(result, plan: plan, clock: clock)
+    try leased.progress.record(result, of: plan)
+    switch result.ending {
+    case .complete: return try complete(plan, result: result, leased: &leased)
+    case .leaseLost: return loseLease(&leased)
+    case .outOfTime: return try handOver(&leased, isQueued: true)
+    case .aborted:
+      // With time left, what aborted the round would abort another one at once: the sweep makes it.
+      return try handOver(&leased, isQueued: true, isSentSoon: clock.milliseconds() >= plan.stopAt)
+    case .failed(let failure):
+      try leased.progress.leave()
+      throw failure
+    }
+  }
+
+  /// After a round that came to its end, and was recorded: if it is the last, one write moves the checkpoint and releases
+  /// the lease.
+  private func complete(_ plan: RoundPlan, result: RoundResult, leased: inout LeasedStream) throws(TableError) -> Step {
+    let reading = plan.readingAfter
+    if plan.isQuiet(after: result), try leased.progress.isHead(of: reading) {
+      return try release(reading, leased: &leased)
+    }
+    guard try leased.progress.save() else { return loseLease(&leased) }
+    return .again(at: clock.milliseconds())
+  }
+
+  private func release(_ reading: StreamReading, leased: inout LeasedStream) throws(TableError) -> Step {
+    try leased.progress.release(reading) ? .again(at: clock.milliseconds()) : .done
+  }
+
+  private func handOver(
+    _ leased: inout LeasedStream, isQueued: Bool, isSentSoon: Bool = true
+  ) throws(TableError) -> Step {
+    try leased.progress.leave()
+    if isQueued { leased.report.isQueued = true }
+    leased.report.hasPendingEvents = isSentSoon
+    return .done
+  }
+
+  private func loseLease(_ leased: inout LeasedStream) -> Step {
+    leased.report.isQueued = true
+    return .done
+  }
+}
+
+extension StreamSender.LeasedStream {
+  fileprivate func plan(_ reading: StreamReading, page: LogPage, stopAt: Int64) -> RoundPlan {
+    RoundPlan(
+      stream: progress.stream, reading: reading, page: page, deliveredThrough: progress.deliveredThrough,
+      stopAt: stopAt)
+  }
+}
