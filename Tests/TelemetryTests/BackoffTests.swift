@@ -12,7 +12,6 @@ struct BackoffTests {
     let delays = (1...8).map { backoff.delayMilliseconds(afterAttempts: $0, randomness: longest) }
     #expect(delays == [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000])
     #expect(backoff.delayMilliseconds(afterAttempts: 1_000_000, randomness: longest) == 30_000)
-    #expect(backoff.delayMilliseconds(afterAttempts: 3, randomness: Randomness { 0 }) == 0)
   }
 
   @Test("stays within the range, whatever is drawn")
