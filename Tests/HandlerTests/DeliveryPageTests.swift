@@ -121,7 +121,8 @@ private final class DeliveryStory {
 
   private func sender(over table: any Table) -> StreamSender<Wire> {
     StreamSender(
-      table: table, sender: wire, log: Log(minimum: .fatal), clock: stage.clock.clock, randomness: randomness)
+      table: table, types: .standard, sender: wire, log: Log(minimum: .fatal), clock: stage.clock.clock,
+      randomness: randomness)
   }
 
   private func send(over table: (any Table)? = nil) {
