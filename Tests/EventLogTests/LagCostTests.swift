@@ -110,12 +110,13 @@ final class LagWire: FrameSender {
   func deliver(
     deadlineMilliseconds: Int64, keepsOn: () -> Bool, nextPage: ([DeliveryFailure]) -> [PendingDelivery]?
   ) -> DeliveryResult {
-    var result = DeliveryResult()
-    while let page = nextPage(result.failures) {
+    var failed: [DeliveryFailure] = []
+    while let page = nextPage(failed) {
       posts += page.count
-      result.failures = reason.map { reason in page.map { DeliveryFailure(reason, of: $0) } } ?? []
+      failed = reason.map { reason in page.map { DeliveryFailure(reason, of: $0) } } ?? []
     }
-    return result
+    // Each failure is handed on once: these were given with the call that brought no page.
+    return DeliveryResult()
   }
 }
 
