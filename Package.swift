@@ -154,7 +154,7 @@ let package = Package(
       "tickertape",
       [
         "LocalGateway", "Access", "AWS", "CLinux", "ConnectionStore", "Connections", "EventLog", "Frames",
-        "TableBackends", "ManagementAPI", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry",
+        "LambdaEvents", "TableBackends", "ManagementAPI", "HTTPClient", "HTTPWire", "JSON", "Messaging", "StreamClient", "Telemetry",
         "WebSocketWire",
       ]),
 

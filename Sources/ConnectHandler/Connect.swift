@@ -16,7 +16,9 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   var access: AccessControl
   var attempts: AttemptLimit
   var userLimit: UserLimit<Calls>
-  let greetings: Greetings
+  /// Asked to greet a client: nothing can be posted while `$connect` runs, and no function runs afterwards by itself.
+  /// Without a name no client is greeted.
+  let greeter: InvokedFunction
   let log: Log
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
@@ -45,8 +47,15 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
       audit.refused(status: 429, reason: LogText(known: message))
       return ProxyResponse(429, error: "Too Many Requests", message: message)
     }
-    if Greetings.areExpected(by: record) { greetings.ask(for: record.id, context: event.context, log: log) }
+    if record.expectsGreeting { askForGreeting(of: Destination(context: event.context), log: log) }
     return response
+  }
+
+  /// Without a greeting a client has its events all the same.
+  private func askForGreeting(of destination: Destination, log: Log) {
+    greeter.invokeLater(
+      InternalInvocation.greet(destination).encoded(), otherwise: "no greeting",
+      log: log.with(["connectionId": .identifier(destination.connectionID.text)]))
   }
 
   /// The connection is written: whatever goes wrong now, it stands, and the next one finds too many again.
@@ -147,8 +156,16 @@ extension Connect where Calls == ManagementCalls {
       attempts: AttemptLimit(settings: settings.attempts, table: table),
       userLimit: UserLimit(
         maximum: settings.connectionsPerUser, connections: connections, calls: ManagementCalls(environment)),
-      greetings: Greetings(environment, FunctionInvoker(environment: environment)), log: log)
+      greeter: InvokedFunction(
+        named: environment["GREETING_FUNCTION"], by: FunctionInvoker(environment: environment)),
+      log: log)
   }
+}
+
+extension ConnectionRecord {
+  /// Clients of the five source protocols know no hello: those of their dialects, and those that say in the URL what
+  /// they listen to. A client library says it in its hello.
+  fileprivate var expectsGreeting: Bool { dialect != .typed || !subscriptions.active.isEmpty }
 }
 
 extension AccessRefusal {

@@ -1,4 +1,3 @@
-import LambdaEvents
 import Messaging
 
 /// What a handler sends to its client beside its answer.
@@ -14,22 +13,4 @@ enum PostOutcome: Equatable {
   case accepted
   /// The client has left, or its `$connect` has not ended yet.
   case gone
-}
-
-/// A connection, and the API it came by.
-struct Destination: Equatable {
-  let connectionID: ConnectionID
-  /// Both empty: only the endpoint that is set knows the way.
-  let domainName: String
-  let stage: String
-
-  init(connectionID: ConnectionID, domainName: String, stage: String) {
-    self.connectionID = connectionID
-    self.domainName = domainName
-    self.stage = stage
-  }
-
-  init(context: RequestContext) {
-    self.init(connectionID: context.connectionID, domainName: context.domainName, stage: context.stage)
-  }
 }

@@ -1,3 +1,4 @@
+import AWS
 import ConnectionStore
 import Connections
 import EventLog
@@ -79,7 +80,12 @@ extension Receive {
   private func resume(_ pauses: [DeliveryPause], id: ConnectionID, log: Log) {
     do throws(TableError) {
       try lagRows.resume(pauses, id: id)
-      for stream in try recovery.hasMore(than: pauses) { pendingSends.ask(for: stream, log: log) }
+      for stream in try recovery.hasMore(than: pauses) {
+        publisher.invokeLater(
+          InternalInvocation.sendPending(stream: stream).encoded(),
+          otherwise: "pending events not asked for; the sweep will send them",
+          log: log.with(["stream": .stream(stream)]))
+      }
     } catch {
       log.warn("delivery not resumed", ["connectionId": .identifier(id.text), "reason": .text(error.description)])
     }

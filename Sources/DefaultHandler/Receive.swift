@@ -1,3 +1,4 @@
+import AWS
 import ConnectionStore
 import Connections
 import EventLog
@@ -12,7 +13,9 @@ struct Receive<Out: Outbox>: LambdaHandler {
   let connections: Connections
   let recovery: RecoveryReader
   let lagRows: LagRows
-  let pendingSends: PendingSends
+  /// Asked to send the pending events of a stream: a connection may lack some that no process is about to send. Without
+  /// a name the next event of the stream brings them along, or the sweep.
+  let publisher: InvokedFunction
   var outbox: Out
   let log: Log
   var clock = Clock.system
@@ -21,7 +24,9 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .identifier(context.requestID)])
-    if let greeting = Greeting(decoding: event) { return try greet(greeting, invocation: context, log: log) }
+    if case .greet(let destination) = InternalInvocation(decoding: event) {
+      return try greet(destination, invocation: context, log: log)
+    }
     guard case .message(let event) = try GatewayEvent(decoding: event) else { throw WrongRoute() }
     let answer: [UInt8]?
     do {

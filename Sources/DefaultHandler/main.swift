@@ -18,7 +18,8 @@ func makeReceive(environment: Environment) throws -> some LambdaHandler {
     connections: Connections(table: table, shards: shards, limits: limits),
     recovery: RecoveryReader(table: table, shards: shards, limits: limits),
     lagRows: LagRows(table: table, limits: limits),
-    pendingSends: PendingSends(environment, FunctionInvoker(environment: environment)),
+    publisher: InvokedFunction(
+      named: environment["PUBLISHER_FUNCTION"], by: FunctionInvoker(environment: environment)),
     outbox: ManagementOutbox(environment: environment), log: try Log(environment)
   ).afterReporting {
     deadline.set(milliseconds: $0.deadlineMilliseconds, now: Clock.system.milliseconds())

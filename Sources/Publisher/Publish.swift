@@ -13,9 +13,8 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   var eventLog: StreamLog
   let streams: StreamSender<Sender>
   var limits = StreamLimits()
-  let invocation: any AsynchronousInvocation
-  /// This function's own name, under which it is invoked again for what is left; nil: the sweep sends what is left.
-  let ownName: String?
+  /// This function, which is invoked again for what is left; without a name the sweep sends what is left.
+  let itself: InvokedFunction
   let log: Log
   /// Nil: none are written.
   var metrics: Metrics?
@@ -25,14 +24,13 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   init(
     eventLog: StreamLog, streams: StreamSender<Sender>, limits: StreamLimits = StreamLimits(),
-    invocation: any AsynchronousInvocation, ownName: String?, log: Log, metrics: Metrics? = nil,
+    itself: InvokedFunction, log: Log, metrics: Metrics? = nil,
     clock: Clock = .system, randomness: Randomness = .system
   ) {
     self.eventLog = eventLog
     self.streams = streams
     self.limits = limits
-    self.invocation = invocation
-    self.ownName = ownName
+    self.itself = itself
     self.log = log
     self.metrics = metrics
     self.clock = clock
@@ -41,11 +39,11 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   mutating func handle(_ payload: [UInt8], context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .identifier(context.requestID)])
-    switch Command(payload) {
+    switch InternalInvocation(decoding: payload) {
     case .sendPending(let stream): return sendPending(stream: stream, context: context, log: log)
     case .lag(let stream): return deliverLagging(stream: stream, context: context, log: log)
     case .sweep: return try sweep(context: context, log: log)
-    case nil: return try publish(payload, context: context, log: log)
+    case .greet, nil: return try publish(payload, context: context, log: log)
     }
   }
 
@@ -60,7 +58,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     // Without a name to be invoked by, no other invocation goes on.
     let reports = streams.send(
       touched.names, through: touched.through,
-      maximumWaitMilliseconds: ownName == nil ? .max : Self.maximumWaitMilliseconds,
+      maximumWaitMilliseconds: itself.name == nil ? .max : Self.maximumWaitMilliseconds,
       deadlineMilliseconds: context.deadlineMilliseconds)
     for report in reports {
       answer.add(report, events: touched.count(stream: report.stream))
@@ -233,39 +231,35 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     var answer = PublishAnswer()
     let report = streams.deliverLagging(stream: stream, deadlineMilliseconds: context.deadlineMilliseconds)
     answer.add(report, events: 0)
-    if report.hasPendingEvents { invokeLater(Command.sendPending(stream: stream), of: stream, log: log) }
+    if report.hasPendingEvents { invokeLater(.sendPending(stream: stream), of: stream, log: log) }
     // It had no time for all: its retries outlive it.
-    if report.isLagDue { invokeLater(Command.lag(stream: stream), of: stream, log: log) }
+    if report.isLagDue { invokeLater(.lag(stream: stream), of: stream, log: log) }
     self.report(answer, source: .direct, context: context, log: log)
     return answer.encoded()
   }
 
   /// Without a name to be invoked by the sweep is the lag sender.
   private func sweepLagging(stream: String, answer: inout PublishAnswer, context: InvocationContext, log: Log) {
-    guard ownName == nil else { return invokeLater(Command.lag(stream: stream), of: stream, log: log) }
+    guard itself.name == nil else { return invokeLater(.lag(stream: stream), of: stream, log: log) }
     guard clock.milliseconds() < context.deadlineMilliseconds - Self.sweepReserveMilliseconds else { return }
     answer.add(streams.deliverLagging(stream: stream, deadlineMilliseconds: context.deadlineMilliseconds), events: 0)
   }
 
   private mutating func invokeLater(_ report: StreamSender<Sender>.Report, log: Log) {
-    if report.hasPendingEvents { invokeLater(Command.sendPending(stream: report.stream), of: report.stream, log: log) }
-    guard report.isLagDue, ownName != nil else { return }
+    if report.hasPendingEvents { invokeLater(.sendPending(stream: report.stream), of: report.stream, log: log) }
+    guard report.isLagDue, itself.name != nil else { return }
     // The lag sender that has the lease will read what was written before.
     if (try? streams.lagLeases.isLeased(stream: report.stream)) == true { return }
     if lagRequests.acquire(stream: report.stream, nowMilliseconds: clock.milliseconds()) {
-      invokeLater(Command.lag(stream: report.stream), of: report.stream, log: log)
+      invokeLater(.lag(stream: report.stream), of: report.stream, log: log)
     }
   }
 
   /// Lambda runs this function again, soon. If it cannot be told, the sweep finds the stream within a minute.
-  private func invokeLater(_ payload: [UInt8], of stream: String, log: Log) {
-    guard let ownName else { return }
-    do {
-      try invocation.invokeLater(ownName, payload: payload)
-    } catch {
-      log.warn(
-        "not invoked again; the sweep will send it", ["stream": .stream(stream), "reason": .own(LogText(error))])
-    }
+  private func invokeLater(_ invocation: InternalInvocation, of stream: String, log: Log) {
+    itself.invokeLater(
+      invocation.encoded(), otherwise: "not invoked again; the sweep will send it",
+      log: log.with(["stream": .stream(stream)]))
   }
 
   private func report(

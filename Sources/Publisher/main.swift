@@ -24,7 +24,9 @@ func makePublish(environment: Environment) throws -> some LambdaHandler {
       table: table, sender: Fanout(client: client, options: .inRounds),
       lagSender: Fanout(client: client, options: .ofLagging), shards: shards, limits: limits, log: log),
     limits: limits,
-    invocation: FunctionInvoker(environment: environment), ownName: environment["AWS_LAMBDA_FUNCTION_NAME"], log: log,
+    itself: InvokedFunction(
+      named: environment["AWS_LAMBDA_FUNCTION_NAME"], by: FunctionInvoker(environment: environment)),
+    log: log,
     metrics: TelemetrySettings.writesMetrics(environment: environment)
       ? SendMetrics.metrics(environment: environment) : nil
   ).afterReporting {

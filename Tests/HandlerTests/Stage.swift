@@ -88,7 +88,7 @@ final class Stage {
       attempts: AttemptLimit(settings: settings.attempts, table: table, clock: clock.clock),
       userLimit: UserLimit(
         maximum: settings.connectionsPerUser, connections: connections, calls: ear, clock: clock.clock),
-      greetings: Greetings(environment, invocations), log: log)
+      greeter: InvokedFunction(named: environment["GREETING_FUNCTION"], by: invocations), log: log)
   }
 
   var keys: APIKeys { APIKeys(table: table, clock: clock.clock) }
@@ -123,7 +123,7 @@ final class Stage {
       connections: Connections(table: table, limits: limits, clock: clock.clock),
       recovery: RecoveryReader(table: table, limits: limits, clock: clock.clock),
       lagRows: LagRows(table: table, limits: limits, clock: clock.clock),
-      pendingSends: PendingSends(Environment(["PUBLISHER_FUNCTION": "Publisher"]), invocations), outbox: ear, log: log,
+      publisher: InvokedFunction(named: "Publisher", by: invocations), outbox: ear, log: log,
       clock: clock.clock)
   }
 
@@ -139,8 +139,7 @@ final class Stage {
     var handler = Publish(
       eventLog: StreamLog(table: table, limits: limits, clock: clock.clock),
       streams: StreamSender(table: table, sender: ear, limits: limits, log: log, clock: clock.clock), limits: limits,
-      invocation: invocations,
-      ownName: ownName, log: log,
+      itself: InvokedFunction(named: ownName, by: invocations), log: log,
       metrics: SendMetrics.metrics(
         environment: Environment(["AWS_LAMBDA_FUNCTION_NAME": "Publisher"]), clock: clock.clock,
         write: { [lines] in lines.add($0) }),

@@ -156,7 +156,8 @@ final class ModelWorld {
     var handler = Publish(
       eventLog: StreamLog(table: environment.table, shards: shards, clock: clock, randomness: randomness),
       streams: sender,
-      invocation: ModelInvocations(environment), ownName: "Publisher", log: log, clock: clock, randomness: randomness)
+      itself: InvokedFunction(named: "Publisher", by: ModelInvocations(environment)), log: log, clock: clock,
+      randomness: randomness)
     let context = InvocationContext(requestID: "p", deadlineMilliseconds: clock.milliseconds() + 30_000)
     let answer = try? text(handler.handle(bytes(payload), context: context))
     return environment.isDead ? nil : answer
@@ -253,7 +254,7 @@ final class ModelWorld {
       connections: Connections(table: environment.table, shards: shards, clock: clock, randomness: randomness),
       recovery: RecoveryReader(table: environment.table, shards: shards, clock: clock),
       lagRows: LagRows(table: environment.table, clock: clock, randomness: randomness),
-      pendingSends: PendingSends(Environment(["PUBLISHER_FUNCTION": "Publisher"]), ModelInvocations(environment)),
+      publisher: InvokedFunction(named: "Publisher", by: ModelInvocations(environment)),
       outbox: ModelOutbox(environment: environment), log: log, clock: clock)
     let invocation = InvocationContext(requestID: "d", deadlineMilliseconds: clock.milliseconds() + 29_000)
     guard let answer = try? handler.handle(event, context: invocation), !environment.isDead else { return }

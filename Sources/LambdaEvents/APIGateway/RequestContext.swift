@@ -127,3 +127,10 @@ package struct RequestContext {
     }
   }
 }
+
+extension Destination {
+  /// The connection that an event came from.
+  package init(context: RequestContext) {
+    self.init(connectionID: context.connectionID, domainName: context.domainName, stage: context.stage)
+  }
+}

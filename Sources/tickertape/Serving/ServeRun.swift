@@ -1,6 +1,7 @@
 import AWS
 import Access
 import Connections
+import LambdaEvents
 import LocalGateway
 import TableBackends
 import Telemetry
@@ -103,7 +104,7 @@ struct ServeRun {
     guard settings.sweepMilliseconds > 0, functions.contains(where: { $0.name == "Publisher" }) else { return [] }
     return [
       FunctionSchedule(
-        "Publisher", payload: Array(#"{"sweep":{}}"#.utf8), everyMilliseconds: settings.sweepMilliseconds)
+        "Publisher", payload: InternalInvocation.sweep.encoded(), everyMilliseconds: settings.sweepMilliseconds)
     ]
   }
 
