@@ -32,7 +32,7 @@ struct LagCostTests {
     var subscriptions = Subscriptions()
     _ = subscriptions.apply(
       SubscriptionChange(
-        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin).wanted,
+        add: SubscriptionRequest(names: ["price:update"]).resolved(for: .admin).accepted,
         order: Order(count: 1, milliseconds: 0, messageID: "m")))
     for number in 0..<count {
       let record = ConnectionRecord(
