@@ -83,17 +83,23 @@ export const chart = (canvas, bars, width, height, colours, at) => {
     text(price.toFixed(digits), right + 8, y(price));
   }
   const every = Math.max(1, Math.ceil(bars.length / Math.max(1, Math.floor(right / 90))));
+  let free = 0;
   for (let index = 0; index < bars.length; index += every) {
-    pen.textAlign = index ? 'center' : 'left';
-    if (x(index) < right - 20 || !index) text(String(bars[index].date ?? '').slice(0, 10), x(index), bottom + 14);
+    const date = String(bars[index].date ?? '').slice(0, 10);
+    const wide = pen.measureText(date).width;
+    const from = Math.max(edge.left, x(index) - wide / 2);
+    if (from < free || from + wide > width) continue;
+    text(date, from, bottom + 14);
+    free = from + wide + 12;
   }
-  pen.textAlign = 'left';
 
   pen.setLineDash([4, 4]);
   line(pen, [[edge.left, y(bars[0].price)], [right, y(bars[0].price)]], colours.soft, 1);
   pen.setLineDash([]);
+  pen.globalAlpha = 0.35;
   bars.forEach(({ price, high = price, low = price }, index) =>
-    line(pen, [[x(index), y(high)], [x(index), y(low)]], colours.line, 4));
+    line(pen, [[x(index), y(high)], [x(index), y(low)]], colours.soft, 3));
+  pen.globalAlpha = 1;
   const points = bars.map(({ price }, index) => [x(index), y(price)]);
   line(pen, points, trend(bars, colours), 2);
   dot(pen, points.at(-1), trend(bars, colours));

@@ -102,12 +102,13 @@ export const createTable = (body, choose) => {
       for (const row of order) row.isStale = true;
     },
     choose(symbol) {
-      for (const [row, isChosen] of [[chosen, false], [rows.get(symbol.key), true]]) {
+      const now = rows.get(symbol.key) ?? add(symbol);
+      for (const [row, isChosen] of [[chosen, false], [now, true]]) {
         row?.element.classList.toggle('chosen', isChosen);
         if (isChosen) row?.button.setAttribute('aria-current', 'true');
         else row?.button.removeAttribute('aria-current');
       }
-      chosen = rows.get(symbol.key);
+      chosen = now;
     },
     /** How many rows are left. */
     search(words) {

@@ -14,7 +14,7 @@ const signed = (value) => (value < 0 ? '−' : '+') + two.format(Math.abs(value)
 export const changeOf = (bars) => {
   const { difference, percent } = change(bars);
   const way = difference > 0 ? 'up' : difference < 0 ? 'down' : '';
-  const words = way ? `${way === 'up' ? '▲' : '▼'} ${signed(difference)} (${signed(percent)} %)` : '0.00';
+  const words = way ? `${way === 'up' ? '▲' : '▼'}\u00a0${signed(difference)} (${signed(percent)}\u00a0%)` : '0.00';
   return { way, words };
 };
 

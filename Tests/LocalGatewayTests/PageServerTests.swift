@@ -80,11 +80,10 @@ struct PageServerTests {
     symlink(folder.path, folder.file("pages/linked"))
     mkfifo(folder.file("pages/pipe"), 0o644)
     try serving { client in
-      for method in ["GET", "HEAD", "POST"] {
-        let answer = try client.request(method, path)
+      for method in ["GET", "POST"] {
+        let answer = try client.request(method, path, body: method == "POST" ? [] : nil)
         #expect(answer.status == 404, "\(method) \(path)")
         #expect(!text(answer.body).contains("secret"))
-        if method == "HEAD" { return }
       }
     }
   }
