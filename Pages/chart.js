@@ -80,7 +80,8 @@ export const chart = (canvas, bars, width, height, colours, at) => {
   const { all, digits } = steps(low, high, height / 60);
   for (const price of all) {
     line(pen, [[edge.left, y(price)], [right, y(price)]], colours.line, 1);
-    text(price.toFixed(digits), right + 8, y(price));
+    // What the crosshair says in its place is read instead.
+    if (!(Math.abs(y(price) - y(bars[at]?.price)) < 14)) text(price.toFixed(digits), right + 8, y(price));
   }
   const every = Math.max(1, Math.ceil(bars.length / Math.max(1, Math.floor(right / 90))));
   let free = 0;
@@ -109,6 +110,5 @@ export const chart = (canvas, bars, width, height, colours, at) => {
   line(pen, [[under[0], edge.top], [under[0], bottom]], colours.accent, 1);
   line(pen, [[edge.left, under[1]], [right, under[1]]], colours.accent, 1);
   dot(pen, under, colours.accent);
-  pen.clearRect(right + 4, under[1] - 9, edge.right, 18);
   text(bars[at].price.toFixed(2), right + 8, under[1], colours.accent);
 };

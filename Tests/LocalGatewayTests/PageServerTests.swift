@@ -34,6 +34,7 @@ struct PageServerTests {
     let server = try HTTPServer(port: 0, loop: test.loop)
     defer { server.close() }
     var configuration = PageConfiguration()
+    configuration.connectSources = ["wss://api.example.com"]
     configuration.folders = [
       try #require(PageFolder(path: "/", folder: folder.file("pages"))),
       try #require(PageFolder(path: "/client", folder: folder.file("client"))),
@@ -61,7 +62,7 @@ struct PageServerTests {
       #expect(answer.headers["x-content-type-options"] == "nosniff")
       let policy = try #require(answer.headers["content-security-policy"])
       #expect(policy.hasPrefix("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "))
-      #expect(policy.contains("connect-src 'self';") && !policy.contains("unsafe"))
+      #expect(policy.contains("connect-src 'self' wss://api.example.com;") && !policy.contains("unsafe"))
     }
   }
 

@@ -26,6 +26,9 @@ struct ServeCommand: Command {
       .value(
         "pages", value: "[/PATH=]FOLDER", help: "A folder whose files are served at / or below /PATH.",
         isRepeatable: true),
+      .value(
+        "connect-source", value: "ORIGIN",
+        help: "Whom the page may talk to beside its own address, as wss://api.example.com.", isRepeatable: true),
       .value("about", value: "TEXT", help: "What the page says that it shows."),
       .value(
         "idle-timeout", value: "SECONDS",

@@ -97,6 +97,7 @@ struct ServeRun {
     configuration.durationMilliseconds = max(1, settings.maximumDurationMilliseconds / Int64(settings.clock))
     configuration.allowedOrigins = Set(settings.allowedOrigins)
     configuration.pages.folders = settings.pages
+    configuration.pages.connectSources = settings.connectSources
     configuration.pages.about = settings.about
     configuration.pages.compress = { Gzip.compress($0, level: 9) }
     configuration.echoPort = settings.echoPort.map { UInt16($0) }

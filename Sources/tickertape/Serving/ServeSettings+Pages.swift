@@ -1,3 +1,4 @@
+import Access
 import LocalGateway
 
 extension ServeSettings {
@@ -20,6 +21,16 @@ extension ServeSettings {
         code: .inputOutput, message: "pages: \(folder) is no folder", advice: ["looked for \(page.folder)"])
     }
     return page
+  }
+
+  /// Goes into a Content-Security-Policy, where a space or a semicolon would begin something else.
+  static func connectSource(_ text: String) throws(CommandFailure) -> String {
+    guard PageOrigin.isOne(text) else {
+      throw CommandFailure(
+        code: .usage,
+        message: "connect-source takes an origin such as wss://api.example.com (\(PageOrigin.rule)), not '\(text)'")
+    }
+    return text
   }
 
   static func about(_ text: String) throws(CommandFailure) -> String {

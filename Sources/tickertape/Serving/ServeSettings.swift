@@ -26,6 +26,8 @@ struct ServeSettings: Equatable {
   var allowedOrigins: [String] = []
   /// The folders of a page's files.
   var pages: [PageFolder] = []
+  /// Whom the page may talk to beside its own address.
+  var connectSources: [String] = []
   /// What the page says that it shows.
   var about: String?
   var idleTimeoutMilliseconds: Int64 = 10 * 60_000
@@ -54,6 +56,7 @@ struct ServeSettings: Equatable {
     case env, echo
     case allowOrigin = "allow-origin"
     case pages, about
+    case connectSource = "connect-source"
     case idleTimeout = "idle-timeout"
     case maximumDuration = "maximum-duration"
     case clock, sweep, faults
@@ -86,6 +89,7 @@ struct ServeSettings: Equatable {
       variables[name] = value
     case .allowOrigin: allowedOrigins.append(try Self.origin(text))
     case .pages: pages.append(try Self.pages(text, base: base))
+    case .connectSource: connectSources.append(try Self.connectSource(text))
     case .about: about = try Self.about(text)
     case .idleTimeout: idleTimeoutMilliseconds = try Self.milliseconds(text, key: key)
     case .maximumDuration: maximumDurationMilliseconds = try Self.milliseconds(text, key: key)
