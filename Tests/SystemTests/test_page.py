@@ -122,7 +122,7 @@ def test_make_run_names_a_page_that_lives_within_a_minute(visit, programs, tmp_p
     shell = Shell(checkout(tmp_path / "checkout", programs))
     port, shown = free_port(), tmp_path / "run"
     running = shell.start(
-        f"exec {shell_line('make run')}", shown, PORT=str(port), SWIFT=str(stand_in_for_swift(tmp_path, programs)), RATE="500")
+        f"exec {shell_line('make run')}", shown, PORT=str(port), SWIFT=str(stand_in_for_swift(tmp_path, programs)), RATE="5000")
     try:
         begun = time.monotonic()
         while not (found := re.findall(r"^  (http://\S+/)$", shown.read_text(), re.M)):
@@ -132,12 +132,15 @@ def test_make_run_names_a_page_that_lives_within_a_minute(visit, programs, tmp_p
         here = visit(found[-1])
         here.state("live")
         expect(here.page.locator("#about")).to_have_text(
-            "Recorded S&P 500 daily bars, 2018-01-02 to 2018-02-07, replayed at 500 a second.", timeout=30_000)
+            "Recorded S&P 500 daily bars, 2018-01-02 to 2018-02-07, replayed at 5000 a second.", timeout=30_000)
         expect(here.page.locator("#now")).to_contain_text(re.compile(r"2018-0[12]-\d\d, pass 1"), timeout=30_000)
         here.page.wait_for_selector("#chart canvas", timeout=30_000)
         assert canvas_changes(here.page, "#chart canvas", 30)
         assert canvas_changes(here.page, "#symbols canvas", 30)
         assert time.monotonic() - begun < 60
+        # The bars end, and begin again: the page lives on, and its first bar is one of the new pass.
+        expect(here.page.locator("#now")).to_contain_text("pass 2", timeout=60_000)
+        assert canvas_changes(here.page, "#chart canvas", 30)
         assert here.complaints == []
     finally:
         os.killpg(running.pid, signal.SIGINT)
