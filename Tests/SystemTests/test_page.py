@@ -167,6 +167,26 @@ def test_over_a_killed_gateway_the_page_goes_on_by_itself(gateway, visit):
     assert [one for one in here.complaints if "ERR_CONNECTION_REFUSED" not in one] == []
 
 
+def test_a_frozen_page_and_killed_functions_cost_no_bar(gateway, visit):
+    publish(gateway, "AAPL", price=1, date="2018-01-01")
+    here = visit(gateway.url)
+    here.state("live")
+    expect(here.page.locator("#chosen")).to_have_text("AAPL")
+    lifecycle = here.context.new_cdp_session(here.page)
+    lifecycle.send("Page.setWebLifecycleState", {"state": "frozen"})
+    for day in range(2, 5):
+        publish(gateway, "AAPL", price=day, date=f"2018-01-{day:02}")
+    lifecycle.send("Page.setWebLifecycleState", {"state": "active"})
+    for day in range(5, 8):
+        for process in gateway.environments("Publisher") + gateway.environments("DefaultHandler"):
+            os.kill(process, signal.SIGKILL)
+        publish(gateway, "AAPL", price=day, date=f"2018-01-{day:02}")
+    expect(here.price("AAPL")).to_have_text("7.00")
+    expect(here.page.locator("#chart")).to_have_attribute("aria-valuemax", "7")
+    expect(here.page.locator("#losses")).to_have_text("nothing missed, nothing folded")
+    assert here.complaints == []
+
+
 def test_nothing_is_computed_over_the_seam_of_two_passes(gateway, visit):
     here = visit(gateway.url)
     here.state("live")
