@@ -6,6 +6,7 @@ SHELL := /bin/bash
 PORT ?= 8000
 RATE ?= 50
 DATA ?= Data
+LOOP ?= 1
 SWIFT ?= swift
 VENV := .build/venv
 VENV_CLI := .build/venv-cli
@@ -23,6 +24,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make run takes PORT=8000, RATE=50 (events a second), DATA=Data (a folder of CSV files),"
+	@echo "  LOOP=0 (stop at the last bar instead of beginning again),"
 	@echo "  PACKAGED=1 (run the very files that are deployed), ACCESS=required (ask clients for keys)"
 	@echo "  and ALLOW_ORIGIN=http://localhost:3000 (let in the web pages of that address)."
 
@@ -30,7 +32,7 @@ run: packages ## build, start the local gateway, feed it recorded market data; C
 ifdef PACKAGED
 	@$(MAKE) --no-print-directory package
 endif
-	@PORT="$(PORT)" RATE="$(RATE)" DATA="$(DATA)" SWIFT="$(SWIFT)" PACKAGED="$(PACKAGED)" scripts/run.sh
+	@PORT="$(PORT)" RATE="$(RATE)" DATA="$(DATA)" LOOP="$(LOOP)" SWIFT="$(SWIFT)" PACKAGED="$(PACKAGED)" scripts/run.sh
 
 test: packages-test ## the whole test suite: lint, build, unit tests, system tests with third-party clients
 	@$(MAKE) --no-print-directory lint build python emulated-unit-tests model-check package system-tests coverage

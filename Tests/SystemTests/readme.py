@@ -32,7 +32,7 @@ def shell_line(*words: str) -> str:
 
 def checkout(folder: Path, programs: Path) -> Path:
     """The project with `make release` done: what a reader of README.md has."""
-    for name in ("Makefile", "README.md", "Package.swift", "Data", "Docs", "Examples", "Sources", "infra", "scripts"):
+    for name in ("Makefile", "README.md", "Package.swift", "Clients", "Data", "Docs", "Examples", "Pages", "Sources", "infra", "scripts"):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".build").mkdir()
     (folder / ".build" / "release").symlink_to(programs)

@@ -61,7 +61,7 @@ def test_a_port_in_use_is_told_with_the_way_out(gateway, tmp_path):
 
 
 @pytest.mark.parametrize("setting", ["PORT=0", "PORT=65536", "PORT=1x", "RATE=0", "RATE=0.0", "RATE=1.2.3", "RATE=.",
-                                     "DATA=/nowhere"])
+                                     "LOOP=2", "DATA=/nowhere"])
 def test_make_run_refuses_a_setting_that_cannot_be_before_it_builds(setting):
     name, value = setting.split("=")
     done = subprocess.run([ROOT / "scripts" / "run.sh"], capture_output=True, text=True, timeout=30,

@@ -99,7 +99,7 @@ struct FeedTests {
     #expect(screen.outputLines.count == 1)
   }
 
-  @Test("--loop begins the file again until the limit")
+  @Test("--loop begins the file again until the limit, and each event says in which pass it stands")
   func loop() throws {
     let scratch = try Scratch()
     let path = scratch.write("bars.csv", Self.bars)
@@ -108,7 +108,38 @@ struct FeedTests {
     let context = screen.context(exchange: publisher.exchange)
     #expect(screen.run("feed", path, "--rate", "max", "--loop", "--limit", "7", in: context) == .success)
     #expect(publisher.events.count == 7)
-    #expect(publisher.events[0] == publisher.events[3] && publisher.events[3] == publisher.events[6])
+    #expect(publisher.events[0].hasSuffix(#""date":"2018-01-02","pass":1}}"#))
+    let unnumbered = publisher.events.map { $0.replacing(/,"pass":[0-9]+/, with: "") }
+    #expect(unnumbered[0] == unnumbered[3] && unnumbered[3] == unnumbered[6])
+    #expect(publisher.events.map { $0.firstMatch(of: /"pass":([0-9]+)/)?.1 } == ["1", "1", "1", "2", "2", "2", "3"])
+  }
+
+  @Test("several files are one feed; a pass is all of them, and a column of that name is left as it is")
+  func severalFiles() throws {
+    let scratch = try Scratch()
+    let paths = [scratch.write("a.csv", "symbol,pass\nA,7\n"), scratch.write("b.csv", "symbol,price\nB,1\n")]
+    let publisher = ScriptedPublisher()
+    let screen = Screen()
+    let options = ["--rate", "max", "--loop", "--limit", "4"]
+    #expect(
+      screen.run(
+        "feed", paths[0], paths[1], options[0], options[1], options[2], options[3], options[4],
+        in: screen.context(exchange: publisher.exchange)) == .success)
+    #expect(
+      publisher.events.map { $0.firstMatch(of: /"data":(.*)\}/)?.1 } == [
+        #"{"symbol":"A","pass":7}"#, #"{"price":1,"symbol":"B","pass":1}"#, #"{"symbol":"A","pass":7}"#,
+        #"{"price":1,"symbol":"B","pass":2}"#,
+      ])
+  }
+
+  @Test("without --loop nothing is said of passes")
+  func noPass() throws {
+    let publisher = ScriptedPublisher()
+    let screen = Screen()
+    #expect(
+      screen.run("feed", "-", "--rate", "max", in: screen.context(input: Self.bars, exchange: publisher.exchange))
+        == .success)
+    #expect(!publisher.events.contains { $0.contains("pass") })
   }
 
   @Test("a bad line ends the feed with its number, and the good ones before it have gone out")

@@ -1,6 +1,7 @@
 import ConnectionStore
 import Glibc
 import HTTPClient
+import LocalGateway
 import TableBackends
 import Telemetry
 import TestSupport
@@ -91,6 +92,16 @@ struct ServeSettingsTests {
         && settings.functions["Chat"]?.hasPrefix("/tmp/") == true)
   }
 
+  @Test("pages are folders at paths, relative to the file that names them")
+  func pages() throws {
+    let settings = try settings(
+      file: #"{"pages": [".", "/client=."], "connect-source": ["wss://api.example.com"], "about": "Prices"}"#)
+    #expect(settings.pages.count == 2 && settings.pages.allSatisfy { $0.folder.hasPrefix("/tmp/") })
+    #expect(settings.pages.first == PageFolder(path: "/", folder: try #require(settings.pages.first).folder))
+    #expect(settings.pages.last == PageFolder(path: "/client", folder: try #require(settings.pages.last).folder))
+    #expect(settings.connectSources == ["wss://api.example.com"] && settings.about == "Prices")
+  }
+
   @Test("an unknown key is named, with the nearest and all that there are")
   func unknownKey() throws {
     let failure = try #require(refusal(file: #"{"prot": 1, "x": {"deep": [1]}}"#))
@@ -137,7 +148,10 @@ struct ServeSettingsTests {
       ["--idle-timeout", "0"], ["--allow-origin", "localhost"], ["--environments", "0"], ["--echo", "8000"],
       ["--clock", "0"], ["--clock", "10001"], ["--clock", "1.5"], ["--sweep", "-1"], ["--sweep", "soon"],
       ["--allow-origin", "http://x/path"], ["--allow-origin", "http://X"], ["--allow-origin", "http://"],
-      ["--env", "CONNECTION_STORE=memory:"],
+      ["--env", "CONNECTION_STORE=memory:"], ["--pages", "/nowhere"], ["--pages", "/client="],
+      ["--pages", "/a b=/tmp"],
+      ["--pages", "/../x=/tmp"], ["--pages", "/.git=/tmp"], ["--connect-source", "wss://x; script-src *"],
+      ["--connect-source", "'unsafe-inline'"], ["--about", String(repeating: "x", count: 501)],
     ])
   func refusals(words: [String]) {
     #expect(throws: CommandFailure.self) { try settings(words, file: nil) }

@@ -34,6 +34,8 @@ package struct GatewayConfiguration {
   package var sendBufferBytes = 1 << 20
   /// Origins of web pages that may use the gateway: `http://localhost:3000`.
   package var allowedOrigins: Set<String> = []
+  /// What is served to browsers.
+  package var pages = PageConfiguration()
   /// Where a plain echo server listens beside the gateway, if at all; see `EchoServer`.
   package var echoPort: UInt16?
   /// What is invoked without anybody's doing.

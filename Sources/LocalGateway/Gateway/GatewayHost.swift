@@ -50,6 +50,8 @@ package final class GatewayHost {
     }
     gateway.server.add(InvokeAPI(made, faults: faults))
     if let faults { gateway.server.add(FaultReport(faults)) }
+    // `close` of the gateway lets go of the handlers, and so of itself.
+    gateway.server.add(PageServer(configuration.pages, log: log, health: gateway.health))
     for schedule in schedules { schedule.start() }
   }
 

@@ -17,8 +17,8 @@ extension HTTPConnection {
     if closesAfterOutput { headers.append(("Connection", "close")) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(256 + body.count)
-    if method == "HEAD" || status == 204 {
-      if status != 204 { headers.append(("Content-Length", String(body.count))) }
+    if method == "HEAD" || status == 204 || status == 304 {
+      if status != 204, status != 304 { headers.append(("Content-Length", String(body.count))) }
       HTTPWriter.append(response: status, headers: headers, body: nil, to: &bytes)
     } else {
       HTTPWriter.append(response: status, headers: headers, body: body, to: &bytes)

@@ -24,6 +24,13 @@ struct ServeCommand: Command {
         "allow-origin", value: "ORIGIN", help: "An origin whose pages may connect, as http://localhost:3000.",
         isRepeatable: true),
       .value(
+        "pages", value: "[/PATH=]FOLDER", help: "A folder whose files are served at / or below /PATH.",
+        isRepeatable: true),
+      .value(
+        "connect-source", value: "ORIGIN",
+        help: "Whom the page may talk to beside its own address, as wss://api.example.com.", isRepeatable: true),
+      .value("about", value: "TEXT", help: "What the page says that it shows."),
+      .value(
         "idle-timeout", value: "SECONDS",
         help: "Silence after which a connection is closed. Default 600, as API Gateway."),
       .value(

@@ -14,10 +14,16 @@ struct EventShape: Equatable {
   let type: String
   let keyColumn: Int?
   let members: [Member]
+  /// How often the records have been gone through with this time, if that is to stand in `data`.
+  let pass: Int?
 
   /// `fields` are `NAME` or `NAME=COLUMN`; without any, all columns stand in `data`: the key first, `close` as `price`
   /// where there is no price of its own, `date` last.
-  init(type: String, key: String?, fields: [String], columns: [String]) throws(CommandFailure) {
+  /// Neither do records that begin again look like ones that go on: `pass` stands in `data` too, unless there is a
+  /// member of that name.
+  init(
+    type: String, key: String?, fields: [String], columns: [String], pass: Int? = nil
+  ) throws(CommandFailure) {
     self.type = type
     keyColumn = if let key { try Self.index(of: key, in: columns) } else { nil }
     if fields.isEmpty {
@@ -27,6 +33,7 @@ struct EventShape: Equatable {
       for field in fields { chosen.append(try Self.member(field, in: columns)) }
       members = chosen
     }
+    self.pass = members.contains { $0.name == "pass" } ? nil : pass
   }
 
   /// `{"type":"price:update","key":"AAPL","data":{"symbol":"AAPL","price":172.26,…}}`
@@ -38,6 +45,7 @@ struct EventShape: Equatable {
       writer.key("data")
       writer.object { writer in
         for member in members { Self.write(record[member.column], named: member.name, to: &writer) }
+        if let pass { writer.member("pass", pass) }
       }
     }
     return writer.bytes

@@ -18,6 +18,7 @@ struct Feed {
 
   private(set) var totals = PublishTotals()
   private(set) var wasInterrupted = false
+  /// Whether the file at hand has a record: one without would be begun again and again, without a pause.
   private(set) var readAny = false
 
   init(
@@ -40,6 +41,7 @@ struct Feed {
 
   /// Sends all records that are left, batch by batch.
   mutating func run(through reader: inout CSVReader, shape: EventShape) throws(CommandFailure) {
+    readAny = false
     while !isOver {
       let record = try recordOrFlush(from: &reader)
       if let record {

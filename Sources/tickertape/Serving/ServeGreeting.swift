@@ -30,6 +30,7 @@ struct ServeGreeting {
       ("web pages  ", pages),
       ("table      ", store),
     ]
+    if !settings.pages.isEmpty { addresses.insert(("page       ", "\(endpoint)/"), at: 0) }
     if let echoPort { addresses.append(("echo       ", "ws://127.0.0.1:\(echoPort)/")) }
     return addresses
   }

@@ -1,6 +1,7 @@
 import AWS
 import Access
 import Connections
+import Frames
 import LambdaEvents
 import LocalGateway
 import TableBackends
@@ -95,6 +96,10 @@ struct ServeRun {
     configuration.idleMilliseconds = max(1, settings.idleTimeoutMilliseconds / Int64(settings.clock))
     configuration.durationMilliseconds = max(1, settings.maximumDurationMilliseconds / Int64(settings.clock))
     configuration.allowedOrigins = Set(settings.allowedOrigins)
+    configuration.pages.folders = settings.pages
+    configuration.pages.connectSources = settings.connectSources
+    configuration.pages.about = settings.about
+    configuration.pages.compress = { Gzip.compress($0, level: 9) }
     configuration.echoPort = settings.echoPort.map { UInt16($0) }
     return configuration
   }

@@ -1,5 +1,6 @@
 import Access
 import JSON
+import LocalGateway
 import Telemetry
 
 /// What `serve` is told, by its options, by `tickertape.json`, and where both are silent by itself.
@@ -23,6 +24,12 @@ struct ServeSettings: Equatable {
   /// Where a plain echo server listens, if at all.
   var echoPort: Int?
   var allowedOrigins: [String] = []
+  /// The folders of a page's files.
+  var pages: [PageFolder] = []
+  /// Whom the page may talk to beside its own address.
+  var connectSources: [String] = []
+  /// What the page says that it shows.
+  var about: String?
   var idleTimeoutMilliseconds: Int64 = 10 * 60_000
   var maximumDurationMilliseconds: Int64 = 2 * 3_600_000
   /// How many times faster silence and age pass than they do on AWS.
@@ -48,6 +55,8 @@ struct ServeSettings: Equatable {
     case routeResponse = "route-response"
     case env, echo
     case allowOrigin = "allow-origin"
+    case pages, about
+    case connectSource = "connect-source"
     case idleTimeout = "idle-timeout"
     case maximumDuration = "maximum-duration"
     case clock, sweep, faults
@@ -79,6 +88,9 @@ struct ServeSettings: Equatable {
       if name == "CONNECTION_STORE", value.hasPrefix("memory:") { _ = try Self.store(value) }
       variables[name] = value
     case .allowOrigin: allowedOrigins.append(try Self.origin(text))
+    case .pages: pages.append(try Self.pages(text, base: base))
+    case .connectSource: connectSources.append(try Self.connectSource(text))
+    case .about: about = try Self.about(text)
     case .idleTimeout: idleTimeoutMilliseconds = try Self.milliseconds(text, key: key)
     case .maximumDuration: maximumDurationMilliseconds = try Self.milliseconds(text, key: key)
     case .clock: clock = try Self.integer(text, key: key, range: 1...10_000)
@@ -116,7 +128,7 @@ struct ServeSettings: Equatable {
 
   // MARK: Values
 
-  private static func path(path: String, base: String?) -> String {
+  static func path(path: String, base: String?) -> String {
     path.hasPrefix("/") ? path : base.map { Path.join($0, name: path) } ?? path
   }
 
