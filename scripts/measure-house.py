@@ -14,7 +14,8 @@ import sys
 from pathlib import Path
 
 # What `make lint` holds. A figure that got better is a reason to lower its limit.
-LIMITS = {"unlabelled_percent": 35.0, "functions_with_three_unlabelled": 9}
+# Rooms are targets that are no program; the one small target is DisconnectHandler, a program that is shipped.
+LIMITS = {"unlabelled_percent": 35.0, "functions_with_three_unlabelled": 9, "rooms": 25, "targets_under_150_lines": 1}
 
 DECLARATION = re.compile(r"\b(?:func\s+(?:[A-Za-z_]\w*|`\w+`|[-+*/<>=!&|^~%?.]+)|init[?!]?|subscript)\s*(?:<[^(){}]*>)?\s*\(")
 
@@ -224,7 +225,7 @@ def main() -> int:
     if not chosen.check:
         return 0
     excess = [f"{name.replace('_', ' ')}: {figures[name]}, at most {limit}" for name, limit in LIMITS.items() if figures[name] > limit]
-    print("\n".join(excess) or "house: parameters are labelled within the limits", file=sys.stderr if excess else sys.stdout)
+    print("\n".join(excess) or "house: parameters are labelled, and rooms are few and large enough", file=sys.stderr if excess else sys.stdout)
     return 1 if excess else 0
 
 
