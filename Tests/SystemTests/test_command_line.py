@@ -73,9 +73,11 @@ def lines(first, last):
 
 
 def publishing(publisher, *options, **more):
+    # A run that was begun with nohup hands on that SIGHUP is ignored.
     return subprocess.Popen(
         [TOOL, "publish", "-", "--endpoint", publisher.endpoint, *options], stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL), **more)
 
 
 def summary(output):

@@ -209,6 +209,8 @@ def gateway_has_listener(gateway: Gateway) -> bool:
         return any("l#t:price%3Aupdate:AAPL" in str(row) for row in table.execute(f"SELECT * FROM {name}"))
 
 
+# It builds the rooms that the example depends on.
+@pytest.mark.timeout(700)
 def test_somebody_elses_handler_answers_its_route(shell, here, tmp_path):
     built = subprocess.run(
         ["bash", "-c", shell_line("swift build --package-path")], cwd=ROOT, capture_output=True, text=True, timeout=600)
