@@ -83,6 +83,8 @@ flags=(
 )
 for name in "${functions[@]}"; do
   echo "package: building $name …"
+  # SwiftPM does not see that a static library was made anew: a function that is there would keep the old one.
+  rm -f "$build/release/$name"
   if ! PKG_CONFIG_PATH="$here/.build/static/pkgconfig" "$swift" build "${flags[@]}" --product "$name" >"$build.log" 2>&1; then
     grep -vE '^\[' "$build.log" | tail -30 >&2
     fault "$name does not build"

@@ -72,9 +72,19 @@ done
 # Debian's SQLite, without its extensions.
 mkdir -p "$folder/sqlite"
 cp "$libraries/libsqlite3.a" "$folder/sqlite/"
-gcc -O2 -Wall -Wextra -Werror -c "$here/absent.c" -o "$folder/sqlite/absent.o"
-ar t "$folder/sqlite/libsqlite3.a" | grep -E '^(fts[35].*|rtree|dbstat|stmt)\.o$' |
+gcc -O2 -Wall -Wextra -Werror -ffunction-sections -c "$here/absent.c" -o "$folder/sqlite/absent.o"
+ar t "$folder/sqlite/libsqlite3.a" | grep -E '^(fts[35].*|rtree|dbstat|stmt|json)\.o$' |
   xargs ar dD "$folder/sqlite/libsqlite3.a"
+# Its functions of mathematics are named in func.o alone.
+(
+  cd "$folder/sqlite"
+  ar x libsqlite3.a func.o
+  names=$(sed -nE '/^ABSENT/s/ABSENT\(([a-z0-9]+)\)/\1/gp' "$here/absent.c")
+  for name in $names; do printf '%s absent_%s\n' "$name" "$name"; done >names
+  objcopy --redefine-syms=names func.o
+  ar rD libsqlite3.a func.o
+  rm func.o names
+)
 ar rsD "$folder/sqlite/libsqlite3.a" "$folder/sqlite/absent.o"
 
 pc() { # NAME INCLUDES LIBRARIES…
