@@ -148,11 +148,10 @@ final class ModelWorld {
     defer { note("publisher ended") }
     let environment = ModelEnvironment(self, isLagSender: payload.hasPrefix("{\"lag\""))
     let clock = environment.clock
-    var sender = StreamSender(
+    let sender = StreamSender(
       table: environment.table, types: .standard, sender: ModelSender(environment: environment),
-      lagSender: ModelSender(environment: environment, isLagSender: true), shards: shards, log: log, clock: clock,
-      randomness: randomness)
-    sender.pageSize = isSlow ? 1 : 500
+      lagSender: ModelSender(environment: environment, isLagSender: true), shards: shards,
+      pageSize: isSlow ? 1 : 500, log: log, clock: clock, randomness: randomness)
     var handler = Publish(
       eventLog: StreamLog(table: environment.table, shards: shards, clock: clock, randomness: randomness),
       streams: sender,

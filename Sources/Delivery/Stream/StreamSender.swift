@@ -12,7 +12,10 @@ package import Telemetry
 /// the leases, `StreamSender+Step` takes one step after the other and plans it (`RoundPlan`), `RoundDelivery` posts a round,
 /// and `StreamProgress` records what came of it, moves the checkpoint and releases the lease. `Docs/delivery.md` follows one
 /// event through it.
-package struct StreamSender<Sender: FrameSender> {
+///
+/// A class, for rounds and lag deliveries hold it: as a value its thirty members were copied by code of their own in each
+/// type that held it, 60 KB of the Publisher.
+package final class StreamSender<Sender: FrameSender> {
   let connections: Connections
   package let types: EventTypeTable
   let rows: StreamRows
@@ -25,7 +28,7 @@ package struct StreamSender<Sender: FrameSender> {
   /// A client gets one frame a window at most of one stream.
   let windowMilliseconds: Int64
   /// How many listeners are read at once.
-  var pageSize = 500
+  let pageSize: Int
 
   /// Kept free before the deadline: for the calls on their way, the lag rows, and the hand-over.
   static var reserveMilliseconds: Int64 { 2_000 }
@@ -34,10 +37,11 @@ package struct StreamSender<Sender: FrameSender> {
 
   package init(
     table: any Table, types: EventTypeTable, sender: Sender, lagSender: Sender? = nil, shards: Int = 1,
-    limits: StreamLimits = StreamLimits(), log: Log,
+    limits: StreamLimits = StreamLimits(), pageSize: Int = 500, log: Log,
     clock: Clock = .system, randomness: Randomness = .system
   ) {
     self.types = types
+    self.pageSize = pageSize
     windowMilliseconds = 1_000 / limits.framesPerSecond
     connections = Connections(table: table, shards: shards, clock: clock, randomness: randomness)
     rows = StreamRows(table: table, shards: shards, limits: limits, clock: clock, randomness: randomness)
