@@ -21,7 +21,7 @@ LambdaRuntime.run(
 
     Variables, for example:
       CONNECTION_STORE        the table: sqlite:.tickertape/table.sqlite or dynamodb:TABLE
-      ACCESS                  required (the default) or open; README.md says how keys and tokens are checked
+      ACCESS                  required (the default) or open; Docs/configuration.md says how keys and tokens are checked
       API_GATEWAY_ENDPOINT    where frames are posted: http://127.0.0.1:8000/dev
       EVENT_TYPES_FILE        which event types there are, and who sees them: /opt/types.json
       AWS_LAMBDA_LOG_LEVEL    DEBUG, INFO, WARN, ERROR

@@ -21,16 +21,14 @@ public final class ConnectionsAPI {
   }
 
   private let access: GatewayAccess
-  private let clock: Clock
-  /// The client of the endpoint that was used last: an API may have several domains.
-  private var kept: (endpoint: String, client: ManagementClient)?
+  private var last: EndpointClient
 
   /// Reads `API_GATEWAY_ENDPOINT` and `API_GATEWAY_SIGN`; connects when it is used first.
   public convenience init() { self.init(environment: .process) }
 
   package init(environment: Environment, clock: Clock = .system) {
     access = GatewayAccess(environment: environment)
-    self.clock = clock
+    last = EndpointClient(access: access, clock: clock)
   }
 
   /// Sends a frame of text, 128 KB at most, to one connection.
@@ -51,20 +49,13 @@ public final class ConnectionsAPI {
   }
 
   private func call(_ verb: Call.Verb, id: ConnectionID, endpoint: String?) throws -> Outcome {
-    let answer = try client(endpoint: endpoint).send(Call(verb: verb, id: id))
+    let client = try last.client(of: access.endpoint ?? endpoint ?? access.requiredEndpoint())
+    let answer = try client.send(Call(verb: verb, id: id))
     switch answer.meaning {
     case .accepted: return .accepted
     case .gone: return .gone
     default: throw ConnectionsAPIError(id: id, explanation: answer.explanation)
     }
-  }
-
-  private func client(endpoint named: String?) throws -> ManagementClient {
-    let endpoint = try access.endpoint ?? named ?? access.requiredEndpoint()
-    if let kept, kept.endpoint == endpoint { return kept.client }
-    let client = try access.client(for: endpoint, clock: clock)
-    kept = (endpoint, client)
-    return client
   }
 }
 

@@ -11,8 +11,7 @@ package import Telemetry
 package struct ConnectionsClient {
   private let access: GatewayAccess
   private let clock: Clock
-  /// The client of the endpoint that was used last: an API may have several domains.
-  private var kept: (endpoint: String, client: ManagementClient)?
+  private var last: EndpointClient
 
   /// A post that may pass is tried again, for a second at most: a client whose hello fails waits ten.
   private static let pauses: [Int64] = [50, 150, 400]
@@ -23,6 +22,7 @@ package struct ConnectionsClient {
   package init(environment: Environment, clock: Clock = .system) {
     access = GatewayAccess(environment: environment)
     self.clock = clock
+    last = EndpointClient(access: access, clock: clock)
   }
 
   /// Sends a frame. One whose answer was lost may come twice; clients drop what they have.
@@ -83,12 +83,8 @@ package struct ConnectionsClient {
   }
 
   private mutating func client(for destination: Destination) throws -> ManagementClient {
-    let endpoint =
-      access.endpoint ?? GatewayAccess.endpoint(domainName: destination.domainName, stage: destination.stage)
-    if let kept, kept.endpoint == endpoint { return kept.client }
-    let client = try access.client(for: endpoint)
-    kept = (endpoint, client)
-    return client
+    try last.client(
+      of: access.endpoint ?? GatewayAccess.endpoint(domainName: destination.domainName, stage: destination.stage))
   }
 }
 
