@@ -73,7 +73,7 @@ extension StreamSender {
       record.shownName(of: placed.event, types: types).map { Recipient.Match(event: index, shownAs: $0) }
     }
     guard !matches.isEmpty else { return CatchUp(row: row, listener: nil, through: page.through) }
-    var cache = FrameCache(events: events, cursor: pages.cursor(through: page.through).text)
+    var cache = FrameCache(events: events, types: types, cursor: pages.cursor(through: page.through).text)
     let listener = PendingDelivery(
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds,
       frames: cache.frames(matches, dialect: record.dialect, accepts: record.accepts), eventCount: matches.count)

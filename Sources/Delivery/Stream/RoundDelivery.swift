@@ -52,7 +52,7 @@ extension StreamSender.RoundDelivery {
     self.progress = progress
     batch = EventBatch(events.map(\.event))
     pages = LogPages(log: streamSender.rows.log, stream: plan.stream, epoch: plan.epoch, end: plan.end)
-    cache = FrameCache(events: events, cursor: pages.cursor(through: plan.end).text)
+    cache = FrameCache(events: events, types: streamSender.types, cursor: pages.cursor(through: plan.end).text)
     listeners =
       events.isEmpty
       ? nil
