@@ -73,12 +73,13 @@ soak: packages-test package python ## two minutes of fuzzing each parser, 200 se
 	Fuzz/run.sh 120
 	$(VENV)/bin/python Tests/SystemTests/delivery_proof.py --soak 200 --jobs 2 --keep
 
-lint: ## formatting, floors, forbidden words, the page of variables, whether the fuzz targets still fit
+lint: ## formatting, floors, forbidden words, the pages of variables and of event types, whether the fuzz targets still fit
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 	scripts/check-floors.sh
 	scripts/check-words.sh
 	scripts/measure-house.py --check
 	scripts/configuration.py --check
+	scripts/events.py --check
 	Fuzz/run.sh --check
 
 format: ## rewrite the sources the way lint wants them

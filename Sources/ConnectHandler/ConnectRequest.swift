@@ -10,12 +10,14 @@ import Telemetry
 ///     ?userId=u-1&role=viewer&groups=desk-7&eventTypes=signal,risk&keys=AAPL,MSFT&dialect=typed&client_id=c1
 ///
 /// `channels`, `symbols` and `data_types` are the words of the market data clients, `user_id` that of the credit
-/// clients.
+/// clients. `defaultEventTypes` is what is listened to by who names nothing. `accept=gzip`: large frames may come
+/// compressed, whatever the dialect.
 struct ConnectQuery {
   let requested: RequestedIdentity
   let dialect: Dialect
   let clientName: String?
   let subscriptions: SubscriptionRequest
+  let accepts: Accepts
 
   struct Invalid: Error, Equatable {
     let message: String
@@ -46,9 +48,12 @@ struct ConnectQuery {
     }
     dialect = try Self.dialect(query["dialect"], types: types)
     requested = RequestedIdentity(user: user, role: query["role"], groups: groups)
-    subscriptions = SubscriptionRequest(
+    accepts = Self.list(query["accept"]).contains("gzip") ? .gzip : []
+    let asked = SubscriptionRequest(
       eventTypes: Self.list(query["eventTypes"]) + Self.list(query["subscriptions"]) + Self.list(query["channels"]),
       keys: Self.list(query["keys"]), symbols: Self.list(query["symbols"]), dataTypes: Self.list(query["data_types"]))
+    subscriptions =
+      asked.names.isEmpty ? SubscriptionRequest(names: Self.list(query["defaultEventTypes"]), keys: asked.keys) : asked
     let count = subscriptions.names.count * max(1, subscriptions.keys.count)
     // No role could bring it below any limit.
     guard count <= Self.mostNames else { throw Invalid(message: Self.tooMany(count, limit: Self.mostNames)) }
@@ -100,9 +105,11 @@ struct ConnectRequest {
     var subscriptions = Subscriptions()
     let order = Order(count: 0, milliseconds: context.requestTimeMilliseconds, messageID: "")
     _ = subscriptions.apply(SubscriptionChange(add: accepted, order: order))
-    return ConnectionRecord(
+    var record = ConnectionRecord(
       id: context.connectionID, principal: identity.principal, dialect: query.dialect, clientName: query.clientName,
       sourceAddress: context.sourceAddress, connectedAtMilliseconds: context.connectedAtMilliseconds,
       untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, subscriptions: subscriptions)
+    record.accept(query.accepts)
+    return record
   }
 }

@@ -22,78 +22,32 @@ package struct Placement: Hashable, Sendable {
   }
 }
 
+/// How events of a type are written for a client that knows it by some name: what the file of event types says of it.
+package struct EventStyle: Hashable, Sendable {
+  /// The type's own name, where its events are shown under their family's.
+  package let name: String?
+  /// In the dialect `flat` the data stay the member `data`.
+  package let nestsData: Bool
+
+  package init(name: String? = nil, nestsData: Bool = false) {
+    self.name = name
+    self.nestsData = nestsData
+  }
+}
+
 /// The frames that travel to clients, as bytes.
 package enum Frame {
   /// An event as a client of that dialect sees it, under the name `shownAs`: the one that client subscribed by.
   ///
   /// `placement` is where it stands in its stream; without a log it stands nowhere.
   package static func event(
-    _ event: Event, shownAs: String, dialect: Dialect, placement: Placement? = nil
+    _ event: Event, shownAs: String, style: EventStyle = EventStyle(), dialect: Dialect, placement: Placement? = nil
   ) -> [UInt8] {
-    switch dialect {
-    case .typed: typed(event, shownAs: shownAs, placement: placement)
-    case .flat: flat(event, shownAs: shownAs)
-    case .message: message(event, shownAs: shownAs)
+    let written = WrittenEvent(event: event, shownAs: shownAs, style: style, placement: placement)
+    return switch dialect {
+    case .typed: written.typed()
+    case .flat: written.flat()
+    case .message: written.message()
     }
-  }
-
-  // MARK: Dialects
-
-  private static func typed(_ event: Event, shownAs: String, placement: Placement?) -> [UInt8] {
-    var writer = JSONWriter(reservingBytes: event.data.count + 256)
-    writer.object { writer in
-      writer.member(Member.type, shownAs)
-      writer.member("key", ifPresent: event.key)
-      writer.member(Member.id, event.id)
-      if let placement {
-        writer.member(Member.stream, event.stream)
-        writer.member(Member.sequence, placement.sequence)
-        if placement.folded > 0 { writer.member("folded", placement.folded) }
-        if let replay = placement.replay { writer.member(Member.replay, replay) }
-      }
-      writer.member(Member.timestamp, event.timestamp)
-      writer.member("priority", ifPresent: event.priority?.rawValue)
-      writer.member("correlationId", ifPresent: event.correlationID)
-      writer.member(Member.data, raw: event.data)
-    }
-    return writer.bytes
-  }
-
-  /// The members of `data` go in beside `type`, all but a `type` of their own; anything that is no object stays `data`.
-  private static func flat(_ event: Event, shownAs: String) -> [UInt8] {
-    var writer = JSONWriter(reservingBytes: event.data.count + 256)
-    writer.object { writer in
-      writer.member(Member.type, shownAs)
-      let isFlattened = appendMembers(of: event.data, to: &writer)
-      if !isFlattened { writer.member(Member.data, raw: event.data) }
-    }
-    return writer.bytes
-  }
-
-  private static func appendMembers(of data: [UInt8], to writer: inout JSONWriter) -> Bool {
-    var reader = JSONReader(data)
-    guard (try? reader.peek()) == .object, (try? reader.beginObject()) != nil else { return false }
-    while let name = try? reader.nextKey(), let value = try? reader.rawValue() {
-      if name != Member.type { writer.member(name, raw: value) }
-    }
-    return true
-  }
-
-  private static func message(_ event: Event, shownAs: String) -> [UInt8] {
-    var writer = JSONWriter(reservingBytes: event.data.count + 320)
-    let channel = event.key.map { "\(shownAs):\($0)" } ?? shownAs
-    let kind = event.type.hasPrefix("stream:") ? String(event.type.dropFirst("stream:".count)) : event.type
-    writer.object { writer in
-      writer.member("type", "data")
-      writer.key("message")
-      writer.object { writer in
-        writer.member("channel", channel)
-        writer.member("data_type", kind)
-        writer.member(Member.timestamp, event.timestamp)
-        writer.member("symbol", ifPresent: event.key)
-        writer.member(Member.data, raw: event.data)
-      }
-    }
-    return writer.bytes
   }
 }

@@ -17,7 +17,7 @@ package enum FramePacking {
   /// At least as many bytes as the event takes in a batch.
   package static func bound(of event: Event) -> Int {
     // The names of the members, numbers, and what is escaped in strings from outside.
-    event.data.count + 2 * (event.key?.utf8.count ?? 0) + 3 * event.type.utf8.count
+    event.data.count + event.members.count + 2 * (event.key?.utf8.count ?? 0) + 4 * event.type.utf8.count
       + (event.correlationID?.utf8.count ?? 0) + event.stream.utf8.count + 256
   }
 

@@ -5,6 +5,10 @@ package enum Member {
   package static let timestamp = "timestamp"
 
   // Events and where they stand.
+  /// The name that an event was published under, where it is shown under its family's.
+  package static let name = "name"
+  package static let version = "version"
+  package static let priority = "priority"
   package static let id = "id"
   package static let stream = "stream"
   package static let sequence = "seq"

@@ -5,8 +5,13 @@ package struct Event: Equatable, Sendable {
   /// Which one: `AAPL`.
   package var key: String?
   package var audience: Audience
+  /// Of the form of its data, as the file of event types said when it was published; nil: the file does not have the type.
+  package var version: Int?
   /// One JSON value, the very bytes the publisher wrote: `152.50` stays `152.50`.
   package var data: [UInt8]
+  /// What its publisher put beside `data`, as a JSON object of its own; empty: nothing. It stands beside `data` in every
+  /// frame.
+  package var members: [UInt8]
   /// `{unix milliseconds}-{random}`, unique, not used for order.
   package var id: String
   /// RFC 3339.
@@ -20,9 +25,12 @@ package struct Event: Equatable, Sendable {
   package var messageKey: String?
 
   package init(
-    type: String, key: String? = nil, audience: Audience = .everyone, data: [UInt8], id: String, timestamp: String,
-    priority: Priority? = nil, correlationID: String? = nil, idempotencyKey: String? = nil, messageKey: String? = nil
+    type: String, key: String? = nil, audience: Audience = .everyone, version: Int? = nil, data: [UInt8],
+    members: [UInt8] = [], id: String, timestamp: String, priority: Priority? = nil, correlationID: String? = nil,
+    idempotencyKey: String? = nil, messageKey: String? = nil
   ) {
+    self.version = version
+    self.members = members
     self.type = type
     self.key = key
     self.audience = audience

@@ -8,6 +8,9 @@ extension Event {
   ///                                       or "audience":{"user":"u-1"}
   ///      "priority":"high","correlationId":"…","timestamp":"2026-01-02T10:30:01.000Z","idempotencyKey":"…"}
   ///
+  /// or the market data clients' StreamMessage, whose channel stands for type and key. Other members are the application's
+  /// own and stay beside `data`.
+  ///
   /// `range` of `bytes` must hold one valid JSON value, as `JSONReader.rawValue()` returns it. `id` and `timestamp` are
   /// used where the publisher gives no time of its own.
   package init(
@@ -28,14 +31,16 @@ extension Event {
   }
 
   private init(_ fields: PublishedFields, id: String, timestamp: String) throws(EventRefusal) {
-    guard let type = fields.type else {
+    var fields = fields
+    guard let type = try fields.typeOrChannel() else {
       throw EventRefusal(code: .missingField, message: "'type' is required, for example \"price:update\"")
     }
     guard let data = fields.data else {
       throw EventRefusal(code: .missingField, message: "'data' is required: any JSON value")
     }
     self.init(
-      type: type, key: fields.key, audience: fields.audience ?? .everyone, data: data, id: id,
+      type: type, key: fields.key, audience: fields.audience ?? .everyone, data: data, members: fields.own.object,
+      id: id,
       timestamp: fields.timestamp ?? timestamp, priority: fields.priority, correlationID: fields.correlationID,
       idempotencyKey: fields.idempotencyKey)
   }
@@ -51,6 +56,9 @@ private struct PublishedFields {
   var priority: Priority?
   var correlationID: String?
   var idempotencyKey: String?
+  /// The application's.
+  private(set) var own = ApplicationMembers()
+  private var message = StreamMessage()
   private var seen: [String] = []
 
   mutating func read(_ bytes: [UInt8], in range: Range<Int>) throws {
@@ -86,19 +94,35 @@ private struct PublishedFields {
     case "correlationId": correlationID = try text(name, reader: &reader, isAllowed: Name.isToken, allowed: Self.token)
     case "idempotencyKey":
       idempotencyKey = try text(name, reader: &reader, isAllowed: Name.isToken, allowed: Self.token)
-    default:
-      throw EventRefusal(
-        code: .unknownField,
-        message:
-          "'\(name.prefix(64))' is not known; an event has type, key, data, audience, user, group, timestamp, priority, "
-          + "correlationId, idempotencyKey")
+    case StreamMessage.channel, StreamMessage.dataType, StreamMessage.symbol:
+      message[name] = try text(name, reader: &reader, isAllowed: Name.isKey, allowed: Self.messageText)
+    default: try own.read(name, from: &reader)
     }
   }
 
+  /// The type; a StreamMessage has a channel in its place, which may say the key too.
+  mutating func typeOrChannel() throws(EventRefusal) -> String? {
+    guard type == nil else {
+      guard let name = message.first else { return type }
+      throw EventRefusal(
+        code: .unknownField,
+        message: "'\(name)' belongs to a message that has a channel and no 'type'; an event has a 'key'")
+    }
+    guard let channel = try message.resolved() else { return nil }
+    guard Name.isType(channel.type) else {
+      throw EventRefusal(
+        code: .invalidField, message: "the type \"\(channel.type.prefix(64))\" must be \(Self.typeText)")
+    }
+    if let key, let other = channel.key, !key.hasSameBytes(as: other) {
+      throw EventRefusal(code: .invalidField, message: "the channel is of \"\(other)\", but 'key' is another")
+    }
+    key = channel.key ?? key
+    return channel.type
+  }
+
   private func readType(from reader: inout JSONReader) throws -> String {
-    let allowed = "a string of 1 to \(Limit.typeBytes) bytes \(Name.rule) and '*'"
-    guard let type = try text("type", reader: &reader, isAllowed: Name.isType, allowed: allowed) else {
-      throw EventRefusal(code: .invalidField, message: "'type' must be \(allowed)")
+    guard let type = try text("type", reader: &reader, isAllowed: Name.isType, allowed: Self.typeText) else {
+      throw EventRefusal(code: .invalidField, message: "'type' must be \(Self.typeText)")
     }
     guard !ControlType.isReserved(type) else {
       throw EventRefusal(
@@ -170,6 +194,9 @@ private struct PublishedFields {
     }
     return text
   }
+
+  private static let typeText = "a string of 1 to \(Limit.typeBytes) bytes \(Name.rule) and '*'"
+  private static let messageText = "a string of 1 to \(Limit.keyBytes) bytes \(Name.rule), or absent"
 
   private static let token = "a string of 1 to \(Limit.correlationBytes) bytes \(Name.rule)"
 

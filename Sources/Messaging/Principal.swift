@@ -35,7 +35,7 @@ package enum Dialect: String, Sendable, CaseIterable {
 
   /// Whether its clients say `hello`; the others are greeted.
   package var saysHello: Bool { self == .typed }
-  /// Whether its clients read batches, parts and gzip, once they said so.
+  /// Whether its clients read batches and parts, once they said so.
   package var takesBatches: Bool { self == .typed }
   /// Whether its clients read `snapshot`; the others get the events of a state one by one.
   package var takesSnapshots: Bool { self == .typed }

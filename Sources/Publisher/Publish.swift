@@ -50,6 +50,11 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   private mutating func publish(_ payload: [UInt8], context: InvocationContext, log: Log) throws -> [UInt8] {
     let batch = try PublishBatch(
       decoding: payload, types: streams.types, limits: limits, clock: clock, randomness: randomness)
+    for type in batch.keylessTypes {
+      log.debug(
+        "events without a key",
+        ["type": .identifier(type), "member": .own(LogText(known: streams.types.keyMember(of: type) ?? ""))])
+    }
     var answer = PublishAnswer()
     for error in batch.errors { answer.reject(error) }
     var touched = TouchedStreams()

@@ -11,6 +11,8 @@ struct PublishBatch {
   /// Counted through all messages, in their order.
   private(set) var events: [(index: Int, event: Event)] = []
   private(set) var errors: [PublishError] = []
+  /// The types of which an event got no key though the file says where it stands, each once.
+  private(set) var keylessTypes: [String] = []
   /// The message of each event, by the event's index.
   private var recordOf: [Int] = []
   /// The index of each message's first event.
@@ -65,6 +67,7 @@ struct PublishBatch {
       errors.append(error.moved(by: first, record: record))
     case .success(let payload):
       let request = decode(payload)
+      keylessTypes += request.keylessTypes.filter { !keylessTypes.contains($0) }
       errors += request.errors.map { $0.moved(by: first, record: record) }
       for (index, event) in request.events {
         var event = event

@@ -1,4 +1,5 @@
 import Connections
+import Delivery
 import JSON
 import Messaging
 import Telemetry
@@ -7,6 +8,8 @@ import Telemetry
 struct PublishRequest {
   private(set) var events: [(index: Int, event: Event)] = []
   private(set) var errors: [PublishError] = []
+  /// The types of which an event got no key though the file says where it stands.
+  private(set) var keylessTypes: [String] = []
   /// How many events there are, good and bad.
   private(set) var count = 0
 
@@ -30,7 +33,7 @@ struct PublishRequest {
         let id = "\(now)-\(randomness.hexadecimal())"
         guard range.count <= maximumBytes else { throw EventRefusal(bytes: range.count, maximum: maximumBytes) }
         let event = try Event(published: bytes, in: range, id: id, timestamp: timestamp)
-        events.append((index, try Self.canonical(event, types: types)))
+        events.append((index, try published(event, types: types)))
       } catch {
         errors.append(PublishError(error, index: index))
       }
@@ -77,16 +80,13 @@ struct PublishRequest {
     return list
   }
 
-  /// The event under its canonical type; a key that the type's name holds (`stream:news:AAPL`) becomes its key.
-  private static func canonical(_ event: Event, types: EventTypeTable) throws(EventRefusal) -> Event {
-    var event = event
-    let meaning = types.meaning(of: event.type)
-    event.type = meaning.type
-    guard let key = meaning.key else { return event }
-    if let other = event.key, !other.hasSameBytes(as: key) {
-      throw EventRefusal(code: .invalidField, message: "'type' holds the key \"\(key)\", but 'key' is another")
+  /// The event as it is written; one that does not wait says so to whoever gets it.
+  private mutating func published(_ event: Event, types: EventTypeTable) throws(EventRefusal) -> Event {
+    var event = try types.published(event)
+    if event.isUrgent { event.priority = .high }
+    if event.key == nil, types.keyMember(of: event.type) != nil, !keylessTypes.contains(event.type) {
+      keylessTypes.append(event.type)
     }
-    event.key = key
     return event
   }
 }

@@ -54,7 +54,7 @@ struct ConnectTests {
     let stage = Stage()
     _ = try stage.connect([("role", "viewer"), ("eventTypes", "signal,proposal,decision,outcome,risk,system")])
     let types = try stage.connections.connection(id: stage.id)?.subscriptions.active.map(\.type)
-    #expect(types == ["signal", "proposal"])
+    #expect(types == ["signal", "proposal", "proposal.created", "proposal.updated"])
   }
 
   @Test("the first subprotocol that was offered is chosen, never the token beside it")

@@ -191,7 +191,7 @@ struct HelloTests {
   @Test(
     "a plain subscribe gets the state, then its acknowledgement; the dialects of the source protocols get it as events")
   func subscribe() throws {
-    for (dialect, beginning) in [("typed", #"{"type":"snapshot","stream""#), ("flat", #"{"type":"signal","data":1}"#)] {
+    for (dialect, beginning) in [("typed", #"{"type":"snapshot","stream""#), ("flat", #"{"type":"signal","data":1,"#)] {
       let stage = try connected([("dialect", dialect)])
       try publish(stage, "signal", "k", 1)
       let answer = try stage.say(#"{"type":"subscribe","eventTypes":["signal"]}"#)

@@ -25,7 +25,9 @@ struct ReceiveTests {
       ),
       (
         #"{"type":"subscribe","subscription":"credit_updates"}"#,
-        ["credit_updates *", "credit_analysis *", "risk_score_update *"]
+        [
+          "credit_updates *", "credit_analysis *", "risk_score_update *", "factor_explanation *", "recommendation *",
+        ]
       ),
       (
         #"{"type":"subscribe","channels":["stream:market_data:AAPL"],"symbols":["AAPL"],"data_types":["market_data"]}"#,

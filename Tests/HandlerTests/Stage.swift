@@ -35,6 +35,7 @@ final class Stage {
   init(over make: (Clock) throws -> any Table) rethrows { table = try make(clock.clock) }
 
   var limits = StreamLimits()
+  var types = EventTypeTable.standard
   let lines = Lines()
   var level = Log.Level.info
   private var log: Log { Log(minimum: level, clock: clock.clock, write: { [lines] in lines.add($0) }) }
@@ -84,7 +85,7 @@ final class Stage {
   func connector(_ environment: Environment) throws -> Connect<Ear> {
     let settings = try AccessSettings(environment: environment)
     return Connect(
-      connections: connections, types: .standard,
+      connections: connections, types: types,
       access: AccessControl(
         settings: settings, keys: keys, clock: clock.clock, log: log, fetch: fetch),
       attempts: AttemptLimit(settings: settings.attempts, table: table, clock: clock.clock),
@@ -123,7 +124,7 @@ final class Stage {
   private func receive(over table: any Table) -> Receive<Ear> {
     Receive(
       connections: Connections(table: table, limits: limits, clock: clock.clock),
-      recovery: RecoveryReader(table: table, types: .standard, limits: limits, clock: clock.clock),
+      recovery: RecoveryReader(table: table, types: types, limits: limits, clock: clock.clock),
       lagRows: LagRows(table: table, limits: limits, clock: clock.clock),
       publisher: InvokedFunction(named: "Publisher", by: invocations), outbox: ear, log: log,
       clock: clock.clock)
@@ -140,7 +141,7 @@ final class Stage {
     let table = table ?? self.table
     var handler = Publish(
       eventLog: StreamLog(table: table, limits: limits, clock: clock.clock),
-      streams: StreamSender(table: table, types: .standard, sender: ear, limits: limits, log: log, clock: clock.clock),
+      streams: StreamSender(table: table, types: types, sender: ear, limits: limits, log: log, clock: clock.clock),
       limits: limits,
       itself: InvokedFunction(named: ownName, by: invocations), log: log,
       metrics: SendMetrics.metrics(

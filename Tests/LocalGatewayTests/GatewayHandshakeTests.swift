@@ -273,17 +273,16 @@ struct Rewriting: Sendable, CustomTestStringConvertible {
   }
 }
 
-private let dashboard =
-  #""dialect":"flat","eventTypes":"credit_updates,credit_analysis,risk_score_update,calculation_progress,"#
-  + #"portfolio_update,market_alert""#
+private let dashboard = #""dialect":"flat","eventTypes":"credit_updates,dashboard""#
+private let client = #""dialect":"flat","defaultEventTypes":"realtime""#
 
 private let rewritings = [
   Rewriting("/dev", nil),
   Rewriting("/dev/?a=1", #""a":"1""#),
   Rewriting("/dev?a=1&b=two+words&c=%C3%A9&d&a=2", #""a":"2","b":"two words","c":"é","d":"""#),
-  Rewriting("/realtime/ws/c1?user_id=u", #""dialect":"flat","client_id":"c1","userId":"u""#),
-  Rewriting("/realtime/ws/c1?user_id=u&client_id=c2&dialect=typed", #""dialect":"flat","client_id":"c1","userId":"u""#),
-  Rewriting("/realtime/ws/dashboard?user_id=u", #""dialect":"flat","client_id":"dashboard","userId":"u""#),
+  Rewriting("/realtime/ws/c1?user_id=u", client + #","client_id":"c1","userId":"u""#),
+  Rewriting("/realtime/ws/c1?user_id=u&client_id=c2&dialect=typed", client + #","client_id":"c1","userId":"u""#),
+  Rewriting("/realtime/ws/dashboard?user_id=u", client + #","client_id":"dashboard","userId":"u""#),
   Rewriting("/realtime/ws/dashboard/u%201", dashboard + #","userId":"u 1""#),
   Rewriting("/realtime/ws/dashboard/u1/?user_id=u2&userId=u3&token=t", dashboard + #","userId":"u1","token":"t""#),
   Rewriting("/stream/ws?userId=u&apiKey=k", #""userId":"u","apiKey":"k""#),

@@ -13,6 +13,10 @@ export interface StreamEvent<Data = any> {
   /** Where it stands in its stream; both are absent from a server that keeps no log. */
   stream?: string;
   seq?: number;
+  /** The name it was published under, if it was asked for by its family's: `proposal.created`. */
+  name?: string;
+  /** Of the form of its data. */
+  version?: number;
   timestamp?: string;
   data?: Data;
   /** It stands for so many earlier events of its key, which are not sent. */

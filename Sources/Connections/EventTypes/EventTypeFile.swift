@@ -29,14 +29,13 @@ extension EventTypeTable {
   }
 
   private static let rootMembers = ["version", "types", "seeEverything", "bundles", "keyedPrefixes", "dialects"]
-  private static let typeMembers = ["name", "roles", "aliases"]
   private static let bundleMembers = ["name", "types"]
   private static let dialectMembers = ["name", "aliases", "greeting"]
 
   private mutating func read(_ root: EventTypeMember) throws(EventTypeFileError) {
     let members = try root.members(Self.rootMembers, required: 2)
     if let version = members[0], version.tree != .plain([UInt8(ascii: "1")]) { throw version.fault("must be 1") }
-    for type in try members[1]?.elements() ?? [] { try readType(type) }
+    try readTypes(try members[1]?.elements() ?? [])
     if let roles = members[2] { letSeeEverything(try roles.roles()) }
     for bundle in try members[3]?.elements() ?? [] { try readBundle(bundle) }
     for prefix in try members[4]?.elements() ?? [] { addKeyedPrefix(try prefix.name()) }
@@ -47,18 +46,11 @@ extension EventTypeTable {
     }
   }
 
-  private mutating func readType(_ type: EventTypeMember) throws(EventTypeFileError) {
-    let members = try type.members(Self.typeMembers, required: 2)
-    guard let name = members[0], let roles = members[1] else { return }
-    let known = Known(name: try name.name(), otherNames: try members[2]?.names() ?? [], roles: try roles.roles())
-    if let taken = add(known) { throw type.fault("the name '\(taken)' stands twice") }
-  }
-
   private mutating func readBundle(_ bundle: EventTypeMember) throws(EventTypeFileError) {
     let members = try bundle.members(Self.bundleMembers, required: 2)
     guard let name = members[0], let types = members[1] else { return }
     let bundled = Bundle(name: try name.name(), types: try types.names())
-    for type in try types.elements() where !isCanonical(try type.name()) {
+    for type in try types.elements() where !isKnown(try type.name()) {
       throw type.fault("'\(try type.name())' is not the name of a type")
     }
     guard !bundled.types.isEmpty else { throw types.fault("names no type") }

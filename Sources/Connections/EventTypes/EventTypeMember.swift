@@ -62,6 +62,46 @@ struct EventTypeMember {
     return elements.enumerated().map { EventTypeMember(file: file, path: .element($0.offset, of: path), $0.element) }
   }
 
+  func flag() throws(EventTypeFileError) -> Bool {
+    switch tree {
+    case .plain(Array("true".utf8)): return true
+    case .plain(Array("false".utf8)): return false
+    default: throw fault("must be true or false")
+    }
+  }
+
+  /// A whole number from 1 on.
+  func count() throws(EventTypeFileError) -> Int {
+    guard case .plain(let bytes) = tree, let count = Int(String(decoding: bytes, as: UTF8.self)),
+      (1...999_999).contains(count)
+    else { throw fault("must be a whole number from 1 to 999999") }
+    return count
+  }
+
+  func text() throws(EventTypeFileError) -> String {
+    guard case .string(let text) = tree else { throw fault("must be a string") }
+    return text
+  }
+
+  /// The elements of a list, or what stands there as the only one.
+  func listOrOne() throws(EventTypeFileError) -> [EventTypeMember] {
+    if case .array = tree { return try elements() }
+    return [self]
+  }
+
+  /// The members of an object whose names are not known beforehand; none of them stands twice.
+  func everyMember() throws(EventTypeFileError) -> [(name: String, value: EventTypeMember)] {
+    guard case .object(let members) = tree else { throw fault("must be an object") }
+    var found: [(name: String, value: EventTypeMember)] = []
+    for member in members {
+      guard !found.contains(where: { $0.name == member.name }) else {
+        throw fault(at: member.name, reason: "stands twice")
+      }
+      found.append((member.name, EventTypeMember(file: file, path: .member(member.name, of: path), member.value)))
+    }
+    return found
+  }
+
   func names() throws(EventTypeFileError) -> [String] {
     var names: [String] = []
     for element in try elements() { names.append(try element.name()) }
@@ -70,7 +110,7 @@ struct EventTypeMember {
 
   /// Visible ASCII: what looks the same is the same.
   func name() throws(EventTypeFileError) -> String {
-    guard case .string(let text) = tree else { throw fault("must be a string") }
+    let text = try text()
     guard Name.isType(text), text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
       throw fault("must be 1 to \(Limit.typeBytes) visible ASCII characters without '*'")
     }

@@ -10,23 +10,10 @@ package import Messaging
 /// one group go to their own connections whatever the role, so the roles say nothing of those.
 ///
 /// For example, by the file that is built in: `signal.created` means the type `signal`, shown as `signal.created`;
-/// `stream:news:AAPL` means the type `stream:news` with the key `AAPL`; `dashboard` means three types. An analyst may see
-/// `signal`, but not `risk`. What that means for one event and one connection is decided by `shownName` (Visibility.swift).
+/// `stream:news:AAPL` means the type `stream:news` with the key `AAPL`; `proposal` means three types, all shown as
+/// `proposal`. An analyst may see `signal`, but not `risk`. What that means for one event and one connection is decided by
+/// `shownName` (Visibility.swift).
 package struct EventTypeTable: Sendable {
-  /// What a name means: the canonical type, and the key where the name holds one.
-  package struct Meaning: Equatable, Sendable {
-    package let type: String
-    package let key: String?
-    /// The name that was used, where it is another than the canonical one: a client sees the name it asked by.
-    package let shownAs: String?
-  }
-
-  struct Known: Sendable {
-    let name: String
-    let otherNames: [String]
-    let roles: RoleSet
-  }
-
   struct Bundle: Sendable {
     let name: String
     let types: [String]
@@ -37,12 +24,12 @@ package struct EventTypeTable: Sendable {
     let frame: JSONValue
   }
 
-  private(set) var known: [Known] = []
+  private(set) var known: [EventType] = []
   /// Beside the roles of a type these see it, known or not.
   private var seeEverything: RoleSet = []
-  private var bundles: [Bundle] = []
+  private(set) var bundles: [Bundle] = []
   /// `stream:` makes `stream:news:AAPL` the key `AAPL` of the type `stream:news`.
-  private var keyedPrefixes: [String] = []
+  private(set) var keyedPrefixes: [String] = []
   private var dialects: [(name: String, dialect: Dialect)] = []
   private var greetings: [Greeting] = []
   private var canonicalNames = NameIndex()
@@ -54,7 +41,7 @@ package struct EventTypeTable: Sendable {
   // MARK: Filling
 
   /// The name that stands there already, if one of these does.
-  mutating func add(_ type: Known) -> String? {
+  mutating func add(_ type: EventType) -> String? {
     guard otherNames.find(type.name) == nil, canonicalNames.insert(type.name, at: known.count) else { return type.name }
     for name in type.otherNames {
       guard canonicalNames.find(name) == nil, otherNames.insert(name, at: known.count) else { return name }
@@ -85,9 +72,27 @@ package struct EventTypeTable: Sendable {
 
   mutating func addKeyedPrefix(_ prefix: String) { keyedPrefixes.append(prefix) }
 
-  func isCanonical(_ name: String) -> Bool { canonicalNames.find(name) != nil }
-
   // MARK: Types
+
+  /// By its canonical name; nil: the file has no such type.
+  func type(named name: String) -> EventType? { canonicalNames.find(name).map { known[$0] } }
+
+  func type(spelt name: String) -> EventType? { otherNames.find(name).map { known[$0] } }
+
+  func bundle(named name: String) -> Bundle? { bundleNames.find(name).map { bundles[$0] } }
+
+  /// Whether the file has the type.
+  package func isKnown(_ type: String) -> Bool { canonicalNames.find(type) != nil }
+
+  /// Whether its events are about the user they are addressed to: such an event is for its user whatever the role.
+  package func isPersonal(_ type: String) -> Bool { canonicalNames.find(type).map { known[$0].isPersonal } ?? false }
+
+  /// Whether its broadcasts hold nothing that is not for everyone, known or not.
+  package func isPublic(_ type: String) -> Bool { canonicalNames.find(type).map { known[$0].isPublic } ?? false }
+
+  /// Whether the newest event of a key says all that the earlier ones said. A type that is not in the file does not
+  /// conflate: nobody has said that its earlier events may go.
+  package func conflates(_ type: String) -> Bool { canonicalNames.find(type).map { known[$0].conflates } ?? false }
 
   /// Whether a broadcast of that type may be seen.
   package func mayBeSeen(_ type: String, by role: Role?) -> Bool {
@@ -96,43 +101,6 @@ package struct EventTypeTable: Sendable {
     guard let index = canonicalNames.find(type) else { return false }
     return known[index].roles.contains(set)
   }
-
-  package func meaning(of name: String) -> Meaning {
-    if canonicalNames.find(name) != nil { return Meaning(type: name, key: nil, shownAs: nil) }
-    if let index = otherNames.find(name) {
-      return Meaning(type: known[index].name, key: nil, shownAs: name)
-    }
-    for prefix in keyedPrefixes where name.hasBytePrefix(prefix) {
-      if let meaning = Self.keyed(name, prefix: prefix) { return meaning }
-    }
-    return Meaning(type: name, key: nil, shownAs: nil)
-  }
-
-  /// `stream:market_data:AAPL` is the key `AAPL` of the type `stream:market_data`.
-  private static func keyed(_ name: String, prefix: String) -> Meaning? {
-    let rest = name.utf8.dropFirst(prefix.utf8.count)
-    guard let colon = rest.firstIndex(of: UInt8(ascii: ":")) else { return nil }
-    let key = name.utf8[name.utf8.index(after: colon)...]
-    guard !key.isEmpty else { return nil }
-    return Meaning(type: String(name[..<colon]), key: String(Substring(key)), shownAs: nil)
-  }
-
-  /// Everything a name in a subscription stands for: a name, a bundle, or with a trailing `*` the known types whose
-  /// name, or another of whose names, begins so. Empty if no known type does.
-  package func meanings(of name: String) -> [Meaning] {
-    guard name.utf8.last == UInt8(ascii: "*") else {
-      return bundleNames.find(name).map { bundles[$0].types.map(meaning) } ?? [meaning(of: name)]
-    }
-    let prefix = String(name.dropLast())
-    return known.compactMap { type in
-      if type.name.hasBytePrefix(prefix) { return Meaning(type: type.name, key: nil, shownAs: nil) }
-      let other = type.otherNames.first { $0.hasBytePrefix(prefix) }
-      return other.map { Meaning(type: type.name, key: nil, shownAs: $0) }
-    }
-  }
-
-  /// The known types whose canonical name begins so.
-  func names(beginning prefix: String) -> [String] { known.map(\.name).filter { $0.hasBytePrefix(prefix) } }
 
   // MARK: Dialects
 

@@ -68,12 +68,12 @@ extension StreamSender {
       return CatchUp(row: row, listener: listener, through: pages.end)
     }
     let page = try pages.page(from: row.from)
-    let events = PlacedEvent.conflated(page.events)
+    let events = PlacedEvent.conflated(page.events, types: types)
     let matches = events.enumerated().compactMap { index, placed in
       record.shownName(of: placed.event, types: types).map { Recipient.Match(event: index, shownAs: $0) }
     }
     guard !matches.isEmpty else { return CatchUp(row: row, listener: nil, through: page.through) }
-    var cache = FrameCache(events: events, cursor: pages.cursor(through: page.through).text)
+    var cache = FrameCache(events: events, types: types, cursor: pages.cursor(through: page.through).text)
     let listener = PendingDelivery(
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds,
       frames: cache.frames(matches, dialect: record.dialect, accepts: record.accepts), eventCount: matches.count)

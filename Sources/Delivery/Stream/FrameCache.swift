@@ -5,6 +5,7 @@ import Messaging
 /// The frames of a round's events, each encoded once for a dialect and a name, however many connections get it.
 struct FrameCache {
   private let events: [PlacedEvent]
+  private let types: EventTypeTable
   /// The cursor of a client that has all of them.
   private let cursor: String
   private var encoded: [Key: [UInt8]] = [:]
@@ -17,8 +18,9 @@ struct FrameCache {
     let shownAs: [UInt8]
   }
 
-  init(events: [PlacedEvent], cursor: String) {
+  init(events: [PlacedEvent], types: EventTypeTable, cursor: String) {
     self.events = events
+    self.types = types
     self.cursor = cursor
   }
 
@@ -26,7 +28,7 @@ struct FrameCache {
   mutating func frames(_ matches: [Recipient.Match], dialect: Dialect, accepts: Accepts) -> [OutgoingFrame] {
     if let last, last.dialect == dialect, last.accepts == accepts, last.matches == matches { return last.frames }
     let frames = FramePacking.frames(
-      matches.map { encode($0, dialect: dialect) }, cursor: cursor, accepts: dialect.takesBatches ? accepts : [],
+      matches.map { encode($0, dialect: dialect) }, cursor: cursor, accepts: accepts.allowed(in: dialect),
       name: { matches.first.map { "\(events[$0.event].event.id)-\(events.last?.placement.sequence ?? 0)" } ?? "" })
     last = (matches, dialect, accepts, frames)
     return frames
@@ -42,7 +44,9 @@ struct FrameCache {
     let key = Key(event: match.event, dialect: dialect, shownAs: Array(match.shownAs.utf8))
     if let frame = encoded[key] { return frame }
     let placed = events[match.event]
-    let frame = Frame.event(placed.event, shownAs: match.shownAs, dialect: dialect, placement: placed.placement)
+    let frame = Frame.event(
+      placed.event, shownAs: match.shownAs, style: types.style(of: placed.event.type, shownAs: match.shownAs),
+      dialect: dialect, placement: placed.placement)
     encoded[key] = frame
     return frame
   }

@@ -1,3 +1,4 @@
+import Connections
 import EventLog
 import Frames
 import JSON
@@ -8,10 +9,10 @@ struct PlacedEvent {
   let event: Event
   let placement: Placement
 
-  /// What is sent of `events`. For example: of 7 (AAPL), 8 (MSFT) and 9 (AAPL), 8 and 9; the placement of 9 says that it
-  /// stands for one more, the first of which is 7.
-  static func conflated(_ events: [LoggedEvent]) -> [PlacedEvent] {
-    Conflation.conflate(events.map(\.event)) { $0.isUrgent }.map { kept in
+  /// What is sent of `events`. For example: of the prices 7 (AAPL), 8 (MSFT) and 9 (AAPL), 8 and 9; the placement of 9 says
+  /// that it stands for one more, the first of which is 7. Of three fills of one order, all: their type does not conflate.
+  static func conflated(_ events: [LoggedEvent], types: EventTypeTable) -> [PlacedEvent] {
+    Conflation.conflate(events.map(\.event)) { !types.mayConflate($0) }.map { kept in
       let logged = events[kept.index]
       return PlacedEvent(
         event: logged.event,
@@ -21,18 +22,28 @@ struct PlacedEvent {
   }
 }
 
-extension Event {
-  /// Events of high priority, and alarms about errors, do not wait for the window and are not conflated.
-  package var isUrgent: Bool { priority == .high || type == "alert:new" && saysError }
+extension EventTypeTable {
+  /// Whether a newer event of its key may stand for it. A change (`"update_type":"delta"`) says less than the state that
+  /// it changes, whatever its type.
+  fileprivate func mayConflate(_ event: Event) -> Bool {
+    conflates(event.type) && !event.isUrgent && !event.isChange
+  }
+}
 
-  /// Whether its data is an object that says `"level":"error"`.
-  private var saysError: Bool {
-    var reader = JSONReader(data)
-    guard (try? reader.beginObject()) != nil else { return false }
+extension Event {
+  fileprivate var isChange: Bool { !members.isEmpty && Self.text(of: "update_type", in: members) == "delta" }
+
+  /// Events of high priority, and alarms about errors, do not wait for the window and are not conflated.
+  package var isUrgent: Bool { priority == .high || type == "alert:new" && Self.text(of: "level", in: data) == "error" }
+
+  /// The string that a member of an object is; nil: it is none, or there is no such member.
+  private static func text(of member: String, in object: [UInt8]) -> String? {
+    var reader = JSONReader(object)
+    guard (try? reader.beginObject()) != nil else { return nil }
     while let name = try? reader.nextKey() {
-      if name == "level" { return (try? reader.string()) == "error" }
-      guard (try? reader.skip()) != nil else { return false }
+      if name == member { return try? reader.string() }
+      guard (try? reader.skip()) != nil else { return nil }
     }
-    return false
+    return nil
   }
 }

@@ -46,13 +46,13 @@ extension StreamSender {
 
 extension StreamSender.RoundDelivery {
   init(streamSender: StreamSender, plan: RoundPlan, progress: StreamProgress) {
-    let events = PlacedEvent.conflated(plan.events)
+    let events = PlacedEvent.conflated(plan.events, types: streamSender.types)
     self.streamSender = streamSender
     self.plan = plan
     self.progress = progress
     batch = EventBatch(events.map(\.event))
     pages = LogPages(log: streamSender.rows.log, stream: plan.stream, epoch: plan.epoch, end: plan.end)
-    cache = FrameCache(events: events, cursor: pages.cursor(through: plan.end).text)
+    cache = FrameCache(events: events, types: streamSender.types, cursor: pages.cursor(through: plan.end).text)
     listeners =
       events.isEmpty
       ? nil

@@ -58,6 +58,7 @@ struct EventClaim {
     writer.text(event.priority?.rawValue ?? "")
     writer.text(event.correlationID.map { "c\($0)" } ?? "")
     writer.field(event.data)
+    if !event.members.isEmpty { writer.field(event.members) }
     return Array(SHA256.hash(writer.bytes).bytes.prefix(16))
   }
 }

@@ -10,7 +10,7 @@ extension RecoveryReader {
   }
 
   private func events(of part: Recovery.Part, record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
-    let accepts = record.dialect.takesBatches ? record.accepts : []
+    let accepts = record.accepts.allowed(in: record.dialect)
     let frames = FramePacking.frames(
       part.events.map { encode($0, record: record, replay: replay) }, cursor: nil, accepts: accepts,
       // The answer to another hello may be on its way at the same time.
@@ -23,7 +23,9 @@ extension RecoveryReader {
     // A client that counts no hellos learns nothing from an empty state.
     guard let rows = part.snapshot, !rows.isEmpty || replay != nil else { return [] }
     let events = rows.map { encode($0, record: record, replay: nil) }
-    guard record.dialect.takesSnapshots else { return events }
+    guard record.dialect.takesSnapshots else {
+      return events.flatMap { FramePacking.bounded($0, accepts: record.accepts.allowed(in: record.dialect)) { "" } }
+    }
     var frames: [[UInt8]] = []
     var rest = events[...]
     repeat {
@@ -42,8 +44,9 @@ extension RecoveryReader {
   }
 
   private func encode(_ logged: LoggedEvent, record: ConnectionRecord, replay: Int64?) -> [UInt8] {
-    Frame.event(
-      logged.event, shownAs: record.shownName(of: logged.event, types: types) ?? logged.event.type,
+    let shownAs = record.shownName(of: logged.event, types: types) ?? logged.event.type
+    return Frame.event(
+      logged.event, shownAs: shownAs, style: types.style(of: logged.event.type, shownAs: shownAs),
       dialect: record.dialect,
       placement: Placement(sequence: logged.sequence, replay: replay))
   }

@@ -25,8 +25,10 @@ struct PathAlias {
     // A dashboard shows what comes; its client asks for nothing.
     PathAlias(
       "/realtime/ws/dashboard/{userId}",
-      adding: [("dialect", "flat"), ("eventTypes", dashboardTypes)], renaming: [("user_id", "userId")]),
-    PathAlias("/realtime/ws/{client_id}", adding: [("dialect", "flat")], renaming: [("user_id", "userId")]),
+      adding: [("dialect", "flat"), ("eventTypes", "credit_updates,dashboard")], renaming: [("user_id", "userId")]),
+    PathAlias(
+      "/realtime/ws/{client_id}", adding: [("dialect", "flat"), ("defaultEventTypes", "realtime")],
+      renaming: [("user_id", "userId")]),
     PathAlias("/streaming/ws", adding: [("dialect", "message")]),
     PathAlias("/stream/ws"),
     // `wss://HOST/v1` is the base of the clients of /stream/ws: a stage, or a prefix of the path.
@@ -34,9 +36,6 @@ struct PathAlias {
     PathAlias("/v1"),
     PathAlias("/ws"),
   ]
-
-  private static let dashboardTypes =
-    "credit_updates,credit_analysis,risk_score_update,calculation_progress,portfolio_update,market_alert"
 
   /// The query parameters of the stage that the request stands for, or nil if this is not its path.
   func rewrite(path: Substring, query: Query) -> Query? {

@@ -14,6 +14,14 @@ struct EventTypeFileTests {
     try EventTypeTable(reading: Array(text.utf8), file: "types.json")
   }
 
+  private static func type(_ members: String) -> String {
+    #"{"version":1,"types":[{"name":"a","roles":[],\#(members)}]}"#
+  }
+
+  private static let schema =
+    #""schema":{"type":"object","required":["s"],"properties":{"s":{"type":"string","enum":"#
+    + #"["a","b"]},"list":{"type":"array","items":{"type":"object","properties":{"n":{"type":"number"}}}}}}"#
+
   @Test("what is built in is a valid file")
   func builtIn() throws {
     let table = try EventTypeTable(environment: Environment([:]))
@@ -24,7 +32,9 @@ struct EventTypeFileTests {
     "every type of the five source protocols is known, and its broadcasts are for the roles the documents say",
     arguments: [
       // AI Investment System Streaming, and Modul 09 with its roles.
-      ("signal", "analyst approver viewer"), ("proposal", "analyst approver viewer"), ("decision", "analyst approver"),
+      ("signal", "analyst approver viewer"), ("proposal", "analyst approver viewer"),
+      ("proposal.created", "analyst approver viewer"), ("proposal.updated", "analyst approver viewer"),
+      ("decision", "analyst approver"),
       ("outcome", "approver"), ("risk", "approver"), ("system", ""),
       // Trading: prices and the agents' status are broadcasts, the rest is each person's own.
       ("order:update", ""), ("order:fill", ""), ("position:update", ""), ("trade:new", ""),
@@ -32,6 +42,8 @@ struct EventTypeFileTests {
       ("strategy:update", ""), ("alert:new", ""),
       // Credit and portfolio: news for everybody, the rest each person's own.
       ("credit_analysis", ""), ("risk_score_update", ""), ("calculation_progress", ""), ("portfolio_update", ""),
+      ("factor_explanation", ""), ("recommendation", ""), ("calculation_result", ""), ("calculation_error", ""),
+      ("goal_progress", ""), ("sip_progress", ""), ("credit_utilization_alert", ""),
       ("market_alert", "analyst approver viewer"),
       // Data of vendors, which clients without any role listen to.
       ("stream:market_data", "analyst approver viewer"), ("stream:news", "analyst approver viewer"),
@@ -49,10 +61,15 @@ struct EventTypeFileTests {
   func bundles() {
     #expect(
       standard.meanings(of: "credit_updates").map(\.type)
-        == ["credit_updates", "credit_analysis", "risk_score_update"])
+        == ["credit_updates", "credit_analysis", "risk_score_update", "factor_explanation", "recommendation"])
     #expect(
       standard.meanings(of: "dashboard").map(\.type)
-        == ["portfolio_update", "market_alert", "risk_score_update"])
+        == [
+          "portfolio_update", "market_alert", "risk_score_update", "calculation_progress", "calculation_result",
+          "calculation_error", "goal_progress", "sip_progress", "credit_utilization_alert",
+        ])
+    // What a client of /realtime/ws gets unless it asks: everything of its user's own.
+    #expect(standard.meanings(of: "realtime").allSatisfy { standard.isPersonal($0.type) })
     #expect(standard.meanings(of: "trading").map(\.type) == ["order:update", "order:fill", "position:update"])
   }
 
@@ -108,6 +125,36 @@ struct EventTypeFileTests {
         "dialects[0].greeting.to[0]", "'$who' is not known"
       ),
       (#"{"version":1,"types":[]} x"#, "line 1", "follows the JSON value"),
+      (type(#""family":"a""#), "types[0].family", "not its own family"),
+      (type(#""family":"b""#), "types[0].family", "'b' is not the name of a type"),
+      (
+        #"{"version":1,"types":[{"name":"a","roles":[],"family":"b"},{"name":"b","roles":[],"family":"c"},"#
+          + #"{"name":"c","roles":[]}]}"#, "types[0].family", "'b' has a family itself"
+      ),
+      (type(#""key":"id""#), "types[0].key", "needs a schema that has 'id'"),
+      (type(#""key":"id","# + schema), "types[0].key", "no member 'id'"),
+      (type(#""key":"list","# + schema), "types[0].key", "'list' must be a string or a number"),
+      (type(#""key":"list.n","# + schema), "types[0].key", "no member 'list.n'"),
+      (type(#""key":"a..b","# + schema), "types[0].key", "must be the name of a member"),
+      (type(#""key":"s","omit":["s"],"# + schema), "types[0].key", "'s' is held back"),
+      (type(#""omit":["sss"],"# + schema), "types[0].omit[0]", "no member 'sss'"),
+      (type(#""redact":["list.n","list.m"],"# + schema), "types[0].redact[1]", "no member 'list.m'"),
+      (type(#""version":0"#), "types[0].version", "from 1 to"),
+      (type(#""conflates":"yes""#), "types[0].conflates", "true or false"),
+      (type(#""public":true"#), "types[0].public", "for the roles"),
+      (type(#""public":true,"personal":true"#), "types[0].public", "cannot be public"),
+      (type(#""example":1"#), "types[0]", "an example and no schema"),
+      (type(#""example":1,"# + schema), "types[0].example", "must be object"),
+      (type(#""example":{},"# + schema), "types[0].example", "lacks 's'"),
+      (type(#""example":{"s":1},"# + schema), "types[0].example.s", "must be string"),
+      (type(#""example":{"s":"c"},"# + schema), "types[0].example.s", "none of the values"),
+      (
+        type(#""example":{"s":"a","list":[{"n":1},{"n":"1"}]},"# + schema), "types[0].example.list[1].n",
+        "must be number"
+      ),
+      (type(#""schema":{"type":"text"}"#), "types[0].schema.type", "must be one of object"),
+      (type(#""schema":{"kind":"object"}"#), "types[0].schema.kind", "is not known"),
+      (type(#""schema":{"required":["x"]}"#), "types[0].schema.required[0]", "none of the properties"),
     ])
   func faults(text: String, member: String, reason: String) throws {
     let error = try #require(throws: EventTypeFileError.self) { _ = try read(text) }

@@ -15,8 +15,8 @@ struct EventTypesTests {
   @Test(
     "another name means the canonical type and is shown as it was asked",
     arguments: [
-      ("risk_alert", "risk"), ("risk.alert", "risk"), ("signal.created", "signal"), ("proposal.updated", "proposal"),
-      ("eval.completed", "outcome"), ("system_status", "system"),
+      ("risk_alert", "risk"), ("risk.alert", "risk"), ("signal.created", "signal"),
+      ("recommendations", "recommendation"), ("eval.completed", "outcome"), ("system_status", "system"),
     ])
   func aliases(name: String, type: String) {
     let meaning = table.meaning(of: name)
@@ -52,9 +52,10 @@ struct EventTypesTests {
   @Test("a pattern becomes the known types that begin so, those the role may see")
   func patterns() {
     #expect(resolve(["order:*"]).map(\.type) == ["order:update", "order:fill"])
-    let broadcasts = ["price:update", "agent:status", "market_alert"]
+    let proposals = ["proposal", "proposal.created", "proposal.updated"]
+    let broadcasts = ["announcement", "price:update", "agent:status", "market_alert"]
     let vendors = ["market_data", "news", "fundamentals", "analytics", "insider_data"].map { "stream:\($0)" }
-    #expect(resolve(["*"], .viewer).map(\.type) == ["signal", "proposal"] + broadcasts + vendors)
+    #expect(resolve(["*"], .viewer).map(\.type) == ["signal"] + proposals + broadcasts + vendors)
     #expect(resolve(["eval*"]) == [Subscription(type: "outcome", selector: .all, shownAs: "eval.completed")])
     let refused = SubscriptionRequest(names: ["nothing*"]).resolved(for: .admin, types: .standard).refused
     #expect(refused.map(\.code) == [.unknownType])

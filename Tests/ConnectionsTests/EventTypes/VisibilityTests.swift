@@ -28,7 +28,7 @@ private struct Situation {
   /// Canonical names, each with the roles that may see a broadcast of it beside admin, and all its names.
   static let types: [(name: String, roles: Set<Role>, names: [String])] = [
     ("signal", [.analyst, .approver, .viewer], ["signal", "signal.created"]),
-    ("proposal", [.analyst, .approver, .viewer], ["proposal", "proposal.created", "proposal.updated"]),
+    ("proposal", [.analyst, .approver, .viewer], ["proposal"]),
     ("decision", [.analyst, .approver], ["decision"]),
     ("outcome", [.approver], ["outcome", "eval.completed"]),
     ("risk", [.approver], ["risk", "risk_alert", "risk.alert"]),

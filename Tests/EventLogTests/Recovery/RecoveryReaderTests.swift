@@ -79,14 +79,14 @@ struct RecoveryReaderTests {
 
   @Test("several streams share the bounds, and the last ones get a little at least")
   func shared() throws {
-    let types = ["signal", "proposal", "decision"]
+    let types = ["signal", "outcome", "decision"]
     for type in types {
       try append("all/\(type)", (0..<400).map { event(type, $0, key: "k") })
     }
     var limits = RecoveryLimits()
     limits.events = 500
     let found = try recover(
-      world.record(types, user: nil), after: ["all/signal": 0, "all/proposal": 0, "all/decision": 0], limits)
+      world.record(types, user: nil), after: ["all/signal": 0, "all/outcome": 0, "all/decision": 0], limits)
     #expect(found.parts.map(\.events.count) == [400, 100, 100])
     #expect(found.parts.map(\.missed) == [0, 300, 300])
     #expect(found.extent == .part && found.missed == 600 && found.reason == .trimmed)
@@ -99,13 +99,13 @@ struct RecoveryReaderTests {
 
   @Test("several streams share the bytes too")
   func sharedBytes() throws {
-    for type in ["signal", "proposal"] {
+    for type in ["signal", "outcome"] {
       try append("all/\(type)", (0..<40).map { event(type, $0, key: "k", size: 10_000) })
     }
     var limits = RecoveryLimits()
     limits.bytes = 500_000
     let found = try recover(
-      world.record(["signal", "proposal"], user: nil), after: ["all/signal": 0, "all/proposal": 0], limits)
+      world.record(["signal", "outcome"], user: nil), after: ["all/signal": 0, "all/outcome": 0], limits)
     #expect(found.parts.first?.events.count == 40)
     let second = try #require(found.parts.last)
     #expect((6...10).contains(second.events.count) && second.missed == Int64(40 - second.events.count))

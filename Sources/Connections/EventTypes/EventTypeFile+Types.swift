@@ -1,0 +1,93 @@
+import JSON
+
+// The entries of a file's `types`.
+extension EventTypeTable {
+  private enum Field: String, CaseIterable {
+    case name, roles, aliases, family, key, conflates, personal, `public`, nestsData, version, omit, redact
+    case description, schema, example
+  }
+
+  mutating func readTypes(_ types: [EventTypeMember]) throws(EventTypeFileError) {
+    for type in types { try readType(TypeMembers(type)) }
+    for type in types { try checkFamily(of: TypeMembers(type)) }
+  }
+
+  /// The members of one entry.
+  private struct TypeMembers {
+    let type: EventTypeMember
+    private let members: [EventTypeMember?]
+
+    init(_ type: EventTypeMember) throws(EventTypeFileError) {
+      self.type = type
+      members = try type.members(Field.allCases.map(\.rawValue), required: 2)
+    }
+
+    subscript(_ name: Field) -> EventTypeMember? { Field.allCases.firstIndex(of: name).flatMap { members[$0] } }
+
+    func flag(_ name: Field) throws(EventTypeFileError) -> Bool { try self[name]?.flag() ?? false }
+
+    func paths(_ name: Field) throws(EventTypeFileError) -> [EventTypeMember] { try self[name]?.elements() ?? [] }
+  }
+
+  private mutating func readType(_ members: TypeMembers) throws(EventTypeFileError) {
+    guard let name = members[.name], let roles = members[.roles] else { return }
+    var type = EventType(
+      name: try name.name(), otherNames: try members[.aliases]?.names() ?? [], roles: try roles.roles())
+    type.family = try members[.family]?.name()
+    type.conflates = try members.flag(.conflates)
+    type.nestsData = try members.flag(.nestsData)
+    type.version = try members[.version]?.count() ?? 1
+    _ = try members[.description]?.text()
+    try readAudience(members, type: &type)
+    try readData(members, type: &type)
+    if let taken = add(type) { throw members.type.fault("the name '\(taken)' stands twice") }
+  }
+
+  private func readAudience(_ members: TypeMembers, type: inout EventType) throws(EventTypeFileError) {
+    type.isPersonal = try members.flag(.personal)
+    type.isPublic = try members.flag(.public)
+    guard let member = members[.public], type.isPublic else { return }
+    guard !type.isPersonal else { throw member.fault("a personal type cannot be public") }
+    guard type.roles == .all else { throw member.fault("a public type is for the roles [\"*\"]") }
+  }
+
+  /// What is said of the members of `data` has to be said of members that the schema has: a path that is misspelt would
+  /// let out what it was to hold back.
+  private func readData(_ members: TypeMembers, type: inout EventType) throws(EventTypeFileError) {
+    let schema = try members[.schema].map { (member) throws(EventTypeFileError) in try DataSchema(member) }
+    if let key = members[.key] { type.key = try key.path(in: schema, ofKey: true) }
+    for path in try members.paths(.omit) { type.omitted.append(try path.path(in: schema)) }
+    for path in try members.paths(.redact) { type.redacted.append(try path.path(in: schema)) }
+    if let member = members[.key], let key = type.key, (type.omitted + type.redacted).contains(where: key.isWithin) {
+      throw member.fault("'\(key.text)' is held back, and a key is shown")
+    }
+    guard let example = members[.example] else { return }
+    guard let schema else { throw members.type.fault("has an example and no schema") }
+    try schema.check(example)
+  }
+
+  private func checkFamily(of members: TypeMembers) throws(EventTypeFileError) {
+    guard let member = members[.family], let name = members[.name] else { return }
+    let family = try member.name()
+    guard family != (try name.name()) else { throw member.fault("a type is not its own family") }
+    guard let type = type(named: family) else { throw member.fault("'\(family)' is not the name of a type") }
+    guard type.family == nil else { throw member.fault("'\(family)' has a family itself") }
+  }
+}
+
+extension EventTypeMember {
+  /// A path into `data`, of a member that the schema has; a key's is of a string or a number.
+  fileprivate func path(in schema: DataSchema?, ofKey isKey: Bool = false) throws(EventTypeFileError) -> DataPath {
+    let names = try text().utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
+    let path = DataPath(names: names.map { String(Substring($0)) })
+    guard (1...8).contains(path.names.count), !path.names.contains("") else {
+      throw fault("must be the name of a member of data, or several with a '.' between, at most 8")
+    }
+    guard let schema else { throw fault("needs a schema that has '\(path.text)'") }
+    guard let found = schema.schema(at: path, passingLists: !isKey) else {
+      throw fault("the schema has no member '\(path.text)'")
+    }
+    if isKey, !found.mayBeKey { throw fault("'\(path.text)' must be a string or a number by the schema") }
+    return path
+  }
+}
