@@ -29,7 +29,7 @@ def browser():
 class Visit:
     """A fresh profile on a page, and everything that the browser complained of."""
 
-    def __init__(self, browser, url, script="", **options):
+    def __init__(self, browser, url, script="", has_clock=False, **options):
         self.context = browser.new_context(**{"viewport": {"width": 1200, "height": 760}, **options})
         self.page = self.context.new_page()
         self.complaints = []
@@ -37,6 +37,9 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.add_init_script(
             "addEventListener('securitypolicyviolation', (e) => console.error('policy', e.violatedDirective, e.blockedURI));")
+        if has_clock:
+            # One that `page.clock` moves on.
+            self.page.clock.install()
         if script:
             self.page.add_init_script(script)
         self.page.goto(url)
