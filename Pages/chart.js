@@ -52,8 +52,9 @@ const steps = (low, high, count) => {
   const rough = (high - low) / count;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((one) => one * power >= rough) * power;
-  const all = [];
-  for (let at = Math.ceil(low / step); at * step <= high; at += 1) all.push(at * step);
+  const first = Math.ceil(low / step);
+  // Prices that differ in their last digits only leave nothing to step by.
+  const all = Array.from({ length: 2 * count + 2 }, (_, index) => (first + index) * step).filter((at) => at <= high);
   return { all, digits: Math.max(0, -Math.floor(Math.log10(step) + 1e-9)) };
 };
 

@@ -161,6 +161,7 @@ const showStatus = (now) => {
   if (now.state === 'live') {
     refusals = 0;
     wasLive = true;
+    known = asked;
   } else if (now.state === 'waiting' && now.reason?.code === 'unreachable') {
     // What cannot be asked for its health is not there; what can be has refused the handshake.
     refusals = now.reason.error ? 0 : refusals + 1;
@@ -187,14 +188,21 @@ const lose = (name, number) => {
 
 const user = `page-${Math.random().toString(36).slice(2, 10)}`;
 let key = '';
+/** Where it was live: tried again without asking, as the browser may ask over a connection that is lost. */
+let known;
+let asked;
 
 const address = async () => {
-  const answer = await fetch('./', { headers: { Accept: 'application/json' }, cache: 'no-store' });
+  const before = known;
+  known = undefined;
+  if (before) return before;
+  const signal = AbortSignal.timeout(5_000);
+  const answer = await fetch('./', { headers: { Accept: 'application/json' }, cache: 'no-store', signal });
   if (!answer.ok) throw new Error(`the gateway answered ${answer.status}`);
   const { stage, about } = await answer.json();
   if (typeof about === 'string') find('about').textContent = `${about}.`;
   const query = key ? { apiKey: key } : { userId: user };
-  return `/${encodeURIComponent(stage)}?${new URLSearchParams(query)}`;
+  return (asked = `/${encodeURIComponent(stage)}?${new URLSearchParams(query)}`);
 };
 
 const shown = (event) => {
@@ -225,6 +233,7 @@ find('key-form').addEventListener('submit', (event) => {
   key = find('key').value.trim();
   find('key').value = '';
   refusals = 0;
+  known = undefined;
   begin();
 });
 // The latency of a while ago says little.

@@ -2,11 +2,13 @@
 
 const maximumSymbols = 2_000;
 const maximumBars = 500;
+/** Beyond it two digits after the point mean little, and a column has no room. */
+const maximumNumber = 1e12;
 
-/** A number, also where it is written as a text; undefined if it is none. */
+/** A number, also where it is written as a text; undefined if it is none, or too large. */
 const numeric = (value) => {
   const number = typeof value === 'string' && value.trim() ? Number(value) : value;
-  return typeof number === 'number' && Number.isFinite(number) ? number : undefined;
+  return typeof number === 'number' && Math.abs(number) < maximumNumber ? number : undefined;
 };
 const text = (value) => (typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 32) : undefined);
 

@@ -6,15 +6,17 @@ const two = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFract
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 export const money = (value) => two.format(value);
+/** A change of next to nothing is beyond all percents. */
+const percent = (value) => (Math.abs(value) < 1e6 ? signed(value) : value < 0 ? '< −1,000,000' : '> +1,000,000');
 export const count = (value) => whole.format(value);
 
 const signed = (value) => (value < 0 ? '−' : '+') + two.format(Math.abs(value));
 
 /** `▲ +1.20 (+0.70 %)`, and whether it went up or down: never by the colour alone. */
 export const changeOf = (bars) => {
-  const { difference, percent } = change(bars);
+  const { difference, percent: share } = change(bars);
   const way = difference > 0 ? 'up' : difference < 0 ? 'down' : '';
-  const words = way ? `${way === 'up' ? '▲' : '▼'}\u00a0${signed(difference)} (${signed(percent)}\u00a0%)` : '0.00';
+  const words = way ? `${way === 'up' ? '▲' : '▼'}\u00a0${signed(difference)} (${percent(share)}\u00a0%)` : '0.00';
   return { way, words };
 };
 

@@ -28,6 +28,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from follower import Follower  # noqa: E402
 from gateway_process import BIN, Gateway  # noqa: E402
+from javascript_audience import JavaScriptAudience  # noqa: E402
 
 ROLES = {
     "admin": None,
@@ -189,13 +190,14 @@ def judge(follower, streams, logs):
 
 async def follow(gateway, seed, events, publishers, clients, report):
     dice = random.Random(f"{seed}-clients")
-    followers = []
+    followers, javascript = [], JavaScriptAudience()
     for number in range(clients):
         role = dice.choice(list(ROLES))
         user = dice.choice(USERS)
         types = dice.sample(TYPES, dice.randint(1, len(TYPES)))
         keys = dice.sample(SYMBOLS, 3) if types == ["price:update"] and dice.random() < 0.8 else []
-        follower = Follower(
+        # Three of ten are those that browsers run.
+        follower = (javascript.join if number % 10 < 3 else Follower)(
             f"client {number} ({role}, {user}, {types}, {keys})", gateway.socket_url(f"userId={user}&role={role}"), types,
             keys, random.Random(f"{seed}-client-{number}"))
         allowed = ROLES[role]
@@ -231,7 +233,12 @@ async def follow(gateway, seed, events, publishers, clients, report):
     report["settled"] = round(time.monotonic() - started, 1)
     for follower in followers:
         follower.isStopped = True
-    await asyncio.gather(*tasks, return_exceptions=True)
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    javascript.close()
+    for error in ended:
+        if isinstance(error, AssertionError):
+            raise error
+    report["javascript"] = len(javascript.members)
     report["connects"] = sum(follower.connects for follower in followers)
     report["shown"] = sum(1 for follower in followers for shown in follower.shown if shown[0] == "event")
     report["folded"] = sum(

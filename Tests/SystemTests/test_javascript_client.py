@@ -15,7 +15,7 @@ from gateway_process import ROOT, Gateway, tickertape
 
 CLIENT = ROOT / "Clients" / "js"
 NODE = shutil.which("node")
-CORE = ["index.js", "client.js", "follower.js", "frames.js", "iterate.js"]
+CORE = ["index.js", "client.js", "follower.js", "frames.js", "iterate.js", "places.js", "unpacking.js"]
 
 
 def run(*arguments, timeout=120):
@@ -49,11 +49,11 @@ def test_it_is_at_most_6_kilobytes():
     assert 3_000 < size <= 6 * 1024, f"{size} bytes"
 
 
-def test_it_is_at_most_9_kilobytes_as_it_stands_comments_and_all():
+def test_it_is_at_most_10_kilobytes_as_it_stands_comments_and_all():
     """The files that a page loads, joined, as `gzip -9` leaves them."""
     assert sorted(path.name for path in (CLIENT / "src").glob("*.js")) == sorted(CORE)
     size = len(gzip.compress(b"".join((CLIENT / "src" / name).read_bytes() for name in CORE), 9))
-    assert size <= 9 * 1024, f"{size} bytes"
+    assert size <= 10 * 1024, f"{size} bytes"
 
 
 def test_the_package_holds_what_its_description_names():

@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -12,63 +11,13 @@ import time
 import urllib.request
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from browsing import PAGES, browser, publish, visit  # noqa: F401 (fixtures)
 from gateway_process import BIN, ROOT, Gateway, free_port
 from readme import Shell, checkout, shell_line, stand_in_for_swift
 
-CHROMIUM = shutil.which("chromium")
-PAGES = ["--pages", ROOT / "Pages", "--pages", f"/client={ROOT / 'Clients' / 'js' / 'src'}"]
 DATA = next((ROOT / "Data").glob("*.csv"))
-# Pictures for Docs/ are taken only if this names a folder.
-SHOTS = os.environ.get("TICKERTAPE_SHOTS")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server"])
-        yield running
-        running.close()
-
-
-class Visit:
-    """A fresh profile on a page, and everything that the browser complained of."""
-
-    def __init__(self, browser, url, **options):
-        self.context = browser.new_context(**{"viewport": {"width": 1200, "height": 760}, **options})
-        self.page = self.context.new_page()
-        self.complaints = []
-        self.page.on("console", lambda said: said.type in ("error", "warning") and self.complaints.append(said.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.add_init_script(
-            "addEventListener('securitypolicyviolation', (e) => console.error('policy', e.violatedDirective, e.blockedURI));")
-        self.page.goto(url)
-
-    def shot(self, name):
-        if SHOTS:
-            self.page.screenshot(path=pathlib.Path(SHOTS) / f"page-{name}.png")
-
-    def state(self, words, seconds=30):
-        expect(self.page.locator("#state")).to_have_text(words, timeout=seconds * 1000)
-
-    def price(self, symbol):
-        return self.page.locator(f'tr[data-key="{symbol}"] td').first
-
-
-@pytest.fixture
-def visit(browser):
-    """`visit(url)` opens a page in a profile of its own."""
-    visits = []
-
-    def begin(url, **options):
-        visits.append(Visit(browser, url, **options))
-        return visits[-1]
-
-    yield begin
-    for one in visits:
-        one.context.close()
 
 
 @pytest.fixture
@@ -95,13 +44,6 @@ def feed(gateway):
     for one in feeding:
         one.terminate()
         one.wait(20)
-
-
-def publish(gateway, key, **data):
-    done = subprocess.run(
-        [BIN / "tickertape", "publish", "price:update", "--key", key, "--data", json.dumps(data), "--endpoint", gateway.url],
-        capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0, done.stderr
 
 
 def canvas(page, selector):
@@ -165,26 +107,6 @@ def test_over_a_killed_gateway_the_page_goes_on_by_itself(gateway, visit):
     expect(here.page.locator("#losses")).to_have_text("nothing missed, nothing folded")
     # Failed handshakes are the browser's to complain of; nothing else is.
     assert [one for one in here.complaints if "ERR_CONNECTION_REFUSED" not in one] == []
-
-
-def test_a_frozen_page_and_killed_functions_cost_no_bar(gateway, visit):
-    publish(gateway, "AAPL", price=1, date="2018-01-01")
-    here = visit(gateway.url)
-    here.state("live")
-    expect(here.page.locator("#chosen")).to_have_text("AAPL")
-    lifecycle = here.context.new_cdp_session(here.page)
-    lifecycle.send("Page.setWebLifecycleState", {"state": "frozen"})
-    for day in range(2, 5):
-        publish(gateway, "AAPL", price=day, date=f"2018-01-{day:02}")
-    lifecycle.send("Page.setWebLifecycleState", {"state": "active"})
-    for day in range(5, 8):
-        for process in gateway.environments("Publisher") + gateway.environments("DefaultHandler"):
-            os.kill(process, signal.SIGKILL)
-        publish(gateway, "AAPL", price=day, date=f"2018-01-{day:02}")
-    expect(here.price("AAPL")).to_have_text("7.00")
-    expect(here.page.locator("#chart")).to_have_attribute("aria-valuemax", "7")
-    expect(here.page.locator("#losses")).to_have_text("nothing missed, nothing folded")
-    assert here.complaints == []
 
 
 def test_nothing_is_computed_over_the_seam_of_two_passes(gateway, visit):

@@ -1,5 +1,5 @@
 import { createFollower } from './follower.js';
-import { gunzip } from './frames.js';
+import { gunzip } from './unpacking.js';
 import { iterate } from './iterate.js';
 
 const never = Infinity;

@@ -1,6 +1,7 @@
-import { check, createParts, cursorKind, flag, list, name, need, object, text, whole, wrong } from './frames.js';
+import { check, cursorKind, flag, list, name, need, object, readResume, text, whole, wrong } from './frames.js';
+import { createHeld, createPlaces } from './places.js';
+import { createUnpacking } from './unpacking.js';
 
-const size = (value) => new TextEncoder().encode(JSON.stringify(value)).length;
 const lacking = (words, others) => words.filter((word) => !others.includes(word));
 
 /**
@@ -17,7 +18,7 @@ export const createFollower = (options, emit) => {
   let { eventTypes = [], keys = [] } = options;
   // A saved position may be anything.
   let cursor = cursorKind(options.cursor) ? options.cursor : undefined;
-  const seen = new Map(Object.entries(options.seen ?? {}).filter(([, seq]) => whole(seq)));
+  const places = createPlaces(options.seen, maximumStreams, () => reportStreams());
   let now = 0;
   let hellos = 0;
   let pings = 0;
@@ -30,14 +31,6 @@ export const createFollower = (options, emit) => {
   const draw = (bound) => Math.floor(random() * bound);
   const notice = (frame) => emit({ notice: frame });
   const report = (diagnostic, message) => emit({ diagnostic, message });
-  const guard = (work) => {
-    try {
-      work();
-    } catch (fault) {
-      if (!fault.diagnostic) throw fault;
-      emit(fault);
-    }
-  };
 
   // What is sent
 
@@ -48,13 +41,8 @@ export const createFollower = (options, emit) => {
   const sayHello = () => {
     Object.assign(line, { phase: 'asking', snapshots: new Map(), resumedTo: undefined, isLossy: false, helloAt: now });
     line.due.hello = now + readyMilliseconds;
-    const hello = {
-      type: 'hello', n: ++hellos, ...(cursor && { cursor }), eventTypes, ...(keys.length && { keys }), accept,
-    };
-    // The cursor speaks for streams that a frame has no room for: some events come again, and are dropped.
-    let room = 32_758 - size(hello);
-    const entries = [...seen].filter((entry) => (room -= size(entry)) >= 0);
-    emit({ send: { ...hello, ...(entries.length && { seen: Object.fromEntries(entries) }) } });
+    const followed = { eventTypes, ...(keys.length && { keys }), accept };
+    emit({ send: places.join({ type: 'hello', n: ++hellos, ...(cursor && { cursor }), ...followed }) });
   };
 
   const sayHelloAgain = () => {
@@ -99,30 +87,20 @@ export const createFollower = (options, emit) => {
 
   // Frames
 
-  const read = (content, wrapping) => guard(() => {
-    if (content.length > joinedBytes) throw { diagnostic: 'too_large', message: `a frame of ${content.length}` };
-    let frame;
-    try {
-      frame = JSON.parse(content);
-    } catch (error) {
-      report('not_json', `${error}`);
-      return wrapping && askForLost();
-    }
-    const { type, message, connectionId } = check(object(frame), { type: text });
+  const consume = (frame, wrapping) => {
+    const { type, message, connectionId } = frame;
     if (type) (consumers[type] ?? consumeEvent)(frame, wrapping);
     // API Gateway's own errors have no type.
     else if (type == null && message != null && connectionId != null) notice(frame);
     else throw wrong('type');
-  });
+  };
 
   // A frame that cannot be read is asked for once, as it would come again and again; after that it is a gap.
   const askForLost = () => {
     if (!saysHello) return;
-    if (line.phase === 'asking' && line.hasAsked) line.isLossy = true;
-    else {
-      line.hasAsked = true;
-      sayHelloAgain();
-    }
+    if (line.phase === 'asking' && line.hasAsked) return void (line.isLossy = true);
+    line.hasAsked = true;
+    sayHelloAgain();
   };
 
   // An answer to the hello that waits gives it time; answers to earlier ones are ignored.
@@ -134,37 +112,31 @@ export const createFollower = (options, emit) => {
   };
   const isCurrent = (frame) => (saysHello ? isAwaited(need(frame, { replay: whole }).replay) : frame.replay == null);
 
+  const unpacking = createUnpacking(joinedBytes, emit, consume, () => askForLost(), () => line.phase);
+
   // The protocol's own frames by type; no event bears one of these.
   const consumers = {
     __proto__: null,
+    batch: (frame) => unpacking.batch(frame, consumeEvent), gzip: unpacking.gzip, part: unpacking.part,
     hello: notice, subscribe: notice, subscribed: notice, unsubscribe: notice, unsubscribed: notice, status: notice,
     heartbeat() {},
     ping: () => emit({ send: { type: 'pong' } }),
 
     connection(frame) {
       const { replay } = check(frame, { replay: whole });
-      if (replay != null) {
-        if (!isAwaited(replay)) return;
-        latency = now - line.helloAt;
-      }
+      if (replay != null && !isAwaited(replay)) return;
+      if (replay != null) latency = now - line.helloAt;
       notice(frame);
     },
 
     resume(frame) {
-      const kinds = { missed: whole, reason: text };
-      const known = check(frame, { ...kinds, to: cursorKind, streams: list });
-      const { recovered, missed = null, reason = null, to, streams } = need(known, { recovered: text });
-      const gaps = (streams ?? []).map((gap) => {
-        const { stream, missed: count = null, reason: why = null } = need(check(object(gap), kinds), { stream: text });
-        return { stream, missed: count, reason: why };
-      });
+      const { isAll, isWhole, missed, reason, to, gaps } = readResume(frame);
       if (!isCurrent(frame)) return;
       line.resumedTo = to;
-      // A stream that was begun anew counts from 1 again.
-      for (const gap of gaps) if (gap.reason === 'epoch') seen.delete(gap.stream);
-      if (!streams && reason === 'epoch' && recovered === 'none') seen.clear();
+      for (const gap of gaps) if (gap.reason === 'epoch') places.forget(gap.stream);
+      if (isWhole) places.forget();
       notice(frame);
-      if (missed ?? (recovered !== 'all')) emit({ gap: { missed, reason, streams: gaps } });
+      if (missed ?? !isAll) emit({ gap: { missed, reason, streams: gaps } });
     },
 
     snapshot(frame) {
@@ -172,26 +144,25 @@ export const createFollower = (options, emit) => {
       const { stream, seq, events, more } = need(known, { stream: name, seq: whole, events: list });
       if (!isCurrent(frame)) return;
       const before = line.snapshots.get(stream);
-      if (before && (before.last ? seq <= Math.max(before.seq, seen.get(stream) ?? 0) : seq < before.seq)) return;
+      if (before && (before.last ? seq <= Math.max(before.seq, places.at(stream)) : seq < before.seq)) return;
       if (!before && line.snapshots.size >= maximumStreams) return reportStreams();
       const last = !more;
       line.snapshots.set(stream, { seq, last });
       const rows = [];
-      for (const event of events) guard(() => rows.push(asEvent(event)));
-      if (last) setPosition(stream, seq);
+      for (const event of events) unpacking.guard(() => rows.push(asEvent(event)));
+      if (last) places.move(stream, seq);
       emit({ snapshot: { stream, seq, events: rows, first: before?.seq !== seq, last } });
     },
 
     ready(frame) {
       const { cursor: to } = check(frame, { cursor: cursorKind });
       if (!isCurrent(frame)) return;
-      const { buffered, isLossy, resumedTo, snapshots } = line;
+      const { held, isLossy, resumedTo, snapshots } = line;
       // In the middle of a snapshot it is that of another answer to the same hello.
       if (!isLossy && [...snapshots.values()].some(({ last }) => !last)) return;
-      Object.assign(line, { buffered: [], bufferedSize: 0, isLossy: false, hasAsked: false });
+      Object.assign(line, { isLossy: false, hasAsked: false });
       if (isLossy) emit({ gap: { missed: null, reason: 'unknown', streams: [] } });
-      buffered.sort((one, two) => (one.stream < two.stream ? -1 : one.stream > two.stream ? 1 : one.seq - two.seq));
-      for (const event of buffered) if (line.phase) show(event);
+      for (const event of held.take()) if (line.phase) show(event);
       if (!line.phase) return;
       cursor = to ?? resumedTo ?? cursor;
       Object.assign(line, { phase: 'live', wasReady: true, retries: 0 });
@@ -200,34 +171,12 @@ export const createFollower = (options, emit) => {
       notice(frame);
     },
 
-    // A batch's cursor names one stream only and is no position.
-    batch(frame) {
-      const { replay } = check(frame, { replay: whole });
-      const { events } = need(frame, { events: list });
-      for (const event of events) guard(() => line.phase && consumeEvent(event, '', replay));
-    },
-
-    gzip(frame, wrapping) {
-      if (wrapping === 'gzip') throw wrong('gzip inside gzip: another frame');
-      emit({ inflate: need(frame, { data: text }).data });
-    },
-
-    part(frame, wrapping) {
-      if (wrapping) throw wrong('part inside another: a frame');
-      const { joined, dropped } = line.join(frame);
-      if (dropped) {
-        report('part_dropped', 'parts out of order, too many or too large');
-        askForLost();
-      }
-      if (joined !== undefined && line.phase) read(joined, 'part');
-    },
-
     pong(frame) {
       const { n, cursor: to } = check(frame, { n: whole, cursor: cursorKind });
       if ((n ?? pings) !== pings) return;
       if (line.due.pong) latency = now - line.pingAt;
       delete line.due.pong;
-      // The cursor is that of what was followed at the ping, and of what was delivered: the buffer was not shown yet.
+      // The cursor is that of what was followed at the ping, and of what was delivered: what is held was not shown yet.
       if (line.phase === 'live' && line.hellosAtPing === hellos) cursor = to ?? cursor;
     },
 
@@ -262,28 +211,21 @@ export const createFollower = (options, emit) => {
     if (hasPosition && !need(event, { stream: name, seq: whole }).seq) throw wrong('seq');
     if (replay != null && !isAwaited(replay)) return;
     if (!hasPosition) emit({ show: event });
-    else if (replay == null && line.phase === 'asking') buffer(event);
+    else if (replay == null && line.phase === 'asking') hold(event);
     else show(event);
   };
 
-  // Events that the buffer has no room for are not lost: the next hello asks for them.
-  const buffer = (event) => {
-    line.bufferedSize += JSON.stringify(event).length;
-    if (line.buffered.push(event) <= heldEvents && line.bufferedSize <= joinedBytes) return;
-    Object.assign(line, { buffered: [], bufferedSize: 0 });
+  // Events that there is no room for are not lost: the next hello asks for them.
+  const hold = (event) => {
+    if (line.held.add(event)) return;
     report('held_overflow', 'too many live events before ready');
     sayHelloAgain();
   };
 
   const show = (event) => {
-    if (event.seq <= (seen.get(event.stream) ?? 0)) return;
-    setPosition(event.stream, event.seq);
+    if (event.seq <= places.at(event.stream)) return;
+    places.move(event.stream, event.seq);
     emit({ show: event });
-  };
-
-  const setPosition = (stream, seq) => {
-    if (seen.has(stream) || seen.size < maximumStreams) seen.set(stream, seq);
-    else reportStreams();
   };
 
   const reportStreams = () => {
@@ -314,16 +256,17 @@ export const createFollower = (options, emit) => {
 
   return {
     opened: input(() => {
-      line = { due: {}, connectedAt: now, retries: 0, snapshots: new Map(), buffered: [], bufferedSize: 0 };
-      line.join = createParts(joinedBytes);
+      const held = createHeld(heldEvents, joinedBytes);
+      line = { due: {}, connectedAt: now, retries: 0, snapshots: new Map(), held };
+      unpacking.begin();
       if (saysHello) return sayHello();
       Object.assign(line, { phase: 'live', wasReady: true });
       line.due.ping = now + pingMilliseconds;
       if (eventTypes.length) sendChange('subscribe', eventTypes, keys);
     }, false),
-    frame: input((content) => read(content)),
+    frame: input((content) => unpacking.read(content)),
     inflated: input((content) => {
-      if (content !== undefined) return read(content, 'gzip');
+      if (content !== undefined) return unpacking.read(content, 'gzip');
       report('bad_gzip', 'no base64 of gzip, or too large');
       askForLost();
     }),
@@ -349,7 +292,7 @@ export const createFollower = (options, emit) => {
       return latency;
     },
     get position() {
-      return { cursor, seen: Object.fromEntries(seen) };
+      return { cursor, seen: places.all };
     },
   };
 };

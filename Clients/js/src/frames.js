@@ -25,57 +25,15 @@ export const object = (value) => {
   return value;
 };
 
-/** Joins frames that come in parts. The oldest of those on their way stands first in the map. */
-export const createParts = (maximumSize) => {
-  const frames = new Map();
-  let finished;
-  return (frame) => {
-    const { id, index, count, data } = need(frame, { id: name, index: whole, count: whole, data: text });
-    if (index >= count || id.length > 128) throw wrong('index');
-    let part = frames.get(id);
-    let dropped;
-    // A part 0 after others: the server broke off and begins anew.
-    if (!part || (!index && part.data.length > 1)) {
-      if (index) return { dropped: id !== finished || index < count - 1 };
-      frames.delete(id);
-      dropped = frames.size === 8;
-      if (dropped) frames.delete(frames.keys().next().value);
-      part = { count, data: [] };
-      frames.set(id, part);
-    }
-    const next = part.data.length;
-    const isCounted = count === part.count;
-    if (isCounted && index === next - 1 && data === part.data[index]) return {};
-    part.data.push(data);
-    let size = 0;
-    for (const other of frames.values()) for (const piece of other.data) size += piece.length;
-    if (!isCounted || index !== next || size > maximumSize) {
-      frames.delete(id);
-      return { dropped: true };
-    }
-    if (next + 1 < count) return { dropped };
-    frames.delete(id);
-    finished = id;
-    return { dropped, joined: part.data.join('') };
-  };
-};
-
-/** @type {typeof import('./index').gunzip} */
-export const gunzip = async (base64, maximumBytes) => {
-  try {
-    const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-    // The last four bytes are the size (RFC 1952): some engines overlook what follows the compressed data.
-    let left = new DataView(bytes.buffer).getUint32(bytes.length - 4, true);
-    if (left > maximumBytes) return;
-    const reader = new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip')).getReader();
-    const decoder = new TextDecoder('utf-8', { fatal: true });
-    let result = '';
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return left ? undefined : result + decoder.decode();
-      left -= value.length;
-      if (left < 0) return void reader.cancel();
-      result += decoder.decode(value, { stream: true });
-    }
-  } catch {}
+/** What a `resume` says: with `isWhole` every stream was begun anew. */
+export const readResume = (frame) => {
+  const kinds = { missed: whole, reason: text };
+  const known = check(frame, { ...kinds, to: cursorKind, streams: list });
+  const { recovered, missed = null, reason = null, to, streams } = need(known, { recovered: text });
+  const gaps = (streams ?? []).map((gap) => {
+    const { stream, missed: count = null, reason: why = null } = need(check(object(gap), kinds), { stream: text });
+    return { stream, missed: count, reason: why };
+  });
+  const isWhole = !streams && reason === 'epoch' && recovered === 'none';
+  return { isAll: recovered === 'all', isWhole, missed, reason, to, gaps };
 };

@@ -1,3 +1,3 @@
 export { connect } from './client.js';
 export { createFollower } from './follower.js';
-export { gunzip } from './frames.js';
+export { gunzip } from './unpacking.js';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import test from 'node:test';
 import { createFollower } from '../src/follower.js';
-import { gunzip } from '../src/frames.js';
+import { gunzip } from '../src/unpacking.js';
 
 const folder = new URL('../../../Tests/StreamClientTests/Vectors/', import.meta.url);
 const files = readdirSync(folder).filter((name) => name.endsWith('.json')).sort();
