@@ -19,6 +19,8 @@ Packages the functions, uploads them, deploys infra/template.yaml, waits, sends 
   --memory MB           of each function (default 128)
   --shards N            partitions that the listeners of a topic are spread over (default 8)
   --table NAME          use a table that is there, such as one that stage prod kept, instead of making one
+  --documents-paths     also serve the source protocols' paths (/stream/ws, /realtime/ws/…), by a CloudFront distribution
+  --no-documents-paths  take that distribution away again
   --alarm-topic ARN     an SNS topic that hears of alarms
   --packages FOLDER     upload the zip files of this folder instead of running infra/package.sh
   --tool PATH           the tickertape that sends the test event (default: it is built)
@@ -29,7 +31,8 @@ Packages the functions, uploads them, deploys infra/template.yaml, waits, sends 
 
 Clients connect with a key ('tickertape keys create'), or with a token if these say how tokens are checked: JWT_SECRET,
 JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE, JWT_LEEWAY_SECONDS, JWT_USER_CLAIM; ACCESS_ORIGINS names pages of
-other hosts that may use the session cookie, ANONYMOUS_ROLE says who comes in without any. Limits are MAX_SUBSCRIPTIONS,
+other hosts that may use the session cookie, ANONYMOUS_ROLE says who comes in without any, ORIGIN_SECRET is what the
+distribution says to be believed where a client is (--documents-paths makes one). Limits are MAX_SUBSCRIPTIONS,
 CLIENT_FRAMES_PER_SECOND, CLIENT_FRAMES_BURST, FRAMES_PER_SECOND, PERSONAL_EVENTS, PERSONAL_SECONDS, LOG_SECONDS, REPLAY_EVENTS,
 EVENT_BYTES, MAX_CONNECTIONS_PER_USER, CONNECT_REFUSALS_PER_MINUTE, CONNECT_LIMIT_COUNTS; EVENT_TYPES_FILE with EVENT_TYPES_LAYER
 says which types there are. All are taken from the environment; one that is set to nothing is what it was without it.
@@ -41,7 +44,7 @@ END
 }
 
 functions=(ConnectHandler DisconnectHandler DefaultHandler Publisher)
-packages="" tool="" memory="" shards="" smoke_test=yes public=no json=no folder="" watcher="" smoke_key=""
+packages="" tool="" memory="" shards="" smoke_test=yes public=no json=no documents_paths="" folder="" watcher="" smoke_key=""
 parameters=()
 
 while [ $# -gt 0 ]; do
@@ -53,6 +56,8 @@ while [ $# -gt 0 ]; do
     --shards) shards=$(value "$@"); shift ;;
     --table) parameters+=("ExistingTable=$(value "$@")"); shift ;;
     --alarm-topic) parameters+=("AlarmTopic=$(value "$@")"); shift ;;
+    --documents-paths) documents_paths=served ;;
+    --no-documents-paths) documents_paths=refused ;;
     --packages) packages=$(value "$@"); shift ;;
     --tool) tool=$(value "$@"); shift ;;
     --endpoint-url) endpoint=$(value "$@"); endpoint=${endpoint%/}; shift ;;
@@ -154,7 +159,7 @@ clean_up() {
 settings=(
   JwtSecret:JWT_SECRET JwtPublicKey:JWT_PUBLIC_KEY JwtJwksUrl:JWT_JWKS_URL JwtIssuer:JWT_ISSUER JwtAudience:JWT_AUDIENCE
   JwtLeewaySeconds:JWT_LEEWAY_SECONDS:60 JwtUserClaim:JWT_USER_CLAIM:sub AccessOrigins:ACCESS_ORIGINS
-  AnonymousRole:ANONYMOUS_ROLE ConnectRefusalsPerMinute:CONNECT_REFUSALS_PER_MINUTE:5
+  OriginSecret:ORIGIN_SECRET AnonymousRole:ANONYMOUS_ROLE ConnectRefusalsPerMinute:CONNECT_REFUSALS_PER_MINUTE:5
   ConnectLimitCounts:CONNECT_LIMIT_COUNTS:refused MaxConnectionsPerUser:MAX_CONNECTIONS_PER_USER:10
   MaxSubscriptions:MAX_SUBSCRIPTIONS:128 ClientFramesPerSecond:CLIENT_FRAMES_PER_SECOND:10
   ClientFramesBurst:CLIENT_FRAMES_BURST:20 FramesPerSecond:FRAMES_PER_SECOND:10 PersonalEvents:PERSONAL_EVENTS:100
@@ -206,6 +211,22 @@ json_string() {
   printf '"%s"' "$text"
 }
 
+# The secret that the distribution sends is made once and kept, for CloudFront takes minutes to change it.
+choose_documents_paths() {
+  [ -n "$documents_paths" ] || return 0
+  parameters+=("DocumentsPaths=$documents_paths")
+  if [ "$documents_paths" = served ] && [ -z "${ORIGIN_SECRET:-}" ] && ! has_distribution; then
+    parameters+=("OriginSecret=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')")
+  fi
+}
+
+has_distribution() {
+  local found
+  found=$(aws cloudformation describe-stacks --stack-name "$stack" --output text \
+    --query "Stacks[0].Outputs[?OutputKey=='DocumentsPathsUrl'].OutputValue" 2>/dev/null) || return 1
+  [ -n "$found" ] && [ "$found" != None ]
+}
+
 deploy_stack() {
   if [ "$public" = yes ]; then
     say "--public: everybody on the internet who knows the URL may connect, claim any user and role, and read every event."
@@ -213,6 +234,7 @@ deploy_stack() {
   else
     parameters+=("Access=required")
   fi
+  choose_documents_paths
   parameters+=("Stage=$stage" "EmulatorEndpoint=$endpoint")
   folder=$(mktemp -d)
   trap clean_up EXIT
@@ -317,7 +339,9 @@ print_result() {
   printf -v program '%q' "${program#"$PWD"/}"
   where="AWS_REGION=$region${profile:+ AWS_PROFILE=$profile}${endpoint:+ AWS_ENDPOINT_URL=$endpoint} "
   table=$(output TableName)
-  printf 'Deployed: %s\n\n' "$(web_socket_url)"
+  printf 'Deployed: %s\n' "$(web_socket_url)"
+  [ -z "$(output DocumentsPathsUrl)" ] || printf 'Paths:    %s/stream/ws, /realtime/ws/…, /streaming/ws\n' "$(output DocumentsPathsUrl)"
+  printf '\n'
   if [ "$public" = yes ]; then
     printf "Listen:   %s watch '%s?userId=u-1' --subscribe price:update\n" "$program" "$(web_socket_url)"
   else

@@ -10,6 +10,7 @@ PROGRAMS = [*FUNCTIONS, "tickertape"]
 SCRIPTS = {
     "scripts/run.sh": ["make run"], "infra/deploy.sh": ["deploy.sh"], "infra/destroy.sh": ["destroy.sh"],
     "infra/account.sh": ["deploy.sh", "destroy.sh"], "infra/package.sh": ["make package"],
+    "scripts/streaming-gate.sh": ["test:streaming"],
 }
 # Literals that look like names of variables and are none: DynamoDB's words.
 NOT_VARIABLES = {"ALL_NEW"}

@@ -13,6 +13,7 @@ package import Telemetry
 /// - `ANONYMOUS_ROLE`: who comes without a credential may come in with this role and as nobody in particular; not
 ///   admin.
 /// - `ACCESS_ORIGINS` (several with commas): pages, beside those of the same host, that may use the `session` cookie.
+/// - `ORIGIN_SECRET`: which proxy is believed where a client is (`TrustedProxy`).
 /// - `MAX_CONNECTIONS_PER_USER`, and those of `AttemptLimit.Settings`.
 package struct AccessSettings {
   package struct Tokens {
@@ -30,6 +31,7 @@ package struct AccessSettings {
   /// How many connections one user may have.
   package let connectionsPerUser: Int
   package let attempts: AttemptLimit.Settings
+  package let proxy: TrustedProxy
 
   package init(environment: Environment) throws(AccessSettingError) {
     isOpen = try Self.isOpen(environment: environment)
@@ -38,6 +40,7 @@ package struct AccessSettings {
     anonymousRole = try Self.anonymousRole(environment: environment)
     connectionsPerUser = try Self.connectionsPerUser(environment: environment)
     attempts = try AttemptLimit.Settings(environment: environment)
+    proxy = try TrustedProxy(environment: environment)
     if isOpen, let name = Self.demands.first(where: { environment[$0] != nil }) {
       throw AccessSettingError(
         "\(name) is set, but ACCESS=open lets in everybody without asking; leave one of them out, for example ACCESS=required"
@@ -56,7 +59,7 @@ package struct AccessSettings {
   /// Every variable that says who may connect, and how often.
   package static var variables: [String] {
     ["ACCESS"] + demands + readings
-      + ["CONNECT_LIMIT_COUNTS", "CONNECT_REFUSALS_PER_MINUTE", "MAX_CONNECTIONS_PER_USER"]
+      + ["CONNECT_LIMIT_COUNTS", "CONNECT_REFUSALS_PER_MINUTE", "MAX_CONNECTIONS_PER_USER", "ORIGIN_SECRET"]
   }
 
   private static func isOpen(environment: Environment) throws(AccessSettingError) -> Bool {

@@ -15,6 +15,8 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   let connections: Connections
   let types: EventTypeTable
   var access: AccessControl
+  /// What stands between clients and API Gateway, and is believed where they are.
+  let proxy: TrustedProxy
   var attempts: AttemptLimit
   var userLimit: UserLimit<Calls>
   /// Asked to greet a client: nothing can be posted while `$connect` runs, and no function runs afterwards by itself.
@@ -23,9 +25,11 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   let log: Log
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
-    guard case .connect(let event) = try GatewayEvent(decoding: event) else {
+    guard case .connect(var event) = try GatewayEvent(decoding: event) else {
       throw WrongRoute("ConnectHandler", answers: "CONNECT", route: "$connect")
     }
+    event.context.sourceAddress = proxy.address(
+      of: PresentedCredentials(event), peer: event.context.sourceAddress)
     return try answer(event, log: log.with(["requestId": .identifier(context.requestID)])).encoded()
   }
 
@@ -156,7 +160,7 @@ extension Connect where Calls == ConnectionsClient {
     self.init(
       connections: connections, types: types,
       access: AccessControl(settings: settings, keys: APIKeys(table: table), log: log),
-      attempts: AttemptLimit(settings: settings.attempts, table: table),
+      proxy: settings.proxy, attempts: AttemptLimit(settings: settings.attempts, table: table),
       userLimit: UserLimit(
         maximum: settings.connectionsPerUser, connections: connections,
         calls: ConnectionsClient(environment: environment)),

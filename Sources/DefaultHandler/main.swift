@@ -30,6 +30,8 @@ LambdaRuntime.run(
 
     Variables, for example:
       CONNECTION_STORE        the table: sqlite:.tickertape/table.sqlite or dynamodb:TABLE
+      STREAM_MESSAGES_TABLE_NAME
+                              instead of it the name of a DynamoDB table, in eu-central-1 unless AWS_REGION is set
       API_GATEWAY_ENDPOINT    where frames are posted: http://127.0.0.1:8000/dev
       EVENT_TYPES_FILE        which event types there are, and who sees them: /opt/types.json
       AWS_LAMBDA_LOG_LEVEL    DEBUG, INFO, WARN, ERROR

@@ -18,5 +18,7 @@ LambdaRuntime.run(
 
     Variables, for example:
     CONNECTION_STORE        the table: sqlite:.tickertape/table.sqlite or dynamodb:TABLE
+    STREAM_MESSAGES_TABLE_NAME
+                            instead of it the name of a DynamoDB table, in eu-central-1 unless AWS_REGION is set
     AWS_LAMBDA_LOG_LEVEL    DEBUG, INFO, WARN, ERROR
     """)

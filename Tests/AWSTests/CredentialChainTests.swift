@@ -125,6 +125,24 @@ import Testing
     #expect(Region.named(inHost: "events.example.com") == nil)
   }
 
+  @Test(
+    "the region is eu-central-1 where the investment protocol's variable names the table and nothing says another",
+    arguments: [
+      ([:], "eu-central-1"), (["AWS_REGION": "eu-west-1"], "eu-west-1"), (["AWS_DEFAULT_REGION": "b"], "b"),
+      (["CONNECTION_STORE": "dynamodb:messages"], nil),
+    ] as [([String: String], String?)])
+  func investmentRegion(_ more: [String: String], expected: String?) {
+    let named = more.merging(["STREAM_MESSAGES_TABLE_NAME": "messages"]) { first, _ in first }
+    #expect((try? Region.find(environment: variables(named))) == expected)
+  }
+
+  @Test("a profile's region wins over that one")
+  func investmentRegionOfAProfile() throws {
+    let config = write("config", "[default]\nregion=eu-west-3\n")
+    let named = variables(["STREAM_MESSAGES_TABLE_NAME": "messages", "AWS_CONFIG_FILE": config])
+    #expect(try Region.find(environment: named) == "eu-west-3")
+  }
+
   // MARK: The container's endpoint
 
   static func document(_ id: String, expiration: String = "2030-01-01T00:00:00Z") -> String {

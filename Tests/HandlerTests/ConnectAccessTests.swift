@@ -157,6 +157,29 @@ struct ConnectAccessTests {
     #expect(try stage.connect(access: Self.required).hasPrefix(#"{"statusCode":401,"#))
   }
 
+  @Test("behind the distribution it is the client's address that is counted and written, and a forged one is not")
+  func attemptsBehindTheDistribution() throws {
+    let stage = Stage()
+    let secret = String(repeating: "s", count: 32)
+    let settings = Self.required.merging(["ORIGIN_SECRET": secret]) { first, _ in first }
+    func attempt(_ forwarded: String, secret: String) throws -> String {
+      let fields = [("x-tickertape-origin", secret), ("X-Forwarded-For", forwarded)]
+      return try stage.connect(headers: fields, access: settings, address: "198.51.100.4")
+    }
+    // One client that writes another address into the field each time, then another client of the same distribution.
+    for number in 0..<5 {
+      let answer = try attempt("10.0.0.\(number), 203.0.113.7, 198.51.100.4", secret: secret)
+      #expect(answer.hasPrefix(#"{"statusCode":401,"#))
+    }
+    #expect(try attempt("10.0.0.9, 203.0.113.7, 198.51.100.4", secret: secret).hasPrefix(#"{"statusCode":429,"#))
+    #expect(stage.lines.all.last?.contains(#""address":"203.0.113.7""#) == true)
+    #expect(try attempt("203.0.113.8, 198.51.100.4", secret: secret).hasPrefix(#"{"statusCode":401,"#))
+    // Who reaches the API itself and has no secret is counted by its own address, whatever it says.
+    for number in 0..<5 { _ = try attempt("203.0.113.\(number)", secret: "guess") }
+    #expect(try attempt("203.0.113.99", secret: "guess").hasPrefix(#"{"statusCode":429,"#))
+    #expect(!stage.lines.all.joined().contains(secret))
+  }
+
   @Test("an attempt that makes no sense counts as a refused one: nobody without a credential writes line after line")
   func senselessAttempts() throws {
     let stage = Stage()

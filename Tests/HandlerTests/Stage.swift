@@ -88,7 +88,7 @@ final class Stage {
       connections: connections, types: types,
       access: AccessControl(
         settings: settings, keys: keys, clock: clock.clock, log: log, fetch: fetch),
-      attempts: AttemptLimit(settings: settings.attempts, table: table, clock: clock.clock),
+      proxy: settings.proxy, attempts: AttemptLimit(settings: settings.attempts, table: table, clock: clock.clock),
       userLimit: UserLimit(
         maximum: settings.connectionsPerUser, connections: connections, calls: ear, clock: clock.clock),
       greeter: InvokedFunction(named: environment["GREETING_FUNCTION"], by: invocations), log: log)

@@ -121,28 +121,6 @@ struct GatewayHandshakeTests {
     #expect(bench.gateway.connections.isEmpty)
   }
 
-  @Test("a path of the source documents becomes query parameters", arguments: rewritings)
-  func aliases(_ rewriting: Rewriting) throws {
-    let bench = try GatewayBench()
-    try bench.client().open(rewriting.path)
-    let event = try bench.call(0, of: "Connect").event
-    if let query = rewriting.query {
-      #expect(event.contains(#""queryStringParameters":{\#(query)},"#))
-    } else {
-      #expect(!event.contains("queryStringParameters"))
-    }
-  }
-
-  @Test(
-    "what only looks like one of those paths is another stage",
-    arguments: ["/realtime/ws", "/realtime/ws/a/b", "/realtime/ws/dashboard/u/x", "/stream", "/streaming/ws/x", "/v2"])
-  func noAliases(_ path: String) throws {
-    let bench = try GatewayBench()
-    let client = try bench.client()
-    client.sendHandshake(path)
-    #expect(try client.http.answer().status == 403)
-  }
-
   @Test("another stage is 403, a request that is no WebSocket 426, a broken handshake 400")
   func wrongRequests() throws {
     let bench = try GatewayBench()
@@ -260,38 +238,4 @@ private let refusals = [
   Refusal("no answer", failure: "timeout", status: 504, body: #"{"message":"Endpoint request timed out""#),
   Refusal("throttled", failure: "throttled", status: 500, body: #"{"message":"Internal server error""#),
   Refusal("unknown", failure: "unknown", status: 500, body: #"{"message":"Internal server error""#),
-]
-
-struct Rewriting: Sendable, CustomTestStringConvertible {
-  let path: String
-  let query: String?
-  var testDescription: String { path }
-
-  init(_ path: String, _ query: String?) {
-    self.path = path
-    self.query = query
-  }
-}
-
-private let dashboard = #""dialect":"flat","eventTypes":"credit_updates,dashboard""#
-private let client = #""dialect":"flat","defaultEventTypes":"realtime""#
-
-private let rewritings = [
-  Rewriting("/dev", nil),
-  Rewriting("/dev/?a=1", #""a":"1""#),
-  Rewriting("/dev?a=1&b=two+words&c=%C3%A9&d&a=2", #""a":"2","b":"two words","c":"é","d":"""#),
-  Rewriting("/realtime/ws/c1?user_id=u", client + #","client_id":"c1","userId":"u""#),
-  Rewriting("/realtime/ws/c1?user_id=u&client_id=c2&dialect=typed", client + #","client_id":"c1","userId":"u""#),
-  Rewriting("/realtime/ws/dashboard?user_id=u", client + #","client_id":"dashboard","userId":"u""#),
-  Rewriting("/realtime/ws/dashboard/u%201", dashboard + #","userId":"u 1""#),
-  Rewriting("/realtime/ws/dashboard/u1/?user_id=u2&userId=u3&token=t", dashboard + #","userId":"u1","token":"t""#),
-  Rewriting("/stream/ws?userId=u&apiKey=k", #""userId":"u","apiKey":"k""#),
-  Rewriting("/v1/stream/ws?userId=u", #""userId":"u""#),
-  Rewriting("/v1?userId=u&apiKey=k", #""userId":"u","apiKey":"k""#),
-  Rewriting("/ws?eventTypes=signal%2Crisk&auth=a.b.c", #""eventTypes":"signal,risk","auth":"a.b.c""#),
-  Rewriting("/ws", nil),
-  Rewriting(
-    "/streaming/ws?channels=stream:market_data:AAPL&symbols=AAPL",
-    #""dialect":"message","channels":"stream:market_data:AAPL","symbols":"AAPL""#),
-  Rewriting("/streaming/ws?data_types=news", #""dialect":"message","data_types":"news""#),
 ]

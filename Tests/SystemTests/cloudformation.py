@@ -71,6 +71,8 @@ class Deployment:
                 return all(map(resolve, argument))
             case "Fn::Or":
                 return any(map(resolve, argument))
+            case "Fn::GetAtt" if argument[1] == "DomainName":
+                return "d111111abcdef8.cloudfront.net"
             case "Fn::GetAtt":
                 return f"arn:aws:some:eu-west-1:123456789012:{argument[0]}/{argument[1]}"
             case "Fn::Sub":

@@ -87,5 +87,7 @@ def everything(caller: Caller) -> list[str]:
     names += [group["logGroupName"] for group in of("logs").describe_log_groups()["logGroups"]]
     names += [alarm["AlarmName"] for alarm in of("cloudwatch").describe_alarms()["MetricAlarms"]]
     names += [schedule["Name"] for schedule in of("scheduler").list_schedules()["Schedules"]]
+    names += [one["Id"] for one in of("cloudfront").list_distributions()["DistributionList"].get("Items", [])]
+    names += [one["Name"] for one in of("cloudfront").list_functions()["FunctionList"].get("Items", [])]
     names += [bucket["Name"] for bucket in of("s3").list_buckets()["Buckets"]]
     return names

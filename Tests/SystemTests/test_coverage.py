@@ -1,27 +1,74 @@
-"""Docs/coverage.md names tests that there are, where they are; and whether they ran can be told."""
+"""Docs/coverage.md has each row of the checklist once and names tests that there are; and whether they ran can be told."""
 
 import json
+import re
+import zipfile
 
 import pytest
 
-from coverage_page import PAGE, demands, wrong_names
+from coverage_page import NUMBERS, PAGE, ROOT, rows, wrong_counts, wrong_names, wrong_rows
 from coverage_ran import VECTOR_TEST, not_shown, swift_tests, system_tests
 
 
-def test_every_ticked_demand_names_a_test_that_is_where_it_says():
-    assert len(demands(PAGE.read_text())) > 50
+def test_the_page_has_each_of_the_263_rows_once_with_what_its_state_needs():
+    assert len(NUMBERS) == 263 and wrong_rows(PAGE.read_text()) == []
+    assert [row.number for row in rows(PAGE.read_text())] == NUMBERS
+    assert wrong_counts(PAGE.read_text()) == []
+
+
+def test_every_row_names_tests_that_are_where_it_says():
     assert wrong_names(PAGE.read_text()) == []
 
 
-def test_a_name_that_is_no_tests_is_told():
-    for line, said in [
-        ('- [x] a: EventLogTests "no such title"', "EventLogTests has no test 'no such title'"),
-        ('- [x] a: HandlerTests "roles see what they may"', "HandlerTests has no test 'roles see what they may'"),
-        ("- [x] a: NothingTests", "there is no NothingTests"),
-        ("- [x] a: SystemTests `test_nothing`", "test_nothing"),
-        ("- [x] a: it works", "a: it works names no test"),
+def test_a_row_that_is_missing_or_says_too_little_is_told():
+    page = PAGE.read_text()
+    lines = page.splitlines()
+    (first,) = [line for line in lines if line.startswith("- 2.05 works")]
+    for new, said in [
+        ("", ["2.05 is missing"]),
+        (f"{first}\n{first}", ["2.05 stands 2 times"]),
+        (first.replace("2.05", "2.38"), ["2.05 is missing", "2.38 is no row of the checklist"]),
+        (first.replace(" works:", " done:"), [f"{first.replace(' works:', ' done:')[:60]}… is no row", "2.05 is missing"]),
+        ("- 2.05 works: a.", ["2.05 is works and names no test"]),
+        ("- 2.05 works: a. Lacks: b. Tests: HandlerTests", ["2.05 works, and yet lacks something"]),
+        ("- 2.05 partly: a. Tests: HandlerTests", ["2.05 is partly and does not say what it lacks"]),
+        ("- 2.05 absent: a.", ["2.05 is absent and does not say what it lacks"]),
+        ("- 2.05 absent: a. Lacks: b. Tests: HandlerTests", ["2.05 is absent, and yet names a test"]),
     ]:
-        assert wrong_names(line) == [said]
+        found = wrong_rows(page.replace(first, new))
+        assert len(found) == len(said) and all(one.startswith(start) for one, start in zip(found, said)), found
+    assert wrong_counts(page.replace(first, "- 2.05 absent: a. Lacks: b.")) != []
+
+
+def test_a_name_that_is_no_tests_is_told():
+    for tests, said in [
+        ('EventLogTests "no such title"', "1.01: EventLogTests has no test 'no such title'"),
+        ('HandlerTests "roles see what they may"', "1.01: HandlerTests has no test 'roles see what they may'"),
+        ("NothingTests", "1.01: there is no NothingTests"),
+        ("SystemTests `test_nothing`", "1.01: there is no test_nothing"),
+    ]:
+        assert wrong_names(f"- 1.01 works: a. Tests: {tests}") == [said]
+
+
+# What some rows say and no other test shows.
+
+
+def test_troubleshooting_has_what_the_protocols_ask_for():
+    headings = re.findall(r"^#+ (.+)$", (ROOT / "Docs" / "troubleshooting.md").read_text(), re.M)
+    for subject in ["a connection breaks off", "events do not arrive", "events arrive late", "memory or cpu grow"]:
+        assert subject in [heading.lower() for heading in headings], subject
+
+
+def test_the_licence_is_mit_and_contributors_are_asked_for_conventional_commits():
+    assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+    assert "Conventional Commits" in (ROOT / "CONTRIBUTING.md").read_text()
+
+
+def test_no_demo_data_is_in_what_is_deployed(packages):
+    for package in packages.glob("*.zip"):
+        with zipfile.ZipFile(package) as opened:
+            assert set(opened.namelist()) <= {"bootstrap", "roots.pem"}, package
+    assert not list((ROOT / "infra").rglob("*.csv"))
 
 
 def test(place, title, outcome="pass", cases=1):
@@ -46,21 +93,21 @@ def swift(*tests):
 @pytest.mark.parametrize(
     ("line", "tests", "is_shown"),
     [
-        ('- [x] a: FooTests "it works"', [test("FooTests/Bar.swift", "it works")], True),
-        ('- [x] a: FooTests "it w…"', [test("FooTests/Bar.swift", "it works")], True),
-        ('- [x] "quoted": FooTests "it works"', [test("FooTests/Bar.swift", "it works")], True),
-        ('- [x] a: FooTests "it works"', [test("FooTests/Bar.swift", "it works", "fail")], False),
-        ('- [x] a: FooTests "it works"', [test("FooTests/Bar.swift", "it works", None)], False),
-        ('- [x] a: FooTests "it works"', [test("FooTests/Bar.swift", "it works", cases=0)], False),
-        ('- [x] a: FooTests "it works"', [test("BarTests/Bar.swift", "it works")], False),
-        ('- [x] a: FooTests "it works"', [], False),
-        ("- [x] a: BarTests", [test("FooTests/BarTests.swift", "one"), test("FooTests/BarTests.swift", "two")], True),
-        ("- [x] a: BarTests", [test("FooTests/BarTests.swift", "one"), test("FooTests/BarTests.swift", "two", "fail")], False),
-        ("- [x] a: BarTests", [], False),
-        ("- [ ] a: BarTests", [], True),
-        ('- [x] a: StreamClientTests, vectors "a ping of the server is answered; a heartbeat says nothing"',
+        ('- 1.01 works: a. Tests: FooTests "it works"', [test("FooTests/Bar.swift", "it works")], True),
+        ('- 1.01 works: a. Tests: FooTests "it w…"', [test("FooTests/Bar.swift", "it works")], True),
+        ('- 1.01 works: "quoted". Tests: FooTests "it works"', [test("FooTests/Bar.swift", "it works")], True),
+        ('- 1.01 works: a. Tests: FooTests "it works"', [test("FooTests/Bar.swift", "it works", "fail")], False),
+        ('- 1.01 works: a. Tests: FooTests "it works"', [test("FooTests/Bar.swift", "it works", None)], False),
+        ('- 1.01 works: a. Tests: FooTests "it works"', [test("FooTests/Bar.swift", "it works", cases=0)], False),
+        ('- 1.01 works: a. Tests: FooTests "it works"', [test("BarTests/Bar.swift", "it works")], False),
+        ('- 1.01 works: a. Tests: FooTests "it works"', [], False),
+        ("- 1.01 works: a. Tests: BarTests", [test("FooTests/BarTests.swift", "one"), test("FooTests/BarTests.swift", "two")], True),
+        ("- 1.01 works: a. Tests: BarTests", [test("FooTests/BarTests.swift", "one"), test("FooTests/BarTests.swift", "two", "fail")], False),
+        ("- 1.01 works: a. Tests: BarTests", [], False),
+        ("- 1.01 absent: BarTests. Lacks: all.", [], True),
+        ('- 1.01 works: a. Tests: StreamClientTests, vectors "a ping of the server is answered; a heartbeat says nothing"',
          [test("StreamClientTests/VectorTests.swift", VECTOR_TEST)], True),
-        ('- [x] a: StreamClientTests, vectors "a ping of the server is answered; a heartbeat says nothing"',
+        ('- 1.01 works: a. Tests: StreamClientTests, vectors "a ping of the server is answered; a heartbeat says nothing"',
          [test("StreamClientTests/VectorTests.swift", VECTOR_TEST, "fail")], False),
     ])
 def test_a_swift_test_shows_something_only_if_it_ran_and_passed(line, tests, is_shown):
@@ -81,4 +128,4 @@ def test_a_system_test_shows_something_only_if_it_ran_and_passed(tmp_path, cases
     report = tmp_path / "report.xml"
     report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>")
     for name in ["test_a", "test_x.py"]:
-        assert (not_shown(f"- [x] a: SystemTests `{name}`", [], system_tests(report)) == []) == is_shown
+        assert (not_shown(f"- 1.01 works: a. Tests: SystemTests `{name}`", [], system_tests(report)) == []) == is_shown

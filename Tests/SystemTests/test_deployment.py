@@ -24,6 +24,7 @@ from websockets.asyncio.client import connect
 from aws_emulator import ROOT, AWSEmulator, Caller
 from cloudformation import Deployment
 from deployment import deployer_of, everything, infra, keys, succeed
+from paths_function import parameters, run
 
 SECRET = "0123456789abcdef0123456789abcdef \" \\ 'secret'"
 
@@ -109,7 +110,7 @@ def emulator(request, tmp_path_factory):
 @pytest.fixture(scope="module")
 def cloud(emulator, packages, programs):
     deployer = deployer_of(emulator)
-    options = ["--packages", packages, "--tool", programs / "tickertape", "--json"]
+    options = ["--packages", packages, "--tool", programs / "tickertape", "--json", "--documents-paths"]
     settings = {"JWT_SECRET": SECRET, "JWT_PUBLIC_KEY": PUBLIC_KEYS, "JWT_USER_CLAIM": "", "MAX_SUBSCRIPTIONS": "127"}
     outputs = json.loads(succeed(infra("deploy.sh", deployer, *options, environment=settings)))
     client = emulator.user("client", {
@@ -190,6 +191,40 @@ async def test_a_client_that_says_no_hello_is_greeted_by_another_function(cloud)
     async with connect(cloud.url + "&eventTypes=signal", additional_headers={"x-api-key": cloud.key}) as socket:
         greeting = await receive(socket)
         assert greeting["type"] == "connection_established" and greeting["data"]["userId"] == "u-1", greeting
+
+
+async def test_the_deployed_function_takes_the_source_protocols_paths_to_the_api(cloud, tmp_path):
+    of = cloud.emulator.root.client("cloudfront")
+    (function,) = of.list_functions(Stage="LIVE")["FunctionList"]["Items"]
+    code = of.get_function(Name=function["Name"], Stage="LIVE")["FunctionCode"].read().decode()
+    paths = ["/realtime/ws/dashboard/u-1", "/realtime/ws/c1?user_id=u-1", "/streaming/ws?symbols=AAPL", "/stream/ws?userId=u-1"]
+    greetings = []
+    for request in run(code, paths, tmp_path):
+        assert request["uri"] == "/test"
+        # The emulator has the stage's address elsewhere.
+        url = f"{cloud.outputs['WebSocketUrl']}?{request['querystring']}&apiKey={cloud.key}"
+        async with connect(url) as socket:
+            await socket.send('{"type":"ping"}')
+            frames = [await receive(socket) for _ in range(2 if "dialect=flat" in url else 1)]
+            greetings.append(sorted(frame["type"] for frame in frames))
+    assert greetings == [["connection", "pong"], ["connection", "pong"], ["pong"], ["pong"]]
+
+
+def test_the_distribution_stands_before_the_api_and_connect_handler_knows_its_secret(cloud):
+    of = cloud.emulator.root.client("cloudfront")
+    (distribution,) = of.list_distributions()["DistributionList"]["Items"]
+    assert cloud.outputs["DocumentsPathsUrl"] == f"wss://{distribution['DomainName']}"
+    config = of.get_distribution_config(Id=distribution["Id"])["DistributionConfig"]
+    (origin,) = config["Origins"]["Items"]
+    assert origin["DomainName"].startswith(f"{cloud.outputs['ApiId']}.execute-api.")
+    (header,) = origin["CustomHeaders"]["Items"]
+    function = cloud.emulator.root.client("lambda").get_function(FunctionName=cloud.outputs["ConnectHandlerName"])
+    variables = function["Configuration"]["Environment"]["Variables"]
+    assert header["HeaderName"] == "x-tickertape-origin" and len(header["HeaderValue"]) == 64
+    assert variables["ORIGIN_SECRET"] == header["HeaderValue"]
+    assert variables["ACCESS_ORIGINS"].endswith(f"https://{distribution['DomainName']}")
+    (association,) = config["DefaultCacheBehavior"]["FunctionAssociations"]["Items"]
+    assert association["EventType"] == "viewer-request" and association["FunctionARN"].endswith(":function/tickertape-test-paths-us-east-1")
 
 
 def test_each_minute_the_publisher_is_told_to_sweep_and_may(cloud):
@@ -276,13 +311,16 @@ async def test_a_message_that_can_never_be_published_does_not_hold_up_the_next(c
 
 
 def test_a_second_deployment_changes_nothing_and_says_the_same(cloud, packages):
-    # Without JWT_SECRET this time: what is not given stays as it was. Before it one that is refused, and so changes nothing.
+    # Without JWT_SECRET this time: what is not given stays as it was; the distribution's secret is not made anew. Before it one
+    # that is refused, and so changes nothing.
+    (distribution,) = cloud.emulator.root.client("cloudfront").list_distributions()["DistributionList"]["Items"]
     if cloud.emulator.checks:
         options = ["--packages", packages, "--no-smoke-test"]
         refused = infra("deploy.sh", cloud.deployer, *options, environment={"JWT_SECRET": "", "JWT_PUBLIC_KEY": "", "JWT_AUDIENCE": "a"})
         assert refused.returncode == 70 and "JWT_ISSUER or JWT_AUDIENCE is set, but nothing" in refused.stderr, refused.stderr
-    again = json.loads(succeed(infra("deploy.sh", cloud.deployer, "--packages", packages, "--no-smoke-test", "--json")))
+    again = json.loads(succeed(infra("deploy.sh", cloud.deployer, "--packages", packages, "--no-smoke-test", "--json", "--documents-paths")))
     assert again == cloud.outputs
+    assert cloud.emulator.root.client("cloudfront").list_distributions()["DistributionList"]["Items"] == [distribution]
     function = cloud.emulator.root.client("lambda").get_function(FunctionName=cloud.outputs["ConnectHandlerName"])
     variables = function["Configuration"]["Environment"]["Variables"]
     assert variables["JWT_SECRET"] == SECRET and variables["MAX_SUBSCRIPTIONS"] == "127"
@@ -294,12 +332,14 @@ def test_cloudformation_makes_of_the_parameters_what_test_template_settings_take
     (stack,) = cloud.emulator.root.client("cloudformation").describe_stacks(StackName="tickertape-test")["Stacks"]
     values = {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]}
     expected = Deployment(load(str(ROOT / "infra" / "template.yaml")), {**values, "JwtSecret": SECRET}).functions()
+    # What it is given elsewhere, and what names the distribution.
+    own = {"ORIGIN_SECRET", "ACCESS_ORIGINS"}
     for name, properties in expected.items():
         found = cloud.emulator.root.client("lambda").get_function(FunctionName=cloud.outputs[f"{name}Name"])["Configuration"]
         variables = properties["Environment"]["Variables"]
         assert found["Environment"]["Variables"].keys() == variables.keys()
         # The names of what the stack made are its own.
-        for variable in variables.keys() - {"CONNECTION_STORE", "API_GATEWAY_ENDPOINT", "GREETING_FUNCTION", "PUBLISHER_FUNCTION"}:
+        for variable in variables.keys() - {"CONNECTION_STORE", "API_GATEWAY_ENDPOINT", "GREETING_FUNCTION", "PUBLISHER_FUNCTION"} - own:
             assert found["Environment"]["Variables"][variable] == variables[variable], (name, variable)
         assert variables["CONNECTION_STORE"].startswith("dynamodb:tickertape-") and found["Timeout"] == properties["Timeout"]
 

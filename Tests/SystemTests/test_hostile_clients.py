@@ -282,6 +282,23 @@ async def test_no_header_hides_whoever_tries_again_and_again(guarded):
     assert 429 in codes and len([code for code in codes if code != 429]) <= 10
 
 
+async def test_behind_a_proxy_with_the_secret_it_is_the_clients_own_address_that_is_counted(guarded):
+    secret = 32 * "s"
+    gateway = guarded(ORIGIN_SECRET=secret)
+
+    async def attempts(count, forwarded, secret):
+        return [(await refusal(gateway, "token=x", additional_headers={
+            "x-tickertape-origin": secret, "X-Forwarded-For": forwarded.format(number)}))[0] for number in range(count)]
+
+    # The minute may turn once meanwhile. What a client writes before the proxy's entry hides it no more than without a proxy.
+    codes = await attempts(12, "10.0.0.{}, 203.0.113.7", secret)
+    assert 429 in codes and len([code for code in codes if code != 429]) <= 10
+    assert await attempts(1, "203.0.113.8", secret) == [401]
+    codes = await attempts(12, "203.0.113.{}", "guess")
+    assert 429 in codes and len([code for code in codes if code != 429]) <= 10
+    assert secret not in gateway.log()
+
+
 def masked(head, payload):
     """A client's frame with a mask of noughts; `payload` may be less than its length says."""
     length = len(payload)

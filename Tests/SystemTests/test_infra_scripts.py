@@ -231,6 +231,29 @@ def test_a_setting_reaches_cloudformation_byte_for_byte(text, language):
     assert json.loads(done.stdout) == text
 
 
+def test_the_distributions_secret_is_made_once_unless_one_is_given():
+    body = re.findall(r"^(?:choose_documents_paths|has_distribution)\(\) \{.*?^\}", (INFRA / "deploy.sh").read_text(), re.M | re.S)
+
+    def parameters(option, url, **given):
+        """What is handed to CloudFormation where `url` is the stack's distribution so far, or none is."""
+        done = subprocess.run(
+            ["bash", "-c", "\n".join([
+                "set -euo pipefail", 'aws() { [ "$URL" != fails ] && printf "%s" "$URL"; }', *body, f'stack=s documents_paths="{option}" parameters=()',
+                "choose_documents_paths", 'printf "%s\\n" ${parameters[@]+"${parameters[@]}"}'])],
+            capture_output=True, text=True, env={"PATH": os.environ["PATH"], "URL": url, **given}, check=True)
+        return dict(line.split("=") for line in done.stdout.split())
+
+    made = [parameters("served", url) for url in ("", "None", "fails")]
+    assert all(one["DocumentsPaths"] == "served" and re.fullmatch("[0-9a-f]{64}", one["OriginSecret"]) for one in made)
+    assert len({one["OriginSecret"] for one in made}) == 3
+    kept = {"DocumentsPaths": "served"}
+    assert parameters("served", "wss://d1.cloudfront.net") == kept
+    # It is handed on as any other variable is.
+    assert parameters("served", "", ORIGIN_SECRET=32 * "s") == kept
+    assert parameters("refused", "wss://d1.cloudfront.net") == {"DocumentsPaths": "refused"}
+    assert parameters("", "") == {}
+
+
 @pytest.mark.parametrize("script", ["deploy.sh", "destroy.sh"])
 def test_missing_credentials_are_named_with_the_way_to_get_some(script):
     done = run(script, "--stage", "dev", "--region", "us-east-1", environment=BASE)

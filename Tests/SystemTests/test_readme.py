@@ -48,6 +48,7 @@ def test_every_function_says_what_it_is_and_what_it_lacks(name):
     asked = subprocess.run([gateway_program().parent / name, "--help"], capture_output=True, text=True, timeout=30, env={})
     assert asked.returncode == 0 and not asked.stderr
     assert asked.stdout.startswith(f"{name} ") and "CONNECTION_STORE" in asked.stdout and "AWS_LAMBDA_RUNTIME_API" in asked.stdout
+    assert "STREAM_MESSAGES_TABLE_NAME" in asked.stdout and "eu-central-1" in asked.stdout
     lacking = subprocess.run([gateway_program().parent / name], capture_output=True, text=True, timeout=30, env={})
     assert lacking.returncode == 78 and not lacking.stdout
     assert "AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001" in lacking.stderr

@@ -1,20 +1,24 @@
 """README.md's lines about a deployment, as they stand, by somebody who has set nothing but credentials and a region."""
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
+import zipfile
 
 import pytest
 from websockets.asyncio.client import connect
 
 from aws_emulator import AWSEmulator
-from deployment import deployer_of, everything
-from readme import Shell, checkout, shell_line
+from deployment import FUNCTIONS, deployer_of, everything
+from readme import Shell, blocks, checkout, shell_line
 
 REGION = "eu-west-1"
 
@@ -69,6 +73,28 @@ def with_options(line: str, options: str) -> str:
     return f"{command.rstrip()} {options}{mark}{remark}"
 
 
+def new_packages(shell: Shell, packages):
+    """What another `make package` would have made: zips that are not those that are deployed."""
+    folder = shell.folder / ".build" / "package"
+    folder.mkdir()
+    for name in FUNCTIONS:
+        shutil.copy(packages / f"{name}.zip", folder)
+        with zipfile.ZipFile(folder / f"{name}.zip", "a") as package:
+            package.writestr("note.txt", "newer")
+
+
+def update_by_hand(emulator, shell: Shell, packages):
+    """infra/README.md's lines for a function's code, after `make package`."""
+    new_packages(shell, packages)
+    (lines,) = [block for block in blocks("sh", "infra/README.md") if "update-function-code" in block]
+    # Debian's AWS CLI reads no endpoint from a variable.
+    shown = succeed(shell.run(lines.replace("aws lambda", f"aws --endpoint-url {emulator.endpoint} lambda"), 100)).splitlines()
+    for name, line in zip(FUNCTIONS, shown, strict=True):
+        file = (shell.folder / ".build" / "package" / f"{name}.zip").read_bytes()
+        digest = base64.b64encode(hashlib.sha256(file).digest()).decode()
+        assert line.split() == [f"tickertape-dev-{name}", digest]
+
+
 @pytest.mark.timeout(300)
 async def test_deploy_make_a_key_watch_publish_and_destroy(emulator, shell, packages, programs, tmp_path):
     endpoint = f"--endpoint-url {emulator.endpoint}"
@@ -78,6 +104,9 @@ async def test_deploy_make_a_key_watch_publish_and_destroy(emulator, shell, pack
     url = re.search(r"^Deployed: (\S+)$", deployed, re.M).group(1)
     table = re.search(r"--store dynamodb:(\S+)", deployed).group(1)
     queue = re.search(r"--queue-url (\S+)", deployed).group(1)
+
+    # The code by hand, and all that follows goes through it.
+    update_by_hand(emulator, shell, packages)
 
     # The lines that it prints are for pasting.
     assert f" {programs}/tickertape keys create" in deployed and f"Listen:   {programs}/tickertape watch '{url}" in deployed

@@ -25,7 +25,7 @@ WRONG = [
     ("DefaultHandler", {"REPLAY_EVENTS": "1e3"}), ("DefaultHandler", {"API_GATEWAY_SIGN": "sometimes"}),
     ("Publisher", {"FRAMES_PER_SECOND": "0"}), ("Publisher", {"LOG_SECONDS": "59"}), ("Publisher", {"EVENT_BYTES": "98305"}),
     ("Publisher", {"API_GATEWAY_ENDPOINT": "nowhere"}), ("Publisher", {"API_GATEWAY_ENDPOINT": ""}),
-    ("DisconnectHandler", {"LISTENER_SHARDS": "0"}), ("ConnectHandler", {"ACCESS_ORIGINS": "foo"}),
+    ("DisconnectHandler", {"LISTENER_SHARDS": "0"}), ("ConnectHandler", {"ACCESS_ORIGINS": "foo"}), ("ConnectHandler", {"ORIGIN_SECRET": "short"}),
     ("ConnectHandler", {"AWS_LAMBDA_LOG_LEVEL": "chatty"}), ("Publisher", {"METRICS": "maybe"}),
 ]
 

@@ -57,7 +57,7 @@ def examples(tmp_path_factory) -> dict[str, list[str]]:
         "JwtJwksUrl": ["", "https://login.example.com/.well-known/jwks.json"],
         "JwtIssuer": ["", "https://login.example.com/"], "JwtAudience": ["", "tickertape, dashboards,"],
         "JwtUserClaim": ["sub", "", "https://example.com/user"], "AccessOrigins": ["", "https://app.example.com, https://b.example"],
-        "ExistingTable": ["", "tickertape-prod-Table-1A2B3C4D5E6F"], "AlarmTopic": ["", "arn:aws:sns:eu-west-1:123456789012:alarms"],
+        "OriginSecret": ["", 64 * "a"], "ExistingTable": ["", "tickertape-prod-Table-1A2B3C4D5E6F"], "AlarmTopic": ["", "arn:aws:sns:eu-west-1:123456789012:alarms"],
         "EventTypesFile": ["", str(types)], "EventTypesLayer": ["", "arn:aws:lambda:eu-west-1:123456789012:layer:types:3"],
         "EmulatorEndpoint": ["", "http://127.0.0.1:4566"]}
 
@@ -100,8 +100,9 @@ def permission(template, related):
 def rows(template, values):
     related = named_in(template["Rules"], template)
     rows, impossible = covering_rows(values, permission(template, related), related, SEED)
-    # Only these two can have no value at all in common with the other's: the file is in the layer.
-    assert {name for pair in impossible for name, _ in pair} == {"EventTypesFile", "EventTypesLayer"}
+    # Only these can have a value that goes with none of another's: the file is in the layer, a distribution has a secret.
+    assert {frozenset(name for name, _ in pair) for pair in impossible} == {
+        frozenset({"EventTypesFile", "EventTypesLayer"}), frozenset({"DocumentsPaths", "OriginSecret"})}
     assert all(Deployment(template, row).refusals() == [] for row in rows)
     print(f"{len(rows)} rows with seed {SEED} for {len(values)} parameters")
     return rows
@@ -138,8 +139,8 @@ def test_every_function_starts_with_defaults_and_with_each_value_alone_beside_th
     needed = {name: values[name][0] for name, parameter in template["Parameters"].items() if "Default" not in parameter}
     alone = [Deployment(template, {**needed, name: value}) for name, options in values.items() for value in options]
     permitted = [deployment for deployment in alone if not deployment.refusals()]
-    # An issuer, an audience, a URL without an issuer, a file of types and its layer mean nothing alone.
-    assert len(alone) - len(permitted) == 5
+    # An issuer, an audience, a URL without an issuer, a file of types and its layer, a distribution mean nothing alone.
+    assert len(alone) - len(permitted) == 6
     refused = [(name, variables, why) for name, variables, why in outcomes(every_start(permitted), executables) if why != STARTED]
     assert refused == []
 

@@ -1,19 +1,22 @@
 import HTTPWire
 
 /// A path of another API under which clients reach the stage: API Gateway shows a function no path, so it is rewritten
-/// to query parameters, as a CloudFront function does on AWS.
+/// to query parameters. On AWS the function of `infra/template.yaml`'s distribution does it, with the same table
+/// (`PathAliasTests`).
 ///
 ///     PathAlias("/realtime/ws/{client_id}", adding: [("dialect", "flat")], renaming: [("user_id", "userId")])
 ///     // /realtime/ws/c1?user_id=u  becomes  dialect=flat&client_id=c1&userId=u
 struct PathAlias {
+  let pattern: String
+  let added: [(name: String, value: String)]
+  let renamed: [(from: String, to: String)]
   private let segments: [String]
-  private let added: [(name: String, value: String)]
-  private let renamed: [(from: String, to: String)]
 
   /// A segment in braces matches any one segment, which becomes the parameter of that name.
   init(
     _ pattern: String, adding added: [(name: String, value: String)] = [], renaming renamed: [(String, String)] = []
   ) {
+    self.pattern = pattern
     segments = Self.split(path: pattern[...])
     self.added = added
     self.renamed = renamed.map { (from: $0.0, to: $0.1) }

@@ -12,7 +12,8 @@ struct ChosenTable {
 
   static let option = OptionSyntax.value(
     "store", value: "STORE",
-    help: "The table: sqlite:PATH or dynamodb:TABLE. Default $CONNECTION_STORE, else sqlite:.tickertape/table.sqlite.")
+    help: "The table: sqlite:PATH or dynamodb:TABLE. Default $CONNECTION_STORE, or the DynamoDB table that "
+      + "$STREAM_MESSAGES_TABLE_NAME names, else sqlite:.tickertape/table.sqlite.")
 
   /// `store` as the command line names it; nil: as the environment does, else where `serve` keeps it. A command that
   /// only reads makes no file (`mayCreate` false): a path with a slip in it would be an empty table.
