@@ -46,10 +46,10 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// What the client said in `hello`.
   package mutating func accept(_ accepts: Accepts) { self.accepts = accepts }
 
-  /// The topics of the user, the groups, the keys and the end, where a connection stands without asking.
+  /// The topics of everyone, the user, the groups, the keys and the end, where a connection stands without asking.
   var ownTopics: [Topic] {
     let end = untilMilliseconds.map { [Topic.ending(minute: $0 / 60_000)] } ?? []
-    return (principal.user.map { [.user($0)] } ?? []) + principal.groups.map(Topic.group)
+    return [.everyone] + (principal.user.map { [.user($0)] } ?? []) + principal.groups.map(Topic.group)
       + keyHashes.map(Topic.accessKey) + end
   }
 
@@ -73,7 +73,7 @@ package struct ConnectionRecord: Equatable, Sendable {
   func filter(of topic: Topic) -> ListenerFilter? {
     switch topic {
     case .type, .key: subscriptions.filter(of: topic)
-    case .user, .group, .accessKey, .ending: ownTopics.contains(topic) ? ListenerFilter() : nil
+    case .everyone, .user, .group, .accessKey, .ending: ownTopics.contains(topic) ? ListenerFilter() : nil
     }
   }
 }

@@ -16,6 +16,10 @@ extension Connections {
       self.found = found
       self.record = record
     }
+
+    /// Where rows may stand of a connection whose own row is gone. Who was found under a topic had not come to the end
+    /// of its leaving: it may still count as one of all.
+    fileprivate var standing: [Topic] { found.isEmpty || found.contains(.everyone) ? found : found + [.everyone] }
   }
 
   /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch. If it was the
@@ -34,7 +38,7 @@ extension Connections {
     var users: [String] = []
     for one in leaving {
       let record = buried.contains(one.id) ? one.record : try bury(one.id)
-      rows += (record?.topics ?? one.found).map { .delete(ListenerRow.key($0, id: one.id, shards: shards)) }
+      rows += (record?.topics ?? one.standing).map { .delete(ListenerRow.key($0, id: one.id, shards: shards)) }
       if let user = record?.principal.user, !users.contains(user) { users.append(user) }
     }
     guard !rows.isEmpty else { return }
