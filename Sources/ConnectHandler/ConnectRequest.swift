@@ -95,7 +95,7 @@ struct ConnectRequest {
   }
 
   /// The row to write. Its subscriptions are older than any that the client asks for later.
-  func record(of event: ConnectEvent) -> ConnectionRecord {
+  func record(of event: ConnectEvent, correlationID: CorrelationID) -> ConnectionRecord {
     let context = event.context
     var subscriptions = Subscriptions()
     let order = Order(count: 0, milliseconds: context.requestTimeMilliseconds, messageID: "")
@@ -103,6 +103,7 @@ struct ConnectRequest {
     return ConnectionRecord(
       id: context.connectionID, principal: identity.principal, dialect: query.dialect, clientName: query.clientName,
       sourceAddress: context.sourceAddress, connectedAtMilliseconds: context.connectedAtMilliseconds,
-      untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, subscriptions: subscriptions)
+      untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, correlationID: correlationID,
+      subscriptions: subscriptions)
   }
 }

@@ -23,7 +23,10 @@ struct PlacedEvent {
 
 extension Event {
   /// Events of high priority, and alarms about errors, do not wait for the window and are not conflated.
-  package var isUrgent: Bool { priority == .high || type == "alert:new" && saysError }
+  package var isUrgent: Bool { priority == .high || isErrorAlert }
+
+  /// What becomes of one is logged.
+  var isErrorAlert: Bool { type == "alert:new" && saysError }
 
   /// Whether its data is an object that says `"level":"error"`.
   private var saysError: Bool {

@@ -13,7 +13,7 @@ package import Telemetry
 /// and `StreamProgress` records what came of it, moves the checkpoint and releases the lease. `Docs/delivery.md` follows one
 /// event through it.
 package struct StreamSender<Sender: FrameSender> {
-  let connections: Connections
+  package let connections: Connections
   package let types: EventTypeTable
   let rows: StreamRows
   package let lagLeases: LagLeases
