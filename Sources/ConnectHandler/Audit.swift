@@ -5,17 +5,20 @@ import Telemetry
 
 /// Writes down who came in and who was refused: lines with `"event":"audit"`.
 struct Audit {
-  private let log: Log
+  /// For lines about other connections.
+  let log: Log
+  private let ownLog: Log
 
   init(_ log: Log, _ event: ConnectEvent) {
-    self.log = log.with([
+    self.log = log
+    ownLog = log.with([
       "event": "audit", "connectionId": .identifier(event.context.connectionID.text),
       "address": .identifier(event.context.sourceAddress),
     ])
   }
 
   func connected(record: ConnectionRecord) {
-    log.info(
+    ownLog.info(
       "connected",
       [
         "user": .personal(record.principal.user), "role": .text(record.principal.role?.rawValue ?? "none"),
@@ -24,17 +27,17 @@ struct Audit {
   }
 
   func refused(status: Int, reason: LogText) {
-    log.warn("connection refused", ["status": .number(Int64(status)), "reason": .own(reason)])
+    ownLog.warn("connection refused", ["status": .number(Int64(status)), "reason": .own(reason)])
   }
 
   /// Another connection had to go for this one.
   func closedForLimit(id: ConnectionID, user: String?, limit: Int) {
-    log.warn(
+    ownLog.warn(
       "connection closed: too many of one user",
       ["user": .personal(user), "closed": .identifier(id.text), "limit": .number(Int64(limit))])
   }
 
   func notClosed(id: ConnectionID, reason: String) {
-    log.error("connection over the limit not closed", ["closed": .identifier(id.text), "reason": .text(reason)])
+    ownLog.error("connection over the limit not closed", ["closed": .identifier(id.text), "reason": .text(reason)])
   }
 }

@@ -23,6 +23,9 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   /// Without a name no client is greeted.
   let greeter: InvokedFunction
   let log: Log
+  /// Nil: none are written.
+  var metrics: FunctionMetrics?
+  var randomness = Randomness.system
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     guard case .connect(var event) = try GatewayEvent(decoding: event) else {
@@ -30,10 +33,33 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     }
     event.context.sourceAddress = proxy.address(
       of: PresentedCredentials(event), peer: event.context.sourceAddress)
-    return try answer(event, log: log.with(["requestId": .identifier(context.requestID)])).encoded()
+    let correlationID = event.correlationID(randomness: randomness)
+    let log = log.with([
+      "requestId": .identifier(context.requestID), "correlationId": .correlation(correlationID),
+    ])
+    let response = try answer(event, correlationID: correlationID, log: log)
+    count(response, requestID: context.requestID)
+    return response.encoded()
   }
 
-  private mutating func answer(_ event: ConnectEvent, log: Log) throws(TableError) -> ProxyResponse {
+  private mutating func count(_ response: ProxyResponse, requestID: String) {
+    if response.statusCode == 200 {
+      metrics?.count("Connects")
+    } else {
+      metrics?.count("Refusals", by: ("Status", "\(response.statusCode)"))
+    }
+    for reason in userLimit.takeDisconnects() { metrics?.count("Disconnects", by: ("Reason", reason.rawValue)) }
+    // A flood is a line a minute, as it is one of the log.
+    if response.statusCode == 429 {
+      metrics?.writeEachMinute()
+    } else {
+      metrics?.write(["requestId": .identifier(requestID)])
+    }
+  }
+
+  private mutating func answer(
+    _ event: ConnectEvent, correlationID: CorrelationID, log: Log
+  ) throws(TableError) -> ProxyResponse {
     let audit = Audit(log, event)
     if attempts.counting == .all, let answer = try tooManyAttempts(event, audit: audit, reason: "too many attempts") {
       return answer
@@ -46,7 +72,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
         AccessRefusal(status: 400, message: invalid.message, reason: invalid.logText), event: event, audit: audit)
     case .admitted(let admitted): request = admitted
     }
-    let record = request.record(of: event)
+    let record = request.record(of: event, correlationID: correlationID)
     let response = answer(event, outcome: try connections.connect(record: record), record: record, audit: audit)
     guard response.statusCode == 200 else { return response }
     guard isWithinUserLimit(record: record, event: event, audit: audit) else {
@@ -166,7 +192,14 @@ extension Connect where Calls == ConnectionsClient {
         calls: ConnectionsClient(environment: environment)),
       greeter: InvokedFunction(
         named: environment["GREETING_FUNCTION"], by: FunctionInvoker(environment: environment)),
-      log: log)
+      log: log, metrics: try FunctionMetrics.chosen(by: environment))
+  }
+}
+
+extension ConnectEvent {
+  /// What the client names the connection by; one is made where it names none, or none that may be taken.
+  fileprivate func correlationID(randomness: Randomness) -> CorrelationID {
+    headers[CorrelationID.header].flatMap(CorrelationID.init) ?? CorrelationID((randomness.next(), randomness.next()))
   }
 }
 

@@ -100,7 +100,7 @@ struct ConnectRequest {
   }
 
   /// The row to write. Its subscriptions are older than any that the client asks for later.
-  func record(of event: ConnectEvent) -> ConnectionRecord {
+  func record(of event: ConnectEvent, correlationID: CorrelationID) -> ConnectionRecord {
     let context = event.context
     var subscriptions = Subscriptions()
     let order = Order(count: 0, milliseconds: context.requestTimeMilliseconds, messageID: "")
@@ -108,7 +108,8 @@ struct ConnectRequest {
     var record = ConnectionRecord(
       id: context.connectionID, principal: identity.principal, dialect: query.dialect, clientName: query.clientName,
       sourceAddress: context.sourceAddress, connectedAtMilliseconds: context.connectedAtMilliseconds,
-      untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, subscriptions: subscriptions)
+      untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, correlationID: correlationID,
+      subscriptions: subscriptions)
     record.accept(query.accepts)
     return record
   }

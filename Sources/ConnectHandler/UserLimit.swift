@@ -16,6 +16,8 @@ struct UserLimit<Calls: ConnectionCalls> {
   private var calls: Calls
   let maximum: Int
   private let clock: Clock
+  /// Why connections ended here, since that was asked last.
+  private var disconnects: [DisconnectReason] = []
 
   /// So many are asked, and so many closed, at one connect: its client waits. The next connect goes on.
   static var atOnce: Int { 50 }
@@ -42,11 +44,24 @@ struct UserLimit<Calls: ConnectionCalls> {
     guard let user = record.principal.user else { return true }
     let rows = try connections.connections(of: user)
     guard rows.count > maximum else { return true }
-    let leaving = oldest(of: try dropGone(rows, besides: record, context: context))
+    let leaving = oldest(of: try dropGone(rows, besides: record, of: user, context: context, audit: audit))
     try close(leaving.filter { $0.id != record.id }, of: user, context: context, audit: audit)
     guard leaving.contains(where: { $0.id == record.id }) else { return true }
-    try connections.disconnect(id: record.id, found: [.user(user)])
+    try remove(record.id, of: user, reason: .limit, audit: audit)
     return false
+  }
+
+  mutating func takeDisconnects() -> [DisconnectReason] {
+    defer { disconnects = [] }
+    return disconnects
+  }
+
+  private mutating func remove(
+    _ id: ConnectionID, of user: String, reason: DisconnectReason, audit: Audit
+  ) throws(TableError) {
+    guard let departed = try connections.disconnect(id: id, found: [.user(user)]) else { return }
+    if departed.isFirst { disconnects.append(reason) }
+    audit.log.disconnected(departed, reason: reason, atMilliseconds: clock.milliseconds())
   }
 
   private mutating func close(
@@ -73,11 +88,11 @@ struct UserLimit<Calls: ConnectionCalls> {
     for row in rows {
       switch closing(row.id, context: context) {
       case .success(.gone) where row.connectedAtMilliseconds >= young: rest.append(row)
-      case .success(.gone): try connections.disconnect(id: row.id, found: [.user(user)])
+      case .success(.gone): try remove(row.id, of: user, reason: .gone, audit: audit)
       case .failure(let error): audit.notClosed(id: row.id, reason: "\(error)")
       case .success(.accepted):
         // Whatever of it is still on its way finds no row, and is told to connect again.
-        try connections.disconnect(id: row.id, found: [.user(user)])
+        try remove(row.id, of: user, reason: .limit, audit: audit)
         audit.closedForLimit(id: row.id, user: user, limit: maximum)
       }
     }
@@ -90,12 +105,12 @@ struct UserLimit<Calls: ConnectionCalls> {
 
   /// The rows of connections that are there, as far as can be told; what is gone leaves the table too.
   private mutating func dropGone(
-    _ rows: [ListenerRow], besides record: ConnectionRecord, context: RequestContext
+    _ rows: [ListenerRow], besides record: ConnectionRecord, of user: String, context: RequestContext, audit: Audit
   ) throws(TableError) -> [ListenerRow] {
     let young = clock.milliseconds() - Self.youngMilliseconds
     let asked = Self.byAge(rows.filter { $0.id != record.id && $0.connectedAtMilliseconds < young })
     let gone = calls.probe(asked.prefix(Self.atOnce).map(\.id), besides: Destination(context: context))
-    for id in gone { try connections.disconnect(id: id, found: record.principal.user.map { [.user($0)] } ?? []) }
+    for id in gone { try remove(id, of: user, reason: .gone, audit: audit) }
     return rows.filter { !gone.contains($0.id) }
   }
 

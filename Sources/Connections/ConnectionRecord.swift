@@ -22,6 +22,8 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// Until when senders that meet its listener rows ask whether its delivery is paused, in milliseconds since the epoch;
   /// stands in the rows that are written with this change only.
   var pausedUntilMilliseconds: Int64?
+  /// By what its log lines are found together; nil: its row is older than that.
+  package let correlationID: CorrelationID?
   /// Counts the changes: every write says which one it saw.
   package internal(set) var revision: Int64 = 1
   /// Seconds since the epoch, set when the row is written first; the listener rows expire with the connection.
@@ -30,7 +32,7 @@ package struct ConnectionRecord: Equatable, Sendable {
   package init(
     id: ConnectionID, principal: Principal, dialect: Dialect = .typed, clientName: String? = nil,
     sourceAddress: String = "", connectedAtMilliseconds: Int64, untilMilliseconds: Int64? = nil,
-    keyHashes: [String] = [], subscriptions: Subscriptions = Subscriptions()
+    keyHashes: [String] = [], correlationID: CorrelationID? = nil, subscriptions: Subscriptions = Subscriptions()
   ) {
     self.id = id
     self.principal = principal
@@ -40,16 +42,17 @@ package struct ConnectionRecord: Equatable, Sendable {
     self.connectedAtMilliseconds = connectedAtMilliseconds
     self.untilMilliseconds = untilMilliseconds
     self.keyHashes = keyHashes
+    self.correlationID = correlationID
     self.subscriptions = subscriptions
   }
 
   /// What the client said in `hello`.
   package mutating func accept(_ accepts: Accepts) { self.accepts = accepts }
 
-  /// The topics of the user, the groups, the keys and the end, where a connection stands without asking.
+  /// The topics of everyone, the user, the groups, the keys and the end, where a connection stands without asking.
   var ownTopics: [Topic] {
     let end = untilMilliseconds.map { [Topic.ending(minute: $0 / 60_000)] } ?? []
-    return (principal.user.map { [.user($0)] } ?? []) + principal.groups.map(Topic.group)
+    return [.everyone] + (principal.user.map { [.user($0)] } ?? []) + principal.groups.map(Topic.group)
       + keyHashes.map(Topic.accessKey) + end
   }
 
@@ -73,7 +76,7 @@ package struct ConnectionRecord: Equatable, Sendable {
   func filter(of topic: Topic) -> ListenerFilter? {
     switch topic {
     case .type, .key: subscriptions.filter(of: topic)
-    case .user, .group, .accessKey, .ending: ownTopics.contains(topic) ? ListenerFilter() : nil
+    case .everyone, .user, .group, .accessKey, .ending: ownTopics.contains(topic) ? ListenerFilter() : nil
     }
   }
 }

@@ -16,36 +16,57 @@ extension Connections {
       self.found = found
       self.record = record
     }
+
+    /// Where rows may stand of a connection whose own row is gone. Who was found under a topic had not come to the end
+    /// of its leaving: it may still count as one of all.
+    fileprivate var standing: [Topic] { found.isEmpty || found.contains(.everyone) ? found : found + [.everyone] }
+  }
+
+  /// A connection that has left, as its row said.
+  package struct Departed {
+    package let record: ConnectionRecord
+    /// False: another process had made its row a tombstone before.
+    package let isFirst: Bool
   }
 
   /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch. If it was the
   /// last of its user, that is recorded.
   ///
   /// May be repeated, also by another process. `found` names topics under which a row may stand, in case the
-  /// connection's own row is gone and does not tell.
-  package func disconnect(id: ConnectionID, found: [Topic] = []) throws(TableError) {
-    try disconnect([Leaving(id: id, found: found)])
+  /// connection's own row is gone and does not tell: then nil is answered.
+  @discardableResult
+  package func disconnect(id: ConnectionID, found: [Topic] = []) throws(TableError) -> Departed? {
+    try disconnect([Leaving(id: id, found: found)]).first
   }
 
   /// The same of several, each once: one transaction for those whose rows were read, and one batch for the listener rows of all.
-  package func disconnect(_ leaving: [Leaving]) throws(TableError) {
+  /// Answers those that had a row.
+  @discardableResult
+  package func disconnect(_ leaving: [Leaving]) throws(TableError) -> [Departed] {
     let buried = try buryTogether(leaving.compactMap(\.record))
     var rows: [BatchWrite] = []
     var users: [String] = []
+    var departed: [Departed] = []
     for one in leaving {
-      let record = buried.contains(one.id) ? one.record : try bury(one.id)
-      rows += (record?.topics ?? one.found).map { .delete(ListenerRow.key($0, id: one.id, shards: shards)) }
+      let isBuried = buried.contains(one.id)
+      let left = isBuried ? one.record.map { Departed(record: $0, isFirst: true) } : try bury(one.id)
+      if let left { departed.append(left) }
+      let record = left?.record
+      rows += (record?.topics ?? one.standing).map { .delete(ListenerRow.key($0, id: one.id, shards: shards)) }
       if let user = record?.principal.user, !users.contains(user) { users.append(user) }
     }
-    guard !rows.isEmpty else { return }
-    try table.writeBatch(rows)
-    for user in users { try recordLeft(user) }
+    if !rows.isEmpty {
+      try table.writeBatch(rows)
+      for user in users { try recordLeft(user) }
+    }
+    return departed
   }
 
   /// Makes the connection's row a tombstone; answers what it said, nil if there was none.
-  private func bury(_ id: ConnectionID) throws(TableError) -> ConnectionRecord? {
+  private func bury(_ id: ConnectionID) throws(TableError) -> Departed? {
     let change = ConnectionRow.leaving(at: clock.seconds)
-    return ConnectionRecord(try table.update(ConnectionRow.key(id: id), change: change, if: .always), id: id)
+    let item = try table.update(ConnectionRow.key(id: id), change: change, if: .always)
+    return ConnectionRecord(item, id: id).map { Departed(record: $0, isFirst: ConnectionRow.isFirstTombstone(item)) }
   }
 
   /// Makes the rows of several tombstones, but for those that have changed since they were read; answers whose.

@@ -48,8 +48,7 @@ package struct Connections {
     case tooManySubscriptions(Int)
   }
 
-  /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read; without any, one put,
-  /// at half the price on DynamoDB. May be repeated.
+  /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read. May be repeated.
   package func connect(record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
     let count = record.subscriptions.active.count
     guard count <= limits.subscriptions else { return .tooManySubscriptions(count) }
@@ -150,11 +149,7 @@ package struct Connections {
   private func create(record: ConnectionRecord, topics: ArraySlice<Topic>) throws(TableError) -> Bool {
     let item = ConnectionRow.item(record, writer: randomness.hexadecimal(), shards: shards)
     do {
-      if topics.isEmpty {
-        try table.put(item, if: .absent)
-      } else {
-        try table.transact([.put(item, if: .absent)] + topics.map { listenerWrite($0, of: record) })
-      }
+      try table.transact([.put(item, if: .absent)] + topics.map { listenerWrite($0, of: record) })
       return true
     } catch {
       switch error.code {
@@ -221,7 +216,7 @@ package struct Connections {
   private func listenerWrite(_ topic: Topic, of record: ConnectionRecord) -> TransactionWrite {
     let key = ListenerRow.key(topic, id: record.id, shards: shards)
     guard let filter = record.filter(of: topic) else { return .delete(key) }
-    return .put(ListenerRow.item(key, of: record, filter: filter))
+    return .put(ListenerRow.item(key, of: record, under: topic, filter: filter))
   }
 
   private func isWritten(id: ConnectionID, by writer: String) throws(TableError) -> Bool {

@@ -15,7 +15,7 @@ package struct ListenerFilter: Equatable, Sendable {
   func passes(_ topic: Topic, event: Event) -> Bool {
     switch topic {
     case .type: passes(key: event.key)
-    case .key, .user, .group, .accessKey, .ending: true
+    case .key, .user, .group, .everyone, .accessKey, .ending: true
     }
   }
 

@@ -20,10 +20,18 @@ extension Log.Value {
     return .identifier(StreamName.user(hidden(user)))
   }
 
-  private static func hidden(_ user: String) -> String {
+  fileprivate static func hidden(_ user: String) -> String {
     let digits = user.utf8.count { (0x30...0x39).contains($0) }
     let isTelephone = digits >= 7 && user.utf8.allSatisfy { (0x30...0x39).contains($0) || " +-().".utf8.contains($0) }
     guard isTelephone || user.utf8.contains(UInt8(ascii: "@")) else { return user }
     return "sha256:\(SHA256.hash(Array(user.utf8)).hexadecimal.prefix(12))"
+  }
+}
+
+extension LogText.StringInterpolation {
+  /// A stream by its name, as `Log.Value.stream` has it.
+  package mutating func appendInterpolation(stream name: String) {
+    guard case .user(let user) = StreamName.audience(of: name) else { return appendInterpolation(name) }
+    appendInterpolation(known: StreamName.user(Log.Value.hidden(user)))
   }
 }

@@ -8,19 +8,22 @@ package enum Topic: Hashable, Sendable {
   case key(type: String, key: String)
   case user(String)
   case group(String)
+  /// Every connection there is: for what is announced to all of them, and for counting and listing them.
+  case everyone
   /// No event is for it: here stand the connections that an access key opened, by the key's hash.
   case accessKey(String)
   /// No event is for it: here stand the connections whose credential ends in that minute, counted from the epoch.
   case ending(minute: Int64)
 
-  /// `t:{type}`, `t:{type}:{key}`, `u:{user}`, `g:{group}`, `k:{hash}`, `e:{minute}`, each part percent-encoded: no part
-  /// holds a `:` or a `#`, so different topics have different names, and equal names are equal topics.
+  /// `t:{type}`, `t:{type}:{key}`, `u:{user}`, `g:{group}`, `a`, `k:{hash}`, `e:{minute}`, each part percent-encoded: no
+  /// part holds a `:` or a `#`, so different topics have different names, and equal names are equal topics.
   package var name: String {
     switch self {
     case .type(let type): "t:\(PercentEncoding.encode(type))"
     case .key(let type, let key): "t:\(PercentEncoding.encode(type)):\(PercentEncoding.encode(key))"
     case .user(let user): "u:\(PercentEncoding.encode(user))"
     case .group(let group): "g:\(PercentEncoding.encode(group))"
+    case .everyone: "a"
     case .accessKey(let hash): "k:\(PercentEncoding.encode(hash))"
     case .ending(let minute): "e:\(minute)"
     }
@@ -34,6 +37,7 @@ package enum Topic: Hashable, Sendable {
     case (.key(let leftType, let leftKey), .key(let rightType, let rightKey)):
       leftKey.hasSameBytes(as: rightKey) && leftType.hasSameBytes(as: rightType)
     case (.ending(let left), .ending(let right)): left == right
+    case (.everyone, .everyone): true
     default: false
     }
   }
@@ -44,6 +48,7 @@ package enum Topic: Hashable, Sendable {
     case .type(let text), .key(_, let text), .user(let text), .group(let text), .accessKey(let text):
       for byte in text.utf8 { hasher.combine(byte) }
     case .ending(let minute): hasher.combine(minute)
+    case .everyone: hasher.combine(0)
     }
   }
 
@@ -52,7 +57,7 @@ package enum Topic: Hashable, Sendable {
   var isInOnePartition: Bool {
     switch self {
     case .user, .accessKey, .ending: true
-    case .type, .key, .group: false
+    case .type, .key, .group, .everyone: false
     }
   }
 

@@ -18,6 +18,7 @@ extension Receive {
     guard let record = try connections.connection(id: id), !record.accepts.contains(.parts) else {
       return Array("{}".utf8)
     }
+    let log = log.of(record)
     if let frame = greetingFrame(of: record) {
       var pauses = Self.greetingPauses[...]
       while try outbox.post(frame, to: destination) == .gone {

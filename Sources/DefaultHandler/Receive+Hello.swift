@@ -22,6 +22,7 @@ extension Receive {
       refused = resolved.refused
       return SubscriptionChange(add: resolved.accepted, order: Self.order(nil, context: context))
     }
+    let log = log.of(record)
     if !hello.subscriptions.names.isEmpty {
       audit("subscribed", request: hello.subscriptions, record: record, log: log)
     }

@@ -19,6 +19,7 @@ extension Receive {
   ) throws -> [UInt8] {
     try checkSize(request)
     let current = try connection(context: context)
+    let log = log.of(current)
     let resolved = request.resolved(for: current.principal.role, types: types)
     if let first = resolved.refused.first, resolved.accepted.isEmpty {
       let reasons = resolved.refused.map { "'\($0.name)': \($0.message)" }
@@ -101,7 +102,7 @@ extension Receive {
     let record = try change(context: context) { _ in
       SubscriptionChange(remove: request.removals(types: types), order: Self.order(count, context: context))
     }
-    audit("unsubscribed", request: request, record: record, log: log)
+    audit("unsubscribed", request: request, record: record, log: log.of(record))
     return Frame.acknowledgement(
       .unsubscribed, of: request, refused: [], subscriptions: record.subscriptions.active.count, count: count)
   }

@@ -19,6 +19,8 @@ struct Receive<Out: Outbox>: LambdaHandler {
   let publisher: InvokedFunction
   var outbox: Out
   let log: Log
+  /// Nil: none are written.
+  var metrics: FunctionMetrics?
   var clock = Clock.system
 
   var limits: StreamLimits { connections.limits }
@@ -26,17 +28,20 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .identifier(context.requestID)])
+    defer { metrics?.writeEachMinute() }
     if case .greet(let destination) = InternalInvocation(decoding: event) {
       return try greet(destination, invocation: context, log: log)
     }
     guard case .message(let event) = try GatewayEvent(decoding: event) else {
       throw WrongRoute("DefaultHandler", answers: "MESSAGE", route: "$default")
     }
+    metrics?.count("Frames")
     let answer: [UInt8]?
     do {
       answer = try self.answer(ClientFrame(decoding: event.body), context: event.context, invocation: context, log: log)
     } catch let refusal as FrameRefusal {
-      answer = refuse(refusal, context: event.context, log: log)
+      metrics?.count("RefusedFrames")
+      answer = refuse(refusal, context: event.context, log: logOfConnection(event.context.connectionID, log: log))
     }
     return ProxyResponse(200, body: answer).encoded()
   }
@@ -78,7 +83,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
       do throws(TableError) {
         cursor = try recovery.cursor(record: record)
       } catch {
-        log.warn("pong without a cursor", ["reason": .text(error.description)])
+        log.of(record).warn("pong without a cursor", ["reason": .text(error.description)])
       }
     }
     return Frame.pong(count: count, cursor: cursor, milliseconds: clock.milliseconds())
@@ -90,6 +95,13 @@ struct Receive<Out: Outbox>: LambdaHandler {
   }
 
   // MARK: Refusals
+
+  /// A frame may be refused before the row of its connection was read; its line bears the connection's correlation id all
+  /// the same.
+  private func logOfConnection(_ id: ConnectionID, log: Log) -> Log {
+    guard log.isEnabled(.info), let record = try? connections.connection(id: id) else { return log }
+    return log.of(record)
+  }
 
   /// The error frame is the answer; but a connection that has no row is told by a post and closed, so that its client
   /// comes back as one that is known.

@@ -17,7 +17,8 @@ func makeReceive(environment: Environment) throws -> some LambdaHandler {
     lagRows: LagRows(table: store.table, limits: limits),
     publisher: InvokedFunction(
       named: environment["PUBLISHER_FUNCTION"], by: FunctionInvoker(environment: environment)),
-    outbox: ConnectionsClient(environment: environment), log: try Log(environment)
+    outbox: ConnectionsClient(environment: environment), log: try Log(environment),
+    metrics: try FunctionMetrics.chosen(by: environment)
   ).afterReporting {
     store.beginInvocation(deadlineMilliseconds: $0.deadlineMilliseconds)
   }

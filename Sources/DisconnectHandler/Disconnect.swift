@@ -10,19 +10,32 @@ import Telemetry
 struct Disconnect: LambdaHandler {
   let connections: Connections
   let log: Log
+  /// Nil: none are written.
+  var metrics: FunctionMetrics?
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     guard case .disconnect(let event) = try GatewayEvent(decoding: event) else {
       throw WrongRoute("DisconnectHandler", answers: "DISCONNECT", route: "$disconnect")
     }
-    try connections.disconnect(id: event.context.connectionID)
-    log.debug(
-      "disconnected",
-      [
-        "requestId": .identifier(context.requestID), "connectionId": .identifier(event.context.connectionID.text),
-        "code": .number(Int64(event.context.disconnectStatusCode ?? 0)),
-        "reason": .text(event.context.disconnectReason ?? ""),
-      ])
+    let departed = try connections.disconnect(id: event.context.connectionID)
+    report(departed, context: event.context, log: log.with(["requestId": .identifier(context.requestID)]))
+    metrics?.write(["requestId": .identifier(context.requestID)])
     return ProxyResponse(200).encoded()
+  }
+
+  /// One that never came in, or that another function has taken out of the table, is none that ends now.
+  private mutating func report(_ departed: Connections.Departed?, context: RequestContext, log: Log) {
+    guard let departed else {
+      return log.debug(
+        "disconnected; no row of it stood", ["connectionId": .identifier(context.connectionID.text)])
+    }
+    let now = context.requestTimeMilliseconds
+    let reason = DisconnectReason(
+      closeCode: context.disconnectStatusCode, text: context.disconnectReason,
+      seconds: (now - departed.record.connectedAtMilliseconds) / 1_000)
+    if departed.isFirst { metrics?.count("Disconnects", by: ("Reason", reason.rawValue)) }
+    log.disconnected(
+      departed, reason: reason, code: context.disconnectStatusCode, detail: context.disconnectReason,
+      atMilliseconds: now)
   }
 }

@@ -6,7 +6,9 @@ import Telemetry
 func makeDisconnect(environment: Environment) throws -> some LambdaHandler {
   let store = try FunctionTable(environment: environment)
   let connections = Connections(table: store.table, shards: store.shards)
-  return Disconnect(connections: connections, log: try Log(environment)).afterReporting {
+  return Disconnect(
+    connections: connections, log: try Log(environment), metrics: try FunctionMetrics.chosen(by: environment)
+  ).afterReporting {
     store.beginInvocation(deadlineMilliseconds: $0.deadlineMilliseconds)
   }
 }

@@ -17,14 +17,14 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   let itself: InvokedFunction
   let log: Log
   /// Nil: none are written.
-  var metrics: Metrics?
+  var metrics: FunctionMetrics?
   var clock = Clock.system
   var randomness = Randomness.system
   private var lagRequests = LagRequests()
 
   init(
     eventLog: StreamLog, streams: StreamSender<Sender>, limits: StreamLimits = StreamLimits(),
-    itself: InvokedFunction, log: Log, metrics: Metrics? = nil,
+    itself: InvokedFunction, log: Log, metrics: FunctionMetrics? = nil,
     clock: Clock = .system, randomness: Randomness = .system
   ) {
     self.eventLog = eventLog
@@ -70,8 +70,11 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       answer.add(report, events: touched.count(stream: report.stream))
       invokeLater(report, log: log)
     }
-    self.report(
-      answer, source: batch.source, context: context, log: log.with(["correlationIds": .text(batch.correlationIDs)]))
+    answer.sent.accept(answer.accepted)
+    writeMetrics(answer, context: context)
+    logPublished(
+      answer, source: batch.source, appended: touched.appended,
+      log: log.with(["correlationIds": .text(batch.correlationIDs)]))
     return try batch.answer(answer, log: log)
   }
 
@@ -79,23 +82,6 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   static var maximumWaitMilliseconds: Int64 { 1_000 }
 
   // MARK: Append
-
-  /// The streams that hold events of this publish, in the order of their first one, and how many.
-  private struct TouchedStreams {
-    private(set) var names: [String] = []
-    /// The last event of each.
-    private(set) var through: [[UInt8]: Int64] = [:]
-    private var counts: [[UInt8]: Int] = [:]
-
-    mutating func add(stream: String, count: Int, through sequence: Int64) {
-      let name = Array(stream.utf8)
-      through[name] = max(through[name] ?? 0, sequence)
-      if counts[name] == nil { names.append(stream) }
-      counts[name, default: 0] += count
-    }
-
-    func count(stream: String) -> Int { counts[Array(stream.utf8)] ?? 0 }
-  }
 
   /// Appends stream by stream.
   private mutating func append(
@@ -131,15 +117,13 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       }
       return
     }
-    var count = 0
-    var last: Int64 = 0
     for ((index, event), outcome) in zip(events, outcomes) {
       switch outcome {
       // One that was known may be in the log since a moment ago, by a publish that died before it could send it.
       case .appended(let sequence), .appendedDespiteKey(let sequence), .known(let sequence):
         if case .appendedDespiteKey = outcome { answer.despiteKey.append(index) }
-        count += 1
-        last = max(last, sequence)
+        answer.accepted += 1
+        touched.add(stream: stream, sequence: sequence)
         log.debug(
           "accepted",
           [
@@ -149,8 +133,6 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       case .refused(let refusal): answer.reject(PublishError(refusal, index: index))
       }
     }
-    answer.accepted += count
-    if count > 0 { touched.add(stream: stream, count: count, through: last) }
   }
 
   // MARK: What was left
@@ -160,7 +142,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     add(
       [streams.sendPending(of: stream, deadlineMilliseconds: context.deadlineMilliseconds)], answer: &answer,
       log: log)
-    report(answer, source: .direct, context: context, log: log)
+    report(answer, log: log, context: context)
     return answer.encoded()
   }
 
@@ -211,8 +193,10 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     if !rest.isEmpty { log.warn("sweep had no time for all streams", ["left": .number(Int64(rest.count))]) }
     if swept > 0 {
       log.info("sweep found streams to send", ["streams": .number(Int64(swept))])
-      report(answer, source: .direct, context: context, log: log)
+      logCounts("pending events sent", answer, log: log)
     }
+    countConnections(context: context, log: log)
+    writeMetrics(answer, context: context)
     return answer.encoded()
   }
 
@@ -233,14 +217,14 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   // MARK: The slow ones
 
-  private func deliverLagging(stream: String, context: InvocationContext, log: Log) -> [UInt8] {
+  private mutating func deliverLagging(stream: String, context: InvocationContext, log: Log) -> [UInt8] {
     var answer = PublishAnswer()
     let report = streams.deliverLagging(stream: stream, deadlineMilliseconds: context.deadlineMilliseconds)
     answer.add(report, events: 0)
     if report.hasPendingEvents { invokeLater(.sendPending(stream: stream), of: stream, log: log) }
     // It had no time for all: its retries outlive it.
     if report.isLagDue { invokeLater(.lag(stream: stream), of: stream, log: log) }
-    self.report(answer, source: .direct, context: context, log: log)
+    self.report(answer, log: log, context: context)
     return answer.encoded()
   }
 
@@ -266,24 +250,5 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     itself.invokeLater(
       invocation.encoded(), otherwise: "not invoked again; the sweep will send it",
       log: log.with(["stream": .stream(stream)]))
-  }
-
-  private func report(
-    _ answer: PublishAnswer, source: EventSource, context: InvocationContext, log: Log
-  ) {
-    if let metrics {
-      var sent = answer.sent
-      sent.accepted = answer.accepted
-      sent.write(metrics, fields: ["requestId": .identifier(context.requestID)])
-    }
-    log.info(
-      "published",
-      [
-        "source": .text(source.name), "accepted": .number(Int64(answer.accepted)),
-        "rejected": .number(Int64(answer.rejected)), "queued": .number(Int64(answer.queued)),
-        "deliveries": .number(Int64(answer.counts.deliveries)), "gone": .number(Int64(answer.counts.gone)),
-        "retried": .number(Int64(answer.counts.retried)), "failed": .number(Int64(answer.counts.failed)),
-        "unsent": .number(Int64(answer.counts.unsent)),
-      ])
   }
 }

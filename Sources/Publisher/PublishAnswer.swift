@@ -33,13 +33,12 @@ struct PublishAnswer {
     conflated += report.conflated
     lagging += report.lagging
     if report.isQueued { queued += events }
-    sent.connections += report.connections
-    sent.gone += report.counts.gone
-    sent.retried += report.counts.retried
-    sent.conflated += report.conflated
-    sent.lagging += report.lagging
+    guard !report.isLeaseTaken else { return }
+    sent.send(
+      receivers: report.connections, gone: report.counts.gone, retried: report.counts.retried,
+      failed: report.counts.failed, conflated: report.conflated, lagging: report.lagging)
     sent.deliver(events: report.events, sample: report.latencies)
-    sent.recordLogAge(milliseconds: report.leftMilliseconds)
+    if let age = report.logAgeMilliseconds { sent.recordLogAge(milliseconds: age) }
   }
 
   mutating func reject(_ error: PublishError) {

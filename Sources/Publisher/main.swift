@@ -24,8 +24,7 @@ func makePublish(environment: Environment) throws -> some LambdaHandler {
     itself: InvokedFunction(
       named: environment["AWS_LAMBDA_FUNCTION_NAME"], by: FunctionInvoker(environment: environment)),
     log: log,
-    metrics: TelemetrySettings.writesMetrics(environment: environment)
-      ? SendMetrics.metrics(environment: environment) : nil
+    metrics: FunctionMetrics.chosen(by: environment)
   ).afterReporting {
     store.beginInvocation(deadlineMilliseconds: $0.deadlineMilliseconds)
   }

@@ -24,9 +24,15 @@ package struct Metrics: Sendable {
     case none = "None"
   }
 
+  /// A further dimension of a metric, `("Status", "401")`, of few values: CloudWatch charges for each.
+  package typealias Dimension = (name: String, value: String)
+
   private struct Metric: Sendable {
     let name: String
     let unit: Unit
+    let dimension: Dimension?
+    /// It adds up: what is counted by a dimension is counted without it too.
+    let isSum: Bool
     var values: [Double]
   }
 
@@ -53,36 +59,62 @@ package struct Metrics: Sendable {
     self.write = write
   }
 
-  /// Adds one sample. CloudWatch makes averages and percentiles of them; what is no finite number is left out.
-  package mutating func record(_ name: String, value: Double, unit: Unit) {
+  /// Adds one sample, under the dimension alone if there is one. CloudWatch makes averages and percentiles of them; what is
+  /// no finite number is left out.
+  package mutating func record(_ name: String, value: Double, unit: Unit, of dimension: Dimension? = nil) {
     guard value.isFinite else { return }
-    let index = index(of: name, unit: unit)
+    let index = index(of: name, unit: unit, dimension: dimension, isSum: false)
     metrics[index].values.append(value)
-    if metrics[index].values.count == Self.maximumValues { write(line([metrics.remove(at: index)], fields: [:])) }
+    if metrics[index].values.count == Self.maximumValues { write(line([metrics.remove(at: index)], fields: [])) }
   }
 
-  /// Adds to a number that is reported as one value when the line is written.
-  package mutating func count(_ name: String, amount: Int = 1) {
-    let index = index(of: name, unit: .count)
+  /// Adds to a number that is reported as one value when the line is written; by a dimension, and in all.
+  package mutating func count(_ name: String, amount: Int = 1, by dimension: Dimension? = nil) {
+    let index = index(of: name, unit: .count, dimension: dimension, isSum: true)
     metrics[index].values = [(metrics[index].values.first ?? 0) + Double(amount)]
   }
 
   /// Writes what was recorded since the last time, if anything, with further fields that are no metrics, such as a
-  /// request's name.
-  package mutating func flush(_ fields: Log.Fields = [:]) {
-    guard !metrics.isEmpty else { return }
-    write(line(metrics, fields: fields))
+  /// request's name: in the first line, if it takes several.
+  package mutating func flush(_ fields: Log.Fields) { flush(fields.map { ($0.key, $0.value) }) }
+
+  package mutating func flush(_ fields: [(String, Log.Value)] = []) {
+    var (rest, fields) = (metrics, fields)
+    while !rest.isEmpty {
+      let (together, later) = Self.split(rest)
+      write(line(together, fields: fields))
+      (rest, fields) = (later, [])
+    }
     metrics.removeAll(keepingCapacity: true)
   }
 
-  private mutating func index(of name: String, unit: Unit) -> Int {
-    if let index = metrics.firstIndex(where: { $0.name == name }) { return index }
+  /// A line has one value of a dimension and one of a metric: what needs another comes in a later line.
+  private static func split(_ metrics: [Metric]) -> (together: [Metric], later: [Metric]) {
+    var (together, later): ([Metric], [Metric]) = ([], [])
+    for metric in metrics {
+      let fits = together.allSatisfy { other in
+        let isOtherValue = other.dimension?.name == metric.dimension?.name && !isSame(other.dimension, metric.dimension)
+        return other.name != metric.name && !isOtherValue
+      }
+      if fits { together.append(metric) } else { later.append(metric) }
+    }
+    return (together, later)
+  }
+
+  private mutating func index(of name: String, unit: Unit, dimension: Dimension?, isSum: Bool) -> Int {
+    if let index = metrics.firstIndex(where: { $0.name == name && Self.isSame($0.dimension, dimension) }) {
+      return index
+    }
     if metrics.count == Self.maximumMetrics { flush() }
-    metrics.append(Metric(name: name, unit: unit, values: []))
+    metrics.append(Metric(name: name, unit: unit, dimension: dimension, isSum: isSum, values: []))
     return metrics.count - 1
   }
 
-  private func line(_ metrics: [Metric], fields: Log.Fields) -> [UInt8] {
+  private static func isSame(_ left: Dimension?, _ right: Dimension?) -> Bool {
+    left?.name == right?.name && left?.value == right?.value
+  }
+
+  private func line(_ metrics: [Metric], fields: [(String, Log.Value)]) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
       writer.key("_aws")
@@ -90,6 +122,7 @@ package struct Metrics: Sendable {
       for (name, value) in dimensions {
         writer.member(name, String(value.prefix(Self.maximumDimensionCharacters)))
       }
+      for dimension in Self.further(metrics) { writer.member(dimension.name, dimension.value) }
       for metric in metrics {
         writer.key(metric.name)
         writer.array { writer in for value in metric.values { writer.double(value) } }
@@ -103,13 +136,38 @@ package struct Metrics: Sendable {
     writer.member("Timestamp", clock.milliseconds())
     writer.key("CloudWatchMetrics")
     writer.array { writer in
-      writer.object { writer in
-        writer.member("Namespace", namespace)
-        writer.key("Dimensions")
-        writer.array { $0.array { writer in for (name, _) in dimensions { writer.string(name) } } }
-        writer.key("Metrics")
-        writer.array { writer in for metric in metrics { Self.definition(metric, to: &writer) } }
+      let plain = metrics.filter { $0.dimension == nil }
+      if !plain.isEmpty { directive(plain, sets: [[]], to: &writer) }
+      for dimension in Self.further(metrics) {
+        let theirs = metrics.filter { $0.dimension?.name == dimension.name }
+        let (sums, samples) = (theirs.filter(\.isSum), theirs.filter { !$0.isSum })
+        if !sums.isEmpty { directive(sums, sets: [[], [dimension.name]], to: &writer) }
+        if !samples.isEmpty { directive(samples, sets: [[dimension.name]], to: &writer) }
       }
+    }
+  }
+
+  /// The dimensions beside those that all metrics have, each once.
+  private static func further(_ metrics: [Metric]) -> [Dimension] {
+    var further: [Dimension] = []
+    for case let dimension? in metrics.map(\.dimension) where !further.contains(where: { $0.name == dimension.name }) {
+      further.append(dimension)
+    }
+    return further
+  }
+
+  /// Some metrics under each of some sets of dimensions, beside those that all have.
+  private func directive(_ metrics: [Metric], sets: [[String]], to writer: inout JSONWriter) {
+    writer.object { writer in
+      writer.member("Namespace", namespace)
+      writer.key("Dimensions")
+      writer.array { writer in
+        for set in sets {
+          writer.array { writer in for name in dimensions.map(\.name) + set { writer.string(name) } }
+        }
+      }
+      writer.key("Metrics")
+      writer.array { writer in for metric in metrics { Self.definition(metric, to: &writer) } }
     }
   }
 

@@ -14,7 +14,7 @@ enum Tool {
 
   static let commands: [any Command.Type] = [
     ServeCommand.self, PublishCommand.self, WatchCommand.self, FeedCommand.self, KeysCommand.self, LogCommand.self,
-    DoctorCommand.self,
+    StatsCommand.self, DoctorCommand.self,
   ]
 
   static func run(_ tokens: [String], in context: CommandContext) -> ExitCode {

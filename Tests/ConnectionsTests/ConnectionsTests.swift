@@ -51,7 +51,7 @@ struct ConnectionsTests {
     _ = try world.connections().connect(
       record: world.record(["signal", "price:update"], keys: ["AAPL", "M*"], groups: ["g"]))
     let topics = world.record(["signal", "price:update"], keys: ["AAPL", "M*"], groups: ["g"]).topics
-    #expect(try world.stored(topics).count == 6)
+    #expect(try world.stored(topics).count == 7)
     let table = FailingTable(world.table, failing: 0)
     try world.connections(over: table).disconnect(id: world.id)
     #expect(table.calls == 5)

@@ -62,8 +62,8 @@ struct LagCostTests {
     try publish(1)
     let cost = deliverLagging()
     #expect(try memory.query(Query(partition: LagRow.partition(stream: stream))).items.isEmpty)
-    // Rows of connections, listeners and lags; lease.
-    #expect(cost.itemsWritten == 3 * 50 + 2)
+    // Rows of connections, under two topics each, and of lags; lease.
+    #expect(cost.itemsWritten == 4 * 50 + 2)
     #expect(cost.requests <= 2 * 15, "\(cost.requests) requests")
   }
 

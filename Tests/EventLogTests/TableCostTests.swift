@@ -107,6 +107,12 @@ struct TableCostTests {
         _ = try connections.ended()
         _ = try ActiveStreams(table: connections.table, shards: Self.shards, clock: world.clock.clock).all()
       },
+      row("and the count of its one connection") { connections, _ in
+        _ = try connections.count(untilMilliseconds: .max)
+      },
+      row("or of 1,001 connections, of 1,000 listeners") { connections, _ in
+        _ = try connections.count(untilMilliseconds: .max)
+      },
     ]
   }
 

@@ -94,11 +94,12 @@ struct AccountabilityTests {
     let written = lines(stage, #""_aws""#)
     #expect(written.count == 1)
     for member in [
-      #""FunctionName":"Publisher""#, #""Connections":[1.0]"#, #""Accepted":[3.0]"#, #""Delivered":[2.0]"#,
+      #""FunctionName":"Publisher""#, #""Receivers":[1.0]"#, #""Failed":[0.0]"#, #""Accepted":[3.0]"#,
+      #""Delivered":[2.0]"#,
       #""Conflated":[1.0]"#,
       #""Gone":[0.0]"#, #""Lagging":[0.0]"#, #""DeliveryLatencyP50Milliseconds":["#,
       #""DeliveryLatencyP99Milliseconds":["#,
-      #""LogAgeMilliseconds":[0.0]"#,
+      #""LogAgeMilliseconds":[0.0]"#, #""cpuMilliseconds":1.9,"peakMegabytes":21"#,
     ] {
       #expect(written.first?.contains(member) == true, "\(member) in \(written)")
     }

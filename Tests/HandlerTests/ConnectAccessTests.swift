@@ -351,7 +351,7 @@ struct ConnectAccessTests {
     let stage = Stage()
     try fill(stage, 2, maximum: 2)
     stage.ear.establishing = ["C0=": 100]
-    stage.ear.whenNotYet = { try? stage.connections.disconnect(id: self.name(0)) }
+    stage.ear.whenNotYet = { _ = try? stage.connections.disconnect(id: self.name(0)) }
     let settings = ["ACCESS": "open", "MAX_CONNECTIONS_PER_USER": "2"]
     _ = try stage.connect([("userId", "u-1")], access: settings, id: name(2))
     #expect(stage.ear.establishing["C0="] == 99)

@@ -49,6 +49,8 @@ private struct Scene {
     rows.append(("ConnectionRow", try row(ConnectionRow.key(id: id))))
     let topic = Topic.key(type: "price:update", key: "AAPL")
     rows.append(("ListenerRow", try row(ListenerRow.key(topic, id: id, shards: shards))))
+    _ = try Connections(table: table, shards: shards, clock: clock.clock).count(untilMilliseconds: .max)
+    rows.append(("TotalsRow", try row(TotalsRow.key)))
     rows.append(("PresenceRow", try row(PresenceRow.key(user: "u-2"))))
     rows.append(("LogHeadRow", try row(LogHeadRow.key(stream: stream))))
     rows.append(("SegmentRow", try row(SegmentRow.key(stream: stream, first: 1))))
@@ -81,7 +83,7 @@ private struct Scene {
     let record = ConnectionRecord(
       id: id, principal: Principal(user: "u-1", role: .viewer, groups: ["desk-7"]), clientName: "dashboard",
       sourceAddress: "203.0.113.7", connectedAtMilliseconds: now, untilMilliseconds: now + 3_600_000,
-      keyHashes: [keyHash])
+      keyHashes: [keyHash], correlationID: CorrelationID("desk-7.open"))
     _ = try connections.connect(record: record)
     let order = Order(count: nil, milliseconds: now, messageID: "m-1")
     let subscription = Subscription(type: "price:update", selector: .key("AAPL"), shownAs: "price")
@@ -154,6 +156,7 @@ struct DataModelTests {
     #expect(connection.principal.groups == ["desk-7"] && connection.subscriptions.active.count == 1)
     let listener = try #require(ListenerRow(try example("ListenerRow")))
     #expect(listener.id == id && listener.filter.shownAs == "price" && listener.accepts == [.parts, .batch])
+    #expect(ConnectionTotals(try example("TotalsRow"))?.most.first?.name == "u-1")
     #expect(PresenceRow(try example("PresenceRow")).leftMilliseconds == 1_800_000_000_000)
     #expect(LogHead(try example("LogHeadRow"))?.last == 1)
     let segment = try #require(SegmentRow(try example("SegmentRow")))

@@ -38,6 +38,16 @@ final class Stage {
   var types = EventTypeTable.standard
   let lines = Lines()
   var level = Log.Level.info
+  /// Of the functions on the routes; the Publisher writes them in any case.
+  var writesMetrics = false
+
+  func metrics(_ function: String) -> FunctionMetrics {
+    FunctionMetrics(
+      environment: Environment(["AWS_LAMBDA_FUNCTION_NAME": function]), clock: clock.clock,
+      readUsage: { ProcessUsage(processorMicroseconds: 1_900, peakKilobytes: 20_500) },
+      write: { [lines] in lines.add($0) })
+  }
+
   private var log: Log { Log(minimum: level, clock: clock.clock, write: { [lines] in lines.add($0) }) }
   var connections: Connections { Connections(table: table, limits: limits, clock: clock.clock) }
 
@@ -91,17 +101,20 @@ final class Stage {
       proxy: settings.proxy, attempts: AttemptLimit(settings: settings.attempts, table: table, clock: clock.clock),
       userLimit: UserLimit(
         maximum: settings.connectionsPerUser, connections: connections, calls: ear, clock: clock.clock),
-      greeter: InvokedFunction(named: environment["GREETING_FUNCTION"], by: invocations), log: log)
+      greeter: InvokedFunction(named: environment["GREETING_FUNCTION"], by: invocations), log: log,
+      metrics: writesMetrics ? metrics("ConnectHandler") : nil)
   }
 
   var keys: APIKeys { APIKeys(table: table, clock: clock.clock) }
 
-  func disconnect() throws -> String {
-    var handler = Disconnect(connections: connections, log: log)
+  func disconnect(id: ConnectionID? = nil, code: Int? = nil, reason: String? = nil) throws -> String {
+    var handler = Disconnect(
+      connections: connections, log: log, metrics: writesMetrics ? metrics("DisconnectHandler") : nil)
+    var context = context("DISCONNECT", id: id)
+    (context.disconnectStatusCode, context.disconnectReason) = (code, reason)
     return text(
       try handler.handle(
-        GatewayEvent.disconnect(DisconnectEvent(context: context("DISCONNECT"))).encoded(), context: invocation)
-    )
+        GatewayEvent.disconnect(DisconnectEvent(context: context)).encoded(), context: invocation))
   }
 
   /// The frame that `$default` answers a frame with, or nil.
@@ -144,9 +157,7 @@ final class Stage {
       streams: StreamSender(table: table, types: types, sender: ear, limits: limits, log: log, clock: clock.clock),
       limits: limits,
       itself: InvokedFunction(named: ownName, by: invocations), log: log,
-      metrics: SendMetrics.metrics(
-        environment: Environment(["AWS_LAMBDA_FUNCTION_NAME": "Publisher"]), clock: clock.clock,
-        write: { [lines] in lines.add($0) }),
+      metrics: metrics("Publisher"),
       clock: clock.clock, randomness: randomness ?? .system)
     return text(try handler.handle(bytes(payload), context: invocation))
   }

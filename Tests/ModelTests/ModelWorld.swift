@@ -273,7 +273,7 @@ final class ModelWorld {
   func disconnect(_ id: ConnectionID) {
     guard isCalm || !dice.one(in: 3) else { return }
     let environment = ModelEnvironment(self)
-    try? Connections(table: environment.table, shards: shards, clock: environment.clock, randomness: randomness)
+    _ = try? Connections(table: environment.table, shards: shards, clock: environment.clock, randomness: randomness)
       .disconnect(id: id)
   }
 

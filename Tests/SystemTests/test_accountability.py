@@ -1,5 +1,6 @@
 """What running programs write down: who came, who was refused, who listens to what, which keys were made, what was sent."""
 
+import asyncio
 import json
 
 import pytest
@@ -11,7 +12,7 @@ from gateway_process import Gateway, tickertape
 from test_hostile_clients import SETTINGS, publish, token
 
 METRICS = {
-    "Connections", "Accepted", "Delivered", "Gone", "Retried", "Conflated", "Lagging", "DeliveryLatencyP50Milliseconds",
+    "Receivers", "Failed", "Accepted", "Delivered", "Gone", "Retried", "Conflated", "Lagging", "DeliveryLatencyP50Milliseconds",
     "DeliveryLatencyP95Milliseconds", "DeliveryLatencyP99Milliseconds", "LogAgeMilliseconds"}
 
 
@@ -61,3 +62,35 @@ async def test_every_step_is_written_down_without_what_is_nobodys_business(tmp_p
     assert {one["Name"] for one in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]} == METRICS
     for secret in [made["key"], "abc.def", "hunter2", "example.com", "DE02", SETTINGS["JWT_SECRET"], "eyJ"]:
         assert secret not in gateway.log(), secret
+
+
+async def test_the_totals_are_counted_by_the_sweep_and_shown_by_stats(tmp_path):
+    gateway = Gateway(tmp_path, "--sweep", "0.3").start()
+    store = f"sqlite:{tmp_path / 'table.sqlite'}"
+
+    def totals():
+        shown = tickertape("stats", "--json", "--store", store)
+        return json.loads(shown.stdout) if shown.returncode == 0 else {}
+
+    async def counted(total):
+        async with asyncio.timeout(20):
+            while totals().get("total") != total:
+                await asyncio.sleep(0.1)
+        return totals()
+
+    try:
+        async with connect(gateway.socket_url("userId=u-1&role=admin"), additional_headers={"X-Correlation-ID": "desk-7.open"}):
+            async with connect(gateway.socket_url("userId=u-1&role=viewer")):
+                found = await counted(2)
+                assert found["byRole"] == {"admin": 1, "analyst": 0, "approver": 0, "viewer": 1, "none": 0}
+                assert found["clientsPerUser"] == [{"userId": "u-1", "clientCount": 2}] and found["ageSeconds"] < 20
+                assert found["active"] == found["totalClients"] == 2 and found["totalUsers"] == 1
+        assert (await counted(0))["totalUsers"] == 0
+    finally:
+        gateway.stop()
+    (left,) = [one for one in lines(gateway, "DisconnectHandler") if one.get("correlationId") == "desk-7.open"]
+    assert left["message"] == "disconnected" and left["reason"] == "client" and left["seconds"] < 20
+    for function in ["ConnectHandler", "DisconnectHandler", "Publisher"]:
+        written = [one for one in lines(gateway, function) if "_aws" in one]
+        assert any(one.get("cpuMilliseconds", 0) > 0 and one.get("peakMegabytes", 0) > 1 for one in written), function
+    assert any(one.get("Role") == "viewer" and one["Connections"] == [1] for one in lines(gateway, "Publisher"))

@@ -37,7 +37,7 @@ def test_the_cli_publishes_to_a_watcher_and_leaves_the_bytes_alone(gateway):
 
 
 def test_every_command_explains_itself_and_refuses_what_it_does_not_know():
-    for command in ("serve", "publish", "watch", "feed", "keys", "log", "doctor"):
+    for command in ("serve", "publish", "watch", "feed", "keys", "log", "stats", "doctor"):
         assert "usage:" in tickertape(command, "--help").stdout
         wrong = tickertape(command, "--colour-of-the-sky", "blue")
         assert wrong.returncode == 64 and "--colour-of-the-sky" in wrong.stderr

@@ -9,22 +9,17 @@ struct SendMetricsTests {
   func line() throws {
     let lines = Lines()
     var sent = SendMetrics()
-    sent.connections = 2
-    sent.accepted = 3
-    sent.gone = 1
-    sent.retried = 4
-    sent.conflated = 5
-    sent.lagging = 6
+    sent.accept(3)
+    sent.send(receivers: 2, gone: 1, retried: 4, failed: 7, conflated: 5, lagging: 6)
     sent.deliver(events: 98, latencyMilliseconds: 10)
     sent.deliver(latencyMilliseconds: 40)
     sent.deliver(latencyMilliseconds: 50)
     sent.recordLogAge(milliseconds: 1200)
     sent.recordLogAge(milliseconds: 700)
-    let environment = Environment(["AWS_LAMBDA_FUNCTION_NAME": "tickertape-dev-Publisher"])
-    sent.write(
-      SendMetrics.metrics(environment: environment, clock: .fixed, write: lines.write), fields: ["requestId": "r-1"])
+    var metrics = metrics(lines)
+    sent.write(to: &metrics, fields: ["requestId": "r-1"])
     let names = [
-      "Connections", "Accepted", "Delivered", "Gone", "Retried", "Conflated", "Lagging",
+      "Accepted", "Receivers", "Delivered", "Gone", "Retried", "Failed", "Conflated", "Lagging",
       "DeliveryLatencyP50Milliseconds",
       "DeliveryLatencyP95Milliseconds", "DeliveryLatencyP99Milliseconds", "LogAgeMilliseconds",
     ]
@@ -35,18 +30,35 @@ struct SendMetricsTests {
       lines.all == [
         #"{"_aws":{"Timestamp":1795176000000,"CloudWatchMetrics":[{"Namespace":"Tickertape","#
           + #""Dimensions":[["FunctionName"]],"Metrics":["# + definitions.joined(separator: ",") + "]}]},"
-          + #""FunctionName":"tickertape-dev-Publisher","Connections":[2.0],"Accepted":[3.0],"Delivered":[100.0],"#
-          + #""Gone":[1.0],"Retried":[4.0],"Conflated":[5.0],"Lagging":[6.0],"DeliveryLatencyP50Milliseconds":[10.0],"#
+          + #""FunctionName":"tickertape-dev-Publisher","Accepted":[3.0],"Receivers":[2.0],"Delivered":[100.0],"#
+          + #""Gone":[1.0],"Retried":[4.0],"Failed":[7.0],"Conflated":[5.0],"Lagging":[6.0],"#
+          + #""DeliveryLatencyP50Milliseconds":[10.0],"#
           + #""DeliveryLatencyP95Milliseconds":[10.0],"DeliveryLatencyP99Milliseconds":[40.0],"#
-          + #""LogAgeMilliseconds":[1200.0],"requestId":"r-1"}"# + "\n"
+          + #""LogAgeMilliseconds":[1200.0],"requestId":"r-1","cpuMilliseconds":1.9,"peakMegabytes":21}"# + "\n"
       ])
   }
 
-  @Test("nothing delivered is no latency, not one of zero; the line is written all the same")
+  @Test(
+    "what was not measured is in no line: who got something, where another was at the stream, or a latency of nothing")
   func nothing() {
     let lines = Lines()
-    SendMetrics().write(SendMetrics.metrics(environment: Environment([:]), clock: .fixed, write: lines.write))
-    #expect(lines.all.count == 1 && !lines.all[0].contains("Latency") && lines.all[0].contains(#""Dimensions":[[]]"#))
+    var metrics = metrics(lines)
+    SendMetrics().write(to: &metrics)
+    #expect(lines.all.isEmpty)
+    var sent = SendMetrics()
+    sent.accept(0)
+    sent.write(to: &metrics)
+    #expect(lines.all.count == 1 && lines.all[0].contains(#""Accepted":[0.0]"#))
+    for name in ["Receivers", "Delivered", "Failed", "Latency", "LogAge"] { #expect(!lines.all[0].contains(name)) }
+    sent.send(receivers: 0)
+    sent.write(to: &metrics)
+    #expect(lines.all[1].contains(#""Receivers":[0.0],"Delivered":[0.0]"#) && !lines.all[1].contains("Latency"))
+  }
+
+  private func metrics(_ lines: Lines) -> FunctionMetrics {
+    FunctionMetrics(
+      environment: Environment(["AWS_LAMBDA_FUNCTION_NAME": "tickertape-dev-Publisher"]), clock: .fixed,
+      readUsage: { ProcessUsage(processorMicroseconds: 1_950, peakKilobytes: 20_500) }, write: lines.write)
   }
 
   @Test("a million deliveries are still one line")
@@ -54,7 +66,8 @@ struct SendMetricsTests {
     let lines = Lines()
     var sent = SendMetrics()
     for number in 0..<100_000 { sent.deliver(events: 10, latencyMilliseconds: Int64(number)) }
-    sent.write(SendMetrics.metrics(environment: Environment([:]), clock: .fixed, write: lines.write))
+    var metrics = metrics(lines)
+    sent.write(to: &metrics)
     #expect(lines.all.count == 1 && lines.all[0].utf8.count < 2000)
   }
 }

@@ -32,7 +32,7 @@ struct StartCheckTests {
     Wrong("ACCESS_ORIGINS=foo", "ConnectHandler", "ACCESS_ORIGINS=foo: a page's origin is scheme://host"),
     Wrong("ACCESS_ORIGINS=https://a.example/x", "ConnectHandler", "without a path"),
     Wrong("AWS_LAMBDA_LOG_LEVEL=chatty", "ConnectHandler", "AWS_LAMBDA_LOG_LEVEL=chatty is none of TRACE, DEBUG"),
-    Wrong("METRICS=maybe", "Publisher", "METRICS=maybe is neither on nor off"),
+    Wrong("METRICS=maybe", "ConnectHandler", "METRICS=maybe is neither on nor off"),
     Wrong("CONNECTION_STORE=redis:x", "ConnectHandler", "CONNECTION_STORE=redis:x names no table"),
   ]
 

@@ -18,6 +18,7 @@ package enum ConnectionRow {
     static let client = "client"
     static let until = "until"
     static let keys = "keys"
+    static let correlation = "correlation"
     static let bucket = "bucket"
     static let shards = "shards"
     static let gone = "gone"
@@ -51,6 +52,7 @@ package enum ConnectionRow {
     if let clientName = record.clientName { item[Attribute.client] = .string(clientName) }
     if let until = record.untilMilliseconds { item[Attribute.until] = .number(until) }
     if !record.keyHashes.isEmpty { item[Attribute.keys] = .bytes(StringList.encode(record.keyHashes)) }
+    if let correlationID = record.correlationID { item[Attribute.correlation] = .string(correlationID.text) }
     if shards > 1 { item[Attribute.shards] = .number(Int64(shards)) }
     return item
   }
@@ -78,7 +80,7 @@ package enum ConnectionRow {
   /// The same of a row that was read: it is not made where there is none.
   static func leavingKnown(at nowSeconds: Int64) -> Change {
     var change = Change()
-    change.set[Attribute.gone] = .number(1)
+    change.add[Attribute.gone] = 1
     change.add[Attribute.revision] = 1
     change.expires = .at(nowSeconds + tombstoneSeconds)
     return change
@@ -88,6 +90,9 @@ package enum ConnectionRow {
   static func isUnchanged(revision: Int64) -> Condition { .equals(Attribute.revision, .number(revision)) }
 
   static func isTombstone(_ item: Item) -> Bool { item[Attribute.gone] != nil }
+
+  /// A tombstone that was none before the change that answered this.
+  static func isFirstTombstone(_ item: Item) -> Bool { item.number(Attribute.gone) == 1 }
 
   static func isWritten(_ item: Item?, by writer: String) -> Bool { item?.string(Attribute.writer) == writer }
 
@@ -111,7 +116,8 @@ extension ConnectionRecord {
       dialect: item.string(Attribute.dialect).flatMap(Dialect.init) ?? .typed,
       clientName: item.string(Attribute.client), sourceAddress: item.string(Attribute.address) ?? "",
       connectedAtMilliseconds: connectedAt, untilMilliseconds: item.number(Attribute.until),
-      keyHashes: item.bytes(Attribute.keys).flatMap(StringList.decode) ?? [], subscriptions: subscriptions)
+      keyHashes: item.bytes(Attribute.keys).flatMap(StringList.decode) ?? [],
+      correlationID: item.string(Attribute.correlation).flatMap(CorrelationID.init), subscriptions: subscriptions)
     self.revision = revision
     accepts = Accepts(rawValue: item.number(Attribute.accepts) ?? 0)
     bucket = TokenBucket(fullAtMilliseconds: item.number(Attribute.bucket) ?? 0)

@@ -14,6 +14,7 @@ package struct ListenerRow: Equatable, Sendable {
     static let pausedUntil = "pausedUntil"
     static let shownAs = "as"
     static let prefixes = "prefixes"
+    static let user = "user"
   }
 
   static let prefix = "l#"
@@ -29,6 +30,8 @@ package struct ListenerRow: Equatable, Sendable {
   package let id: ConnectionID
   package let dialect: Dialect
   package let role: Role?
+  /// Its user, which stands in the row under `Topic.everyone` alone: every other reader knows the user, or needs none.
+  package let user: String?
   /// Milliseconds since the epoch: a young connection that answers 410 is not yet established.
   package let connectedAtMilliseconds: Int64
   /// Milliseconds since the epoch from which on nothing may be sent to it; nil: no end.
@@ -49,6 +52,7 @@ package struct ListenerRow: Equatable, Sendable {
     self.id = id
     dialect = item.string(Attribute.dialect).flatMap(Dialect.init) ?? .typed
     role = item.string(Attribute.role).flatMap(Role.init)
+    user = item.string(Attribute.user)
     connectedAtMilliseconds = connectedAt
     untilMilliseconds = item.number(Attribute.until)
     pausedUntilMilliseconds = item.number(Attribute.pausedUntil)
@@ -59,7 +63,7 @@ package struct ListenerRow: Equatable, Sendable {
 
   /// It expires with the connection's own row.
   static func item(
-    _ key: ItemKey, of connection: ConnectionRecord, filter: ListenerFilter
+    _ key: ItemKey, of connection: ConnectionRecord, under topic: Topic, filter: ListenerFilter
   ) -> Item {
     var item = Item(
       key: key, attributes: [Attribute.version: .number(1), Attribute.at: .number(connection.connectedAtMilliseconds)])
@@ -69,6 +73,7 @@ package struct ListenerRow: Equatable, Sendable {
     if let until = connection.untilMilliseconds { item[Attribute.until] = .number(until) }
     if let pausedUntil = connection.pausedUntilMilliseconds { item[Attribute.pausedUntil] = .number(pausedUntil) }
     if let role = connection.principal.role { item[Attribute.role] = .string(role.rawValue) }
+    if topic == .everyone, let user = connection.principal.user { item[Attribute.user] = .string(user) }
     if let shownAs = filter.shownAs { item[Attribute.shownAs] = .string(shownAs) }
     if !filter.prefixes.isEmpty { item[Attribute.prefixes] = .bytes(StringList.encode(filter.prefixes)) }
     return item

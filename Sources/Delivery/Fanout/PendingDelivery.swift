@@ -1,4 +1,4 @@
-import Connections
+package import Connections
 package import Frames
 package import Messaging
 
@@ -15,16 +15,19 @@ package struct PendingDelivery: Sendable {
   package let eventCount: Int
   /// Its connection is closed once it has its frames; at once if it has none.
   package let isClosedAfterwards: Bool
+  /// The sequences of the alerts of level error that its frames carry: what becomes of them is logged.
+  let alerts: [Int64]
 
   package init(
     id: ConnectionID, connectedAtMilliseconds: Int64, frames: [OutgoingFrame], eventCount: Int = 0,
-    isClosedAfterwards: Bool = false
+    isClosedAfterwards: Bool = false, alerts: [Int64] = []
   ) {
     self.id = id
     self.connectedAtMilliseconds = connectedAtMilliseconds
     self.frames = frames
     self.eventCount = eventCount
     self.isClosedAfterwards = isClosedAfterwards
+    self.alerts = alerts
   }
 }
 
@@ -95,6 +98,8 @@ package struct DeliveryCounts: Sendable, Equatable {
 
   /// An answer that comes within so long is prompt.
   package static let promptMilliseconds: Int64 = 250
+  /// Connections that were taken out of the table, by why.
+  package var disconnects: [DisconnectReason: Int] = [:]
   /// False if the time was up before the last page was read: then `unsent` does not count the rest.
   package var isEveryPageRead = true
 

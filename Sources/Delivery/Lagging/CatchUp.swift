@@ -76,7 +76,8 @@ extension StreamSender {
     var cache = FrameCache(events: events, types: types, cursor: pages.cursor(through: page.through).text)
     let listener = PendingDelivery(
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds,
-      frames: cache.frames(matches, dialect: record.dialect, accepts: record.accepts), eventCount: matches.count)
+      frames: cache.frames(matches, dialect: record.dialect, accepts: record.accepts), eventCount: matches.count,
+      alerts: matches.sequences(ofAlerts: AlertOutcomes.sequences(among: events)))
     return CatchUp(row: row, listener: listener, through: page.through)
   }
 }

@@ -53,7 +53,7 @@ extension StreamSender.LagDelivery {
     private var closing: [PendingDelivery] = []
     /// Those that have left.
     var departed: Set<ConnectionID> = []
-    private(set) var counts = DeliveryCounts()
+    var counts = DeliveryCounts()
     var laggingCount = 0
     /// The next round serves at least one of them.
     var hasReady = false
@@ -92,11 +92,13 @@ extension StreamSender.LagDelivery.LagPage {
     let listeners = catchUps.values.compactMap(\.listener)
     guard !listeners.isEmpty else { return }
     let posted = streamSender.lagSender.deliver(listeners, deadlineMilliseconds: deadline)
+    logAlerts(listeners, failures: posted.failures)
     counts.add(posted.counts)
     counts.slow.formUnion(posted.counts.slow)
     for failure in posted.failures {
       failures[failure.id] = failure
-      streamSender.log(failure, stream: stream) { pages.event($0) }
+      let before = catchUps[failure.id]?.row.failures ?? 0
+      streamSender.log(failure, stream: stream, before: before) { pages.event($0) }
       guard failure.reason == .gone else { continue }
       if failure.delivery.isClosedAfterwards {
         departed.insert(failure.id)
@@ -105,6 +107,14 @@ extension StreamSender.LagDelivery.LagPage {
           PendingDelivery(closing: failure.id, connectedAtMilliseconds: failure.delivery.connectedAtMilliseconds))
       }
     }
+  }
+
+  /// Of the alerts that lagging connections have now, or will never have.
+  private func logAlerts(_ listeners: [PendingDelivery], failures: [DeliveryFailure]) {
+    var alerts = AlertOutcomes()
+    for listener in listeners { alerts.begin(listener) }
+    for failure in failures { alerts.discount(failure) }
+    streamSender.log(alerts.settled, stream: stream) { pages.event($0) }
   }
 
   /// The gateway is told to close those that it does not know, should they live: what it knows no more is removed.

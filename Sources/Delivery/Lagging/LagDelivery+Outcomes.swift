@@ -76,7 +76,7 @@ extension StreamSender.LagDelivery.LagPage {
       let topics = isKnown ? EventBatch(try pages.page(from: row.from).events.map(\.event)).topics : []
       leaving.append(Connections.Leaving(id: row.id, found: topics, record: records[row.id]))
     }
-    let removed = streamSender.remove(leaving)
+    let removed = streamSender.remove(leaving, counts: &counts)
     try streamSender.rows.lagging.remove(gone.filter { removed.contains($0.id) }, stream: stream)
   }
 }

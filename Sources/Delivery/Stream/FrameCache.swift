@@ -63,9 +63,9 @@ extension PendingDelivery {
       frames: [OutgoingFrame(bytes: frame, firstSequence: sequence)], isClosedAfterwards: true)
   }
 
-  init(recipient: Recipient, frames: [OutgoingFrame]) {
+  init(recipient: Recipient, frames: [OutgoingFrame], alerts: [Int64]) {
     self.init(
       id: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, frames: frames,
-      eventCount: recipient.matches.count)
+      eventCount: recipient.matches.count, alerts: alerts)
   }
 }

@@ -34,7 +34,10 @@ extension Event {
   fileprivate var isChange: Bool { !members.isEmpty && Self.text(of: "update_type", in: members) == "delta" }
 
   /// Events of high priority, and alarms about errors, do not wait for the window and are not conflated.
-  package var isUrgent: Bool { priority == .high || type == "alert:new" && Self.text(of: "level", in: data) == "error" }
+  package var isUrgent: Bool { priority == .high || isErrorAlert }
+
+  /// What becomes of one is logged.
+  var isErrorAlert: Bool { type == "alert:new" && Self.text(of: "level", in: data) == "error" }
 
   /// The string that a member of an object is; nil: it is none, or there is no such member.
   private static func text(of member: String, in object: [UInt8]) -> String? {

@@ -13,8 +13,8 @@ extension StreamSender.RoundDelivery {
 
   private mutating func record(_ failure: DeliveryFailure) {
     let row = catchingUp.removeValue(forKey: failure.id)?.row
-    result.discount(failure.delivery)
-    streamSender.log(failure, stream: plan.stream) { plan.event($0) ?? pages.event($0) }
+    result.discount(failure)
+    streamSender.log(failure, stream: plan.stream, before: row?.failures ?? 0) { plan.event($0) ?? pages.event($0) }
     switch failure.reason {
     case _ where failure.isTooLarge: if let row { result.served.append(row) }
     case .gone: recordLag(failure, row: row, pace: .gone)
@@ -35,8 +35,9 @@ extension StreamSender.RoundDelivery {
 }
 
 extension StreamSender {
-  /// A line about a frame that did not arrive, unless there was no time for it.
-  func log(_ failure: DeliveryFailure, stream: String, _ event: (Int64) -> Event?) {
+  /// A line about a frame that did not arrive, unless there was no time for it. An error, unless it is known: of a
+  /// connection that has failed `before`, and is tried again, or that may be on its way in, a warning.
+  func log(_ failure: DeliveryFailure, stream: String, before: Int64, _ event: (Int64) -> Event?) {
     let (message, name, what): (LogText, String, Log.Value)
     switch failure.reason {
     case .gone, .unsent: return
@@ -47,12 +48,14 @@ extension StreamSender {
     }
     // By the correlation id of the first event that it lacks, or by that event's own.
     let id = Log.Value.identifier(failure.id.text)
+    let isKnown = before > 0 && !failure.isTooLarge || failure.knownByMilliseconds != nil
+    let level = isKnown ? Log.Level.warn : .error
     guard let event = event(failure.from) else {
       // Of the frame that says why a connection ends.
-      return log.warn(message, ["connectionId": id, name: what, "stream": .stream(stream)])
+      return log.log(level, message, ["connectionId": id, name: what, "stream": .stream(stream)])
     }
-    log.warn(
-      message,
+    log.log(
+      level, message,
       [
         "connectionId": id, name: what, "stream": .stream(stream), "seq": .number(failure.from),
         "correlationId": .text(event.correlationID ?? event.id),

@@ -32,6 +32,8 @@ extension StreamSender {
     private(set) var progress: StreamProgress
     /// What is sent of the round's events, and to whom.
     private let batch: EventBatch
+    /// The alerts of level error among the round's events, by their index.
+    private let alerts: [Int: Int64]
     private var cache: FrameCache
     private var listeners: RecipientReader?
     /// The connections that lag and have not had their turn.
@@ -60,6 +62,8 @@ extension StreamSender.RoundDelivery {
         of: batch, types: streamSender.types, pageSize: streamSender.pageSize, after: progress.resumesAfter)
     ready = plan.lagging.due
     result.conflated = plan.events.count - events.count
+    alerts = AlertOutcomes.sequences(among: events)
+    result.alerts = AlertOutcomes(alerts.values)
   }
 
   private var log: Log { streamSender.log }
@@ -117,6 +121,7 @@ extension StreamSender.RoundDelivery {
     let lagging = try laggingConnections(among: page, now: now)
     var begun: [PendingDelivery] = []
     begun.reserveCapacity(page.count)
+    leaveOutAlerts(of: page, lagging: lagging)
     for recipient in page where !lagging.contains(recipient.id) {
       if let until = recipient.untilMilliseconds, until <= now {
         begun.append(
@@ -124,12 +129,22 @@ extension StreamSender.RoundDelivery {
             expired: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, through: plan.end))
       } else {
         let frames = cache.frames(recipient.matches, dialect: recipient.dialect, accepts: recipient.accepts)
-        let listener = PendingDelivery(recipient: recipient, frames: frames)
+        let listener = PendingDelivery(
+          recipient: recipient, frames: frames, alerts: recipient.matches.sequences(ofAlerts: alerts))
         result.begin(listener)
         begun.append(listener)
       }
     }
     return begun
+  }
+
+  /// What the connections of a page lack that have no turn in this round.
+  private mutating func leaveOutAlerts(of page: [Recipient], lagging: Set<ConnectionID>) {
+    guard !alerts.isEmpty, !lagging.isEmpty else { return }
+    let others = plan.lagging.departed.union(plan.lagging.due.map(\.id))
+    for recipient in page where lagging.contains(recipient.id) && !others.contains(recipient.id) {
+      result.alerts.leaveOut(recipient.matches.sequences(ofAlerts: alerts))
+    }
   }
 
   /// The connections that lag, with those of this page that subscribed since the round began. Their delivery is paused, and
@@ -171,6 +186,7 @@ extension StreamSender.RoundDelivery {
     result.counts = counts
     if !counts.isEveryPageRead, result.isComplete { result.ending = .aborted(listeners?.position) }
     logRound(counts)
+    streamSender.log(result.alerts, stream: plan.stream) { plan.event($0) ?? pages.event($0) }
     return result
   }
 

@@ -19,6 +19,8 @@ struct LaggingConnections {
   let due: [LaggingConnection]
   /// All of them, ready or slow.
   let ids: Set<ConnectionID>
+  /// Those of them that have left, as far as is known.
+  let departed: Set<ConnectionID>
   /// A slow one is due for so long that it has no lag sender: that has died, or was never asked.
   let isUnserved: Bool
   /// Whether a lag sender may make one of them ready: it never does one that has left.
@@ -31,12 +33,13 @@ struct LaggingConnections {
     waiting = rows.filter { !$0.isSlow }
     due = Array(waiting.lazy.filter { $0.dueAtMilliseconds <= now }.prefix(Self.servedTogether))
     ids = Set(rows.map(\.id))
+    departed = Set(rows.lazy.filter { $0.pace == .gone }.map(\.id))
     isUnserved = rows.contains { $0.isSlow && $0.dueAtMilliseconds < now - Self.lagTimeoutMilliseconds }
     hasSlow = rows.contains { $0.pace == .slow }
   }
 
   private init(others ids: Set<ConnectionID>, hasSlow: Bool) {
-    (waiting, due, self.ids, isUnserved, self.hasSlow) = ([], [], ids, false, hasSlow)
+    (waiting, due, self.ids, departed, isUnserved, self.hasSlow) = ([], [], ids, [], false, hasSlow)
   }
 
   /// The same, after all of them had their turn.

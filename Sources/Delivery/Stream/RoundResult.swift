@@ -15,6 +15,8 @@ struct RoundResult {
   /// Lag rows whose connections have everything now, or are gone.
   var served: [LaggingConnection] = []
   var ending = Outcome.complete
+  /// What became of the alerts of level error.
+  var alerts = AlertOutcomes()
 
   /// How far the round came.
   enum Outcome {
@@ -36,12 +38,14 @@ struct RoundResult {
   mutating func begin(_ listener: PendingDelivery) {
     connections += 1
     events += listener.eventCount
+    alerts.begin(listener)
   }
 
   /// It did not get everything after all.
-  mutating func discount(_ listener: PendingDelivery) {
-    guard listener.eventCount > 0 else { return }
+  mutating func discount(_ failure: DeliveryFailure) {
+    guard failure.delivery.eventCount > 0 else { return }
     connections -= 1
-    events -= listener.eventCount
+    events -= failure.delivery.eventCount
+    alerts.discount(failure)
   }
 }

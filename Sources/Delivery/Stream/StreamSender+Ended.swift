@@ -28,22 +28,31 @@ extension StreamSender {
         log.warn("not told that its credential has ended", ["connectionId": .text(failure.id.text)])
       }
     }
-    _ = remove(gone)
-    return delivered.counts
+    var counts = delivered.counts
+    _ = remove(gone, counts: &counts)
+    return counts
   }
 
   /// Removes the rows of connections that are gone; answers of whom. One whose row is damaged does not keep the others.
-  func remove(_ gone: [Connections.Leaving]) -> Set<ConnectionID> {
+  func remove(_ gone: [Connections.Leaving], counts: inout DeliveryCounts) -> Set<ConnectionID> {
     do throws(TableError) {
-      try connections.disconnect(gone)
+      for departed in try connections.disconnect(gone) { report(departed, counts: &counts) }
       return Set(gone.map(\.id))
     } catch {
       if gone.count > 1, error.code == .corrupt || error.code == .invalidRequest {
-        return gone.reduce(into: []) { $0.formUnion(remove([$1])) }
+        return gone.reduce(into: []) { $0.formUnion(remove([$1], counts: &counts)) }
       }
       let ids = gone.map(\.id.text).joined(separator: ",")
       log.error("gone connections not removed", ["connectionIds": .text(ids), "reason": .text(error.description)])
       return []
     }
+  }
+  /// Where its credential has ended, that is why it was told to go.
+  private func report(_ departed: Connections.Departed, counts: inout DeliveryCounts) {
+    let now = clock.milliseconds()
+    let isExpired = departed.record.untilMilliseconds.map { $0 <= now } ?? false
+    let reason = isExpired ? DisconnectReason.expired : .gone
+    if departed.isFirst { counts.disconnects[reason, default: 0] += 1 }
+    log.disconnected(departed, reason: reason, atMilliseconds: now)
   }
 }

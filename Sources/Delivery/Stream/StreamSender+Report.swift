@@ -33,6 +33,11 @@ extension StreamSender {
 }
 
 extension StreamSender.Report {
+  /// How old the oldest event is that is left, in milliseconds; nil: something is left, and how old it is was not seen.
+  package var logAgeMilliseconds: Int64? {
+    leftMilliseconds > 0 || !isQueued && !hasPendingEvents ? leftMilliseconds : nil
+  }
+
   /// What was sent of the same stream beside it.
   mutating func add(_ other: Self) {
     counts.add(other.counts)
@@ -71,6 +76,7 @@ extension DeliveryCounts {
     retried += other.retried
     failed += other.failed
     unsent += other.unsent
+    disconnects.merge(other.disconnects, uniquingKeysWith: +)
     if !other.isEveryPageRead { isEveryPageRead = false }
   }
 }

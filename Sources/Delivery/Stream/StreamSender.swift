@@ -16,7 +16,7 @@ package import Telemetry
 /// A class, for rounds and lag deliveries hold it: as a value its thirty members were copied by code of their own in each
 /// type that held it, 60 KB of the Publisher.
 package final class StreamSender<Sender: FrameSender> {
-  let connections: Connections
+  package let connections: Connections
   package let types: EventTypeTable
   let rows: StreamRows
   package let lagLeases: LagLeases

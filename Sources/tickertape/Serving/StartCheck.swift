@@ -22,7 +22,7 @@ struct StartCheck {
 
   private func read() throws {
     _ = try TelemetrySettings.logLevel(environment: environment)
-    if function == "Publisher" { _ = try TelemetrySettings.writesMetrics(environment: environment) }
+    _ = try TelemetrySettings.writesMetrics(environment: environment)
     let hasClients = function != "DisconnectHandler"
     if hasClients { _ = try EventTypeTable(environment: environment) }
     _ = try TableSelection.open(environment: environment)
