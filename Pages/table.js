@@ -9,6 +9,8 @@ const make = (name, properties = {}, ...children) => {
   return element;
 };
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
+/** As in `page.css`, which gives canvases their width. */
+const narrow = matchMedia('(max-width: 30rem)');
 
 /** `choose` is called with a symbol when its row is. */
 export const createTable = (body, choose) => {
@@ -23,12 +25,29 @@ export const createTable = (body, choose) => {
       if (row) Object.assign(row, { isSeen: isIntersecting, isStale: true });
     }
     invalidate();
-  }, { rootMargin: '100px' });
+  }, { rootMargin: '200px' });
 
   let invalidate = () => {};
+  narrow.addEventListener('change', () => {
+    for (const row of order) row.isStale = true;
+    invalidate();
+  });
 
   const fits = ({ symbol }) => symbol.key.toUpperCase().includes(wanted);
   const shown = () => order.filter(({ element }) => !element.hidden);
+
+  const write = (row, isFlashing) => {
+    const { bars } = row.symbol;
+    const [before, last] = [row.last, bars.at(-1).price];
+    row.last = last;
+    row.price.textContent = money(last);
+    const { way, words } = changeOf(bars);
+    row.changed.textContent = words;
+    row.changed.className = way;
+    if (!isFlashing || before === last || calm.matches) return;
+    // In steps, each of which is painted once.
+    row.price.animate([{ color: `var(--${before < last ? 'up' : 'down'})` }, {}], { duration: 600, easing: 'steps(3)' });
+  };
 
   const add = (symbol) => {
     const button = make('button', { type: 'button', textContent: symbol.key, tabIndex: order.length ? -1 : 0 });
@@ -51,6 +70,7 @@ export const createTable = (body, choose) => {
     body.insertBefore(element, order[low]?.element ?? null);
     order.splice(low, 0, row);
     element.hidden = !fits(row);
+    write(row);
     seen.observe(element);
     return row;
   };
@@ -79,23 +99,15 @@ export const createTable = (body, choose) => {
       invalidate = handler;
     },
     update(symbol) {
-      const row = rows.get(symbol.key) ?? add(symbol);
-      const last = symbol.bars.at(-1).price;
-      const before = row.last;
-      Object.assign(row, { isStale: true, last });
-      row.price.textContent = money(last);
-      const { way, words } = changeOf(symbol.bars);
-      row.changed.textContent = words;
-      row.changed.className = way;
-      if (row.isSeen && before !== undefined && before !== last && !calm.matches) {
-        row.price.animate([{ color: `var(--${before < last ? 'up' : 'down'})` }, {}], 900);
-      }
+      (rows.get(symbol.key) ?? add(symbol)).isStale = true;
     },
+    /** What is in sight, or nearly: a change of any row has the browser lay out the whole table. */
     draw(colours) {
       for (const row of order) {
         if (!row.isStale || !row.isSeen || row.element.hidden) continue;
         row.isStale = false;
-        spark(row.canvas, row.symbol.bars, row.canvas.clientWidth || 120, 28, colours);
+        write(row, true);
+        spark(row.canvas, row.symbol.bars, narrow.matches ? 56 : 120, 28, colours);
       }
     },
     staleAll() {

@@ -21,12 +21,12 @@ def programs(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("part", ["lambda", "delivery", "signed", "publisher", "gateway", "streams", "billed"])
+@pytest.mark.parametrize("part", ["lambda", "delivery", "signed", "publisher", "gateway", "streams", "billed", "browser"])
 def test_a_part_names_what_it_lacks_and_does_nothing(part, programs):
     for name in ["gcc", "python3"] if part in ("signed", "gateway", "billed") else ["python3"]:
         (programs / name).symlink_to(f"/bin/{name}")
     ended = run(f"Benchmarks/{part}/run.sh", PATH=str(programs))
-    lacking = "nginx" if part in ("signed", "gateway", "billed") else "gcc"
+    lacking = "nginx" if part in ("signed", "gateway", "billed") else "chromium" if part == "browser" else "gcc"
     assert ended.returncode == 69, ended.stderr
     assert ended.stderr.startswith(f"{part}: cannot run here: {lacking} ") and "scripts/packages.sh bench" in ended.stderr
     assert ended.stdout == ""
@@ -42,6 +42,12 @@ def test_what_does_not_end_is_ended(tmp_path):
     deaf = "bash -c 'trap \"\" TERM; while :; do sleep 0.1; done' >/dev/null & "
     assert run("bash", "-c", f". Benchmarks/common.sh; {deaf} sleep 0.3; stop '' $!; echo stopped").stdout == "stopped\n"
     assert run("bash", "-c", ". Benchmarks/common.sh; bounded sleep 60", BENCHMARK_SECONDS="0.2").returncode == 124
+
+
+def test_the_browser_part_says_how_it_is_called():
+    ended = run("Benchmarks/browser/run.sh", "--help")
+    assert ended.returncode == 0 and "Usage: run.sh [--rounds 3]" in ended.stdout and "--seconds N" in ended.stdout
+    assert run("Benchmarks/browser/run.sh", "--faster").returncode == 64
 
 
 def test_the_scripts_are_clean_for_shellcheck():

@@ -223,6 +223,13 @@ def test_five_hundred_symbols_light_dark_on_a_phone_and_offline(gateway, feed, v
             "['table', '#find', '#chart', '.connection'].every((one) => { const box = document.querySelector(one);"
             " return box.getBoundingClientRect().right <= box.parentElement.getBoundingClientRect().right + 0.5 })")
     feeding.terminate()
+    # What is out of sight is written when it comes into sight.
+    last = phone.page.locator("#symbols tr").last
+    last.scroll_into_view_if_needed()
+    last.click()
+    expect(phone.page.locator("#chosen")).to_have_text(last.get_attribute("data-key"))
+    expect(last.locator("td").first).to_have_text(phone.page.locator("#chosen-price").inner_text())
+    expect(last.locator("td").nth(1)).not_to_have_text("")
     gateway.stop()
     here.state("not connected")
     here.page.wait_for_timeout(200)
