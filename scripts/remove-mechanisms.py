@@ -136,6 +136,12 @@ REMOVALS = {
         "      }\n"
         "      return nil\n"
         "    }\n    // The count"),
+    "an older count of the connections replaces a newer one": (
+        "Sources/Connections/Rows/TotalsRow.swift",
+        ".any([.absent, .less(Attribute.at, .number(milliseconds))])", ".any([.always, .less(Attribute.at, .number(milliseconds))])"),
+    "a disconnect is told by each who sees it": (
+        "Sources/Connections/Rows/ConnectionRow.swift",
+        "item.number(Attribute.gone) == 1 }", "item.number(Attribute.gone) ?? 0 > 0 }"),
     "a pong tells of what was not delivered": (
         "Sources/EventLog/Recovery/RecoveryReader+Positions.swift", "sequence = min(sequence, row.from - 1)",
         "sequence = max(sequence, row.from - 1)"),

@@ -15,7 +15,7 @@ extension ConnectionRecord {
     let status = Frame.Status(
       connectionID: id, principal: principal, clientName: clientName, dialect: dialect,
       connectedAtMilliseconds: connectedAtMilliseconds, eventTypes: subscriptions.shownTypes,
-      subscriptions: subscriptions.active.count)
+      subscriptions: subscriptions.active.count, correlationID: correlationID)
     return Frame.status(status, positions: positions)
   }
 }

@@ -40,10 +40,12 @@ extension Frame {
     /// Types without their keys: 128 keys of 256 bytes would not fit one frame of API Gateway (32 KB).
     package let eventTypes: [String]
     package let subscriptions: Int
+    /// By what the log lines of the connection are found: for whoever asks about it.
+    package let correlationID: CorrelationID?
 
     package init(
       connectionID: ConnectionID, principal: Principal, clientName: String?, dialect: Dialect,
-      connectedAtMilliseconds: Int64, eventTypes: [String], subscriptions: Int
+      connectedAtMilliseconds: Int64, eventTypes: [String], subscriptions: Int, correlationID: CorrelationID?
     ) {
       self.connectionID = connectionID
       self.principal = principal
@@ -52,6 +54,7 @@ extension Frame {
       self.connectedAtMilliseconds = connectedAtMilliseconds
       self.eventTypes = eventTypes
       self.subscriptions = subscriptions
+      self.correlationID = correlationID
     }
   }
 
@@ -67,6 +70,7 @@ extension Frame {
       writer.member("clientId", ifPresent: status.clientName)
       writer.member("dialect", status.dialect.rawValue)
       writer.member("connectedAt", Timestamp.rfc3339(milliseconds: status.connectedAtMilliseconds))
+      writer.member("correlationId", ifPresent: status.correlationID?.text)
       writer.member(Member.eventTypes, list: status.eventTypes)
       writer.member(Member.subscriptions, status.subscriptions)
       writer.key(Member.streams)

@@ -37,6 +37,8 @@ struct ConnectionLinesTests {
     let names = stage.lines.all.map { $0.split(separator: #""correlationId":""#).last?.prefix { $0 != "\"" } ?? "" }
     try #require(names.count == 3)
     #expect(names[0] == names[2] && names[0] != names[1])
+    let status = try stage.say(#"{"type":"status"}"#, id: other)
+    #expect(status?.contains("\"correlationId\":\"\(names[1])\"") == true, "a client may ask for it")
     #expect(names.allSatisfy { CorrelationID(String($0))?.isMachineMade == true })
   }
 
