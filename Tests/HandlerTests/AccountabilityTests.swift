@@ -84,9 +84,12 @@ struct AccountabilityTests {
   @Test("an invocation writes what it accepted and sent, to how many, and how long that took, as one line of metrics")
   func metrics() throws {
     let stage = try connected()
-    _ = try stage.say(#"{"type":"subscribe","eventTypes":["signal"]}"#)
+    _ = try stage.say(#"{"type":"subscribe","eventTypes":["price:update"]}"#)
     _ = try stage.publish(
-      #"{"events":[{"type":"signal","key":"k","data":1},{"type":"signal","key":"k","data":2},{"type":"signal","data":3}]}"#
+      """
+      {"events":[{"type":"price:update","key":"k","data":1},{"type":"price:update","key":"k","data":2},
+       {"type":"price:update","data":3}]}
+      """
     )
     let written = lines(stage, #""_aws""#)
     #expect(written.count == 1)

@@ -29,7 +29,7 @@ extension EventTypeTable {
   }
 
   private static let rootMembers = ["version", "types", "seeEverything", "bundles", "keyedPrefixes", "dialects"]
-  private static let typeMembers = ["name", "roles", "aliases"]
+  private static let typeMembers = ["name", "roles", "aliases", "personal", "conflates"]
   private static let bundleMembers = ["name", "types"]
   private static let dialectMembers = ["name", "aliases", "greeting"]
 
@@ -50,7 +50,9 @@ extension EventTypeTable {
   private mutating func readType(_ type: EventTypeMember) throws(EventTypeFileError) {
     let members = try type.members(Self.typeMembers, required: 2)
     guard let name = members[0], let roles = members[1] else { return }
-    let known = Known(name: try name.name(), otherNames: try members[2]?.names() ?? [], roles: try roles.roles())
+    var known = Known(name: try name.name(), otherNames: try members[2]?.names() ?? [], roles: try roles.roles())
+    known.isPersonal = try members[3]?.flag() ?? false
+    known.conflates = try members[4]?.flag() ?? false
     if let taken = add(known) { throw type.fault("the name '\(taken)' stands twice") }
   }
 
@@ -58,7 +60,7 @@ extension EventTypeTable {
     let members = try bundle.members(Self.bundleMembers, required: 2)
     guard let name = members[0], let types = members[1] else { return }
     let bundled = Bundle(name: try name.name(), types: try types.names())
-    for type in try types.elements() where !isCanonical(try type.name()) {
+    for type in try types.elements() where !isKnown(try type.name()) {
       throw type.fault("'\(try type.name())' is not the name of a type")
     }
     guard !bundled.types.isEmpty else { throw types.fault("names no type") }

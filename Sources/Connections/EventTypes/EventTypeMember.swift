@@ -62,6 +62,14 @@ struct EventTypeMember {
     return elements.enumerated().map { EventTypeMember(file: file, path: .element($0.offset, of: path), $0.element) }
   }
 
+  func flag() throws(EventTypeFileError) -> Bool {
+    switch tree {
+    case .plain(Array("true".utf8)): return true
+    case .plain(Array("false".utf8)): return false
+    default: throw fault("must be true or false")
+    }
+  }
+
   func names() throws(EventTypeFileError) -> [String] {
     var names: [String] = []
     for element in try elements() { names.append(try element.name()) }

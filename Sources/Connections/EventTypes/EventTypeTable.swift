@@ -25,6 +25,8 @@ package struct EventTypeTable: Sendable {
     let name: String
     let otherNames: [String]
     let roles: RoleSet
+    var isPersonal = false
+    var conflates = false
   }
 
   struct Bundle: Sendable {
@@ -85,8 +87,6 @@ package struct EventTypeTable: Sendable {
 
   mutating func addKeyedPrefix(_ prefix: String) { keyedPrefixes.append(prefix) }
 
-  func isCanonical(_ name: String) -> Bool { canonicalNames.find(name) != nil }
-
   // MARK: Types
 
   /// Whether a broadcast of that type may be seen.
@@ -96,6 +96,16 @@ package struct EventTypeTable: Sendable {
     guard let index = canonicalNames.find(type) else { return false }
     return known[index].roles.contains(set)
   }
+
+  /// Whether the file has the type.
+  package func isKnown(_ type: String) -> Bool { canonicalNames.find(type) != nil }
+
+  /// Whether its events are about the user they are addressed to: such an event is for its user whatever the role.
+  package func isPersonal(_ type: String) -> Bool { canonicalNames.find(type).map { known[$0].isPersonal } ?? false }
+
+  /// Whether the newest event of a key says all that the earlier ones said. A type that is not in the file does not
+  /// conflate: nobody has said that its earlier events may go.
+  package func conflates(_ type: String) -> Bool { canonicalNames.find(type).map { known[$0].conflates } ?? false }
 
   package func meaning(of name: String) -> Meaning {
     if canonicalNames.find(name) != nil { return Meaning(type: name, key: nil, shownAs: nil) }

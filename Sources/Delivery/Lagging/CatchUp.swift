@@ -68,7 +68,7 @@ extension StreamSender {
       return CatchUp(row: row, listener: listener, through: pages.end)
     }
     let page = try pages.page(from: row.from)
-    let events = PlacedEvent.conflated(page.events)
+    let events = PlacedEvent.conflated(page.events, types: types)
     let matches = events.enumerated().compactMap { index, placed in
       record.shownName(of: placed.event, types: types).map { Recipient.Match(event: index, shownAs: $0) }
     }

@@ -1,3 +1,4 @@
+import Connections
 import EventLog
 import Frames
 import JSON
@@ -8,10 +9,10 @@ struct PlacedEvent {
   let event: Event
   let placement: Placement
 
-  /// What is sent of `events`. For example: of 7 (AAPL), 8 (MSFT) and 9 (AAPL), 8 and 9; the placement of 9 says that it
-  /// stands for one more, the first of which is 7.
-  static func conflated(_ events: [LoggedEvent]) -> [PlacedEvent] {
-    Conflation.conflate(events.map(\.event)) { $0.isUrgent }.map { kept in
+  /// What is sent of `events`. For example: of the prices 7 (AAPL), 8 (MSFT) and 9 (AAPL), 8 and 9; the placement of 9 says
+  /// that it stands for one more, the first of which is 7. Of three fills of one order, all: their type does not conflate.
+  static func conflated(_ events: [LoggedEvent], types: EventTypeTable) -> [PlacedEvent] {
+    Conflation.conflate(events.map(\.event)) { $0.isUrgent || !types.conflates($0.type) }.map { kept in
       let logged = events[kept.index]
       return PlacedEvent(
         event: logged.event,

@@ -46,7 +46,7 @@ extension StreamSender {
 
 extension StreamSender.RoundDelivery {
   init(streamSender: StreamSender, plan: RoundPlan, progress: StreamProgress) {
-    let events = PlacedEvent.conflated(plan.events)
+    let events = PlacedEvent.conflated(plan.events, types: streamSender.types)
     self.streamSender = streamSender
     self.plan = plan
     self.progress = progress
