@@ -124,12 +124,12 @@ class Publisher(threading.Thread):
 
 
 def read_log(gateway, stream):
-    """Everything the log of a stream holds, by sequence number; None if it has none."""
+    """Everything the log of a stream holds, by sequence number."""
     done = subprocess.run(
         [BIN / "tickertape", "log", stream, "--store", f"sqlite:{gateway.folder / 'table.sqlite'}"],
         capture_output=True, text=True, timeout=60)
     if done.returncode != 0:
-        return None
+        return []
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -156,8 +156,8 @@ def judge(follower, streams, logs):
                 announced[lost["stream"]] = lost["missed"]
             continue
         kind, stream, seq, content = shown[:4]
-        log = logs.get(stream)
-        if stream not in streams or log is None:
+        log = logs.get(stream, [])
+        if stream not in streams:
             faults.append(f"{kind} of {stream}, which is not for it")
             continue
         if kind == "snapshot":
@@ -196,7 +196,7 @@ def judge(follower, streams, logs):
         if left:
             faults.append(f"{stream} {seq} stands for {left} too many")
     for stream in streams:
-        for event in logs.get(stream) or []:
+        for event in logs[stream]:
             if wants(follower, stream, event) and event["seq"] not in covered[stream]:
                 faults.append(f"never got {stream} {event['seq']} of {len(logs[stream])}")
     return faults
@@ -218,7 +218,7 @@ async def follow(gateway, seed, events, publishers, clients, report):
             gateway.socket_url(f"userId={user}&role={role}" + f"&groups={','.join(groups)}" * bool(groups)), role, types, keys,
             random.Random(f"{seed}-client-{number}"))
         allowed = ROLES[role]
-        follower.streams = [f"all/{kind}" for kind in types if kind in TYPES and (allowed is None or kind in allowed)]
+        follower.streams = [f"all/{kind}" for kind in types if allowed is None or kind in allowed]
         follower.streams += [f"user/{user}", "all/announcement"] + [f"group/{group}" for group in groups]
         followers.append(follower)
     tasks = [asyncio.create_task(follower.run()) for follower in followers]
@@ -237,13 +237,13 @@ async def follow(gateway, seed, events, publishers, clients, report):
     # What is left: clients stay now, until each has what it lacks.
     for follower in followers:
         follower.isCalm = True
-    streams = [f"all/{kind}" for kind in TYPES + ["announcement"]] + [f"user/{user}" for user in USERS]
+    streams = [f"all/{kind}" for kind in TYPES + ["announcement"] + ADDRESSED] + [f"user/{user}" for user in USERS]
     streams += [f"group/{group}" for group in GROUPS]
     logs = await asyncio.to_thread(lambda: {stream: read_log(gateway, stream) for stream in streams})
     needed = []
     for follower in followers:
         for stream in follower.streams:
-            last = max((event["seq"] for event in logs[stream] or [] if wants(follower, stream, event)), default=0)
+            last = max((event["seq"] for event in logs[stream] if wants(follower, stream, event)), default=0)
             needed.append((follower, stream, last))
     deadline = time.monotonic() + 90
     while needed and time.monotonic() < deadline:
@@ -266,8 +266,6 @@ def judge_log(logs, events):
     faults = []
     names = collections.Counter()
     for stream, log in logs.items():
-        if log is None:
-            continue
         if [event["seq"] for event in log] != list(range(1, len(log) + 1)):
             faults.append(f"the log of {stream} has holes")
         names.update((event["data"]["p"], event["data"]["n"]) for event in log)
