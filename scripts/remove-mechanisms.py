@@ -158,6 +158,12 @@ REMOVALS = {
     "every role may see everything": (
         "Sources/Connections/EventTypes/EventTypeTable.swift", "if seeEverything.contains(set) {",
         "if seeEverything.contains(set) || !set.isEmpty {"),
+    "what is announced reaches only who asked for it": (
+        "Sources/Connections/Topic.swift", "case .everyone where event.type.hasSameBytes(as: Event.announcement):",
+        "case .everyone where event.type.isEmpty:"),
+    "what was asked for does not stand in the user's row": (
+        "Sources/Connections/Rows/ListenerRow.swift", "    if let asked = filter.asked {",
+        "    if let asked = filter.asked, asked.isEmpty, !asked.isEmpty {"),
 }
 
 

@@ -104,7 +104,9 @@ struct ConnectRequest {
     let context = event.context
     var subscriptions = Subscriptions()
     let order = Order(count: 0, milliseconds: context.requestTimeMilliseconds, messageID: "")
-    _ = subscriptions.apply(SubscriptionChange(add: accepted, order: order))
+    // Who asked for nothing but what its role may not see has asked all the same.
+    let asks = !query.subscriptions.names.isEmpty
+    _ = subscriptions.apply(SubscriptionChange(add: accepted, order: order, asks: asks))
     var record = ConnectionRecord(
       id: context.connectionID, principal: identity.principal, dialect: query.dialect, clientName: query.clientName,
       sourceAddress: context.sourceAddress, connectedAtMilliseconds: context.connectedAtMilliseconds,

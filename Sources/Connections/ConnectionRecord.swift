@@ -56,6 +56,16 @@ package struct ConnectionRecord: Equatable, Sendable {
       + keyHashes.map(Topic.accessKey) + end
   }
 
+  /// The topics whose rows hold what the connection asked for: its user's, its groups'.
+  private var audienceTopics: [Topic] { ownTopics.filter(\.isOfAudience) }
+
+  /// Makes a change of what it is subscribed to. Returns the topics whose listener rows must be written or deleted.
+  mutating func apply(_ change: SubscriptionChange) -> Set<Topic> {
+    let before = subscriptions.asked()
+    let touched = subscriptions.apply(change)
+    return subscriptions.asked() == before ? touched : touched.union(audienceTopics)
+  }
+
   /// Every topic under which a listener row of this connection may stand.
   package var topics: [Topic] { ownTopics + subscriptions.topics.ordered() }
 
@@ -63,7 +73,7 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// for one connection, and decides as its listener rows do for those who read them.
   package func shownName(of event: Event, types: EventTypeTable) -> String? {
     for topic in Topic.topics(of: event) {
-      if let filter = filter(of: topic),
+      if let filter = filter(of: topic, for: event),
         let name = types.shownName(of: event, under: topic, role: principal.role, filter: filter)
       {
         return name
@@ -72,11 +82,12 @@ package struct ConnectionRecord: Equatable, Sendable {
     return nil
   }
 
-  /// What should stand under a topic, nil: nothing.
-  func filter(of topic: Topic) -> ListenerFilter? {
+  /// What should stand under a topic, nil: nothing. `event`: what of it decides on this event is enough.
+  func filter(of topic: Topic, for event: Event? = nil) -> ListenerFilter? {
     switch topic {
     case .type, .key: subscriptions.filter(of: topic)
-    case .everyone, .user, .group, .accessKey, .ending: ownTopics.contains(topic) ? ListenerFilter() : nil
+    case .user, .group: ownTopics.contains(topic) ? ListenerFilter(asked: subscriptions.asked(for: event)) : nil
+    case .everyone, .accessKey, .ending: ownTopics.contains(topic) ? ListenerFilter() : nil
     }
   }
 }

@@ -83,7 +83,7 @@ package struct Connections {
       guard var record = try connection(id: id) else { return .unknownConnection }
       let change = makeChange(record)
       if let refusal = refusal(of: change, for: record) { return refusal }
-      var touched = record.subscriptions.apply(change)
+      var touched = record.apply(change)
       record.pausedUntilMilliseconds = isPaused ? clock.milliseconds() + ListenerRow.attentionMilliseconds : nil
       let isAcceptingOther = accepting.map { $0 != record.accepts } ?? false
       if let accepting, isAcceptingOther {
@@ -100,11 +100,11 @@ package struct Connections {
 
   /// Why a change of a connection, as it stands, would not be made; nil: it would be, or there is nothing to change.
   package func refusal(of change: SubscriptionChange, for record: ConnectionRecord) -> ChangeOutcome? {
-    var (subscriptions, bucket) = (record.subscriptions, record.bucket)
-    let touched = subscriptions.apply(change)
-    let count = subscriptions.active.count
+    var record = record
+    let touched = record.apply(change)
+    let count = record.subscriptions.active.count
     if count > limits.subscriptions { return .tooManySubscriptions(count) }
-    let isInTime = touched.isEmpty || bucket.acquire(limits, nowMilliseconds: change.order.milliseconds)
+    let isInTime = touched.isEmpty || record.bucket.acquire(limits, nowMilliseconds: change.order.milliseconds)
     return isInTime ? nil : .tooFast
   }
 

@@ -1,19 +1,26 @@
+import Frames
 import Messaging
 
 extension ConnectionRecord {
-  /// The streams whose events may be for this connection, in a certain order: its user's, its groups', then those of
-  /// the types it is subscribed to and may see.
+  /// The streams whose events may be for this connection, in a certain order: its user's, its groups', those of the types
+  /// it is subscribed to and may see, and the announcements, which have a place in a cursor however many the others are.
   package func streams(types: EventTypeTable) -> [String] {
-    (principal.user.map { [StreamName.user($0)] } ?? []) + principal.groups.map(StreamName.group)
-      + subscribedStreams(types: types)
+    var streams = (principal.user.map { [StreamName.user($0)] } ?? []) + principal.groups.map(StreamName.group)
+    streams += subscribedStreams(types: types)
+    if types.mayBeSeen(Event.announcement, by: principal.role) {
+      streams.insert(StreamName.announcements, at: min(streams.count, Cursor.maximumStreams - 1))
+    }
+    return streams
   }
 
-  /// Those among them that it asked for.
+  /// Those among them that it asked for. Announcements come to it without asking.
   package func subscribedStreams(types: EventTypeTable) -> [String] {
     var names: [String] = []
     var known: Set<[UInt8]> = []
     for entry in subscriptions.active
-    where types.mayBeSeen(entry.type, by: principal.role) && known.insert(Array(entry.type.utf8)).inserted {
+    where types.mayBeSeen(entry.type, by: principal.role) && !entry.type.hasSameBytes(as: Event.announcement)
+      && known.insert(Array(entry.type.utf8)).inserted
+    {
       names.append(StreamName.type(entry.type))
     }
     return names

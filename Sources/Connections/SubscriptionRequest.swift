@@ -117,7 +117,7 @@ extension SubscriptionRequest {
   private static func allowed(
     _ meanings: [EventTypeTable.Meaning], name: String, role: Role?, types: EventTypeTable
   ) -> Result<[EventTypeTable.Meaning], Refusal> {
-    let visible = meanings.filter { types.mayBeSeen($0.type, by: role) }
+    let visible = meanings.filter { types.mayBeAskedFor($0.type, by: role) }
     guard visible.isEmpty else { return .success(visible) }
     return .failure(
       Refusal(name: name, code: .notAllowed, message: "the role '\(role?.rawValue ?? "unknown")' may not see it"))

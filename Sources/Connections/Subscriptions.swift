@@ -26,6 +26,8 @@ package struct SubscriptionChange: Equatable, Sendable {
   package var add: [Subscription]
   package var remove: [Removal]
   package var order: Order
+  /// Whether it asks for anything, also if nothing of that was granted.
+  package var asks: Bool
 
   package enum Removal: Equatable, Sendable {
     case selector(type: String, Selector)
@@ -35,8 +37,9 @@ package struct SubscriptionChange: Equatable, Sendable {
     case types(prefix: String, known: [String])
   }
 
-  package init(add: [Subscription] = [], remove: [Removal] = [], order: Order) {
+  package init(add: [Subscription] = [], remove: [Removal] = [], order: Order, asks: Bool = false) {
     self.add = add
+    self.asks = asks || !add.isEmpty
     self.remove = remove
     self.order = order
   }
@@ -56,6 +59,9 @@ package struct Subscriptions: Equatable, Sendable {
   package internal(set) var entries: [Entry] = []
   /// The newest removal of a whole type: an older subscription to any key of it comes too late.
   var floors: [Floor] = []
+  /// Whether the connection has asked for anything since it came: who has never asked gets every event of its user and its
+  /// groups. It stays so, whatever is taken back, and does not depend on the order in which changes are applied.
+  package internal(set) var hasAsked = false
 
   struct Floor: Equatable, Sendable {
     let type: String
@@ -74,6 +80,7 @@ package struct Subscriptions: Equatable, Sendable {
   /// if every part of the change came too late.
   package mutating func apply(_ change: SubscriptionChange) -> Set<Topic> {
     var touched: Set<Topic> = []
+    if change.asks { hasAsked = true }
     for removal in change.remove { remove(removal, order: change.order, touched: &touched) }
     for subscription in change.add { add(subscription, order: change.order, touched: &touched) }
     if !touched.isEmpty { forget(before: change.order.milliseconds - Self.memoryMilliseconds) }
@@ -145,7 +152,18 @@ package struct Subscriptions: Equatable, Sendable {
 
   /// What the listener row of a type's or a key's topic should say, or nil if there should be none.
   func filter(of topic: Topic) -> ListenerFilter? {
-    let matching = entries.filter { $0.isActive && $0.topic == topic }
+    Self.filter(entries.filter { $0.isActive && $0.topic == topic })
+  }
+
+  /// What was asked for, by the topics it stands under; nil: nothing ever was. Of an event what decides on it.
+  func asked(for event: Event? = nil) -> [Topic: ListenerFilter]? {
+    guard hasAsked else { return nil }
+    let theirs = event.map { event in active.filter { $0.type.hasSameBytes(as: event.type) } } ?? active
+    return Dictionary(grouping: theirs, by: \.topic).compactMapValues(Self.filter)
+  }
+
+  /// What entries of one topic come to.
+  private static func filter(_ matching: [Entry]) -> ListenerFilter? {
     guard let first = matching.first else { return nil }
     if let all = matching.first(where: { $0.selector == .all || $0.isKeyed }) {
       return ListenerFilter(prefixes: [], shownAs: all.shownAs)

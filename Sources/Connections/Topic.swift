@@ -8,7 +8,7 @@ package enum Topic: Hashable, Sendable {
   case key(type: String, key: String)
   case user(String)
   case group(String)
-  /// Every connection there is: for what is announced to all of them, and for counting and listing them.
+  /// Every connection there is: for announcements, and for counting and listing them.
   case everyone
   /// No event is for it: here stand the connections that an access key opened, by the key's hash.
   case accessKey(String)
@@ -61,11 +61,32 @@ package enum Topic: Hashable, Sendable {
     }
   }
 
+  /// Whether it is that of one user, or of a group.
+  var isOfAudience: Bool {
+    switch self {
+    case .user, .group: true
+    case .type, .key, .everyone, .accessKey, .ending: false
+    }
+  }
+
+  /// Whether a connection stands there because it asked for it.
+  var isSubscribed: Bool {
+    switch self {
+    case .type, .key: true
+    case .user, .group, .everyone, .accessKey, .ending: false
+    }
+  }
+
+  /// Where those stand that asked for events of a type, or of one key of it.
+  static func subscribed(type: String, key: String?) -> [Topic] {
+    key.map { [.type(type), .key(type: type, key: $0)] } ?? [.type(type)]
+  }
+
   /// The topics whose listeners an event of that audience is for; a listener may stand under several of them.
   package static func topics(of event: Event) -> [Topic] {
     switch event.audience {
-    case .everyone:
-      event.key.map { [.type(event.type), .key(type: event.type, key: $0)] } ?? [.type(event.type)]
+    case .everyone where event.type.hasSameBytes(as: Event.announcement): [.everyone]
+    case .everyone: subscribed(type: event.type, key: event.key)
     case .user(let user): [.user(user)]
     case .group(let group): [.group(group)]
     }
@@ -73,8 +94,10 @@ package enum Topic: Hashable, Sendable {
 }
 
 extension Sequence<Topic> {
-  /// In the order of their names: the same write is the same bytes in every process.
+  /// Those where a connection stands without asking first, each part in the order of the names: the same write is the same
+  /// bytes in every process, and what decides on a user's events is written together with the connection's own row.
   func ordered() -> [Topic] {
-    map { (name: $0.name, topic: $0) }.sorted { $0.name < $1.name }.map(\.topic)
+    map { (rank: $0.isSubscribed ? 1 : 0, name: $0.name, topic: $0) }
+      .sorted { ($0.rank, $0.name) < ($1.rank, $1.name) }.map(\.topic)
   }
 }

@@ -20,7 +20,8 @@ extension Receive {
     let record = try change(context: context, accepting: hello.accepts) { record in
       let resolved = hello.subscriptions.resolved(for: record.principal.role, types: types)
       refused = resolved.refused
-      return SubscriptionChange(add: resolved.accepted, order: Self.order(nil, context: context))
+      return SubscriptionChange(
+        add: resolved.accepted, order: Self.order(nil, context: context), asks: !hello.subscriptions.names.isEmpty)
     }
     let log = log.of(record)
     if !hello.subscriptions.names.isEmpty {

@@ -43,6 +43,10 @@ package struct Event: Equatable, Sendable {
     self.messageKey = messageKey
   }
 
+  /// The type of what is announced: sent to everyone, it reaches every connection whose role may see it, whatever it asked
+  /// for (`Docs/decisions/0009-announcements.md`).
+  package static let announcement = "announcement"
+
   /// The events that one stream orders among themselves.
   package var stream: String {
     switch audience {

@@ -17,6 +17,9 @@ package enum StreamName {
   package static func user(_ user: String) -> String { "user/\(user)" }
   package static func group(_ group: String) -> String { "group/\(group)" }
 
+  /// What is announced to everyone.
+  package static let announcements = type(Event.announcement)
+
   /// The type whose broadcasts the stream holds.
   package static func type(of stream: String) -> String? {
     stream.hasBytePrefix("all/") ? String(Substring(stream.utf8.dropFirst(4))) : nil

@@ -14,7 +14,8 @@ struct ConnectionsTests {
       try world.connections(over: table).connect(record: world.record(["signal", "risk", "system"])) == .connected)
     #expect(table.calls == 1)
     #expect(try world.reaches("signal") == [world.id.text])
-    #expect(try world.reaches("order:update", audience: .user("u-1")) == [world.id.text])
+    #expect(try world.reaches("risk", audience: .user("u-1")) == [world.id.text])
+    #expect(try world.reaches("order:update", audience: .user("u-1")) == [])
     #expect(try world.reaches("decision") == [])
   }
 

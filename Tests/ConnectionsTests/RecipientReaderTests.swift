@@ -46,14 +46,79 @@ struct RecipientReaderTests {
     #expect(try world.recipients([event("risk")]).first?.matches == [.init(event: 0, shownAs: "risk_alert")])
   }
 
-  @Test("a role that may not see a type gets no broadcast of it, but its own person's and group's events")
-  func roles() throws {
+  @Test(
+    "a role that may not see a type gets no event of it, whoever it is for, unless it is personal or of no file",
+    arguments: [[], ["risk", "order:fill", "mine"]])
+  func roles(asked: [String]) throws {
     let world = World()
-    _ = try world.connections().connect(record: world.record(["risk"], role: .viewer, groups: ["g"]))
-    #expect(try world.reaches("risk") == [])
-    #expect(try world.reaches("risk", audience: .user("u-1")) == [world.id.text])
-    #expect(try world.reaches("risk", audience: .group("g")) == [world.id.text])
-    #expect(try world.reaches("risk", audience: .user("u-2")) == [])
+    _ = try world.connections().connect(record: world.record(asked, role: .viewer, groups: ["g"]))
+    for type in ["risk", "order:fill", "mine"] {
+      let expected = type == "risk" ? [] : [world.id.text]
+      #expect(try world.reaches(type) == [])
+      #expect(try world.reaches(type, audience: .user("u-1")) == expected)
+      #expect(try world.reaches(type, audience: .group("g")) == expected)
+      #expect(try world.reaches(type, audience: .user("u-2")) == [])
+    }
+  }
+
+  @Test("what is addressed to a user or a group reaches who asked for it, by type and key, and who never asked")
+  func asked() throws {
+    let world = World()
+    let connections = world.connections()
+    let ids = try ["silent", "typed", "keyed", "other"].map { try #require(ConnectionID("\($0)=")) }
+    for (id, names) in zip(ids, [[], ["position:update"], [], ["signal"]]) {
+      _ = try connections.connect(record: world.record(names, id: id, groups: ["g"]))
+    }
+    _ = try connections.change(id: ids[2]) { _ in
+      world.change(add: ["position:update"], keys: ["AAPL", "M*"], count: 1)
+    }
+    for audience in [Audience.user("u-1"), .group("g")] {
+      let reached = { (key: String?) in
+        try world.reaches("position:update", key: key, audience: audience).map { String($0.dropLast()) }
+      }
+      #expect(try reached("AAPL") == ["keyed", "silent", "typed"])
+      #expect(try reached("MSFT") == ["keyed", "silent", "typed"])
+      #expect(try reached("GOOG") == ["silent", "typed"])
+      #expect(try reached(nil) == ["silent", "typed"])
+    }
+    // Whoever takes everything back has asked all the same.
+    _ = try connections.change(id: ids[2]) { _ in world.change(remove: ["position:update"], count: 2) }
+    #expect(try world.reaches("position:update", key: "AAPL", audience: .user("u-1")) == ["silent=", "typed="])
+  }
+
+  @Test("in whatever order a subscribe and its unsubscribe are handled, it has been asked, and nothing is wanted")
+  func inAnyOrder() throws {
+    let changes = { (world: World) in
+      [
+        world.change(add: ["position:update"], count: 1, milliseconds: 1),
+        world.change(remove: ["position:update"], count: 2, milliseconds: 2),
+      ]
+    }
+    for isReversed in [false, true] {
+      let world = World()
+      _ = try world.connections().connect(record: world.record())
+      for change in isReversed ? changes(world).reversed() : changes(world) {
+        _ = try world.connections().change(id: world.id) { _ in change }
+      }
+      #expect(try world.reaches("position:update", audience: .user("u-1")) == [])
+      #expect(try world.reaches("order:fill", audience: .user("u-1")) == [])
+    }
+  }
+
+  @Test("an announcement to everyone reaches every connection whose role may see it, whatever it asked for")
+  func announced() throws {
+    let world = World()
+    for (name, user, role, types) in [
+      ("a", "u-1", .viewer, ["signal"]), ("b", nil, .admin, []), ("c", "u-2", nil, []),
+      ("d", nil, .analyst, ["announcement"]),
+    ] as [(String, String?, Role?, [String])] {
+      let id = try #require(ConnectionID("\(name)="))
+      _ = try world.connections(shards: 8).connect(record: world.record(types, id: id, user: user, role: role))
+    }
+    let announcement = event("announcement", "k")
+    #expect(try Set(world.recipients([announcement], shards: 8).map(\.id.text)) == ["a=", "b=", "d="])
+    // One to a user is an event like others.
+    #expect(try world.reaches("announcement", audience: .user("u-1")) == [])
   }
 
   @Test("a run takes as many events as have so few topics, each topic once")

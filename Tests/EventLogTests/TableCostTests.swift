@@ -75,7 +75,7 @@ struct TableCostTests {
         guard case .changed(let record) = outcome else { return }
         _ = try Self.reader(connections).recover(record: record, cursor: Self.cursor(world).text)
       },
-      row("`ping` with a cursor of four streams") { connections, world in
+      row("`ping` with a cursor of five streams") { connections, world in
         guard let record = try connections.connection(id: world.id) else { return }
         _ = try Self.reader(connections).cursor(record: record)
       },
@@ -192,7 +192,9 @@ struct TableCostTests {
 
   private static func cursor(_ world: World) -> Cursor {
     var cursor = Cursor()
-    for stream in ["user/u-1", "all/signal", "all/risk", "all/system"] { cursor.set(stream: stream, epoch: "", to: 0) }
+    for stream in ["user/u-1", "all/signal", "all/risk", "all/system", "all/announcement"] {
+      cursor.set(stream: stream, epoch: "", to: 0)
+    }
     return cursor
   }
 

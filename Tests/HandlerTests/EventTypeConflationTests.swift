@@ -8,7 +8,7 @@ struct EventTypeConflationTests {
   /// The frames that a connection of u-1 gets of events that are published at once.
   private func frames(_ events: [String]) throws -> [String] {
     let stage = Stage()
-    _ = try stage.connect([("userId", "u-1"), ("eventTypes", "price:update")])
+    _ = try stage.connect([("userId", "u-1"), ("eventTypes", "price:update,order:fill,mine")])
     _ = try stage.publish("{\"events\":[\(events.joined(separator: ","))]}")
     return stage.ear.frames(to: stage.id)
   }

@@ -39,13 +39,14 @@ struct HelloTests {
     _ = try log.append([unsent], to: "all/price:update")
     #expect(try stage.say(#"{"type":"hello","n":2,"eventTypes":["price:update"],"accept":["batch"]}"#) == nil)
     let frames = frames(stage)
-    try #require(frames.map { $0.contains(#""replay":2"#) } == [true, true, true, true])
+    try #require(frames.map { $0.contains(#""replay":2"#) } == [true, true, true, true, true])
     #expect(frames[0].hasPrefix(#"{"type":"connection","status":"connected","connectionId":"R0oXAdfD0kwCH6w=""#))
     #expect(frames[1].hasPrefix(#"{"type":"snapshot","replay":2,"stream":"all/price:update","seq":3,"events":["#))
     #expect(frames[1].contains(#""seq":2,"#) && frames[1].hasSuffix(#""data":3}]}"#))
     #expect(frames[2].hasPrefix(#"{"type":"price:update","key":"AAPL","id":"1-x","stream":"all/price:update","seq":4"#))
-    #expect(frames[3].hasPrefix(#"{"type":"ready","replay":2,"cursor":""#))
-    #expect(Cursor(try cursor(in: frames[3]))?.isEmpty == false)
+    #expect(frames[3] == #"{"type":"snapshot","replay":2,"stream":"all/announcement","seq":0,"events":[]}"#)
+    #expect(frames[4].hasPrefix(#"{"type":"ready","replay":2,"cursor":""#))
+    #expect(Cursor(try cursor(in: frames[4]))?.isEmpty == false)
   }
 
   @Test("with the cursor of a ready gets what was missed, once and in order, and nothing that it has")
@@ -80,11 +81,11 @@ struct HelloTests {
     try publish(stage, "signal", "k", 1)
     _ = try stage.say("{\"type\":\"hello\",\"cursor\":\"\(cursor)\",\"eventTypes\":[\"signal\"]}")
     let frames = frames(stage)
-    try #require(frames.count == 4)
+    try #require(frames.count == 5)
     #expect(frames[1].contains(#""from":null"#))
     #expect(
       frames[1].contains(#""recovered":"none","missed":null,"reason":"unknown","streams":[{"stream":"all/signal""#))
-    #expect(frames[2].hasPrefix(#"{"type":"snapshot""#) && frames[3].hasPrefix(#"{"type":"ready""#))
+    #expect(frames[2].hasPrefix(#"{"type":"snapshot""#) && frames[4].hasPrefix(#"{"type":"ready""#))
   }
 
   @Test("a cursor ahead of the log, or of a log before this one, is told so and gets the state")
@@ -158,7 +159,7 @@ struct HelloTests {
 
   @Test("an event that is published while hello is answered comes live or in the answer")
   func noRace() throws {
-    for moment in 0..<4 {
+    for moment in 0..<5 {
       let stage = try connected()
       try publish(stage, "signal", "k", 1)
       var posts = 0
@@ -168,9 +169,9 @@ struct HelloTests {
       }
       _ = try stage.say(#"{"type":"hello","eventTypes":["signal"]}"#)
       stage.ear.beforePost = nil
-      if moment == 3 {
-        // Connection, state and ready: there is no fourth.
-        #expect(posts == 3)
+      if moment == 4 {
+        // Connection, two states and ready: there is no fifth.
+        #expect(posts == 4)
         continue
       }
       #expect(frames(stage).count { $0.hasSuffix(#""data":2}"#) } == 1, "before post \(moment)")

@@ -31,10 +31,11 @@ struct PublishTests {
     #expect(stage.ear.posts.map { $0.frame.contains(#""stream":"all/risk","seq":1,"#) } == [true, true])
   }
 
-  @Test("a listener gets the events of a batch in order, all to one person on all of its connections")
+  @Test("a listener gets a batch in order, all to one person on all of its connections that did not ask for else")
   func order() throws {
-    let stage = try connected([("a", "price:update"), ("b", "signal")])
+    let stage = try connected([("a", "price:update"), ("b", "x")])
     _ = try stage.connect([("userId", "u-b")], id: ConnectionID("b2"))
+    _ = try stage.connect([("userId", "u-b"), ("eventTypes", "signal")], id: ConnectionID("b3"))
     let events = (0..<50).map { "{\"type\":\"price:update\",\"key\":\"k\($0)\",\"data\":\($0)}" }
     _ = try stage.publish(
       "{\"events\":[\(events.joined(separator: ",")),{\"type\":\"x\",\"user\":\"u-b\",\"data\":50}]}")

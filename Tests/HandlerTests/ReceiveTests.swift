@@ -132,6 +132,7 @@ struct ReceiveTests {
       .epoch
     var cursor = Cursor()
     cursor.set(stream: "all/signal", epoch: epoch, to: 1)
+    cursor.set(stream: "all/announcement", epoch: "", to: 0)
     #expect(try stage.say(#"{"type":"ping"}"#)?.hasPrefix("{\"type\":\"pong\",\"cursor\":\"\(cursor.text)\"") == true)
   }
 
@@ -170,7 +171,7 @@ struct ReceiveTests {
     #expect(answer?.contains(#""userId":"u-1","role":"admin","clientId":"c1","dialect":"typed""#) == true)
     #expect(
       answer?.hasSuffix(
-        #""eventTypes":["risk_alert"],"subscriptions":1,"streams":[{"stream":"user/u-1","last":0,"delivered":0},{"stream":"all/risk","last":0,"delivered":0}]}"#
+        #""eventTypes":["risk_alert"],"subscriptions":1,"streams":[{"stream":"user/u-1","last":0,"delivered":0},{"stream":"all/risk","last":0,"delivered":0},{"stream":"all/announcement","last":0,"delivered":0}]}"#
       ) == true)
     _ = try stage.publish(#"{"type":"risk","data":1}"#)
     #expect(try stage.say(#"{"type":"status"}"#)?.contains(#"{"stream":"all/risk","last":1,"delivered":1}"#) == true)

@@ -16,8 +16,9 @@ final class ModelClient: ModelListener {
   }
 
   static let plans: [Plan] = [
-    Plan(principal: Principal(user: "u-0", role: .admin), types: ["price:update", "signal"], moreTypes: ["risk"]),
-    Plan(principal: Principal(user: "u-1", role: .viewer), types: ["signal", "risk"]),
+    Plan(
+      principal: Principal(user: "u-0", role: .admin), types: ["price:update", "signal", "note"], moreTypes: ["risk"]),
+    Plan(principal: Principal(user: "u-1", role: .viewer), types: ["signal", "risk", "note"]),
     Plan(principal: Principal(user: nil, role: .admin), types: ["price:update"], keys: ["A"]),
     Plan(principal: Principal(user: "u-0", role: .approver), types: ["risk", "signal"]),
   ]

@@ -179,10 +179,11 @@ final class ModelWorld {
   private func event(_ number: Int) -> String {
     let text = hasLargeEvents && dice.one(in: 2) ? ",\"text\":\"\(Self.padding)\"" : ""
     var members = "\"data\":{\"n\":\(number)\(text)}"
-    switch dice.number(below: 10) {
+    switch dice.number(below: 11) {
     case 0..<6: members += ",\"type\":\"price:update\",\"key\":\"\(dice.pick(["A", "B", "C"]))\""
     case 6, 7: members += ",\"type\":\"signal\""
     case 8: members += ",\"type\":\"note\",\"user\":\"\(dice.pick(["u-0", "u-1"]))\""
+    case 9: members += ",\"type\":\"announcement\""
     default: members += ",\"type\":\"risk\",\"key\":\"A\",\"priority\":\"high\""
     }
     if dice.one(in: 2) {
@@ -211,7 +212,7 @@ final class ModelWorld {
 
   /// A lag sender that was asked for once more than it had to be.
   private func lag() {
-    let stream = dice.pick(["all/price:update", "all/signal", "all/risk", "user/u-0", "user/u-1"])
+    let stream = dice.pick(["all/price:update", "all/signal", "all/risk", "all/announcement", "user/u-0", "user/u-1"])
     _ = run("{\"lag\":\"\(stream)\"}")
   }
 

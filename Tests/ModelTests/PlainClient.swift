@@ -64,8 +64,9 @@ final class PlainClient: ModelListener {
   struct Session {
     let id: ConnectionID
     var records: [Record] = []
-    /// The newest event of the person's stream when it was connected.
-    let personalFrom: Int64
+    /// The newest event of each stream that it follows without subscribing to it, when it was connected: its user's, whose
+    /// notes it asks for as it connects, and the announcements.
+    let followedFrom: [String: Int64]
     /// A frame to it was answered as if it were gone, though it is there.
     var isTakenForGone = false
   }
@@ -117,11 +118,18 @@ final class PlainClient: ModelListener {
     attempts += 1
     guard let id = ConnectionID("p\(position)x\(attempts)=") else { return }
     reconnectsAt = now + 500
-    guard world.connect(ConnectionRecord(id: id, principal: plan.principal, connectedAtMilliseconds: now)) else {
-      return
+    var subscriptions = Subscriptions()
+    if plan.principal.user != nil {
+      let notes = Subscription(type: "note", selector: .all)
+      _ = subscriptions.apply(
+        SubscriptionChange(add: [notes], order: Order(count: 0, milliseconds: now, messageID: "")))
     }
-    let personalFrom = plan.principal.user.map { world.last(StreamName.user($0)) } ?? 0
-    sessions.append(Session(id: id, personalFrom: personalFrom))
+    let record = ConnectionRecord(
+      id: id, principal: plan.principal, connectedAtMilliseconds: now, subscriptions: subscriptions)
+    guard world.connect(record) else { return }
+    let streams = [StreamName.announcements] + (plan.principal.user.map { [StreamName.user($0)] } ?? [])
+    sessions.append(
+      Session(id: id, followedFrom: Dictionary(uniqueKeysWithValues: streams.map { ($0, world.last($0)) })))
     isConnected = true
     asked = nil
     requests = plan.requests

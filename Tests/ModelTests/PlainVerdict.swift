@@ -34,8 +34,7 @@ struct PlainVerdict {
     let name = session.id.text
     let said = Set(session.records.compactMap { if case .said(let request) = $0 { request } else { nil } })
     var streams = Set(said.map(\.stream))
-    let personal = client.plan.principal.user.map(StreamName.user)
-    if let personal { streams.insert(personal) }
+    streams.formUnion(session.followedFrom.keys)
     for record in session.records {
       for (stream, sequence, number) in Self.shown(record) {
         guard let log = logs[stream], streams.contains(stream), 1...log.count ~= Int(sequence) else {
@@ -44,14 +43,14 @@ struct PlainVerdict {
         }
         let event = log[Int(sequence) - 1]
         if Verdict.number(of: event) != number { faults.append("\(name): \(stream) \(sequence) is another event") }
-        if stream != personal, !said.contains(where: { $0.wants(event.event) }) {
+        if session.followedFrom[stream] == nil, !said.contains(where: { $0.wants(event.event) }) {
           faults.append("\(name): did not ask for \(stream) \(sequence)")
         }
       }
     }
     if isQuiet { for stream in streams { judgeOrder(session, stream) } }
     guard isOpen else { return }
-    if let personal { judgeWhole(session, personal, after: session.personalFrom) { _ in true } }
+    for (stream, place) in session.followedFrom { judgeWhole(session, stream, after: place) { _ in true } }
     for request in client.plan.requests { judge(request, session) }
   }
 

@@ -16,7 +16,7 @@ struct Verdict {
     repeatsHellos = world.repeatsInvocations
     var logs: [String: [LoggedEvent]] = [:]
     let log = StreamLog(table: world.table, clock: world.clock.clock)
-    for stream in ["all/price:update", "all/signal", "all/risk", "user/u-0", "user/u-1"] {
+    for stream in ["all/price:update", "all/signal", "all/risk", "all/announcement", "user/u-0", "user/u-1"] {
       guard let head = try log.head(stream: stream) else { continue }
       logs[stream] = try log.read(stream: stream, head: head, after: 0, limitEvents: .max, limitBytes: .max).events
     }
@@ -41,7 +41,7 @@ struct Verdict {
   private mutating func judge(_ client: ModelClient, _ logs: [String: [LoggedEvent]]) {
     let name = "client \(client.position)"
     if client.records.contains(.gap) { faults.append("\(name): a gap was told, but nothing was missing") }
-    var streams = client.types.filter { client.plan.principal.mayFollow($0) }.map { "all/\($0)" }
+    var streams = client.types.filter { client.plan.principal.mayFollow($0) }.map { "all/\($0)" } + ["all/announcement"]
     if let user = client.plan.principal.user { streams.append("user/\(user)") }
     for case .event(let stream, let sequence, _, _) in client.records where !streams.contains(stream) {
       faults.append("\(name): saw \(stream) \(sequence)")
@@ -152,6 +152,7 @@ extension Principal {
 
 extension ModelClient.Plan {
   fileprivate func wants(_ event: Event) -> Bool {
-    event.audience != .everyone || keys.isEmpty || event.key.map(keys.contains) ?? false
+    event.type == "announcement"
+      || (types + moreTypes).contains(event.type) && (keys.isEmpty || event.key.map(keys.contains) ?? false)
   }
 }

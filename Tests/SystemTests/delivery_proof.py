@@ -1,6 +1,6 @@
 """The delivery proof: many clients that come and go, several publishers, every fault there is. In the end each client has
-been shown each event that it may see and wants, once and in order, or a later one of its key that stands for it; or, away for more
-than one answer holds, was told how many it missed and shown the state.
+been shown each event that it may see and wants, to everyone, to its user, to its group or announced, once and in order, or a later one
+of its key that stands for it; or, away for more than one answer holds, was told how many it missed and shown the state.
 
     python delivery_proof.py SEED [SEED …]      # or --soak 200
     python delivery_proof.py --soak 10 --jobs 3
@@ -32,13 +32,17 @@ from javascript_audience import JavaScriptAudience  # noqa: E402
 
 ROLES = {
     "admin": None,
-    "analyst": {"signal", "decision", "price:update"},
-    "approver": {"signal", "decision", "risk", "price:update"},
-    "viewer": {"signal", "price:update"},
+    "analyst": {"signal", "decision", "price:update", "announcement"},
+    "approver": {"signal", "decision", "risk", "price:update", "announcement"},
+    "viewer": {"signal", "price:update", "announcement"},
 }
 TYPES = ["price:update", "signal", "decision", "risk"]
+# Sent to a user or a group: of a personal type, of one that no file knows, and two that are for some roles only.
+ADDRESSED = ["order:update", "note", "risk", "signal"]
+FOR_EVERY_ROLE = {"order:update", "note"}
 SYMBOLS = [f"S{number}" for number in range(12)]
 USERS = [f"u-{number}" for number in range(20)]
+GROUPS = ["desk-1", "desk-2", "desk-3"]
 FAULTS = [
     {"kind": "gone", "rate": 0.004},
     {"kind": "throttled", "rate": 0.01},
@@ -80,10 +84,13 @@ class Publisher(threading.Thread):
             event |= {"type": "signal"}
         elif roll < 0.8:
             event |= {"type": "decision", "key": self.random.choice(SYMBOLS[:3])}
-        elif roll < 0.96:
+        elif roll < 0.92:
             event |= {"type": "risk", "key": "all", "priority": self.random.choice(["high", "normal"])}
+        elif roll < 0.98:
+            event |= {"type": self.random.choice(ADDRESSED), "key": self.random.choice(SYMBOLS)}
+            event |= {"user": self.random.choice(USERS)} if roll < 0.95 else {"group": self.random.choice(GROUPS)}
         else:
-            event |= {"type": "note", "user": self.random.choice(USERS)}
+            event |= {"type": "announcement"}
         return event
 
     def run(self):
@@ -118,17 +125,23 @@ class Publisher(threading.Thread):
 
 
 def read_log(gateway, stream):
-    """Everything the log of a stream holds, by sequence number; None if it has none."""
+    """Everything the log of a stream holds, by sequence number."""
     done = subprocess.run(
         [BIN / "tickertape", "log", stream, "--store", f"sqlite:{gateway.folder / 'table.sqlite'}"],
         capture_output=True, text=True, timeout=60)
     if done.returncode != 0:
-        return None
+        return []
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def wants(follower, event):
-    return event["type"] == "note" or not follower.keys or event.get("key") in follower.keys
+def wants(follower, stream, event):
+    """By the rules alone: whether an event of a stream that a client follows is for it."""
+    kind = event["type"]
+    sees = ROLES[follower.role] is None or kind in ROLES[follower.role]
+    asked = kind in follower.types and (not follower.keys or event.get("key") in follower.keys)
+    if stream.startswith("all/"):
+        return sees and (asked or kind == "announcement")
+    return (sees or kind in FOR_EVERY_ROLE) and (asked or not follower.types)
 
 
 def judge(follower, streams, logs):
@@ -144,8 +157,8 @@ def judge(follower, streams, logs):
                 announced[lost["stream"]] = lost["missed"]
             continue
         kind, stream, seq, content = shown[:4]
-        log = logs.get(stream)
-        if stream not in streams or log is None:
+        log = logs.get(stream, [])
+        if stream not in streams:
             faults.append(f"{kind} of {stream}, which is not for it")
             continue
         if kind == "snapshot":
@@ -156,7 +169,7 @@ def judge(follower, streams, logs):
             places[stream] = max(seq, places.get(stream, 0))
             covered[stream].update(range(1, seq + 1))
             for event in content:
-                if not wants(follower, event) or log[event["seq"] - 1]["id"] != event["id"]:
+                if not wants(follower, stream, event) or log[event["seq"] - 1]["id"] != event["id"]:
                     faults.append(f"a state of {stream} shows {event['seq']}")
             continue
         if stream not in places:
@@ -168,7 +181,9 @@ def judge(follower, streams, logs):
         if seq > len(log) or log[seq - 1]["id"] != content["id"] or log[seq - 1]["data"] != content["data"]:
             faults.append(f"{stream} {seq} is not what the log holds")
             continue
-        if not wants(follower, content):
+        # Before its hello a connection has not asked for anything, and gets whatever is addressed to it.
+        wasHeld = shown[4] and not stream.startswith("all/")
+        if not wants(follower, stream, content) and not (wasHeld and wants(follower.unasked(), stream, content)):
             faults.append(f"{stream} {seq} was not asked for")
         covered[stream].add(seq)
         left, place = content.get("folded", 0), seq - 1
@@ -182,8 +197,8 @@ def judge(follower, streams, logs):
         if left:
             faults.append(f"{stream} {seq} stands for {left} too many")
     for stream in streams:
-        for event in logs.get(stream) or []:
-            if wants(follower, event) and event["seq"] not in covered[stream]:
+        for event in logs[stream]:
+            if wants(follower, stream, event) and event["seq"] not in covered[stream]:
                 faults.append(f"never got {stream} {event['seq']} of {len(logs[stream])}")
     return faults
 
@@ -194,14 +209,19 @@ async def follow(gateway, seed, events, publishers, clients, report):
     for number in range(clients):
         role = dice.choice(list(ROLES))
         user = dice.choice(USERS)
-        types = dice.sample(TYPES, dice.randint(1, len(TYPES)))
-        keys = dice.sample(SYMBOLS, 3) if types == ["price:update"] and dice.random() < 0.8 else []
+        groups = dice.sample(GROUPS, dice.randint(0, 2))
+        # Some ask for nothing, and get all that is addressed to them.
+        types = dice.sample(TYPES, dice.randint(1, len(TYPES))) if dice.random() < 0.85 else []
+        types += dice.sample(["order:update", "note"], dice.randint(0, 2)) if types else []
+        keys = dice.sample(SYMBOLS, 3) if types and set(types) <= {"price:update", "order:update"} and dice.random() < 0.8 else []
         # Three of ten are those that browsers run.
         follower = (javascript.join if number % 10 < 3 else Follower)(
-            f"client {number} ({role}, {user}, {types}, {keys})", gateway.socket_url(f"userId={user}&role={role}"), types,
-            keys, random.Random(f"{seed}-client-{number}"))
+            f"client {number} ({role}, {user}, {groups}, {types}, {keys})",
+            gateway.socket_url(f"userId={user}&role={role}" + f"&groups={','.join(groups)}" * bool(groups)), role, types, keys,
+            random.Random(f"{seed}-client-{number}"))
         allowed = ROLES[role]
-        follower.streams = [f"all/{kind}" for kind in types if allowed is None or kind in allowed] + [f"user/{user}"]
+        follower.streams = [f"all/{kind}" for kind in types if allowed is None or kind in allowed]
+        follower.streams += [f"user/{user}", "all/announcement"] + [f"group/{group}" for group in groups]
         followers.append(follower)
     tasks = [asyncio.create_task(follower.run()) for follower in followers]
     threads = [Publisher(gateway, number, events // publishers, seed) for number in range(publishers)]
@@ -219,12 +239,13 @@ async def follow(gateway, seed, events, publishers, clients, report):
     # What is left: clients stay now, until each has what it lacks.
     for follower in followers:
         follower.isCalm = True
-    logs = await asyncio.to_thread(lambda: {
-        stream: read_log(gateway, stream) for stream in [f"all/{kind}" for kind in TYPES] + [f"user/{u}" for u in USERS]})
+    streams = [f"all/{kind}" for kind in TYPES + ["announcement"] + ADDRESSED] + [f"user/{user}" for user in USERS]
+    streams += [f"group/{group}" for group in GROUPS]
+    logs = await asyncio.to_thread(lambda: {stream: read_log(gateway, stream) for stream in streams})
     needed = []
     for follower in followers:
         for stream in follower.streams:
-            last = max((event["seq"] for event in logs[stream] or [] if wants(follower, event)), default=0)
+            last = max((event["seq"] for event in logs[stream] if wants(follower, stream, event)), default=0)
             needed.append((follower, stream, last))
     deadline = time.monotonic() + 90
     while needed and time.monotonic() < deadline:
@@ -252,8 +273,6 @@ def judge_log(logs, events):
     faults = []
     names = collections.Counter()
     for stream, log in logs.items():
-        if log is None:
-            continue
         if [event["seq"] for event in log] != list(range(1, len(log) + 1)):
             faults.append(f"the log of {stream} has holes")
         names.update((event["data"]["p"], event["data"]["n"]) for event in log)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import copy
 import gzip
 import json
 
@@ -13,9 +14,10 @@ from websockets.asyncio.client import connect
 class Follower:
     """Follows its streams over connections that come and go, and writes down everything it shows."""
 
-    def __init__(self, name, url, types, keys, random):
-        self.name, self.url, self.types, self.keys, self.random = name, url, types, keys, random
-        self.shown = []          # ("snapshot", stream, seq) | ("event", stream, seq, frame) | ("gap", frame)
+    def __init__(self, name, url, role, types, keys, random):
+        self.name, self.url, self.role, self.types, self.keys, self.random = name, url, role, types, keys, random
+        # ("snapshot", stream, seq, rows, hello) | ("event", stream, seq, frame, whether it came before ready) | ("gap", frame)
+        self.shown = []
         self.places = {}
         self.cursor = None
         self.hellos = 0
@@ -28,14 +30,20 @@ class Follower:
     def note(self, what, *more):
         self.trace.append((round(asyncio.get_running_loop().time(), 3), what, *more))
 
+    def unasked(self):
+        """The same client before it asked for anything."""
+        other = copy.copy(self)
+        other.types, other.keys = [], []
+        return other
+
     # What a person would see
 
-    def _show(self, event):
+    def _show(self, event, held=False):
         stream, seq = event.get("stream"), event.get("seq")
         if stream is None or seq <= self.places.get(stream, 0):
             return
         self.places[stream] = seq
-        self.shown.append(("event", stream, seq, event))
+        self.shown.append(("event", stream, seq, event, held))
 
     # Connections
 
@@ -92,7 +100,7 @@ class Follower:
                     if frame["replay"] == self.hellos and asking:
                         asking = False
                         for event in sorted(self.held, key=lambda e: (e["stream"], e["seq"])):
-                            self._show(event)
+                            self._show(event, held=True)
                         self.held = []
                         self.cursor = frame["cursor"]
                 elif kind == "snapshot":

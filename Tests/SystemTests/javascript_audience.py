@@ -1,6 +1,7 @@
 """The delivery proof's JavaScript clients: those of Clients/js, in one Node.js, seen as Python's own followers are."""
 
 import asyncio
+import copy
 import json
 import pathlib
 import subprocess
@@ -16,13 +17,13 @@ class JavaScriptAudience:
         self.process = None
         self.members = []
 
-    def join(self, name, url, types, keys, random):
+    def join(self, name, url, role, types, keys, random):
         """A client with the interface of `Follower`."""
         if self.process is None:
             self.process = subprocess.Popen(["node", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             self.reader = threading.Thread(target=self._read, daemon=True)
             self.reader.start()
-        member = JavaScriptFollower(self, name, keys)
+        member = JavaScriptFollower(self, name, role, types, keys)
         self.members.append(member)
         self.say("join", {
             "id": len(self.members) - 1, "url": url, "types": types, "keys": keys, "seed": random.randrange(2**31)})
@@ -49,13 +50,20 @@ class JavaScriptAudience:
 class JavaScriptFollower:
     """What one client was shown."""
 
-    def __init__(self, audience, name, keys):
-        self.audience, self.name, self.keys = audience, f"{name} in JavaScript", keys
+    def __init__(self, audience, name, role, types, keys):
+        self.audience, self.name = audience, f"{name} in JavaScript"
+        self.role, self.types, self.keys = role, types, keys
         self.shown, self.trace, self.places = [], [], {}
         self.connects = 0
         self.hasEnded = threading.Event()
         self.isStopped = False
         self._isCalm = False
+
+    def unasked(self):
+        """The same client before it asked for anything."""
+        other = copy.copy(self)
+        other.types, other.keys = [], []
+        return other
 
     @property
     def isCalm(self):
@@ -81,7 +89,8 @@ class JavaScriptFollower:
             (event,) = what
             if "stream" in event:
                 self.places[event["stream"]] = event["seq"]
-                self.shown.append(("event", event["stream"], event["seq"], event))
+                # Whether it came before `ready` the client does not say.
+                self.shown.append(("event", event["stream"], event["seq"], event, True))
         elif kind == "snapshot":
             stream, seq, rows, hello = what
             self.places[stream] = max(seq, self.places.get(stream, 0))

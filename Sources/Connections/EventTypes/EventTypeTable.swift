@@ -7,7 +7,8 @@ package import Messaging
 /// it: `RecoveryReader`, `StreamSender` and the requests of clients and publishers. There is no table of the process.
 ///
 /// A type that is not in it is its own canonical name, and roles that may see everything see it. Events to one user or
-/// one group go to their own connections whatever the role, so the roles say nothing of those.
+/// one group go to that user's or group's connections: those of a personal type and of one that is not in the file whatever
+/// the role, others as the roles say.
 ///
 /// For example, by the file that is built in: `signal.created` means the type `signal`, shown as `signal.created`;
 /// `stream:news:AAPL` means the type `stream:news` with the key `AAPL`; `proposal` means three types, all shown as

@@ -11,6 +11,7 @@ package enum ConnectionRow {
     static let address = "address"
     static let dialect = "dialect"
     static let subscriptions = "subs"
+    static let asked = "asked"
     static let user = "user"
     static let role = "role"
     static let groups = "groups"
@@ -45,6 +46,7 @@ package enum ConnectionRow {
         Attribute.dialect: .string(record.dialect.rawValue),
         Attribute.subscriptions: .bytes(record.subscriptions.encoded()),
       ], expires: record.expires)
+    if record.subscriptions.hasAsked { item[Attribute.asked] = .number(1) }
     if let user = record.principal.user { item[Attribute.user] = .string(user) }
     if let role = record.principal.role { item[Attribute.role] = .string(role.rawValue) }
     if !record.principal.groups.isEmpty { item[Attribute.groups] = .bytes(StringList.encode(record.principal.groups)) }
@@ -65,6 +67,7 @@ package enum ConnectionRow {
       Attribute.writer: .string(writer), Attribute.accepts: .number(record.accepts.rawValue),
       Attribute.bucket: .number(record.bucket.fullAtMilliseconds),
     ]
+    if record.subscriptions.hasAsked { change.set[Attribute.asked] = .number(1) }
     if let until = record.untilMilliseconds { change.set[Attribute.until] = .number(until) }
     return change
   }
@@ -106,8 +109,10 @@ extension ConnectionRecord {
   /// Nil for a tombstone that never had a connection, and for what this release does not understand.
   init?(_ item: Item, id: ConnectionID) {
     guard let connectedAt = item.number(Attribute.at), let revision = item.number(Attribute.revision),
-      let subscriptions = item.bytes(Attribute.subscriptions).flatMap(Subscriptions.init(decoding:))
+      var subscriptions = item.bytes(Attribute.subscriptions).flatMap(Subscriptions.init(decoding:))
     else { return nil }
+    // The release before did not write it.
+    subscriptions.hasAsked = item[Attribute.asked] != nil || !subscriptions.active.isEmpty
     self.init(
       id: id,
       principal: Principal(

@@ -15,6 +15,7 @@ package struct ListenerRow: Equatable, Sendable {
     static let shownAs = "as"
     static let prefixes = "prefixes"
     static let user = "user"
+    static let wants = "wants"
   }
 
   static let prefix = "l#"
@@ -57,8 +58,13 @@ package struct ListenerRow: Equatable, Sendable {
     untilMilliseconds = item.number(Attribute.until)
     pausedUntilMilliseconds = item.number(Attribute.pausedUntil)
     accepts = Accepts(rawValue: item.number(Attribute.accepts) ?? 0)
-    filter = ListenerFilter(
-      prefixes: Self.prefixes(item.bytes(Attribute.prefixes)), shownAs: item.string(Attribute.shownAs))
+    guard let wants = item.bytes(Attribute.wants) else {
+      filter = ListenerFilter(
+        prefixes: Self.prefixes(item.bytes(Attribute.prefixes)), shownAs: item.string(Attribute.shownAs))
+      return
+    }
+    guard let asked = ListenerFilter.decode(wants) else { return nil }
+    filter = ListenerFilter(asked: asked)
   }
 
   /// It expires with the connection's own row.
@@ -71,10 +77,14 @@ package struct ListenerRow: Equatable, Sendable {
     if connection.dialect != .typed { item[Attribute.dialect] = .string(connection.dialect.rawValue) }
     if !connection.accepts.isEmpty { item[Attribute.accepts] = .number(connection.accepts.rawValue) }
     if let until = connection.untilMilliseconds { item[Attribute.until] = .number(until) }
-    if let pausedUntil = connection.pausedUntilMilliseconds { item[Attribute.pausedUntil] = .number(pausedUntil) }
+    // No delivery of a user's or a group's stream is ever paused.
+    if topic.isSubscribed, let pausedUntil = connection.pausedUntilMilliseconds {
+      item[Attribute.pausedUntil] = .number(pausedUntil)
+    }
     if let role = connection.principal.role { item[Attribute.role] = .string(role.rawValue) }
     if topic == .everyone, let user = connection.principal.user { item[Attribute.user] = .string(user) }
     if let shownAs = filter.shownAs { item[Attribute.shownAs] = .string(shownAs) }
+    if let asked = filter.asked { item[Attribute.wants] = .bytes(ListenerFilter.encode(asked)) }
     if !filter.prefixes.isEmpty { item[Attribute.prefixes] = .bytes(StringList.encode(filter.prefixes)) }
     return item
   }

@@ -48,7 +48,8 @@ extension RecoveryReader {
   private func snapshot(
     record: ConnectionRecord, stream: String, epoch: String, through: Int64, unsent: [[UInt8]: LoggedEvent] = [:]
   ) throws(TableError) -> [LoggedEvent] {
-    guard let type = StreamName.type(of: stream) else { return [] }
+    // What was announced is not the state of anything.
+    guard let type = StreamName.type(of: stream), !type.hasSameBytes(as: Event.announcement) else { return [] }
     var rows: [LoggedEvent] = []
     if let keys = record.subscriptions.onlyKeys(of: type) {
       for key in keys { rows += try lastValues.read(type, key: key, epoch: epoch) }

@@ -12,6 +12,8 @@ private struct Situation {
   let world = World()
   /// What each connection is subscribed to, as it asked.
   var asked: [String: Set<Ask>] = [:]
+  /// Those that asked for anything, whatever became of it.
+  var haveAsked: Set<String> = []
   var principals: [String: Principal] = [:]
   var shards = 1
 
@@ -25,8 +27,9 @@ private struct Situation {
   static let groups = ["desk-7", "desk-8", "desk", "u-1"]
   static let keys = ["AAPL", "AAP", "AAPLX", "\u{E9}", "e\u{301}", "*x", "a:b#c"]
   static let patterns = ["AA*", "AAPL*", "*"]
-  /// Canonical names, each with the roles that may see a broadcast of it beside admin, and all its names.
+  /// Canonical names, each with the roles that may see it beside admin, and all its names.
   static let types: [(name: String, roles: Set<Role>, names: [String])] = [
+    ("announcement", [.analyst, .approver, .viewer], ["announcement"]),
     ("signal", [.analyst, .approver, .viewer], ["signal", "signal.created"]),
     ("proposal", [.analyst, .approver, .viewer], ["proposal"]),
     ("decision", [.analyst, .approver], ["decision"]),
@@ -34,11 +37,16 @@ private struct Situation {
     ("risk", [.approver], ["risk", "risk_alert", "risk.alert"]),
     ("system", [], ["system", "system_status"]),
     ("order:update", [], ["order:update"]),
+    ("position:update", [], ["position:update"]),
+    ("trade:new", [], ["trade:new"]),
     ("price:update", [.analyst, .approver, .viewer], ["price:update"]),
     ("stream:news", [.analyst, .approver, .viewer], ["stream:news"]),
     ("of:our:own", [], ["of:our:own"]),
     ("signal\u{301}", [], ["signal\u{301}"]),
   ]
+
+  /// Those whose events are for the user they are addressed to, whatever the role: personal ones, and those of no file.
+  static let forEveryRole = ["order:update", "position:update", "trade:new", "of:our:own", "signal\u{301}"]
 
   init(seed: UInt64) { generator = SeededGenerator(seed) }
 
@@ -58,7 +66,7 @@ private struct Situation {
       // Rows may hold more than the role allows, as after the file changed: what is sent is decided when it is sent.
       let record = ConnectionRecord(id: id, principal: principal, connectedAtMilliseconds: world.clock.seconds * 1000)
       _ = try world.connections(shards: shards).connect(record: record)
-      for count in 1...Int64(Int.random(in: 1...4, using: &generator)) { try change(id, count) }
+      for count in 0..<Int64(Int.random(in: 0...4, using: &generator)) { try change(id, count + 1) }
     }
   }
 
@@ -75,7 +83,10 @@ private struct Situation {
     asked[id.text] = asked[id.text]?.filter {
       Self.canonical($0.name) != type.name || !removesType && $0.key != key
     }
-    if !change.add.isEmpty { asked[id.text, default: []].insert(Ask(name: name, key: key)) }
+    if !change.add.isEmpty {
+      asked[id.text, default: []].insert(Ask(name: name, key: key))
+      haveAsked.insert(id.text)
+    }
     _ = try world.connections(shards: shards).change(id: id) { _ in change }
   }
 
@@ -93,15 +104,17 @@ private struct Situation {
   /// By the rules alone: the names by which it may be shown to a connection; empty: not at all.
   func names(of event: Event, for id: String) -> Set<String> {
     guard let principal = principals[id] else { return [] }
+    let type = Self.types.first { Array($0.name.utf8) == Array(event.type.utf8) }
+    let sees = principal.role.map { $0 == .admin || type?.roles.contains($0) == true } ?? false
+    let matching = (asked[id] ?? []).filter { Self.canonical($0.name) == event.type && matches($0.key, event.key) }
+    let isForEveryRole = Self.forEveryRole.contains { Array($0.utf8) == Array(event.type.utf8) }
     switch event.audience {
-    case .user(let user):
-      return principal.user.map { Array($0.utf8) } == Array(user.utf8) ? [event.type] : []
-    case .group(let group): return principal.groups.contains(group) ? [event.type] : []
-    case .everyone:
-      let type = Self.types.first { Array($0.name.utf8) == Array(event.type.utf8) }
-      guard let role = principal.role, role == .admin || type?.roles.contains(role) == true else { return [] }
-      let matching = (asked[id] ?? []).filter { Self.canonical($0.name) == event.type && matches($0.key, event.key) }
-      return Set(matching.map(\.name))
+    case .user(let user) where principal.user.map { Array($0.utf8) } == Array(user.utf8) && (sees || isForEveryRole),
+      .group(let user) where principal.groups.contains(user) && (sees || isForEveryRole):
+      return haveAsked.contains(id) ? Set(matching.map(\.name)) : [event.type]
+    case .user, .group: return []
+    case .everyone where event.type == "announcement": return sees ? [event.type] : []
+    case .everyone: return sees ? Set(matching.map(\.name)) : []
     }
   }
 
@@ -179,16 +192,40 @@ struct VisibilityTests {
     var situation = Situation(seed: seed)
     try situation.connect(6)
     let events = (0..<60).map { situation.event($0) }
-    let latest = LastValues(table: situation.world.table, shards: 2, clock: situation.world.clock.clock)
-    try latest.record(
-      events.enumerated().map { LoggedEvent(sequence: Int64($0.offset + 1), event: $0.element) }, epoch: "e")
+    try append(events, sent: true, situation.world)
+    let reader = RecoveryReader(
+      table: situation.world.table, types: .standard, clock: situation.world.clock.clock)
     for id in situation.principals.keys.sorted() {
       let record = try #require(try situation.world.connections().connection(id: ConnectionID(id)!))
+      let parts = try reader.recover(record: record).parts
       for type in Situation.types.map(\.name) {
-        let shown = try latest.read(type, epoch: "e").filter { record.shownName(of: $0.event, types: .standard) != nil }
-          .map(\.event.id)
-        #expect(shown == newest(events, of: type, for: id, situation), "seed \(seed), connection \(id), \(type)")
+        let part = parts.first { $0.stream.utf8.elementsEqual("all/\(type)".utf8) }
+        let expected = type == "announcement" ? [] : newest(events, of: type, for: id, situation)
+        #expect(part?.snapshot?.map(\.event.id) ?? [] == expected, "seed \(seed), connection \(id), \(type)")
       }
+      let personal = parts.filter { StreamName.type(of: $0.stream) == nil }.flatMap { $0.snapshot ?? [] }
+      #expect(personal.isEmpty, "seed \(seed), connection \(id)")
+    }
+  }
+
+  @Test(
+    "a history, read from the first event on, holds what the connection may see, whoever it is for",
+    arguments: 1...40)
+  func histories(seed: UInt64) throws {
+    var situation = Situation(seed: seed)
+    try situation.connect(6)
+    let events = (0..<60).map { situation.event($0) }
+    try append(events, sent: situation.chance(50), situation.world)
+    let reader = RecoveryReader(
+      table: situation.world.table, types: .standard, clock: situation.world.clock.clock)
+    for id in situation.principals.keys.sorted() {
+      let record = try #require(try situation.world.connections().connection(id: ConnectionID(id)!))
+      let streams = record.streams(types: .standard)
+      let parts = try reader.recover(
+        record: record, seen: Dictionary(uniqueKeysWithValues: streams.map { ($0, Int64(0)) })
+      ).parts
+      let mine = events.filter { !situation.names(of: $0, for: id).isEmpty }
+      #expect(Set(parts.flatMap(\.events).map(\.event.id)) == Set(mine.map(\.id)), "seed \(seed), connection \(id)")
     }
   }
 

@@ -131,7 +131,7 @@ struct LateExpiryTests {
       var cursor = Cursor()
       cursor.set(stream: late.stream, epoch: head.epoch, to: position)
       let reader = RecoveryReader(table: late.table, types: .standard, clock: late.clock.clock)
-      let part = try #require(try reader.recover(record: record, cursor: cursor.text).parts.last)
+      let part = try #require(try reader.recover(record: record, cursor: cursor.text).parts.first)
       let base = max(position, try late.lastGap(head))
       let label: Comment = "seed \(seed), \(head), after \(position): \(part.events.map(\.sequence))"
       #expect(part.base == base && part.missed == base - position, label)
