@@ -27,6 +27,9 @@ extension Connections {
     package let record: ConnectionRecord
     /// False: another process had made its row a tombstone before.
     package let isFirst: Bool
+
+    /// Its credential had ended: that is why it was told to go, whatever the gateway says.
+    package func isExpired(atMilliseconds now: Int64) -> Bool { record.untilMilliseconds.map { $0 <= now } ?? false }
   }
 
   /// Makes the connection's row a tombstone, then deletes its listener rows: one write and one batch. If it was the

@@ -30,9 +30,10 @@ struct Disconnect: LambdaHandler {
         "disconnected; no row of it stood", ["connectionId": .identifier(context.connectionID.text)])
     }
     let now = context.requestTimeMilliseconds
-    let reason = DisconnectReason(
+    let told = DisconnectReason(
       closeCode: context.disconnectStatusCode, text: context.disconnectReason,
       seconds: (now - departed.record.connectedAtMilliseconds) / 1_000)
+    let reason = departed.isExpired(atMilliseconds: now) ? .expired : told
     if departed.isFirst { metrics?.count("Disconnects", by: ("Reason", reason.rawValue)) }
     log.disconnected(
       departed, reason: reason, code: context.disconnectStatusCode, detail: context.disconnectReason,

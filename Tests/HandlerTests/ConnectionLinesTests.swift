@@ -108,6 +108,19 @@ struct ConnectionLinesTests {
     #expect(stage.lines.all.filter { $0.contains("Disconnects") }.count == 1)
   }
 
+  @Test("one whose credential had ended was told to go for that, whatever code its close came with")
+  func expired() throws {
+    let stage = Stage()
+    let now = stage.clock.seconds * 1_000
+    let record = ConnectionRecord(
+      id: stage.id, principal: Principal(user: "u-1", role: .viewer), connectedAtMilliseconds: now,
+      untilMilliseconds: now + 60_000)
+    _ = try stage.connections.connect(record: record)
+    stage.clock.advance(seconds: 61)
+    _ = try stage.disconnect(code: 1000)
+    #expect(stage.lines(saying: "disconnected").first?.contains(#""reason":"expired","code":1000"#) == true)
+  }
+
   @Test("a reason that the client chose is masked, and cannot end its line")
   func hostileReason() throws {
     let stage = Stage()

@@ -47,11 +47,9 @@ extension StreamSender {
       return []
     }
   }
-  /// Where its credential has ended, that is why it was told to go.
   private func report(_ departed: Connections.Departed, counts: inout DeliveryCounts) {
     let now = clock.milliseconds()
-    let isExpired = departed.record.untilMilliseconds.map { $0 <= now } ?? false
-    let reason = isExpired ? DisconnectReason.expired : .gone
+    let reason = departed.isExpired(atMilliseconds: now) ? DisconnectReason.expired : .gone
     if departed.isFirst { counts.disconnects[reason, default: 0] += 1 }
     log.disconnected(departed, reason: reason, atMilliseconds: now)
   }
