@@ -152,6 +152,11 @@ REMOVALS = {
     "every role may see everything": (
         "Sources/Connections/EventTypes/EventTypeTable.swift", "if seeEverything.contains(set) {",
         "if seeEverything.contains(set) || !set.isEmpty {"),
+    "what never leaves is written": (
+        "Sources/Connections/EventTypes/EventTypeTable+Publishing.swift",
+        "    event.data = EventData.withholding(type.omitted, redacting: type.redacted, from: event.data)\n", ""),
+    "every type is conflated": (
+        "Sources/Delivery/Stream/PlacedEvent.swift", "conflates(event.type) && !event.isUrgent", "!event.isUrgent"),
 }
 
 
