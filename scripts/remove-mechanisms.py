@@ -164,6 +164,11 @@ REMOVALS = {
     "what was asked for does not stand in the user's row": (
         "Sources/Connections/Rows/ListenerRow.swift", "    if let asked = filter.asked {",
         "    if let asked = filter.asked, asked.isEmpty, !asked.isEmpty {"),
+    "what never leaves is written": (
+        "Sources/Connections/EventTypes/EventTypeTable+Publishing.swift",
+        "    event.data = EventData.withholding(type.omitted, redacting: type.redacted, from: event.data)\n", ""),
+    "every type is conflated": (
+        "Sources/Delivery/Stream/PlacedEvent.swift", "conflates(event.type) && !event.isUrgent", "!event.isUrgent"),
 }
 
 

@@ -180,7 +180,8 @@ async def test_a_file_of_event_types_counts_for_every_function(tmp_path):
             assert json.loads(await asyncio.wait_for(ws.recv(), 20)) == {"type": "hi", "who": "u-1"}
             functions = boto3.client("lambda", endpoint_url=gateway.url, **CREDENTIALS)
             publish(functions, {"events": [{"type": "signal", "data": {}}, {"type": "one", "data": {"n": 1}}]})
-            assert json.loads(await asyncio.wait_for(ws.recv(), 20)) == {"type": "one", "n": 1}
+            frame = json.loads(await asyncio.wait_for(ws.recv(), 20))
+            assert frame == {"type": "one", "n": 1, "id": frame["id"], "seq": 1, "version": 1}
     finally:
         gateway.stop()
 
