@@ -198,16 +198,16 @@ async def test_the_deployed_function_takes_the_source_protocols_paths_to_the_api
     (function,) = of.list_functions(Stage="LIVE")["FunctionList"]["Items"]
     code = of.get_function(Name=function["Name"], Stage="LIVE")["FunctionCode"].read().decode()
     paths = ["/realtime/ws/dashboard/u-1", "/realtime/ws/c1?user_id=u-1", "/streaming/ws?symbols=AAPL", "/stream/ws?userId=u-1"]
-    greetings = []
     for request in run(code, paths, tmp_path):
         assert request["uri"] == "/test"
         # The emulator has the stage's address elsewhere.
         url = f"{cloud.outputs['WebSocketUrl']}?{request['querystring']}&apiKey={cloud.key}"
         async with connect(url) as socket:
             await socket.send('{"type":"ping"}')
-            frames = [await receive(socket) for _ in range(2 if "dialect=flat" in url else 1)]
-            greetings.append(sorted(frame["type"] for frame in frames))
-    assert greetings == [["connection", "pong"], ["connection", "pong"], ["pong"], ["pong"]]
+            # Clients of the flat dialect are greeted by this, before their answer or after it.
+            awaited = {"pong", "connection"} if "dialect=flat" in url else {"pong"}
+            while awaited:
+                awaited -= {(await receive(socket))["type"]}
 
 
 def test_the_distribution_stands_before_the_api_and_connect_handler_knows_its_secret(cloud):
