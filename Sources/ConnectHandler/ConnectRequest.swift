@@ -10,12 +10,14 @@ import Telemetry
 ///     ?userId=u-1&role=viewer&groups=desk-7&eventTypes=signal,risk&keys=AAPL,MSFT&dialect=typed&client_id=c1
 ///
 /// `channels`, `symbols` and `data_types` are the words of the market data clients, `user_id` that of the credit
-/// clients.
+/// clients. `batch=1` asks for the batches of 002's batcher.
 struct ConnectQuery {
   let requested: RequestedIdentity
   let dialect: Dialect
   let clientName: String?
   let subscriptions: SubscriptionRequest
+  /// It is sent batches, as 002's batcher makes them: `batch=1`.
+  let asksForBatches: Bool
 
   struct Invalid: Error, Equatable {
     let message: String
@@ -45,6 +47,7 @@ struct ConnectQuery {
       throw Invalid(message: "client_id must be 1 to \(Limit.keyBytes) bytes \(Name.rule)")
     }
     dialect = try Self.dialect(query["dialect"], types: types)
+    asksForBatches = try Self.batches(query["batch"], dialect: dialect)
     requested = RequestedIdentity(user: user, role: query["role"], groups: groups)
     subscriptions = SubscriptionRequest(
       eventTypes: Self.list(query["eventTypes"]) + Self.list(query["subscriptions"]) + Self.list(query["channels"]),
@@ -66,6 +69,15 @@ struct ConnectQuery {
       throw Invalid(message: "dialect must be one of \(types.dialectNames.joined(separator: ", "))")
     }
     return dialect
+  }
+
+  private static func batches(_ text: String?, dialect: Dialect) throws(Invalid) -> Bool {
+    switch text {
+    case nil, "0": return false
+    case "1" where dialect.takesBatches: return true
+    case "1": throw Invalid(message: "batch=1 is for the dialect typed: the others have no frame of several events")
+    case .some: throw Invalid(message: "batch must be 1 or 0")
+    }
   }
 
   private static func list(_ text: String?) -> [String] {
@@ -100,9 +112,11 @@ struct ConnectRequest {
     var subscriptions = Subscriptions()
     let order = Order(count: 0, milliseconds: context.requestTimeMilliseconds, messageID: "")
     _ = subscriptions.apply(SubscriptionChange(add: accepted, order: order))
-    return ConnectionRecord(
+    var record = ConnectionRecord(
       id: context.connectionID, principal: identity.principal, dialect: query.dialect, clientName: query.clientName,
       sourceAddress: context.sourceAddress, connectedAtMilliseconds: context.connectedAtMilliseconds,
       untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, subscriptions: subscriptions)
+    if query.asksForBatches { record.accept([.batch, .timedBatches]) }
+    return record
   }
 }

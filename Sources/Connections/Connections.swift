@@ -50,11 +50,14 @@ package struct Connections {
 
   /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read; without any, one put,
   /// at half the price on DynamoDB. May be repeated.
-  package func connect(record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
+  ///
+  /// `isPaused`: delivery of some of its streams is paused (the log's `DeliveryPause`), which senders have to heed.
+  package func connect(record: ConnectionRecord, isPaused: Bool = false) throws(TableError) -> ConnectOutcome {
     let count = record.subscriptions.active.count
     guard count <= limits.subscriptions else { return .tooManySubscriptions(count) }
     var record = record
     record.expires = clock.seconds + ConnectionRow.lifetimeSeconds
+    if isPaused { record.pausedUntilMilliseconds = clock.milliseconds() + ListenerRow.attentionMilliseconds }
     let topics = record.topics
     let first = topics.prefix(Self.transactionItems - 1)
     if try !create(record: record, topics: first) {
@@ -221,7 +224,7 @@ package struct Connections {
   private func listenerWrite(_ topic: Topic, of record: ConnectionRecord) -> TransactionWrite {
     let key = ListenerRow.key(topic, id: record.id, shards: shards)
     guard let filter = record.filter(of: topic) else { return .delete(key) }
-    return .put(ListenerRow.item(key, of: record, filter: filter))
+    return .put(ListenerRow.item(key, of: record, under: topic, filter: filter))
   }
 
   private func isWritten(id: ConnectionID, by writer: String) throws(TableError) -> Bool {

@@ -14,6 +14,7 @@ package struct ListenerRow: Equatable, Sendable {
     static let pausedUntil = "pausedUntil"
     static let shownAs = "as"
     static let prefixes = "prefixes"
+    static let client = "client"
   }
 
   static let prefix = "l#"
@@ -37,6 +38,8 @@ package struct ListenerRow: Equatable, Sendable {
   /// been so when the round began. Nil: it is not.
   package let pausedUntilMilliseconds: Int64?
   package let filter: ListenerFilter
+  /// The name the client gave itself, which stands in the row under its user's topic alone.
+  package let clientName: String?
   package let accepts: Accepts
 
   /// For so long after a change of subscriptions a sender looks once more whether the connection lags when it meets the
@@ -53,13 +56,14 @@ package struct ListenerRow: Equatable, Sendable {
     untilMilliseconds = item.number(Attribute.until)
     pausedUntilMilliseconds = item.number(Attribute.pausedUntil)
     accepts = Accepts(rawValue: item.number(Attribute.accepts) ?? 0)
+    clientName = item.string(Attribute.client)
     filter = ListenerFilter(
       prefixes: Self.prefixes(item.bytes(Attribute.prefixes)), shownAs: item.string(Attribute.shownAs))
   }
 
   /// It expires with the connection's own row.
   static func item(
-    _ key: ItemKey, of connection: ConnectionRecord, filter: ListenerFilter
+    _ key: ItemKey, of connection: ConnectionRecord, under topic: Topic, filter: ListenerFilter
   ) -> Item {
     var item = Item(
       key: key, attributes: [Attribute.version: .number(1), Attribute.at: .number(connection.connectedAtMilliseconds)])
@@ -69,6 +73,7 @@ package struct ListenerRow: Equatable, Sendable {
     if let until = connection.untilMilliseconds { item[Attribute.until] = .number(until) }
     if let pausedUntil = connection.pausedUntilMilliseconds { item[Attribute.pausedUntil] = .number(pausedUntil) }
     if let role = connection.principal.role { item[Attribute.role] = .string(role.rawValue) }
+    if case .user = topic, let client = connection.clientName { item[Attribute.client] = .string(client) }
     if let shownAs = filter.shownAs { item[Attribute.shownAs] = .string(shownAs) }
     if !filter.prefixes.isEmpty { item[Attribute.prefixes] = .bytes(StringList.encode(filter.prefixes)) }
     return item

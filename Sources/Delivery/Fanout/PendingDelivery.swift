@@ -15,6 +15,20 @@ package struct PendingDelivery: Sendable {
   package let eventCount: Int
   /// Its connection is closed once it has its frames; at once if it has none.
   package let isClosedAfterwards: Bool
+  /// The events of its frames, where those of another stream may be put beside them.
+  var events: [EncodedEvent] = []
+  var accepts: Accepts = []
+  /// Of which of several rounds that are posted together it is.
+  private(set) var round = 0
+
+  /// It has the events of several.
+  static let severalRounds = -1
+
+  func of(round: Int) -> Self {
+    var delivery = self
+    delivery.round = round
+    return delivery
+  }
 
   package init(
     id: ConnectionID, connectedAtMilliseconds: Int64, frames: [OutgoingFrame], eventCount: Int = 0,
@@ -53,6 +67,8 @@ package struct DeliveryFailure: Sendable {
   package let from: Int64
   /// The frames before the one that failed arrived.
   package let isPartial: Bool
+  /// The sequence of the last event of the frames that arrived before it; 0: none did.
+  package let after: Int64
 
   package var id: ConnectionID { delivery.id }
 
@@ -64,6 +80,7 @@ package struct DeliveryFailure: Sendable {
     self.reason = reason
     from = delivery.frames.isEmpty ? 0 : delivery.frames[lacking].firstSequence
     isPartial = lacking > 0
+    after = lacking > 0 ? delivery.frames[lacking - 1].lastSequence : 0
   }
 }
 
