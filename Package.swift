@@ -143,7 +143,7 @@ let package = Package(
       "ConnectHandler",
       [
         "Frames",
-        "LambdaRuntime", "Access", "AWS", "ConnectionStore", "Connections", "LambdaEvents", "ManagementAPI",
+        "LambdaRuntime", "Access", "AWS", "ConnectionStore", "Connections", "EventLog", "LambdaEvents", "ManagementAPI",
         "TableBackends", "Messaging", "JSON", "Telemetry",
       ]),
     program(

@@ -33,9 +33,10 @@ Clients connect with a key ('tickertape keys create'), or with a token if these 
 JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE, JWT_LEEWAY_SECONDS, JWT_USER_CLAIM; ACCESS_ORIGINS names pages of
 other hosts that may use the session cookie, ANONYMOUS_ROLE says who comes in without any, ORIGIN_SECRET is what the
 distribution says to be believed where a client is (--documents-paths makes one). Limits are MAX_SUBSCRIPTIONS,
-CLIENT_FRAMES_PER_SECOND, CLIENT_FRAMES_BURST, FRAMES_PER_SECOND, PERSONAL_EVENTS, PERSONAL_SECONDS, LOG_SECONDS, REPLAY_EVENTS,
-EVENT_BYTES, MAX_CONNECTIONS_PER_USER, CONNECT_REFUSALS_PER_MINUTE, CONNECT_LIMIT_COUNTS; EVENT_TYPES_FILE with EVENT_TYPES_LAYER
-says which types there are. All are taken from the environment; one that is set to nothing is what it was without it.
+CLIENT_FRAMES_PER_SECOND, CLIENT_FRAMES_BURST, FRAMES_PER_SECOND, BATCH_EVENTS, BATCH_MILLISECONDS, PERSONAL_EVENTS, PERSONAL_SECONDS,
+LOG_SECONDS, REPLAY_EVENTS, EVENT_BYTES, MAX_CONNECTIONS_PER_USER, MAX_CONNECTIONS_PER_CLIENT, CONNECT_REFUSALS_PER_MINUTE,
+CONNECT_LIMIT_COUNTS; EVENT_TYPES_FILE with EVENT_TYPES_LAYER says which types there are. All are taken from the environment; one that is
+set to nothing is what it was without it.
 
 A setting that is not given stays as it was deployed last. Without --public, a key or a token is needed again.
 Exit codes: 64 wrong usage, 69 a tool is missing, 70 AWS refused, 75 another deployment is running, 76 the test event did
@@ -161,6 +162,7 @@ settings=(
   JwtLeewaySeconds:JWT_LEEWAY_SECONDS:60 JwtUserClaim:JWT_USER_CLAIM:sub AccessOrigins:ACCESS_ORIGINS
   OriginSecret:ORIGIN_SECRET AnonymousRole:ANONYMOUS_ROLE ConnectRefusalsPerMinute:CONNECT_REFUSALS_PER_MINUTE:5
   ConnectLimitCounts:CONNECT_LIMIT_COUNTS:refused MaxConnectionsPerUser:MAX_CONNECTIONS_PER_USER:10
+  MaxConnectionsPerClient:MAX_CONNECTIONS_PER_CLIENT:0 BatchEvents:BATCH_EVENTS:10 BatchMilliseconds:BATCH_MILLISECONDS:1000
   MaxSubscriptions:MAX_SUBSCRIPTIONS:128 ClientFramesPerSecond:CLIENT_FRAMES_PER_SECOND:10
   ClientFramesBurst:CLIENT_FRAMES_BURST:20 FramesPerSecond:FRAMES_PER_SECOND:10 PersonalEvents:PERSONAL_EVENTS:100
   PersonalSeconds:PERSONAL_SECONDS:300 LogSeconds:LOG_SECONDS:86400 ReplayEvents:REPLAY_EVENTS:10000

@@ -110,6 +110,15 @@ REMOVALS = {
     "no lease for lag senders": (
         "Sources/EventLog/Checkpoints/LagLeases.swift",
         "let free = Self.term.isFree(at: now)", "let free = Condition.always"),
+    "what is withheld is forgotten": (
+        "Sources/Delivery/Stream/RoundDelivery.swift", "    result.lags += withheld.values\n", ""),
+    "what is withheld is taken from the newest log each time": (
+        "Sources/Delivery/Stream/WithheldFrames.swift", "      through: through, after: count", "      through: 0, after: count"),
+    "one frame of several streams is lacking in the first of them only": (
+        "Sources/Delivery/Stream/JointDelivery.swift", "where portion.end > failure.after {",
+        "where portion.end > failure.after && portion.round == 0 {"),
+    "the stream of a new connection's user is not paused": (
+        "Sources/ConnectHandler/Connect.swift", "isPaused: try pauses(record))", "isPaused: false)"),
     "what a lag sender posted beside a pause is not sent again": (
         "Sources/Delivery/Lagging/LagDelivery+Outcomes.swift", "} else if mayHaveArrived(row) {",
         "} else if mayHaveArrived(row), counts.gone < 0 {"),

@@ -14,7 +14,7 @@ package import Telemetry
 ///   admin.
 /// - `ACCESS_ORIGINS` (several with commas): pages, beside those of the same host, that may use the `session` cookie.
 /// - `ORIGIN_SECRET`: which proxy is believed where a client is (`TrustedProxy`).
-/// - `MAX_CONNECTIONS_PER_USER`, and those of `AttemptLimit.Settings`.
+/// - `MAX_CONNECTIONS_PER_USER`, `MAX_CONNECTIONS_PER_CLIENT`, and those of `AttemptLimit.Settings`.
 package struct AccessSettings {
   package struct Tokens {
     package let rules: TokenRules
@@ -30,6 +30,8 @@ package struct AccessSettings {
   package let anonymousRole: Role?
   /// How many connections one user may have.
   package let connectionsPerUser: Int
+  /// How many of these one `client_id` may have; 0: all of them.
+  package let connectionsPerClient: Int
   package let attempts: AttemptLimit.Settings
   package let proxy: TrustedProxy
 
@@ -39,6 +41,7 @@ package struct AccessSettings {
     cookieOrigins = try Self.origins(environment: environment)
     anonymousRole = try Self.anonymousRole(environment: environment)
     connectionsPerUser = try Self.connectionsPerUser(environment: environment)
+    connectionsPerClient = try Self.connectionsPerClient(environment: environment)
     attempts = try AttemptLimit.Settings(environment: environment)
     proxy = try TrustedProxy(environment: environment)
     if isOpen, let name = Self.demands.first(where: { environment[$0] != nil }) {
@@ -59,7 +62,10 @@ package struct AccessSettings {
   /// Every variable that says who may connect, and how often.
   package static var variables: [String] {
     ["ACCESS"] + demands + readings
-      + ["CONNECT_LIMIT_COUNTS", "CONNECT_REFUSALS_PER_MINUTE", "MAX_CONNECTIONS_PER_USER", "ORIGIN_SECRET"]
+      + [
+        "CONNECT_LIMIT_COUNTS", "CONNECT_REFUSALS_PER_MINUTE", "MAX_CONNECTIONS_PER_CLIENT",
+        "MAX_CONNECTIONS_PER_USER", "ORIGIN_SECRET",
+      ]
   }
 
   private static func isOpen(environment: Environment) throws(AccessSettingError) -> Bool {
@@ -155,6 +161,15 @@ package struct AccessSettings {
     guard let number = Int(text), (1...100_000).contains(number) else {
       throw AccessSettingError(
         "MAX_CONNECTIONS_PER_USER=\(text) is no number from 1 to 100000; for example MAX_CONNECTIONS_PER_USER=10")
+    }
+    return number
+  }
+
+  private static func connectionsPerClient(environment: Environment) throws(AccessSettingError) -> Int {
+    guard let text = environment["MAX_CONNECTIONS_PER_CLIENT"] else { return 0 }
+    guard let number = Int(text), (0...100_000).contains(number) else {
+      throw AccessSettingError(
+        "MAX_CONNECTIONS_PER_CLIENT=\(text) is no number from 0 to 100000; for example MAX_CONNECTIONS_PER_CLIENT=2")
     }
     return number
   }

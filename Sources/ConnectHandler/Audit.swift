@@ -31,10 +31,13 @@ struct Audit {
   }
 
   /// Another connection had to go for this one.
-  func closedForLimit(id: ConnectionID, user: String?, limit: Int) {
+  func closedForLimit<Calls>(id: ConnectionID, user: String?, limit: UserLimit<Calls>.Limit) {
     ownLog.warn(
       "connection closed: too many of one user",
-      ["user": .personal(user), "closed": .identifier(id.text), "limit": .number(Int64(limit))])
+      [
+        "user": .personal(user), "closed": .identifier(id.text), "limit": .number(Int64(limit.maximum)),
+        "of": .own(limit.owner),
+      ])
   }
 
   func notClosed(id: ConnectionID, reason: String) {

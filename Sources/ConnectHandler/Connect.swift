@@ -2,6 +2,7 @@ import AWS
 import Access
 import ConnectionStore
 import Connections
+import EventLog
 import LambdaEvents
 import LambdaRuntime
 import ManagementAPI
@@ -19,6 +20,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   let proxy: TrustedProxy
   var attempts: AttemptLimit
   var userLimit: UserLimit<Calls>
+  let lagRows: LagRows
   /// Asked to greet a client: nothing can be posted while `$connect` runs, and no function runs afterwards by itself.
   /// Without a name no client is greeted.
   let greeter: InvokedFunction
@@ -73,15 +75,22 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     case .admitted(let admitted): request = admitted
     }
     let record = request.record(of: event, correlationID: correlationID)
-    let response = answer(event, outcome: try connections.connect(record: record), record: record, audit: audit)
+    let outcome = try connections.connect(record: record, isPaused: try pauses(record))
+    let response = answer(event, outcome: outcome, record: record, audit: audit)
     guard response.statusCode == 200 else { return response }
-    guard isWithinUserLimit(record: record, event: event, audit: audit) else {
-      let message = "a user may have \(userLimit.maximum) connections, and newer ones have come"
+    if let message = limitRefusal(record: record, event: event, audit: audit) {
       audit.refused(status: 429, reason: LogText(known: message))
       return ProxyResponse(429, error: "Too Many Requests", message: message)
     }
     if record.expectsGreeting { askForGreeting(of: Destination(context: event.context), log: log) }
     return response
+  }
+
+  /// What waits for the user is shown with the greeting, before what is live: until then the user's stream is paused. A pause
+  /// ends by itself should the greeting not come. False: there is none.
+  private func pauses(_ record: ConnectionRecord) throws(TableError) -> Bool {
+    guard record.expectsGreeting, greeter.name != nil, let user = record.principal.user else { return false }
+    return try !lagRows.pause([StreamName.user(user)], id: record.id).isEmpty
   }
 
   /// Without a greeting a client has its events all the same.
@@ -92,12 +101,12 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   }
 
   /// The connection is written: whatever goes wrong now, it stands, and the next one finds too many again.
-  private mutating func isWithinUserLimit(record: ConnectionRecord, event: ConnectEvent, audit: Audit) -> Bool {
+  private mutating func limitRefusal(record: ConnectionRecord, event: ConnectEvent, audit: Audit) -> String? {
     do throws(TableError) {
-      return try userLimit.admits(record: record, context: event.context, audit: audit)
+      return try userLimit.refusal(of: record, context: event.context, audit: audit)
     } catch {
       log.error("connections of a user not counted", ["reason": .text(error.description)])
-      return true
+      return nil
     }
   }
 
@@ -188,8 +197,9 @@ extension Connect where Calls == ConnectionsClient {
       access: AccessControl(settings: settings, keys: APIKeys(table: table), log: log),
       proxy: settings.proxy, attempts: AttemptLimit(settings: settings.attempts, table: table),
       userLimit: UserLimit(
-        maximum: settings.connectionsPerUser, connections: connections,
+        maximum: settings.connectionsPerUser, clientMaximum: settings.connectionsPerClient, connections: connections,
         calls: ConnectionsClient(environment: environment)),
+      lagRows: LagRows(table: table, limits: connections.limits),
       greeter: InvokedFunction(
         named: environment["GREETING_FUNCTION"], by: FunctionInvoker(environment: environment)),
       log: log, metrics: try FunctionMetrics.chosen(by: environment))

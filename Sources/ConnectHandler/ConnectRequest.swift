@@ -11,13 +11,16 @@ import Telemetry
 ///
 /// `channels`, `symbols` and `data_types` are the words of the market data clients, `user_id` that of the credit
 /// clients. `defaultEventTypes` is what is listened to by who names nothing. `accept=gzip`: large frames may come
-/// compressed, whatever the dialect.
+/// compressed, whatever the dialect. `batch=1` asks for the batches of
+/// 002's batcher.
 struct ConnectQuery {
   let requested: RequestedIdentity
   let dialect: Dialect
   let clientName: String?
   let subscriptions: SubscriptionRequest
   let accepts: Accepts
+  /// It is sent batches, as 002's batcher makes them: `batch=1`.
+  let asksForBatches: Bool
 
   struct Invalid: Error, Equatable {
     let message: String
@@ -47,6 +50,7 @@ struct ConnectQuery {
       throw Invalid(message: "client_id must be 1 to \(Limit.keyBytes) bytes \(Name.rule)")
     }
     dialect = try Self.dialect(query["dialect"], types: types)
+    asksForBatches = try Self.batches(query["batch"], dialect: dialect)
     requested = RequestedIdentity(user: user, role: query["role"], groups: groups)
     accepts = Self.list(query["accept"]).contains("gzip") ? .gzip : []
     let asked = SubscriptionRequest(
@@ -71,6 +75,15 @@ struct ConnectQuery {
       throw Invalid(message: "dialect must be one of \(types.dialectNames.joined(separator: ", "))")
     }
     return dialect
+  }
+
+  private static func batches(_ text: String?, dialect: Dialect) throws(Invalid) -> Bool {
+    switch text {
+    case nil, "0": return false
+    case "1" where dialect.takesBatches: return true
+    case "1": throw Invalid(message: "batch=1 is for the dialect typed: the others have no frame of several events")
+    case .some: throw Invalid(message: "batch must be 1 or 0")
+    }
   }
 
   private static func list(_ text: String?) -> [String] {
@@ -113,6 +126,7 @@ struct ConnectRequest {
       untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, correlationID: correlationID,
       subscriptions: subscriptions)
     record.accept(query.accepts)
+    if query.asksForBatches { record.accept([.batch, .timedBatches]) }
     return record
   }
 }

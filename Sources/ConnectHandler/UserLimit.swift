@@ -7,14 +7,16 @@ import ManagementAPI
 import Messaging
 import Telemetry
 
-/// How many connections one user may have. Over it the oldest go.
+/// How many connections one user may have, and one `client_id` among them. Over it the oldest go.
 ///
 /// The own row is written before the rows are counted, consistently, so of two that come at once at least one sees
 /// both; and all who see too many choose the same ones.
 struct UserLimit<Calls: ConnectionCalls> {
   private let connections: Connections
   private var calls: Calls
-  let maximum: Int
+  private let maximum: Int
+  /// Of one `client_id` of a user; 0: as many as the user.
+  private let clientMaximum: Int
   private let clock: Clock
   /// Why connections ended here, since that was asked last.
   private var disconnects: [DisconnectReason] = []
@@ -29,26 +31,60 @@ struct UserLimit<Calls: ConnectionCalls> {
   /// `$connect`.
   static var closingPauses: [Int64] { [50, 100, 200] }
 
-  init(maximum: Int, connections: Connections, calls: Calls, clock: Clock = .system) {
+  init(
+    maximum: Int, clientMaximum: Int = 0, connections: Connections, calls: Calls, clock: Clock = .system
+  ) {
     self.maximum = maximum
+    self.clientMaximum = clientMaximum
     self.connections = connections
     self.calls = calls
     self.clock = clock
   }
 
-  /// False: newer ones have come meanwhile, and the connection itself was one of those that had to go; its rows are
-  /// gone.
-  mutating func admits(
-    record: ConnectionRecord, context: RequestContext, audit: Audit
-  ) throws(TableError) -> Bool {
-    guard let user = record.principal.user else { return true }
+  /// Why the connection cannot stay: newer ones have come meanwhile, and it was itself one of those that had to go; its rows
+  /// are gone. Nil: it stays.
+  mutating func refusal(
+    of record: ConnectionRecord, context: RequestContext, audit: Audit
+  ) throws(TableError) -> String? {
+    guard let user = record.principal.user else { return nil }
     let rows = try connections.connections(of: user)
-    guard rows.count > maximum else { return true }
-    let leaving = oldest(of: try dropGone(rows, besides: record, of: user, context: context, audit: audit))
-    try close(leaving.filter { $0.id != record.id }, of: user, context: context, audit: audit)
-    guard leaving.contains(where: { $0.id == record.id }) else { return true }
+    guard !leaving(rows, besides: record).isEmpty else { return nil }
+    let leaving = leaving(try dropGone(rows, besides: record, of: user, context: context, audit: audit), besides: record)
+    try close(leaving.filter { $0.row.id != record.id }, of: user, context: context, audit: audit)
+    guard let own = leaving.first(where: { $0.row.id == record.id }) else { return nil }
     try remove(record.id, of: user, reason: .limit, audit: audit)
-    return false
+    return "\(own.limit.rule), and newer ones have come"
+  }
+
+  /// A limit, and its words.
+  struct Limit {
+    let maximum: Int
+    let owner: LogText
+
+    var rule: String { "\(owner) may have \(maximum) connections" }
+  }
+
+  /// A connection that has to go, by which limit.
+  private struct Leaving {
+    let row: ListenerRow
+    let limit: Limit
+  }
+
+  /// Those that have to go, by age, fifty at most: first those of the client that connects, then of all that are left.
+  private func leaving(_ rows: [ListenerRow], besides record: ConnectionRecord) -> [Leaving] {
+    let byAge = Self.byAge(rows)
+    var ofClient: ArraySlice<ListenerRow> = []
+    if clientMaximum > 0, let name = record.clientName {
+      let all = byAge.filter { $0.clientName?.hasSameBytes(as: name) ?? false }
+      ofClient = all.prefix(max(0, all.count - clientMaximum))
+    }
+    let ids = Set(ofClient.map(\.id))
+    let rest = byAge.filter { !ids.contains($0.id) }
+    let ofUser = rest.prefix(max(0, rest.count - maximum))
+    let leaving =
+      ofClient.map { Leaving(row: $0, limit: Limit(maximum: clientMaximum, owner: "a client_id of a user")) }
+      + ofUser.map { Leaving(row: $0, limit: Limit(maximum: maximum, owner: "a user")) }
+    return Array(leaving.prefix(Self.atOnce))
   }
 
   mutating func takeDisconnects() -> [DisconnectReason] {
@@ -65,42 +101,44 @@ struct UserLimit<Calls: ConnectionCalls> {
   }
 
   private mutating func close(
-    _ rows: [ListenerRow], of user: String, context: RequestContext, audit: Audit
+    _ rows: [Leaving], of user: String, context: RequestContext, audit: Audit
   ) throws(TableError) {
     var rest = try closeNow(rows, of: user, context: context, audit: audit)
     for pause in Self.closingPauses where !rest.isEmpty {
       clock.pause(pause)
-      var current: [ListenerRow] = []
+      var current: [Leaving] = []
       // Others close the same ones.
-      for row in rest where try connections.connection(id: row.id) != nil { current.append(row) }
+      for one in rest where try connections.connection(id: one.row.id) != nil { current.append(one) }
       rest = try closeNow(current, of: user, context: context, audit: audit)
     }
     // Without its row it would come in and hear nothing. With it the next connect finds it.
-    for row in rest { audit.notClosed(id: row.id, reason: "its handshake has not ended, or it left a moment ago") }
+    for one in rest { audit.notClosed(id: one.row.id, reason: "its handshake has not ended, or it left a moment ago") }
   }
 
   /// The rows of those that may not have come in yet.
   private mutating func closeNow(
-    _ rows: [ListenerRow], of user: String, context: RequestContext, audit: Audit
-  ) throws(TableError) -> [ListenerRow] {
+    _ rows: [Leaving], of user: String, context: RequestContext, audit: Audit
+  ) throws(TableError) -> [Leaving] {
     let young = clock.milliseconds() - Self.youngMilliseconds
-    var rest: [ListenerRow] = []
-    for row in rows {
-      switch closing(row.id, context: context) {
-      case .success(.gone) where row.connectedAtMilliseconds >= young: rest.append(row)
+    var rest: [Leaving] = []
+    for one in rows {
+      let row = one.row
+      switch closing(one, context: context) {
+      case .success(.gone) where row.connectedAtMilliseconds >= young: rest.append(one)
       case .success(.gone): try remove(row.id, of: user, reason: .gone, audit: audit)
       case .failure(let error): audit.notClosed(id: row.id, reason: "\(error)")
       case .success(.accepted):
         // Whatever of it is still on its way finds no row, and is told to connect again.
         try remove(row.id, of: user, reason: .limit, audit: audit)
-        audit.closedForLimit(id: row.id, user: user, limit: maximum)
+        audit.closedForLimit(id: row.id, user: user, limit: one.limit)
       }
     }
     return rest
   }
 
-  private mutating func closing(_ id: ConnectionID, context: RequestContext) -> Result<PostOutcome, any Error> {
-    Result { try calls.close(Destination(context: context).with(id), telling: Self.frame(maximum, context: context)) }
+  private mutating func closing(_ one: Leaving, context: RequestContext) -> Result<PostOutcome, any Error> {
+    let destination = Destination(context: context).with(one.row.id)
+    return Result { try calls.close(destination, telling: Self.frame(one.limit, context: context)) }
   }
 
   /// The rows of connections that are there, as far as can be told; what is gone leaves the table too.
@@ -114,18 +152,14 @@ struct UserLimit<Calls: ConnectionCalls> {
     return rows.filter { !gone.contains($0.id) }
   }
 
-  /// Those that have to go. The oldest first; of the same age in an order that everybody agrees on.
-  private func oldest(of rows: [ListenerRow]) -> ArraySlice<ListenerRow> {
-    Self.byAge(rows).prefix(min(max(0, rows.count - maximum), Self.atOnce))
-  }
-
+  /// The oldest first; of the same age in an order that everybody agrees on.
   private static func byAge(_ rows: [ListenerRow]) -> [ListenerRow] {
     rows.sorted { ($0.connectedAtMilliseconds, $0.id.text) < ($1.connectedAtMilliseconds, $1.id.text) }
   }
 
-  private static func frame(_ maximum: Int, context: RequestContext) -> [UInt8] {
+  private static func frame(_ limit: Limit, context: RequestContext) -> [UInt8] {
     Frame.error(
-      code: "limit", message: "a user may have \(maximum) connections; this one, the oldest, is closed for a new one",
+      code: "limit", message: "\(limit.rule); this one, the oldest, is closed for a new one",
       requestID: context.requestID)
   }
 }

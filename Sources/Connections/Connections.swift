@@ -48,12 +48,16 @@ package struct Connections {
     case tooManySubscriptions(Int)
   }
 
-  /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read. May be repeated.
-  package func connect(record: ConnectionRecord) throws(TableError) -> ConnectOutcome {
+  /// Writes a new connection with its listener rows: one transaction up to 99 rows, and no read. May be
+  /// repeated.
+  ///
+  /// `isPaused`: delivery of some of its streams is paused (the log's `DeliveryPause`), which senders have to heed.
+  package func connect(record: ConnectionRecord, isPaused: Bool = false) throws(TableError) -> ConnectOutcome {
     let count = record.subscriptions.active.count
     guard count <= limits.subscriptions else { return .tooManySubscriptions(count) }
     var record = record
     record.expires = clock.seconds + ConnectionRow.lifetimeSeconds
+    if isPaused { record.pausedUntilMilliseconds = clock.milliseconds() + ListenerRow.attentionMilliseconds }
     let topics = record.topics
     let first = topics.prefix(Self.transactionItems - 1)
     if try !create(record: record, topics: first) {

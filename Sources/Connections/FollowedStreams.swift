@@ -13,6 +13,12 @@ extension ConnectionRecord {
     return streams
   }
 
+  /// Those of which a client that says no hello is shown something before what is live: what waits for its user, then the
+  /// state of what it asked for.
+  package func streamsShownFirst(types: EventTypeTable) -> [String] {
+    (principal.user.map { [StreamName.user($0)] } ?? []) + subscribedStreams(types: types)
+  }
+
   /// Those among them that it asked for. Announcements come to it without asking.
   package func subscribedStreams(types: EventTypeTable) -> [String] {
     var names: [String] = []

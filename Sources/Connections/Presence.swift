@@ -33,21 +33,47 @@ package struct Presence {
     }
   }
 
-  /// Before which moment events have lapsed for a client that connected at `connectedAt`, in milliseconds since the
-  /// epoch.
-  package func lapsed(
+  /// Until when the events of a user have lapsed.
+  package struct Lapse: Equatable, Sendable {
+    /// Milliseconds since the epoch; 0: none has.
+    package let beforeMilliseconds: Int64
+    /// They lapsed just now: only one of several clients that come at once is told so.
+    package let isNew: Bool
+  }
+
+  /// Before which moment events have lapsed for a client that connected at `connectedAt`, in milliseconds since the epoch.
+  package func lapse(
     _ user: String, connectedAtMilliseconds connectedAt: Int64, keptSeconds: Int64
-  ) throws(TableError) -> Int64 {
-    guard let row = try table.get(PresenceRow.key(user: user), consistency: .strong).map(PresenceRow.init) else {
-      return 0
+  ) throws(TableError) -> Lapse {
+    for _ in 0..<Self.attempts {
+      guard let row = try table.get(PresenceRow.key(user: user), consistency: .strong).map(PresenceRow.init) else {
+        break
+      }
+      let before = row.lapsedMilliseconds
+      guard let left = row.leftMilliseconds else { return Lapse(beforeMilliseconds: before, isNew: false) }
+      let isLapsed = connectedAt - left > keptSeconds * 1000
+      let lapsed = isLapsed ? max(before, connectedAt) : before
+      if try recordPresent(user, leftAt: left, lapsedMilliseconds: lapsed) {
+        return Lapse(beforeMilliseconds: lapsed, isNew: isLapsed)
+      }
     }
-    let before = row.lapsedMilliseconds
-    guard let left = row.leftMilliseconds else { return before }
-    let isLapsed = connectedAt - left > keptSeconds * 1000
-    let lapsed = isLapsed ? max(before, connectedAt) : before
-    try table.update(
-      PresenceRow.key(user: user), change: PresenceRow.present(lapsedMilliseconds: lapsed, nowSeconds: clock.seconds),
-      if: .always)
-    return lapsed
+    return Lapse(beforeMilliseconds: 0, isNew: false)
+  }
+
+  private static let attempts = 8
+
+  /// False: another client came, or left, meanwhile.
+  private func recordPresent(
+    _ user: String, leftAt left: Int64, lapsedMilliseconds lapsed: Int64
+  ) throws(TableError) -> Bool {
+    do {
+      try table.update(
+        PresenceRow.key(user: user), change: PresenceRow.present(lapsedMilliseconds: lapsed, nowSeconds: clock.seconds),
+        if: PresenceRow.isLeft(atMilliseconds: left))
+      return true
+    } catch {
+      guard error.code == .conditionFailed else { throw error }
+      return false
+    }
   }
 }

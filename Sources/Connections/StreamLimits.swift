@@ -10,8 +10,17 @@ package struct StreamLimits: Equatable, Sendable {
   package var clientFramesPerSecond: Int64 = 10
   /// `CLIENT_FRAMES_BURST`: and for a moment.
   package var clientFramesBurst: Int64 = 20
-  /// `FRAMES_PER_SECOND`: what a client gets of one stream at most; what is more is conflated.
+  /// `FRAMES_PER_SECOND`: what a client is sent at most, for long; what is more is conflated, or comes later. 0: as much as
+  /// there is.
   package var framesPerSecond: Int64 = 10
+  /// And for a moment, if it takes no batches.
+  package var framesBurst: Int64 { framesAtOnce ?? max(20, 2 * framesPerSecond) }
+  /// Instead of that, for tests.
+  package var framesAtOnce: Int64?
+  /// `BATCH_EVENTS`: so many events are a batch of a client that asked for batches.
+  package var batchEvents: Int64 = 10
+  /// `BATCH_MILLISECONDS`: and what there is so long after its first event.
+  package var batchMilliseconds: Int64 = 1_000
   /// `PERSONAL_EVENTS`: how many of one user are kept for a client that comes back.
   package var personalEvents: Int64 = 100
   /// `PERSONAL_SECONDS`: and for how long after the last client was seen.
@@ -36,7 +45,10 @@ package struct StreamLimits: Equatable, Sendable {
     clientFramesBurst = try Self.read(
       "CLIENT_FRAMES_BURST", environment: environment, standard: clientFramesBurst, allowed: 1...10_000)
     framesPerSecond = try Self.read(
-      "FRAMES_PER_SECOND", environment: environment, standard: framesPerSecond, allowed: 1...1_000)
+      "FRAMES_PER_SECOND", environment: environment, standard: framesPerSecond, allowed: 0...1_000)
+    batchEvents = try Self.read("BATCH_EVENTS", environment: environment, standard: batchEvents, allowed: 1...1_000)
+    batchMilliseconds = try Self.read(
+      "BATCH_MILLISECONDS", environment: environment, standard: batchMilliseconds, allowed: 1...60_000)
     personalEvents = try Self.read(
       "PERSONAL_EVENTS", environment: environment, standard: personalEvents, allowed: 1...10_000)
     personalSeconds = try Self.read(
@@ -52,8 +64,8 @@ package struct StreamLimits: Equatable, Sendable {
 
   /// Their names, for a program that hands an environment on.
   package static let variables = [
-    "MAX_SUBSCRIPTIONS", "CLIENT_FRAMES_PER_SECOND", "CLIENT_FRAMES_BURST", "FRAMES_PER_SECOND", "PERSONAL_EVENTS",
-    "PERSONAL_SECONDS", "LOG_SECONDS", "REPLAY_EVENTS", "EVENT_BYTES",
+    "MAX_SUBSCRIPTIONS", "CLIENT_FRAMES_PER_SECOND", "CLIENT_FRAMES_BURST", "FRAMES_PER_SECOND", "BATCH_EVENTS",
+    "BATCH_MILLISECONDS", "PERSONAL_EVENTS", "PERSONAL_SECONDS", "LOG_SECONDS", "REPLAY_EVENTS", "EVENT_BYTES",
   ]
 
   private static func read(

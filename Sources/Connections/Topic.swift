@@ -52,6 +52,15 @@ package enum Topic: Hashable, Sendable {
     }
   }
 
+  /// Delivery is paused of what is subscribed to, and of a user's stream while what waited for the user is on its way; never
+  /// of a group's or the announcements.
+  var mayBePaused: Bool {
+    switch self {
+    case .type, .key, .user: true
+    case .group, .everyone, .accessKey, .ending: false
+    }
+  }
+
   /// A user's own connections are few, and so are a key's, or those that end in one minute: they stand in one
   /// partition, whatever the shards, and are read with one query.
   var isInOnePartition: Bool {

@@ -31,7 +31,7 @@ extension Receive {
     }
     // Events may have come before; what comes after the state is everything after it.
     try pausing(
-      record.subscribedStreams(types: types), record: record, destination: destination, invocation: invocation, log: log
+      record.streamsShownFirst(types: types), record: record, destination: destination, invocation: invocation, log: log
     ) { _ in }
     return Array("{}".utf8)
   }

@@ -10,14 +10,15 @@ func makeReceive(environment: Environment) throws -> some LambdaHandler {
   let types = try EventTypeTable(environment: environment)
   let store = try FunctionTable(environment: environment)
   let limits = try StreamLimits(environment: environment)
+  let log = try Log(environment)
   try GatewayAccess(environment: environment).check()
   return Receive(
     connections: Connections(table: store.table, shards: store.shards, limits: limits),
-    recovery: RecoveryReader(table: store.table, types: types, shards: store.shards, limits: limits),
+    recovery: RecoveryReader(table: store.table, types: types, shards: store.shards, limits: limits, log: log),
     lagRows: LagRows(table: store.table, limits: limits),
     publisher: InvokedFunction(
       named: environment["PUBLISHER_FUNCTION"], by: FunctionInvoker(environment: environment)),
-    outbox: ConnectionsClient(environment: environment), log: try Log(environment),
+    outbox: ConnectionsClient(environment: environment), log: log,
     metrics: try FunctionMetrics.chosen(by: environment)
   ).afterReporting {
     store.beginInvocation(deadlineMilliseconds: $0.deadlineMilliseconds)

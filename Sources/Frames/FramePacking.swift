@@ -29,7 +29,9 @@ package enum FramePacking {
   ) -> [OutgoingFrame] {
     let events = lackingLater(events)
     guard accepts.contains(.batch), events.count > 1 else {
-      return events.indices.flatMap { packed(events[$0].bytes, events: events, first: $0, accepts: accepts, name) }
+      return events.indices.flatMap { index in
+        packed(events[index].bytes, events: events, range: index..<index + 1, accepts: accepts, name)
+      }
     }
     let limit = (accepts.contains(.gzip) ? compressedBatchBytes : unitBytes) - 256
     var frames: [OutgoingFrame] = []
@@ -48,10 +50,27 @@ package enum FramePacking {
       let frame =
         end - start == 1 && !isLast
         ? events[start].bytes : batch(events[start..<end], cursor: isLast ? cursor : nil, reservingBytes: bytes + 256)
-      frames += packed(frame, events: events, first: start, accepts: accepts, name)
+      frames += packed(frame, events: events, range: start..<end, accepts: accepts, name)
       start = end
     }
     return frames
+  }
+
+  /// The frames of the events of several streams, for one connection, in order. The number of a frame's last event is its place
+  /// among all of them, from 1 on.
+  package static func joint(_ streams: [[EncodedEvent]], cursor: String, accepts: Accepts) -> [OutgoingFrame] {
+    var events: [EncodedEvent] = []
+    var group = 0
+    for stream in streams {
+      var before: Int?
+      for event in stream {
+        if event.group != before { group += 1 }
+        before = event.group
+        let place = Int64(events.count + 1)
+        events.append(EncodedEvent(bytes: event.bytes, firstSequence: place, sequence: place, group: group))
+      }
+    }
+    return frames(events, cursor: cursor, accepts: accepts) { "joint-\(cursor)" }
   }
 
   /// The frames of events that stand in no stream's order, as a snapshot's: each is a group.
@@ -80,11 +99,13 @@ package enum FramePacking {
   }
 
   private static func packed(
-    _ frame: [UInt8], events: [EncodedEvent], first: Int, accepts: Accepts, _ name: () -> String
+    _ frame: [UInt8], events: [EncodedEvent], range: Range<Int>, accepts: Accepts, _ name: () -> String
   ) -> [OutgoingFrame] {
     // A part that comes late is not taken for one of the next frame.
-    bounded(frame, accepts: accepts) { "\(name())-\(first)" }.map {
-      OutgoingFrame(bytes: $0, firstSequence: events[first].firstSequence)
+    bounded(frame, accepts: accepts) { "\(name())-\(range.lowerBound)" }.map {
+      OutgoingFrame(
+        bytes: $0, firstSequence: events[range.lowerBound].firstSequence,
+        lastSequence: events[range.upperBound - 1].sequence)
     }
   }
 

@@ -8,10 +8,13 @@ package struct OutgoingFrame: Equatable, Sendable {
   /// The sequence of the first event that a connection lacks that has only the frames before this one; 0: the frame carries
   /// no event of a stream.
   package let firstSequence: Int64
+  /// The sequence of the last event that it carries, or that it is a part of; 0: none.
+  package let lastSequence: Int64
 
-  package init(bytes: [UInt8], firstSequence: Int64 = 0) {
+  package init(bytes: [UInt8], firstSequence: Int64 = 0, lastSequence: Int64 = 0) {
     self.bytes = bytes
     self.firstSequence = firstSequence
+    self.lastSequence = lastSequence
   }
 }
 
@@ -21,12 +24,15 @@ package struct EncodedEvent: Sendable {
   package let bytes: [UInt8]
   /// The oldest event that it stands for, or itself.
   package internal(set) var firstSequence: Int64
+  /// Its own; 0: it stands in no stream's order.
+  package let sequence: Int64
   /// The events of one group are not parted.
   package let group: Int
 
-  package init(bytes: [UInt8], firstSequence: Int64, group: Int) {
+  package init(bytes: [UInt8], firstSequence: Int64, sequence: Int64 = 0, group: Int) {
     self.bytes = bytes
     self.firstSequence = firstSequence
+    self.sequence = sequence
     self.group = group
   }
 }

@@ -8,6 +8,8 @@ package struct Accepts: OptionSet, Sendable, Hashable {
   package static let parts = Accepts(rawValue: 1)
   package static let batch = Accepts(rawValue: 2)
   package static let gzip = Accepts(rawValue: 4)
+  /// It said `batch=1` in the URL: it is sent a batch of several events, or of what there is after a while.
+  package static let timedBatches = Accepts(rawValue: 8)
 
   /// Of these what is used in a dialect: the clients of the source protocols know neither batches nor parts, and gzip if
   /// they asked for it in the URL.

@@ -240,7 +240,9 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     guard report.isLagDue, itself.name != nil else { return }
     // The lag sender that has the lease will read what was written before.
     if (try? streams.lagLeases.isLeased(stream: report.stream)) == true { return }
-    if lagRequests.acquire(stream: report.stream, nowMilliseconds: clock.milliseconds()) {
+    if lagRequests.acquire(
+      stream: report.stream, isPlanned: report.isLagPlanned, nowMilliseconds: clock.milliseconds())
+    {
       invokeLater(.lag(stream: report.stream), of: report.stream, log: log)
     }
   }

@@ -46,6 +46,10 @@ struct TableCostTests {
       row("and the count of that user's connections") { connections, world in
         _ = try connections.connections(of: "u-1")
       },
+      row("and, where a greeting follows, the pause of that user's stream") { connections, world in
+        let rows = LagRows(table: connections.table, clock: world.clock.clock)
+        _ = try rows.pause([StreamName.user("u-1")], id: world.id)
+      },
       row("`subscribe` to one type") { connections, world in
         try Self.subscribe(world.change(add: ["decision"], count: 1), connections, world)
       },
@@ -163,6 +167,8 @@ struct TableCostTests {
       table: table, types: .standard, sender: Everybody(), shards: shards, log: Log(minimum: .fatal),
       clock: world.clock.clock)
     for attempt in 0..<2 {
+      // What a client without batches was sent before is paid.
+      world.clock.advance(seconds: 3)
       let events = (0..<count).map { number in
         Event(
           type: "price:update", key: count == 1 ? key : key ?? "K\(number % 20)",

@@ -34,6 +34,7 @@ struct PublishTests {
   @Test("a listener gets a batch in order, all to one person on all of its connections that did not ask for else")
   func order() throws {
     let stage = try connected([("a", "price:update"), ("b", "x")])
+    stage.limits.framesPerSecond = 0
     _ = try stage.connect([("userId", "u-b")], id: ConnectionID("b2"))
     _ = try stage.connect([("userId", "u-b"), ("eventTypes", "signal")], id: ConnectionID("b3"))
     let events = (0..<50).map { "{\"type\":\"price:update\",\"key\":\"k\($0)\",\"data\":\($0)}" }
@@ -50,6 +51,7 @@ struct PublishTests {
   @Test("an event's id is the moment it came in and a word by chance, another one for each")
   func ids() throws {
     let stage = try connected([("a", "signal")])
+    stage.limits.framesPerSecond = 0
     let events = Array(repeating: #"{"type":"signal","data":1}"#, count: 200)
     let moment = stage.clock.clock.milliseconds()
     _ = try stage.publish("{\"events\":[\(events.joined(separator: ","))]}")
@@ -234,6 +236,7 @@ struct PublishTests {
   @Test("a publisher is not kept waiting by what others append: after a second another invocation goes on")
   func notKept() throws {
     let stage = try connected([("a", "signal")])
+    stage.limits.framesAtOnce = 1_000
     var log = StreamLog(table: stage.table, clock: stage.clock.clock)
     var others = 0
     stage.ear.beforePage = {

@@ -100,7 +100,9 @@ final class Stage {
         settings: settings, keys: keys, clock: clock.clock, log: log, fetch: fetch),
       proxy: settings.proxy, attempts: AttemptLimit(settings: settings.attempts, table: table, clock: clock.clock),
       userLimit: UserLimit(
-        maximum: settings.connectionsPerUser, connections: connections, calls: ear, clock: clock.clock),
+        maximum: settings.connectionsPerUser, clientMaximum: settings.connectionsPerClient, connections: connections,
+        calls: ear, clock: clock.clock),
+      lagRows: LagRows(table: table, limits: limits, clock: clock.clock),
       greeter: InvokedFunction(named: environment["GREETING_FUNCTION"], by: invocations), log: log,
       metrics: writesMetrics ? metrics("ConnectHandler") : nil)
   }
@@ -137,7 +139,7 @@ final class Stage {
   private func receive(over table: any Table) -> Receive<Ear> {
     Receive(
       connections: Connections(table: table, limits: limits, clock: clock.clock),
-      recovery: RecoveryReader(table: table, types: types, limits: limits, clock: clock.clock),
+      recovery: RecoveryReader(table: table, types: types, limits: limits, log: log, clock: clock.clock),
       lagRows: LagRows(table: table, limits: limits, clock: clock.clock),
       publisher: InvokedFunction(named: "Publisher", by: invocations), outbox: ear, log: log,
       clock: clock.clock)

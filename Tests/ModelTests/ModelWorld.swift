@@ -38,6 +38,8 @@ final class ModelWorld {
   /// Posts take so long that a round has no time for all.
   private let isSlow: Bool
   private let shards: Int
+  /// In every other schedule a client that takes no batches gets two frames at once: more of them are withheld than not.
+  private var limits = StreamLimits()
   /// What the gateway invokes is now and then invoked twice.
   let repeatsInvocations: Bool
   /// Nothing fails: only what runs while something else does, and clients that come and go.
@@ -78,6 +80,7 @@ final class ModelWorld {
     isSkewed = !isQuiet && seed / 4 % 2 == 1
     isSlow = !isQuiet && seed / 8 % 2 == 1
     shards = seed / 16 % 2 == 1 ? 3 : 1
+    if seed / 5 % 2 == 1 { limits.framesAtOnce = 2 }
     repeatsInvocations = !isQuiet && seed / 32 % 2 == 1
     table = MemoryTable(clock: clock.clock)
     wire = ModelWire()
@@ -150,7 +153,7 @@ final class ModelWorld {
     let clock = environment.clock
     let sender = StreamSender(
       table: environment.table, types: .standard, sender: ModelSender(environment: environment),
-      lagSender: ModelSender(environment: environment, isLagSender: true), shards: shards,
+      lagSender: ModelSender(environment: environment, isLagSender: true), shards: shards, limits: limits,
       pageSize: isSlow ? 1 : 500, log: log, clock: clock, randomness: randomness)
     var handler = Publish(
       eventLog: StreamLog(table: environment.table, shards: shards, clock: clock, randomness: randomness),

@@ -14,6 +14,7 @@ package struct ListenerRow: Equatable, Sendable {
     static let pausedUntil = "pausedUntil"
     static let shownAs = "as"
     static let prefixes = "prefixes"
+    static let client = "client"
     static let user = "user"
     static let wants = "wants"
   }
@@ -41,6 +42,8 @@ package struct ListenerRow: Equatable, Sendable {
   /// been so when the round began. Nil: it is not.
   package let pausedUntilMilliseconds: Int64?
   package let filter: ListenerFilter
+  /// The name the client gave itself, which stands in the row under its user's topic alone.
+  package let clientName: String?
   package let accepts: Accepts
 
   /// For so long after a change of subscriptions a sender looks once more whether the connection lags when it meets the
@@ -58,6 +61,7 @@ package struct ListenerRow: Equatable, Sendable {
     untilMilliseconds = item.number(Attribute.until)
     pausedUntilMilliseconds = item.number(Attribute.pausedUntil)
     accepts = Accepts(rawValue: item.number(Attribute.accepts) ?? 0)
+    clientName = item.string(Attribute.client)
     guard let wants = item.bytes(Attribute.wants) else {
       filter = ListenerFilter(
         prefixes: Self.prefixes(item.bytes(Attribute.prefixes)), shownAs: item.string(Attribute.shownAs))
@@ -77,12 +81,12 @@ package struct ListenerRow: Equatable, Sendable {
     if connection.dialect != .typed { item[Attribute.dialect] = .string(connection.dialect.rawValue) }
     if !connection.accepts.isEmpty { item[Attribute.accepts] = .number(connection.accepts.rawValue) }
     if let until = connection.untilMilliseconds { item[Attribute.until] = .number(until) }
-    // No delivery of a user's or a group's stream is ever paused.
-    if topic.isSubscribed, let pausedUntil = connection.pausedUntilMilliseconds {
+    if topic.mayBePaused, let pausedUntil = connection.pausedUntilMilliseconds {
       item[Attribute.pausedUntil] = .number(pausedUntil)
     }
     if let role = connection.principal.role { item[Attribute.role] = .string(role.rawValue) }
     if topic == .everyone, let user = connection.principal.user { item[Attribute.user] = .string(user) }
+    if case .user = topic, let client = connection.clientName { item[Attribute.client] = .string(client) }
     if let shownAs = filter.shownAs { item[Attribute.shownAs] = .string(shownAs) }
     if let asked = filter.asked { item[Attribute.wants] = .bytes(ListenerFilter.encode(asked)) }
     if !filter.prefixes.isEmpty { item[Attribute.prefixes] = .bytes(StringList.encode(filter.prefixes)) }

@@ -17,6 +17,20 @@ package struct PendingDelivery: Sendable {
   package let isClosedAfterwards: Bool
   /// The sequences of the alerts of level error that its frames carry: what becomes of them is logged.
   let alerts: [Int64]
+  /// The events of its frames, where those of another stream may be put beside them.
+  var events: [EncodedEvent] = []
+  var accepts: Accepts = []
+  /// Of which of several rounds that are posted together it is.
+  private(set) var round = 0
+
+  /// It has the events of several.
+  static let severalRounds = -1
+
+  func of(round: Int) -> Self {
+    var delivery = self
+    delivery.round = round
+    return delivery
+  }
 
   package init(
     id: ConnectionID, connectedAtMilliseconds: Int64, frames: [OutgoingFrame], eventCount: Int = 0,
@@ -56,6 +70,8 @@ package struct DeliveryFailure: Sendable {
   package let from: Int64
   /// The frames before the one that failed arrived.
   package let isPartial: Bool
+  /// The sequence of the last event of the frames that arrived before it; 0: none did.
+  package let after: Int64
 
   package var id: ConnectionID { delivery.id }
 
@@ -67,6 +83,7 @@ package struct DeliveryFailure: Sendable {
     self.reason = reason
     from = delivery.frames.isEmpty ? 0 : delivery.frames[lacking].firstSequence
     isPartial = lacking > 0
+    after = lacking > 0 ? delivery.frames[lacking - 1].lastSequence : 0
   }
 }
 

@@ -11,10 +11,15 @@ import Telemetry
 /// these two, and has everything through 9 then.
 struct CatchUp {
   let row: LaggingConnection
-  /// Nil: it has left, or none of these events is for it.
-  let listener: PendingDelivery?
-  /// It has everything up to here once it has its frames; nil: it has left.
+  /// Nil: it has left, or none of these events is for it, or it may be sent none now.
+  var listener: PendingDelivery?
+  /// It has everything up to here once it has its frames, but for the rest; nil: it has left.
   let through: Int64?
+  /// How many events that is for it, and whether one of them is urgent.
+  var eventCount = 0
+  var isUrgent = false
+  /// What it may not be sent now; nil: it gets everything up to `through`.
+  var rest: LimitedFrames.Rest?
 }
 
 /// The pages of a stream's log from some sequences on, up to an end: many connections lag from the same one.
@@ -67,17 +72,40 @@ extension StreamSender {
         expired: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, through: pages.end)
       return CatchUp(row: row, listener: listener, through: pages.end)
     }
-    let page = try pages.page(from: row.from)
+    let withheld = row.withheld ?? Withheld()
+    let page = try pages.page(from: row.from).prefix(through: withheld.through)
     let events = PlacedEvent.conflated(page.events, types: types)
     let matches = events.enumerated().compactMap { index, placed in
-      record.shownName(of: placed.event, types: types).map { Recipient.Match(event: index, shownAs: $0) }
+      placed.placement.sequence <= withheld.after
+        ? nil : record.shownName(of: placed.event, types: types).map { Recipient.Match(event: index, shownAs: $0) }
     }
-    guard !matches.isEmpty else { return CatchUp(row: row, listener: nil, through: page.through) }
+    var catchUp = CatchUp(row: row, listener: nil, through: page.through)
+    guard !matches.isEmpty else { return catchUp }
+    catchUp.eventCount = matches.reduce(0) { $0 + events[$1.event].placement.folded + 1 }
+    let urgent = PlacedEvent.lastUrgent(of: matches, among: events)
+    catchUp.isUrgent = urgent > 0
     var cache = FrameCache(events: events, types: types, cursor: pages.cursor(through: page.through).text)
-    let listener = PendingDelivery(
-      id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds,
-      frames: cache.frames(matches, dialect: record.dialect, accepts: record.accepts), eventCount: matches.count,
+    let frames = cache.frames(matches, dialect: record.dialect, accepts: record.accepts)
+    var limited = LimitedFrames.all(frames)
+    if !record.accepts.takesBatches(record.dialect) {
+      budget?.add(record.id, paidUntil: withheld.paidUntilMilliseconds)
+      limited = self.limited(
+        frames, to: record.id, through: page.through, after: withheld.after, urgent: urgent)
+    }
+    catchUp.rest = limited.rest
+    guard !limited.now.isEmpty else { return catchUp }
+    catchUp.listener = PendingDelivery(
+      id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: Array(limited.now),
+      eventCount: limited.rest == nil ? matches.count : limited.now.count,
       alerts: matches.sequences(ofAlerts: AlertOutcomes.sequences(among: events)))
-    return CatchUp(row: row, listener: listener, through: page.through)
+    return catchUp
+  }
+}
+
+extension LogPage {
+  /// The events up to one of them; 0: all.
+  fileprivate func prefix(through end: Int64) -> LogPage {
+    guard end > 0, end < through else { return self }
+    return LogPage(events: Array(events.prefix { $0.sequence <= end }), through: end)
   }
 }

@@ -33,27 +33,45 @@ extension StreamSender.LagDelivery.LagPage {
     guard let catchUp = catchUps[row.id] else {
       return Lag(id: row.id, from: row.from, failures: row.failures + 1, pace: .gone)
     }
-    guard let failure = failures[row.id], !failure.isTooLarge else {
-      return progress(row, through: catchUp.through ?? reading.deliveredThrough)
-    }
-    let from = failure.from
+    guard let failure = failures[row.id], !failure.isTooLarge else { return progress(catchUp) }
+    let withheld = withheld(catchUp, after: failure)
+    let from = withheld == nil ? failure.from : row.from
     switch failure.reason {
-    case .unsent: return from > row.from ? Lag(id: row.id, from: from, failures: row.failures, pace: .slow) : nil
+    case .unsent:
+      guard from > row.from || withheld != row.withheld else { return nil }
+      return Lag(id: row.id, from: from, failures: row.failures, pace: .slow, withheld: withheld)
     case .gone: return Lag(id: row.id, from: from, failures: row.failures + 1, pace: .gone)
     default:
       return Lag(
         id: row.id, from: from, failures: failure.isPartial ? 1 : row.failures + 1, pace: .slow,
-        dueByMilliseconds: failure.knownByMilliseconds)
+        dueByMilliseconds: failure.knownByMilliseconds, withheld: withheld)
     }
   }
 
-  /// It has everything up to there. One that has all that was delivered and answered promptly is ready for the next round.
+  /// A connection that is sent some events of a part of the log after the other keeps those that it has got.
+  private func withheld(_ catchUp: CatchUp, after failure: DeliveryFailure) -> Withheld? {
+    guard var withheld = catchUp.rest?.withheld ?? catchUp.row.withheld, withheld.through > 0 else { return nil }
+    withheld.after = max(catchUp.row.withheld?.after ?? 0, failure.after)
+    return withheld
+  }
+
+  /// It has what it was sent. One that has all that was delivered and answered promptly is ready for the next round.
+  private func progress(_ catchUp: CatchUp) -> Lag {
+    let row = catchUp.row
+    if let rest = catchUp.rest { return Lag(id: row.id, from: row.from, rest: rest) }
+    return progress(row, through: catchUp.through ?? reading.deliveredThrough)
+  }
+
   private func progress(_ row: LaggingConnection, through: Int64) -> Lag {
+    let paid = streamSender.budget?.paidUntil(row.id, nowMilliseconds: streamSender.clock.milliseconds()) ?? 0
+    let withheld = paid > 0 ? Withheld(paidUntilMilliseconds: paid) : nil
     if through < reading.deliveredThrough {
-      return Lag(id: row.id, from: through + 1, failures: 0, pace: .slow)
+      return Lag(id: row.id, from: through + 1, failures: 0, pace: .slow, withheld: withheld)
     }
-    guard counts.slow.contains(row.id) else { return Lag(id: row.id, from: through + 1, failures: row.failures) }
-    return Lag(id: row.id, from: through + 1, failures: max(2, row.failures), pace: .slow)
+    guard counts.slow.contains(row.id) else {
+      return Lag(id: row.id, from: through + 1, failures: row.failures, withheld: withheld)
+    }
+    return Lag(id: row.id, from: through + 1, failures: max(2, row.failures), pace: .slow, withheld: withheld)
   }
 
   private func mayHaveArrived(_ row: LaggingConnection) -> Bool {

@@ -11,6 +11,8 @@ struct FrameCache {
   private var encoded: [Key: [UInt8]] = [:]
   /// Nearly every recipient of a page gets what the one before got.
   private var last: (matches: [Recipient.Match], dialect: Dialect, accepts: Accepts, frames: [OutgoingFrame])?
+  /// The events of the frames that were made last.
+  private(set) var lastEvents: [EncodedEvent] = []
 
   private struct Key: Hashable {
     let event: Int
@@ -27,8 +29,9 @@ struct FrameCache {
   /// `matches`: of the round's events those that are for a connection.
   mutating func frames(_ matches: [Recipient.Match], dialect: Dialect, accepts: Accepts) -> [OutgoingFrame] {
     if let last, last.dialect == dialect, last.accepts == accepts, last.matches == matches { return last.frames }
+    lastEvents = matches.map { encode($0, dialect: dialect) }
     let frames = FramePacking.frames(
-      matches.map { encode($0, dialect: dialect) }, cursor: cursor, accepts: accepts.allowed(in: dialect),
+      lastEvents, cursor: cursor, accepts: accepts.allowed(in: dialect),
       name: { matches.first.map { "\(events[$0.event].event.id)-\(events.last?.placement.sequence ?? 0)" } ?? "" })
     last = (matches, dialect, accepts, frames)
     return frames
@@ -37,7 +40,8 @@ struct FrameCache {
   private mutating func encode(_ match: Recipient.Match, dialect: Dialect) -> EncodedEvent {
     let placement = events[match.event].placement
     return EncodedEvent(
-      bytes: frame(match, dialect: dialect), firstSequence: placement.first, group: placement.group)
+      bytes: frame(match, dialect: dialect), firstSequence: placement.first, sequence: placement.sequence,
+      group: placement.group)
   }
 
   private mutating func frame(_ match: Recipient.Match, dialect: Dialect) -> [UInt8] {

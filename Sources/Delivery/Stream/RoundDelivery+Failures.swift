@@ -12,11 +12,15 @@ extension StreamSender.RoundDelivery {
   }
 
   private mutating func record(_ failure: DeliveryFailure) {
-    let row = catchingUp.removeValue(forKey: failure.id)?.row
+    let catchUp = catchingUp.removeValue(forKey: failure.id)
+    let row = catchUp?.row
+    // It lacks what comes after that too.
+    let isWithheld = withheld.removeValue(forKey: failure.id) != nil
     result.discount(failure)
     streamSender.log(failure, stream: plan.stream, before: row?.failures ?? 0) { plan.event($0) ?? pages.event($0) }
     switch failure.reason {
-    case _ where failure.isTooLarge: if let row { result.served.append(row) }
+    case _ where failure.isTooLarge && isWithheld: recordLag(failure, row: row, pace: .slow)
+    case _ where failure.isTooLarge: if let catchUp { finish(catchUp) }
     case .gone: recordLag(failure, row: row, pace: .gone)
     case .refused, .broken, .hung: recordLag(failure, row: row, pace: .slow)
     case .unreachable, .unsent: recordLag(failure, row: row, pace: .ready)

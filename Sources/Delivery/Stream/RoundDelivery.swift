@@ -22,18 +22,21 @@ extension StreamSender {
   }
 
   /// `Fanout` starts no call in this last part of its time.
-  private static var fanoutReserveMilliseconds: Int64 { 1_000 }
+  static var fanoutReserveMilliseconds: Int64 { 1_000 }
 
   /// A round while it is posted. Of the table it reads the listeners, and of those that lag the records and the log; it
   /// writes nothing but the lease: others wait for their frames meanwhile.
   struct RoundDelivery {
     let streamSender: StreamSender
     let plan: RoundPlan
+    /// Its events may be sent in one frame with those of another stream.
+    private let isJoint: Bool
     private(set) var progress: StreamProgress
     /// What is sent of the round's events, and to whom.
     private let batch: EventBatch
     /// The alerts of level error among the round's events, by their index.
     private let alerts: [Int: Int64]
+    let events: [PlacedEvent]
     private var cache: FrameCache
     private var listeners: RecipientReader?
     /// The connections that lag and have not had their turn.
@@ -41,17 +44,21 @@ extension StreamSender {
     private var hasBegunListeners = false
     /// The connections that had their turn, until its outcome is known.
     var catchingUp: [ConnectionID: CatchUp] = [:]
+    /// The connections that are not sent everything now, unless they fail.
+    var withheld: [ConnectionID: Lag] = [:]
     var pages: LogPages
     var result = RoundResult()
   }
 }
 
 extension StreamSender.RoundDelivery {
-  init(streamSender: StreamSender, plan: RoundPlan, progress: StreamProgress) {
+  init(streamSender: StreamSender, plan: RoundPlan, progress: StreamProgress, isJoint: Bool = false) {
     let events = PlacedEvent.conflated(plan.events, types: streamSender.types)
     self.streamSender = streamSender
     self.plan = plan
+    self.isJoint = isJoint
     self.progress = progress
+    self.events = events
     batch = EventBatch(events.map(\.event))
     pages = LogPages(log: streamSender.rows.log, stream: plan.stream, epoch: plan.epoch, end: plan.end)
     cache = FrameCache(events: events, types: streamSender.types, cursor: pages.cursor(through: plan.end).text)
@@ -60,7 +67,7 @@ extension StreamSender.RoundDelivery {
       ? nil
       : streamSender.connections.listeners(
         of: batch, types: streamSender.types, pageSize: streamSender.pageSize, after: progress.resumesAfter)
-    ready = plan.lagging.due
+    ready = plan.servedRows
     result.conflated = plan.events.count - events.count
     alerts = AlertOutcomes.sequences(among: events)
     result.alerts = AlertOutcomes(alerts.values)
@@ -128,9 +135,14 @@ extension StreamSender.RoundDelivery {
           PendingDelivery(
             expired: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, through: plan.end))
       } else {
-        let frames = cache.frames(recipient.matches, dialect: recipient.dialect, accepts: recipient.accepts)
-        let listener = PendingDelivery(
+        let frames = limited(
+          cache.frames(recipient.matches, dialect: recipient.dialect, accepts: recipient.accepts), to: recipient)
+        guard !frames.isEmpty else { continue }
+        var listener = PendingDelivery(
           recipient: recipient, frames: frames, alerts: recipient.matches.sequences(ofAlerts: alerts))
+        if isJoint, recipient.accepts.takesBatches(recipient.dialect) {
+          (listener.events, listener.accepts) = (cache.lastEvents, recipient.accepts)
+        }
         result.begin(listener)
         begun.append(listener)
       }
@@ -167,6 +179,7 @@ extension StreamSender.RoundDelivery {
     }
     var begun: [PendingDelivery] = []
     for catchUp in catchUps {
+      guard isDue(catchUp) else { continue }
       guard let listener = catchUp.listener else {
         finish(catchUp)
         continue
@@ -183,6 +196,7 @@ extension StreamSender.RoundDelivery {
   /// What became of the round, once every frame was sent, or failed.
   mutating func end(_ counts: DeliveryCounts) -> RoundResult {
     for catchUp in catchingUp.values { finish(catchUp) }
+    result.lags += withheld.values
     result.counts = counts
     if !counts.isEveryPageRead, result.isComplete { result.ending = .aborted(listeners?.position) }
     logRound(counts)
@@ -191,7 +205,10 @@ extension StreamSender.RoundDelivery {
   }
 
   /// Records whether the connection has everything now.
-  private mutating func finish(_ catchUp: CatchUp) {
+  mutating func finish(_ catchUp: CatchUp) {
+    if let rest = catchUp.rest {
+      return result.lags.append(Lag(id: catchUp.row.id, from: catchUp.row.from, rest: rest))
+    }
     guard let through = catchUp.through, through < plan.end else {
       result.served.append(catchUp.row)
       return

@@ -25,6 +25,8 @@ struct LaggingConnections {
   let isUnserved: Bool
   /// Whether a lag sender may make one of them ready: it never does one that has left.
   let hasSlow: Bool
+  /// Those that asked for batches and wait for theirs, unless it is nearly due: then the lag sender may be at it.
+  let batching: [LaggingConnection]
 
   private static let servedTogether = 64
   private static let lagTimeoutMilliseconds: Int64 = 2_000
@@ -36,10 +38,15 @@ struct LaggingConnections {
     departed = Set(rows.lazy.filter { $0.pace == .gone }.map(\.id))
     isUnserved = rows.contains { $0.isSlow && $0.dueAtMilliseconds < now - Self.lagTimeoutMilliseconds }
     hasSlow = rows.contains { $0.pace == .slow }
+    batching = rows.filter {
+      $0.isSlow && $0.withheld?.isBatching ?? false
+        && $0.dueAtMilliseconds > now + BatchRule.leftToLagSenderMilliseconds
+    }
   }
 
   private init(others ids: Set<ConnectionID>, hasSlow: Bool) {
-    (waiting, due, self.ids, departed, isUnserved, self.hasSlow) = ([], [], ids, [], false, hasSlow)
+    (waiting, due, self.ids, departed, isUnserved) = ([], [], ids, [], false)
+    (self.hasSlow, batching) = (hasSlow, [])
   }
 
   /// The same, after all of them had their turn.
@@ -47,9 +54,17 @@ struct LaggingConnections {
 
   /// Whether a round had all of the ready ones, and each has everything now or is slow.
   func haveEnded(_ result: RoundResult) -> Bool {
-    let ids = Set(due.map(\.id))
-    let failed = result.lags.count { ids.contains($0.id) }
-    return waiting.count == due.count && result.served.count + failed == due.count
+    let ended = Set(result.served.map(\.id)).union(result.lags.map(\.id))
+    return waiting.count == due.count && due.allSatisfy { ended.contains($0.id) }
+  }
+
+  /// Those whose batch may be full with the events up to `end`: there cannot be more of theirs than that; or one of these does
+  /// not wait.
+  func batching(_ events: [LoggedEvent], through end: Int64, rule: BatchRule) -> [LaggingConnection] {
+    guard !batching.isEmpty, !events.isEmpty else { return [] }
+    let isUrgent = events.contains(where: \.event.isUrgent)
+    return Array(
+      batching.lazy.filter { isUrgent || end - $0.from + 1 >= rule.events }.prefix(Self.servedTogether))
   }
 }
 
@@ -67,6 +82,8 @@ struct RoundPlan {
   /// The sequence of the last event.
   let end: Int64
   let lagging: LaggingConnections
+  /// Those that lag and asked for batches, which may be full now.
+  let batching: [LaggingConnection]
   /// When the stream was read, in milliseconds since the epoch.
   let milliseconds: Int64
   /// No page is begun after this moment, in milliseconds since the epoch.
@@ -75,7 +92,7 @@ struct RoundPlan {
   var epoch: String { head.epoch }
 
   /// As many of the events of a page as fit one pass.
-  init(stream: String, reading: StreamReading, page: LogPage, deliveredThrough: Int64, stopAt: Int64) {
+  init(stream: String, reading: StreamReading, page: LogPage, deliveredThrough: Int64, rule: BatchRule, stopAt: Int64) {
     self.stream = stream
     self.stopAt = stopAt
     (head, milliseconds) = (reading.head, reading.milliseconds)
@@ -83,7 +100,11 @@ struct RoundPlan {
     let count = EventBatch.fitting(page.events.lazy.map(\.event))
     events = Array(page.events.prefix(count))
     end = count == page.events.count ? page.through : events.last?.sequence ?? deliveredThrough
+    batching = lagging.batching(events, through: end, rule: rule)
   }
+
+  /// The rows that the round may serve, as they were read.
+  var servedRows: [LaggingConnection] { lagging.due + batching }
 
   /// The event with that number, if it is one of the round's.
   func event(_ sequence: Int64) -> Event? { LogPage(events: events, through: end).event(sequence) }

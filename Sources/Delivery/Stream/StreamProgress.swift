@@ -1,6 +1,7 @@
 import ConnectionStore
 import Connections
 import EventLog
+import Messaging
 import Telemetry
 
 /// The rows of streams, as their sender reads and writes them.
@@ -97,7 +98,7 @@ extension StreamProgress {
   /// write. Of a round whose lease was lost nothing is written: the lease's new holder sends the same events.
   mutating func record(_ result: RoundResult, of plan: RoundPlan) throws(TableError) {
     if case .leaseLost = result.ending { return }
-    try rows.lagging.record(result.lags, stream: stream, epoch: plan.epoch, replacing: plan.lagging.due)
+    try rows.lagging.record(result.lags, stream: stream, epoch: plan.epoch, replacing: plan.servedRows)
     try rows.lagging.remove(result.served, lease: lease)
     if !result.lags.isEmpty { try rows.active.renew(stream: stream) }
     try rows.lastValues.record(plan.events, epoch: plan.epoch)
@@ -107,6 +108,18 @@ extension StreamProgress {
       lease.interruptedRound = InterruptedRound(end: plan.end, position: position)
     case .aborted(nil), .failed, .leaseLost: break
     }
+  }
+
+  /// Counts what waits for a user of whom nobody is there. True: the oldest of it had to be evicted, the first time since
+  /// somebody was. The checkpoint's row says so with the next write.
+  mutating func countWaiting(_ plan: RoundPlan, result: RoundResult, types: EventTypeTable, limit: Int64) -> Bool {
+    guard StreamName.isPersonal(stream: stream), result.isComplete, !plan.events.isEmpty else { return false }
+    let isAway = result.connections == 0 && plan.lagging.ids.isEmpty && result.lags.allSatisfy { $0.pace == .gone }
+    guard isAway else {
+      lease.waiting = WaitingCount()
+      return false
+    }
+    return lease.waiting.add(plan.events.lazy.map(\.event), types: types, limit: limit)
   }
 
   /// Writes the checkpoint and keeps the lease. False: another process has taken it, and nothing was written.

@@ -29,6 +29,8 @@ extension StreamSender {
     package internal(set) var hasPendingEvents = false
     /// A slow connection waits for a lag sender.
     package internal(set) var isLagDue = false
+    /// It waits for what is withheld from it (`Withheld`), at a moment that is known.
+    package internal(set) var isLagPlanned = false
   }
 }
 
@@ -55,6 +57,7 @@ extension StreamSender.Report {
     let lagCount = result.lags.count { $0.pace != .gone }
     lagging += lagCount
     if result.lags.contains(where: { $0.pace != .ready }) { isLagDue = true }
+    if result.lags.contains(where: \.isPlanned) { isLagPlanned = true }
     connections += result.connections
     events += result.events
     let now = clock.milliseconds()

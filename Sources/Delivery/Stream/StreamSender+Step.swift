@@ -1,4 +1,5 @@
 import ConnectionStore
+import Connections
 import EventLog
 import Messaging
 import Telemetry
@@ -23,9 +24,44 @@ extension StreamSender {
     case forget
   }
 
-  func step(_ leased: inout LeasedStream, stopAt: Int64) throws(TableError) -> Step {
-    switch try plan(&leased, stopAt: stopAt) {
-    case .round(let plan): return try round(plan, leased: &leased)
+  /// One step of each of these streams: what is to be done is planned for each, and the rounds are made together.
+  func steps(_ indices: [Int], of leased: inout [LeasedStream], stopAt: Int64) -> [Step] {
+    var steps = indices.map { _ in Step.done }
+    var rounds: [(step: Int, plan: RoundPlan)] = []
+    for (step, index) in indices.enumerated() {
+      steps[step] = attempt(&leased[index]) { one throws(TableError) in
+        let plan = try self.plan(&one, stopAt: stopAt)
+        guard case .round(let round) = plan else { return try make(plan, leased: &one) }
+        rounds.append((step, round))
+        return .done
+      }
+    }
+    guard !rounds.isEmpty else { return steps }
+    let results = deliver(rounds.map { ($0.plan, indices[$0.step]) }, of: &leased)
+    for ((step, plan), result) in zip(rounds, results) {
+      steps[step] = attempt(&leased[indices[step]]) { one throws(TableError) in
+        try conclude(plan, result: result, leased: &one)
+      }
+    }
+    return steps
+  }
+
+  private func deliver(_ rounds: [(plan: RoundPlan, index: Int)], of leased: inout [LeasedStream]) -> [RoundResult] {
+    let opensAt = clock.milliseconds() + windowMilliseconds
+    for (plan, index) in rounds where !plan.events.isEmpty { leased[index].progress.beginRound() }
+    if rounds.contains(where: { !$0.plan.events.isEmpty }) {
+      for index in leased.indices { leased[index].opensAt = opensAt }
+    }
+    var progresses = rounds.map { leased[$0.index].progress }
+    let results = deliver(rounds.map(\.plan), progresses: &progresses)
+    for ((_, index), progress) in zip(rounds, progresses) { leased[index].progress = progress }
+    return results
+  }
+
+  /// What needs no fan-out.
+  private func make(_ plan: Plan, leased: inout LeasedStream) throws(TableError) -> Step {
+    switch plan {
+    case .round: return .done
     case .wait(let moment): return .again(at: moment)
     case .handOver(let isQueued): return try handOver(&leased, isQueued: isQueued)
     case .release(let reading): return try release(reading, leased: &leased)
@@ -55,19 +91,19 @@ extension StreamSender {
     _ reading: StreamReading, leased: inout LeasedStream, stopAt: Int64
   ) throws(TableError) -> Plan {
     let page = try leased.progress.page(upTo: reading.head)
-    let opens = leased.progress.roundAtMilliseconds + windowMilliseconds
+    let opens = max(leased.progress.roundAtMilliseconds + windowMilliseconds, leased.opensAt)
     // What is further away than a window was written by a clock that was ahead.
     let isOpen = opens <= reading.milliseconds || opens - reading.milliseconds > windowMilliseconds
     guard isOpen || page.events.contains(where: \.event.isUrgent) else { return .wait(until: opens) }
     leased.waitsUntil = reading.milliseconds + Self.laggingTimeoutMilliseconds
-    return .round(leased.plan(reading, page: page, stopAt: stopAt))
+    return .round(leased.plan(reading, page: page, rule: batchRule, stopAt: stopAt))
   }
 
   /// A round for connections that lag alone.
   private func planLagging(_ reading: StreamReading, leased: LeasedStream, stopAt: Int64) -> Plan {
     if !reading.lagging.due.isEmpty {
       let nothing = LogPage(events: [], through: leased.progress.deliveredThrough)
-      return .round(leased.plan(reading, page: nothing, stopAt: stopAt))
+      return .round(leased.plan(reading, page: nothing, rule: batchRule, stopAt: stopAt))
     }
     let next = reading.lagging.waiting.lazy.map(\.dueAtMilliseconds).min() ?? .max
     return next <= leased.waitsUntil ? .wait(until: next) : .release(reading)
@@ -75,11 +111,16 @@ extension StreamSender {
 
   // MARK: Deliver, record, checkpoint, release
 
-  private func round(_ plan: RoundPlan, leased: inout LeasedStream) throws(TableError) -> Step {
-    if !plan.events.isEmpty { leased.progress.beginRound() }
-    let result = deliver(plan, progress: &leased.progress)
+  private func conclude(
+    _ plan: RoundPlan, result: RoundResult, leased: inout LeasedStream
+  ) throws(TableError) -> Step {
     leased.report.add(result, plan: plan, clock: clock)
     try leased.progress.record(result, of: plan)
+    if leased.progress.countWaiting(plan, result: result, types: types, limit: personalEvents) {
+      log.warn(
+        "events evicted: more wait for a user than are kept",
+        ["stream": .stream(plan.stream), "kept": .number(personalEvents), "seq": .number(plan.end)])
+    }
     switch result.ending {
     case .complete: return try complete(plan, result: result, leased: &leased)
     case .leaseLost: return loseLease(&leased)
@@ -124,9 +165,9 @@ extension StreamSender {
 }
 
 extension StreamSender.LeasedStream {
-  fileprivate func plan(_ reading: StreamReading, page: LogPage, stopAt: Int64) -> RoundPlan {
+  fileprivate func plan(_ reading: StreamReading, page: LogPage, rule: BatchRule, stopAt: Int64) -> RoundPlan {
     RoundPlan(
-      stream: progress.stream, reading: reading, page: page, deliveredThrough: progress.deliveredThrough,
+      stream: progress.stream, reading: reading, page: page, deliveredThrough: progress.deliveredThrough, rule: rule,
       stopAt: stopAt)
   }
 }

@@ -25,8 +25,13 @@ package final class StreamSender<Sender: FrameSender> {
   let lagSender: Sender
   let log: Log
   let clock: Clock
-  /// A client gets one frame a window at most of one stream.
+  /// A client gets one frame a window at most of one stream; 0: `FRAMES_PER_SECOND` is no limit.
   let windowMilliseconds: Int64
+  /// What those get that take no batches; nil: there is no limit.
+  let budget: FrameBudget?
+  let batchRule: BatchRule
+  /// How many events wait for a user at most.
+  let personalEvents: Int64
   /// How many listeners are read at once.
   let pageSize: Int
 
@@ -42,7 +47,11 @@ package final class StreamSender<Sender: FrameSender> {
   ) {
     self.types = types
     self.pageSize = pageSize
-    windowMilliseconds = 1_000 / limits.framesPerSecond
+    let perSecond = limits.framesPerSecond
+    windowMilliseconds = perSecond == 0 ? 0 : 1_000 / perSecond
+    budget = perSecond == 0 ? nil : FrameBudget(rate: FrameRate(perSecond: perSecond, burst: limits.framesBurst))
+    batchRule = BatchRule(limits)
+    personalEvents = limits.personalEvents
     connections = Connections(table: table, shards: shards, clock: clock, randomness: randomness)
     rows = StreamRows(table: table, shards: shards, limits: limits, clock: clock, randomness: randomness)
     lagLeases = LagLeases(table: table, clock: clock, randomness: randomness)
@@ -61,6 +70,8 @@ package final class StreamSender<Sender: FrameSender> {
     var dueAt: Int64
     /// When ready connections whose turn has not come are left to the sweep.
     var waitsUntil: Int64
+    /// No round that can wait begins before: a client gets one frame a window, of whatever stream of this sender.
+    var opensAt: Int64 = 0
     /// Once everything up to this event was sent, and this moment has passed, another goes on with what others append.
     let own: Int64
     let handOverAt: Int64
@@ -93,17 +104,39 @@ package final class StreamSender<Sender: FrameSender> {
         reports.append(report)
       }
     }
-    while let next = leased.indices.min(by: { leased[$0].dueAt < leased[$1].dueAt }) {
-      let wait = min(leased[next].dueAt, stopAt) - clock.milliseconds()
+    align(&leased, nowMilliseconds: start)
+    while let next = leased.map(\.dueAt).min() {
+      let wait = min(next, stopAt) - clock.milliseconds()
       if wait > 0 { clock.pause(wait) }
-      if case .again(let dueAt) = attempt(&leased[next], stopAt: stopAt) {
-        leased[next].dueAt = dueAt
-      } else {
-        reports.append(leased.remove(at: next).report)
+      for index in advance(&leased, dueBy: max(next, clock.milliseconds()), stopAt: stopAt).reversed() {
+        reports.append(leased.remove(at: index).report)
       }
     }
     return reports
   }
+
+  /// A client may have had a frame of any of these streams: where there are several none begins before the last one's window
+  /// is over.
+  private func align(_ leased: inout [LeasedStream], nowMilliseconds now: Int64) {
+    guard leased.count > 1 else { return }
+    let opens = leased.map { $0.progress.roundAtMilliseconds + windowMilliseconds }
+    // What is further away than a window was written by a clock that was ahead.
+    let opensAt = opens.filter { $0 <= now + windowMilliseconds }.max() ?? 0
+    for index in leased.indices { leased[index].opensAt = opensAt }
+  }
+
+  /// Takes a step of each stream that is due; their rounds are posted together. Answers which have come to their end.
+  private func advance(_ leased: inout [LeasedStream], dueBy now: Int64, stopAt: Int64) -> [Int] {
+    var ended: [Int] = []
+    let due = leased.indices.filter { leased[$0].dueAt <= now }.prefix(windowMilliseconds == 0 ? 1 : Self.joinedStreams)
+    for (index, step) in zip(due, steps(Array(due), of: &leased, stopAt: stopAt)) {
+      if case .again(let dueAt) = step { leased[index].dueAt = dueAt } else { ended.append(index) }
+    }
+    return ended
+  }
+
+  /// The listeners of so many streams are read side by side.
+  private static var joinedStreams: Int { 8 }
 
   package func send(stream: String, deadlineMilliseconds: Int64) -> Report {
     send([stream], deadlineMilliseconds: deadlineMilliseconds)[0]
@@ -116,11 +149,12 @@ package final class StreamSender<Sender: FrameSender> {
     while true {
       let report = send(stream: stream, deadlineMilliseconds: deadlineMilliseconds)
       guard report.isLeaseTaken, clock.milliseconds() < until else { return report }
-      clock.pause(windowMilliseconds)
+      clock.pause(max(Self.leasePollMilliseconds, windowMilliseconds))
     }
   }
 
   static var leaseTimeoutMilliseconds: Int64 { 2_000 }
+  private static var leasePollMilliseconds: Int64 { 10 }
 
   /// Whether a stream has something to send and no process sends it.
   package func hasPendingEvents(stream: String) throws(TableError) -> Bool {
@@ -138,9 +172,12 @@ package final class StreamSender<Sender: FrameSender> {
     return nil
   }
 
-  private func attempt(_ leased: inout LeasedStream, stopAt: Int64) -> Step {
+  /// A step that the table may fail at.
+  func attempt(
+    _ leased: inout LeasedStream, _ body: (inout LeasedStream) throws(TableError) -> Step
+  ) -> Step {
     do throws(TableError) {
-      return try step(&leased, stopAt: stopAt)
+      return try body(&leased)
     } catch {
       fail(error, report: &leased.report)
       return .done

@@ -85,6 +85,8 @@ package struct Lease: Equatable, Sendable {
   package var roundAtMilliseconds: Int64
   /// A round that had no time to reach all listeners.
   package var interruptedRound: InterruptedRound?
+  /// Of a user's stream: what nobody was there for.
+  package var waiting = WaitingCount()
 
   init(
     stream: String, holder: String, endMilliseconds: Int64, epoch: String, deliveredThrough: Int64,
@@ -104,6 +106,7 @@ package struct Lease: Equatable, Sendable {
     self.epoch = epoch
     deliveredThrough = 0
     interruptedRound = nil
+    waiting = WaitingCount()
   }
 
   package mutating func advance(through sequence: Int64) {

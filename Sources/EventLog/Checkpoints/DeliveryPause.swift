@@ -32,7 +32,7 @@ extension LagRows {
     var pauses: [DeliveryPause] = []
     for stream in streams {
       let head = try log.head(stream: stream)
-      let checkpoint = try checkpoints.read(stream: stream)
+      let checkpoint = head == nil ? nil : try checkpoints.read(stream: stream)
       let sent = checkpoint.flatMap { $0.epoch == head?.epoch ? $0.deliveredThrough : nil } ?? 0
       pauses.append(try pause(stream: stream, id: id, epoch: head?.epoch ?? "", through: sent))
     }

@@ -131,13 +131,15 @@ package struct LagRows {
     return LagRow.item(
       LagRow.key(stream: stream, id: one.id), epoch: epoch, from: min(one.from, current?.from ?? .max),
       failures: one.failures, dueAtMilliseconds: max(due, current?.dueAtMilliseconds ?? 0), pace: pace,
-      writer: randomness.hexadecimal(), expires: clock.seconds + keptSeconds)
+      withheld: current == nil ? one.withheld : nil, writer: randomness.hexadecimal(),
+      expires: clock.seconds + keptSeconds)
   }
 
   /// A slow connection is tried again after 200 ms, 400 ms, 800 ms and so on up to half a minute, or up to half of that
   /// earlier: many that failed at the same moment do not all come back at the same moment.
   func dueAtMilliseconds(of one: Lag) -> Int64 {
     let now = clock.milliseconds()
+    if let dueAt = one.dueAtMilliseconds { return dueAt }
     guard one.pace != .ready, one.failures > 0 else { return now }
     let pause = min(Self.longestPauseMilliseconds, 100 << min(one.failures, 20))
     let due = now + pause - Int64(randomness.integer(in: 0...Int(pause / 2)))

@@ -20,16 +20,26 @@ package struct Lag: Equatable, Sendable {
   package let pace: Pace
   /// The latest moment of its next attempt, in milliseconds since the epoch; nil, or past: its failures alone decide.
   package let dueByMilliseconds: Int64?
+  /// The moment of its next attempt; nil: its failures decide.
+  package let dueAtMilliseconds: Int64?
+  /// Nil: it lacks what it could not be sent, and nothing else.
+  package let withheld: Withheld?
 
   package init(
-    id: ConnectionID, from: Int64, failures: Int64 = 0, pace: Pace = .ready, dueByMilliseconds: Int64? = nil
+    id: ConnectionID, from: Int64, failures: Int64 = 0, pace: Pace = .ready, dueByMilliseconds: Int64? = nil,
+    dueAtMilliseconds: Int64? = nil, withheld: Withheld? = nil
   ) {
     self.id = id
     self.from = from
     self.failures = failures
     self.pace = pace
     self.dueByMilliseconds = dueByMilliseconds
+    self.dueAtMilliseconds = dueAtMilliseconds
+    self.withheld = withheld
   }
+
+  /// The connection takes what it is sent; more comes at a moment that is known.
+  package var isPlanned: Bool { pace == .slow && failures == 0 && dueAtMilliseconds != nil }
 }
 
 /// A connection that lacks events of a stream, as its lag row says. The example is at `LagRows`.
@@ -43,6 +53,7 @@ package struct LaggingConnection: Equatable, Sendable {
   /// When it is tried again, in milliseconds since the epoch.
   package let dueAtMilliseconds: Int64
   package let pace: Pace
+  package let withheld: Withheld?
   let writer: String
 
   /// No round serves it.

@@ -20,6 +20,8 @@ package struct Recovery: Equatable, Sendable {
     package internal(set) var base: Int64
     /// What came after `base` and is for this client, in order.
     package internal(set) var events: [LoggedEvent] = []
+    /// Of some of these by their sequence how many earlier ones they stand for.
+    package internal(set) var folded: [Int64: Int] = [:]
   }
 
   package internal(set) var parts: [Part] = []

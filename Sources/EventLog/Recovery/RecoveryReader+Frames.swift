@@ -11,8 +11,11 @@ extension RecoveryReader {
 
   private func events(of part: Recovery.Part, record: ConnectionRecord, replay: Int64?) -> [[UInt8]] {
     let accepts = record.accepts.allowed(in: record.dialect)
+    let events = part.events.map {
+      encode($0, record: record, replay: replay, folded: part.folded[$0.sequence] ?? 0)
+    }
     let frames = FramePacking.frames(
-      part.events.map { encode($0, record: record, replay: replay) }, cursor: nil, accepts: accepts,
+      events, cursor: nil, accepts: accepts,
       // The answer to another hello may be on its way at the same time.
       name: { "\(part.events.first?.event.id ?? "")-\(replay ?? 0)" })
     return frames.map(\.bytes)
@@ -43,11 +46,13 @@ extension RecoveryReader {
     return frames
   }
 
-  private func encode(_ logged: LoggedEvent, record: ConnectionRecord, replay: Int64?) -> [UInt8] {
+  private func encode(
+    _ logged: LoggedEvent, record: ConnectionRecord, replay: Int64?, folded: Int = 0
+  ) -> [UInt8] {
     let shownAs = record.shownName(of: logged.event, types: types) ?? logged.event.type
     return Frame.event(
       logged.event, shownAs: shownAs, style: types.style(of: logged.event.type, shownAs: shownAs),
       dialect: record.dialect,
-      placement: Placement(sequence: logged.sequence, replay: replay))
+      placement: Placement(sequence: logged.sequence, folded: folded, replay: replay))
   }
 }

@@ -8,6 +8,8 @@ extension RecoveryReader {
     /// Everything that is for the client after this one is in `events`.
     var base: Int64
     var events: [LoggedEvent] = []
+    /// Of some by their sequence how many earlier ones they stand for.
+    var folded: [Int64: Int] = [:]
     var isTrimmed = false
   }
 
@@ -16,9 +18,11 @@ extension RecoveryReader {
     record: ConnectionRecord, stream: String, head: LogHead, after: Int64, budget: inout RecoveryLimits
   ) throws(TableError) -> Replay {
     guard after < head.last else { return Replay(base: after) }
-    let reach = StreamName.isPersonal(stream: stream) ? personalEvents : budget.scannedEvents
-    let start = max(after, head.last - reach)
-    let lapsed = StreamName.isPersonal(stream: stream) ? budget.lapsedMilliseconds : 0
+    if StreamName.isPersonal(stream: stream) {
+      return try waiting(
+        record: record, stream: stream, head: head, after: after, through: head.last, budget: &budget)
+    }
+    let start = max(after, head.last - budget.scannedEvents)
     var kept = KeptEvents(limits: budget)
     var replay = Replay(base: start, isTrimmed: start > after)
     var position = start
@@ -33,18 +37,20 @@ extension RecoveryReader {
         (replay.base, replay.isTrimmed) = (page.through, false)
       }
       for event in page.events where isShown(event.event, to: record) {
-        if lapsed > 0, EventTime.milliseconds(ofID: event.event.id) ?? .max < lapsed {
-          (replay.base, replay.isTrimmed) = (event.sequence, false)
-          continue
-        }
         if let dropped = kept.add(event) { (replay.base, replay.isTrimmed) = (dropped, true) }
       }
       position = page.through
     }
     replay.events = kept.events
-    // The others get a little at least.
-    budget.events = max(100, budget.events - replay.events.count)
-    budget.bytes = max(64 << 10, budget.bytes - kept.bytes)
+    budget.take(events: replay.events.count, bytes: kept.bytes)
     return replay
+  }
+}
+
+extension RecoveryLimits {
+  /// The others get a little at least.
+  mutating func take(events count: Int, bytes size: Int) {
+    events = max(100, events - count)
+    bytes = max(64 << 10, bytes - size)
   }
 }

@@ -9,10 +9,27 @@ extension RecoveryReader {
     var parts: [Recovery.Part] = []
     for pause in pauses {
       var part = Recovery.Part(stream: pause.stream, base: pause.through)
+      if StreamName.isPersonal(stream: pause.stream) {
+        try addWaiting(to: &part, record: record, epoch: pause.epoch)
+        parts.append(part)
+        continue
+      }
       part.snapshot = try snapshot(record: record, stream: pause.stream, epoch: pause.epoch, through: pause.through)
       parts.append(part)
     }
     return parts
+  }
+
+  /// What waits for the user, up to where the part begins.
+  private func addWaiting(
+    to part: inout Recovery.Part, record: ConnectionRecord, epoch: String
+  ) throws(TableError) {
+    var budget = RecoveryLimits()
+    budget.lapsedMilliseconds = try lapsed(record: record, streams: [(part.stream, part.base > 0)])
+    let head = LogHead(epoch: epoch, next: part.base + 1)
+    let replay = try waiting(
+      record: record, stream: part.stream, head: head, after: 0, through: part.base, budget: &budget)
+    (part.events, part.folded) = (replay.events, replay.folded)
   }
 
   /// The streams whose logs hold events after their delivery pause.
@@ -21,16 +38,19 @@ extension RecoveryReader {
     return zip(pauses, heads).compactMap { pause, head in head?.last ?? 0 > pause.through ? pause.stream : nil }
   }
 
-  /// The state as of what was sent, and everything after it.
+  /// The state as of what was sent, and everything after it; of a user's stream what waits.
   func state(
     record: ConnectionRecord, head: LogHead, part: inout Recovery.Part, budget: inout RecoveryLimits
   ) throws(TableError) {
-    let checkpoint = try Checkpoints(table: table, clock: clock).read(stream: part.stream)
-    let sent = checkpoint.map { $0.epoch == head.epoch ? $0.deliveredThrough : 0 } ?? 0
+    var sent: Int64 = 0
+    if !StreamName.isPersonal(stream: part.stream) {
+      let checkpoint = try Checkpoints(table: table, clock: clock).read(stream: part.stream)
+      sent = checkpoint.map { $0.epoch == head.epoch ? $0.deliveredThrough : 0 } ?? 0
+    }
     let replay = try replay(
       record: record, stream: part.stream, head: head, after: min(sent, head.last), budget: &budget)
     part.base = replay.base
-    part.events = replay.events
+    (part.events, part.folded) = (replay.events, replay.folded)
     part.snapshot = try snapshot(record: record, stream: part.stream, head: head, replay: replay)
   }
 

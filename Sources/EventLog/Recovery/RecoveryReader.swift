@@ -19,18 +19,20 @@ package struct RecoveryReader {
   let streamLog: StreamLog
   let lastValues: LastValues
   let clock: Clock
+  private let log: Log?
 
   let personalEvents: Int64
   private let personalSeconds: Int64
 
   package init(
     table: any Table, types: EventTypeTable, shards: Int = 1, limits: StreamLimits = StreamLimits(),
-    clock: Clock = .system
+    log: Log? = nil, clock: Clock = .system
   ) {
     personalEvents = limits.personalEvents
     personalSeconds = limits.personalSeconds
     self.table = table
     self.types = types
+    self.log = log
     self.clock = clock
     streamLog = StreamLog(table: table, shards: shards, clock: clock)
     lastValues = LastValues(table: table, shards: shards, clock: clock)
@@ -52,7 +54,7 @@ package struct RecoveryReader {
     recovery.from = cursor == nil ? nil : text
     var budget = limits
     // Asked also where nothing is lacking: it records that a connection of the user is here again.
-    budget.lapsedMilliseconds = try lapsed(record: record, streams: streams)
+    budget.lapsedMilliseconds = try lapsed(record: record, streams: zip(streams, heads).map { ($0, $1 != nil) })
     let presented = Self.presented(text, cursor: cursor, streams: streams, heads: heads)
     for (stream, head) in zip(streams, heads) {
       let resumption = Resumption(
@@ -104,7 +106,7 @@ package struct RecoveryReader {
   ) throws(TableError) -> Recovery.Part {
     var part = Recovery.Part(stream: stream, extent: .all, base: after)
     let replay = try replay(record: record, stream: stream, head: head, after: after, budget: &budget)
-    part.events = replay.events
+    (part.events, part.folded) = (replay.events, replay.folded)
     guard replay.base > after else { return part }
     part.base = replay.base
     part.missed = replay.base - after
@@ -114,11 +116,18 @@ package struct RecoveryReader {
     return part
   }
 
-  /// What was kept for a user who was away for long is not shown any more.
-  private func lapsed(record: ConnectionRecord, streams: [String]) throws(TableError) -> Int64 {
-    guard streams.contains(where: StreamName.isPersonal), let user = record.principal.user else { return 0 }
-    return try Presence(table: table, clock: clock).lapsed(
+  /// What was kept for a user who was away for long is not shown any more, to nobody and on no path.
+  func lapsed(record: ConnectionRecord, streams: [(name: String, hasLog: Bool)]) throws(TableError) -> Int64 {
+    let personal = streams.first { StreamName.isPersonal(stream: $0.name) }
+    guard let personal, let user = record.principal.user else { return 0 }
+    let lapse = try Presence(table: table, clock: clock).lapse(
       user, connectedAtMilliseconds: record.connectedAtMilliseconds, keptSeconds: personalSeconds)
+    if lapse.isNew, personal.hasLog {
+      log?.info(
+        "events kept for a user lapsed",
+        ["user": .personal(user), "seconds": .number(personalSeconds), "connectionId": .identifier(record.id.text)])
+    }
+    return lapse.beforeMilliseconds
   }
 
   func isShown(_ event: Event, to record: ConnectionRecord) -> Bool { record.shownName(of: event, types: types) != nil }

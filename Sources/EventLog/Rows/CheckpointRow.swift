@@ -15,6 +15,8 @@ enum CheckpointRow {
     static let roundEnd = "roundEnd"
     static let shard = "shard"
     static let after = "after"
+    static let waiting = "waiting"
+    static let waitingKeys = "waitingKeys"
   }
 
   static let prefix = "cp#"
@@ -42,14 +44,20 @@ enum CheckpointRow {
       change.set[Attribute.shard] = .number(Int64(interruptedRound.position.shard))
       change.set[Attribute.after] = .string(interruptedRound.position.after)
     } else {
-      change.remove = [Attribute.roundEnd, Attribute.shard, Attribute.after]
+      change.remove.formUnion([Attribute.roundEnd, Attribute.shard, Attribute.after])
     }
+    set(Attribute.waiting, lease.waiting.events == 0 ? nil : .number(lease.waiting.events), in: &change)
+    set(Attribute.waitingKeys, lease.waiting.keys.isEmpty ? nil : .bytes(lease.waiting.encodedKeys), in: &change)
     if let endMilliseconds {
       change.set[Attribute.end] = .number(endMilliseconds)
     } else {
       change.remove.formUnion([Attribute.holder, Attribute.end])
     }
     return change
+  }
+
+  private static func set(_ name: String, _ value: Value?, in change: inout Change) {
+    if let value { change.set[name] = value } else { change.remove.insert(name) }
   }
 
   static func checkpoint(_ item: Item, at now: Int64) -> StreamCheckpoint {
@@ -68,6 +76,8 @@ enum CheckpointRow {
     {
       lease.interruptedRound = InterruptedRound(end: end, position: ListenerPosition(shard: Int(shard), after: after))
     }
+    lease.waiting = WaitingCount(
+      events: item.number(Attribute.waiting) ?? 0, encodedKeys: item.bytes(Attribute.waitingKeys) ?? [])
     return lease
   }
 }

@@ -13,6 +13,10 @@ enum LagRow {
     static let due = "due"
     static let slow = "slow"
     static let gone = "gone"
+    static let through = "through"
+    static let after = "after"
+    static let paidUntil = "paidUntil"
+    static let batching = "batching"
     static let writer = "writer"
   }
 
@@ -34,7 +38,7 @@ enum LagRow {
 
   static func item(
     _ key: ItemKey, epoch: String, from: Int64, failures: Int64 = 0, dueAtMilliseconds: Int64, pace: Pace = .ready,
-    writer: String, expires: Int64
+    withheld: Withheld? = nil, writer: String, expires: Int64
   ) -> Item {
     var item = Item(
       key: key,
@@ -45,7 +49,16 @@ enum LagRow {
       ], expires: expires)
     if pace != .ready { item[Attribute.slow] = .number(1) }
     if pace == .gone { item[Attribute.gone] = .number(1) }
+    for (name, value) in attributes(withheld) { item[name] = .number(value) }
     return item
+  }
+
+  private static let withheldNames = [Attribute.through, Attribute.after, Attribute.paidUntil, Attribute.batching]
+
+  private static func attributes(_ withheld: Withheld?) -> [(name: String, value: Int64)] {
+    guard let withheld else { return [] }
+    let values = [withheld.through, withheld.after, withheld.paidUntilMilliseconds, withheld.isBatching ? 1 : 0]
+    return zip(withheldNames, values).filter { $1 > 0 }.map { ($0, $1) }
   }
 
   /// What an attempt to serve a slow connection changes.
@@ -59,6 +72,11 @@ enum LagRow {
     case .ready: change.remove = [Attribute.slow, Attribute.gone]
     case .slow: change.remove = [Attribute.gone]
     case .gone: change.set[Attribute.gone] = .number(1)
+    }
+    change.remove.formUnion(withheldNames)
+    for (name, value) in attributes(outcome.withheld) {
+      change.set[name] = .number(value)
+      change.remove.remove(name)
     }
     return change
   }
@@ -92,6 +110,18 @@ extension LaggingConnection {
     failures = item.number(LagRow.Attribute.failures) ?? 0
     dueAtMilliseconds = item.number(LagRow.Attribute.due) ?? 0
     pace = item[LagRow.Attribute.slow] == nil ? .ready : item[LagRow.Attribute.gone] == nil ? .slow : .gone
+    withheld = Withheld(item)
     self.writer = writer
+  }
+}
+
+extension Withheld {
+  fileprivate init?(_ item: Item) {
+    let withheld = Self(
+      through: item.number(LagRow.Attribute.through) ?? 0, after: item.number(LagRow.Attribute.after) ?? 0,
+      paidUntilMilliseconds: item.number(LagRow.Attribute.paidUntil) ?? 0,
+      isBatching: item[LagRow.Attribute.batching] != nil)
+    guard withheld != Self() else { return nil }
+    self = withheld
   }
 }
