@@ -31,7 +31,7 @@ Clients connect with a key ('tickertape keys create'), or with a token if these 
 JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE, JWT_LEEWAY_SECONDS, JWT_USER_CLAIM; ACCESS_ORIGINS names pages of
 other hosts that may use the session cookie, ANONYMOUS_ROLE says who comes in without any. Limits are MAX_SUBSCRIPTIONS,
 CLIENT_FRAMES_PER_SECOND, CLIENT_FRAMES_BURST, FRAMES_PER_SECOND, PERSONAL_EVENTS, PERSONAL_SECONDS, LOG_SECONDS, REPLAY_EVENTS,
-EVENT_BYTES, MAX_CONNECTIONS_PER_USER, CONNECT_REFUSALS_PER_MINUTE, CONNECT_LIMIT_COUNTS; EVENT_TYPES_FILE with EVENT_TYPES_LAYER
+EVENT_BYTES, PING_SECONDS, MAX_CONNECTIONS_PER_USER, CONNECT_REFUSALS_PER_MINUTE, CONNECT_LIMIT_COUNTS; EVENT_TYPES_FILE with EVENT_TYPES_LAYER
 says which types there are. All are taken from the environment; one that is set to nothing is what it was without it.
 
 A setting that is not given stays as it was deployed last. Without --public, a key or a token is needed again.
@@ -159,7 +159,7 @@ settings=(
   MaxSubscriptions:MAX_SUBSCRIPTIONS:128 ClientFramesPerSecond:CLIENT_FRAMES_PER_SECOND:10
   ClientFramesBurst:CLIENT_FRAMES_BURST:20 FramesPerSecond:FRAMES_PER_SECOND:10 PersonalEvents:PERSONAL_EVENTS:100
   PersonalSeconds:PERSONAL_SECONDS:300 LogSeconds:LOG_SECONDS:86400 ReplayEvents:REPLAY_EVENTS:10000
-  EventBytes:EVENT_BYTES:98304 EventTypesFile:EVENT_TYPES_FILE EventTypesLayer:EVENT_TYPES_LAYER
+  EventBytes:EVENT_BYTES:98304 PingSeconds:PING_SECONDS:120 EventTypesFile:EVENT_TYPES_FILE EventTypesLayer:EVENT_TYPES_LAYER
 )
 
 take_settings() {

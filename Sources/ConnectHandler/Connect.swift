@@ -10,7 +10,7 @@ import Telemetry
 
 /// `$connect`: decides whether a client may come in, and writes its connection with what it listens to.
 ///
-/// Nothing can be posted to a connection while its `$connect` runs, so the greeting waits for the client's `hello`.
+/// Nothing can be posted to a connection while its `$connect` runs, so another invocation greets it, or its first frame.
 struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   let connections: Connections
   let types: EventTypeTable
@@ -18,7 +18,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   var attempts: AttemptLimit
   var userLimit: UserLimit<Calls>
   /// Asked to greet a client: nothing can be posted while `$connect` runs, and no function runs afterwards by itself.
-  /// Without a name no client is greeted.
+  /// Without a name a client is greeted when it says something.
   let greeter: InvokedFunction
   let log: Log
 
@@ -26,7 +26,15 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     guard case .connect(let event) = try GatewayEvent(decoding: event) else {
       throw WrongRoute("ConnectHandler", answers: "CONNECT", route: "$connect")
     }
-    return try answer(event, log: log.with(["requestId": .identifier(context.requestID)])).encoded()
+    let log = log.with(["requestId": .identifier(context.requestID)])
+    do throws(TableError) {
+      return try answer(event, log: log).encoded()
+    } catch {
+      log.error(
+        "connection refused: it could not be written",
+        ["connectionId": .identifier(event.context.connectionID.text), "reason": .text(error.description)])
+      return ProxyResponse(500, error: "Internal Server Error", message: "Failed to establish the connection").encoded()
+    }
   }
 
   private mutating func answer(_ event: ConnectEvent, log: Log) throws(TableError) -> ProxyResponse {
@@ -50,7 +58,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
       audit.refused(status: 429, reason: LogText(known: message))
       return ProxyResponse(429, error: "Too Many Requests", message: message)
     }
-    if record.expectsGreeting { askForGreeting(of: Destination(context: event.context), log: log) }
+    if record.greeting == .due { askForGreeting(of: Destination(context: event.context), log: log) }
     return response
   }
 
@@ -131,7 +139,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     switch outcome {
     case .connected:
       audit.connected(record: record)
-      return ProxyResponse(200, headers: Self.subprotocol(event))
+      return ProxyResponse(200, headers: Self.subprotocol(event), body: Array("Connected".utf8))
     case .alreadyGone:
       audit.refused(status: 410, reason: "the connection left before it was connected")
       return ProxyResponse(410, error: "Gone", message: "the connection has left")
@@ -164,12 +172,6 @@ extension Connect where Calls == ConnectionsClient {
         named: environment["GREETING_FUNCTION"], by: FunctionInvoker(environment: environment)),
       log: log)
   }
-}
-
-extension ConnectionRecord {
-  /// Clients of the five source protocols know no hello: those of their dialects, and those that say in the URL what
-  /// they listen to. A client library says it in its hello.
-  fileprivate var expectsGreeting: Bool { !dialect.saysHello || !subscriptions.active.isEmpty }
 }
 
 extension AccessRefusal {

@@ -10,12 +10,14 @@ import Telemetry
 ///     ?userId=u-1&role=viewer&groups=desk-7&eventTypes=signal,risk&keys=AAPL,MSFT&dialect=typed&client_id=c1
 ///
 /// `channels`, `symbols` and `data_types` are the words of the market data clients, `user_id` that of the credit
-/// clients.
+/// clients. `hello=1` says that a hello will come.
 struct ConnectQuery {
   let requested: RequestedIdentity
   let dialect: Dialect
   let clientName: String?
   let subscriptions: SubscriptionRequest
+  /// It is not greeted: `hello=1`.
+  let saysHello: Bool
 
   struct Invalid: Error, Equatable {
     let message: String
@@ -45,6 +47,7 @@ struct ConnectQuery {
       throw Invalid(message: "client_id must be 1 to \(Limit.keyBytes) bytes \(Name.rule)")
     }
     dialect = try Self.dialect(query["dialect"], types: types)
+    saysHello = try Self.flag("hello", query["hello"])
     requested = RequestedIdentity(user: user, role: query["role"], groups: groups)
     subscriptions = SubscriptionRequest(
       eventTypes: Self.list(query["eventTypes"]) + Self.list(query["subscriptions"]) + Self.list(query["channels"]),
@@ -66,6 +69,14 @@ struct ConnectQuery {
       throw Invalid(message: "dialect must be one of \(types.dialectNames.joined(separator: ", "))")
     }
     return dialect
+  }
+
+  private static func flag(_ name: String, _ text: String?) throws(Invalid) -> Bool {
+    switch text {
+    case nil, "0": return false
+    case "1": return true
+    case .some: throw Invalid(message: "\(name) must be 1 or 0")
+    }
   }
 
   private static func list(_ text: String?) -> [String] {
@@ -103,6 +114,7 @@ struct ConnectRequest {
     return ConnectionRecord(
       id: context.connectionID, principal: identity.principal, dialect: query.dialect, clientName: query.clientName,
       sourceAddress: context.sourceAddress, connectedAtMilliseconds: context.connectedAtMilliseconds,
-      untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, subscriptions: subscriptions)
+      untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, subscriptions: subscriptions,
+      expectsGreeting: !query.saysHello)
   }
 }

@@ -23,7 +23,7 @@ WRONG = [
     ("ConnectHandler", {"EVENT_TYPES_FILE": "/nowhere/types.json"}), ("DefaultHandler", {"MAX_SUBSCRIPTIONS": "0"}),
     ("DefaultHandler", {"CLIENT_FRAMES_PER_SECOND": "-1"}), ("DefaultHandler", {"PERSONAL_EVENTS": "many"}),
     ("DefaultHandler", {"REPLAY_EVENTS": "1e3"}), ("DefaultHandler", {"API_GATEWAY_SIGN": "sometimes"}),
-    ("Publisher", {"FRAMES_PER_SECOND": "0"}), ("Publisher", {"LOG_SECONDS": "59"}), ("Publisher", {"EVENT_BYTES": "98305"}),
+    ("Publisher", {"FRAMES_PER_SECOND": "0"}), ("Publisher", {"LOG_SECONDS": "59"}), ("Publisher", {"EVENT_BYTES": "98305"}), ("Publisher", {"PING_SECONDS": "271"}),
     ("Publisher", {"API_GATEWAY_ENDPOINT": "nowhere"}), ("Publisher", {"API_GATEWAY_ENDPOINT": ""}),
     ("DisconnectHandler", {"LISTENER_SHARDS": "0"}), ("ConnectHandler", {"ACCESS_ORIGINS": "foo"}),
     ("ConnectHandler", {"AWS_LAMBDA_LOG_LEVEL": "chatty"}), ("Publisher", {"METRICS": "maybe"}),

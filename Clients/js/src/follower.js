@@ -138,6 +138,7 @@ export const createFollower = (options, emit) => {
   const consumers = {
     __proto__: null,
     hello: notice, subscribe: notice, subscribed: notice, unsubscribe: notice, unsubscribed: notice, status: notice,
+    connection_established: notice,
     heartbeat() {},
     ping: () => emit({ send: { type: 'pong' } }),
 

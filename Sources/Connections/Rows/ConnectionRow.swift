@@ -20,6 +20,11 @@ package enum ConnectionRow {
     static let keys = "keys"
     static let bucket = "bucket"
     static let shards = "shards"
+    static let greeted = "greeted"
+    static let lastActivity = "lastActivity"
+    static let pings = "pings"
+    static let pingedAt = "pingedAt"
+    static let pongs = "pongs"
     static let gone = "gone"
   }
 
@@ -43,6 +48,7 @@ package enum ConnectionRow {
         Attribute.at: .number(record.connectedAtMilliseconds), Attribute.address: .string(record.sourceAddress),
         Attribute.dialect: .string(record.dialect.rawValue),
         Attribute.subscriptions: .bytes(record.subscriptions.encoded()),
+        Attribute.lastActivity: .number(record.liveness.lastActivityMilliseconds),
       ], expires: record.expires)
     if let user = record.principal.user { item[Attribute.user] = .string(user) }
     if let role = record.principal.role { item[Attribute.role] = .string(role.rawValue) }
@@ -52,6 +58,7 @@ package enum ConnectionRow {
     if let until = record.untilMilliseconds { item[Attribute.until] = .number(until) }
     if !record.keyHashes.isEmpty { item[Attribute.keys] = .bytes(StringList.encode(record.keyHashes)) }
     if shards > 1 { item[Attribute.shards] = .number(Int64(shards)) }
+    if let greeted = record.greeting.number { item[Attribute.greeted] = .number(greeted) }
     return item
   }
 
@@ -115,6 +122,11 @@ extension ConnectionRecord {
     self.revision = revision
     accepts = Accepts(rawValue: item.number(Attribute.accepts) ?? 0)
     bucket = TokenBucket(fullAtMilliseconds: item.number(Attribute.bucket) ?? 0)
+    greeting = GreetingState(number: item.number(Attribute.greeted))
+    liveness = Liveness(
+      lastActivityMilliseconds: item.number(Attribute.lastActivity) ?? connectedAt,
+      unansweredPings: item.number(Attribute.pings) ?? 0, pingedAtMilliseconds: item.number(Attribute.pingedAt),
+      hasPonged: item[Attribute.pongs] != nil)
     expires = item.expires
   }
 }
