@@ -11,7 +11,7 @@ import Telemetry
 
 /// `$connect`: decides whether a client may come in, and writes its connection with what it listens to.
 ///
-/// Nothing can be posted to a connection while its `$connect` runs, so the greeting waits for the client's `hello`.
+/// Nothing can be posted to a connection while its `$connect` runs, so another invocation greets it, or its first frame.
 struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   let connections: Connections
   let types: EventTypeTable
@@ -22,7 +22,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   var userLimit: UserLimit<Calls>
   let lagRows: LagRows
   /// Asked to greet a client: nothing can be posted while `$connect` runs, and no function runs afterwards by itself.
-  /// Without a name no client is greeted.
+  /// Without a name a client is greeted when it says something.
   let greeter: InvokedFunction
   let log: Log
   /// Nil: none are written.
@@ -39,9 +39,23 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     let log = log.with([
       "requestId": .identifier(context.requestID), "correlationId": .correlation(correlationID),
     ])
-    let response = try answer(event, correlationID: correlationID, log: log)
+    let response = answerOrFail(event, correlationID: correlationID, log: log)
     count(response, requestID: context.requestID)
     return response.encoded()
+  }
+
+  /// A table that cannot be used is answered, not thrown: API Gateway would tell the client nothing of it.
+  private mutating func answerOrFail(
+    _ event: ConnectEvent, correlationID: CorrelationID, log: Log
+  ) -> ProxyResponse {
+    do throws(TableError) {
+      return try answer(event, correlationID: correlationID, log: log)
+    } catch {
+      log.error(
+        "connection refused: it could not be written",
+        ["connectionId": .identifier(event.context.connectionID.text), "reason": .text(error.description)])
+      return ProxyResponse(500, error: "Internal Server Error", message: "Failed to establish the connection")
+    }
   }
 
   private mutating func count(_ response: ProxyResponse, requestID: String) {
@@ -82,7 +96,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
       audit.refused(status: 429, reason: LogText(known: message))
       return ProxyResponse(429, error: "Too Many Requests", message: message)
     }
-    if record.expectsGreeting { askForGreeting(of: Destination(context: event.context), log: log) }
+    if record.greeting == .due { askForGreeting(of: Destination(context: event.context), log: log) }
     return response
   }
 
@@ -170,7 +184,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     switch outcome {
     case .connected:
       audit.connected(record: record)
-      return ProxyResponse(200, headers: Self.subprotocol(event))
+      return ProxyResponse(200, headers: Self.subprotocol(event), body: Array("Connected".utf8))
     case .alreadyGone:
       audit.refused(status: 410, reason: "the connection left before it was connected")
       return ProxyResponse(410, error: "Gone", message: "the connection has left")
@@ -211,12 +225,6 @@ extension ConnectEvent {
   fileprivate func correlationID(randomness: Randomness) -> CorrelationID {
     headers[CorrelationID.header].flatMap(CorrelationID.init) ?? CorrelationID((randomness.next(), randomness.next()))
   }
-}
-
-extension ConnectionRecord {
-  /// Clients of the five source protocols know no hello: those of their dialects, and those that say in the URL what
-  /// they listen to. A client library says it in its hello.
-  fileprivate var expectsGreeting: Bool { !dialect.saysHello || !subscriptions.active.isEmpty }
 }
 
 extension AccessRefusal {

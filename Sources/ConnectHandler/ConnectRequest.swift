@@ -12,7 +12,7 @@ import Telemetry
 /// `channels`, `symbols` and `data_types` are the words of the market data clients, `user_id` that of the credit
 /// clients. `defaultEventTypes` is what is listened to by who names nothing. `accept=gzip`: large frames may come
 /// compressed, whatever the dialect. `batch=1` asks for the batches of
-/// 002's batcher.
+/// 002's batcher; `hello=1` says that a hello will come.
 struct ConnectQuery {
   let requested: RequestedIdentity
   let dialect: Dialect
@@ -21,6 +21,8 @@ struct ConnectQuery {
   let accepts: Accepts
   /// It is sent batches, as 002's batcher makes them: `batch=1`.
   let asksForBatches: Bool
+  /// It is not greeted: `hello=1`.
+  let saysHello: Bool
 
   struct Invalid: Error, Equatable {
     let message: String
@@ -51,6 +53,7 @@ struct ConnectQuery {
     }
     dialect = try Self.dialect(query["dialect"], types: types)
     asksForBatches = try Self.batches(query["batch"], dialect: dialect)
+    saysHello = try Self.flag("hello", query["hello"])
     requested = RequestedIdentity(user: user, role: query["role"], groups: groups)
     accepts = Self.list(query["accept"]).contains("gzip") ? .gzip : []
     let asked = SubscriptionRequest(
@@ -78,11 +81,16 @@ struct ConnectQuery {
   }
 
   private static func batches(_ text: String?, dialect: Dialect) throws(Invalid) -> Bool {
+    guard try flag("batch", text) else { return false }
+    if dialect.takesBatches { return true }
+    throw Invalid(message: "batch=1 is for the dialect typed: the others have no frame of several events")
+  }
+
+  private static func flag(_ name: String, _ text: String?) throws(Invalid) -> Bool {
     switch text {
     case nil, "0": return false
-    case "1" where dialect.takesBatches: return true
-    case "1": throw Invalid(message: "batch=1 is for the dialect typed: the others have no frame of several events")
-    case .some: throw Invalid(message: "batch must be 1 or 0")
+    case "1": return true
+    case .some: throw Invalid(message: "\(name) must be 1 or 0")
     }
   }
 
@@ -124,7 +132,7 @@ struct ConnectRequest {
       id: context.connectionID, principal: identity.principal, dialect: query.dialect, clientName: query.clientName,
       sourceAddress: context.sourceAddress, connectedAtMilliseconds: context.connectedAtMilliseconds,
       untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, correlationID: correlationID,
-      subscriptions: subscriptions)
+      subscriptions: subscriptions, expectsGreeting: !query.saysHello)
     record.accept(query.accepts)
     if query.asksForBatches { record.accept([.batch, .timedBatches]) }
     return record

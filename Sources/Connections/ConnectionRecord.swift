@@ -17,6 +17,9 @@ package struct ConnectionRecord: Equatable, Sendable {
   package var subscriptions: Subscriptions
   /// What its client said in `hello`; empty: it said none.
   package internal(set) var accepts: Accepts = []
+  /// Whether its client is to be greeted, and whether it was.
+  package internal(set) var greeting: GreetingState
+  package internal(set) var liveness: Liveness
   /// What is left of its right to change things.
   var bucket = TokenBucket()
   /// Until when senders that meet its listener rows ask whether its delivery is paused, in milliseconds since the epoch;
@@ -32,7 +35,8 @@ package struct ConnectionRecord: Equatable, Sendable {
   package init(
     id: ConnectionID, principal: Principal, dialect: Dialect = .typed, clientName: String? = nil,
     sourceAddress: String = "", connectedAtMilliseconds: Int64, untilMilliseconds: Int64? = nil,
-    keyHashes: [String] = [], correlationID: CorrelationID? = nil, subscriptions: Subscriptions = Subscriptions()
+    keyHashes: [String] = [], correlationID: CorrelationID? = nil, subscriptions: Subscriptions = Subscriptions(),
+    expectsGreeting: Bool = false
   ) {
     self.id = id
     self.principal = principal
@@ -44,6 +48,8 @@ package struct ConnectionRecord: Equatable, Sendable {
     self.keyHashes = keyHashes
     self.correlationID = correlationID
     self.subscriptions = subscriptions
+    greeting = expectsGreeting ? .due : .none
+    liveness = Liveness(lastActivityMilliseconds: connectedAtMilliseconds)
   }
 
   /// What the client said in `hello`.

@@ -31,6 +31,8 @@ package struct StreamLimits: Equatable, Sendable {
   package var replayEvents = 10_000
   /// `EVENT_BYTES`: of one event as the publisher wrote it; a segment of the log has room for `Limit.eventBytes`.
   package var eventBytes = Limit.eventBytes
+  /// `PING_SECONDS`: for how long a client may say nothing before it is pinged; 0: for ever. `PingPolicy`.
+  package var pingSeconds: Int64 = 120
 
   /// Heads and checkpoints stand for a month after the last append; the log must not outlive them.
   static let longestLogSeconds: Int64 = 14 * 86_400
@@ -60,12 +62,14 @@ package struct StreamLimits: Equatable, Sendable {
     eventBytes = Int(
       try Self.read(
         "EVENT_BYTES", environment: environment, standard: Int64(eventBytes), allowed: 256...Int64(Limit.eventBytes)))
+    pingSeconds = try Self.read("PING_SECONDS", environment: environment, standard: pingSeconds, allowed: 0...270)
   }
 
   /// Their names, for a program that hands an environment on.
   package static let variables = [
     "MAX_SUBSCRIPTIONS", "CLIENT_FRAMES_PER_SECOND", "CLIENT_FRAMES_BURST", "FRAMES_PER_SECOND", "BATCH_EVENTS",
     "BATCH_MILLISECONDS", "PERSONAL_EVENTS", "PERSONAL_SECONDS", "LOG_SECONDS", "REPLAY_EVENTS", "EVENT_BYTES",
+    "PING_SECONDS",
   ]
 
   private static func read(

@@ -17,7 +17,7 @@ extension Receive {
     try checkSize(hello.subscriptions)
     var refused: [SubscriptionRequest.Refusal] = []
     // The count of hellos is not the count of changes, so a hello's subscriptions are ordered by time.
-    let record = try change(context: context, accepting: hello.accepts) { record in
+    let record = try change(context: context, accepting: hello.accepts, log: log) { record in
       let resolved = hello.subscriptions.resolved(for: record.principal.role, types: types)
       refused = resolved.refused
       return SubscriptionChange(
@@ -56,14 +56,17 @@ extension Receive {
     return nil
   }
 
-  /// False: the client has left, or the time was up. Then no `ready` comes, and the client says hello again.
+  /// `retrying`: the first, where `$connect` may not have ended. False: the client has left, or the time was up. Then no `ready` comes, and the client says hello again.
   mutating func post(
-    _ frames: [[UInt8]], destination: Destination, invocation: InvocationContext
+    _ frames: [[UInt8]], destination: Destination, invocation: InvocationContext, retrying pauses: [Int64] = []
   ) throws -> Bool {
+    var pauses = pauses
     for frame in frames {
       guard clock.milliseconds() < invocation.deadlineMilliseconds - 1_000,
-        try outbox.post(frame, to: destination) == .accepted
+        try post(frame, to: destination, retrying: pauses)
       else { return false }
+      // It is connected: whoever is gone now has left.
+      pauses = []
     }
     return true
   }

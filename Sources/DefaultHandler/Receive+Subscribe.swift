@@ -18,7 +18,7 @@ extension Receive {
     log: Log
   ) throws -> [UInt8] {
     try checkSize(request)
-    let current = try connection(context: context)
+    let current = try connection(context: context, log: log)
     let log = log.of(current)
     let resolved = request.resolved(for: current.principal.role, types: types)
     if let first = resolved.refused.first, resolved.accepted.isEmpty {
@@ -38,7 +38,7 @@ extension Receive {
       destination: Destination(context: context),
       invocation: invocation, log: log
     ) {
-      try handler.change(context: context, isPaused: $0) { _ in change }
+      try handler.change(context: context, isPaused: $0, log: log) { _ in change }
     }
     audit("subscribed", request: request, record: record, log: log)
     return Frame.acknowledgement(
@@ -61,7 +61,7 @@ extension Receive {
   /// is given whether any stream is paused.
   mutating func pausing<Answer>(
     _ streams: [String], record: ConnectionRecord, destination: Destination, invocation: InvocationContext,
-    log: Log, _ body: (_ isPaused: Bool) throws -> Answer
+    log: Log, retrying retries: [Int64] = [], _ body: (_ isPaused: Bool) throws -> Answer
   ) throws -> Answer {
     let pauses = try lagRows.pause(streams, id: record.id)
     let answer: Answer
@@ -75,7 +75,7 @@ extension Receive {
     let frames = try recovery.states(record: record, pauses: pauses).flatMap {
       recovery.frames(of: $0, record: record, replay: nil)
     }
-    _ = try post(frames, destination: destination, invocation: invocation)
+    _ = try post(frames, destination: destination, invocation: invocation, retrying: retries)
     resume(pauses, id: record.id, log: log)
     return answer
   }
@@ -95,24 +95,27 @@ extension Receive {
     }
   }
 
-  func unsubscribe(
+  mutating func unsubscribe(
     _ request: SubscriptionRequest, count: Int64?, context: RequestContext, log: Log
   ) throws -> [UInt8] {
     try checkSize(request)
-    let record = try change(context: context) { _ in
+    let record = try change(context: context, log: log) { _ in
       SubscriptionChange(remove: request.removals(types: types), order: Self.order(count, context: context))
     }
+    greetFirst(record: record, context: context, log: log)
     audit("unsubscribed", request: request, record: record, log: log.of(record))
     return Frame.acknowledgement(
       .unsubscribed, of: request, refused: [], subscriptions: record.subscriptions.active.count, count: count)
   }
 
   func change(
-    context: RequestContext, accepting: Accepts? = nil, isPaused: Bool = false,
+    context: RequestContext, accepting: Accepts? = nil, isPaused: Bool = false, log: Log,
     _ makeChange: (ConnectionRecord) -> SubscriptionChange
   ) throws -> ConnectionRecord {
     let outcome = try connections.change(id: context.connectionID, accepting: accepting, isPaused: isPaused, makeChange)
-    return try lasting(record: changed(outcome))
+    let record = try lasting(record: changed(outcome))
+    recordActivity(of: record, log: log)
+    return record
   }
 
   private func changed(_ outcome: Connections.ChangeOutcome) throws(FrameRefusal) -> ConnectionRecord {

@@ -55,17 +55,22 @@ struct Receive<Out: Outbox>: LambdaHandler {
     case .unsubscribe(let request, let count): try unsubscribe(request, count: count, context: context, log: log)
     case .hello(let hello): try answer(hello, context: context, invocation: invocation, log: log)
     case .ping(let count): try pong(count, context: context, log: log)
-    case .pong: nil
-    case .status: try status(context: context)
+    case .pong: try heard(context: context, log: log)
+    case .status: try status(context: context, log: log)
     }
   }
 
-  /// The connection of a frame; one whose credential has expired is closed.
-  func connection(context: RequestContext) throws -> ConnectionRecord {
-    guard let record = try connections.connection(id: context.connectionID) else {
+  /// The connection of a frame that gets an answer, greeted if nobody has; one whose credential has expired is closed.
+  mutating func connection(
+    context: RequestContext, isHeartbeat: Bool = false, log: Log
+  ) throws -> ConnectionRecord {
+    guard let found = try connections.connection(id: context.connectionID) else {
       throw FrameRefusal.unknownConnection
     }
-    return try lasting(record: record)
+    let record = try lasting(record: found)
+    recordActivity(of: record, isHeartbeat: isHeartbeat, log: log)
+    greetFirst(record: record, context: context, log: log)
+    return record
   }
 
   func lasting(record: ConnectionRecord) throws(FrameRefusal) -> ConnectionRecord {
@@ -75,9 +80,31 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
   // MARK: Ping and status
 
+  /// A pong, whether or not it was asked for: nothing is answered, and whatever goes wrong is not the client's business.
+  private func heard(context: RequestContext, log: Log) throws -> [UInt8]? {
+    do throws(TableError) {
+      guard let record = try connections.connection(id: context.connectionID) else { return nil }
+      recordActivity(of: record, isHeartbeat: true, log: log)
+    } catch {
+      log.warn("pong not taken", ["reason": .text(error.description)])
+    }
+    return nil
+  }
+
+  /// A client that was heard but not written down is pinged, and heard again.
+  func recordActivity(of record: ConnectionRecord, isHeartbeat: Bool = false, log: Log) {
+    do throws(TableError) {
+      try connections.recordActivity(of: record, isHeartbeat: isHeartbeat)
+    } catch {
+      log.warn(
+        "activity not recorded",
+        ["connectionId": .identifier(record.id.text), "reason": .text(error.description)])
+    }
+  }
+
   /// A client that keeps a cursor is told how far it lacks nothing; one that has no row is told to come back.
-  private func pong(_ count: Int64?, context: RequestContext, log: Log) throws -> [UInt8] {
-    let record = try connection(context: context)
+  private mutating func pong(_ count: Int64?, context: RequestContext, log: Log) throws -> [UInt8] {
+    let record = try connection(context: context, isHeartbeat: true, log: log)
     var cursor: Cursor?
     if record.accepts.contains(.parts) {
       do throws(TableError) {
@@ -89,8 +116,8 @@ struct Receive<Out: Outbox>: LambdaHandler {
     return Frame.pong(count: count, cursor: cursor, milliseconds: clock.milliseconds())
   }
 
-  private func status(context: RequestContext) throws -> [UInt8] {
-    let record = try connection(context: context)
+  private mutating func status(context: RequestContext, log: Log) throws -> [UInt8] {
+    let record = try connection(context: context, log: log)
     return record.statusFrame(positions: try recovery.positions(record: record))
   }
 
@@ -113,7 +140,10 @@ struct Receive<Out: Outbox>: LambdaHandler {
         "reason": .own(refusal.logText),
       ])
     let frame = Frame.error(code: refusal.code, message: refusal.message, requestID: context.requestID)
-    guard refusal == .unknownConnection || refusal == .expired else { return frame }
+    guard refusal == .unknownConnection || refusal == .expired else {
+      greetUnread(context: context, log: log)
+      return frame
+    }
     do {
       if try outbox.post(frame, to: Destination(context: context)) == .accepted {
         try outbox.close(Destination(context: context))
@@ -124,6 +154,17 @@ struct Receive<Out: Outbox>: LambdaHandler {
         "connection not closed",
         ["connectionId": .identifier(context.connectionID.text), "reason": .own(LogText(error))])
       return frame
+    }
+  }
+}
+
+extension Receive {
+  /// Greets the client of a frame that was refused before its connection was read.
+  private mutating func greetUnread(context: RequestContext, log: Log) {
+    do {
+      _ = try connection(context: context, log: log)
+    } catch {
+      log.debug("refused frame of a connection that cannot be read", ["reason": .own(LogText(error))])
     }
   }
 }

@@ -29,6 +29,9 @@ extension Frame {
     }
   }
 
+  /// Asks a client that says nothing whether it is there.
+  package static let ping = object(.ping) { _ in }
+
   /// What `status` tells of a connection.
   package struct Status {
     package let connectionID: ConnectionID

@@ -3,6 +3,7 @@
 package enum ControlType: String, Sendable, CaseIterable {
   // What the server says.
   case connection
+  case connectionEstablished = "connection_established"
   case resume
   case ready
   case snapshot

@@ -35,6 +35,9 @@ package enum Dialect: String, Sendable, CaseIterable {
 
   /// Whether its clients say `hello`; the others are greeted.
   package var saysHello: Bool { self == .typed }
+  /// Whether a ping of the server has an answer in it; the clients of the others are not closed for answering none.
+  /// Docs/decisions/0011-who-pings.md.
+  package var hasPong: Bool { self == .typed }
   /// Whether its clients read batches and parts, once they said so.
   package var takesBatches: Bool { self == .typed }
   /// Whether its clients read `snapshot`; the others get the events of a state one by one.

@@ -47,7 +47,8 @@ extension Follower {
     case .heartbeat: break
     case .rotate: try rotate(members: members, frame: frame)
     case .error: try consumeError(members: members, frame: frame)
-    case .hello, .subscribe, .subscribed, .unsubscribe, .unsubscribed, .status: output.append(.notice(frame))
+    case .connectionEstablished, .hello, .subscribe, .subscribed, .unsubscribe, .unsubscribed, .status:
+      output.append(.notice(frame))
     case nil where type.isEmpty: throw FrameFault(name: Member.type, kind: "the name of a type")
     case nil: try consumeEvent(members: members, bytes: frame, replay: nil)
     }

@@ -13,12 +13,12 @@ struct StreamLimitsTests {
         "MAX_SUBSCRIPTIONS": "7", "CLIENT_FRAMES_PER_SECOND": "0", "CLIENT_FRAMES_BURST": "3",
         "FRAMES_PER_SECOND": "20", "BATCH_EVENTS": "5", "BATCH_MILLISECONDS": "250",
         "PERSONAL_EVENTS": "9", "PERSONAL_SECONDS": "60", "LOG_SECONDS": "3600", "REPLAY_EVENTS": "50",
-        "EVENT_BYTES": "1024",
+        "EVENT_BYTES": "1024", "PING_SECONDS": "0",
       ]))
     #expect(limits.subscriptions == 7 && limits.clientFramesPerSecond == 0 && limits.clientFramesBurst == 3)
     #expect(limits.batchEvents == 5 && limits.batchMilliseconds == 250 && limits.framesBurst == 40)
     #expect(limits.framesPerSecond == 20 && limits.personalEvents == 9 && limits.personalSeconds == 60)
-    #expect(limits.logSeconds == 3_600 && limits.replayEvents == 50 && limits.eventBytes == 1_024)
+    #expect(limits.logSeconds == 3_600 && limits.replayEvents == 50 && limits.eventBytes == 1_024 && limits.pingSeconds == 0)
   }
 
   @Test(

@@ -107,9 +107,34 @@ struct TableCostTests {
       row("publish of an event to one user") { connections, world in
         try Self.publish(user: "u-1", over: connections.table, world)
       },
-      row("sweep, nothing to do") { connections, world in
-        _ = try connections.ended()
-        _ = try ActiveStreams(table: connections.table, shards: Self.shards, clock: world.clock.clock).all()
+      row("the greeting of a client that says no hello") { connections, world in
+        guard let id = ConnectionID("GreetedAbCdEfGh=") else { return }
+        let now = world.clock.clock.milliseconds()
+        let principal = Principal(user: nil, role: .admin)
+        _ = try connections.connect(
+          record: ConnectionRecord(
+            id: id, principal: principal, connectedAtMilliseconds: now, expectsGreeting: true))
+        (connections.table as? MeteredTable)?.reset()
+        guard try connections.connection(id: id) != nil, try connections.claimGreeting(of: id) else { return }
+        try connections.recordGreeted(id)
+      },
+      row("that a client was heard: once a minute at most, and once a ping") { connections, world in
+        guard let record = try connections.connection(id: world.id) else { return }
+        world.clock.advance(seconds: 60)
+        (connections.table as? MeteredTable)?.reset()
+        try connections.recordActivity(of: record)
+      },
+      row("sweep, nothing to do, nobody there") { connections, world in
+        try connections.disconnect(id: world.id)
+        try Self.sweep(connections, world)
+      },
+      row("sweep that pings 100 silent connections") { connections, world in
+        for number in 1..<100 {
+          guard let id = ConnectionID("C\(1_000_000 + number)AbCdEf=") else { return }
+          _ = try connections.connect(record: world.record(id: id))
+        }
+        world.clock.advance(seconds: 120)
+        try Self.sweep(connections, world)
       },
       row("and the count of its one connection") { connections, _ in
         _ = try connections.count(untilMilliseconds: .max)
@@ -147,6 +172,18 @@ struct TableCostTests {
     _ = try reader(connections).states(record: newlySubscribed, pauses: pauses)
     try rows.resume(pauses, id: world.id)
     _ = try reader(connections).hasMore(than: pauses)
+  }
+
+  private static func sweep(_ connections: Connections, _ world: World) throws {
+    (connections.table as? MeteredTable)?.reset()
+    let sender = StreamSender(
+      table: connections.table, types: .standard, sender: Everybody(), shards: shards, log: Log(minimum: .fatal),
+      clock: world.clock.clock)
+    _ = try connections.ended()
+    _ = try sender.activeStreams.all()
+    var watch = PingWatch()
+    _ = try sender.pingSilent(
+      PingPolicy(StreamLimits()), watch: &watch, deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
   }
 
   private func listen(_ connections: Connections, _ world: World, count: Int) throws {

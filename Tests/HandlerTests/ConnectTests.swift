@@ -15,7 +15,7 @@ struct ConnectTests {
       return table
     }
     #expect(
-      try stage.connect([("userId", "u-1"), ("eventTypes", "signal,risk,price:update")]) == #"{"statusCode":200}"#)
+      try stage.connect([("userId", "u-1"), ("eventTypes", "signal,risk,price:update")]) == Stage.connected)
     #expect(counter?.calls == 2)
   }
 
@@ -27,7 +27,7 @@ struct ConnectTests {
       counter = table
       return table
     }
-    #expect(try stage.connect([("eventTypes", "signal,risk,price:update")]) == #"{"statusCode":200}"#)
+    #expect(try stage.connect([("eventTypes", "signal,risk,price:update")]) == Stage.connected)
     #expect(counter?.calls == 1)
   }
 
@@ -61,11 +61,11 @@ struct ConnectTests {
   func subprotocol() throws {
     #expect(
       try Stage().connect(protocols: "bearer, secret")
-        == #"{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"bearer"}}"#)
+        == #"{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"bearer"},"body":"Connected"}"#)
     #expect(
       try Stage().connect(protocols: "events.v1")
-        == #"{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"events.v1"}}"#)
-    #expect(try Stage().connect([("auth", "secret")], protocols: "secret") == #"{"statusCode":200}"#)
+        == #"{"statusCode":200,"headers":{"Sec-WebSocket-Protocol":"events.v1"},"body":"Connected"}"#)
+    #expect(try Stage().connect([("auth", "secret")], protocols: "secret") == Stage.connected)
   }
 
   @Test(
@@ -88,10 +88,16 @@ struct ConnectTests {
     #expect(try stage.connections.connection(id: stage.id) == nil)
   }
 
-  @Test("a table that fails is an error of the function, which the gateway answers with 502")
+  @Test("a connect that fails inside answers 500 with what the source documents say, and the reason is in the log only")
   func failingTable() throws {
     let stage = Stage { FailingTable($0, failing: 1) }
-    #expect(throws: TableError.self) { _ = try stage.connect() }
+    let answer = try stage.connect([("userId", "u-1")])
+    #expect(
+      answer
+        == #"{"statusCode":500,"headers":{"Content-Type":"application/json"},"body":"{\"error\":\"Internal Server Error\",\"message\":\"Failed to establish the connection\",\"statusCode\":500}"}"#
+    )
+    let lines = stage.lines(saying: "connection refused: it could not be written")
+    #expect(lines.count == 1 && lines[0].contains("\"level\":\"ERROR\"") && lines[0].contains(stage.id.text))
   }
 
   @Test("a disconnect answers 200 and leaves no listener, also when it comes first")

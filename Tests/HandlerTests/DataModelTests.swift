@@ -83,13 +83,16 @@ private struct Scene {
     let record = ConnectionRecord(
       id: id, principal: Principal(user: "u-1", role: .viewer, groups: ["desk-7"]), clientName: "dashboard",
       sourceAddress: "203.0.113.7", connectedAtMilliseconds: now, untilMilliseconds: now + 3_600_000,
-      keyHashes: [keyHash], correlationID: CorrelationID("desk-7.open"))
+      keyHashes: [keyHash], correlationID: CorrelationID("desk-7.open"), expectsGreeting: true)
     _ = try connections.connect(record: record)
+    _ = try connections.claimGreeting(of: id)
+    try connections.recordGreeted(id)
     let order = Order(count: nil, milliseconds: now, messageID: "m-1")
     let subscription = Subscription(type: "price:update", selector: .key("AAPL"), shownAs: "price")
     _ = try connections.change(id: id, accepting: [.parts, .batch], isPaused: true) { _ in
       SubscriptionChange(add: [subscription], order: order)
     }
+    try connections.recordPings(of: [record])
     _ = try Presence(table: table, clock: clock.clock).recordLeft("u-2")
   }
 

@@ -201,55 +201,6 @@ struct HelloTests {
     }
   }
 
-  @Test("a client that says no hello is greeted in its dialect once it is connected, with the state")
-  func greeting() throws {
-    for (dialect, greeting) in [
-      ("typed", #"{"type":"connection_established","data":{"connectionId":"R0oXAdfD0kwCH6w=","role":"admin""#),
-      ("flat", #"{"type":"connection","status":"connected"}"#),
-    ] {
-      let stage = try connected([("dialect", dialect), ("eventTypes", "signal")])
-      try publish(stage, "signal", "k", 1)
-      let before = frames(stage).count
-      stage.ear.notYet = 3
-      #expect(try stage.greet("{\"greet\":\"\(stage.id.text)\"}") == "{}")
-      try #require(frames(stage).count == before + 2)
-      #expect(frames(stage)[before].hasPrefix(greeting), "\(frames(stage))")
-    }
-  }
-
-  @Test("who said hello, or has left, or never was, is not greeted")
-  func noGreeting() throws {
-    let stage = try connected()
-    _ = try stage.say(#"{"type":"hello"}"#)
-    let before = stage.ear.posts.count
-    _ = try stage.greet("{\"greet\":\"\(stage.id.text)\"}")
-    _ = try stage.greet(#"{"greet":"nobody="}"#)
-    #expect(stage.ear.posts.count == before)
-    // Who has left is asked for five seconds: so long its $connect may go on.
-    let other = try connected([("dialect", "flat")])
-    let start = other.clock.clock.milliseconds()
-    other.ear.notYet = 1_000
-    _ = try other.greet("{\"greet\":\"\(other.id.text)\"}")
-    #expect(other.ear.posts.isEmpty && other.ear.notYet > 900)
-    #expect(other.clock.clock.milliseconds() - start == 5_000)
-  }
-
-  @Test("$connect asks for a greeting where one is expected, and only there")
-  func asksForGreeting() throws {
-    let access = ["ACCESS": "open", "GREETING_FUNCTION": "DefaultHandler"]
-    for (query, isGreeted) in [
-      ([("dialect", "flat")], true), ([("eventTypes", "signal")], true), ([("userId", "u-1")], false),
-    ] {
-      let stage = Stage()
-      _ = try stage.connect(query, access: access)
-      let expected =
-        #"DefaultHandler {"greet":"R0oXAdfD0kwCH6w=","domainName":"127.0.0.1:8000","stage":"dev"}"#
-      #expect(stage.invocations.payloads == (isGreeted ? [expected] : []))
-      stage.invocations.isRefusing = true
-      #expect(try stage.connect(query, access: access, id: ConnectionID("other=")).contains("200"))
-    }
-  }
-
   @Test("a connection whose credential has expired is told so and closed, whatever it says, and shown nothing more")
   func expiredCredential() throws {
     for frame in [

@@ -34,7 +34,14 @@ final class Stage {
 
   init(over make: (Clock) throws -> any Table) rethrows { table = try make(clock.clock) }
 
-  var limits = StreamLimits()
+  /// Nobody is pinged by a sweep, but where a test says so.
+  var limits = {
+    var limits = StreamLimits()
+    limits.pingSeconds = 0
+    return limits
+  }()
+  /// Whether clients leave it to the server to greet them; else they say that a hello will come.
+  var greetsClients = false
   var types = EventTypeTable.standard
   let lines = Lines()
   var level = Log.Level.info
@@ -65,6 +72,9 @@ final class Stage {
     InvocationContext(requestID: "i", deadlineMilliseconds: clock.clock.milliseconds() + 30_000)
   }
 
+  /// What `$connect` answers a client that is let in.
+  static let connected = #"{"statusCode":200,"body":"Connected"}"#
+
   /// What `$connect` answers, as JSON text.
   func connect(
     _ query: [(String, String)] = [], protocols: String? = nil, headers fields: [(String, String)] = [],
@@ -81,7 +91,7 @@ final class Stage {
     let event = GatewayEvent.connect(
       ConnectEvent(
         context: context, headers: GatewayHeaders(json: headers.bytes[...]),
-        query: QueryParameters(query.map { (name: $0.0, value: $0.1) })))
+        query: QueryParameters((query + (greetsClients ? [] : [("hello", "1")])).map { (name: $0.0, value: $0.1) })))
     var handler = try connector(Environment(access))
     return text(try handler.handle(event.encoded(), context: invocation))
   }

@@ -37,7 +37,9 @@ class Gateway:
     def url(self):
         return f"http://127.0.0.1:{self.port}"
 
-    def socket_url(self, query="userId=u-1", stage="dev"):
+    def socket_url(self, query="userId=u-1", stage="dev", greeted=False):
+        """Of a client that will say hello or wants no greeting, unless it is `greeted`."""
+        query = "&".join([query] * bool(query) + ["hello=1"] * (not greeted))
         return f"ws://127.0.0.1:{self.port}/{stage}" + (f"?{query}" if query else "")
 
     @property

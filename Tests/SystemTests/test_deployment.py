@@ -59,7 +59,7 @@ class Cloud:
 
     @contextlib.asynccontextmanager
     async def connection(self):
-        async with connect(self.url, additional_headers={"x-api-key": self.key}) as socket:
+        async with connect(self.url + "&hello=1", additional_headers={"x-api-key": self.key}) as socket:
             yield socket
 
     def send(self, event: object, group: str = "prices"):
@@ -181,14 +181,14 @@ async def test_who_has_no_key_is_refused_and_leaves_no_connection(cloud, program
 
 async def test_who_brings_a_token_is_who_it_says(cloud):
     claims = {"sub": "u-1", "role": "viewer", "exp": time.time() + 60}
-    async with connect(cloud.url, additional_headers={"Authorization": f"Bearer {token(**claims)}"}) as socket:
+    async with connect(cloud.url + "&hello=1", additional_headers={"Authorization": f"Bearer {token(**claims)}"}) as socket:
         greeting = (await hello(socket))[0]
         assert (greeting["type"], greeting["userId"], greeting["role"]) == ("connection", "u-1", "viewer")
     assert await refused(cloud.url, {"Authorization": f"Bearer {token(**{**claims, 'exp': 1})}"}) == 403
 
 
 async def test_a_client_that_says_no_hello_is_greeted_by_another_function(cloud):
-    async with connect(cloud.url + "&eventTypes=signal", additional_headers={"x-api-key": cloud.key}) as socket:
+    async with connect(cloud.url, additional_headers={"x-api-key": cloud.key}) as socket:
         greeting = await receive(socket)
         assert greeting["type"] == "connection_established" and greeting["data"]["userId"] == "u-1", greeting
 

@@ -176,7 +176,7 @@ async def test_a_file_of_event_types_counts_for_every_function(tmp_path):
         '"dialects":[{"name":"flat","aliases":["credit"],"greeting":{"type":"hi","who":"$userId"}}]}')
     gateway = Gateway(tmp_path, environment={"EVENT_TYPES_FILE": "types.json"}).start()
     try:
-        async with connect(gateway.socket_url("userId=u-1&role=viewer&dialect=credit&eventTypes=one,signal")) as ws:
+        async with connect(gateway.socket_url("userId=u-1&role=viewer&dialect=credit&eventTypes=one,signal", greeted=True)) as ws:
             assert json.loads(await asyncio.wait_for(ws.recv(), 20)) == {"type": "hi", "who": "u-1"}
             functions = boto3.client("lambda", endpoint_url=gateway.url, **CREDENTIALS)
             publish(functions, {"events": [{"type": "signal", "data": {}}, {"type": "one", "data": {"n": 1}}]})

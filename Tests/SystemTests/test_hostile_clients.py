@@ -333,7 +333,7 @@ REFUSED_FRAMES = [
 
 async def test_a_refused_frame_ends_nobody_elses_connection(guarded):
     gateway = guarded("--environments", "1", CLIENT_FRAMES_BURST="100", MAX_CONNECTIONS_PER_USER="50")
-    query = f"token={token('u-1')}"
+    query = f"token={token('u-1')}&hello=1"
     async with connect(gateway.socket_url(query)) as ws:
         for frame, code in REFUSED_FRAMES:
             halfway = opened_by_hand(gateway, query)

@@ -204,7 +204,7 @@ def test_wrong_usage_is_named(script, arguments, code, words):
 
 @pytest.mark.parametrize("setting, named", [
     ("JWT_LEEWAY_SECONDS=0.5", "JWT_LEEWAY_SECONDS takes a whole number, not '0.5'"),
-    ("LOG_SECONDS=1e5", "LOG_SECONDS=86400"), ("EVENT_BYTES=-1", "EVENT_BYTES=98304")])
+    ("LOG_SECONDS=1e5", "LOG_SECONDS=86400"), ("EVENT_BYTES=-1", "EVENT_BYTES=98304"), ("PING_SECONDS=271", "PING_SECONDS=120")])
 def test_a_number_that_the_functions_would_not_take_is_refused_before_anything_is_done(setting, named):
     # CloudFormation's numbers may have fractions.
     name, value = setting.split("=")

@@ -129,7 +129,7 @@ async def test_deploy_make_a_key_watch_publish_and_destroy(emulator, shell, pack
 
     # For everybody: this client brings no key.
     succeed(shell.run(with_options(shell_line("infra/deploy.sh"), f"--public {endpoint} {built}"), 200))
-    async with connect(f"{url}?userId=u-2") as socket:
+    async with connect(f"{url}?userId=u-2&hello=1") as socket:
         await socket.send('{"type":"ping"}')
         assert json.loads(await asyncio.wait_for(socket.recv(), 30))["type"] == "pong"
 

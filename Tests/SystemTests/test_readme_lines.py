@@ -229,7 +229,7 @@ async def answers_whoami(shell: Shell, line: str, port: int, shown):
     serving = shell.start(line, shown)
     try:
         until(lambda: "Ctrl-C stops it" in shown.read_text() or serving.poll() is not None, "serve does not start")
-        url = f"ws://127.0.0.1:{port}/dev?userId="
+        url = f"ws://127.0.0.1:{port}/dev?hello=1&userId="
         async with connect(f"{url}u-1") as ws, connect(f"{url}u-1") as second, connect(f"{url}u-2") as other:
             ids = [await whoami(client) for client in (ws, second, other)]
             assert [user for _, user in ids] == ["u-1", "u-1", "u-2"] and len({name for name, _ in ids}) == 3

@@ -24,7 +24,7 @@ WRONG = [
     ("DefaultHandler", {"CLIENT_FRAMES_PER_SECOND": "-1"}), ("DefaultHandler", {"PERSONAL_EVENTS": "many"}),
     ("DefaultHandler", {"REPLAY_EVENTS": "1e3"}), ("DefaultHandler", {"API_GATEWAY_SIGN": "sometimes"}),
     ("Publisher", {"FRAMES_PER_SECOND": "-1"}), ("Publisher", {"BATCH_EVENTS": "0"}),
-    ("Publisher", {"BATCH_MILLISECONDS": "60001"}), ("ConnectHandler", {"MAX_CONNECTIONS_PER_CLIENT": "-1"}), ("Publisher", {"LOG_SECONDS": "59"}), ("Publisher", {"EVENT_BYTES": "98305"}),
+    ("Publisher", {"BATCH_MILLISECONDS": "60001"}), ("ConnectHandler", {"MAX_CONNECTIONS_PER_CLIENT": "-1"}), ("Publisher", {"LOG_SECONDS": "59"}), ("Publisher", {"EVENT_BYTES": "98305"}), ("Publisher", {"PING_SECONDS": "271"}),
     ("Publisher", {"API_GATEWAY_ENDPOINT": "nowhere"}), ("Publisher", {"API_GATEWAY_ENDPOINT": ""}),
     ("DisconnectHandler", {"LISTENER_SHARDS": "0"}), ("ConnectHandler", {"ACCESS_ORIGINS": "foo"}), ("ConnectHandler", {"ORIGIN_SECRET": "short"}),
     ("ConnectHandler", {"AWS_LAMBDA_LOG_LEVEL": "chatty"}), ("Publisher", {"METRICS": "maybe"}),

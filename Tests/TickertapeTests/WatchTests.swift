@@ -80,7 +80,7 @@ struct WatchTests {
     )
     #expect(screen.outputLines == [#"{"type":"connection"}"#, #"{"type":"a","data":1}"#])
     let request = try #require(server.requests.first)
-    #expect(request.target == "/dev?userId=u-1")
+    #expect(request.target == "/dev?userId=u-1&hello=1")
     #expect(request.head.contains("Authorization: Bearer x") && request.head.contains("Host: 127.0.0.1:\(server.port)"))
   }
 

@@ -119,6 +119,7 @@ export const createFollower = (options, emit) => {
     __proto__: null,
     batch: (frame) => unpacking.batch(frame, consumeEvent), gzip: unpacking.gzip, part: unpacking.part,
     hello: notice, subscribe: notice, subscribed: notice, unsubscribe: notice, unsubscribed: notice, status: notice,
+    connection_established: notice,
     heartbeat() {},
     ping: () => emit({ send: { type: 'pong' } }),
 

@@ -11,7 +11,7 @@ test('hello is the first frame, with everything that was subscribed to in the sa
   client.subscribe({ types: ['price'], keys: ['AAPL'] }, () => {});
   client.subscribe({ types: ['signal'], keys: ['M*'] }, () => {});
   await host.pass(0);
-  assert.equal(host.socket.url, 'wss://example.org/dev?userId=u');
+  assert.equal(host.socket.url, 'wss://example.org/dev?userId=u&hello=1');
   assert.deepEqual(host.socket.protocols, ['bearer', 'abc']);
   host.socket.open();
   assert.deepEqual(host.socket.sent, [
@@ -27,7 +27,7 @@ test('an address and subprotocols that a function gives are asked for again for 
   await host.pass(0);
   host.socket.drop();
   await host.pass(500);
-  assert.deepEqual(host.sockets.map(({ url }) => url), ['wss://example.org/?token=1', 'wss://example.org/?token=2']);
+  assert.deepEqual(host.sockets.map(({ url }) => url), ['wss://example.org/?token=1&hello=1', 'wss://example.org/?token=2&hello=1']);
   assert.deepEqual(host.sockets.map(({ protocols }) => protocols), [['p1'], ['p2']]);
   client.close();
 });

@@ -22,6 +22,11 @@ package enum ConnectionRow {
     static let correlation = "correlation"
     static let bucket = "bucket"
     static let shards = "shards"
+    static let greeted = "greeted"
+    static let lastActivity = "lastActivity"
+    static let pings = "pings"
+    static let pingedAt = "pingedAt"
+    static let pongs = "pongs"
     static let gone = "gone"
   }
 
@@ -45,6 +50,7 @@ package enum ConnectionRow {
         Attribute.at: .number(record.connectedAtMilliseconds), Attribute.address: .string(record.sourceAddress),
         Attribute.dialect: .string(record.dialect.rawValue),
         Attribute.subscriptions: .bytes(record.subscriptions.encoded()),
+        Attribute.lastActivity: .number(record.liveness.lastActivityMilliseconds),
       ], expires: record.expires)
     if record.subscriptions.hasAsked { item[Attribute.asked] = .number(1) }
     if let user = record.principal.user { item[Attribute.user] = .string(user) }
@@ -56,6 +62,7 @@ package enum ConnectionRow {
     if !record.keyHashes.isEmpty { item[Attribute.keys] = .bytes(StringList.encode(record.keyHashes)) }
     if let correlationID = record.correlationID { item[Attribute.correlation] = .string(correlationID.text) }
     if shards > 1 { item[Attribute.shards] = .number(Int64(shards)) }
+    if let greeted = record.greeting.number { item[Attribute.greeted] = .number(greeted) }
     return item
   }
 
@@ -126,6 +133,11 @@ extension ConnectionRecord {
     self.revision = revision
     accepts = Accepts(rawValue: item.number(Attribute.accepts) ?? 0)
     bucket = TokenBucket(fullAtMilliseconds: item.number(Attribute.bucket) ?? 0)
+    greeting = GreetingState(number: item.number(Attribute.greeted))
+    liveness = Liveness(
+      lastActivityMilliseconds: item.number(Attribute.lastActivity) ?? connectedAt,
+      unansweredPings: item.number(Attribute.pings) ?? 0, pingedAtMilliseconds: item.number(Attribute.pingedAt),
+      hasPonged: item[Attribute.pongs] != nil)
     expires = item.expires
   }
 }

@@ -43,8 +43,8 @@ struct Watch {
   init(_ text: String, options: Options, context: CommandContext) throws(CommandFailure) {
     signal = context.signal()
     dialer = try WatchDialer(
-      text, headers: options.headers, signing: options.signing, context: context,
-      signal: signal)
+      text, saysHello: options.following.saysHello, headers: options.headers, signing: options.signing,
+      context: context, signal: signal)
     self.options = options
     clock = context.clock
     screen = WatchScreen(context, asJSON: options.asJSON)

@@ -11,12 +11,15 @@ struct WatchDialer {
   private let context: CommandContext
   private let signal: TerminationSignal
 
+  /// `saysHello`: the server is told so, and need not greet.
   init(
-    _ text: String, headers: [(name: String, value: String)], signing: Signing, context: CommandContext,
+    _ text: String, saysHello: Bool, headers: [(name: String, value: String)], signing: Signing,
+    context: CommandContext,
     signal: TerminationSignal
   ) throws(CommandFailure) {
     let advice = ["for example ws://127.0.0.1:8000/dev?userId=u-1"]
-    do { url = try HTTPURL(text) } catch {
+    let hello = saysHello ? (text.utf8.contains(UInt8(ascii: "?")) ? "&hello=1" : "?hello=1") : ""
+    do { url = try HTTPURL(text + hello) } catch {
       throw CommandFailure(code: .usage, message: "'\(text)': \(error.message)", advice: advice)
     }
     guard text.lowercased().hasPrefix("ws") else {
