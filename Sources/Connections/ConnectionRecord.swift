@@ -17,6 +17,9 @@ package struct ConnectionRecord: Equatable, Sendable {
   package var subscriptions: Subscriptions
   /// What its client said in `hello`; empty: it said none.
   package internal(set) var accepts: Accepts = []
+  /// The names of the topics that a later hello added, until the state of their keys was shown: the cursor of that hello
+  /// tells only how far the client is in what it followed before.
+  package internal(set) var owed: [String] = []
   /// What is left of its right to change things.
   var bucket = TokenBucket()
   /// Until when senders that meet its listener rows ask whether its delivery is paused, in milliseconds since the epoch;
@@ -42,6 +45,9 @@ package struct ConnectionRecord: Equatable, Sendable {
     self.keyHashes = keyHashes
     self.subscriptions = subscriptions
   }
+
+  /// Whether its client has said hello on this connection.
+  package var hasSaidHello: Bool { accepts.contains(.parts) }
 
   /// What the client said in `hello`.
   package mutating func accept(_ accepts: Accepts) { self.accepts = accepts }

@@ -1,3 +1,4 @@
+import ConnectionStore
 import Connections
 import EventLog
 import Frames
@@ -45,6 +46,7 @@ extension Receive {
         ])
     }
     let isDone = try post(frames + [ready], destination: Destination(context: context), invocation: invocation)
+    if isDone { settle(record: record, log: log) }
     log.info(
       "hello answered",
       [
@@ -53,6 +55,17 @@ extension Receive {
         "missed": .number(found.missed ?? -1), "frames": .number(Int64(frames.count + 1)), "complete": .flag(isDone),
       ])
     return nil
+  }
+
+  /// If it cannot be written, the next hello brings the same state again.
+  private func settle(record: ConnectionRecord, log: Log) {
+    do throws(TableError) {
+      try connections.settle(record: record)
+    } catch {
+      log.warn(
+        "states that were shown not recorded",
+        ["connectionId": .identifier(record.id.text), "reason": .text(error.description)])
+    }
   }
 
   /// False: the client has left, or the time was up. Then no `ready` comes, and the client says hello again.

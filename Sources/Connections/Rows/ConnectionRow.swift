@@ -20,6 +20,7 @@ package enum ConnectionRow {
     static let until = "until"
     static let keys = "keys"
     static let bucket = "bucket"
+    static let owed = "owed"
     static let shards = "shards"
     static let gone = "gone"
   }
@@ -66,7 +67,15 @@ package enum ConnectionRow {
       Attribute.bucket: .number(record.bucket.fullAtMilliseconds),
     ]
     if record.subscriptions.hasAsked { change.set[Attribute.asked] = .number(1) }
+    if !record.owed.isEmpty { change.set[Attribute.owed] = .bytes(StringList.encode(record.owed)) }
     if let until = record.untilMilliseconds { change.set[Attribute.until] = .number(until) }
+    return change
+  }
+
+  /// The state of all that was owed was shown.
+  static func settled() -> Change {
+    var change = Change()
+    change.remove = [Attribute.owed]
     return change
   }
 
@@ -119,6 +128,7 @@ extension ConnectionRecord {
       keyHashes: item.bytes(Attribute.keys).flatMap(StringList.decode) ?? [], subscriptions: subscriptions)
     self.revision = revision
     accepts = Accepts(rawValue: item.number(Attribute.accepts) ?? 0)
+    owed = item.bytes(Attribute.owed).flatMap(StringList.decode) ?? []
     bucket = TokenBucket(fullAtMilliseconds: item.number(Attribute.bucket) ?? 0)
     expires = item.expires
   }
