@@ -103,7 +103,7 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   /// What waits for the user is shown with the greeting, before what is live: until then the user's stream is paused. A pause
   /// ends by itself should the greeting not come. False: there is none.
   private func pauses(_ record: ConnectionRecord) throws(TableError) -> Bool {
-    guard record.expectsGreeting, greeter.name != nil, let user = record.principal.user else { return false }
+    guard record.greeting == .due, greeter.name != nil, let user = record.principal.user else { return false }
     return try !lagRows.pause([StreamName.user(user)], id: record.id).isEmpty
   }
 

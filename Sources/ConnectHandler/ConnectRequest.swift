@@ -133,8 +133,7 @@ struct ConnectRequest {
       sourceAddress: context.sourceAddress, connectedAtMilliseconds: context.connectedAtMilliseconds,
       untilMilliseconds: identity.untilMilliseconds, keyHashes: identity.keyHashes, correlationID: correlationID,
       subscriptions: subscriptions, expectsGreeting: !query.saysHello)
-    record.accept(query.accepts)
-    if query.asksForBatches { record.accept([.batch, .timedBatches]) }
+    record.accept(query.asksForBatches ? query.accepts.union([.batch, .timedBatches]) : query.accepts)
     return record
   }
 }

@@ -20,6 +20,9 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// Whether its client is to be greeted, and whether it was.
   package internal(set) var greeting: GreetingState
   package internal(set) var liveness: Liveness
+  /// The names of the topics that a later hello added, until the state of their keys was shown: the cursor of that hello
+  /// tells only how far the client is in what it followed before.
+  package internal(set) var owed: [String] = []
   /// What is left of its right to change things.
   var bucket = TokenBucket()
   /// Until when senders that meet its listener rows ask whether its delivery is paused, in milliseconds since the epoch;
@@ -51,6 +54,9 @@ package struct ConnectionRecord: Equatable, Sendable {
     greeting = expectsGreeting ? .due : .none
     liveness = Liveness(lastActivityMilliseconds: connectedAtMilliseconds)
   }
+
+  /// Whether its client has said hello on this connection.
+  package var hasSaidHello: Bool { accepts.contains(.parts) }
 
   /// What the client said in `hello`.
   package mutating func accept(_ accepts: Accepts) { self.accepts = accepts }

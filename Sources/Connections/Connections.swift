@@ -87,6 +87,8 @@ package struct Connections {
       guard var record = try connection(id: id) else { return .unknownConnection }
       let change = makeChange(record)
       if let refusal = refusal(of: change, for: record) { return refusal }
+      // What a first hello brings is told by its cursor.
+      if accepting != nil, record.hasSaidHello { record.owe(change) }
       var touched = record.apply(change)
       record.pausedUntilMilliseconds = isPaused ? clock.milliseconds() + ListenerRow.attentionMilliseconds : nil
       let isAcceptingOther = accepting.map { $0 != record.accepts } ?? false

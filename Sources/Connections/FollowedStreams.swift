@@ -49,6 +49,25 @@ extension ConnectionRecord {
   }
 }
 
+extension ConnectionRecord {
+  /// Notes the topics of what a change would bring it that it does not get already.
+  mutating func owe(_ change: SubscriptionChange) {
+    // The names are ASCII, whatever the types and keys are.
+    let standing = Set(subscriptions.active.map(\.topic.name))
+    let added = newlySubscribed(by: change).subscriptions.active.map(\.topic.name)
+    owed = standing.intersection(owed).union(added).sorted()
+  }
+
+  /// The same connection, subscribed to nothing but what it is owed the state of; nil: nothing.
+  package func owing() -> ConnectionRecord? {
+    guard !owed.isEmpty else { return nil }
+    var owing = self
+    let names = Set(owed)
+    owing.subscriptions.entries = subscriptions.active.filter { names.contains($0.topic.name) }
+    return owing
+  }
+}
+
 extension SubscriptionChange {
   /// The streams of what it adds.
   package var streams: [String] {

@@ -1,3 +1,4 @@
+import ConnectionStore
 import Connections
 import EventLog
 import Frames
@@ -46,6 +47,7 @@ extension Receive {
         ])
     }
     let isDone = try post(frames + [ready], destination: Destination(context: context), invocation: invocation)
+    if isDone { settle(record: record, log: log) }
     log.info(
       "hello answered",
       [
@@ -56,7 +58,19 @@ extension Receive {
     return nil
   }
 
-  /// `retrying`: the first, where `$connect` may not have ended. False: the client has left, or the time was up. Then no `ready` comes, and the client says hello again.
+  /// If it cannot be written, the next hello brings the same state again.
+  private func settle(record: ConnectionRecord, log: Log) {
+    do throws(TableError) {
+      try connections.settle(record: record)
+    } catch {
+      log.warn(
+        "states that were shown not recorded",
+        ["connectionId": .identifier(record.id.text), "reason": .text(error.description)])
+    }
+  }
+
+  /// `retrying`: the first, where `$connect` may not have ended. False: the client has left, or the time was up. Then no `ready`
+  /// comes, and the client says hello again.
   mutating func post(
     _ frames: [[UInt8]], destination: Destination, invocation: InvocationContext, retrying pauses: [Int64] = []
   ) throws -> Bool {

@@ -1,5 +1,4 @@
 import ConnectionStore
-import Connections
 import EventLog
 import Frames
 import Messaging
@@ -7,6 +6,7 @@ import Telemetry
 import TestSupport
 import Testing
 
+@testable import Connections
 @testable import DefaultHandler
 
 @Suite("hello")
@@ -71,6 +71,30 @@ struct HelloTests {
       "{\"type\":\"hello\",\"n\":2,\"cursor\":\"\(cursor)\",\"seen\":{\"all/price:update\":2}}", id: id)
     let second = stage.ear.frames(to: id).dropFirst(6)
     #expect(second.count == 4 && second.dropFirst(2).first?.hasSuffix(#""data":3}"#) == true)
+  }
+
+  @Test("said again with keys that are new to its type, it brings their state once, also if its answer was broken off")
+  func moreKeys() throws {
+    let stage = try connected()
+    func said(_ count: Int, _ keys: String, cursor: String) throws -> [String] {
+      let before = frames(stage).count
+      _ = try stage.say(
+        "{\"type\":\"hello\",\"n\":\(count),\"eventTypes\":[\"price:update\"],\"keys\":[\(keys)]\(cursor)}")
+      return Array(frames(stage).dropFirst(before))
+    }
+    _ = try said(1, #""AAPL""#, cursor: "")
+    for (key, data) in [("MSFT", 1), ("AAPL", 2), ("GOOG", 3)] { try publish(stage, "price:update", key, data) }
+    let place = ",\"cursor\":\"\(try cursor(in: said(2, #""AAPL""#, cursor: "").last))\""
+    // The rest of its answer is lost on the way.
+    stage.ear.beforePost = { if $0.contains("snapshot") { throw LostAnswer() } }
+    #expect(throws: LostAnswer.self) { try said(3, #""AAPL","MSFT""#, cursor: place) }
+    stage.ear.beforePost = nil
+    let states = try said(4, #""AAPL","MSFT""#, cursor: place).filter { $0.contains("snapshot") }
+    #expect(states.count == 1)
+    #expect(states.first?.hasPrefix(#"{"type":"snapshot","replay":4,"stream":"all/price:update","seq":3,"#) == true)
+    #expect(states.first?.contains(#""seq":1,"#) == true && states.first?.contains("AAPL") == false)
+    #expect(try !said(5, #""AAPL","MSFT""#, cursor: place).contains { $0.contains("snapshot") })
+    #expect(try stage.connections.connection(id: stage.id)?.owed == [])
   }
 
   @Test(
@@ -334,3 +358,5 @@ struct HelloTests {
     #expect(Cursor(try cursor(in: pong))?.sequence(of: "all/signal", epoch: epoch) == 1)
   }
 }
+
+private struct LostAnswer: Error {}

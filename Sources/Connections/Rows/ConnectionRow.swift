@@ -21,6 +21,7 @@ package enum ConnectionRow {
     static let keys = "keys"
     static let correlation = "correlation"
     static let bucket = "bucket"
+    static let owed = "owed"
     static let shards = "shards"
     static let greeted = "greeted"
     static let lastActivity = "lastActivity"
@@ -75,7 +76,15 @@ package enum ConnectionRow {
       Attribute.bucket: .number(record.bucket.fullAtMilliseconds),
     ]
     if record.subscriptions.hasAsked { change.set[Attribute.asked] = .number(1) }
+    if !record.owed.isEmpty { change.set[Attribute.owed] = .bytes(StringList.encode(record.owed)) }
     if let until = record.untilMilliseconds { change.set[Attribute.until] = .number(until) }
+    return change
+  }
+
+  /// The state of all that was owed was shown.
+  static func settled() -> Change {
+    var change = Change()
+    change.remove = [Attribute.owed]
     return change
   }
 
@@ -132,6 +141,7 @@ extension ConnectionRecord {
       correlationID: item.string(Attribute.correlation).flatMap(CorrelationID.init), subscriptions: subscriptions)
     self.revision = revision
     accepts = Accepts(rawValue: item.number(Attribute.accepts) ?? 0)
+    owed = item.bytes(Attribute.owed).flatMap(StringList.decode) ?? []
     bucket = TokenBucket(fullAtMilliseconds: item.number(Attribute.bucket) ?? 0)
     greeting = GreetingState(number: item.number(Attribute.greeted))
     liveness = Liveness(

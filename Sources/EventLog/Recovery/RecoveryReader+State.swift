@@ -54,6 +54,16 @@ extension RecoveryReader {
     part.snapshot = try snapshot(record: record, stream: part.stream, head: head, replay: replay)
   }
 
+  /// The state of what a client is owed in a stream that it follows, as of where it is there: what came to those keys later
+  /// is among the events that it lacks. For example: a client that has 1 to 6 of a stream by the key AAPL says hello with
+  /// the key MSFT too. The newest event of MSFT is 4: it gets that as a state, as of 6, and 7 and 8 of both keys.
+  func addOwed(of owing: ConnectionRecord, head: LogHead, to part: inout Recovery.Part) throws(TableError) {
+    guard owing.subscribedStreams(types: types).contains(where: { $0.hasSameBytes(as: part.stream) }) else { return }
+    // The rows of the last values may not tell yet of events that the client has.
+    let replay = Replay(base: part.base, isTrimmed: true)
+    part.snapshot = try snapshot(record: owing, stream: part.stream, head: head, replay: replay)
+  }
+
   /// The state as of where a replay begins.
   func snapshot(
     record: ConnectionRecord, stream: String, head: LogHead, replay: Replay

@@ -53,13 +53,15 @@ package struct RecoveryReader {
     var recovery = Recovery()
     recovery.from = cursor == nil ? nil : text
     var budget = limits
+    let owing = record.owing()
     // Asked also where nothing is lacking: it records that a connection of the user is here again.
     budget.lapsedMilliseconds = try lapsed(record: record, streams: zip(streams, heads).map { ($0, $1 != nil) })
     let presented = Self.presented(text, cursor: cursor, streams: streams, heads: heads)
     for (stream, head) in zip(streams, heads) {
       let resumption = Resumption(
         stream: stream, head: head, presented: presented, seen: seen.first { $0.key.hasSameBytes(as: stream) }?.value)
-      let part = try part(record: record, stream: stream, head: head, resumption: resumption, budget: &budget)
+      var part = try part(record: record, stream: stream, head: head, resumption: resumption, budget: &budget)
+      if let head, let owing, part.snapshot == nil { try addOwed(of: owing, head: head, to: &part) }
       recovery.cursor.set(stream: stream, epoch: head?.epoch ?? "", to: head?.last ?? 0)
       recovery.parts.append(part)
     }
