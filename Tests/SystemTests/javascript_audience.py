@@ -22,7 +22,7 @@ class JavaScriptAudience:
             self.process = subprocess.Popen(["node", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             self.reader = threading.Thread(target=self._read, daemon=True)
             self.reader.start()
-        member = JavaScriptFollower(self, name, keys)
+        member = JavaScriptFollower(self, name, types, keys)
         self.members.append(member)
         self.say("join", {
             "id": len(self.members) - 1, "url": url, "types": types, "keys": keys, "seed": random.randrange(2**31)})
@@ -49,8 +49,8 @@ class JavaScriptAudience:
 class JavaScriptFollower:
     """What one client was shown."""
 
-    def __init__(self, audience, name, keys):
-        self.audience, self.name, self.keys = audience, f"{name} in JavaScript", keys
+    def __init__(self, audience, name, types, keys):
+        self.audience, self.name, self.types, self.keys = audience, f"{name} in JavaScript", types, keys
         self.shown, self.trace, self.places = [], [], {}
         self.connects = 0
         self.hasEnded = threading.Event()
@@ -78,10 +78,10 @@ class JavaScriptFollower:
         if kind == "connected":
             self.connects += 1
         elif kind == "event":
-            (event,) = what
+            event, isBeforeReady = what
             if "stream" in event:
                 self.places[event["stream"]] = event["seq"]
-                self.shown.append(("event", event["stream"], event["seq"], event))
+                self.shown.append(("event", event["stream"], event["seq"], event, isBeforeReady))
         elif kind == "snapshot":
             stream, seq, rows, hello = what
             self.places[stream] = max(seq, self.places.get(stream, 0))
