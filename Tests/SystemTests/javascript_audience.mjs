@@ -1,7 +1,7 @@
 // `node javascript_audience.mjs`: the JavaScript clients of the delivery proof, all in one program. Each line of its input is
 // `["join", {id, url, types, keys, seed}]`, `["calm"]` (nobody leaves any more) or `["end"]`; each line of its output an array of a
-// client's id and what happened to it: `connected`, `event` with the event, `snapshot` with stream, seq, rows and the hello's
-// number, `gap` with the gap, `fault`, `ended`.
+// client's id and what happened to it: `connected`, `event` with the event and whether it came before `ready`, `snapshot` with
+// stream, seq, rows and the hello's number, `gap` with the gap, `fault`, `ended`.
 import { createInterface } from 'node:readline';
 import { connect } from '../../Clients/js/src/index.js';
 import { WebSocket } from '../../Clients/js/test/ws.js';
@@ -37,7 +37,7 @@ class Member {
     const client = connect(url, { ...timing, position, random: this.random, WebSocket: this.socketClass() });
     this.client = client;
     // Without types and keys: what is for this user comes too.
-    client.subscribe({ types: [] }, (event, row) => row || this.tell('event', event));
+    client.subscribe({ types: [] }, (event, row) => row || this.tell('event', event, client.status.state !== 'live'));
     client.subscribe({ types, keys }, () => {});
     let rows = [];
     client.on('snapshot', ({ stream, seq, events, first, last }) => {

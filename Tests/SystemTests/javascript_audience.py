@@ -86,11 +86,10 @@ class JavaScriptFollower:
         if kind == "connected":
             self.connects += 1
         elif kind == "event":
-            (event,) = what
+            event, isBeforeReady = what
             if "stream" in event:
                 self.places[event["stream"]] = event["seq"]
-                # Whether it came before `ready` the client does not say.
-                self.shown.append(("event", event["stream"], event["seq"], event, True))
+                self.shown.append(("event", event["stream"], event["seq"], event, isBeforeReady))
         elif kind == "snapshot":
             stream, seq, rows, hello = what
             self.places[stream] = max(seq, self.places.get(stream, 0))
