@@ -56,7 +56,7 @@ def order(number):
 
 @pytest.mark.parametrize("query, hello", [
     ("userId=u-1&role=viewer&eventTypes=order:update&hello=1", True), ("userId=u-1&role=viewer&dialect=flat", False),
-    ("userId=u-1&role=viewer&dialect=message", False), ("userId=u-1&role=viewer&eventTypes=order:update", False)])
+    ("userId=u-1&role=viewer&dialect=message", False), ("userId=u-1&role=viewer&eventTypes=signal,order:update", False)])
 async def test_what_waits_for_a_user_comes_to_a_new_connection_in_order_before_what_is_live(gateway, functions, query, hello):
     for number in (1, 2, 3):
         assert publish(functions, order(number))["accepted"] == 1
@@ -82,7 +82,7 @@ async def test_a_client_without_batches_is_sent_twenty_at_once_and_then_ten_a_se
         events = [{"type": "signal", "data": {"n": number}} for number in range(1, 61)]
         begun = time.monotonic()
         answer = await asyncio.to_thread(publish, functions, {"events": events})
-        assert answer["accepted"] == 60 and answer["lagging"] == 1
+        assert answer["accepted"] == 60 and answer["lagging"] >= 1
         assert time.monotonic() - begun < 5, "the publisher waits for nobody"
         found, times = await numbers(plain, 60)
         assert found == list(range(1, 61))
