@@ -136,8 +136,8 @@ export const connect = (url, options = {}) => {
       const names = await provided(protocols);
       if (current !== line) return;
       address.protocol = address.protocol.replace('http', 'ws');
-      // The server greets whoever says no hello.
-      if (options.hello !== false) address.search += `${address.search && '&'}hello=1`;
+      // Else the server greets it.
+      address.search += `${address.search && '&'}hello=1`;
       const socket = new Socket(address.href, names);
       line.socket = socket;
       socket.onopen = heard(() => {
