@@ -20,8 +20,8 @@ package struct ConnectionRecord: Equatable, Sendable {
   /// Whether its client is to be greeted, and whether it was.
   package internal(set) var greeting: GreetingState
   package internal(set) var liveness: Liveness
-  /// The names of the topics that a later hello added, until the state of their keys was shown: the cursor of that hello
-  /// tells only how far the client is in what it followed before.
+  /// The names of the topics that a later hello added to types that were followed, until the state of their keys was shown:
+  /// the cursor of that hello tells only how far the client is in what it followed before.
   package internal(set) var owed: [String] = []
   /// What is left of its right to change things.
   var bucket = TokenBucket()

@@ -19,6 +19,8 @@ package enum DisconnectReason: String, Sendable, CaseIterable {
   case gone
   /// Its credential ended, or its key was revoked.
   case expired
+  /// It answered none of three pings.
+  case unanswered
   /// Newer connections of its user took its place.
   case limit
   /// None was told.

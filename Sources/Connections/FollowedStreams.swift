@@ -50,11 +50,14 @@ extension ConnectionRecord {
 }
 
 extension ConnectionRecord {
-  /// Notes the topics of what a change would bring it that it does not get already.
+  /// Notes the topics that a change adds to types which it follows already. Of a type that is new its client's hello tells
+  /// whether the state was shown: by then it says what it has seen of that stream.
   mutating func owe(_ change: SubscriptionChange) {
     // The names are ASCII, whatever the types and keys are.
     let standing = Set(subscriptions.active.map(\.topic.name))
-    let added = newlySubscribed(by: change).subscriptions.active.map(\.topic.name)
+    let followed = Set(subscriptions.active.map { Array($0.type.utf8) })
+    let added = newlySubscribed(by: change).subscriptions.active
+      .filter { followed.contains(Array($0.type.utf8)) }.map(\.topic.name)
     owed = standing.intersection(owed).union(added).sorted()
   }
 

@@ -223,6 +223,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       let pings = try streams.pingSilent(
         PingPolicy(limits), watch: &pingWatch, deadlineMilliseconds: context.deadlineMilliseconds)
       answer.counts.gone += pings.closed + pings.gone
+      answer.counts.disconnects.merge(pings.disconnects, uniquingKeysWith: +)
       if pings.isCutShort { log.warn("sweep had no time for all silent connections") }
       guard pings.pinged + pings.closed + pings.gone > 0 else { return }
       log.info(

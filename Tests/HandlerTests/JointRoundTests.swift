@@ -24,10 +24,9 @@ struct JointRoundTests {
   }
 
   private func sender(shards: Int = 1, pageSize: Int = 500) -> StreamSender<TimedWire> {
-    var sender = StreamSender(
-      table: table, types: .standard, sender: wire, shards: shards, log: Log(minimum: .fatal), clock: clock.clock)
-    sender.pageSize = pageSize
-    return sender
+    StreamSender(
+      table: table, types: .standard, sender: wire, shards: shards, pageSize: pageSize, log: Log(minimum: .fatal),
+      clock: clock.clock)
   }
 
   private func connect(

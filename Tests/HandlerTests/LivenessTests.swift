@@ -41,7 +41,7 @@ struct LivenessTests {
       #expect(last.count == 1 && last[0].hasPrefix(#"{"type":"error","code":"no_pong","message":"this connection"#))
       #expect(stage.ear.closed == [stage.id.text])
       #expect(try stage.connections.connection(id: stage.id) == nil)
-      #expect(stage.lines(saying: "connection closed: it answered no ping").count == 1)
+      #expect(stage.lines(saying: "disconnected").filter { $0.contains(#""reason":"unanswered""#) }.count == 1)
       #expect(try minutes(3, stage) == [])
     }
   }

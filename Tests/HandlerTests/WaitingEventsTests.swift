@@ -9,7 +9,13 @@ import Testing
 /// What waits for a user whose clients are away: the newest hundred, for five minutes.
 @Suite("what waits for a user")
 struct WaitingEventsTests {
-  let stage = Stage()
+  let stage = Self.stage()
+  private static func stage() -> Stage {
+    let stage = Stage()
+    stage.greetsClients = true
+    return stage
+  }
+
   private let greeting = ["ACCESS": "open", "GREETING_FUNCTION": "DefaultHandler"]
 
   private func publish(_ type: String, _ number: Int, key: String? = nil) throws {

@@ -34,22 +34,25 @@ extension StreamSender {
   }
 
   /// Removes the rows of connections that are gone; answers of whom. One whose row is damaged does not keep the others.
-  func remove(_ gone: [Connections.Leaving], counts: inout DeliveryCounts) -> Set<ConnectionID> {
+  func remove(
+    _ gone: [Connections.Leaving], because reason: DisconnectReason = .gone, counts: inout DeliveryCounts
+  ) -> Set<ConnectionID> {
     do throws(TableError) {
-      for departed in try connections.disconnect(gone) { report(departed, counts: &counts) }
+      for departed in try connections.disconnect(gone) { report(departed, reason: reason, counts: &counts) }
       return Set(gone.map(\.id))
     } catch {
       if gone.count > 1, error.code == .corrupt || error.code == .invalidRequest {
-        return gone.reduce(into: []) { $0.formUnion(remove([$1], counts: &counts)) }
+        return gone.reduce(into: []) { $0.formUnion(remove([$1], because: reason, counts: &counts)) }
       }
       let ids = gone.map(\.id.text).joined(separator: ",")
       log.error("gone connections not removed", ["connectionIds": .text(ids), "reason": .text(error.description)])
       return []
     }
   }
-  private func report(_ departed: Connections.Departed, counts: inout DeliveryCounts) {
+
+  private func report(_ departed: Connections.Departed, reason: DisconnectReason, counts: inout DeliveryCounts) {
     let now = clock.milliseconds()
-    let reason = departed.isExpired(atMilliseconds: now) ? DisconnectReason.expired : .gone
+    let reason = departed.isExpired(atMilliseconds: now) ? .expired : reason
     if departed.isFirst { counts.disconnects[reason, default: 0] += 1 }
     log.disconnected(departed, reason: reason, atMilliseconds: now)
   }

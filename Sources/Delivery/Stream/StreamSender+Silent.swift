@@ -41,6 +41,8 @@ extension StreamSender {
     package var closed = 0
     /// They had left.
     package var gone = 0
+    /// Of these whose end nobody had noticed before.
+    package var disconnects: [DisconnectReason: Int] = [:]
     /// The time was up before all were looked at.
     package var isCutShort = false
 
@@ -89,15 +91,16 @@ extension StreamSender {
     let failed = Set(failures.map(\.id))
     let gone = Set(failures.filter { $0.reason == .gone }.map(\.id))
     let heard = silent.filter { !failed.contains($0.id) }
-    for record in closing where gone.contains(record.id) {
-      log.info("connection closed: it answered no ping", ["connectionId": .identifier(record.id.text)])
-    }
     pings.pinged += heard.count
     pings.closed += closing.count { gone.contains($0.id) }
     pings.gone += silent.count { gone.contains($0.id) }
     try connections.recordPings(of: heard)
-    _ = remove(
-      (silent + closing).filter { gone.contains($0.id) }.map { Connections.Leaving(id: $0.id, record: $0) })
+    var counts = DeliveryCounts()
+    for (records, reason) in [(silent, DisconnectReason.gone), (closing, .unanswered)] {
+      let leaving = records.filter { gone.contains($0.id) }.map { Connections.Leaving(id: $0.id, record: $0) }
+      if !leaving.isEmpty { _ = remove(leaving, because: reason, counts: &counts) }
+    }
+    pings.disconnects.merge(counts.disconnects, uniquingKeysWith: +)
   }
 }
 
