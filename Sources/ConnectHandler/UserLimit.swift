@@ -49,7 +49,8 @@ struct UserLimit<Calls: ConnectionCalls> {
     guard let user = record.principal.user else { return nil }
     let rows = try connections.connections(of: user)
     guard !leaving(rows, besides: record).isEmpty else { return nil }
-    let leaving = leaving(try dropGone(rows, besides: record, of: user, context: context, audit: audit), besides: record)
+    let present = try dropGone(rows, besides: record, of: user, context: context, audit: audit)
+    let leaving = leaving(present, besides: record)
     try close(leaving.filter { $0.row.id != record.id }, of: user, context: context, audit: audit)
     guard let own = leaving.first(where: { $0.row.id == record.id }) else { return nil }
     try remove(record.id, of: user, reason: .limit, audit: audit)
