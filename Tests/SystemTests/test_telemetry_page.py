@@ -7,7 +7,7 @@ from aws_emulator import ROOT
 PAGE = (ROOT / "Docs" / "telemetry.md").read_text()
 # Beside the functions: these write for people, or for the gateway.
 OTHERS = {"tickertape", "LocalGateway", "TickertapeHandlers", "StreamClient", "Pages", "Telemetry"}
-CALL = re.compile(r'(?:\b\w*[lL]og|\)|\bself)\.(debug|info|warn|error)\(\s*"((?:[^"\\]|\\.)+)"\s*[,)]')
+CALL = re.compile(r'(?:\b\w*[lL]og\??|\)|\bself)\.(debug|info|warn|error)\(\s*"((?:[^"\\]|\\.)+)"\s*[,)]')
 FATAL = re.compile(r'\.log\(\s*\.(fatal), "([^"]+)"')
 # A message that is chosen before it is written.
 CHOSEN = re.compile(r'\((?:message, name, what)\) = \("([^"]+)"|otherwise: "([^"]+)"|\? \.info : \.debug, "([^"]+)"|audit\("([^"]+)"|logCounts\("([^"]+)"')
