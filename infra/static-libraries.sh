@@ -80,10 +80,10 @@ ar t "$folder/sqlite/libsqlite3.a" | grep -E '^(fts[35].*|rtree|dbstat|stmt|json
   cd "$folder/sqlite"
   ar x libsqlite3.a func.o
   names=$(sed -nE '/^ABSENT/s/ABSENT\(([a-z0-9]+)\)/\1/gp' "$here/absent.c")
-  for name in $names; do printf '%s absent_%s\n' "$name" "$name"; done >names
-  objcopy --redefine-syms=names func.o
+  for name in $names; do printf '%s absent_%s\n' "$name" "$name"; done >renamed
+  objcopy --redefine-syms=renamed func.o
   ar rD libsqlite3.a func.o
-  rm func.o names
+  rm func.o renamed
 )
 ar rsD "$folder/sqlite/libsqlite3.a" "$folder/sqlite/absent.o"
 

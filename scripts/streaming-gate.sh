@@ -22,7 +22,7 @@ case $gate in
     systems=(test_watch_resumes.py) ;;
   events)
     about="events keep their bytes and order and reach whom they are for, in every dialect"
-    suites='EventDecodingTests|FrameTests|FrameMembersTests|EventTypesTests|VisibilityTests|PublishTests'
+    suites='EventDecodingTests|EventFrameTests|FrameMembersTests|EventTypesTests|VisibilityTests|PublishTests'
     systems=(test_gateway_clients.py::test_a_subscriber_gets_a_published_event_with_its_bytes_unchanged
       test_gateway_clients.py::test_every_subscriber_gets_every_event_once_and_in_order
       test_gateway_clients.py::test_an_event_for_one_person_reaches_nobody_else) ;;

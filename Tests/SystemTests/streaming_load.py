@@ -52,7 +52,7 @@ def publish(connection, number):
 
 async def measure(gateway, clients, rate, seconds):
     """The delays of all deliveries in ascending order, how many there had to be, and how many clients connected once only."""
-    watchers = [Watcher(f"c-{number}", gateway.socket_url(f"userId=u-{number}"), ["signal"], None, random.Random(number))
+    watchers = [Watcher(f"c-{number}", gateway.socket_url(f"userId=u-{number}"), "admin", ["signal"], None, random.Random(number))
                 for number in range(clients)]
     running = [asyncio.create_task(watcher.run()) for watcher in watchers]
     await asyncio.wait_for(asyncio.gather(*(watcher.isReady.wait() for watcher in watchers)), 60)

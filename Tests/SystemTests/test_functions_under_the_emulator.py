@@ -60,16 +60,17 @@ def test_a_variable_that_is_missing_is_named_with_an_example(emulate):
 
 def test_a_file_of_event_types_says_who_may_see_what(emulate, store, tmp_path):
     types = tmp_path / "types.json"
-    types.write_text('{"version":1,"types":[{"name":"only","aliases":["one"],"roles":["viewer"]}]}')
+    types.write_text('{"version":1,"types":[{"name":"only","aliases":["one"],"roles":["viewer"]},'
+                     '{"name":"hidden","roles":["analyst"]}]}')
     settings = {"CONNECTION_STORE": store, "EVENT_TYPES_FILE": str(types), "API_GATEWAY_ENDPOINT": ENDPOINT}
     connect, receive = emulate("ConnectHandler", ACCESS="open", **settings), emulate("DefaultHandler", **settings)
     came, said = event("connect-browser"), event("message")
     came["queryStringParameters"] = {"userId": "u-1", "role": "viewer"}
     said["requestContext"]["connectionId"] = came["requestContext"]["connectionId"]
     assert connect.invoke_json(came)["statusCode"] == 200
-    said["body"] = '{"type":"subscribe","eventTypes":["one","signal"]}'
+    said["body"] = '{"type":"subscribe","eventTypes":["one","hidden"]}'
     answer = json.loads(receive.invoke_json(said)["body"])
-    assert answer["subscriptions"] == 1 and "signal" in json.dumps(answer["refused"])
+    assert answer["subscriptions"] == 1 and "hidden" in json.dumps(answer["refused"])
 
 
 @pytest.mark.parametrize("name", ["ConnectHandler", "DefaultHandler", "Publisher"])

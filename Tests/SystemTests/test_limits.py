@@ -60,7 +60,7 @@ def order(number):
 async def test_what_waits_for_a_user_comes_to_a_new_connection_in_order_before_what_is_live(gateway, functions, query, hello):
     for number in (1, 2, 3):
         assert publish(functions, order(number))["accepted"] == 1
-    async with connect(gateway.socket_url(query)) as ws:
+    async with connect(gateway.socket_url(query, greeted=True)) as ws:
         if hello:
             await ws.send('{"type":"hello","n":1,"accept":[]}')
             while json.loads(await asyncio.wait_for(ws.recv(), 10))["type"] != "connection":
@@ -71,7 +71,7 @@ async def test_what_waits_for_a_user_comes_to_a_new_connection_in_order_before_w
 
 
 async def test_a_client_without_batches_is_sent_twenty_at_once_and_then_ten_a_second_and_everything(gateway, functions):
-    async with (connect(gateway.socket_url("userId=u-1&role=admin&eventTypes=signal")) as plain,
+    async with (connect(gateway.socket_url("userId=u-1&role=admin&eventTypes=signal", greeted=True)) as plain,
                 connect(gateway.socket_url("userId=u-2&role=admin&hello=1")) as batching):
         await batching.send('{"type":"hello","n":1,"eventTypes":["signal"],"accept":["batch"]}')
         while json.loads(await asyncio.wait_for(batching.recv(), 10))["type"] != "ready":
@@ -105,7 +105,7 @@ async def test_the_events_of_several_streams_come_in_one_frame_to_a_client_that_
 
 
 async def test_batches_of_ten_come_at_once_and_a_lone_event_after_a_second(gateway, functions):
-    async with connect(gateway.socket_url("userId=u-1&role=admin&eventTypes=signal&batch=1")) as ws:
+    async with connect(gateway.socket_url("userId=u-1&role=admin&eventTypes=signal&batch=1", greeted=True)) as ws:
         assert json.loads(await asyncio.wait_for(ws.recv(), 10))["type"] == "connection_established"
         await asyncio.sleep(0.3)
         for number in range(1, 11):

@@ -136,5 +136,8 @@ def test_a_function_whose_table_limits_it_for_ever_answers_before_its_time_is_up
     with concurrent.futures.ThreadPoolExecutor() as pool:
         answers = dict(zip(inputs, pool.map(lambda name: functions[name].invoke(inputs[name]), inputs)))
     assert json.loads(answers.pop("Publisher"))["errorType"] == "Function.NotPublished"
+    # A client that cannot be let in gets an answer; the others' invocations fail.
+    refused = json.loads(answers.pop("ConnectHandler"))
+    assert refused["statusCode"] == 500 and json.loads(refused["body"])["error"] == "Internal Server Error"
     for name, answer in answers.items():
         assert "timed out" not in answer and "limits the rate" in answer, (name, answer)
