@@ -294,7 +294,8 @@ def prove(seed, folder, events=20_000, publishers=4, clients=50, faults=FAULTS):
     plan = folder / "faults.json"
     plan.write_text(json.dumps({"seed": seed, "faults": faults}))
     gateway = Gateway(
-        folder, "--faults", str(plan), "--sweep", "3", "--log-level", os.environ.get("PROOF_LOG_LEVEL", "error"), *packaged(),
+        # Each stream that has slow connections keeps a Publisher busy for seconds, and there are thirty streams.
+        folder, "--environments", "40", "--faults", str(plan), "--sweep", "3", "--log-level", os.environ.get("PROOF_LOG_LEVEL", "error"), *packaged(),
         environment={"MAX_CONNECTIONS_PER_USER": "100"}).start()
     report = {"seed": seed}
     try:

@@ -16,7 +16,8 @@ class Follower:
 
     def __init__(self, name, url, role, types, keys, random):
         self.name, self.url, self.role, self.types, self.keys, self.random = name, url, role, types, keys, random
-        # ("snapshot", stream, seq, rows, hello) | ("event", stream, seq, frame, whether it came before ready) | ("gap", frame)
+        # ("snapshot", stream, seq, rows, hello) | ("event", stream, seq, frame, whether it was sent before ready, perhaps) |
+        # ("gap", frame)
         self.shown = []
         self.places = {}
         self.cursor = None
@@ -66,7 +67,7 @@ class Follower:
 
     async def _follow(self, ws):
         self.held, self.parts, self.snapshots, self.states = [], [], {}, {}
-        asking = True
+        asking, late_until = True, 0
         await self._hello(ws)
         deadline = asyncio.get_running_loop().time() + 10
         ping_at = asyncio.get_running_loop().time() + self.random.uniform(2, 6)
@@ -99,6 +100,8 @@ class Follower:
                 elif kind == "ready":
                     if frame["replay"] == self.hellos and asking:
                         asking = False
+                        # A round that read the listeners before the hello may still be on its way.
+                        late_until = now + 3
                         for event in sorted(self.held, key=lambda e: (e["stream"], e["seq"])):
                             self._show(event, held=True)
                         self.held = []
@@ -130,7 +133,7 @@ class Follower:
                 elif asking:
                     self.held.append(frame)
                 else:
-                    self._show(frame)
+                    self._show(frame, held=now < late_until)
 
     async def _hello(self, ws):
         self.hellos += 1
