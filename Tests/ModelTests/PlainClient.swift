@@ -170,7 +170,7 @@ final class PlainClient: ModelListener {
     case "snapshot":
       let events = shown.events.compactMap { ShownEvent($0)?.record }
       record(.state(stream: shown.stream, through: shown.sequence, events: events, isLate: isLate))
-    case "pong", "error": break
+    case "ping", "pong", "error": break
     default:
       guard case .event(let stream, let sequence, let folded, let number)? = ShownEvent(frame)?.record else { return }
       record(.event(stream: stream, sequence: sequence, folded: folded, number: number, isLate: isLate))

@@ -175,6 +175,7 @@ extension StreamSender.JointDelivery {
   /// gets them again, since what was read of one stream and not handed on is not where its reading stopped.
   mutating func end(_ counts: DeliveryCounts) -> [RoundResult] {
     let isCut = !counts.isEveryPageRead || read.contains { !$0.isEmpty }
+    for round in rounds.indices { rounds[round].giveUp(read[round]) }
     return rounds.indices.map { round in
       var own = round == 0 ? counts : DeliveryCounts()
       own.isEveryPageRead = counts.isEveryPageRead

@@ -11,6 +11,13 @@ extension StreamSender.RoundDelivery {
     for failure in failures { record(failure) }
   }
 
+  /// Listeners that were read and never handed on. The next round reads the others again; but a connection that lags, or that
+  /// is sent a part of the round, would be taken to have got its frames, and what it lacks would be forgotten.
+  mutating func giveUp(_ listeners: [PendingDelivery]) {
+    record(
+      listeners.filter { catchingUp[$0.id] != nil || withheld[$0.id] != nil }.map { DeliveryFailure(.unsent, of: $0) })
+  }
+
   private mutating func record(_ failure: DeliveryFailure) {
     let catchUp = catchingUp.removeValue(forKey: failure.id)
     let row = catchUp?.row
