@@ -164,6 +164,9 @@ REMOVALS = {
         "guard replay == hellos, phase == .asking else { return .current }"),
     "the client does not say what it has seen": (
         "Sources/StreamClient/Follower.swift", "cursor: cursor, seen: positions.seen, accepts", "cursor: cursor, seen: [:], accepts"),
+    "what joint rounds did not hand on counts as sent": (
+        "Sources/Delivery/Stream/JointDelivery.swift",
+        "    for round in rounds.indices { rounds[round].giveUp(read[round]) }\n", ""),
     "every role may see everything": (
         "Sources/Connections/EventTypes/EventTypeTable.swift", "if seeEverything.contains(set) {",
         "if seeEverything.contains(set) || !set.isEmpty {"),

@@ -217,6 +217,8 @@ final class TimedWire: FrameSender {
   private(set) var posts: [(id: String, frame: String, at: Int64)] = []
   /// The next delivery arrives with so many frames only, once.
   var accepting: Int?
+  /// The next fan-out is cut after so many pages, once.
+  var pagesInTime: Int?
 
   init(_ clock: Clock) { self.clock = clock }
 
@@ -225,8 +227,11 @@ final class TimedWire: FrameSender {
   ) -> DeliveryResult {
     var counts = DeliveryCounts()
     var failed: [DeliveryFailure] = []
+    var pages = pagesInTime ?? .max
+    pagesInTime = nil
     while let page = nextPage(failed) {
       failed = []
+      pages -= 1
       for listener in page {
         let count = min(accepting ?? .max, listener.frames.count)
         accepting = nil
@@ -237,6 +242,10 @@ final class TimedWire: FrameSender {
         if count < listener.frames.count {
           failed.append(DeliveryFailure(.refused(status: 429), of: listener, frame: count))
         }
+      }
+      guard pages > 0 else {
+        counts.isEveryPageRead = false
+        break
       }
     }
     return DeliveryResult(counts: counts, failures: failed)
