@@ -167,6 +167,9 @@ REMOVALS = {
     "what joint rounds did not hand on counts as sent": (
         "Sources/Delivery/Stream/JointDelivery.swift",
         "    for round in rounds.indices { rounds[round].giveUp(read[round]) }\n", ""),
+    "other listings of a gone connection are forgotten": (
+        "Sources/Delivery/Fanout/FanoutState+Failures.swift",
+        "    for listener in one.later { passOver(listener) }\n", ""),
     "every role may see everything": (
         "Sources/Connections/EventTypes/EventTypeTable.swift", "if seeEverything.contains(set) {",
         "if seeEverything.contains(set) || !set.isEmpty {"),

@@ -69,6 +69,11 @@ extension Receive {
     }
   }
 
+  /// No post is begun in its last second.
+  func isOutOfTime(_ invocation: InvocationContext) -> Bool {
+    clock.milliseconds() >= invocation.deadlineMilliseconds - 1_000
+  }
+
   /// `retrying`: the first, where `$connect` may not have ended. False: the client has left, or the time was up. Then no `ready`
   /// comes, and the client says hello again.
   mutating func post(
@@ -76,9 +81,7 @@ extension Receive {
   ) throws -> Bool {
     var pauses = pauses
     for frame in frames {
-      guard clock.milliseconds() < invocation.deadlineMilliseconds - 1_000,
-        try post(frame, to: destination, retrying: pauses)
-      else { return false }
+      guard !isOutOfTime(invocation), try post(frame, to: destination, retrying: pauses) else { return false }
       // It is connected: whoever is gone now has left.
       pauses = []
     }

@@ -22,6 +22,9 @@ extension Receive {
     let log = log.of(current)
     let resolved = request.resolved(for: current.principal.role, types: types)
     if let first = resolved.refused.first, resolved.accepted.isEmpty {
+      // Who asked for nothing but what its role may not see has asked all the same.
+      let asking = SubscriptionChange(order: Self.order(count, context: context), asks: true)
+      if !current.subscriptions.hasAsked { _ = try self.change(context: context, log: log) { _ in asking } }
       let reasons = resolved.refused.map { "'\($0.name)': \($0.message)" }
       let logTexts: [LogText] = resolved.refused.map { "'\($0.name)': \($0.message)" }
       throw FrameRefusal(
@@ -75,8 +78,10 @@ extension Receive {
     let frames = try recovery.states(record: record, pauses: pauses).flatMap {
       recovery.frames(of: $0, record: record, replay: nil)
     }
-    _ = try post(frames, destination: destination, invocation: invocation, retrying: retries)
+    let isPosted = try post(frames, destination: destination, invocation: invocation, retrying: retries)
     resume(pauses, id: record.id, log: log)
+    // Acknowledged, it would never be said again, and the state never be shown.
+    if !isPosted, isOutOfTime(invocation) { throw FrameRefusal.outOfTime }
     return answer
   }
 

@@ -173,6 +173,9 @@ extension FrameRefusal {
   static let unknownConnection = FrameRefusal(
     code: "unknown_connection", message: "this connection is not known; connect again")
 
+  static let outOfTime = FrameRefusal(
+    code: "out_of_time", message: "the state could not be sent in time; unsubscribe, and subscribe again")
+
   static let expired = FrameRefusal(
     code: "expired", message: "the credential of this connection has expired; connect with a new one")
 

@@ -150,13 +150,14 @@ struct FanoutStateTests {
     #expect(stage.failures.isEmpty)
   }
 
-  @Test("a gone connection is reported at its first 410, once, and counted once: nothing waits for its closing")
+  @Test("a gone connection is reported at its first 410 and counted once; each other listing of it is reported too")
   func gone() {
     var stage = Stage()
     stage.add(listener("a", frames: 3), listener("a", frames: 2), listener("a"))
     stage.run { _, _ in .status(410) }
     #expect(stage.posts == ["POST a 0"])
-    #expect(stage.failures == [Stage.Failed(id: "a", reason: .gone, from: 1)])
+    // Each may be of another stream, which would take its events for delivered.
+    #expect(stage.failures.map(\.id) == ["a", "a", "a"] && stage.failures.allSatisfy { $0.reason == .gone })
     #expect(stage.state.counts.gone == 1)
     #expect(stage.state.counts.failed == 0)
   }
@@ -169,6 +170,7 @@ struct FanoutStateTests {
     stage.state.endPages()
     stage.run { call, _ in .status(call == "POST a 0" ? 410 : 200) }
     #expect(stage.posts == ["POST a 0", "POST b 0"])
+    #expect(stage.failures.map(\.id) == ["a", "a"])
   }
 
   @Test("a young connection that answers 410 may be on its way in: it is refused at once, and not gone")
@@ -369,7 +371,8 @@ struct FanoutStateTests {
       }
       let counts = stage.state.counts
       #expect(counts.deliveries == delivered.values.reduce(0) { $0 + $1.count }, "seed \(seed)")
-      #expect(counts.gone == stage.failures.count { $0.reason == .gone }, "seed \(seed)")
+      #expect(counts.gone <= stage.failures.count { $0.reason == .gone }, "seed \(seed)")
+      #expect(counts.gone >= Set(stage.failures.lazy.filter { $0.reason == .gone }.map(\.id)).count, "seed \(seed)")
       if counts.gone == 0 {
         let frames = listed.values.reduce(0) { $0 + $1.reduce(0, +) }
         #expect(counts.deliveries + counts.failed + counts.unsent == frames, "seed \(seed)")

@@ -93,6 +93,18 @@ struct ReceiveTests {
     #expect(try stage.connections.connection(id: stage.id)?.subscriptions.active == [])
   }
 
+  @Test("who subscribes to nothing but what its role may not see has asked: it gets no other event of its user")
+  func refusedIsAsked() throws {
+    let stage = Stage()
+    _ = try stage.connect([("userId", "u-1"), ("role", "viewer")])
+    let fill = #"{"type":"order:fill","user":"u-1","data":{"orderId":"1"}}"#
+    _ = try stage.publish(fill)
+    #expect(stage.ear.frames(to: stage.id).count == 1)
+    #expect(try stage.say(#"{"type":"subscribe","eventTypes":["system"]}"#)?.contains("not_allowed") == true)
+    _ = try stage.publish(fill)
+    #expect(stage.ear.frames(to: stage.id).count == 1)
+  }
+
   @Test("1,000 subscriptions are refused with the limit named, and so is one more than 128", arguments: [129, 1000])
   func tooMany(count: Int) throws {
     let stage = try connected()

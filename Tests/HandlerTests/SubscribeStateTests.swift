@@ -63,6 +63,21 @@ struct SubscribeStateTests {
     #expect(Array(shown.dropFirst()) == rest, "\(run): \(shown)")
   }
 
+  @Test("a subscribe whose state there was no time for is not acknowledged; after an unsubscribe it brings the state")
+  func outOfTime() throws {
+    let stage = try stage()
+    _ = try stage.publish(#"{"type":"stream:market_data","key":"C","data":{"n":4}}"#)
+    stage.ear.beforePost = { [clock = stage.clock] _ in clock.advance(seconds: 30) }
+    let both = #"{"type":"subscribe","n":1,"eventTypes":["price:update","stream:market_data"]}"#
+    #expect(try stage.say(both)?.contains(#""code":"out_of_time""#) == true)
+    #expect(stage.ear.frames(to: stage.id).count == 1)
+    stage.ear.beforePost = nil
+    _ = try stage.say(#"{"type":"unsubscribe","n":2,"eventTypes":["price:update","stream:market_data"]}"#)
+    let again = #"{"type":"subscribe","n":3,"eventTypes":["price:update","stream:market_data"]}"#
+    #expect(try stage.say(again)?.contains(#""type":"subscribed""#) == true)
+    #expect(stage.ear.frames(to: stage.id).dropFirst().filter { $0.contains(#""type":"snapshot""#) }.count == 2)
+  }
+
   @Test("whatever is published between any two steps of a subscribe comes once, after the state or in it")
   func publishedMeanwhile() throws {
     var callIndex = 0

@@ -46,7 +46,7 @@ package final class Fanout {
   /// - `nextPage` is called while calls are on their way, when the page before is nearly begun; nil ends the list. It
   ///   should return within a page's sending. If it fails, it is for the caller to remember and return nil. It is given each
   ///   listener that did not get all of its frames, once, if that was not known when it was called before; those of which it
-  ///   is known later come with the result. A connection that is listed several times is gone once.
+  ///   is known later come with the result. A connection that is listed several times is counted as gone once.
   /// - `keepsOn` is asked every half second, however long a page takes. False: nothing more is sent, and what is on its
   ///   way is not waited for.
   package func deliver(

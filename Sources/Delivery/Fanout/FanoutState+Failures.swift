@@ -65,8 +65,13 @@ extension FanoutState {
     counts.gone += 1
     goneIDs.insert(one.listener.id)
     failures.append(failure(of: one, reason: .gone))
+    for listener in one.later { passOver(listener) }
     free(token)
   }
+
+  /// Another listing of a connection that is known to be gone. Were it not told, its stream would take the events for
+  /// delivered; and the connection may be one that stays.
+  mutating func passOver(_ listener: PendingDelivery) { failures.append(DeliveryFailure(.gone, of: listener)) }
 
   /// One that was refused a frame as too large lacks those after it for another reason.
   private func failure(of one: Active, reason: DeliveryFailure.Reason) -> DeliveryFailure {
@@ -137,7 +142,7 @@ extension FanoutState {
       giveUp(token, reason: active[token].lastFailure ?? reason)
     }
     while let listener = pending.popFirst() {
-      if !goneIDs.contains(listener.id) { record(unbegun: listener, reason: reason) }
+      if goneIDs.contains(listener.id) { passOver(listener) } else { record(unbegun: listener, reason: reason) }
     }
   }
 

@@ -93,7 +93,10 @@ package struct FanoutState {
   private mutating func call(now: Int64) -> Action? {
     if let token = ready.popLast() ?? retries.popFirst(dueAt: now) { return call(token: token) }
     while activeCount < options.maximumActive, let listener = pending.popFirst() {
-      if !goneIDs.isEmpty, goneIDs.contains(listener.id) { continue }
+      if !goneIDs.isEmpty, goneIDs.contains(listener.id) {
+        passOver(listener)
+        continue
+      }
       if let token = begin(listener) { return call(token: token) }
     }
     return nil
@@ -110,7 +113,8 @@ package struct FanoutState {
   // MARK: Listeners
 
   /// The listeners that did not get all of their frames, since this was asked last; each once, as soon as that is known. A
-  /// connection that is listed several times is gone once.
+  /// connection that is listed several times is counted as gone once, and each listing that was not begun is told: it may be
+  /// of another stream.
   package mutating func nextFailures() -> [DeliveryFailure] {
     defer { failures = [] }
     return failures

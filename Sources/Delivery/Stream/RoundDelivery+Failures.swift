@@ -24,6 +24,8 @@ extension StreamSender.RoundDelivery {
     // It lacks what comes after that too.
     let isWithheld = withheld.removeValue(forKey: failure.id) != nil
     result.discount(failure)
+    // It may be listed several times.
+    if failure.reason == .gone, !departed.insert(failure.id).inserted { return }
     streamSender.log(failure, stream: plan.stream, before: row?.failures ?? 0) { plan.event($0) ?? pages.event($0) }
     switch failure.reason {
     case _ where failure.isTooLarge && isWithheld: recordLag(failure, row: row, pace: .slow)

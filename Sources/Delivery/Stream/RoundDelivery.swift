@@ -46,6 +46,8 @@ extension StreamSender {
     var catchingUp: [ConnectionID: CatchUp] = [:]
     /// The connections that are not sent everything now, unless they fail.
     var withheld: [ConnectionID: Lag] = [:]
+    /// The connections that were found gone.
+    var departed: Set<ConnectionID> = []
     var pages: LogPages
     var result = RoundResult()
   }

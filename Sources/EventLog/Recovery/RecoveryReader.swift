@@ -125,7 +125,7 @@ package struct RecoveryReader {
     let lapse = try Presence(table: table, clock: clock).lapse(
       user, connectedAtMilliseconds: record.connectedAtMilliseconds, keptSeconds: personalSeconds)
     if lapse.isNew, personal.hasLog {
-      log?.info(
+      log?.of(record).info(
         "events kept for a user lapsed",
         ["user": .personal(user), "seconds": .number(personalSeconds), "connectionId": .identifier(record.id.text)])
     }
