@@ -36,9 +36,9 @@ class Watcher(Follower):
         if what == "ready":
             self.isReady.set()
 
-    def _show(self, event):
+    def _show(self, event, held=False):
         known = len(self.shown)
-        super()._show(event)
+        super()._show(event, held)
         if len(self.shown) > known and event["data"]["n"] >= 0:
             self.late.append(time.monotonic() - event["data"]["sent"])
 
