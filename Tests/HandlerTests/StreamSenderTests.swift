@@ -118,22 +118,53 @@ struct StreamSenderTests {
     #expect(wire.sequences("a") == [1, 2])
   }
 
-  @Test("a round begins a window after the one before, but at once for an urgent event and after a pause")
+  @Test("rounds have slots a window apart, but an urgent event is sent at once, and what comes after a pause")
   func window() throws {
     try connect("a")
     try append(1..<2)
     _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
     let first = clock.clock.milliseconds()
-    try append(2..<3)
+    for (number, milliseconds) in [50, 150, 250].enumerated() {
+      try append(number + 2..<number + 3)
+      _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
+      #expect(clock.clock.milliseconds() == first + Int64(milliseconds))
+    }
+    try append(5..<6, high: true)
     _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
-    #expect(clock.clock.milliseconds() == first + 100)
-    try append(3..<4, high: true)
-    _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
-    #expect(clock.clock.milliseconds() == first + 100)
+    #expect(clock.clock.milliseconds() == first + 250)
     clock.advance(milliseconds: 500)
-    try append(4..<5)
+    try append(6..<7)
     _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
-    #expect(clock.clock.milliseconds() == first + 600)
+    #expect(clock.clock.milliseconds() == first + 750)
+  }
+
+  @Test("who publishes once a window, a little early or late each time, waits for nothing")
+  func pace() throws {
+    try connect("a")
+    let start = clock.clock.milliseconds()
+    for (number, milliseconds) in [0, 103, 199, 296, 405, 500, 597].enumerated() {
+      clock.advance(milliseconds: start + Int64(milliseconds) - clock.clock.milliseconds())
+      try append(number + 1..<number + 2)
+      _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
+      #expect(clock.clock.milliseconds() == start + Int64(milliseconds))
+    }
+  }
+
+  @Test("in the long run there is one round a window, whenever events come", arguments: [1, 37, 95, 99])
+  func longRun(period: Int) throws {
+    try connect("a")
+    let start = clock.clock.milliseconds()
+    var number = 1
+    var last = start
+    while last < start + 3_000 {
+      try append(number..<number + 1)
+      _ = sender().send(stream: stream, deadlineMilliseconds: deadline)
+      last = clock.clock.milliseconds()
+      clock.advance(milliseconds: Int64(period))
+      number += 1
+    }
+    // The first, and one more for the half of a window that was given back.
+    #expect(Int64(wire.frames("a").count) <= (last - start) / 100 + 2)
   }
 
   @Test(

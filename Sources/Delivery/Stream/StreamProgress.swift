@@ -42,7 +42,7 @@ struct StreamProgress {
 
   var stream: String { lease.stream }
   var deliveredThrough: Int64 { lease.deliveredThrough }
-  /// When the last round with events began, in milliseconds since the epoch; 0: there was none.
+  /// The slot of the last round with events, in milliseconds since the epoch (`RoundWindow`); 0: there was none.
   var roundAtMilliseconds: Int64 { lease.roundAtMilliseconds }
   /// Where the round before stopped, if it had no time for all listeners.
   var resumesAfter: ListenerPosition? { lease.interruptedRound?.position }
@@ -81,8 +81,10 @@ extension StreamProgress {
 // MARK: 2. While a round goes on
 
 extension StreamProgress {
-  /// The next round with events opens a window after this one.
-  mutating func beginRound() { lease.roundAtMilliseconds = clock.milliseconds() }
+  /// The next round with events opens a window after this one's slot.
+  mutating func beginRound(in window: RoundWindow) {
+    lease.roundAtMilliseconds = window.slot(nowMilliseconds: clock.milliseconds(), after: lease.roundAtMilliseconds)
+  }
 
   /// Prolongs the lease when half of it is over. False: another process has taken it.
   mutating func keepLease() throws(TableError) -> Bool {

@@ -47,10 +47,12 @@ extension StreamSender {
   }
 
   private func deliver(_ rounds: [(plan: RoundPlan, index: Int)], of leased: inout [LeasedStream]) -> [RoundResult] {
-    let opensAt = clock.milliseconds() + windowMilliseconds
-    for (plan, index) in rounds where !plan.events.isEmpty { leased[index].progress.beginRound() }
+    for (plan, index) in rounds where !plan.events.isEmpty { leased[index].progress.beginRound(in: window) }
     if rounds.contains(where: { !$0.plan.events.isEmpty }) {
-      for index in leased.indices { leased[index].opensAt = opensAt }
+      let now = clock.milliseconds()
+      for index in leased.indices {
+        leased[index].slot = window.slot(nowMilliseconds: now, after: leased[index].slot)
+      }
     }
     var progresses = rounds.map { leased[$0.index].progress }
     let results = deliver(rounds.map(\.plan), progresses: &progresses)
@@ -86,14 +88,14 @@ extension StreamSender {
       ? try planEvents(reading, leased: &leased, stopAt: stopAt) : planLagging(reading, leased: leased, stopAt: stopAt)
   }
 
-  /// A round begins a window after the one before, unless an event is urgent.
+  /// A round begins when its slot is there (`RoundWindow`), unless an event is urgent.
   private func planEvents(
     _ reading: StreamReading, leased: inout LeasedStream, stopAt: Int64
   ) throws(TableError) -> Plan {
     let page = try leased.progress.page(upTo: reading.head)
-    let opens = max(leased.progress.roundAtMilliseconds + windowMilliseconds, leased.opensAt)
+    let opens = window.opens(after: max(leased.progress.roundAtMilliseconds, leased.slot))
     // What is further away than a window was written by a clock that was ahead.
-    let isOpen = opens <= reading.milliseconds || opens - reading.milliseconds > windowMilliseconds
+    let isOpen = opens <= reading.milliseconds || opens - reading.milliseconds > window.milliseconds
     guard isOpen || page.events.contains(where: \.event.isUrgent) else { return .wait(until: opens) }
     leased.waitsUntil = reading.milliseconds + Self.laggingTimeoutMilliseconds
     return .round(leased.plan(reading, page: page, rule: batchRule, stopAt: stopAt))

@@ -25,8 +25,8 @@ package final class StreamSender<Sender: FrameSender> {
   let lagSender: Sender
   let log: Log
   let clock: Clock
-  /// A client gets one frame a window at most of one stream; 0: `FRAMES_PER_SECOND` is no limit.
-  let windowMilliseconds: Int64
+  /// A client gets one frame a window of one stream.
+  let window: RoundWindow
   /// What those get that take no batches; nil: there is no limit.
   let budget: FrameBudget?
   let batchRule: BatchRule
@@ -48,7 +48,7 @@ package final class StreamSender<Sender: FrameSender> {
     self.types = types
     self.pageSize = pageSize
     let perSecond = limits.framesPerSecond
-    windowMilliseconds = perSecond == 0 ? 0 : 1_000 / perSecond
+    window = RoundWindow(milliseconds: perSecond == 0 ? 0 : 1_000 / perSecond)
     budget = perSecond == 0 ? nil : FrameBudget(rate: FrameRate(perSecond: perSecond, burst: limits.framesBurst))
     batchRule = BatchRule(limits)
     personalEvents = limits.personalEvents
@@ -70,8 +70,8 @@ package final class StreamSender<Sender: FrameSender> {
     var dueAt: Int64
     /// When ready connections whose turn has not come are left to the sweep.
     var waitsUntil: Int64
-    /// No round that can wait begins before: a client gets one frame a window, of whatever stream of this sender.
-    var opensAt: Int64 = 0
+    /// The slot of this sender's last round, whatever its stream: a client gets one frame a window.
+    var slot: Int64 = 0
     /// Once everything up to this event was sent, and this moment has passed, another goes on with what others append.
     let own: Int64
     let handOverAt: Int64
@@ -119,16 +119,16 @@ package final class StreamSender<Sender: FrameSender> {
   /// is over.
   private func align(_ leased: inout [LeasedStream], nowMilliseconds now: Int64) {
     guard leased.count > 1 else { return }
-    let opens = leased.map { $0.progress.roundAtMilliseconds + windowMilliseconds }
-    // What is further away than a window was written by a clock that was ahead.
-    let opensAt = opens.filter { $0 <= now + windowMilliseconds }.max() ?? 0
-    for index in leased.indices { leased[index].opensAt = opensAt }
+    // What is still to come was written by a clock that was ahead.
+    let slot = leased.map(\.progress.roundAtMilliseconds).filter { $0 <= now }.max() ?? 0
+    for index in leased.indices { leased[index].slot = slot }
   }
 
   /// Takes a step of each stream that is due; their rounds are posted together. Answers which have come to their end.
   private func advance(_ leased: inout [LeasedStream], dueBy now: Int64, stopAt: Int64) -> [Int] {
     var ended: [Int] = []
-    let due = leased.indices.filter { leased[$0].dueAt <= now }.prefix(windowMilliseconds == 0 ? 1 : Self.joinedStreams)
+    let most = window.milliseconds == 0 ? 1 : Self.joinedStreams
+    let due = leased.indices.filter { leased[$0].dueAt <= now }.prefix(most)
     for (index, step) in zip(due, steps(Array(due), of: &leased, stopAt: stopAt)) {
       if case .again(let dueAt) = step { leased[index].dueAt = dueAt } else { ended.append(index) }
     }
@@ -149,7 +149,7 @@ package final class StreamSender<Sender: FrameSender> {
     while true {
       let report = send(stream: stream, deadlineMilliseconds: deadlineMilliseconds)
       guard report.isLeaseTaken, clock.milliseconds() < until else { return report }
-      clock.pause(max(Self.leasePollMilliseconds, windowMilliseconds))
+      clock.pause(max(Self.leasePollMilliseconds, window.milliseconds))
     }
   }
 
