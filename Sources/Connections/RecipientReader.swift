@@ -16,6 +16,7 @@ package struct RecipientReader {
   private var cursors: [TopicCursor] = []
   private var lastFilters: [RowFilter] = []
   private var lastMatches: [Recipient.Match] = []
+  private var lastTopics: [Topic] = []
   private var isShardOpen = false
   /// The cursors of the shards that come next, the nearest last.
   private var ahead: [[TopicCursor]] = []
@@ -101,13 +102,16 @@ package struct RecipientReader {
 
   private mutating func recipient(_ rows: [(topic: Int, listener: ListenerRow)]) -> Recipient? {
     guard let listener = rows.first?.listener else { return nil }
-    let filters = rows.map { RowFilter(topic: $0.topic, role: $0.listener.role, filter: $0.listener.filter) }
     // Nearly every connection wants what the one before wanted.
-    if filters != lastFilters { (lastFilters, lastMatches) = (filters, matches(filters)) }
+    if !rows.elementsEqual(lastFilters, by: { $1.isOf($0.listener, topic: $0.topic) }) {
+      lastFilters = rows.map { RowFilter(topic: $0.topic, role: $0.listener.role, filter: $0.listener.filter) }
+      lastMatches = matches(lastFilters)
+      lastTopics = rows.map { batch.topics[$0.topic] }
+    }
     guard !lastMatches.isEmpty else { return nil }
     return Recipient(
       id: listener.id, connectedAtMilliseconds: listener.connectedAtMilliseconds, dialect: listener.dialect,
-      matches: lastMatches, accepts: listener.accepts, topics: rows.map { batch.topics[$0.topic] },
+      matches: lastMatches, accepts: listener.accepts, topics: lastTopics,
       untilMilliseconds: listener.untilMilliseconds,
       pausedUntilMilliseconds: rows.lazy.compactMap(\.listener.pausedUntilMilliseconds).max())
   }
@@ -125,10 +129,14 @@ package struct RecipientReader {
   }
 
   /// What a row lets through.
-  private struct RowFilter: Equatable {
+  private struct RowFilter {
     let topic: Int
     let role: Role?
     let filter: ListenerFilter
+
+    func isOf(_ row: ListenerRow, topic other: Int) -> Bool {
+      topic == other && role == row.role && filter == row.filter
+    }
   }
 }
 

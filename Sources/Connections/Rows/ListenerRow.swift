@@ -52,23 +52,70 @@ package struct ListenerRow: Equatable, Sendable {
 
   /// Nil for a row that this release does not understand.
   init?(_ item: Item) {
-    guard let id = ConnectionID(item.key.sort), let connectedAt = item.number(Attribute.at) else { return nil }
+    let values = Values(item.attributes)
+    guard let id = ConnectionID(item.key.sort), let connectedAt = values.at else { return nil }
     self.id = id
-    dialect = item.string(Attribute.dialect).flatMap(Dialect.init) ?? .typed
-    role = item.string(Attribute.role).flatMap(Role.init)
-    user = item.string(Attribute.user)
+    dialect = values.dialect.flatMap(Dialect.init) ?? .typed
+    role = values.role.flatMap(Role.init)
+    user = values.user
     connectedAtMilliseconds = connectedAt
-    untilMilliseconds = item.number(Attribute.until)
-    pausedUntilMilliseconds = item.number(Attribute.pausedUntil)
-    accepts = Accepts(rawValue: item.number(Attribute.accepts) ?? 0)
-    clientName = item.string(Attribute.client)
-    guard let wants = item.bytes(Attribute.wants) else {
-      filter = ListenerFilter(
-        prefixes: Self.prefixes(item.bytes(Attribute.prefixes)), shownAs: item.string(Attribute.shownAs))
+    untilMilliseconds = values.until
+    pausedUntilMilliseconds = values.pausedUntil
+    accepts = Accepts(rawValue: values.accepts ?? 0)
+    clientName = values.client
+    guard let wants = values.wants else {
+      filter = ListenerFilter(prefixes: Self.prefixes(values.prefixes), shownAs: values.shownAs)
       return
     }
     guard let asked = ListenerFilter.decode(wants) else { return nil }
     filter = ListenerFilter(asked: asked)
+  }
+
+  /// The attributes in one pass: a row has four of the dozen as a rule, and a sender reads a row for each delivery, so looking
+  /// for each of them by its name would cost more than all that is read.
+  private struct Values {
+    var at, until, pausedUntil, accepts: Int64?
+    var dialect, role, user, client, shownAs: String?
+    var prefixes, wants: [UInt8]?
+
+    init(_ attributes: [String: Value]) {
+      for (name, value) in attributes {
+        switch value {
+        case .number(let number): set(number, of: name)
+        case .string(let text): set(text, of: name)
+        case .bytes(let bytes): set(bytes, of: name)
+        }
+      }
+    }
+
+    private mutating func set(_ number: Int64, of name: String) {
+      switch name {
+      case Attribute.at: at = number
+      case Attribute.accepts: accepts = number
+      case Attribute.until: until = number
+      case Attribute.pausedUntil: pausedUntil = number
+      default: break
+      }
+    }
+
+    private mutating func set(_ text: String, of name: String) {
+      switch name {
+      case Attribute.role: role = text
+      case Attribute.dialect: dialect = text
+      case Attribute.shownAs: shownAs = text
+      case Attribute.user: user = text
+      case Attribute.client: client = text
+      default: break
+      }
+    }
+
+    private mutating func set(_ bytes: [UInt8], of name: String) {
+      switch name {
+      case Attribute.wants: wants = bytes
+      case Attribute.prefixes: prefixes = bytes
+      default: break
+      }
+    }
   }
 
   /// It expires with the connection's own row.

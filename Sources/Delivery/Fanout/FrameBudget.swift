@@ -56,11 +56,14 @@ final class FrameBudget {
 
   /// Takes as many of `frames` as may be sent now, `least` in any case, and answers how many.
   func acquire(_ id: ConnectionID, frames: Int, least: Int = 0, nowMilliseconds now: Int64) -> Int {
-    let paid = paidUntil[id] ?? 0
-    let count = max(min(frames, rate.allowed(paidUntil: paid, now: now)), least)
-    guard count > 0 else { return 0 }
     if paidUntil.count >= Self.rememberedConnections { forget(before: now) }
-    paidUntil[id] = rate.paid(count, paidUntil: paid, now: now)
+    // One look-up for what was paid and what is: a round comes here for each of its deliveries.
+    return acquire(&paidUntil[id, default: 0], frames: frames, least: least, now: now)
+  }
+
+  private func acquire(_ paid: inout Int64, frames: Int, least: Int, now: Int64) -> Int {
+    let count = max(min(frames, rate.allowed(paidUntil: paid, now: now)), least)
+    if count > 0 { paid = rate.paid(count, paidUntil: paid, now: now) }
     return count
   }
 

@@ -11,7 +11,7 @@ extension StreamSender.RoundDelivery {
   mutating func limited(_ frames: [OutgoingFrame], to recipient: Recipient) -> [OutgoingFrame] {
     if recipient.accepts.asksForBatches(recipient.dialect) { return batched(frames, to: recipient) }
     guard !recipient.accepts.takesBatches(recipient.dialect) else { return frames }
-    let urgent = PlacedEvent.lastUrgent(of: recipient.matches, among: events)
+    let urgent = hasUrgent ? PlacedEvent.lastUrgent(of: recipient.matches, among: events) : 0
     let limited = streamSender.limited(frames, to: recipient.id, through: plan.end, urgent: urgent)
     guard let rest = limited.rest else { return frames }
     // From the round's first event on, so that the same events are conflated again.

@@ -37,6 +37,7 @@ extension StreamSender {
     /// The alerts of level error among the round's events, by their index.
     private let alerts: [Int: Int64]
     let events: [PlacedEvent]
+    let hasUrgent: Bool
     private var cache: FrameCache
     private var listeners: RecipientReader?
     /// The connections that lag and have not had their turn.
@@ -61,6 +62,7 @@ extension StreamSender.RoundDelivery {
     self.isJoint = isJoint
     self.progress = progress
     self.events = events
+    hasUrgent = events.contains(where: \.event.isUrgent)
     batch = EventBatch(events.map(\.event))
     pages = LogPages(log: streamSender.rows.log, stream: plan.stream, epoch: plan.epoch, end: plan.end)
     cache = FrameCache(events: events, types: streamSender.types, cursor: pages.cursor(through: plan.end).text)

@@ -30,7 +30,8 @@ enum ItemCoding {
 
   static func decode(_ input: [UInt8]) throws(SQLiteError) -> [String: Value] {
     var reader = Reader(input: input)
-    var attributes: [String: Value] = [:]
+    // Most items have three to six attributes: what grows one by one is hashed anew each time.
+    var attributes = [String: Value](minimumCapacity: 6)
     while let kind = reader.next() {
       let name = try reader.text()
       switch kind {
