@@ -159,7 +159,7 @@ struct UserLimit<Calls: ConnectionCalls> {
   }
 
   private static func frame(_ limit: Limit, context: RequestContext) -> [UInt8] {
-    Frame.error(
+    ServerFrame.error(
       code: "limit", message: "\(limit.rule); this one, the oldest, is closed for a new one",
       requestID: context.requestID)
   }

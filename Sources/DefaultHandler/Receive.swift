@@ -113,7 +113,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
         log.of(record).warn("pong without a cursor", ["reason": .text(error.description)])
       }
     }
-    return Frame.pong(count: count, cursor: cursor, milliseconds: clock.milliseconds())
+    return ServerFrame.pong(count: count, cursor: cursor, milliseconds: clock.milliseconds())
   }
 
   private mutating func status(context: RequestContext, log: Log) throws -> [UInt8] {
@@ -139,7 +139,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
         "connectionId": .identifier(context.connectionID.text), "code": .identifier(refusal.code),
         "reason": .own(refusal.logText),
       ])
-    let frame = Frame.error(code: refusal.code, message: refusal.message, requestID: context.requestID)
+    let frame = ServerFrame.error(code: refusal.code, message: refusal.message, requestID: context.requestID)
     guard refusal == .unknownConnection || refusal == .expired else {
       greetUnread(context: context, log: log)
       return frame
