@@ -169,7 +169,7 @@ REMOVALS = {
         "    for round in rounds.indices { rounds[round].giveUp(read[round]) }\n", ""),
     "other listings of a gone connection are forgotten": (
         "Sources/Delivery/Fanout/FanoutState+Failures.swift",
-        "    for listener in one.later { passOver(listener) }\n", ""),
+        "    for delivery in one.later { passOver(delivery) }\n", ""),
     "every role may see everything": (
         "Sources/Connections/EventTypes/EventTypeTable.swift", "if seeEverything.contains(set) {",
         "if seeEverything.contains(set) || !set.isEmpty {"),
