@@ -32,8 +32,9 @@ struct Receive<Out: Outbox>: LambdaHandler {
     if case .greet(let destination) = InternalInvocation(decoding: event) {
       return try greet(destination, invocation: context, log: log)
     }
-    guard case .message(let event) = try GatewayEvent(decoding: event) else {
-      throw WrongRoute("DefaultHandler", answers: "MESSAGE", route: "$default")
+    let decoded = try GatewayEvent(decoding: event)
+    guard case .message(let event) = decoded else {
+      throw WrongRoute("DefaultHandler", context: decoded.context, advice: "it belongs behind $default")
     }
     metrics?.count("Frames")
     let answer: [UInt8]?
