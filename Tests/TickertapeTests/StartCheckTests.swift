@@ -28,7 +28,7 @@ struct StartCheckTests {
     Wrong("API_GATEWAY_SIGN=sometimes", "ConnectHandler", "API_GATEWAY_SIGN=sometimes: it is always or never"),
     Wrong("API_GATEWAY_ENDPOINT=nowhere", "ConnectHandler", "API_GATEWAY_ENDPOINT=nowhere: it is a URL"),
     Wrong("API_GATEWAY_ENDPOINT=", "Publisher", "API_GATEWAY_ENDPOINT is not set"),
-    Wrong("LISTENER_SHARDS=0", "ConnectHandler", "LISTENER_SHARDS=0 is no number from 1 to 256"),
+    Wrong("LISTENER_SHARDS=0", "ConnectHandler", "LISTENER_SHARDS=0 is no number from 1 to 64"),
     Wrong("ACCESS_ORIGINS=foo", "ConnectHandler", "ACCESS_ORIGINS=foo: a page's origin is scheme://host"),
     Wrong("ACCESS_ORIGINS=https://a.example/x", "ConnectHandler", "without a path"),
     Wrong("AWS_LAMBDA_LOG_LEVEL=chatty", "ConnectHandler", "AWS_LAMBDA_LOG_LEVEL=chatty is none of TRACE, DEBUG"),
