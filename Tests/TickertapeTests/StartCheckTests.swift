@@ -78,7 +78,7 @@ struct StartCheckTests {
     #expect(screen.errorText.contains("not a database"), "\(screen.errorText)")
   }
 
-  @Test("a function of somebody else's may read the same variables its own way")
+  @Test("a function of another program's may read the same variables its own way")
   func foreign() throws {
     let environment = Environment(["ACCESS": "by-invitation"])
     #expect(throws: Never.self) { try StartCheck(function: "Chat", environment: environment).run() }
