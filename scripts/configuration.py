@@ -66,7 +66,7 @@ class Page:
         self.variables = Table(text, ["variable", "read by", "default", "allowed", "what it does"])
         self.parameters = Table(text, ["parameter", "option", "default", "allowed", "what it does"])
 
-    def told(self, table: Table, name: str) -> list[tuple[int, str | None]]:
+    def said_by_code(self, table: Table, name: str) -> list[tuple[int, str | None]]:
         """The columns that the code fills, and with what."""
         if table is self.parameters:
             return [(2, self.code.template.default(name)), (3, self.code.template.allowed(name))]
@@ -88,7 +88,7 @@ class Page:
 
     def problems_of_cells(self, table: Table, name: str, row: list[str]) -> list[str]:
         found = [] if row[-1] else [f"{name}: nothing says what it does"]
-        for column, said in self.told(table, name):
+        for column, said in self.said_by_code(table, name):
             if said is not None and not begins_with(row[column], said):
                 found.append(f"{name}: '{table.columns[column]}' does not begin with {said}, which is what the code says")
             if said is None and re.match(r"\d", row[column]):
@@ -106,7 +106,7 @@ class Page:
         for name in sorted(names - set(table.named())):
             table.rows.append([f"`{name}`", ", ".join(sorted(self.code.least_readers(name))) or "–", "", "", ""])
         for name, row in table.named().items():
-            for column, said in self.told(table, name):
+            for column, said in self.said_by_code(table, name):
                 if said is not None and not begins_with(row[column], said):
                     row[column] = said
         self.path.write_text(table.text())

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Removes one mechanism after the other and runs the model check, and where that does not miss it the tests of the rooms.
+"""Removes one mechanism after the other and runs the test that Docs/proof.md names for it, the model check, the tests of the rooms.
 
     scripts/remove-mechanisms.py [--schedules 4000] [NAME …]
 
@@ -135,9 +135,9 @@ REMOVALS = {
         "      let found = try recovery.recover(\n"
         "        record: wanted, cursor: hello.cursor, seen: hello.seen, limits: RecoveryLimits(for: hello.accepts, limits: limits))\n"
         "      var frames = [early.connectionFrame(refused: [], replay: hello.replay, milliseconds: 0)]\n"
-        "      if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found.outcome, replay: hello.replay)) }\n"
+        "      if hello.cursor != nil || !hello.seen.isEmpty { frames.append(ServerFrame.resume(found.outcome, replay: hello.replay)) }\n"
         "      for part in found.parts { frames += recovery.frames(of: part, record: wanted, replay: hello.replay) }\n"
-        "      frames.append(Frame.ready(replay: hello.replay, cursor: found.cursor))\n"
+        "      frames.append(ServerFrame.ready(replay: hello.replay, cursor: found.cursor))\n"
         "      _ = try post(frames, destination: Destination(context: context), invocation: invocation)\n"
         "      _ = try change(context: context, accepting: hello.accepts) { record in\n"
         "        SubscriptionChange(\n"
@@ -169,7 +169,7 @@ REMOVALS = {
         "    for round in rounds.indices { rounds[round].giveUp(read[round]) }\n", ""),
     "other listings of a gone connection are forgotten": (
         "Sources/Delivery/Fanout/FanoutState+Failures.swift",
-        "    for listener in one.later { passOver(listener) }\n", ""),
+        "    for delivery in one.later { passOver(delivery) }\n", ""),
     "every role may see everything": (
         "Sources/Connections/EventTypes/EventTypeTable.swift", "if seeEverything.contains(set) {",
         "if seeEverything.contains(set) || !set.isEmpty {"),
@@ -194,17 +194,27 @@ def run(command, **options):
 ROOMS = "HandlerTests|ConnectionsTests|EventLogTests|DeliveryTests|FramesTests|StreamClientTests"
 
 
-def judge(schedules):
-    """What misses the mechanism: a seed of the model and what it says, or a test; None if nothing does."""
+def named_tests():
+    """Of each removal the tests whose title Docs/proof.md gives, as a filter takes them."""
+    tests = {}
+    for path in (ROOT / "Tests").rglob("*.swift"):
+        for title, name in re.findall(r'@Test\(\s*"((?:[^"\\]|\\.)*)".*?\bfunc (\w+)\(', path.read_text(), re.S):
+            tests.setdefault(title, []).append(rf"{path.relative_to(ROOT).parts[1]}\..*/{name}\(")
+    rows = re.findall(r'^\| (.+?) \| "(.+?)" \|$', (ROOT / "Docs/proof.md").read_text(), re.M)
+    return {name: "|".join(tests[title]) for name, title in rows if title in tests}
+
+
+def judge(schedules, named):
+    """What misses the mechanism: the test that is known to, a seed of the model and what it says, or any test; None if nothing does."""
     environment = dict(os.environ, MODEL_SCHEDULES=str(schedules))
-    for suites in ["ModelTests", ROOMS]:
+    for suites in [*([named] if named else []), "ModelTests", ROOMS]:
         try:
             done = run(["swift", "test", "--skip-build", "--filter", suites], env=environment, timeout=1500)
         except subprocess.TimeoutExpired:
             return "it did not come to an end"
         if done.returncode == 0:
             continue
-        output = done.stdout + done.stderr
+        output = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)
         found = re.search(r"MODEL_SEED=(\d+) MODEL_SCHEDULES=1: (.*)", output)
         if found:
             return f"seed {found[1]}: {found[2][:160]}"
@@ -218,7 +228,7 @@ def main():
     parser.add_argument("names", nargs="*", help="only those whose name holds one of these words")
     parser.add_argument("--schedules", type=int, default=4_000)
     options = parser.parse_args()
-    survived = []
+    survived, named = [], named_tests()
     for name, (file, old, new) in REMOVALS.items():
         if options.names and not any(word in name for word in options.names):
             continue
@@ -231,7 +241,7 @@ def main():
             built = run(["swift", "build", "--build-tests"])
             if built.returncode != 0:
                 sys.exit(f"'{name}' does not build: {(built.stdout + built.stderr)[-1500:]}")
-            missed = judge(options.schedules)
+            missed = judge(options.schedules, named.get(name))
         finally:
             path.write_text(text)
         print(f"{name}: {missed or 'SURVIVED'}", flush=True)

@@ -45,7 +45,7 @@ struct TokenClaims: Equatable {
     case "iat": issuedAt = try Self.seconds(from: &reader)
     case "role": role = try reader.null() ? nil : reader.string()
     case "groups": groups = try reader.null() ? [] : Self.list(from: &reader)
-    case "scope", "scopes": scopes += try Self.list(from: &reader).flatMap(Self.words)
+    case "scope", "scopes": scopes += try Self.list(from: &reader).flatMap(Self.parts)
     default: try reader.skip()
     }
   }
@@ -65,7 +65,7 @@ struct TokenClaims: Equatable {
     return Int64(seconds)
   }
 
-  private static func words(_ text: String) -> [String] {
+  private static func parts(_ text: String) -> [String] {
     text.utf8.split(separator: UInt8(ascii: " ")).map { String(Substring($0)) }
   }
 }

@@ -30,8 +30,9 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   var randomness = Randomness.system
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
-    guard case .connect(var event) = try GatewayEvent(decoding: event) else {
-      throw WrongRoute("ConnectHandler", answers: "CONNECT", route: "$connect")
+    let decoded = try GatewayEvent(decoding: event)
+    guard case .connect(var event) = decoded else {
+      throw WrongRoute("ConnectHandler", context: decoded.context, advice: "it belongs behind $connect")
     }
     event.context.sourceAddress = proxy.address(
       of: PresentedCredentials(event), peer: event.context.sourceAddress)

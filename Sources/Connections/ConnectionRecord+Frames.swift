@@ -6,17 +6,17 @@ extension ConnectionRecord {
   package func connectionFrame(
     refused: [SubscriptionRequest.Refusal], replay: Int64, milliseconds: Int64
   ) -> [UInt8] {
-    Frame.connection(
+    ServerFrame.connection(
       id: id, principal: principal, subscriptions: subscriptions.active.count, refused: refused, replay: replay,
       milliseconds: milliseconds)
   }
 
   package func statusFrame(positions: [StreamPosition]) -> [UInt8] {
-    let status = Frame.Status(
+    let status = ServerFrame.Status(
       connectionID: id, principal: principal, clientName: clientName, dialect: dialect,
       connectedAtMilliseconds: connectedAtMilliseconds, eventTypes: subscriptions.shownTypes,
       subscriptions: subscriptions.active.count, correlationID: correlationID)
-    return Frame.status(status, positions: positions)
+    return ServerFrame.status(status, positions: positions)
   }
 }
 

@@ -85,8 +85,8 @@ extension Connections {
           })
         return Set(rest.map(\.id))
       } catch {
-        guard case .transactionFailed(let places) = error.code, !places.isEmpty else { throw error }
-        rest = rest.enumerated().filter { !places.contains($0.offset) }.map(\.element)[...]
+        guard case .transactionFailed(let offsets) = error.code, !offsets.isEmpty else { throw error }
+        rest = rest.enumerated().filter { !offsets.contains($0.offset) }.map(\.element)[...]
       }
     }
     return []

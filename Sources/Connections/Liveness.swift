@@ -73,8 +73,8 @@ extension Connections {
           })
         return
       } catch {
-        guard case .transactionFailed(let places) = error.code, !places.isEmpty else { throw error }
-        rest = rest.enumerated().filter { !places.contains($0.offset) }.map(\.element)
+        guard case .transactionFailed(let offsets) = error.code, !offsets.isEmpty else { throw error }
+        rest = rest.enumerated().filter { !offsets.contains($0.offset) }.map(\.element)
       }
     }
     guard let last = rest.first else { return }

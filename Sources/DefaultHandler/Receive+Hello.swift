@@ -34,9 +34,11 @@ extension Receive {
     var frames = [
       record.connectionFrame(refused: refused, replay: hello.replay, milliseconds: clock.milliseconds())
     ]
-    if hello.cursor != nil || !hello.seen.isEmpty { frames.append(Frame.resume(found.outcome, replay: hello.replay)) }
+    if hello.cursor != nil || !hello.seen.isEmpty {
+      frames.append(ServerFrame.resume(found.outcome, replay: hello.replay))
+    }
     for part in found.parts { frames += recovery.frames(of: part, record: record, replay: hello.replay) }
-    let ready = Frame.ready(replay: hello.replay, cursor: found.cursor)
+    let ready = ServerFrame.ready(replay: hello.replay, cursor: found.cursor)
     if let missed = found.missed, missed > 0 {
       log.warn(
         "events missed",

@@ -44,7 +44,7 @@ extension Receive {
       try handler.change(context: context, isPaused: $0, log: log) { _ in change }
     }
     audit("subscribed", request: request, record: record, log: log)
-    return Frame.acknowledgement(
+    return ServerFrame.acknowledgement(
       .subscribed, of: request, refused: resolved.refused, subscriptions: record.subscriptions.active.count,
       count: count)
   }
@@ -109,7 +109,7 @@ extension Receive {
     }
     greetFirst(record: record, context: context, log: log)
     audit("unsubscribed", request: request, record: record, log: log.of(record))
-    return Frame.acknowledgement(
+    return ServerFrame.acknowledgement(
       .unsubscribed, of: request, refused: [], subscriptions: record.subscriptions.active.count, count: count)
   }
 

@@ -32,8 +32,9 @@ struct Receive<Out: Outbox>: LambdaHandler {
     if case .greet(let destination) = InternalInvocation(decoding: event) {
       return try greet(destination, invocation: context, log: log)
     }
-    guard case .message(let event) = try GatewayEvent(decoding: event) else {
-      throw WrongRoute("DefaultHandler", answers: "MESSAGE", route: "$default")
+    let decoded = try GatewayEvent(decoding: event)
+    guard case .message(let event) = decoded else {
+      throw WrongRoute("DefaultHandler", context: decoded.context, advice: "it belongs behind $default")
     }
     metrics?.count("Frames")
     let answer: [UInt8]?
@@ -113,7 +114,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
         log.of(record).warn("pong without a cursor", ["reason": .text(error.description)])
       }
     }
-    return Frame.pong(count: count, cursor: cursor, milliseconds: clock.milliseconds())
+    return ServerFrame.pong(count: count, cursor: cursor, milliseconds: clock.milliseconds())
   }
 
   private mutating func status(context: RequestContext, log: Log) throws -> [UInt8] {
@@ -139,7 +140,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
         "connectionId": .identifier(context.connectionID.text), "code": .identifier(refusal.code),
         "reason": .own(refusal.logText),
       ])
-    let frame = Frame.error(code: refusal.code, message: refusal.message, requestID: context.requestID)
+    let frame = ServerFrame.error(code: refusal.code, message: refusal.message, requestID: context.requestID)
     guard refusal == .unknownConnection || refusal == .expired else {
       greetUnread(context: context, log: log)
       return frame

@@ -5,7 +5,7 @@ package import Messaging
 ///
 /// For example: a round has 7 (AAPL), 8 (MSFT) and 9 (AAPL). 8 and 9 are sent, and 9 says `"folded":1`, for it stands for 7
 /// too. All three stay in the log. An event without a key stands for itself, and so does one of high priority.
-/// `Docs/decisions/0005-rounds-marks-and-open-streams.md`, `Docs/delivery.md`.
+/// `Docs/decisions/0005-rounds-checkpoints-and-active-streams.md`, `Docs/delivery.md`.
 package enum Conflation {
   /// The indices of the events that are sent, ascending, each with the number of earlier events it stands for.
   ///

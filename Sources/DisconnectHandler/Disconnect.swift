@@ -14,8 +14,9 @@ struct Disconnect: LambdaHandler {
   var metrics: FunctionMetrics?
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
-    guard case .disconnect(let event) = try GatewayEvent(decoding: event) else {
-      throw WrongRoute("DisconnectHandler", answers: "DISCONNECT", route: "$disconnect")
+    let decoded = try GatewayEvent(decoding: event)
+    guard case .disconnect(let event) = decoded else {
+      throw WrongRoute("DisconnectHandler", context: decoded.context, advice: "it belongs behind $disconnect")
     }
     let departed = try connections.disconnect(id: event.context.connectionID)
     report(departed, context: event.context, log: log.with(["requestId": .identifier(context.requestID)]))

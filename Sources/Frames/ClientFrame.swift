@@ -75,14 +75,14 @@ package enum ClientFrame: Equatable {
     case .hello(let hello): hello.bytes
     case .subscribe(let request, let count): Self.object(.subscribe, request: request, count: count)
     case .unsubscribe(let request, let count): Self.object(.unsubscribe, request: request, count: count)
-    case .ping(let count): Frame.object(.ping) { $0.member(Member.count, ifPresent: count) }
-    case .pong: Frame.object(.pong) { _ in }
-    case .status: Frame.object(.status) { _ in }
+    case .ping(let count): JSONWriter.frame(.ping) { $0.member(Member.count, ifPresent: count) }
+    case .pong: JSONWriter.frame(.pong) { _ in }
+    case .status: JSONWriter.frame(.status) { _ in }
     }
   }
 
   private static func object(_ type: ControlType, request: SubscriptionRequest, count: Int64?) -> [UInt8] {
-    Frame.object(type) { writer in
+    JSONWriter.frame(type) { writer in
       writer.member(Member.count, ifPresent: count)
       request.write(to: &writer)
     }
@@ -109,7 +109,7 @@ extension ClientFrame.Hello {
   }
 
   private func bytes(seen: [(stream: String, sequence: Int64)]) -> [UInt8] {
-    Frame.object(.hello) { writer in
+    JSONWriter.frame(.hello) { writer in
       writer.member(Member.count, replay)
       writer.member(Member.cursor, ifPresent: cursor)
       if !seen.isEmpty {

@@ -66,8 +66,8 @@ package enum FramePacking {
       for event in stream {
         if event.group != before { group += 1 }
         before = event.group
-        let place = Int64(events.count + 1)
-        events.append(EncodedEvent(bytes: event.bytes, firstSequence: place, sequence: place, group: group))
+        let position = Int64(events.count + 1)
+        events.append(EncodedEvent(bytes: event.bytes, firstSequence: position, sequence: position, group: group))
       }
     }
     return frames(events, cursor: cursor, accepts: accepts) { "joint-\(cursor)" }

@@ -1,9 +1,9 @@
 package import JSON
 import Messaging
 
-extension Frame {
-  /// A JSON object whose first member is its type.
-  package static func object(_ type: String, _ members: (inout JSONWriter) -> Void) -> [UInt8] {
+extension JSONWriter {
+  /// A frame: a JSON object whose first member is its type.
+  package static func frame(_ type: String, _ members: (inout JSONWriter) -> Void) -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member(Member.type, type)
@@ -13,8 +13,8 @@ extension Frame {
   }
 
   /// A frame of the protocol's own.
-  static func object(_ type: ControlType, _ members: (inout JSONWriter) -> Void) -> [UInt8] {
-    object(type.rawValue, members)
+  static func frame(_ type: ControlType, _ members: (inout JSONWriter) -> Void) -> [UInt8] {
+    frame(type.rawValue, members)
   }
 }
 

@@ -30,7 +30,7 @@ package struct GreetingFields: Sendable {
   }
 }
 
-extension Frame {
+extension ServerFrame {
   /// The frame that greets a client which says no `hello`. A string of the template that is the name of a field is written
   /// as what it stands for; a member whose field has no value is left out.
   package static func greeting(_ template: JSONValue, fields: GreetingFields) -> [UInt8] {

@@ -20,15 +20,13 @@ public final class ConnectionsAPI {
     case gone
   }
 
-  private let access: GatewayAccess
-  private var last: EndpointClient
+  private var client: ConnectionsClient
 
   /// Reads `API_GATEWAY_ENDPOINT` and `API_GATEWAY_SIGN`; connects when it is used first.
   public convenience init() { self.init(environment: .process) }
 
   package init(environment: Environment, clock: Clock = .system) {
-    access = GatewayAccess(environment: environment)
-    last = EndpointClient(access: access, clock: clock)
+    client = ConnectionsClient(environment: environment, clock: clock)
   }
 
   /// Sends a frame of text, 128 KB at most, to one connection.
@@ -49,13 +47,9 @@ public final class ConnectionsAPI {
   }
 
   private func call(_ verb: Call.Verb, id: ConnectionID, endpoint: String?) throws -> Outcome {
-    let client = try last.client(of: access.endpoint ?? endpoint ?? access.requiredEndpoint())
-    let answer = try client.send(Call(verb: verb, id: id))
-    switch answer.meaning {
-    case .accepted: return .accepted
-    case .gone: return .gone
-    default: throw ConnectionsAPIError(id: id, explanation: answer.explanation)
-    }
+    let answer = try client.send(Call(verb: verb, id: id), endpoint: endpoint)
+    guard let outcome = answer.outcome else { throw ConnectionsAPIError(answer, id: id) }
+    return outcome
   }
 }
 
@@ -68,4 +62,20 @@ public struct ConnectionsAPIError: Error, Equatable, CustomStringConvertible {
 
   /// `@connections answered 413 PayloadTooLargeException for R0oXAdfD0kwCH6w=`
   public var description: String { "@connections answered \(explanation) for \(id)" }
+
+  init(_ answer: Answer, id: ConnectionID) {
+    self.id = id
+    explanation = answer.explanation
+  }
+}
+
+extension Answer {
+  /// Nil: a refusal.
+  var outcome: ConnectionsAPI.Outcome? {
+    switch meaning {
+    case .accepted: .accepted
+    case .gone: .gone
+    default: nil
+    }
+  }
 }

@@ -7,11 +7,12 @@ package import Telemetry
 ///     if try connections.post(frame, to: destination) == .gone { … }
 ///
 /// The endpoint is `API_GATEWAY_ENDPOINT`; where that is unset, the domain and stage of the destination. A client is made
-/// for the first call: most invocations answer by their route response and never need one.
+/// for the first call (most invocations answer by their route response and never need one) and kept for the next: an API may
+/// have several domains, and most functions call one.
 package struct ConnectionsClient {
   private let access: GatewayAccess
   private let clock: Clock
-  private var last: EndpointClient
+  private var last: (endpoint: String, client: ManagementClient)?
 
   /// A post that may pass is tried again, for a second at most: a client whose hello fails waits ten.
   private static let pauses: [Int64] = [50, 150, 400]
@@ -22,33 +23,34 @@ package struct ConnectionsClient {
   package init(environment: Environment, clock: Clock = .system) {
     access = GatewayAccess(environment: environment)
     self.clock = clock
-    last = EndpointClient(access: access, clock: clock)
   }
 
   /// Sends a frame. One whose answer was lost may come twice; clients drop what they have.
-  package mutating func post(_ frame: [UInt8], to destination: Destination) throws -> PostOutcome {
+  package mutating func post(_ frame: [UInt8], to destination: Destination) throws -> ConnectionsAPI.Outcome {
     var pauses = Self.pauses[...]
     while true {
-      let outcome = Result { try send(.post(frame), to: destination) }
-      switch outcome {
-      case .success(let answer) where answer.meaning == .accepted: return .accepted
-      case .success(let answer) where answer.meaning == .gone: return .gone
-      case .success(let answer) where answer.status != 429 && answer.status < 500: throw PostRefused(answer)
-      case .success, .failure:
-        guard let pause = pauses.popFirst() else { throw PostRefused(try outcome.get()) }
-        clock.pause(pause)
+      let result = Result { try send(.post(frame), to: destination) }
+      if case .success(let answer) = result {
+        if let outcome = answer.outcome { return outcome }
+        guard answer.status == 429 || answer.status >= 500 else {
+          throw ConnectionsAPIError(answer, id: destination.connectionID)
+        }
       }
+      guard let pause = pauses.popFirst() else {
+        throw ConnectionsAPIError(try result.get(), id: destination.connectionID)
+      }
+      clock.pause(pause)
     }
   }
 
   /// Closes the connection; one that is closed already is no error.
   package mutating func close(_ destination: Destination) throws {
     let answer = try send(.delete, to: destination)
-    guard answer.meaning == .accepted || answer.meaning == .gone else { throw PostRefused(answer) }
+    guard answer.outcome != nil else { throw ConnectionsAPIError(answer, id: destination.connectionID) }
   }
 
   /// Sends a last frame, once, and closes. `gone`: the connection had left before, or its `$connect` has not ended yet.
-  package mutating func close(_ destination: Destination, telling frame: [UInt8]) throws -> PostOutcome {
+  package mutating func close(_ destination: Destination, telling frame: [UInt8]) throws -> ConnectionsAPI.Outcome {
     if try send(.post(frame), to: destination).meaning == .gone { return .gone }
     try close(destination)
     return .accepted
@@ -57,7 +59,7 @@ package struct ConnectionsClient {
   /// Asks which of the connections are there, all at once. Those that are known to have left; what cannot be asked is not
   /// among them. All came by the API of `destination`.
   package mutating func probe(_ ids: [ConnectionID], besides destination: Destination) -> Set<ConnectionID> {
-    guard !ids.isEmpty, let client = try? client(for: destination) else { return [] }
+    guard !ids.isEmpty, let client = try? client(of: Self.endpoint(of: destination)) else { return [] }
     client.expect(calls: ids.count)
     var gone: Set<ConnectionID> = []
     var ended: [Completion] = []
@@ -79,28 +81,21 @@ package struct ConnectionsClient {
   }
 
   private mutating func send(_ verb: Call.Verb, to destination: Destination) throws -> Answer {
-    try client(for: destination).send(Call(verb: verb, id: destination.connectionID))
+    try send(Call(verb: verb, id: destination.connectionID), endpoint: Self.endpoint(of: destination))
   }
 
-  private mutating func client(for destination: Destination) throws -> ManagementClient {
-    try last.client(
-      of: access.endpoint ?? GatewayAccess.endpoint(domainName: destination.domainName, stage: destination.stage))
+  /// One attempt. `endpoint`: where none is set.
+  mutating func send(_ call: Call, endpoint: String?) throws -> Answer { try client(of: endpoint).send(call) }
+
+  private mutating func client(of endpoint: String?) throws -> ManagementClient {
+    let endpoint = try access.endpoint ?? endpoint ?? access.requiredEndpoint()
+    if let last, last.endpoint == endpoint { return last.client }
+    let client = try access.client(for: endpoint, clock: clock)
+    last = (endpoint, client)
+    return client
   }
-}
 
-/// What became of a frame.
-package enum PostOutcome: Equatable, Sendable {
-  case accepted
-  /// The client has left, or its `$connect` has not ended yet.
-  case gone
-}
-
-/// The `@connections` API refused a frame or a close.
-package struct PostRefused: Error, CustomStringConvertible {
-  /// `403 ForbiddenException: User … is not authorized`
-  package let explanation: String
-
-  init(_ answer: Answer) { explanation = answer.explanation }
-
-  package var description: String { "@connections answered \(explanation)" }
+  private static func endpoint(of destination: Destination) -> String {
+    GatewayAccess.endpoint(domainName: destination.domainName, stage: destination.stage)
+  }
 }

@@ -9,24 +9,24 @@ struct AppendedRange: Equatable {
 /// The streams that hold events of a publish, in the order of their first one.
 struct TouchedStreams {
   private(set) var appended: [AppendedRange] = []
-  private var places: [[UInt8]: Int] = [:]
+  private var indices: [[UInt8]: Int] = [:]
 
   mutating func add(stream: String, sequence: Int64) {
     let name = Array(stream.utf8)
-    let place = places[name] ?? appended.count
-    if place == appended.count {
-      places[name] = place
+    let index = indices[name] ?? appended.count
+    if index == appended.count {
+      indices[name] = index
       appended.append(AppendedRange(stream: stream, first: sequence, last: sequence))
     }
-    appended[place].first = min(appended[place].first, sequence)
-    appended[place].last = max(appended[place].last, sequence)
-    appended[place].count += 1
+    appended[index].first = min(appended[index].first, sequence)
+    appended[index].last = max(appended[index].last, sequence)
+    appended[index].count += 1
   }
 
   var names: [String] { appended.map(\.stream) }
 
   /// The last event of each.
-  var through: [[UInt8]: Int64] { places.mapValues { appended[$0].last } }
+  var through: [[UInt8]: Int64] { indices.mapValues { appended[$0].last } }
 
-  func count(stream: String) -> Int { places[Array(stream.utf8)].map { appended[$0].count } ?? 0 }
+  func count(stream: String) -> Int { indices[Array(stream.utf8)].map { appended[$0].count } ?? 0 }
 }

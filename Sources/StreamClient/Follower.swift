@@ -95,10 +95,10 @@ package struct Follower {
     return consumeOutputs()
   }
 
-  private static func missing(_ words: [String], in list: [String]) -> [String] {
+  private static func missing(_ names: [String], in list: [String]) -> [String] {
     var missing: [String] = []
-    for word in words where !(list + missing).contains(where: { $0.utf8.elementsEqual(word.utf8) }) {
-      missing.append(word)
+    for name in names where !(list + missing).contains(where: { $0.utf8.elementsEqual(name.utf8) }) {
+      missing.append(name)
     }
     return missing
   }

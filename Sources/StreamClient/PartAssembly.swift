@@ -14,7 +14,7 @@ struct PartAssembly {
     var dropped: String?
   }
 
-  private struct Frame {
+  private struct PartialFrame {
     let id: [UInt8]
     let count: Int64
     var next: Int64
@@ -26,7 +26,7 @@ struct PartAssembly {
   /// How many frames may be on their way at the same time: a live one, and the answers to some hellos.
   private static let maximumFrames = 8
 
-  private var frames: [Frame] = []
+  private var frames: [PartialFrame] = []
   /// Of the frame that was joined last.
   private var finished: [UInt8]?
 
@@ -59,7 +59,7 @@ struct PartAssembly {
     }
     let oldest =
       frames.count == Self.maximumFrames ? drop(0, reason: "too many others came between its parts") : Result()
-    frames.append(Frame(id: part.id, count: part.count, next: 0, data: [], lastBytes: 0))
+    frames.append(PartialFrame(id: part.id, count: part.count, next: 0, data: [], lastBytes: 0))
     var result = append(part, at: frames.count - 1, maximumBytes: maximumBytes)
     result.dropped = result.dropped ?? oldest.dropped
     return result

@@ -10,9 +10,9 @@ package struct HashedChance: Sendable {
   /// 64 bits, each of which depends on everything that goes in.
   package func bits(_ kind: String, who: String, number: Int) -> UInt64 {
     var hash = Self.mixed(seed &+ 0x9E37_79B9_7F4A_7C15)
-    for word in [kind, who] {
+    for part in [kind, who] {
       // FNV-1a; a byte that no UTF-8 has keeps ("ab", "c") apart from ("a", "bc").
-      for byte in word.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
+      for byte in part.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
       hash = (hash ^ 0xFF) &* 0x0000_0100_0000_01B3
     }
     return Self.mixed(hash ^ Self.mixed(UInt64(bitPattern: Int64(number))))

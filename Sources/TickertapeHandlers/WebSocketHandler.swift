@@ -34,17 +34,17 @@ public protocol WebSocketHandler: LambdaHandler {
 extension WebSocketHandler {
   /// Fails as `Function.WrongRoute`.
   public mutating func connect(_ event: ConnectEvent, context: InvocationContext) throws -> ProxyResponse {
-    throw WrongRoute(eventType: event.context.eventType, routeKey: event.context.routeKey, handler: Self.self)
+    throw WrongRoute("\(Self.self)", context: event.context, advice: "it has no method 'connect'")
   }
 
   /// Fails as `Function.WrongRoute`.
   public mutating func message(_ event: MessageEvent, context: InvocationContext) throws -> ProxyResponse {
-    throw WrongRoute(eventType: event.context.eventType, routeKey: event.context.routeKey, handler: Self.self)
+    throw WrongRoute("\(Self.self)", context: event.context, advice: "it has no method 'message'")
   }
 
   /// Fails as `Function.WrongRoute`.
   public mutating func disconnect(_ event: DisconnectEvent, context: InvocationContext) throws {
-    throw WrongRoute(eventType: event.context.eventType, routeKey: event.context.routeKey, handler: Self.self)
+    throw WrongRoute("\(Self.self)", context: event.context, advice: "it has no method 'disconnect'")
   }
 
   /// Decodes the event, hands it to the method of its kind and encodes the answer. Not to be implemented again; a test
@@ -57,17 +57,5 @@ extension WebSocketHandler {
       try disconnect(event, context: context)
       return ProxyResponse(200).encoded()
     }
-  }
-}
-
-/// The function was put behind a route whose events it does not answer.
-struct WrongRoute: LambdaError, CustomStringConvertible {
-  let eventType: String
-  let routeKey: String
-  let handler: Any.Type
-
-  var errorType: String { "Function.WrongRoute" }
-  var description: String {
-    "\(handler) has no method for events of the type \(eventType), but stands behind the route \(routeKey)"
   }
 }

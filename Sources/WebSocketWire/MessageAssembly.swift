@@ -10,7 +10,7 @@ struct MessageAssembly {
   }
 
   /// The frame whose payload is on its way.
-  private struct Frame {
+  private struct IncomingFrame {
     let opcode: UInt8
     let isFinal: Bool
     var remainingBytes: UInt64
@@ -19,7 +19,7 @@ struct MessageAssembly {
 
   private let role: WebSocketSession.Role
   private let limits: WebSocketSession.Limits
-  private var frame: Frame?
+  private var frame: IncomingFrame?
   /// Text or binary, while a message's frames are coming.
   private var messageOpcode: UInt8?
   private var message: [UInt8] = []
@@ -48,7 +48,7 @@ struct MessageAssembly {
     return current.isFinal ? try finishMessage() : nil
   }
 
-  private mutating func begin(_ piece: FramePiece) throws(WebSocketError) -> Frame {
+  private mutating func begin(_ piece: FramePiece) throws(WebSocketError) -> IncomingFrame {
     guard piece.reservedBits == 0 else { throw .violation("reserved bit set, no extension was agreed on") }
     guard piece.isMasked == (role == .server) else {
       throw .violation(role == .server ? "frame not masked" : "frame masked by the server")
@@ -67,7 +67,7 @@ struct MessageAssembly {
     case Opcode.close, Opcode.ping, Opcode.pong: break
     default: throw .violation("reserved opcode \(piece.opcode)")
     }
-    return Frame(opcode: piece.opcode, isFinal: piece.isFinal, remainingBytes: piece.payloadBytes)
+    return IncomingFrame(opcode: piece.opcode, isFinal: piece.isFinal, remainingBytes: piece.payloadBytes)
   }
 
   private func checkSize(_ piece: FramePiece) throws(WebSocketError) {
@@ -79,7 +79,7 @@ struct MessageAssembly {
     }
   }
 
-  private mutating func collect(_ data: UnsafeRawBufferPointer, of frame: Frame) throws(WebSocketError) {
+  private mutating func collect(_ data: UnsafeRawBufferPointer, of frame: IncomingFrame) throws(WebSocketError) {
     guard !frame.isControl else { return control.append(contentsOf: data) }
     if messageOpcode == Opcode.text, !utf8.accept(data) { throw .invalidText("text") }
     message.append(contentsOf: data)

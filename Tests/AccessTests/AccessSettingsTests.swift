@@ -93,7 +93,7 @@ struct AccessSettingsTests {
     ]
   }()
 
-  @Test("what is missing or contradictory is named with an example, and no secret is told", arguments: wrong)
+  @Test("what is missing or contradictory is named with an example, and no secret is reported", arguments: wrong)
   func refused(wrong: Wrong) {
     let error = #expect(throws: AccessSettingError.self) { try settings(wrong.variables) }
     for mention in wrong.mentions {

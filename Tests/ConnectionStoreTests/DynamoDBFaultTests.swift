@@ -56,7 +56,7 @@ struct DynamoDBFaultTests {
     #expect(server.requests.count == 4)
   }
 
-  @Test("a minute of throttling is told as throttling, after a wait that grows")
+  @Test("a minute of throttling is reported as throttling, after a wait that grows")
   func throttledForLong() throws {
     let server = ScriptedServer { _ in Self.refusal("ThrottlingException") }
     defer { server.stop() }
@@ -193,7 +193,7 @@ struct DynamoDBFaultTests {
     }
   }
 
-  @Test("a sum is not added twice: where its answer was lost the caller is told")
+  @Test("a sum is not added twice: where its answer was lost the caller learns of it")
   func sumsAreNotRepeated() throws {
     let server = server(refusing: 1, with: [.close])
     defer { server.stop() }
@@ -251,7 +251,7 @@ struct DynamoDBFaultTests {
       bodies[1].contains("\"S\":\"3\"") && bodies[1].contains("\"S\":\"4\"") && !bodies[1].contains("\"S\":\"2\""))
   }
 
-  @Test("nobody listening, and no credentials, are told with where was looked")
+  @Test("nobody listening, and no credentials, are reported with where was looked")
   func unreachable() throws {
     let server = ScriptedServer { _ in [.close] }
     let table = try table(server)

@@ -67,7 +67,7 @@ struct ConnectionTotalsTests {
     #expect(try world.connections().totals() == newest)
   }
 
-  @Test("nobody is there: that was measured, and is told as 0; after a day nothing is told")
+  @Test("nobody is there: that was measured, and is reported as 0; after a day nothing is reported")
   func nobody() throws {
     #expect(try world.connections().totals() == nil)
     #expect(try count()?.total == 0)

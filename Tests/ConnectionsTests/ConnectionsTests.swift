@@ -46,7 +46,7 @@ struct ConnectionsTests {
     #expect(read.expires == world.clock.seconds + 8100)
   }
 
-  @Test("a disconnect leaves a tombstone and nothing else but when the person was last seen, for five calls")
+  @Test("a disconnect leaves a tombstone and nothing else but when the user was last seen, for five calls")
   func disconnect() throws {
     let world = World()
     _ = try world.connections().connect(

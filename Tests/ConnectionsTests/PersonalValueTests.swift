@@ -17,7 +17,7 @@ struct PersonalValueTests {
     String(line(["v": value]).split(separator: #""v":""#).last?.prefix { $0 != "\"" } ?? "")
   }
 
-  @Test("an address or a telephone number is a hash, the same by itself and in the name of the person's stream")
+  @Test("an address or a telephone number is a hash, the same by itself and in the name of the user's stream")
   func hashed() {
     for user in ["anna@example.com", "+49 30 1234567", "0301234567"] {
       let hash = value(.personal(user))

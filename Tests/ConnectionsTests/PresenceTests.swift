@@ -20,7 +20,7 @@ struct PresenceTests {
       to: "user/u-1")
   }
 
-  @Test("does not lapse while somebody is there, however the last disconnect and the next connect cross")
+  @Test("does not lapse while a client is there, however the last disconnect and the next connect cross")
   func crossing() throws {
     for place in 1..<20 {
       let world = PresenceTests().world

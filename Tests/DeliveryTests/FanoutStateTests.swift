@@ -33,8 +33,8 @@ private struct Stage {
       options: options, randomness: Randomness { .max }, stopAtMilliseconds: stopAt, epochMilliseconds: epoch)
   }
 
-  mutating func add(_ listeners: PendingDelivery...) {
-    state.add(listeners)
+  mutating func add(_ deliveries: PendingDelivery...) {
+    state.add(deliveries)
     state.endPages()
   }
 
@@ -73,7 +73,7 @@ private struct Stage {
   }
 }
 
-private func listener(
+private func delivery(
   _ id: String, frames: Int = 1, connectedAt: Int64 = 0, isClosedAfterwards: Bool = false
 ) -> PendingDelivery {
   PendingDelivery(
@@ -87,7 +87,7 @@ struct FanoutStateTests {
   @Test("a connection that is not to stay gets its frames, is closed, and counts as gone")
   func closedAfterwards() {
     var stage = Stage()
-    stage.add(listener("a", frames: 2, isClosedAfterwards: true), listener("b"))
+    stage.add(delivery("a", frames: 2, isClosedAfterwards: true), delivery("b"))
     stage.run { call, _ in .status(call.hasPrefix("DELETE") ? 204 : 200) }
     #expect(stage.posts.filter { $0.contains("a") } == ["POST a 0", "POST a 1", "DELETE a"])
     #expect(stage.failures.map(\.id) == ["a"] && stage.failures[0].reason == .gone)
@@ -101,7 +101,7 @@ struct FanoutStateTests {
     for patientFor in [2, Int.max] {
       var stage = Stage()
       stage.patientFor = patientFor
-      stage.add(listener("a", frames: 1, isClosedAfterwards: true))
+      stage.add(delivery("a", frames: 1, isClosedAfterwards: true))
       stage.run { call, _ in .status(call.hasPrefix("DELETE") ? status : 200) }
       #expect(stage.failures.map(\.id) == ["a"])
       #expect(
@@ -113,7 +113,7 @@ struct FanoutStateTests {
   @Test("once all are begun, who is not done when patience ends is left")
   func tailTimeout() {
     var stage = Stage()
-    stage.add(listener("a"), listener("b"))
+    stage.add(delivery("a"), delivery("b"))
     #expect(!stage.state.hasBegunAll)
     stage.patientFor = 2
     stage.run { call, _ in
@@ -126,7 +126,7 @@ struct FanoutStateTests {
   func hung() {
     for isSent in [true, false] {
       var stage = Stage()
-      stage.add(listener("a", frames: 2))
+      stage.add(delivery("a", frames: 2))
       guard case .post(let token, _, _) = stage.state.next(nowMilliseconds: 0, room: 1) else {
         Issue.record("nothing to post")
         return
@@ -142,7 +142,7 @@ struct FanoutStateTests {
   @Test("every frame is posted once, in order for each connection")
   func order() {
     var stage = Stage()
-    stage.add(listener("a", frames: 3), listener("b", frames: 2))
+    stage.add(delivery("a", frames: 3), delivery("b", frames: 2))
     stage.run { _, _ in .status(200) }
     #expect(stage.posts.filter { $0.contains("a") } == ["POST a 0", "POST a 1", "POST a 2"])
     #expect(stage.posts.filter { $0.contains("b") } == ["POST b 0", "POST b 1"])
@@ -153,7 +153,7 @@ struct FanoutStateTests {
   @Test("a gone connection is reported at its first 410 and counted once; each other listing of it is reported too")
   func gone() {
     var stage = Stage()
-    stage.add(listener("a", frames: 3), listener("a", frames: 2), listener("a"))
+    stage.add(delivery("a", frames: 3), delivery("a", frames: 2), delivery("a"))
     stage.run { _, _ in .status(410) }
     #expect(stage.posts == ["POST a 0"])
     // Each may be of another stream, which would take its events for delivered.
@@ -165,8 +165,8 @@ struct FanoutStateTests {
   @Test("a connection that was reported as gone is not posted to again when it is listed on a later page")
   func goneOnLaterPage() {
     var stage = Stage(width: 1)
-    stage.state.add([listener("a"), listener("b")])
-    stage.state.add([listener("a")])
+    stage.state.add([delivery("a"), delivery("b")])
+    stage.state.add([delivery("a")])
     stage.state.endPages()
     stage.run { call, _ in .status(call == "POST a 0" ? 410 : 200) }
     #expect(stage.posts == ["POST a 0", "POST b 0"])
@@ -179,7 +179,7 @@ struct FanoutStateTests {
       as [(Int64, DeliveryFailure.Reason)]
     {
       var stage = Stage(epoch: 100_000)
-      stage.add(listener("a", frames: 2, connectedAt: 100_000 - age))
+      stage.add(delivery("a", frames: 2, connectedAt: 100_000 - age))
       stage.run { _, _ in .status(410) }
       #expect(stage.posts == ["POST a 0"])
       #expect(stage.failures == [Stage.Failed(id: "a", reason: reason, from: 1)])
@@ -190,12 +190,12 @@ struct FanoutStateTests {
   @Test("a client whose buffer is full is refused at once; where all are throttled, it is tried again")
   func throttled() {
     var one = Stage()
-    one.add(listener("a", frames: 2), listener("b"))
+    one.add(delivery("a", frames: 2), delivery("b"))
     one.run { call, _ in .status(call.contains("a") ? 429 : 200) }
     #expect(one.posts == ["POST a 0", "POST b 0"])
     #expect(one.failures == [Stage.Failed(id: "a", reason: .refused(status: 429), from: 1)])
     var all = Stage(attempts: 3)
-    all.state.add((0..<40).map { listener("c\($0)") })
+    all.state.add((0..<40).map { delivery("c\($0)") })
     all.state.endPages()
     all.run { call, _ in .status(429) }
     // The first ten, before that was known.
@@ -205,7 +205,7 @@ struct FanoutStateTests {
   @Test("a connection that is only to be closed gets nothing")
   func onlyClosed() {
     var stage = Stage()
-    stage.add(listener("a", frames: 0, isClosedAfterwards: true), listener("b", frames: 0))
+    stage.add(delivery("a", frames: 0, isClosedAfterwards: true), delivery("b", frames: 0))
     stage.run { _, _ in .status(204) }
     #expect(stage.posts == ["DELETE a"])
     #expect(stage.failures == [Stage.Failed(id: "a", reason: .gone, from: 0)])
@@ -214,7 +214,7 @@ struct FanoutStateTests {
   @Test("a DELETE that fails is retried, and leaves the rows if it goes on failing")
   func deleteFails() {
     var stage = Stage()
-    stage.add(listener("a", isClosedAfterwards: true))
+    stage.add(delivery("a", isClosedAfterwards: true))
     stage.run { call, _ in .status(call.hasPrefix("DELETE") ? 500 : 200) }
     #expect(stage.posts == ["POST a 0", "DELETE a", "DELETE a"])
     #expect(stage.failures.map(\.reason) == [.refused(status: 500)])
@@ -225,7 +225,7 @@ struct FanoutStateTests {
   func backoff() {
     for reply in [Stage.Reply.status(500), .status(503), .broken] {
       var stage = Stage(attempts: 4)
-      stage.add(listener("a", frames: 2))
+      stage.add(delivery("a", frames: 2))
       var times: [Int64] = []
       stage.run { _, now in
         times.append(now)
@@ -241,7 +241,7 @@ struct FanoutStateTests {
   @Test("a frame that is retried holds back the connection's later frames, and no other's")
   func retryKeepsOrder() {
     var stage = Stage()
-    stage.add(listener("a", frames: 2), listener("b", frames: 2))
+    stage.add(delivery("a", frames: 2), delivery("b", frames: 2))
     stage.run { call, now in .status(call == "POST a 0" && now == 0 ? 500 : 200) }
     #expect(stage.posts == ["POST a 0", "POST b 0", "POST b 1", "POST a 0", "POST a 1"])
   }
@@ -249,7 +249,7 @@ struct FanoutStateTests {
   @Test("a waiting retry holds no slot")
   func retryHoldsNoSlot() {
     var stage = Stage(width: 1)
-    stage.add(listener("a"), listener("b"))
+    stage.add(delivery("a"), delivery("b"))
     stage.run { call, now in .status(call == "POST a 0" && now == 0 ? 500 : 200) }
     #expect(stage.posts == ["POST a 0", "POST b 0", "POST a 0"])
   }
@@ -257,7 +257,7 @@ struct FanoutStateTests {
   @Test("a frame that is too large is given up, the others are delivered")
   func tooLarge() {
     var stage = Stage()
-    stage.add(listener("a", frames: 3))
+    stage.add(delivery("a", frames: 3))
     stage.run { call, _ in .status(call == "POST a 1" ? 413 : 200) }
     #expect(stage.state.counts.deliveries == 2)
     #expect(stage.state.counts.failed == 1)
@@ -267,7 +267,7 @@ struct FanoutStateTests {
   @Test("another refusal gives up the listener without a retry", arguments: [400, 403, 404, 302])
   func refused(status: Int) {
     var stage = Stage()
-    stage.add(listener("a", frames: 3), listener("b"))
+    stage.add(delivery("a", frames: 3), delivery("b"))
     stage.run { call, _ in .status(call.contains("a") ? status : 200) }
     #expect(stage.state.counts.failed == 3)
     #expect(stage.state.counts.retried == 0)
@@ -278,7 +278,7 @@ struct FanoutStateTests {
   @Test("a connection listed twice gets its frames one after the other")
   func listedTwice() {
     var stage = Stage()
-    stage.add(listener("a", frames: 2), listener("a", frames: 2))
+    stage.add(delivery("a", frames: 2), delivery("a", frames: 2))
     stage.run { _, _ in .status(200) }
     #expect(stage.posts == ["POST a 0", "POST a 1", "POST a 0", "POST a 1"])
   }
@@ -286,7 +286,7 @@ struct FanoutStateTests {
   @Test("at the deadline nothing is started any more and the rest is reported")
   func deadline() {
     var stage = Stage(stopAt: 50, attempts: 10)
-    stage.add(listener("a", frames: 2), listener("b"))
+    stage.add(delivery("a", frames: 2), delivery("b"))
     stage.run { call, _ in .status(call.contains("a") ? 500 : 200) }
     #expect(stage.posts == ["POST a 0", "POST b 0"])
     #expect(stage.failures == [Stage.Failed(id: "a", reason: .refused(status: 500), from: 1)])
@@ -297,7 +297,7 @@ struct FanoutStateTests {
   @Test("no further listeners are begun while too many wait for another attempt")
   func boundedActive() {
     var stage = Stage(attempts: 2, maximumActive: 3, width: 8)
-    stage.state.add((0..<9).map { listener("c\($0)") })
+    stage.state.add((0..<9).map { delivery("c\($0)") })
     stage.state.endPages()
     stage.run { _, _ in .status(500) }
     #expect(Set(stage.posts[..<6]).count == 3)
@@ -312,7 +312,7 @@ struct FanoutStateTests {
       options.width = 64
       var state = FanoutState(
         options: options, randomness: .system, stopAtMilliseconds: .max, epochMilliseconds: 0)
-      state.add((0..<5_000).map { listener("c\($0)") })
+      state.add((0..<5_000).map { delivery("c\($0)") })
       state.endPages()
       func post() -> Int? {
         while true {
@@ -354,7 +354,7 @@ struct FanoutStateTests {
             let id = Bool.random(using: &random) ? "p\(page)n\(number)" : "twice\(number)"
             let count = Int.random(in: 0...3, using: &random)
             listed[id, default: []].append(count)
-            return listener(id, frames: count)
+            return delivery(id, frames: count)
           })
       }
       stage.state.endPages()

@@ -16,7 +16,7 @@ struct EventFrameTests {
   ) -> String {
     var event = event
     if let data { event.data = bytes(data) }
-    return text(Frame.event(event, shownAs: shownAs, style: style, dialect: dialect, placement: placement))
+    return text(ServerFrame.event(event, shownAs: shownAs, style: style, dialect: dialect, placement: placement))
   }
 
   @Test("in the typed dialect has the envelope, and what the application put beside them, before the data")

@@ -65,7 +65,7 @@ struct ConnectionTests {
     }
   }
 
-  @Test("a port where nobody listens is told as an error that names it")
+  @Test("a port where nobody listens is reported as an error that names it")
   func refused() throws {
     let server = ScriptedServer { _ in [] }
     server.stop()

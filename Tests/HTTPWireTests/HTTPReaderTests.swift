@@ -53,7 +53,7 @@ struct HTTPReaderTests {
     }
   }
 
-  @Test("headers that somebody kept outlive the reset and the next message")
+  @Test("headers that a caller kept outlive the reset and the next message")
   func keptHeaders() throws {
     var reader = HTTPReader(.requests)
     _ = try consume("GET /a HTTP/1.1\r\nName: first\r\n\r\n", &reader)

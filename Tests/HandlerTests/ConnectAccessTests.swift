@@ -46,7 +46,7 @@ struct ConnectAccessTests {
     #expect(try stage.connect([("apiKey", short)], access: Self.required).hasPrefix(#"{"statusCode":401,"#))
   }
 
-  @Test("another person's userId is refused with 403, to an admin it is allowed")
+  @Test("another user's userId is refused with 403, to an admin it is allowed")
   func userID() throws {
     let stage = Stage()
     let own = try key(stage)

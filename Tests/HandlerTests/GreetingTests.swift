@@ -102,7 +102,7 @@ struct GreetingTests {
     #expect(frames(stage).count == 1)
   }
 
-  @Test("where somebody else posts it, a frame's answer waits for it, and no longer than a second")
+  @Test("where another process posts it, a frame's answer waits for it, and no longer than a second")
   func waiting() throws {
     let stage = try connected()
     #expect(try stage.connections.claimGreeting(of: stage.id))

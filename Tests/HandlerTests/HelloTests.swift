@@ -284,7 +284,7 @@ struct HelloTests {
     #expect(stage.ear.closed == ["ends="])
   }
 
-  @Test("what is kept for a person lapses five minutes after the last client was seen, and not while one is there")
+  @Test("what is kept for a user lapses five minutes after the last client was seen, and not while one is there")
   func lapse() throws {
     for (away, isKept) in [(Int64(4 * 60), true), (6 * 60, false)] {
       let stage = try connected([("userId", "u-1")])
@@ -321,7 +321,7 @@ struct HelloTests {
   }
 
   @Test(
-    "what is kept for a person does not lapse while another client of the person is there, whatever that one lacked")
+    "what is kept for a user does not lapse while another client of the user is there, whatever that one lacked")
   func otherClientPresent() throws {
     for hasHistory in [true, false] {
       let stage = try connected([("userId", "u-1")])

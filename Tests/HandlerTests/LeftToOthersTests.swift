@@ -128,7 +128,7 @@ struct LeftToOthersTests {
     #expect(Set(wire.reached) == Set(names))
   }
 
-  @Test("an event to a person is not shown to another whose name begins with a later letter of it")
+  @Test("an event to a user is not shown to another whose name begins with a later letter of it")
   func combiningNames() throws {
     let stage = Stage()
     let other = try #require(ConnectionID("Other="))

@@ -152,7 +152,7 @@ struct NothingLostTests {
   }
 
   @Test(
-    "each is published, comes again, or is told once; twice delivered it is published once, and with another content too",
+    "each is published, comes again, or is reported once; twice delivered it is published once, and with another content too",
     arguments: SourceMessages.allCases, ["memory", "sqlite"])
   func property(source: SourceMessages, table: String) throws {
     for seed in 0..<(table == "memory" ? 12 : 2) as Range<UInt64> {

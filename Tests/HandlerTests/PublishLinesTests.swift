@@ -28,7 +28,7 @@ struct PublishLinesTests {
     #expect(stage.lines.all.allSatisfy { !$0.contains("DE02") })
   }
 
-  @Test("of several streams the line says which events of which; a person's stream by a hash, and no more than ten")
+  @Test("of several streams the line says which events of which; a user's stream by a hash, and no more than ten")
   func streams() throws {
     let stage = Stage()
     _ = try stage.publish(

@@ -119,7 +119,7 @@ struct PublishSourcesTests {
     #expect(try brokenPublish(event.replacing("broken", with: "ready")) == "{}")
   }
 
-  @Test("what is refused at the append is told once, with source, message, code and reason")
+  @Test("what is refused at the append is reported once, with source, message, code and reason")
   func taken() throws {
     let stage = try stage()
     let first = #"{"type":"signal","data":1,"idempotencyKey":"mine"}"#
@@ -166,7 +166,7 @@ struct PublishSourcesTests {
     #expect(line.contains("\"messageId\":\"\(id)\"") && line.contains("\"from\":\"\(arn)\""), "\(line)")
   }
 
-  @Test("one message that is not as its source writes it is told of, and says nothing of the others")
+  @Test("one message that is not as its source writes it is reported, and says nothing of the others")
   func malformed() throws {
     let stage = try stage()
     let good = #"{"eventSource":"aws:sqs","messageId":"m-0","body":"{\"type\":\"signal\",\"data\":1}"}"#
@@ -179,7 +179,7 @@ struct PublishSourcesTests {
     #expect(stage.ear.posts.count == 1)
   }
 
-  @Test("of a message with very many bad events a hundred are told of, and how many more there are")
+  @Test("of a message with very many bad events a hundred are reported, and how many more there are")
   func manyBadEvents() throws {
     let stage = try stage()
     let events = Array(repeating: "7", count: 1_000).joined(separator: ",")
@@ -206,7 +206,8 @@ struct PublishSourcesTests {
   }
 
   @Test(
-    "a direct publish of which a part was taken is answered, and the rest is told as well: nobody may read the answer")
+    "a direct publish of which a part was taken is answered, and the rest is reported as well: nobody may read the answer"
+  )
   func part() throws {
     let stage = try stage()
     let answer = try stage.publish(
@@ -217,7 +218,7 @@ struct PublishSourcesTests {
     #expect(lines.map { $0.contains(#""event":2"#) && $0.contains("not_appended") } == [false, true])
   }
 
-  @Test("a message that comes again is told of when it is done, not at each delivery")
+  @Test("a message that comes again is reported when it is done, not at each delivery")
   func toldWhenDone() throws {
     let stage = try stage()
     let bodies = [#"{"type":"broken","data":1}"#, "not JSON"]

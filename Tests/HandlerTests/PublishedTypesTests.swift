@@ -23,7 +23,7 @@ struct PublishedTypesTests {
     #expect(frame.contains(#""key":"AAPL""#) && frame.contains("\"data\":\(Self.price)"))
   }
 
-  @Test("events that lack their key are told of once a publish and type, at DEBUG")
+  @Test("events that lack their key are reported once a publish and type, at DEBUG")
   func keyless() throws {
     let stage = Stage()
     stage.level = .debug

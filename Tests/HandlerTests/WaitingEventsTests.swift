@@ -80,7 +80,7 @@ struct WaitingEventsTests {
     #expect(shown() == [1, 2, 3, 4] && shown(other) == [1, 2, 3, 4])
   }
 
-  @Test("nothing waits for somebody else, or for a client that names no user")
+  @Test("nothing waits for another user, or for a client that names no user")
   func nobodyElse() throws {
     try publish("alert:new", 1)
     _ = try stage.connect([("userId", "u-2"), ("dialect", "flat")], access: greeting)

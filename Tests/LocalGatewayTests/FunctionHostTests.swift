@@ -226,7 +226,7 @@ struct FunctionHostTests {
     try stage.stop()
   }
 
-  @Test("a bootstrap that exits at its start is tried again only after a pause, and every caller is told")
+  @Test("a bootstrap that exits at its start is tried again only after a pause, and every caller gets its error")
   func exitAtStart() throws {
     let stage = try FunctionStage(["f": "exit-at-start"])
     var failures = 0

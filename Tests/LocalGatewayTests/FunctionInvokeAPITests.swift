@@ -98,7 +98,7 @@ struct FunctionInvokeAPITests {
     try stage.stop()
   }
 
-  @Test("a payload of 127 levels is taken, and of a deeper one the depth is told")
+  @Test("a payload of 127 levels is taken, and of a deeper one the depth is reported")
   func deep() throws {
     let stage = try InvokeStage()
     func nested(levels: Int) -> String {

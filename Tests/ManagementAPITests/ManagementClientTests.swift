@@ -247,7 +247,7 @@ struct ManagementClientTests {
     #expect(client.inFlight == 0)
   }
 
-  @Test("whichever call the server breaks, and however, every call is told of once", arguments: 1...12)
+  @Test("whichever call the server breaks, and however, every call is reported once", arguments: 1...12)
   func breaksTheNth(broken: Int) throws {
     for step in [ScriptedServer.Step.close, .reset, .text("HTTP/1.1 2"), .answer(500)] {
       let server = ScriptedServer { $0.number == broken ? [step, .close] : [.answer(200)] }

@@ -120,7 +120,7 @@ struct SignedCallTests {
     #expect(server.requests.count == sent + 1)
   }
 
-  @Test("a refusal for the clock's sake that comes again is told")
+  @Test("a refusal for the clock's sake that comes again is reported")
   func skewTwice() throws {
     let server = ScriptedServer { request in
       let date = request.number % 2 == 1 ? "Fri, 15 Jan 2027 09:30:00 GMT" : "Fri, 15 Jan 2027 11:30:00 GMT"

@@ -130,7 +130,7 @@ struct EventDecodingTests {
       let data = String(repeating: "[", count: levels) + String(repeating: "]", count: levels)
       return try decode(#"{"type":"x","data":\#(data)}"#)
     }
-    let frame = Frame.event(try event(63), shownAs: "x", dialect: .typed, placement: Placement(sequence: 1))
+    let frame = ServerFrame.event(try event(63), shownAs: "x", dialect: .typed, placement: Placement(sequence: 1))
     try JSONReader.validate(bytes(#"{"type":"snapshot","events":[\#(text(frame))]}"#))
     for levels in [64, 99, 127] {
       #expect(throws: EventRefusal.self) { _ = try event(levels) }

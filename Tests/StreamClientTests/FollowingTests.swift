@@ -5,7 +5,7 @@ import Testing
 
 @Suite("following a server that breaks off, repeats itself and conflates")
 struct FollowingTests {
-  @Test("each event is shown once and in order, or covered by a newer one, a snapshot, or a gap that was told")
+  @Test("each event is shown once and in order, or covered by a newer one, a snapshot, or a gap that was reported")
   func property() throws {
     let first = UInt64.random(in: 0...UInt64.max)
     for seed in (0..<200).map({ first &+ $0 }) {

@@ -44,7 +44,7 @@ class JavaScriptAudience:
     def _read(self):
         for line in self.process.stdout:
             number, kind, *what = json.loads(line)
-            self.members[number].take(kind, *what)
+            self.members[number].record(kind, *what)
 
 
 class JavaScriptFollower:
@@ -81,7 +81,7 @@ class JavaScriptFollower:
         self.audience.say("end")
         assert await asyncio.to_thread(self.hasEnded.wait, 30), f"{self.name} does not end"
 
-    def take(self, kind, *what):
+    def record(self, kind, *what):
         self.trace.append((kind, *what))
         if kind == "connected":
             self.connects += 1

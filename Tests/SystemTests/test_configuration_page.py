@@ -44,8 +44,8 @@ def test_the_page_agrees_with_the_code():
 def test_defaults_and_limits_come_from_the_code_not_from_the_page():
     page = Page(ROOT)
     for name in LIMITS + WORDS:
-        assert all(said for _, said in page.told(page.variables, name)), name
-    assert page.told(page.variables, "LOG_SECONDS") == [(2, "86400"), (3, f"60 to {14 * 86_400}")]
+        assert all(said for _, said in page.said_by_code(page.variables, name)), name
+    assert page.said_by_code(page.variables, "LOG_SECONDS") == [(2, "86400"), (3, f"60 to {14 * 86_400}")]
     # A page in which the script finds nothing would agree with everything.
     assert len(page.variables.named()) > 70 and {"ConnectHandler", "tickertape"} <= page.code.most_readers("ACCESS")
     assert page.code.most_readers("NO_COLOR") == {"tickertape"}

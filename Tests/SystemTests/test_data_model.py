@@ -41,7 +41,7 @@ def declared():
 ROWS = declared()
 
 
-def told():
+def documented():
     """Of each section its attributes with their types, and its example."""
     sections = {}
     for section in re.split(r"^### ", PAGE, flags=re.M)[1:]:
@@ -50,7 +50,7 @@ def told():
     return sections
 
 
-SECTIONS = told()
+SECTIONS = documented()
 
 
 def overview():

@@ -30,12 +30,12 @@ def written():
     return messages
 
 
-def told():
+def documented():
     return {message: level for level, message in re.findall(r"^\| ([A-Z]+) \| `([^`]+)` \|", PAGE, re.M)}
 
 
 def test_each_message_stands_on_the_page_with_its_level_and_no_other():
-    messages, page = written(), told()
+    messages, page = written(), documented()
     assert len(messages) > 40 and set(messages) == set(page), set(messages) ^ set(page)
     assert not {message: (levels, page[message]) for message, levels in messages.items() if levels and levels != {page[message]}}
 

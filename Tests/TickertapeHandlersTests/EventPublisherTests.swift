@@ -37,7 +37,7 @@ struct EventPublisherTests {
     #expect(function.payloads == [])
   }
 
-  @Test("of several events those that were refused are told by their places")
+  @Test("of several events those that were refused are reported by their indices")
   func rejected() throws {
     let function = ScriptedPublisher(
       answer:

@@ -57,7 +57,7 @@ struct CSVReaderTests {
     }
   }
 
-  @Test("what is wrong is told with the line where its record begins")
+  @Test("what is wrong is reported with the line where its record begins")
   func refusals() {
     #expect(refusal("") == "test.csv is empty: its first line must name the columns")
     #expect(refusal("a,b\n1,2\n3\n") == "test.csv, line 3: 1 field instead of 2")

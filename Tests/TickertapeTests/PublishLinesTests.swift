@@ -63,7 +63,7 @@ struct PublishLinesTests {
     #expect(publisher.payloads.isEmpty)
   }
 
-  @Test("an endpoint that goes between two batches: what is published and what was not sent is told")
+  @Test("an endpoint that goes between two batches: what is published and what was not sent is reported")
   func gone() throws {
     let publisher = ScriptedPublisher()
     let screen = Screen()
@@ -157,7 +157,7 @@ struct PublishLinesTests {
     #expect(again.events == Array(publisher.events.dropFirst()))
   }
 
-  @Test("a source that breaks is told with its reason, after what had come of it was published")
+  @Test("a source that breaks is reported with its reason, after what had come of it was published")
   func brokenSource() {
     let publisher = ScriptedPublisher()
     let screen = Screen()
@@ -176,7 +176,7 @@ struct PublishLinesTests {
     #expect(screen.errorText.contains("cannot read pipe: Input/output error"))
   }
 
-  @Test("where nobody reads the answers any more, the batch is not sent twice, and is told as published")
+  @Test("where nobody reads the answers any more, the batch is not sent twice, and is reported as published")
   func brokenOutput() {
     let publisher = ScriptedPublisher()
     let screen = Screen()
@@ -202,7 +202,7 @@ struct PublishLinesTests {
     #expect(publisher.events == [1, 2].map { #"{"type":"a","data":\#($0)}"# })
   }
 
-  @Test("CRLF, no last line end, NUL bytes, text that is not UTF-8 and other encodings are told line by line")
+  @Test("CRLF, no last line end, NUL bytes, text that is not UTF-8 and other encodings are reported line by line")
   func hostileLines() {
     let publisher = ScriptedPublisher()
     let screen = Screen()
@@ -219,7 +219,7 @@ struct PublishLinesTests {
     #expect(screen.outputText.hasPrefix("2 accepted, 3 rejected"))
   }
 
-  @Test("of many rejected lines twenty are told one by one, and the numbers of all at the end")
+  @Test("of many rejected lines twenty are reported one by one, and the numbers of all at the end")
   func manyRejected() {
     let screen = Screen()
     let input = String(repeating: "bad\n", count: 30) + "{}\n" + String(repeating: "bad\n", count: 2)

@@ -57,7 +57,7 @@ struct PublishTests {
     #expect(payloadsBefore == [0, 1, 2])
   }
 
-  @Test("rejected events are told with their reasons and lines, and fail the command")
+  @Test("rejected events are reported with their reasons and lines, and fail the command")
   func rejected() {
     let answer =
       #"{"accepted":1,"rejected":1,"errors":[{"index":1,"code":"missing_field","message":"'type' is required"}]}"#
@@ -131,7 +131,7 @@ struct PublishTests {
     #expect(throws: CommandFailure.self) { try PublisherAnswer(bytes("<html>")) }
   }
 
-  @Test("an endpoint that is not there is code 69 with advice; one that answers badly is told with its words")
+  @Test("an endpoint that is not there is code 69 with advice; one that answers badly is reported with its words")
   func endpoints() {
     func run(_ exchange: @escaping InvokeAPI.Exchange) -> (ExitCode, String) {
       let screen = Screen()

@@ -110,7 +110,7 @@ struct ServeSettingsTests {
     #expect(failure.advice[0].contains("port, stage, store, function, route"))
   }
 
-  @Test("a fault in the file is told with its line")
+  @Test("a fault in the file is reported with its line")
   func faults() {
     #expect(refusal(file: "{\n\"port\": 1,\n}")?.message.contains("settings.json, line 3: ") == true)
     #expect(refusal(file: "[]")?.message.contains("expected an object") == true)
@@ -157,7 +157,7 @@ struct ServeSettingsTests {
     #expect(throws: CommandFailure.self) { try settings(words, file: nil) }
   }
 
-  @Test("a missing executable is told with its path before anything is started")
+  @Test("a missing executable is reported with its path before anything is started")
   func missingExecutable() {
     let screen = Screen()
     #expect(screen.run("serve", "--port", "0", "--store", "sqlite:/tmp/never/t.sqlite") == .inputOutput)

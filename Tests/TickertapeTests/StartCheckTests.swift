@@ -28,7 +28,7 @@ struct StartCheckTests {
     Wrong("API_GATEWAY_SIGN=sometimes", "ConnectHandler", "API_GATEWAY_SIGN=sometimes: it is always or never"),
     Wrong("API_GATEWAY_ENDPOINT=nowhere", "ConnectHandler", "API_GATEWAY_ENDPOINT=nowhere: it is a URL"),
     Wrong("API_GATEWAY_ENDPOINT=", "Publisher", "API_GATEWAY_ENDPOINT is not set"),
-    Wrong("LISTENER_SHARDS=0", "ConnectHandler", "LISTENER_SHARDS=0 is no number from 1 to 256"),
+    Wrong("LISTENER_SHARDS=0", "ConnectHandler", "LISTENER_SHARDS=0 is no number from 1 to 64"),
     Wrong("ACCESS_ORIGINS=foo", "ConnectHandler", "ACCESS_ORIGINS=foo: a page's origin is scheme://host"),
     Wrong("ACCESS_ORIGINS=https://a.example/x", "ConnectHandler", "without a path"),
     Wrong("AWS_LAMBDA_LOG_LEVEL=chatty", "ConnectHandler", "AWS_LAMBDA_LOG_LEVEL=chatty is none of TRACE, DEBUG"),
@@ -78,7 +78,7 @@ struct StartCheckTests {
     #expect(screen.errorText.contains("not a database"), "\(screen.errorText)")
   }
 
-  @Test("a function of somebody else's may read the same variables its own way")
+  @Test("a function of another program's may read the same variables its own way")
   func foreign() throws {
     let environment = Environment(["ACCESS": "by-invitation"])
     #expect(throws: Never.self) { try StartCheck(function: "Chat", environment: environment).run() }

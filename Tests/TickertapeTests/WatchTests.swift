@@ -29,7 +29,7 @@ struct FrameTextTests {
     #expect(line(#"{"type":"ready","replay":1}"#) == #"10:30:01.007  ready  {"replay":1}"#)
   }
 
-  @Test("errors are told by code and message, API Gateway's own too")
+  @Test("errors are reported by code and message, API Gateway's own too")
   func errors() {
     #expect(line(#"{"type":"error","code":"bad","message":"no","requestId":"r"}"#) == "10:30:01.007  error  bad: no")
     #expect(
@@ -84,7 +84,7 @@ struct WatchTests {
     #expect(request.head.contains("Authorization: Bearer x") && request.head.contains("Host: 127.0.0.1:\(server.port)"))
   }
 
-  @Test("a refusal is told with its status and body, and without the query")
+  @Test("a refusal is reported with its status and body, and without the query")
   func refusal() {
     let server = ScriptedServer { _ in [.text("HTTP/1.1 401 Unauthorized\r\nContent-Length: 8\r\n\r\nno entry")] }
     defer { server.stop() }
@@ -170,7 +170,7 @@ struct WatchTests {
     #expect(screen.errorText.contains("of 2 events came"))
   }
 
-  @Test("an answer that is no WebSocket, and none at all, are told")
+  @Test("an answer that is no WebSocket, and none at all, are reported")
   func notWebSocket() {
     let server = ScriptedServer { _ in [.text("HTTP/1.1 101 Switching Protocols\r\n\r\n"), .close] }
     defer { server.stop() }
@@ -180,7 +180,7 @@ struct WatchTests {
   }
 
   @Test(
-    "an answer that bears the key and changes to something else is told",
+    "an answer that bears the key and changes to something else is reported",
     arguments: [
       ("Upgrade: websocket", "Upgrade: h2c", "changes to another protocol"),
       ("Connection: Upgrade", "Connection: keep-alive", "changes to another protocol"),

@@ -8,7 +8,7 @@ import Telemetry
 
 /// One body to many connections, all in memory; what is measured is Delivery and what is below it.
 struct Benchmark {
-  private let listeners: [PendingDelivery]
+  private let pending: [PendingDelivery]
   private let rounds: Int
   private let fanout: Fanout
 
@@ -16,14 +16,14 @@ struct Benchmark {
 
   init(endpoint: String, deliveries: Int, bytes: Int, rounds: Int, width: Int, roots: String?) throws {
     let frames = [OutgoingFrame(bytes: (0..<bytes).map { UInt8(ascii: "a") + UInt8($0 * 7 % 26) })]
-    var listeners: [PendingDelivery] = []
+    var pending: [PendingDelivery] = []
     // Growing would double it and count as memory of a delivery.
-    listeners.reserveCapacity(deliveries)
+    pending.reserveCapacity(deliveries)
     for number in 0..<deliveries {
       guard let id = ConnectionID(Self.connectionID(number)) else { continue }
-      listeners.append(PendingDelivery(id: id, connectedAtMilliseconds: 0, frames: frames))
+      pending.append(PendingDelivery(id: id, connectedAtMilliseconds: 0, frames: frames))
     }
-    self.listeners = listeners
+    self.pending = pending
     self.rounds = rounds
     var client = ManagementClient.Options()
     client.width = width
@@ -42,14 +42,14 @@ struct Benchmark {
     for _ in 0..<rounds {
       let (usedBefore, before) = (Self.cpuMicroseconds(), Clock.system.monotonicMilliseconds())
       let counts = deliver()
-      cpu.append((Self.cpuMicroseconds() - usedBefore) / Double(listeners.count))
+      cpu.append((Self.cpuMicroseconds() - usedBefore) / Double(pending.count))
       let milliseconds = max(1, Clock.system.monotonicMilliseconds() - before)
-      rate.append(Double(listeners.count) * 1000 / Double(milliseconds))
-      bad += listeners.count - counts.deliveries
+      rate.append(Double(pending.count) * 1000 / Double(milliseconds))
+      bad += pending.count - counts.deliveries
     }
     let (middle, first) = (cpu.sorted()[rounds / 2], cpu[0])
     print(
-      "{\"client\":\"Delivery\",\"deliveries\":\(listeners.count),\"bad\":\(bad),\"cpu_us\":\(middle),",
+      "{\"client\":\"Delivery\",\"deliveries\":\(pending.count),\"bad\":\(bad),\"cpu_us\":\(middle),",
       "\"first_cpu_us\":\(first),\"per_second\":\(Int(rate.sorted()[rounds / 2])),\"peak_kb\":\(Self.peakKilobytes())}",
       separator: "")
     return bad == 0
@@ -60,9 +60,9 @@ struct Benchmark {
     return fanout.deliver(
       deadlineMilliseconds: Clock.system.milliseconds() + 60_000,
       nextPage: { _ in
-        guard start < listeners.count else { return nil }
+        guard start < pending.count else { return nil }
         defer { start += Self.pageCount }
-        return Array(listeners[start..<min(start + Self.pageCount, listeners.count)])
+        return Array(pending[start..<min(start + Self.pageCount, pending.count)])
       }
     ).counts
   }

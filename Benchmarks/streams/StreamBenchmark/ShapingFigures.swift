@@ -39,7 +39,7 @@ struct ShapingFigures {
 
   private func encoded() -> [[UInt8]] {
     Conflation.conflate(events, isNeverConflated: { $0.priority == .high }).map { kept in
-      Frame.event(
+      ServerFrame.event(
         events[kept.index], shownAs: events[kept.index].type, dialect: .typed,
         placement: Placement(sequence: Int64(kept.index + 1), folded: kept.count, first: Int64(kept.first + 1)))
     }

@@ -30,9 +30,9 @@ struct ProfileFile: Equatable {
   }
 
   private static func profile(_ line: Substring, kind: Kind) -> String? {
-    let words = line.dropFirst().prefix { $0 != "]" }.split { $0 == " " || $0 == "\t" }
-    guard let first = words.first else { return nil }
-    let name = (kind == .config && first == "profile" ? words.dropFirst() : words[...]).joined(separator: " ")
+    let tokens = line.dropFirst().prefix { $0 != "]" }.split { $0 == " " || $0 == "\t" }
+    guard let first = tokens.first else { return nil }
+    let name = (kind == .config && first == "profile" ? tokens.dropFirst() : tokens[...]).joined(separator: " ")
     if kind == .config, first != "profile", name != "default" { return nil }
     return name.filter { $0 != "\"" && $0 != "'" }
   }

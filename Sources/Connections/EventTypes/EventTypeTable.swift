@@ -113,6 +113,6 @@ package struct EventTypeTable: Sendable {
 
   /// The frame that greets a client of that dialect which says no `hello`; nil if the dialect has none.
   package func greeting(of dialect: Dialect, fields: GreetingFields) -> [UInt8]? {
-    greetings.first { $0.dialect == dialect }.map { Frame.greeting($0.frame, fields: fields) }
+    greetings.first { $0.dialect == dialect }.map { ServerFrame.greeting($0.frame, fields: fields) }
   }
 }

@@ -6,18 +6,18 @@ package import Telemetry
 ///     let fanout = Fanout(client: client)
 ///     let result = fanout.deliver(deadlineMilliseconds: invocation.deadline) { failures in
 ///       lagging += failures        // of the pages before: only those that did not get everything
-///       return listeners.next()    // nil after the last
+///       return pages.next()    // nil after the last
 ///     }
 ///     lagging += result.failures   // since then
 ///
-/// Memory is bounded by the pages (two in hand at most) and the listeners begun, not by how many listeners there are.
+/// Memory is bounded by the pages (two in hand at most) and the deliveries begun, not by how many there are.
 package final class Fanout {
   package struct Options: Sendable {
     package var state = FanoutState.Options()
     /// Kept free before the deadline for what comes after the sending. No call starts in it; in its first half answers
     /// are still waited for.
     package var reserveMilliseconds: Int64 = 1_000
-    /// How long the last ones are waited for once every listener was begun; nil: until they have ended. One client that
+    /// How long the last ones are waited for once every delivery was begun; nil: until they have ended. One client that
     /// takes its time does not hold up all others. In its last third no call starts: what is given up before its answer
     /// may have come, and come again.
     package var tailTimeout: TailTimeout?
@@ -40,7 +40,7 @@ package final class Fanout {
     self.randomness = randomness
   }
 
-  /// Delivers to every listener of every page, in order for each connection.
+  /// Posts every delivery of every page, in order for each connection.
   ///
   /// - `deadlineMilliseconds`: since the epoch, the invocation's deadline.
   /// - `nextPage` is called while calls are on their way, when the page before is nearly begun; nil ends the list. It
@@ -95,10 +95,10 @@ package final class Fanout {
   private func readPage(_ state: inout FanoutState, _ nextPage: ([DeliveryFailure]) -> [PendingDelivery]?) {
     guard let page = nextPage(state.nextFailures()) else { return state.endPages() }
     state.add(page)
-    client.expect(calls: state.listenerCount)
+    client.expect(calls: state.deliveryCount)
   }
 
-  /// Waits for no answer any more, and begins no listener. Answers that came while this process had no processor count.
+  /// Waits for no answer any more, and begins no delivery. Answers that came while this process had no processor count.
   private func giveUp(_ state: inout FanoutState, ended: inout [Completion], now: Int64) {
     while client.inFlight > 0 {
       client.step(untilMilliseconds: now, into: &ended)
@@ -167,7 +167,7 @@ private struct Bounds {
     }
   }
 
-  /// Every listener was begun.
+  /// Every delivery was begun.
   mutating func startTail(now: Int64) { tailSince = tailSince ?? now }
 
   /// How long the last ones are waited for, by the answers that have come. Without any it may be the connections that

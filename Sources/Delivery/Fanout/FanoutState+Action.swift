@@ -7,7 +7,7 @@ extension FanoutState {
     case post(token: Int, ConnectionID, frame: [UInt8])
     /// Close the connection at the gateway; tell how it ended under the token.
     case delete(token: Int, ConnectionID)
-    /// Read the next page of listeners.
+    /// Read the next page of deliveries.
     case page
     /// Nothing to do until an answer comes, or this moment of the monotonic clock.
     case wait(untilMilliseconds: Int64)
@@ -24,7 +24,7 @@ extension FanoutState {
     package var attemptsOfFailure = 2
     /// A 410 from a connection younger than this may only mean that its `$connect` has not quite ended: it is not gone.
     package var youngMilliseconds = FanoutState.youngMilliseconds
-    /// How many listeners are begun and not ended at most, those that wait for another attempt included. When there
+    /// How many deliveries are begun and not ended at most, those that wait for another attempt included. When there
     /// are so many, no further ones are begun.
     package var maximumActive = 1_024
 

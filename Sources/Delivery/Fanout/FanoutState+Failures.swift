@@ -13,7 +13,7 @@ extension FanoutState {
     case 200..<300:
       counts.deliveries += 1
       advance(token)
-    case 410 where now + epoch - active[token].listener.connectedAtMilliseconds >= options.youngMilliseconds:
+    case 410 where now + epoch - active[token].delivery.connectedAtMilliseconds >= options.youngMilliseconds:
       gone(token)
     // One client whose buffer is full is no reason for the others to wait; where all are refused, a refusal says nothing
     // of the client.
@@ -63,19 +63,19 @@ extension FanoutState {
   private mutating func gone(_ token: Int) {
     let one = active[token]
     counts.gone += 1
-    goneIDs.insert(one.listener.id)
+    goneIDs.insert(one.delivery.id)
     failures.append(failure(of: one, reason: .gone))
-    for listener in one.later { passOver(listener) }
+    for delivery in one.later { passOver(delivery) }
     free(token)
   }
 
-  /// Another listing of a connection that is known to be gone. Were it not told, its stream would take the events for
+  /// Another delivery to a connection that is known to be gone. Were it not reported, its stream would take the events for
   /// delivered; and the connection may be one that stays.
-  mutating func passOver(_ listener: PendingDelivery) { failures.append(DeliveryFailure(.gone, of: listener)) }
+  mutating func passOver(_ delivery: PendingDelivery) { failures.append(DeliveryFailure(.gone, of: delivery)) }
 
   /// One that was refused a frame as too large lacks those after it for another reason.
   private func failure(of one: Active, reason: DeliveryFailure.Reason) -> DeliveryFailure {
-    DeliveryFailure(reason, of: one.listener, frame: one.refused?.frame ?? one.frame)
+    DeliveryFailure(reason, of: one.delivery, frame: one.refused?.frame ?? one.frame)
   }
 
   private mutating func retry(_ token: Int, reason: DeliveryFailure.Reason, attempts: Int, now: Int64) {
@@ -96,36 +96,36 @@ extension FanoutState {
     advance(token)
   }
 
-  /// On to the listener's next frame, or, after its last, to its end.
+  /// On to the delivery's next frame, or, after its last, to its end.
   private mutating func advance(_ token: Int) {
     active[token].frame += 1
     active[token].attempts = 0
     active[token].lastFailure = nil
-    if active[token].frame < active[token].listener.frames.count { return ready.append(token) }
-    if active[token].listener.isClosedAfterwards {
+    if active[token].frame < active[token].delivery.frames.count { return ready.append(token) }
+    if active[token].delivery.isClosedAfterwards {
       active[token].isClosing = true
       return ready.append(token)
     }
     if let refused = active[token].refused {
-      failures.append(DeliveryFailure(refused.reason, of: active[token].listener, frame: refused.frame))
+      failures.append(DeliveryFailure(refused.reason, of: active[token].delivery, frame: refused.frame))
     }
     if active[token].later.isEmpty { return free(token) }
-    active[token].listener = active[token].later.removeFirst()
+    active[token].delivery = active[token].later.removeFirst()
     active[token].frame = 0
     active[token].refused = nil
     ready.append(token)
   }
 
-  /// The listener's other frames are not delivered either, nor those of its later listings.
+  /// Its other frames are not delivered either, nor those of the later deliveries to the same connection.
   private mutating func giveUp(_ token: Int, reason: DeliveryFailure.Reason) {
     let one = active[token]
     free(token)
-    record(failure(of: one, reason: reason), undelivered: one.listener.frames.count - one.frame)
-    for listener in one.later { record(unbegun: listener, reason: reason) }
+    record(failure(of: one, reason: reason), undelivered: one.delivery.frames.count - one.frame)
+    for delivery in one.later { record(unbegun: delivery, reason: reason) }
   }
 
-  private mutating func record(unbegun listener: PendingDelivery, reason: DeliveryFailure.Reason) {
-    record(DeliveryFailure(reason, of: listener), undelivered: listener.frames.count)
+  private mutating func record(unbegun delivery: PendingDelivery, reason: DeliveryFailure.Reason) {
+    record(DeliveryFailure(reason, of: delivery), undelivered: delivery.frames.count)
   }
 
   private mutating func record(_ failure: DeliveryFailure, undelivered count: Int) {
@@ -141,8 +141,8 @@ extension FanoutState {
     while let token = ready.popLast() ?? retries.popFirst(dueAt: .max) {
       giveUp(token, reason: active[token].lastFailure ?? reason)
     }
-    while let listener = pending.popFirst() {
-      if goneIDs.contains(listener.id) { passOver(listener) } else { record(unbegun: listener, reason: reason) }
+    while let delivery = pending.popFirst() {
+      if goneIDs.contains(delivery.id) { passOver(delivery) } else { record(unbegun: delivery, reason: reason) }
     }
   }
 

@@ -8,9 +8,9 @@ package import Telemetry
 /// `next` gives one action at a time; `add`, `endPages`, `answered` and `broke` tell what came of them. A connection
 /// has one call on its way at most, and its next frame is posted only when the one before was delivered or given up.
 package struct FanoutState {
-  /// A listener that was begun.
+  /// A delivery that was begun.
   struct Active {
-    var listener: PendingDelivery
+    var delivery: PendingDelivery
     let slot: IDFilter.Slot
     /// The frame to post.
     var frame = 0
@@ -34,10 +34,10 @@ package struct FanoutState {
   let epoch: Int64
   var width: Width
 
-  /// Listeners not begun.
-  var pending = ListenerPages()
+  /// Deliveries not begun.
+  var pending = DeliveryPages()
   private var hasMorePages = true
-  /// The next page is read when so few of the one before are not begun: a listener in that one does not wait for the
+  /// The next page is read when so few of the one before are not begun: a delivery in that one does not wait for the
   /// reading, which may take longer than all of their posts.
   private var readsAheadAt = 0
 
@@ -54,8 +54,8 @@ package struct FanoutState {
   var hopeless: DeliveryFailure.Reason?
 
   package internal(set) var counts = DeliveryCounts()
-  /// How many listeners were added.
-  package private(set) var listenerCount = 0
+  /// How many deliveries were added.
+  package private(set) var deliveryCount = 0
 
   /// Starts no call at `stopAtMilliseconds` of the monotonic clock and later.
   package init(
@@ -92,12 +92,12 @@ package struct FanoutState {
 
   private mutating func call(now: Int64) -> Action? {
     if let token = ready.popLast() ?? retries.popFirst(dueAt: now) { return call(token: token) }
-    while activeCount < options.maximumActive, let listener = pending.popFirst() {
-      if !goneIDs.isEmpty, goneIDs.contains(listener.id) {
-        passOver(listener)
+    while activeCount < options.maximumActive, let delivery = pending.popFirst() {
+      if !goneIDs.isEmpty, goneIDs.contains(delivery.id) {
+        passOver(delivery)
         continue
       }
-      if let token = begin(listener) { return call(token: token) }
+      if let token = begin(delivery) { return call(token: token) }
     }
     return nil
   }
@@ -106,15 +106,15 @@ package struct FanoutState {
     inFlight += 1
     let one = active[token]
     return one.isClosing
-      ? .delete(token: token, one.listener.id)
-      : .post(token: token, one.listener.id, frame: one.listener.frames[one.frame].bytes)
+      ? .delete(token: token, one.delivery.id)
+      : .post(token: token, one.delivery.id, frame: one.delivery.frames[one.frame].bytes)
   }
 
-  // MARK: Listeners
+  // MARK: Deliveries
 
-  /// The listeners that did not get all of their frames, since this was asked last; each once, as soon as that is known. A
-  /// connection that is listed several times is counted as gone once, and each listing that was not begun is told: it may be
-  /// of another stream.
+  /// The deliveries of which not every frame arrived, since this was asked last; each once, as soon as that is known. A
+  /// connection that is listed several times is counted as gone once, and each delivery that was not begun is reported: it may
+  /// be of another stream.
   package mutating func nextFailures() -> [DeliveryFailure] {
     defer { failures = [] }
     return failures
@@ -122,7 +122,7 @@ package struct FanoutState {
 
   package mutating func add(_ page: [PendingDelivery]) {
     pending.add(page)
-    listenerCount += page.count
+    deliveryCount += page.count
     readsAheadAt = min(options.width, page.count / 8)
   }
 
@@ -135,28 +135,28 @@ package struct FanoutState {
     hasMorePages = false
   }
 
-  /// Every listener was begun, and there are no more pages.
+  /// Every delivery was begun, and there are no more pages.
   package var hasBegunAll: Bool { !hasMorePages && pending.count == 0 }
 
   /// An answer took longer than is prompt.
-  package mutating func recordSlow(token: Int) { counts.slow.insert(active[token].listener.id) }
+  package mutating func recordSlow(token: Int) { counts.slow.insert(active[token].delivery.id) }
 
   /// The time for those that are not done is up.
   package mutating func giveUpRest() { hopeless = .unsent }
 
   /// Its token; nil if there is nothing to call for now.
-  private mutating func begin(_ listener: PendingDelivery) -> Int? {
-    guard !listener.frames.isEmpty || listener.isClosedAfterwards else { return nil }
-    let slot = IDFilter.slot(of: listener.id)
+  private mutating func begin(_ delivery: PendingDelivery) -> Int? {
+    guard !delivery.frames.isEmpty || delivery.isClosedAfterwards else { return nil }
+    let slot = IDFilter.slot(of: delivery.id)
     if activeIDs.mayContain(slot),
-      let other = active.firstIndex(where: { !$0.isFree && $0.listener.id == listener.id })
+      let other = active.firstIndex(where: { !$0.isFree && $0.delivery.id == delivery.id })
     {
-      active[other].later.append(listener)
+      active[other].later.append(delivery)
       return nil
     }
     activeIDs.insert(slot)
-    var one = Active(listener: listener, slot: slot)
-    one.isClosing = listener.frames.isEmpty
+    var one = Active(delivery: delivery, slot: slot)
+    one.isClosing = delivery.frames.isEmpty
     guard let token = freeTokens.popLast() else {
       active.append(one)
       return active.count - 1

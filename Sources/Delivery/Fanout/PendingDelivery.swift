@@ -4,7 +4,7 @@ package import Messaging
 
 /// A connection and the frames it is to get, in order.
 ///
-/// The frames are encoded once by the caller and shared by all listeners that get the same ones: copying the value
+/// The frames are encoded once by the caller and shared by all deliveries of the same ones: copying the value
 /// copies references.
 package struct PendingDelivery: Sendable {
   package let id: ConnectionID

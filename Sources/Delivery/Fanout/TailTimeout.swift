@@ -1,7 +1,7 @@
 /// How long a fan-out waits for its last answers: a multiple of what nine of ten answers took in this very fan-out, within
 /// bounds.
 ///
-/// With 20 listeners of which 19 answer within 2 ms, the last one is waited for 20 ms (the least), where answers take 30 ms
+/// With 20 deliveries of which 19 answer within 2 ms, the last one is waited for 20 ms (the least), where answers take 30 ms
 /// 120 ms, and never longer than 300 ms.
 package struct TailTimeout: Sendable {
   package var multiple: Int64 = 4

@@ -12,7 +12,7 @@ import Telemetry
 struct CatchUp {
   let row: LaggingConnection
   /// Nil: it has left, or none of these events is for it, or it may be sent none now.
-  var listener: PendingDelivery?
+  var delivery: PendingDelivery?
   /// It has everything up to here once it has its frames, but for the rest; nil: it has left.
   let through: Int64?
   /// How many events that is for it, and whether one of them is urgent.
@@ -66,11 +66,11 @@ extension StreamSender {
   /// What the connection of a row gets.
   func catchUp(_ row: LaggingConnection, record: ConnectionRecord?, pages: inout LogPages) throws(TableError) -> CatchUp
   {
-    guard let record else { return CatchUp(row: row, listener: nil, through: nil) }
+    guard let record else { return CatchUp(row: row, delivery: nil, through: nil) }
     if let until = record.untilMilliseconds, until <= clock.milliseconds() {
-      let listener = PendingDelivery(
+      let delivery = PendingDelivery(
         expired: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, through: pages.end)
-      return CatchUp(row: row, listener: listener, through: pages.end)
+      return CatchUp(row: row, delivery: delivery, through: pages.end)
     }
     let withheld = row.withheld ?? Withheld()
     let page = try pages.page(from: row.from).prefix(through: withheld.through)
@@ -79,7 +79,7 @@ extension StreamSender {
       placed.placement.sequence <= withheld.after
         ? nil : record.shownName(of: placed.event, types: types).map { Recipient.Match(event: index, shownAs: $0) }
     }
-    var catchUp = CatchUp(row: row, listener: nil, through: page.through)
+    var catchUp = CatchUp(row: row, delivery: nil, through: page.through)
     guard !matches.isEmpty else { return catchUp }
     catchUp.eventCount = matches.reduce(0) { $0 + events[$1.event].placement.folded + 1 }
     let urgent = PlacedEvent.lastUrgent(of: matches, among: events)
@@ -94,7 +94,7 @@ extension StreamSender {
     }
     catchUp.rest = limited.rest
     guard !limited.now.isEmpty else { return catchUp }
-    catchUp.listener = PendingDelivery(
+    catchUp.delivery = PendingDelivery(
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: Array(limited.now),
       eventCount: limited.rest == nil ? matches.count : limited.now.count,
       alerts: matches.sequences(ofAlerts: AlertOutcomes.sequences(among: events)))

@@ -89,10 +89,10 @@ extension StreamSender.LagDelivery.LagPage {
 
   /// One attempt for each.
   mutating func post(until deadline: Int64) {
-    let listeners = catchUps.values.compactMap(\.listener)
-    guard !listeners.isEmpty else { return }
-    let posted = streamSender.lagSender.deliver(listeners, deadlineMilliseconds: deadline)
-    logAlerts(listeners, failures: posted.failures)
+    let deliveries = catchUps.values.compactMap(\.delivery)
+    guard !deliveries.isEmpty else { return }
+    let posted = streamSender.lagSender.deliver(deliveries, deadlineMilliseconds: deadline)
+    logAlerts(deliveries, failures: posted.failures)
     counts.add(posted.counts)
     counts.slow.formUnion(posted.counts.slow)
     for failure in posted.failures {
@@ -110,9 +110,9 @@ extension StreamSender.LagDelivery.LagPage {
   }
 
   /// Of the alerts that lagging connections have now, or will never have.
-  private func logAlerts(_ listeners: [PendingDelivery], failures: [DeliveryFailure]) {
+  private func logAlerts(_ deliveries: [PendingDelivery], failures: [DeliveryFailure]) {
     var alerts = AlertOutcomes()
-    for listener in listeners { alerts.begin(listener) }
+    for delivery in deliveries { alerts.begin(delivery) }
     for failure in failures { alerts.discount(failure) }
     streamSender.log(alerts.settled, stream: stream) { pages.event($0) }
   }

@@ -75,7 +75,7 @@ extension StreamSender.LagDelivery.LagPage {
   }
 
   private func mayHaveArrived(_ row: LaggingConnection) -> Bool {
-    guard catchUps[row.id]?.listener != nil else { return false }
+    guard catchUps[row.id]?.delivery != nil else { return false }
     guard let failure = failures[row.id] else { return true }
     if failure.isPartial || failure.isTooLarge { return true }
     switch failure.reason {

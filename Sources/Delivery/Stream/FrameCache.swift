@@ -48,7 +48,7 @@ struct FrameCache {
     let key = Key(event: match.event, dialect: dialect, shownAs: Array(match.shownAs.utf8))
     if let frame = encoded[key] { return frame }
     let placed = events[match.event]
-    let frame = Frame.event(
+    let frame = ServerFrame.event(
       placed.event, shownAs: match.shownAs, style: types.style(of: placed.event.type, shownAs: match.shownAs),
       dialect: dialect, placement: placed.placement)
     encoded[key] = frame
@@ -60,7 +60,7 @@ extension PendingDelivery {
   /// A connection whose credential has expired is told so and closed; nothing more is shown to it. It lacks nothing before
   /// `sequence`.
   init(expired id: ConnectionID, connectedAtMilliseconds: Int64, through sequence: Int64) {
-    let frame = Frame.error(
+    let frame = ServerFrame.error(
       code: "expired", message: "the credential of this connection has expired; connect with a new one", requestID: "")
     self.init(
       id: id, connectedAtMilliseconds: connectedAtMilliseconds,

@@ -70,14 +70,14 @@ extension StreamSender.JointDelivery {
     for round in rounds.indices { readPage(of: round) }
     guard read.contains(where: { !$0.isEmpty }) else { return nil }
     let open = rounds.indices.filter { !isAllRead[$0] }
-    let end = open.compactMap { read[$0].last.map(place) }.min { $0 < $1 }
-    var page: [(place: Place, round: Int, delivery: PendingDelivery)] = []
+    let end = open.compactMap { read[$0].last.map(position) }.min { $0 < $1 }
+    var page: [(position: Position, round: Int, delivery: PendingDelivery)] = []
     for round in rounds.indices {
-      let some = read[round].prefix { delivery in end.map { place(delivery) <= $0 } ?? true }
-      page += some.map { (place($0), round, $0) }
+      let some = read[round].prefix { delivery in end.map { position(delivery) <= $0 } ?? true }
+      page += some.map { (position($0), round, $0) }
       read[round].removeFirst(some.count)
     }
-    page.sort { ($0.place, $0.round) < ($1.place, $1.round) }
+    page.sort { ($0.position, $0.round) < ($1.position, $1.round) }
     return join(page.map { ($0.round, $0.delivery) })
   }
 
@@ -87,14 +87,14 @@ extension StreamSender.JointDelivery {
         isAllRead[round] = true
         return
       }
-      read[round] = page.map { (place($0), $0) }.sorted { $0.0 < $1.0 }.map(\.1)
+      read[round] = page.map { (position($0), $0) }.sorted { $0.0 < $1.0 }.map(\.1)
     }
   }
 
-  private typealias Place = StreamSender.ListenerPlace
+  private typealias Position = StreamSender.ReadingPosition
 
-  private func place(_ delivery: PendingDelivery) -> Place {
-    Place(shard: Shard.index(of: delivery.id, count: shards), id: delivery.id.text)
+  private func position(_ delivery: PendingDelivery) -> Position {
+    Position(shard: Shard.index(of: delivery.id, count: shards), id: delivery.id.text)
   }
 
   // MARK: Frames
@@ -191,8 +191,8 @@ extension StreamSender.JointDelivery {
 }
 
 extension StreamSender {
-  /// Where a connection stands among the listeners of a stream.
-  struct ListenerPlace: Comparable {
+  /// Where a connection stands in the order in which the listeners of each stream are read.
+  struct ReadingPosition: Comparable {
     let shard: Int
     let id: String
 

@@ -13,9 +13,9 @@ extension StreamSender.RoundDelivery {
 
   /// Listeners that were read and never handed on. The next round reads the others again; but a connection that lags, or that
   /// is sent a part of the round, would be taken to have got its frames, and what it lacks would be forgotten.
-  mutating func giveUp(_ listeners: [PendingDelivery]) {
+  mutating func giveUp(_ deliveries: [PendingDelivery]) {
     record(
-      listeners.filter { catchingUp[$0.id] != nil || withheld[$0.id] != nil }.map { DeliveryFailure(.unsent, of: $0) })
+      deliveries.filter { catchingUp[$0.id] != nil || withheld[$0.id] != nil }.map { DeliveryFailure(.unsent, of: $0) })
   }
 
   private mutating func record(_ failure: DeliveryFailure) {

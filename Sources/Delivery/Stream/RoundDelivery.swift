@@ -142,13 +142,13 @@ extension StreamSender.RoundDelivery {
         let frames = limited(
           cache.frames(recipient.matches, dialect: recipient.dialect, accepts: recipient.accepts), to: recipient)
         guard !frames.isEmpty else { continue }
-        var listener = PendingDelivery(
+        var delivery = PendingDelivery(
           recipient: recipient, frames: frames, alerts: recipient.matches.sequences(ofAlerts: alerts))
         if isJoint, recipient.accepts.takesBatches(recipient.dialect) {
-          (listener.events, listener.accepts) = (cache.lastEvents, recipient.accepts)
+          (delivery.events, delivery.accepts) = (cache.lastEvents, recipient.accepts)
         }
-        result.begin(listener)
-        begun.append(listener)
+        result.begin(delivery)
+        begun.append(delivery)
       }
     }
     return begun
@@ -184,13 +184,13 @@ extension StreamSender.RoundDelivery {
     var begun: [PendingDelivery] = []
     for catchUp in catchUps {
       guard isDue(catchUp) else { continue }
-      guard let listener = catchUp.listener else {
+      guard let delivery = catchUp.delivery else {
         finish(catchUp)
         continue
       }
       catchingUp[catchUp.row.id] = catchUp
-      result.begin(listener)
-      begun.append(listener)
+      result.begin(delivery)
+      begun.append(delivery)
     }
     return begun
   }

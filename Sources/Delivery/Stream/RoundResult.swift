@@ -35,10 +35,10 @@ struct RoundResult {
 
   var isComplete: Bool { if case .complete = ending { true } else { false } }
 
-  mutating func begin(_ listener: PendingDelivery) {
+  mutating func begin(_ delivery: PendingDelivery) {
     connections += 1
-    events += listener.eventCount
-    alerts.begin(listener)
+    events += delivery.eventCount
+    alerts.begin(delivery)
   }
 
   /// It did not get everything after all.

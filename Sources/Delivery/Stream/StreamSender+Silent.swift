@@ -105,14 +105,14 @@ extension StreamSender {
 }
 
 extension PendingDelivery {
-  private static let ping = OutgoingFrame(bytes: Frame.ping, firstSequence: 0)
+  private static let ping = OutgoingFrame(bytes: ServerFrame.ping, firstSequence: 0)
 
   fileprivate init(pinging record: ConnectionRecord) {
     self.init(id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: [Self.ping])
   }
 
   fileprivate init(closingSilent record: ConnectionRecord) {
-    let frame = Frame.error(
+    let frame = ServerFrame.error(
       code: "no_pong",
       message: "this connection said nothing for long and did not answer \(PingPolicy.pings) pings; connect again",
       requestID: "")

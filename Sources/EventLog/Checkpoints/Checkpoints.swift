@@ -10,7 +10,7 @@ package import Telemetry
 /// sends 7 to 9 again: a client may see an event twice, never not at all.
 ///
 /// A process that finds the lease taken has appended before it asked. The holder releases the lease first and reads the
-/// head afterwards, so it sees that append. `Docs/decisions/0005-rounds-marks-and-open-streams.md`, `Docs/delivery.md`.
+/// head afterwards, so it sees that append. `Docs/decisions/0005-rounds-checkpoints-and-active-streams.md`, `Docs/delivery.md`.
 package struct Checkpoints {
   let table: any Table
   let clock: Clock

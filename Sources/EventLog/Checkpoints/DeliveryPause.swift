@@ -11,7 +11,7 @@ import Telemetry
 /// and calls `resume`, which makes the lag row due now; the next round sends 7 and 8 and deletes the row. The client sees
 /// the state before what follows it, though two processes post them.
 ///
-/// `Docs/decisions/0005-rounds-marks-and-open-streams.md`, `Docs/delivery.md`.
+/// `Docs/decisions/0005-rounds-checkpoints-and-active-streams.md`, `Docs/delivery.md`.
 package struct DeliveryPause: Equatable, Sendable {
   package let stream: String
   /// Of the log that `through` counts in; empty: there was no log yet.

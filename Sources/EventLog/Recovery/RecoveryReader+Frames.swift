@@ -39,7 +39,7 @@ extension RecoveryReader {
       }
       let some = rest.prefix(max(1, fitting.count))
       rest = rest.dropFirst(some.count)
-      let frame = Frame.snapshot(
+      let frame = ServerFrame.snapshot(
         stream: part.stream, through: part.base, events: some, replay: replay, hasMore: !rest.isEmpty)
       frames += FramePacking.bounded(frame, accepts: record.accepts) { "\(part.base)-\(rest.count)-\(replay ?? 0)" }
     } while !rest.isEmpty
@@ -50,7 +50,7 @@ extension RecoveryReader {
     _ logged: LoggedEvent, record: ConnectionRecord, replay: Int64?, folded: Int = 0
   ) -> [UInt8] {
     let shownAs = record.shownName(of: logged.event, types: types) ?? logged.event.type
-    return Frame.event(
+    return ServerFrame.event(
       logged.event, shownAs: shownAs, style: types.style(of: logged.event.type, shownAs: shownAs),
       dialect: record.dialect,
       placement: Placement(sequence: logged.sequence, folded: folded, replay: replay))

@@ -9,7 +9,7 @@ package import Telemetry
 /// For example: a client comes back with a cursor that says 4 in a stream whose log holds 1 to 9. It gets 5 to 9 of those
 /// types, keys and audiences that are for it, and `resume` says `all`. If the log was trimmed to 7 to 9, it gets these, is
 /// told that it missed two, and gets the last value of each key. If the stream has another epoch than the cursor names, the
-/// sequence 4 says nothing: it gets the state alone. `Docs/decisions/0005-rounds-marks-and-open-streams.md`,
+/// sequence 4 says nothing: it gets the state alone. `Docs/decisions/0005-rounds-checkpoints-and-active-streams.md`,
 /// `Docs/protocol.md`.
 ///
 /// What it shows is decided by `EventTypeTable.shownName`, as on every path.

@@ -1,17 +1,19 @@
-/// A function was put behind another route than its own. Lambda knows it as `Function.WrongRoute`.
+/// A function was put behind a route whose events it does not answer. Lambda knows it as `Function.WrongRoute`.
 package struct WrongRoute: Error, CustomStringConvertible {
-  private let function: String
+  private let handler: String
   private let eventType: String
-  private let route: String
+  private let routeKey: String
+  private let advice: String
 
-  /// `function` answers events of this type, which come by this route.
-  package init(_ function: String, answers eventType: String, route: String) {
-    self.function = function
-    self.eventType = eventType
-    self.route = route
+  /// `context`: of the event that came. `advice`: what would be right.
+  package init(_ handler: String, context: RequestContext, advice: String) {
+    self.handler = handler
+    eventType = context.eventType
+    routeKey = context.routeKey
+    self.advice = advice
   }
 
   package var description: String {
-    "\(function) answers events of the type \(eventType); put it behind the route \(route)"
+    "\(handler) does not answer events of the type \(eventType), but stands behind the route \(routeKey): \(advice)"
   }
 }

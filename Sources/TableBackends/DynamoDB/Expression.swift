@@ -47,17 +47,17 @@ struct Expression {
     case .less(let attribute, let value): return "(\(live()) AND \(name(attribute)) < \(self.value(value)))"
     case .greater(let attribute, let value): return "(\(live()) AND \(name(attribute)) > \(self.value(value)))"
     case .lacks(let attribute): return "(attribute_not_exists(\(name(attribute))) OR \(absent()))"
-    case .all(let parts): return joined(parts, word: " AND ") ?? text(.always)
-    case .any(let parts): return joined(parts, word: " OR ") ?? "(\(live()) AND \(absent()))"
+    case .all(let parts): return joined(parts, separator: " AND ") ?? text(.always)
+    case .any(let parts): return joined(parts, separator: " OR ") ?? "(\(live()) AND \(absent()))"
     }
   }
 
-  private mutating func joined(_ parts: [Condition], word: String) -> String? {
+  private mutating func joined(_ parts: [Condition], separator: String) -> String? {
     if parts.isEmpty { return nil }
     var texts: [String] = []
     for part in parts { texts.append(text(part)) }
     // DynamoDB refuses redundant parentheses.
-    return texts.count == 1 ? texts[0] : "(\(texts.joined(separator: word)))"
+    return texts.count == 1 ? texts[0] : "(\(texts.joined(separator: separator)))"
   }
 
   mutating func live() -> String {

@@ -97,7 +97,7 @@ enum Opening {
 extension TableError {
   /// What SQLite's answer means to the caller of a table, with the path and what to do about it.
   init(error: SQLiteError, operation: String, key: ItemKey? = nil, path: String) {
-    let words =
+    let reason =
       error.systemNumber == 0 ? error.message : "\(error.message): \(String(cString: strerror(error.systemNumber)))"
     let (code, advice): (Code, String) =
       if error.isBusy {
@@ -115,7 +115,7 @@ extension TableError {
       } else {
         (.unavailable, "SQLite's code \(error.code)")
       }
-    self.init(code: code, operation: operation, key: key, detail: "\(path): \(words); \(advice)")
+    self.init(code: code, operation: operation, key: key, detail: "\(path): \(reason); \(advice)")
   }
 }
 

@@ -90,8 +90,8 @@ public enum TableSelection {
   /// `LISTENER_SHARDS`, else 8 on DynamoDB, one of whose partitions takes 1,000 writes a second, and 1 elsewhere.
   package static func listenerShards(environment: Environment) throws(TableError) -> Int {
     guard let text = environment["LISTENER_SHARDS"] else { return isDynamoDB(environment: environment) ? 8 : 1 }
-    guard let count = Int(text), (1...256).contains(count) else {
-      throw unusable("LISTENER_SHARDS=\(text) is no number from 1 to 256; for example LISTENER_SHARDS=8")
+    guard let count = Int(text), (1...64).contains(count) else {
+      throw unusable("LISTENER_SHARDS=\(text) is no number from 1 to 64; for example LISTENER_SHARDS=8")
     }
     return count
   }

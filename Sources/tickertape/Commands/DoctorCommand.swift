@@ -4,7 +4,7 @@ struct DoctorCommand: Command {
     name: "doctor", summary: "Check what the gateway needs, and say what to do.",
     options: [
       .value("port", value: "N", help: "Where the gateway is to listen. Default 8000."),
-      .value("store", value: "STORE", help: "The table, as for serve. Default sqlite:.tickertape/table.sqlite."),
+      ChosenTable.option,
       .value("function", value: "NAME=PATH", help: "A function of your own to look at.", isRepeatable: true),
       .value(
         "endpoint", value: "URL", help: "An endpoint that has to answer. Default: the port, if anything listens there."),

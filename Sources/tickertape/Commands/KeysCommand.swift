@@ -58,11 +58,11 @@ struct KeysCommand: Command {
       }
       action = .revoke(hashPrefix: try KeyRing.hashPrefix(key))
     case let other:
-      let words = ["create", "list", "revoke", "audit"]
-      let what = other.map { "keys does not know '\($0)'\(Suggestion.phrase(for: $0, among: words))" }
+      let actions = ["create", "list", "revoke", "audit"]
+      let what = other.map { "keys does not know '\($0)'\(Suggestion.phrase(for: $0, among: actions))" }
       throw CommandFailure(
-        code: .usage, message: what ?? "keys needs one of \(words.joined(separator: ", "))",
-        advice: (what == nil ? [] : ["it knows \(words.joined(separator: ", "))"]) + [
+        code: .usage, message: what ?? "keys needs one of \(actions.joined(separator: ", "))",
+        advice: (what == nil ? [] : ["it knows \(actions.joined(separator: ", "))"]) + [
           "for example: \(Self.syntax.examples[0])"
         ])
     }

@@ -73,7 +73,8 @@ struct LogCommand: Command {
       let page = try log.read(stream: stream, head: head, after: position)
       for logged in page.events.prefix(left) {
         let placement = Placement(sequence: logged.sequence)
-        try terminal.json(Frame.event(logged.event, shownAs: logged.event.type, dialect: .typed, placement: placement))
+        try terminal.json(
+          ServerFrame.event(logged.event, shownAs: logged.event.type, dialect: .typed, placement: placement))
       }
       left -= page.events.count
       position = page.through

@@ -5,9 +5,7 @@ struct ServeCommand: Command {
     options: [
       .value("port", value: "N", help: "Where the gateway listens, on 127.0.0.1; 0 takes any free one. Default 8000."),
       .value("stage", value: "NAME", help: "The stage, the first part of every path. Default dev."),
-      .value(
-        "store", value: "STORE",
-        help: "The table: sqlite:PATH or dynamodb:TABLE. Default sqlite:.tickertape/table.sqlite."),
+      ChosenTable.option,
       .value(
         "function", value: "NAME=PATH", help: "A function and its executable (a Lambda bootstrap).", isRepeatable: true),
       .value("route", value: "KEY=NAME", help: "A route key and the function it goes to.", isRepeatable: true),

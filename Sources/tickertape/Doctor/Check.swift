@@ -35,9 +35,9 @@ struct Check: Equatable {
       case .note: .yellow
       case .wrong: .red
       }
-    let word: ScreenText = "\(verdict.rawValue)\(String(repeating: " ", count: 5 - verdict.rawValue.count))"
+    let label: ScreenText = "\(verdict.rawValue)\(String(repeating: " ", count: 5 - verdict.rawValue.count))"
     let name = subject + String(repeating: " ", count: max(0, 18 - subject.count))
-    let line: ScreenText = "\(terminal.paint(word, colour: colour))  \(name)  \(finding)"
+    let line: ScreenText = "\(terminal.paint(label, colour: colour))  \(name)  \(finding)"
     return [line] + (advice.map { ["\(String(repeating: " ", count: 27))\($0)"] } ?? [])
   }
 

@@ -61,12 +61,12 @@ struct KeyReport {
 
   private static func details(_ key: StoredKey) -> String {
     let principal = key.grant.principal
-    var words = ["user \(principal.user ?? "none")", "role \(principal.role?.rawValue ?? "none")"]
-    if !principal.groups.isEmpty { words.append("groups \(principal.groups.joined(separator: ","))") }
-    words.append("created \(day(key.createdMilliseconds))")
-    words.append(key.grant.expires.map { "expires \(Timestamp.rfc3339(milliseconds: $0 * 1000))" } ?? "never expires")
-    if !key.grant.label.isEmpty { words.append("(\(key.grant.label))") }
-    return words.joined(separator: ", ")
+    var parts = ["user \(principal.user ?? "none")", "role \(principal.role?.rawValue ?? "none")"]
+    if !principal.groups.isEmpty { parts.append("groups \(principal.groups.joined(separator: ","))") }
+    parts.append("created \(day(key.createdMilliseconds))")
+    parts.append(key.grant.expires.map { "expires \(Timestamp.rfc3339(milliseconds: $0 * 1000))" } ?? "never expires")
+    if !key.grant.label.isEmpty { parts.append("(\(key.grant.label))") }
+    return parts.joined(separator: ", ")
   }
 
   private static func day(_ milliseconds: Int64) -> String {

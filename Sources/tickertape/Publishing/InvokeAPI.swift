@@ -115,7 +115,7 @@ struct InvokeAPI {
   private func result(of response: Answer) throws(InvokeFailure) -> [UInt8] {
     guard (200..<300).contains(response.status) else {
       let failure = CommandFailure(
-        code: .unavailable, message: "\(endpoint) answered \(response.status)\(Self.words(in: response.body))",
+        code: .unavailable, message: "\(endpoint) answered \(response.status)\(Self.explanation(in: response.body))",
         advice: response.status == 404 ? ["is there a function named \(function)? --function NAME chooses another"] : []
       )
       // What is wrong with the request itself is found out before the function runs.
@@ -124,7 +124,7 @@ struct InvokeAPI {
     if let kind = response.functionError {
       if let answer = Self.answer(in: response.body) { return answer }
       let failure = CommandFailure(
-        code: .failure, message: "the function \(function) failed (\(kind))\(Self.words(in: response.body))")
+        code: .failure, message: "the function \(function) failed (\(kind))\(Self.explanation(in: response.body))")
       throw InvokeFailure(failure, mayHaveRun: true, hasPublishedNothing: Self.hasPublishedNothing(response.body))
     }
     return response.body
@@ -156,11 +156,11 @@ struct InvokeAPI {
   }
 
   /// `: Type: message` from Lambda's error documents, or the beginning of whatever else came.
-  private static func words(in body: [UInt8]) -> String {
+  private static func explanation(in body: [UInt8]) -> String {
     let members = JSONMembers(body)
     let parts = [members?.string("errorType"), members?.string("errorMessage") ?? members?.string("message")]
-    let words = parts.compactMap { $0 }
-    if !words.isEmpty { return ": " + words.joined(separator: ": ") }
+    let known = parts.compactMap { $0 }
+    if !known.isEmpty { return ": " + known.joined(separator: ": ") }
     return body.isEmpty ? "" : ": " + String(decoding: body.prefix(300), as: UTF8.self)
   }
 }

@@ -46,8 +46,8 @@ struct PublisherAnswer: Equatable {
     guard let members = JSONMembers(element) else {
       return Rejection(index: nil, reason: String(decoding: element, as: UTF8.self))
     }
-    let words = ["code", "error", "reason", "message"].compactMap { members.string($0) }
-    let reason = words.isEmpty ? String(decoding: element, as: UTF8.self) : words.joined(separator: ": ")
+    let parts = ["code", "error", "reason", "message"].compactMap { members.string($0) }
+    let reason = parts.isEmpty ? String(decoding: element, as: UTF8.self) : parts.joined(separator: ": ")
     return Rejection(index: members.integer("index"), reason: reason)
   }
 }

@@ -52,7 +52,7 @@ struct ServeGreeting {
       terminal.paint("Clients need a key or a token. ", colour: .yellow)
         + "'\(program) keys create --store \(store) --user u-1 --role admin' makes a key; "
         + "ACCESS=open \(program) serve lets in everybody on this machine."
-    case let word?: "ACCESS=\(word)"
+    case let mode?: "ACCESS=\(mode)"
     }
   }
 

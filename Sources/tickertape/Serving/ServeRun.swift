@@ -184,12 +184,14 @@ struct ServeRun {
     result.environment["GREETING_FUNCTION"] = "DefaultHandler"
     result.environment["PUBLISHER_FUNCTION"] = "Publisher"
     result.environment["STAGE"] = settings.stage
-    // On a terminal a line of metrics after each invocation hides everything else.
-    if settings.logLevel > .info { result.environment["METRICS"] = "off" }
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
     for name in StreamLimits.variables { result.environment[name] = context.environment[name] }
     for name in AccessSettings.variables { result.environment[name] = context.environment[name] }
-    for name in ["EVENT_TYPES_FILE", "LISTENER_SHARDS"] { result.environment[name] = context.environment[name] }
+    for name in ["API_GATEWAY_SIGN", "EVENT_TYPES_FILE", "LISTENER_SHARDS", "METRICS"] {
+      result.environment[name] = context.environment[name]
+    }
+    // On a terminal a line of metrics after each invocation hides everything else.
+    if settings.logLevel > .info, result.environment["METRICS"] == nil { result.environment["METRICS"] = "off" }
     result.environment.merge(settings.variables) { $1 }
     // A function starts in its own folder.
     if let path = result.environment["EVENT_TYPES_FILE"], !path.isEmpty {

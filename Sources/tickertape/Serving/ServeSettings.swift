@@ -10,7 +10,7 @@ struct ServeSettings: Equatable {
 
   var port = 8000
   var stage = "dev"
-  var store = "sqlite:.tickertape/table.sqlite"
+  var store = ChosenTable.defaultStore
   /// Paths of executables by function name.
   var functions: [String: String] = [:]
   /// Function names by route key.

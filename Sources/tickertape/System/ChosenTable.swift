@@ -8,7 +8,7 @@ struct ChosenTable {
   /// As the user would write it.
   let location: String
 
-  private static let defaultStore = "sqlite:.tickertape/table.sqlite"
+  static let defaultStore = "sqlite:.tickertape/table.sqlite"
 
   static let option = OptionSyntax.value(
     "store", value: "STORE",
@@ -19,8 +19,7 @@ struct ChosenTable {
   /// only reads makes no file (`mayCreate` false): a path with a slip in it would be an empty table.
   init(_ store: String?, mayCreate: Bool, in context: CommandContext) throws(CommandFailure) {
     let environment = context.environment
-    let named = environment[TableSelection.tableNameVariable].map { "dynamodb:\($0)" }
-    location = store ?? environment[TableSelection.variable] ?? named ?? Self.defaultStore
+    location = store ?? Self.location(in: environment)
     guard !location.hasPrefix("memory:") else {
       throw CommandFailure(
         code: .usage, message: "a table in memory ends with this command; --store sqlite:PATH or dynamodb:TABLE")
@@ -49,6 +48,12 @@ struct ChosenTable {
     } catch {
       throw CommandFailure(code: .unavailable, message: "\(location): \(error)")
     }
+  }
+
+  /// The table of a command that names none.
+  static func location(in environment: Environment) -> String {
+    let named = environment[TableSelection.tableNameVariable].map { "dynamodb:\($0)" }
+    return environment[TableSelection.variable] ?? named ?? defaultStore
   }
 
   func failure(_ error: TableError) -> CommandFailure {

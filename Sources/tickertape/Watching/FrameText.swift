@@ -42,8 +42,8 @@ struct FrameText {
   }
 
   private static func error(members: JSONMembers) -> ScreenText {
-    let words = ["code", "message"].compactMap { members.string($0) }
-    return words.isEmpty ? "error  \(rest(of: members))" : "error  \(words.joined(separator: ": "))"
+    let parts = ["code", "message"].compactMap { members.string($0) }
+    return parts.isEmpty ? "error  \(rest(of: members))" : "error  \(parts.joined(separator: ": "))"
   }
 
   /// The members but the type and the time, as JSON.

@@ -198,8 +198,8 @@ struct Watch {
 
   /// `the connection was closed: 1001 Going away`
   private static func sentence(code: UInt16?, reason: String) -> String {
-    let words = [code.map(String.init), reason.isEmpty ? nil : reason].compactMap { $0 }
-    return words.isEmpty ? "the connection broke" : "the connection was closed: \(words.joined(separator: " "))"
+    let parts = [code.map(String.init), reason.isEmpty ? nil : reason].compactMap { $0 }
+    return parts.isEmpty ? "the connection broke" : "the connection was closed: \(parts.joined(separator: " "))"
   }
 
   private static func sentence(_ reason: Follower.CloseReason) -> String {

@@ -16,11 +16,11 @@ enum WatchFailure: Error {
     switch self {
     case .unreachable(let error): return InvokeAPI.unavailable(error, endpoint: position)
     case .refused(let status, _, let body):
-      let words = String(decoding: body.prefix(2000), as: UTF8.self)
+      let text = String(decoding: body.prefix(2000), as: UTF8.self)
       return CommandFailure(
         code: .unavailable,
         message:
-          "\(position) refused the connection: \(status) \(HTTPWriter.reason(status: status))\(words.isEmpty ? "" : ": ")\(words)",
+          "\(position) refused the connection: \(status) \(HTTPWriter.reason(status: status))\(text.isEmpty ? "" : ": ")\(text)",
         advice: Self.advice(for: status))
     case .notWebSocket(let reason): return CommandFailure(code: .unavailable, message: "\(position): \(reason)")
     case .interrupted: return CommandFailure(code: .interrupted, message: "")

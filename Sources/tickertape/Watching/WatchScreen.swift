@@ -52,7 +52,7 @@ struct WatchScreen {
   // MARK: JSON
 
   private static func json(_ snapshot: Follower.Snapshot) -> [UInt8] {
-    Frame.object("snapshot") { writer in
+    JSONWriter.frame("snapshot") { writer in
       writer.member("stream", snapshot.stream)
       writer.member("seq", snapshot.sequence)
       writer.member("first", snapshot.isFirst)
@@ -63,7 +63,7 @@ struct WatchScreen {
   }
 
   private static func json(_ gap: Follower.Gap) -> [UInt8] {
-    Frame.object("gap") { writer in
+    JSONWriter.frame("gap") { writer in
       append(gap.missed, reason: gap.reason, to: &writer)
       writer.key("streams")
       writer.array { writer in

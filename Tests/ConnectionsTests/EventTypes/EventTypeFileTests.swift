@@ -163,7 +163,7 @@ struct EventTypeFileTests {
     #expect(error.description.hasPrefix("the event types of types.json"))
   }
 
-  @Test("EVENT_TYPES_FILE names another file; one that cannot be read is told by its name")
+  @Test("EVENT_TYPES_FILE names another file; one that cannot be read is reported by its name")
   func environment() throws {
     let folder = TemporaryFolder()
     let path = Self.write(#"{"version":1,"types":[{"name":"only","roles":["*"]}]}"#, to: folder.file("types.json"))

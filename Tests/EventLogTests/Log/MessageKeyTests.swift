@@ -29,7 +29,7 @@ struct MessageKeyTests {
     try body(try SQLiteTable(path: folder.file("table.db")))
   }
 
-  @Test("another content under the key of a message is published and told; each is known when it comes again")
+  @Test("another content under the key of a message is published and reported; each is known when it comes again")
   func another() throws {
     var log = StreamLog(table: MemoryTable())
     let one = Self.event(1, message: "a")

@@ -131,7 +131,7 @@ struct RecoveryReaderTests {
     #expect(short.missed == 7_000 && short.reason == .trimmed && short.base == 7_000)
   }
 
-  @Test("of a person's own events the newest hundred, and of nobody else's any")
+  @Test("of a user's own events the newest hundred, and of no other user's any")
   func personal() throws {
     for user in ["u-1", "u-2"] {
       for start in stride(from: 0, to: 150, by: 30) {

@@ -3,14 +3,14 @@ package import Messaging
 import Telemetry
 
 // What the server answers to single frames of a client.
-extension Frame {
+extension ServerFrame {
   /// The acknowledgement of `subscribe` (`subscribed`) and of `unsubscribe` (`unsubscribed`): what of it was done, what was
   /// refused, and how many subscriptions the connection holds now. `count`: the client's own, of the frame it said.
   package static func acknowledgement(
     _ type: ControlType, of request: SubscriptionRequest, refused: [SubscriptionRequest.Refusal], subscriptions: Int,
     count: Int64?
   ) -> [UInt8] {
-    object(type) { writer in
+    JSONWriter.frame(type) { writer in
       writer.member(Member.count, ifPresent: count)
       let names = request.names.filter { name in !refused.contains { $0.name.hasSameBytes(as: name) } }
       writer.member(Member.eventTypes, list: names)
@@ -22,7 +22,7 @@ extension Frame {
 
   /// `cursor`: everything up to it was delivered.
   package static func pong(count: Int64?, cursor: Cursor?, milliseconds: Int64) -> [UInt8] {
-    object(.pong) { writer in
+    JSONWriter.frame(.pong) { writer in
       writer.member(Member.count, ifPresent: count)
       writer.member(Member.cursor, ifPresent: cursor?.text)
       writer.member(Member.timestamp, Timestamp.rfc3339(milliseconds: milliseconds))
@@ -30,7 +30,7 @@ extension Frame {
   }
 
   /// Asks a client that says nothing whether it is there.
-  package static let ping = object(.ping) { _ in }
+  package static let ping = JSONWriter.frame(.ping) { _ in }
 
   /// What `status` tells of a connection.
   package struct Status {
@@ -66,7 +66,7 @@ extension Frame {
 
   /// `positions`: where the connection is in each stream it follows.
   package static func status(_ status: Status, positions: [StreamPosition]) -> [UInt8] {
-    object(.status) { writer in
+    JSONWriter.frame(.status) { writer in
       writer.member(Member.connectionID, status.connectionID.text)
       writer.member(Member.user, ifPresent: status.principal.user)
       writer.member(Member.role, ifPresent: status.principal.role?.rawValue)
@@ -92,7 +92,7 @@ extension Frame {
   /// `{"type":"error","code":…,"message":…,"requestId":…}`: what was wrong with a client's frame. The socket stays
   /// open.
   package static func error(code: String, message: String, requestID: String) -> [UInt8] {
-    object(.error) { writer in
+    JSONWriter.frame(.error) { writer in
       writer.member(Member.code, code)
       writer.member(Member.message, message)
       writer.member("requestId", requestID)

@@ -36,7 +36,7 @@ package struct EventStyle: Hashable, Sendable {
 }
 
 /// The frames that travel to clients, as bytes.
-package enum Frame {
+package enum ServerFrame {
   /// An event as a client of that dialect sees it, under the name `shownAs`: the one that client subscribed by.
   ///
   /// `placement` is where it stands in its stream; without a log it stands nowhere.

@@ -1,5 +1,5 @@
-/// The listeners that were read and not begun, a page after the other.
-struct ListenerPages {
+/// The deliveries that were read and not begun, a page after the other.
+struct DeliveryPages {
   private var pages: [[PendingDelivery]] = []
   /// Where the rest of the first page begins.
   private var offset = 0
@@ -14,13 +14,13 @@ struct ListenerPages {
 
   mutating func popFirst() -> PendingDelivery? {
     guard let page = pages.first else { return nil }
-    let listener = page[offset]
+    let delivery = page[offset]
     offset += 1
     count -= 1
     if offset == page.count {
       pages.removeFirst()
       offset = 0
     }
-    return listener
+    return delivery
   }
 }

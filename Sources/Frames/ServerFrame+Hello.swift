@@ -4,12 +4,12 @@ import Telemetry
 
 // What the server answers to a hello, in this order: `connection`, `resume` if the client said where it was, the states,
 // the missed events, `ready`.
-extension Frame {
+extension ServerFrame {
   package static func connection(
     id: ConnectionID, principal: Principal, subscriptions: Int, refused: [SubscriptionRequest.Refusal], replay: Int64,
     milliseconds: Int64
   ) -> [UInt8] {
-    object(.connection) { writer in
+    JSONWriter.frame(.connection) { writer in
       writer.member("status", "connected")
       writer.member(Member.connectionID, id.text)
       writer.member(Member.user, ifPresent: principal.user)
@@ -22,7 +22,7 @@ extension Frame {
   }
 
   package static func resume(_ outcome: ResumeOutcome, replay: Int64) -> [UInt8] {
-    object(.resume) { writer in
+    JSONWriter.frame(.resume) { writer in
       writer.member(Member.replay, replay)
       writer.optional(Member.from, text: outcome.from)
       writer.member(Member.to, outcome.to.text)
@@ -48,7 +48,7 @@ extension Frame {
   package static func snapshot(
     stream: String, through sequence: Int64, events: ArraySlice<[UInt8]>, replay: Int64?, hasMore: Bool
   ) -> [UInt8] {
-    object(.snapshot) { writer in
+    JSONWriter.frame(.snapshot) { writer in
       writer.member(Member.replay, ifPresent: replay)
       writer.member(Member.stream, stream)
       writer.member(Member.sequence, sequence)
@@ -62,7 +62,7 @@ extension Frame {
 
   /// The client has everything; `cursor` is where it is now.
   package static func ready(replay: Int64, cursor: Cursor) -> [UInt8] {
-    object(.ready) { writer in
+    JSONWriter.frame(.ready) { writer in
       writer.member(Member.replay, replay)
       writer.member(Member.cursor, cursor.text)
     }
