@@ -221,7 +221,7 @@ let package = Package(
     tests(
       "ConnectionsTests",
       [
-        "EventLog", "Connections", "ConnectionStore", "Crypto", "Frames", "Messaging", "JSON", "Telemetry",
+        "Delivery", "EventLog", "Connections", "ConnectionStore", "Crypto", "Frames", "Messaging", "JSON", "Telemetry",
         "TestSupport",
       ]),
     tests(

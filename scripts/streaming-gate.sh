@@ -28,7 +28,7 @@ case $gate in
       test_gateway_clients.py::test_an_event_for_one_person_reaches_nobody_else) ;;
   batching)
     about="several events go in one frame, of a key the newest, large frames compressed"
-    suites='FramePackingTests|ConflationTests|StreamSenderTests|GunzipTests'
+    suites='FramePackingTests|ConflationTests|StreamSenderTests|TimedBatchTests|GunzipTests'
     systems=(test_javascript_client.py::test_large_events_arrive_whole_compressed_or_in_parts) ;;
   performance)
     about="an action makes so many requests and no more; 20 clients get an event within 100 ms (the 99th of a hundred)"

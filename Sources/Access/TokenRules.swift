@@ -32,7 +32,7 @@ package struct TokenRules: Equatable, Sendable {
     guard claims.groups.count <= Limit.groups, claims.groups.allSatisfy(Name.isGroup) else {
       throw .claim("'groups' are more than \(Limit.groups), or one is no name")
     }
-    let principal = Principal(user: user, role: claims.role.flatMap(Role.init), groups: claims.groups)
+    let principal = Principal(user: user, roleNamed: claims.role, groups: claims.groups)
     return Identity(
       principal: principal, scopes: claims.scopes, untilMilliseconds: (expires + leewaySeconds) * 1000)
   }

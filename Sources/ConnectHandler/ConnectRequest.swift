@@ -111,7 +111,7 @@ struct ConnectRequest {
   init(query: ConnectQuery, identity: Identity, types: EventTypeTable) throws(ConnectQuery.Invalid) {
     self.query = query
     self.identity = identity
-    let (accepted, refused) = query.subscriptions.resolved(for: identity.principal.role, types: types)
+    let (accepted, refused) = query.subscriptions.resolved(for: identity.principal, types: types)
     if let refusal = refused.first(where: { $0.code == .invalidName }) {
       throw ConnectQuery.Invalid(
         message: "'\(refusal.name)' cannot be subscribed to: \(refusal.message)",

@@ -59,7 +59,10 @@ package struct ConnectionRecord: Equatable, Sendable {
   package var hasSaidHello: Bool { accepts.contains(.parts) }
 
   /// What the client said in `hello`.
-  package mutating func accept(_ accepts: Accepts) { self.accepts = accepts }
+  /// What its URL said of batches holds whatever its hello says.
+  package mutating func accept(_ accepts: Accepts) {
+    self.accepts = accepts.union(self.accepts.intersection(.timedBatches))
+  }
 
   /// The topics of everyone, the user, the groups, the keys and the end, where a connection stands without asking.
   var ownTopics: [Topic] {

@@ -28,7 +28,7 @@ package struct ConnectionTotals: Equatable, Sendable {
 }
 
 /// Counts the connections page by page: what it keeps is bounded by the users that it tells apart.
-struct TotalsCounter {
+package struct TotalsCounter {
   private var total = 0
   private var active = 0
   private var byRole: [Role: Int] = [:]
@@ -42,7 +42,7 @@ struct TotalsCounter {
     self.maximumUsers = maximumUsers
   }
 
-  mutating func add(_ rows: [ListenerRow]) {
+  package mutating func add(_ rows: [ListenerRow]) {
     for row in rows {
       total += 1
       if row.untilMilliseconds ?? .max > startedAt { active += 1 }

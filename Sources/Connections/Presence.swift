@@ -4,7 +4,8 @@ package import Telemetry
 
 /// When the last client of a user was seen: what is kept for the user lapses some minutes later.
 ///
-/// A `$disconnect` that is lost leaves no word; then what is kept stays as long as the log does.
+/// A `$disconnect` that is lost leaves no word until an event or a ping finds the connection gone. Of a user who was never
+/// there nothing is written while events come: the first client finds what is too old by then.
 package struct Presence {
   let table: any Table
   let clock: Clock
@@ -42,12 +43,21 @@ package struct Presence {
   }
 
   /// Before which moment events have lapsed for a client that connected at `connectedAt`, in milliseconds since the epoch.
+  /// `logBeganAt`: when the log of the user's stream was begun; nil: there is none.
   package func lapse(
-    _ user: String, connectedAtMilliseconds connectedAt: Int64, keptSeconds: Int64
+    _ user: String, connectedAtMilliseconds connectedAt: Int64, logBeganAtMilliseconds logBeganAt: Int64?,
+    keptSeconds: Int64
   ) throws(TableError) -> Lapse {
     for _ in 0..<Self.attempts {
       guard let row = try table.get(PresenceRow.key(user: user), consistency: .strong).map(PresenceRow.init) else {
-        break
+        // Nothing is older than what is kept: nearly always, and nothing is asked or written.
+        guard let logBeganAt, logBeganAt < connectedAt - keptSeconds * 1000 else { break }
+        if let lapse = try firstLapse(
+          user, connectedAtMilliseconds: connectedAt, logBeganAtMilliseconds: logBeganAt, keptSeconds: keptSeconds)
+        {
+          return lapse
+        }
+        continue
       }
       let before = row.lapsedMilliseconds
       guard let left = row.leftMilliseconds else { return Lapse(beforeMilliseconds: before, isNew: false) }
@@ -61,6 +71,29 @@ package struct Presence {
   }
 
   private static let attempts = 8
+
+  /// Of a user of whom nobody has left yet, as far as is known: what was kept for so long before the oldest of its clients
+  /// came. It is written, so that what has lapsed does not come back when that client has left. Nil: another client was first.
+  ///
+  /// For example, with 300 seconds: events came at 0 s and at 500 s, the user's first client at 600 s. The event of 0 s has
+  /// lapsed, for it and for every other that comes while it is there, and one that comes to 900 s gets the event of 500 s too.
+  private func firstLapse(
+    _ user: String, connectedAtMilliseconds connectedAt: Int64, logBeganAtMilliseconds logBeganAt: Int64,
+    keptSeconds: Int64
+  ) throws(TableError) -> Lapse? {
+    let here = try table.items(of: Query(partition: ListenerRow.partition(.user(user), shard: 0)))
+    let oldest = here.compactMap(ListenerRow.init).reduce(connectedAt) { min($0, $1.connectedAtMilliseconds) }
+    let before = oldest - keptSeconds * 1000
+    do {
+      try table.update(
+        PresenceRow.key(user: user), change: PresenceRow.present(lapsedMilliseconds: before, nowSeconds: clock.seconds),
+        if: .absent)
+    } catch {
+      guard error.code == .conditionFailed else { throw error }
+      return nil
+    }
+    return Lapse(beforeMilliseconds: before, isNew: logBeganAt < before)
+  }
 
   /// False: another client came, or left, meanwhile.
   private func recordPresent(

@@ -44,12 +44,21 @@ package struct Subscription: Equatable, Sendable {
 // What a request means by the table of event types.
 extension SubscriptionRequest {
   /// What is wanted and allowed, each once, and what is refused; a refusal leaves the rest as it is.
-  package func resolved(for role: Role?, types: EventTypeTable) -> (accepted: [Subscription], refused: [Refusal]) {
+  package func resolved(
+    for principal: Principal, types: EventTypeTable
+  ) -> (accepted: [Subscription], refused: [Refusal]) {
+    resolved(for: principal.role, called: principal.unknownRole, types: types)
+  }
+
+  /// `unknown`: what a role that is none of these was called.
+  package func resolved(
+    for role: Role?, called unknown: String? = nil, types: EventTypeTable
+  ) -> (accepted: [Subscription], refused: [Refusal]) {
     var accepted: [Subscription] = []
     var refused: [Refusal] = []
     var seen: Set<Topic> = []
     for name in names {
-      switch Self.meanings(of: name, for: role, types: types) {
+      switch Self.meanings(of: name, for: role, called: unknown, types: types) {
       case .failure(let refusal): refused.append(refusal)
       case .success(let meanings):
         for meaning in meanings {
@@ -93,7 +102,7 @@ extension SubscriptionRequest {
   }
 
   private static func meanings(
-    of name: String, for role: Role?, types: EventTypeTable
+    of name: String, for role: Role?, called unknown: String?, types: EventTypeTable
   ) -> Result<[EventTypeTable.Meaning], Refusal> {
     let isPattern = name.utf8.last == UInt8(ascii: "*")
     let meanings = types.meanings(of: name)
@@ -102,7 +111,7 @@ extension SubscriptionRequest {
       let keyed = types.meaning(of: name)
       return keyed.key == nil
         ? .failure(Refusal(name: name, code: .unknownType, message: "no known type begins so"))
-        : allowed([keyed], name: name, role: role, types: types)
+        : allowed([keyed], name: name, role: role, called: unknown, types: types)
     }
     if !isPattern, !meanings.allSatisfy({ Name.isType($0.type) && $0.key.map(Name.isKey) ?? true }) {
       let rule = "a type is 1 to \(Limit.typeBytes) bytes \(Name.rule) and '*' (but at its end)"
@@ -111,16 +120,18 @@ extension SubscriptionRequest {
     if ControlType.isReserved(name) {
       return .failure(Refusal(name: name, code: .invalidName, message: "frames of the protocol bear that name"))
     }
-    return allowed(meanings, name: name, role: role, types: types)
+    return allowed(meanings, name: name, role: role, called: unknown, types: types)
   }
 
   private static func allowed(
-    _ meanings: [EventTypeTable.Meaning], name: String, role: Role?, types: EventTypeTable
+    _ meanings: [EventTypeTable.Meaning], name: String, role: Role?, called unknown: String?, types: EventTypeTable
   ) -> Result<[EventTypeTable.Meaning], Refusal> {
     let visible = meanings.filter { types.mayBeAskedFor($0.type, by: role) }
     guard visible.isEmpty else { return .success(visible) }
-    return .failure(
-      Refusal(name: name, code: .notAllowed, message: "the role '\(role?.rawValue ?? "unknown")' may not see it"))
+    let reason =
+      role.map { "the role '\($0.rawValue)' may not see it" }
+      ?? "the role '\(unknown ?? "")' is not known and sees no broadcast; there are \(Role.names)"
+    return .failure(Refusal(name: name, code: .notAllowed, message: reason))
   }
 
   /// A selector of a type as a value that can stand in a set.

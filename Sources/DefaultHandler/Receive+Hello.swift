@@ -19,7 +19,7 @@ extension Receive {
     var refused: [SubscriptionRequest.Refusal] = []
     // The count of hellos is not the count of changes, so a hello's subscriptions are ordered by time.
     let record = try change(context: context, accepting: hello.accepts, log: log) { record in
-      let resolved = hello.subscriptions.resolved(for: record.principal.role, types: types)
+      let resolved = hello.subscriptions.resolved(for: record.principal, types: types)
       refused = resolved.refused
       return SubscriptionChange(
         add: resolved.accepted, order: Self.order(nil, context: context), asks: !hello.subscriptions.names.isEmpty)

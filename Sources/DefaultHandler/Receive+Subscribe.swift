@@ -20,7 +20,7 @@ extension Receive {
     try checkSize(request)
     let current = try connection(context: context, log: log)
     let log = log.of(current)
-    let resolved = request.resolved(for: current.principal.role, types: types)
+    let resolved = request.resolved(for: current.principal, types: types)
     if let first = resolved.refused.first, resolved.accepted.isEmpty {
       // Who asked for nothing but what its role may not see has asked all the same.
       let asking = SubscriptionChange(order: Self.order(count, context: context), asks: true)

@@ -12,7 +12,7 @@ import Telemetry
 /// `$default`: a client's frame. Short answers go back as the route response; what has an order of its own is posted.
 struct Receive<Out: Outbox>: LambdaHandler {
   let connections: Connections
-  let recovery: RecoveryReader
+  var recovery: RecoveryReader
   let lagRows: LagRows
   /// Asked to send the pending events of a stream: a connection may lack some that no process is about to send. Without
   /// a name the next event of the stream brings them along, or the sweep.
@@ -28,6 +28,7 @@ struct Receive<Out: Outbox>: LambdaHandler {
 
   mutating func handle(_ event: [UInt8], context: InvocationContext) throws -> [UInt8] {
     let log = log.with(["requestId": .identifier(context.requestID)])
+    recovery.log = log
     defer { metrics?.writeEachMinute() }
     if case .greet(let destination) = InternalInvocation(decoding: event) {
       return try greet(destination, invocation: context, log: log)

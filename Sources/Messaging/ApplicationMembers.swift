@@ -32,8 +32,9 @@ struct ApplicationMembers {
       throw EventRefusal(
         code: .unknownField,
         message:
-          "'\(name.prefix(64))' is not known, but nearly '\(similar)'; an event has type, key, data, audience, user, group, "
-          + "timestamp, priority, correlationId, idempotencyKey, and members of an application's own with other names")
+          "'\(name.prefix(64))' is not known, but nearly '\(similar)'; an event has type, key, data, audience, user "
+          + "(or userId), group, timestamp, priority, correlationId, idempotencyKey, and members of an application's own "
+          + "with other names")
     }
     guard !Self.reserved.contains(name) else {
       throw EventRefusal(

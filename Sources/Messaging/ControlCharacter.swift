@@ -15,6 +15,19 @@ package enum ControlCharacter {
     scalar.value >= 0x7F ? isSeparator(scalar) || scalar.properties.generalCategory == .format : scalar.value < 0x20
   }
 
+  /// The beginning of a text from outside, as it may stand in a message: what is hidden as `\u{202E}`.
+  package static func shown(_ text: String, maximumCharacters: Int) -> String {
+    var shown = ""
+    for scalar in text.unicodeScalars.prefix(maximumCharacters) {
+      if isHidden(scalar) { shown += "\\u{\(hexadecimal(scalar))}" } else { shown.unicodeScalars.append(scalar) }
+    }
+    return text.unicodeScalars.count > maximumCharacters ? shown + "…" : shown
+  }
+
+  private static func hexadecimal(_ scalar: Unicode.Scalar) -> String {
+    String(scalar.value, radix: 16, uppercase: true)
+  }
+
   private static func isSeparator(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.properties.generalCategory {
     case .control, .lineSeparator, .paragraphSeparator: true

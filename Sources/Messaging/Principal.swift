@@ -4,6 +4,8 @@ public struct Principal: Equatable, Sendable {
   public var user: String?
   /// Nil: an unknown role, which may see no broadcast.
   public var role: Role?
+  /// What an unknown role was called, fit to be shown; nil: it is known.
+  package private(set) var unknownRole: String?
   /// What the events for a group are matched with.
   public var groups: [String]
 
@@ -11,6 +13,19 @@ public struct Principal: Equatable, Sendable {
     self.user = user
     self.role = role
     self.groups = groups
+  }
+
+  /// `role`: as a client, a credential or a row says it; nil: none was said.
+  package init(user: String?, roleNamed role: String?, groups: [String] = []) {
+    self.init(user: user, role: role.flatMap(Role.init), groups: groups)
+    if let role, self.role == nil { unknownRole = ControlCharacter.shown(role, maximumCharacters: Self.shownOfRole) }
+  }
+
+  private static let shownOfRole = 48
+
+  /// What an unknown role is called grants nothing.
+  public static func == (left: Principal, right: Principal) -> Bool {
+    (left.user, left.role) == (right.user, right.role) && left.groups == right.groups
   }
 }
 
@@ -20,6 +35,9 @@ public enum Role: String, Sendable, CaseIterable {
   case analyst
   case approver
   case viewer
+
+  /// `admin, analyst, …`
+  package static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 }
 
 /// The shape of the frames a connection gets, chosen by the query parameter `dialect`.

@@ -21,7 +21,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
   var clock = Clock.system
   var randomness = Randomness.system
   private var lagRequests = LagRequests()
-  private var pingWatch = PingWatch()
+  var pingWatch = PingWatch()
 
   init(
     eventLog: StreamLog, streams: StreamSender<Sender>, limits: StreamLimits = StreamLimits(),
@@ -192,12 +192,11 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     sendPending(pending, answer: &answer, context: context, log: log)
     for stream in lagging { sweepLagging(stream: stream, answer: &answer, context: context, log: log) }
     if !rest.isEmpty { log.warn("sweep had no time for all streams", ["left": .number(Int64(rest.count))]) }
-    pingSilent(&answer, context: context, log: log)
+    goRound(&answer, context: context, log: log)
     if swept > 0 {
       log.info("sweep found streams to send", ["streams": .number(Int64(swept))])
       logCounts("pending events sent", answer, log: log)
     }
-    countConnections(context: context, log: log)
     writeMetrics(answer, context: context)
     return answer.encoded()
   }
@@ -216,26 +215,6 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
 
   /// So much of a sweep goes to connections that have ended.
   private static var closingMilliseconds: Int64 { 10_000 }
-
-  /// Last, with the time that the streams leave.
-  private mutating func pingSilent(_ answer: inout PublishAnswer, context: InvocationContext, log: Log) {
-    do throws(TableError) {
-      let pings = try streams.pingSilent(
-        PingPolicy(limits), watch: &pingWatch, deadlineMilliseconds: context.deadlineMilliseconds)
-      answer.counts.gone += pings.closed + pings.gone
-      answer.counts.disconnects.merge(pings.disconnects, uniquingKeysWith: +)
-      if pings.isCutShort { log.warn("sweep had no time for all silent connections") }
-      guard pings.pinged + pings.closed + pings.gone > 0 else { return }
-      log.info(
-        "silent connections pinged",
-        [
-          "pinged": .number(Int64(pings.pinged)), "closed": .number(Int64(pings.closed)),
-          "gone": .number(Int64(pings.gone)),
-        ])
-    } catch {
-      log.error("silent connections not pinged", ["reason": .text(error.description)])
-    }
-  }
 
   // MARK: The slow ones
 

@@ -30,7 +30,7 @@ struct EventFrameTests {
   @Test("in the flat dialect has the fields of the data beside the type, whose name they may not take")
   func flat() {
     let own = #""vendor":"v","id":"1-a","seq":7,"version":3,"priority":"high"}"#
-    #expect(frame(.flat) == #"{"type":"price","price":152.50,"# + own)
+    #expect(frame(.flat) == #"{"type":"price","price":152.50,"data_type":"x","# + own)
     #expect(frame(.flat, data: "[1]") == #"{"type":"price","data":[1],"# + own)
   }
 
@@ -59,7 +59,17 @@ struct EventFrameTests {
     #expect(taken.hasSuffix(#""event_id":"1-a","event_seq":7,"event_version":3,"event_priority":"high"}"#))
     #expect(taken.contains(#""id":"mine","seq":1,"version":"v","priority":0"#))
     let both = frame(dialect, data: #"{"id":1,"event_id":2}"#)
-    #expect(!both.contains("1-a"))
+    #expect(both.contains(#""id":1,"event_id":2"#) && both.contains(#""event_event_id":"1-a""#))
+  }
+
+  @Test("in the flat dialect nothing is lost of two that bear one name: a type of the data, a member beside the data")
+  func nothingLost() {
+    let taken = frame(.flat, data: #"{"type":"x","data_type":"y","vendor":"w","event_vendor":1}"#)
+    #expect(
+      taken.hasPrefix(
+        #"{"type":"price","data_data_type":"x","data_type":"y","vendor":"w","event_vendor":1,"event_event_vendor":"v","#
+      ))
+    #expect(taken.contains(#""id":"1-a""#))
   }
 
   @Test("an event that is shown under its family's name says its own", arguments: Dialect.allCases)
@@ -73,6 +83,7 @@ struct EventFrameTests {
     var generator = SeededGenerator(seed)
     let names = [
       "id", "seq", "version", "name", "priority", "event_id", "event_seq", "event_name", "type", "data", "vendor",
+      "data_type", "event_event_id", "event_vendor",
     ]
     for _ in 0..<300 {
       let members = names.filter { _ in Bool.random(using: &generator) }.map { "\"\($0)\":1" }
@@ -87,6 +98,8 @@ struct EventFrameTests {
           try reader.skip()
         }
         try reader.end()
+        #expect(frame.contains("\"1-a\"") && frame.contains("\"v\""), "seed \(seed): \(frame)")
+        #expect(dialect != .flat || style.nestsData || seen.count == members.count + 7, "seed \(seed): \(frame)")
       }
     }
   }

@@ -45,8 +45,9 @@ struct PublishedTypesTests {
     stage.types = try EventTypeTable(
       reading: bytes(
         #"{"version":1,"types":[{"name":"t","roles":["*"],"conflates":true,"key":"k","omit":["secret"],"redact":["a.pin"],"#
-          + #""schema":{"properties":{"k":{"type":"string"},"secret":{},"a":{"properties":{"pin":{}}}}}}]}"#), file: "t"
-    )
+          + #""schema":{"properties":{"k":{"type":"string"},"secret":{},"a":{"properties":{"pin":{}}}}},"example":1}]}"#
+      ),
+      file: "t")
     func publish(_ number: Int) throws {
       _ = try stage.publish(
         #"{"type":"t","data":{"k":"K","n":\#(number),"secret":"SECRET","a":{"pin":"SECRET"}}}"#)

@@ -1,5 +1,6 @@
 import ConnectionStore
 import Connections
+import Foundation
 import Frames
 import LambdaEvents
 import Messaging
@@ -87,15 +88,98 @@ struct TimedBatchTests {
     #expect(batches() == [[1, 2], [3]])
   }
 
-  @Test("ten that are published together do not wait, and neither does an urgent one, with those before it")
+  @Test("of 25 that are published together two batches of ten come at once, and five a second later")
   func together() throws {
     try connect(("batch", "1"))
+    try publish(1...25)
+    let accepted = stage.clock.clock.milliseconds()
+    #expect(batches() == [Array(1...10), Array(11...20)])
+    var sentAt: Int64 = 0
+    stage.ear.beforePage = { if sentAt == 0 { sentAt = stage.clock.clock.milliseconds() } }
+    deliverLagging()
+    stage.ear.beforePage = nil
+    #expect(batches() == [Array(1...10), Array(11...20), Array(21...25)])
+    #expect((980...1_100).contains(sentAt - accepted), "after \(sentAt - accepted) ms")
+    // Five that wait and five that come are ten.
+    try publish(26...30)
+    try publish(31...37)
+    #expect(batches().last == Array(26...35) && batches().count == 4)
+    deliverLagging()
+    #expect(batches().flatMap { $0 } == Array(1...37))
+  }
+
+  @Test("an urgent one does not wait, nor those before it")
+  func urgent() throws {
+    try connect(("batch", "1"))
     try publish(1...12)
-    #expect(batches() == [Array(1...12)])
     try publish(13...14)
-    #expect(batches().count == 1)
+    #expect(batches() == [Array(1...10)])
     try publish(15...15, priority: "high")
-    #expect(batches() == [Array(1...12), [13, 14, 15]])
+    #expect(batches() == [Array(1...10), Array(11...15)])
+  }
+
+  @Test("a lone event is not sent at once because it is the first of a connection that was greeted")
+  func firstOfConnection() throws {
+    stage.greetsClients = true
+    let access = ["ACCESS": "open", "GREETING_FUNCTION": "DefaultHandler"]
+    _ = try stage.connect([("eventTypes", "signal"), ("batch", "1"), ("userId", "u-1")], access: access)
+    for payload in stage.invocations.takeAll() where payload.hasPrefix("{\"greet\"") { _ = try stage.greet(payload) }
+    try stage.runInvocations()
+    try publish(1...1)
+    _ = try stage.publish(#"{"type":"note","user":"u-1","data":2}"#)
+    #expect(batches().flatMap { $0 }.isEmpty)
+    _ = try stage.say(#"{"type":"subscribe","eventTypes":["risk"]}"#)
+    _ = try stage.publish(#"{"type":"risk","data":3}"#)
+    #expect(batches().flatMap { $0 }.isEmpty)
+    deliverLagging()
+    _ = sender.deliverLagging(stream: "all/risk", deadlineMilliseconds: stage.clock.clock.milliseconds() + 30_000)
+    #expect(batches().filter { !$0.isEmpty } == [[1], [3]])
+  }
+
+  @Test("each event of a key counts, and the newest of a batch is shown for those before it")
+  func conflation() throws {
+    _ = try stage.connect([("eventTypes", "price:update"), ("batch", "1")])
+    let events = (1...23).map { "{\"type\":\"price:update\",\"key\":\"K\($0 % 2)\",\"data\":\($0)}" }
+    _ = try stage.publish("{\"events\":[\(events.joined(separator: ","))]}")
+    #expect(batches() == [[9, 10], [19, 20]])
+    #expect(stage.ear.frames(to: stage.id)[1].components(separatedBy: "\"folded\":4").count == 3)
+    _ = sender.deliverLagging(
+      stream: "all/price:update", deadlineMilliseconds: stage.clock.clock.milliseconds() + 30_000)
+    #expect(batches() == [[9, 10], [19, 20], [22, 23]])
+  }
+
+  @Test("streams of one publish are not put together in a frame of more than ten")
+  func streams() throws {
+    try connect(("batch", "1"))
+    _ = try stage.say(#"{"type":"subscribe","eventTypes":["risk"]}"#)
+    try stage.runInvocations()
+    let events = (1...20).map { "{\"type\":\"\($0 <= 10 ? "signal" : "risk")\",\"data\":\($0)}" }
+    _ = try stage.publish("{\"events\":[\(events.joined(separator: ","))]}")
+    #expect(Set(batches()) == [Array(1...10), Array(11...20)])
+  }
+
+  @Test("a batch that is refused comes again, whole and in order, in frames of ten at most", arguments: [25, 40])
+  func refusal(count: Int) throws {
+    try connect(("batch", "1"))
+    stage.ear.refusing = [stage.id.text]
+    try publish(1...count)
+    stage.ear.refusing = []
+    deliverLagging()
+    try publish(count + 1...count + 3)
+    deliverLagging()
+    #expect(batches().flatMap { $0 } == Array(1...count + 3))
+    #expect(batches().allSatisfy { (1...10).contains($0.count) })
+  }
+
+  @Test("what was missed comes in batches of ten too")
+  func missed() throws {
+    try connect(("batch", "1"))
+    try publish(1...25)
+    _ = try stage.say(#"{"type":"hello","n":1,"accept":["batch"],"seen":{"all/signal":0}}"#)
+    let replayed = stage.ear.frames(to: stage.id).filter {
+      $0.hasPrefix("{\"type\":\"batch\"") && $0.contains("\"replay\":1")
+    }
+    #expect(replayed.map(data) == [Array(1...10), Array(11...20), Array(21...25)])
   }
 
   @Test("BATCH_EVENTS and BATCH_MILLISECONDS say how many, and how long")

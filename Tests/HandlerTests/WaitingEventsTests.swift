@@ -146,8 +146,73 @@ struct WaitingEventsTests {
     for name in names { #expect(shown(name).isEmpty, "\(name.text)") }
     let lines = stage.lines(saying: "events kept for a user lapsed")
     #expect(lines.count == 1 && lines[0].contains(#""level":"INFO""#) && lines[0].contains(#""user":"u-1""#))
+    #expect(lines[0].contains(#""requestId":""#) && lines[0].contains(#""correlationId":""#))
     try publish("order:update", 3, key: "o-3")
     for name in names { #expect(shown(name) == [3]) }
+  }
+
+  @Test("of a user who was never there it waits five minutes as well; what lapsed then comes back on no path")
+  func neverThere() throws {
+    try publish("order:update", 1, key: "o-1")
+    stage.clock.advance(seconds: 200)
+    try publish("order:update", 2, key: "o-2")
+    stage.clock.advance(seconds: 200)
+    let names = ["First=", "Second=", "Third=", "Fourth="].map { ConnectionID($0)! }
+    try connect(("dialect", "flat"), id: names[0])
+    try greet()
+    try connect(("hello", "1"), id: names[1])
+    try hello(id: names[1])
+    #expect(shown(names[0]) == [2] && shown(names[1]) == [2])
+    let lines = stage.lines(saying: "events kept for a user lapsed")
+    #expect(lines.count == 1 && lines[0].contains(#""level":"INFO""#) && lines[0].contains(#""user":"u-1""#))
+    #expect(lines[0].contains(#""requestId":""#) && lines[0].contains(#""correlationId":""#))
+    // It has been there from then on: what comes is kept for all of its clients, as long as one stays.
+    try publish("order:update", 3, key: "o-3")
+    stage.clock.advance(seconds: 3_000)
+    try connect(("hello", "1"), id: names[2])
+    _ = try stage.say(#"{"type":"hello","n":1,"accept":[],"seen":{"user/u-1":0}}"#, id: names[2])
+    #expect(shown(names[2]) == [2, 3])
+    for name in names.prefix(3) { _ = try stage.disconnect(id: name) }
+    stage.clock.advance(seconds: 60)
+    try connect(("dialect", "message"), id: names[3])
+    try greet()
+    #expect(shown(names[3]) == [2, 3])
+    #expect(stage.lines(saying: "events kept for a user lapsed").count == 1)
+  }
+
+  @Test("two clients of a user who was never there that come at once find the same, and one says what lapsed")
+  func bothAtOnce() throws {
+    try publish("order:update", 1, key: "o-1")
+    stage.clock.advance(seconds: 250)
+    try publish("order:update", 2, key: "o-2")
+    stage.clock.advance(seconds: 100)
+    let names = ["First=", "Second="].map { ConnectionID($0)! }
+    try connect(("hello", "1"), id: names[0])
+    stage.clock.advance(seconds: 240)
+    try connect(("hello", "1"), id: names[1])
+    // The later one first: what is kept counts from the first that came.
+    try hello(id: names[1])
+    try hello(id: names[0])
+    #expect(shown(names[0]) == [2] && shown(names[1]) == [2])
+    #expect(stage.lines(saying: "events kept for a user lapsed").count == 1)
+  }
+
+  @Test("is kept while one client of the user stays, however many of the others leave, and however long ago")
+  func oneStays() throws {
+    let names = ["First=", "Second=", "Third="].map { ConnectionID($0)! }
+    for name in names.prefix(2) {
+      try connect(("dialect", "flat"), id: name)
+      try greet()
+    }
+    _ = try stage.disconnect(id: names[0])
+    for number in 1...2 {
+      try publish("alert:new", number)
+      stage.clock.advance(seconds: 400)
+    }
+    try connect(("hello", "1"), id: names[2])
+    try hello(id: names[2])
+    #expect(shown(names[1]) == [1, 2] && shown(names[2]) == [1, 2] && shown(names[0]).isEmpty)
+    #expect(stage.lines(saying: "events kept for a user lapsed").isEmpty)
   }
 
   @Test("is kept for a user who comes back within five minutes")

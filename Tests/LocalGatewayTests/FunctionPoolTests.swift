@@ -16,9 +16,12 @@ private struct Stage {
   }
 
   /// Invocations are numbered from 1.
-  mutating func invoke(callerMilliseconds: Int64 = 1_000_000, bytes: Int = 10) -> [FunctionPool.Action] {
+  mutating func invoke(
+    callerMilliseconds: Int64 = 1_000_000, bytes: Int = 10, isInBackground: Bool = false
+  ) -> [FunctionPool.Action] {
     invocations += 1
-    return pool.invoke(id: invocations, bytes: bytes, callerDeadline: now + callerMilliseconds, now: now)
+    return pool.invoke(
+      id: invocations, bytes: bytes, callerDeadline: now + callerMilliseconds, isInBackground: isInBackground, now: now)
   }
 
   mutating func asks(_ environment: Int) -> [FunctionPool.Action]? {
@@ -320,6 +323,7 @@ private struct RandomRun {
   private var living: Set<Int> = []
   private var open: Set<Int> = []
   private var running: [Int: Int] = [:]
+  private var background: Set<Int> = []
   private var made = 0
   private(set) var problems: [String] = []
 
@@ -331,13 +335,20 @@ private struct RandomRun {
     case 0...3:
       made += 1
       open.insert(made)
-      consume(stage.invoke(callerMilliseconds: .random(in: 50...800, using: &generator)))
+      let isInBackground = Bool.random(using: &generator)
+      if isInBackground { background.insert(made) }
+      consume(
+        stage.invoke(callerMilliseconds: .random(in: 50...800, using: &generator), isInBackground: isInBackground))
     case 4...5: if let environment { consume(stage.asks(environment) ?? []) }
     case 6...7:
-      if let environment, case .accepted(let id) = stage.answers(environment) { open.remove(id) }
+      if let environment, case .accepted(let id) = stage.answers(environment) {
+        open.remove(id)
+        running[environment] = nil
+      }
     case 8:
       if let environment {
         living.remove(environment)
+        running[environment] = nil
         consume(stage.exits(environment))
       }
     default: consume(stage.pass(.random(in: 0...200, using: &generator)))
@@ -363,6 +374,7 @@ private struct RandomRun {
       case .terminate, .kill: break
       }
     }
+    if running.values.count(where: background.contains) > 1 { problems.append("two in the background") }
     if living.count > 3 { problems.append("\(living.count) environments") }
   }
 }

@@ -40,6 +40,16 @@ struct ApplicationMembersTests {
     )
   }
 
+  @Test("that are nearly a name are told every name that an event may have", arguments: ["user_id", "usr"])
+  func told(name: String) {
+    let message = refusal("{\"type\":\"t\",\"data\":1,\"\(name)\":\"u-1\"}")?.message ?? ""
+    for known in [
+      "type", "key", "data", "audience", "user", "userId", "group", "timestamp", "priority", "correlationId",
+      "idempotencyKey",
+    ] { #expect(message.contains(known), "\(known)") }
+    #expect(name != "user_id" || message.contains("nearly 'userId'"))
+  }
+
   @Test(
     "may not bear a name that frames have",
     arguments: ["id", "seq", "stream", "replay", "version", "name", "event_seq"])

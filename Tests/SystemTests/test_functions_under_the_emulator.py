@@ -60,8 +60,8 @@ def test_a_variable_that_is_missing_is_named_with_an_example(emulate):
 
 def test_a_file_of_event_types_says_who_may_see_what(emulate, store, tmp_path):
     types = tmp_path / "types.json"
-    types.write_text('{"version":1,"types":[{"name":"only","aliases":["one"],"roles":["viewer"]},'
-                     '{"name":"hidden","roles":["analyst"]}]}')
+    types.write_text('{"version":1,"types":[{"name":"only","aliases":["one"],"roles":["viewer"],"schema":{},"example":1},'
+                     '{"name":"hidden","roles":["analyst"],"schema":{},"example":1}]}')
     settings = {"CONNECTION_STORE": store, "EVENT_TYPES_FILE": str(types), "API_GATEWAY_ENDPOINT": ENDPOINT}
     connect, receive = emulate("ConnectHandler", ACCESS="open", **settings), emulate("DefaultHandler", **settings)
     came, said = event("connect-browser"), event("message")

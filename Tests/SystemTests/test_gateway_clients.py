@@ -172,7 +172,7 @@ async def test_a_refused_connect_is_an_http_status_with_a_reason(tmp_path):
 
 async def test_a_file_of_event_types_counts_for_every_function(tmp_path):
     (tmp_path / "types.json").write_text(
-        '{"version":1,"types":[{"name":"only","aliases":["one"],"roles":["viewer"]}],'
+        '{"version":1,"types":[{"name":"only","aliases":["one"],"roles":["viewer"],"schema":{},"example":1}],'
         '"dialects":[{"name":"flat","aliases":["credit"],"greeting":{"type":"hi","who":"$userId"}}]}')
     gateway = Gateway(tmp_path, environment={"EVENT_TYPES_FILE": "types.json"}).start()
     try:

@@ -54,15 +54,19 @@ extension EventTypeTable {
   /// What is said of the members of `data` has to be said of members that the schema has: a path that is misspelt would
   /// let out what it was to hold back.
   private func readData(_ members: TypeMembers, type: inout EventType) throws(EventTypeFileError) {
-    let schema = try members[.schema].map { (member) throws(EventTypeFileError) in try DataSchema(member) }
+    guard let member = members[.schema] else { throw members.type.missing(Field.schema.rawValue) }
+    let schema = try DataSchema(member)
     if let key = members[.key] { type.key = try key.path(in: schema, ofKey: true) }
     for path in try members.paths(.omit) { type.omitted.append(try path.path(in: schema)) }
     for path in try members.paths(.redact) { type.redacted.append(try path.path(in: schema)) }
     if let member = members[.key], let key = type.key, (type.omitted + type.redacted).contains(where: key.isWithin) {
       throw member.fault("'\(key.text)' is held back, and a key is shown")
     }
-    guard let example = members[.example] else { return }
-    guard let schema else { throw members.type.fault("has an example and no schema") }
+    for (path, redacted) in zip(try members.paths(.redact), type.redacted) {
+      guard type.omitted.contains(where: { redacted.isWithin($0) && $0.isWithin(redacted) }) else { continue }
+      throw path.fault("'\(redacted.text)' is in 'omit' too; name it in one of the two")
+    }
+    guard let example = members[.example] else { throw members.type.missing(Field.example.rawValue) }
     try schema.check(example)
   }
 
@@ -77,13 +81,12 @@ extension EventTypeTable {
 
 extension EventTypeMember {
   /// A path into `data`, of a member that the schema has; a key's is of a string or a number.
-  fileprivate func path(in schema: DataSchema?, ofKey isKey: Bool = false) throws(EventTypeFileError) -> DataPath {
+  fileprivate func path(in schema: DataSchema, ofKey isKey: Bool = false) throws(EventTypeFileError) -> DataPath {
     let names = try text().utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     let path = DataPath(names: names.map { String(Substring($0)) })
     guard (1...8).contains(path.names.count), !path.names.contains("") else {
       throw fault("must be the name of a member of data, or several with a '.' between, at most 8")
     }
-    guard let schema else { throw fault("needs a schema that has '\(path.text)'") }
     guard let found = schema.schema(at: path, passingLists: !isKey) else {
       throw fault("the schema has no member '\(path.text)'")
     }

@@ -7,9 +7,12 @@ package struct EventTypeFileError: Error, Equatable, CustomStringConvertible {
   /// `types[3].roles[1]`, or `line 7` where the text is no JSON; empty for the file as a whole.
   package let member: String
   package let reason: String
+  /// Where the member stands, or the value that lacks it.
+  package internal(set) var line: Int?
 
   package var description: String {
-    "the event types of \(file)\(member.isEmpty ? "" : ", \(member)"): \(reason)"
+    let place = line.map { " (line \($0))" } ?? ""
+    return "the event types of \(file)\(member.isEmpty ? "" : ", \(member)\(place)"): \(reason)"
   }
 }
 
@@ -25,7 +28,13 @@ extension EventTypeTable {
       throw EventTypeFileError(file: file, member: "line \(line)", reason: error.description)
     }
     self.init()
-    try read(EventTypeMember(file: file, path: .root, tree))
+    do throws(EventTypeFileError) {
+      try read(EventTypeMember(file: file, path: .root, tree))
+    } catch {
+      var error = error
+      error.line = JSONPath.line(of: error.member, in: bytes)
+      throw error
+    }
   }
 
   private static let rootMembers = ["version", "types", "seeEverything", "bundles", "keyedPrefixes", "dialects"]

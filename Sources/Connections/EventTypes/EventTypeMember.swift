@@ -2,22 +2,6 @@ import Frames
 import JSON
 import Messaging
 
-/// Where a value stands; written out only when there is a fault to tell.
-indirect enum JSONPath {
-  case root
-  case member(String, of: JSONPath)
-  case element(Int, of: JSONPath)
-
-  var text: String {
-    switch self {
-    case .root: ""
-    case .member(let name, of: .root): name
-    case .member(let name, let parent): "\(parent.text).\(name)"
-    case .element(let index, let parent): "\(parent.text)[\(index)]"
-    }
-  }
-}
-
 /// A value in a file of event types, and where it stands.
 struct EventTypeMember {
   let file: String
@@ -33,6 +17,8 @@ struct EventTypeMember {
   func fault(_ reason: String) -> EventTypeFileError {
     EventTypeFileError(file: file, member: path.text, reason: reason)
   }
+
+  func missing(_ name: String) -> EventTypeFileError { fault(at: name, reason: "is missing") }
 
   /// The fault of a member, which may be missing.
   private func fault(at name: String, reason: String) -> EventTypeFileError {
@@ -52,7 +38,7 @@ struct EventTypeMember {
       guard found[index] == nil else { throw fault(at: member.name, reason: "stands twice") }
       found[index] = EventTypeMember(file: file, path: .member(member.name, of: path), member.value)
     }
-    for index in 0..<required where found[index] == nil { throw fault(at: names[index], reason: "is missing") }
+    for index in 0..<required where found[index] == nil { throw missing(names[index]) }
     return found
   }
 
@@ -127,7 +113,7 @@ struct EventTypeMember {
       } else if case .string(let text) = element.tree, let role = Role(rawValue: text) {
         roles.insert(RoleSet(role))
       } else {
-        throw element.fault("must be \"*\" or one of \(Role.allCases.map(\.rawValue).joined(separator: ", "))")
+        throw element.fault("must be \"*\" or one of \(Role.names)")
       }
     }
     return roles

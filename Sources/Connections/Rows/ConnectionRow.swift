@@ -14,6 +14,7 @@ package enum ConnectionRow {
     static let asked = "asked"
     static let user = "user"
     static let role = "role"
+    static let unknownRole = "unknownRole"
     static let groups = "groups"
     static let accepts = "accepts"
     static let client = "client"
@@ -56,6 +57,7 @@ package enum ConnectionRow {
     if record.subscriptions.hasAsked { item[Attribute.asked] = .number(1) }
     if let user = record.principal.user { item[Attribute.user] = .string(user) }
     if let role = record.principal.role { item[Attribute.role] = .string(role.rawValue) }
+    if let role = record.principal.unknownRole { item[Attribute.unknownRole] = .string(role) }
     if !record.principal.groups.isEmpty { item[Attribute.groups] = .bytes(StringList.encode(record.principal.groups)) }
     if !record.accepts.isEmpty { item[Attribute.accepts] = .number(record.accepts.rawValue) }
     if let clientName = record.clientName { item[Attribute.client] = .string(clientName) }
@@ -132,7 +134,8 @@ extension ConnectionRecord {
     self.init(
       id: id,
       principal: Principal(
-        user: item.string(Attribute.user), role: item.string(Attribute.role).flatMap(Role.init),
+        user: item.string(Attribute.user),
+        roleNamed: item.string(Attribute.role) ?? item.string(Attribute.unknownRole),
         groups: item.bytes(Attribute.groups).flatMap(StringList.decode) ?? []),
       dialect: item.string(Attribute.dialect).flatMap(Dialect.init) ?? .typed,
       clientName: item.string(Attribute.client), sourceAddress: item.string(Attribute.address) ?? "",

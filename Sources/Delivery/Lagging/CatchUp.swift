@@ -15,9 +15,6 @@ struct CatchUp {
   var delivery: PendingDelivery?
   /// It has everything up to here once it has its frames, but for the rest; nil: it has left.
   let through: Int64?
-  /// How many events that is for it, and whether one of them is urgent.
-  var eventCount = 0
-  var isUrgent = false
   /// What it may not be sent now; nil: it gets everything up to `through`.
   var rest: LimitedFrames.Rest?
 }
@@ -72,6 +69,7 @@ extension StreamSender {
         expired: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, through: pages.end)
       return CatchUp(row: row, delivery: delivery, through: pages.end)
     }
+    if record.accepts.asksForBatches(record.dialect) { return try batches(row, record: record, pages: &pages) }
     let withheld = row.withheld ?? Withheld()
     let page = try pages.page(from: row.from).prefix(through: withheld.through)
     let events = PlacedEvent.conflated(page.events, types: types)
@@ -81,9 +79,7 @@ extension StreamSender {
     }
     var catchUp = CatchUp(row: row, delivery: nil, through: page.through)
     guard !matches.isEmpty else { return catchUp }
-    catchUp.eventCount = matches.reduce(0) { $0 + events[$1.event].placement.folded + 1 }
     let urgent = PlacedEvent.lastUrgent(of: matches, among: events)
-    catchUp.isUrgent = urgent > 0
     var cache = FrameCache(events: events, types: types, cursor: pages.cursor(through: page.through).text)
     let frames = cache.frames(matches, dialect: record.dialect, accepts: record.accepts)
     var limited = LimitedFrames.all(frames)
@@ -98,6 +94,30 @@ extension StreamSender {
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: Array(limited.now),
       eventCount: limited.rest == nil ? matches.count : limited.now.count,
       alerts: matches.sequences(ofAlerts: AlertOutcomes.sequences(among: events)))
+    return catchUp
+  }
+}
+
+extension StreamSender {
+  /// What the connection of a row gets that asked for batches: those that are full, or due.
+  private func batches(
+    _ row: LaggingConnection, record: ConnectionRecord, pages: inout LogPages
+  ) throws(TableError) -> CatchUp {
+    let page = try pages.page(from: row.from)
+    let matches: [TimedBatches.Match] = page.events.compactMap { logged in
+      record.shownName(of: logged.event, types: types).map { (logged, $0) }
+    }
+    let now = clock.milliseconds()
+    let batches = TimedBatches(
+      matches, accepts: record.accepts, types: types, rule: batchRule, end: page.through,
+      isDue: row.withheld?.isBatching ?? false && row.dueAtMilliseconds <= now, now: now,
+      cursor: { pages.cursor(through: $0).text })
+    var catchUp = CatchUp(row: row, listener: nil, through: page.through, rest: batches.rest)
+    guard !batches.frames.isEmpty else { return catchUp }
+    let sent = matches.prefix { match in batches.rest?.from.map { match.logged.sequence < $0 } ?? true }
+    catchUp.listener = PendingDelivery(
+      id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: batches.frames,
+      eventCount: sent.count, alerts: sent.filter(\.logged.event.isErrorAlert).map(\.logged.sequence))
     return catchUp
   }
 }

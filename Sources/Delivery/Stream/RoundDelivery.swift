@@ -50,6 +50,9 @@ extension StreamSender {
     /// The connections that were found gone.
     var departed: Set<ConnectionID> = []
     var pages: LogPages
+    lazy var conflated = ConflatedEvents(plan.events, placed: events)
+    /// Nearly every connection that asked for batches gets what the one before got.
+    var lastBatches: (matches: [Recipient.Match], accepts: Accepts, batches: TimedBatches)?
     var result = RoundResult()
   }
 }
@@ -139,12 +142,13 @@ extension StreamSender.RoundDelivery {
           PendingDelivery(
             expired: recipient.id, connectedAtMilliseconds: recipient.connectedAtMilliseconds, through: plan.end))
       } else {
-        let frames = limited(
-          cache.frames(recipient.matches, dialect: recipient.dialect, accepts: recipient.accepts), to: recipient)
+        let frames = frames(for: recipient)
         guard !frames.isEmpty else { continue }
         var delivery = PendingDelivery(
           recipient: recipient, frames: frames, alerts: recipient.matches.sequences(ofAlerts: alerts))
-        if isJoint, recipient.accepts.takesBatches(recipient.dialect) {
+        // Batches of ten are not put together.
+        let isMergeable = isJoint && !recipient.accepts.asksForBatches(recipient.dialect)
+        if isMergeable, recipient.accepts.takesBatches(recipient.dialect) {
           (delivery.events, delivery.accepts) = (cache.lastEvents, recipient.accepts)
         }
         result.begin(delivery)
@@ -152,6 +156,13 @@ extension StreamSender.RoundDelivery {
       }
     }
     return begun
+  }
+
+  /// What it is sent now.
+  private mutating func frames(for recipient: Recipient) -> [OutgoingFrame] {
+    if recipient.accepts.asksForBatches(recipient.dialect) { return batched(to: recipient) }
+    return limited(
+      cache.frames(recipient.matches, dialect: recipient.dialect, accepts: recipient.accepts), to: recipient)
   }
 
   /// What the connections of a page lack that have no turn in this round.

@@ -49,36 +49,91 @@ extension StreamSender {
     package init() {}
   }
 
-  /// Pings the connections that were not heard for long, page by page, and closes those that answered none.
-  package func pingSilent(
-    _ policy: PingPolicy, watch: inout PingWatch, deadlineMilliseconds: Int64
-  ) throws(TableError) -> Pings {
-    var pings = Pings()
-    guard policy.isOn else { return pings }
-    var list = connections.list(pageSize: pageSize)
-    while let page = try list.next() {
-      guard clock.milliseconds() < deadlineMilliseconds - Self.reserveMilliseconds else {
-        pings.isCutShort = true
-        break
-      }
-      let now = clock.milliseconds()
-      let ids = page.filter {
-        policy.earliest(connectedAtMilliseconds: $0.connectedAtMilliseconds) <= now
-          && watch.isDue($0.id, nowMilliseconds: now)
-      }.map(\.id)
-      guard !ids.isEmpty else { continue }
-      let turns = try connections.connections(ids).compactMap { record in
-        record.map { (record: $0, turn: policy.turn(of: $0, nowMilliseconds: now)) }
-      }
-      for (record, turn) in turns {
-        if case .later(let moment) = turn { watch.wait(record.id, until: moment) }
-      }
-      try ping(
-        turns.filter { $0.turn == .ping }.map(\.record), closing: turns.filter { $0.turn == .close }.map(\.record),
-        deadlineMilliseconds: deadlineMilliseconds, pings: &pings)
+  /// What one reading of the list of all connections came to.
+  package struct Round {
+    package var pings = Pings()
+    /// Why some were not pinged that should have been; the next sweep does it.
+    package var pingFailure: TableError?
+    /// Nil: not all of them were read in time, or that failed.
+    package var totals: ConnectionTotals?
+    package var failure: TableError?
+
+    package init() {}
+  }
+
+  /// Reads the list of all connections once: counts them, pings those that were not heard for long, page by page, and closes
+  /// those that answered none. Where the reading takes longer than `countingMilliseconds` they are only pinged.
+  package func goRound(
+    pinging policy: PingPolicy, watch: inout PingWatch, countingMilliseconds: Int64 = .max, deadlineMilliseconds: Int64
+  ) -> Round {
+    var round = Round()
+    do throws(TableError) {
+      try goRound(
+        pinging: policy, watch: &watch, countingMilliseconds: countingMilliseconds,
+        deadlineMilliseconds: deadlineMilliseconds, round: &round)
+    } catch {
+      round.failure = error
     }
-    watch.endSweep()
-    return pings
+    return round
+  }
+
+  private func goRound(
+    pinging policy: PingPolicy, watch: inout PingWatch, countingMilliseconds: Int64, deadlineMilliseconds: Int64,
+    round: inout Round
+  ) throws(TableError) {
+    var counter = connections.counter()
+    var list = connections.list(pageSize: pageSize)
+    var readMilliseconds: Int64 = 0
+    while clock.milliseconds() < deadlineMilliseconds - Self.reserveMilliseconds {
+      let start = clock.milliseconds()
+      guard let page = try list.next() else {
+        watch.endSweep()
+        if readMilliseconds < countingMilliseconds { round.totals = try connections.record(counter) }
+        return
+      }
+      counter.add(page)
+      readMilliseconds += clock.milliseconds() - start
+      pingSilent(page, policy, watch: &watch, deadlineMilliseconds: deadlineMilliseconds, round: &round)
+    }
+    if policy.isOn { round.pings.isCutShort = true }
+  }
+
+  private func pingSilent(
+    _ page: [ListenerRow], _ policy: PingPolicy, watch: inout PingWatch, deadlineMilliseconds: Int64, round: inout Round
+  ) {
+    guard policy.isOn, round.pingFailure == nil, !round.pings.isCutShort else { return }
+    guard clock.milliseconds() < deadlineMilliseconds - Self.pingReserveMilliseconds else {
+      round.pings.isCutShort = true
+      return
+    }
+    do throws(TableError) {
+      try pingSilent(page, policy, watch: &watch, deadlineMilliseconds: deadlineMilliseconds, pings: &round.pings)
+    } catch {
+      round.pingFailure = error
+    }
+  }
+
+  /// In the last part of the time the others are only counted.
+  private static var pingReserveMilliseconds: Int64 { 4_000 }
+
+  private func pingSilent(
+    _ page: [ListenerRow], _ policy: PingPolicy, watch: inout PingWatch, deadlineMilliseconds: Int64, pings: inout Pings
+  ) throws(TableError) {
+    let now = clock.milliseconds()
+    let ids = page.filter {
+      policy.earliest(connectedAtMilliseconds: $0.connectedAtMilliseconds) <= now
+        && watch.isDue($0.id, nowMilliseconds: now)
+    }.map(\.id)
+    guard !ids.isEmpty else { return }
+    let turns = try connections.connections(ids).compactMap { record in
+      record.map { (record: $0, turn: policy.turn(of: $0, nowMilliseconds: now)) }
+    }
+    for (record, turn) in turns {
+      if case .later(let moment) = turn { watch.wait(record.id, until: moment) }
+    }
+    try ping(
+      turns.filter { $0.turn == .ping }.map(\.record), closing: turns.filter { $0.turn == .close }.map(\.record),
+      deadlineMilliseconds: deadlineMilliseconds, pings: &pings)
   }
 
   /// A ping counts once it was posted, and before that nothing is written: who dies in between pings once more.

@@ -16,31 +16,13 @@ struct LimitedFrames {
     let withheld: Withheld
     /// When the next of it may be sent, in milliseconds since the epoch.
     let dueAtMilliseconds: Int64
+    /// The first event of it that the connection lacks; nil: it begins where the connection's part of the log does.
+    var from: Int64?
   }
 
   static func all(_ frames: [OutgoingFrame]) -> Self { Self(now: frames[...], rest: nil) }
 
   static func none(_ rest: Rest) -> Self { Self(now: [], rest: rest) }
-}
-
-/// When a client that asked for batches gets one: 002's batcher.
-struct BatchRule: Equatable, Sendable {
-  let events: Int
-  let milliseconds: Int64
-
-  /// So short before its time a batch is left to the lag sender: it may be at it.
-  static let leftToLagSenderMilliseconds: Int64 = 100
-
-  init(_ limits: StreamLimits) {
-    events = Int(limits.batchEvents)
-    milliseconds = limits.batchMilliseconds
-  }
-
-  /// When a batch is sent, at the latest, that begins with an event.
-  func due(first event: Event?, now: Int64) -> Int64 {
-    let accepted = event.flatMap { EventTime.milliseconds(ofID: $0.id) } ?? now
-    return min(max(now, accepted + milliseconds), now + milliseconds)
-  }
 }
 
 extension StreamSender {
@@ -76,14 +58,11 @@ extension Lag {
   /// Of a connection that has what it was sent.
   init(id: ConnectionID, from: Int64, rest: LimitedFrames.Rest) {
     self.init(
-      id: id, from: from, pace: .slow, dueAtMilliseconds: rest.dueAtMilliseconds, withheld: rest.withheld)
+      id: id, from: rest.from ?? from, pace: .slow, dueAtMilliseconds: rest.dueAtMilliseconds, withheld: rest.withheld)
   }
 }
 
 extension Accepts {
   /// Whether a client of that dialect gets the events of a round in one frame.
   func takesBatches(_ dialect: Dialect) -> Bool { dialect.takesBatches && contains(.batch) }
-
-  /// Whether it asked for those of 002's batcher.
-  func asksForBatches(_ dialect: Dialect) -> Bool { takesBatches(dialect) && contains(.timedBatches) }
 }

@@ -1,5 +1,6 @@
 package import ConnectionStore
 package import Connections
+import Messaging
 package import Telemetry
 
 /// The logs of all streams over a table: dense, in order, each append whole or not at all.
@@ -45,6 +46,9 @@ package struct LogHead: Equatable, Sendable {
   package let epoch: String
   /// The sequence number the next event gets.
   package let next: Int64
+
+  /// When a log of that epoch was begun, in milliseconds since the epoch.
+  package static func beganAtMilliseconds(epoch: String) -> Int64? { EventTime.milliseconds(ofID: epoch) }
 
   /// Of the newest event; 0: there is none.
   package var last: Int64 { next - 1 }

@@ -14,11 +14,14 @@ extension RecoveryReader {
     let events = part.events.map {
       encode($0, record: record, replay: replay, folded: part.folded[$0.sequence] ?? 0)
     }
-    let frames = FramePacking.frames(
-      events, cursor: nil, accepts: accepts,
-      // The answer to another hello may be on its way at the same time.
-      name: { "\(part.events.first?.event.id ?? "")-\(replay ?? 0)" })
-    return frames.map(\.bytes)
+    // Who asked for batches of ten gets no larger ones of what it missed.
+    let most = accepts.contains(.timedBatches) ? batchEvents : max(1, events.count)
+    return stride(from: 0, to: events.count, by: most).flatMap { start in
+      FramePacking.frames(
+        Array(events[start...].prefix(most)), cursor: nil, accepts: accepts,
+        // The answer to another hello may be on its way at the same time.
+        name: { "\(part.events[start].event.id)-\(replay ?? 0)" })
+    }.map(\.bytes)
   }
 
   /// The dialects of the five source protocols know no snapshot: they get the events themselves.

@@ -25,7 +25,7 @@ extension RecoveryReader {
     to part: inout Recovery.Part, record: ConnectionRecord, epoch: String
   ) throws(TableError) {
     var budget = RecoveryLimits()
-    budget.lapsedMilliseconds = try lapsed(record: record, streams: [(part.stream, part.base > 0)])
+    budget.lapsedMilliseconds = try lapsed(record: record, streams: [(part.stream, part.base > 0 ? epoch : nil)])
     let head = LogHead(epoch: epoch, next: part.base + 1)
     let replay = try waiting(
       record: record, stream: part.stream, head: head, after: 0, through: part.base, budget: &budget)

@@ -19,10 +19,12 @@ package struct RecoveryReader {
   let streamLog: StreamLog
   let lastValues: LastValues
   let clock: Clock
-  private let log: Log?
+  /// Of the invocation; nil: nothing is said.
+  package var log: Log?
 
   let personalEvents: Int64
   private let personalSeconds: Int64
+  let batchEvents: Int
 
   package init(
     table: any Table, types: EventTypeTable, shards: Int = 1, limits: StreamLimits = StreamLimits(),
@@ -30,6 +32,7 @@ package struct RecoveryReader {
   ) {
     personalEvents = limits.personalEvents
     personalSeconds = limits.personalSeconds
+    batchEvents = Int(limits.batchEvents)
     self.table = table
     self.types = types
     self.log = log
@@ -55,7 +58,7 @@ package struct RecoveryReader {
     var budget = limits
     let owing = record.owing()
     // Asked also where nothing is lacking: it records that a connection of the user is here again.
-    budget.lapsedMilliseconds = try lapsed(record: record, streams: zip(streams, heads).map { ($0, $1 != nil) })
+    budget.lapsedMilliseconds = try lapsed(record: record, streams: zip(streams, heads).map { ($0, $1?.epoch) })
     let presented = Self.presented(text, cursor: cursor, streams: streams, heads: heads)
     for (stream, head) in zip(streams, heads) {
       let resumption = Resumption(
@@ -119,12 +122,14 @@ package struct RecoveryReader {
   }
 
   /// What was kept for a user who was away for long is not shown any more, to nobody and on no path.
-  func lapsed(record: ConnectionRecord, streams: [(name: String, hasLog: Bool)]) throws(TableError) -> Int64 {
+  /// `epoch`: of the stream's log; nil: it has none.
+  func lapsed(record: ConnectionRecord, streams: [(name: String, epoch: String?)]) throws(TableError) -> Int64 {
     let personal = streams.first { StreamName.isPersonal(stream: $0.name) }
     guard let personal, let user = record.principal.user else { return 0 }
     let lapse = try Presence(table: table, clock: clock).lapse(
-      user, connectedAtMilliseconds: record.connectedAtMilliseconds, keptSeconds: personalSeconds)
-    if lapse.isNew, personal.hasLog {
+      user, connectedAtMilliseconds: record.connectedAtMilliseconds,
+      logBeganAtMilliseconds: personal.epoch.flatMap(LogHead.beganAtMilliseconds), keptSeconds: personalSeconds)
+    if lapse.isNew, personal.epoch != nil {
       log?.of(record).info(
         "events kept for a user lapsed",
         ["user": .personal(user), "seconds": .number(personalSeconds), "connectionId": .identifier(record.id.text)])

@@ -1,8 +1,8 @@
 /// When environments are started, and what becomes of those who wait when that fails.
 extension FunctionPool {
   mutating func startIfNeeded(now: Int64) -> [Action] {
-    var actions: [Action] = []
-    while !isStopped, waitingCount > startingCount, environments.count < limits.maximumEnvironments {
+    var actions = runOnIdle(now: now)
+    while !isStopped, runnableCount > startingCount, environments.count < limits.maximumEnvironments {
       // After a failure one is tried at a time, and not before the pause is over.
       guard failedStarts == 0 || (startingCount == 0 && now >= nextStart) else {
         if startingCount == 0 { recordWake(nextStart) }
@@ -34,7 +34,7 @@ extension FunctionPool {
   }
 
   private mutating func oldestWaiting() -> InvocationID? {
-    while let id = queue.popFirst() {
+    while let id = queue.popFirst() ?? backgroundQueue.popFirst() {
       if invocations[id] != nil { return id }
     }
     return nil

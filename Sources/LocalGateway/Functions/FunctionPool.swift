@@ -12,12 +12,14 @@ struct FunctionPool {
     let bytes: Int
     let callerDeadline: Int64
     var isWaiting: Bool
+    /// Others go before it: `FunctionPool+Background`.
+    var isInBackground = false
   }
 
   let limits: Limits
   var environments: [EnvironmentID: Phase] = [:]
   /// The most recently used last.
-  private var idle: [EnvironmentID] = []
+  var idle: [EnvironmentID] = []
   var startingCount = 0
   var environmentsMade = 0
 
@@ -25,6 +27,11 @@ struct FunctionPool {
   var invocations: [InvocationID: Invocation] = [:]
   /// In the order they came; one whose caller gave up stays until it is passed.
   var queue = FIFO<InvocationID>()
+  /// Those that others go before.
+  var backgroundQueue = FIFO<InvocationID>()
+  /// How many of those are waiting, and are run.
+  var backgroundWaiting = 0
+  var backgroundRuns: Set<EnvironmentID> = []
   var waitingCount = 0
   private var waitingBytes = 0
 
@@ -43,11 +50,14 @@ struct FunctionPool {
   // MARK: Inputs
 
   /// An invocation whose caller waits until `callerDeadline`.
-  mutating func invoke(id: InvocationID, bytes: Int, callerDeadline: Int64, now: Int64) -> [Action] {
+  mutating func invoke(
+    id: InvocationID, bytes: Int, callerDeadline: Int64, isInBackground: Bool = false, now: Int64
+  ) -> [Action] {
     guard !isStopped else { return [.fail(id, .stopped)] }
-    let invocation = Invocation(bytes: bytes, callerDeadline: callerDeadline, isWaiting: false)
+    let invocation = Invocation(
+      bytes: bytes, callerDeadline: callerDeadline, isWaiting: false, isInBackground: isInBackground)
     recordWake(callerDeadline)
-    if let environment = idle.popLast() {
+    if !isInBackground || hasRoomInBackground, let environment = idle.popLast() {
       invocations[id] = invocation
       return [run(id: id, on: environment, now: now)]
     }
@@ -78,6 +88,7 @@ struct FunctionPool {
     switch environments[environment] {
     case .running(let id, let deadline) where matches:
       environments[environment] = .answered(deadline: deadline)
+      backgroundRuns.remove(environment)
       invocations[id] = nil
       return .accepted(id)
     case .ending(_, timedOut: true): return .timedOut
@@ -98,6 +109,7 @@ struct FunctionPool {
 
   /// The process ended, or could not be started.
   mutating func ended(environment: EnvironmentID, failure: Failure, now: Int64) -> [Action] {
+    backgroundRuns.remove(environment)
     switch environments.removeValue(forKey: environment) {
     case .starting: return startFailed(failure, now: now)
     case .running(let id, _): return fail(id: id, failure: failure) + startIfNeeded(now: now)
@@ -137,8 +149,9 @@ struct FunctionPool {
     return []
   }
 
-  private mutating func run(id: InvocationID, on environment: EnvironmentID, now: Int64) -> Action {
+  mutating func run(id: InvocationID, on environment: EnvironmentID, now: Int64) -> Action {
     environments[environment] = .running(id, deadline: now + limits.timeoutMilliseconds)
+    if invocations[id]?.isInBackground ?? false { backgroundRuns.insert(environment) }
     recordWake(now + limits.timeoutMilliseconds)
     return .deliver(id, to: environment)
   }
@@ -147,8 +160,7 @@ struct FunctionPool {
   mutating func fail(id: InvocationID, failure: Failure) -> [Action] {
     guard let invocation = invocations.removeValue(forKey: id) else { return [] }
     if invocation.isWaiting {
-      waitingCount -= 1
-      waitingBytes -= invocation.bytes
+      recordWaitingEnd(invocation)
     }
     return [.fail(id, failure)]
   }
@@ -158,18 +170,28 @@ struct FunctionPool {
   private mutating func enqueue(id: InvocationID, invocation: Invocation) {
     invocations[id] = invocation
     invocations[id]?.isWaiting = true
-    queue.append(id)
+    if invocation.isInBackground {
+      backgroundQueue.append(id)
+      backgroundWaiting += 1
+    } else {
+      queue.append(id)
+    }
     waitingCount += 1
     waitingBytes += invocation.bytes
   }
 
+  private mutating func recordWaitingEnd(_ invocation: Invocation) {
+    waitingCount -= 1
+    waitingBytes -= invocation.bytes
+    if invocation.isInBackground { backgroundWaiting -= 1 }
+  }
+
   /// The oldest that still waits, which then waits no more.
-  private mutating func dequeue() -> InvocationID? {
-    while let id = queue.popFirst() {
+  mutating func dequeue() -> InvocationID? {
+    while let id = queue.popFirst() ?? (hasRoomInBackground ? backgroundQueue.popFirst() : nil) {
       guard let invocation = invocations[id] else { continue }
       invocations[id]?.isWaiting = false
-      waitingCount -= 1
-      waitingBytes -= invocation.bytes
+      recordWaitingEnd(invocation)
       return id
     }
     return nil

@@ -1,4 +1,5 @@
 import Glibc
+import LambdaEvents
 import Telemetry
 
 /// Runs one function: does what its pool decides, and tells the pool what happened.
@@ -51,7 +52,8 @@ final class FunctionRunner {
       requestID: context.requestID ?? randomness.uuid(), payload: payload, context: context, completion: completion)
     perform(
       pool.invoke(
-        id: invocationsMade, bytes: payload.count, callerDeadline: overflows ? .max : deadline, now: now))
+        id: invocationsMade, bytes: payload.count, callerDeadline: overflows ? .max : deadline,
+        isInBackground: InternalInvocation(decoding: payload)?.isInBackground ?? false, now: now))
   }
 
   /// Fails what waits and runs, asks every process to end, kills it when it does not; then calls `completion`.

@@ -10,8 +10,15 @@ import Testing
 struct EventTypeFileTests {
   private let standard = EventTypeTable.standard
 
+  /// Each type has a schema and an example, unless one of the text has.
   private func read(_ text: String) throws(EventTypeFileError) -> EventTypeTable {
-    try EventTypeTable(reading: Array(text.utf8), file: "types.json")
+    try EventTypeTable(reading: Array(Self.filled(text).utf8), file: "types.json")
+  }
+
+  private static func filled(_ text: String) -> String {
+    guard !text.contains("\"schema\""), !text.contains("\"example\"") else { return text }
+    return text.split(separator: "\"roles\"", omittingEmptySubsequences: false).joined(
+      separator: #""schema":{},"example":1,"roles""#)
   }
 
   private static func type(_ members: String) -> String {
@@ -131,7 +138,7 @@ struct EventTypeFileTests {
         #"{"version":1,"types":[{"name":"a","roles":[],"family":"b"},{"name":"b","roles":[],"family":"c"},"#
           + #"{"name":"c","roles":[]}]}"#, "types[0].family", "'b' has a family itself"
       ),
-      (type(#""key":"id""#), "types[0].key", "needs a schema that has 'id'"),
+      (type(#""key":"id""#), "types[0].key", "no member 'id'"),
       (type(#""key":"id","# + schema), "types[0].key", "no member 'id'"),
       (type(#""key":"list","# + schema), "types[0].key", "'list' must be a string or a number"),
       (type(#""key":"list.n","# + schema), "types[0].key", "no member 'list.n'"),
@@ -143,7 +150,9 @@ struct EventTypeFileTests {
       (type(#""conflates":"yes""#), "types[0].conflates", "true or false"),
       (type(#""public":true"#), "types[0].public", "for the roles"),
       (type(#""public":true,"personal":true"#), "types[0].public", "cannot be public"),
-      (type(#""example":1"#), "types[0]", "an example and no schema"),
+      (type(#""example":1"#), "types[0].schema", "is missing"),
+      (type(schema), "types[0].example", "is missing"),
+      (type(#""omit":["s"],"redact":["list","s"],"# + schema), "types[0].redact[1]", "'s' is in 'omit' too"),
       (type(#""example":1,"# + schema), "types[0].example", "must be object"),
       (type(#""example":{},"# + schema), "types[0].example", "lacks 's'"),
       (type(#""example":{"s":1},"# + schema), "types[0].example.s", "must be string"),
@@ -163,10 +172,25 @@ struct EventTypeFileTests {
     #expect(error.description.hasPrefix("the event types of types.json"))
   }
 
+  @Test(
+    "of a member that is wrong the line is told, of one that is missing the line of what lacks it",
+    arguments: [
+      ("{\"version\":1,\n\"types\":[\n{\"name\":\"a\",\n\"roles\":[\"*\",\n\"boss\"]}]}", "types[0].roles[1]", 5),
+      ("{\"version\":1,\n\"types\":[\n{\"name\":\"a\",\"roles\":[],\n\"schema\":{}}]}", "types[0].example", 3),
+      ("{\"version\":1,\n\"types\":[\n{\"name\":\"a\",\n\"roles\":[],\n\"name\":\"b\"}]}", "types[0].name", 5),
+      ("{\"version\":1,\n\"types\":[],\n\n\"typo\":[]}", "typo", 4), ("\n\n[]", "", 3),
+    ])
+  func lines(text: String, member: String, line: Int) throws {
+    let error = try #require(throws: EventTypeFileError.self) { _ = try read(text) }
+    #expect(error.member == member && error.line == line)
+    #expect(member.isEmpty || error.description.contains("\(member) (line \(line)): "))
+  }
+
   @Test("EVENT_TYPES_FILE names another file; one that cannot be read is reported by its name")
   func environment() throws {
     let folder = TemporaryFolder()
-    let path = Self.write(#"{"version":1,"types":[{"name":"only","roles":["*"]}]}"#, to: folder.file("types.json"))
+    let path = Self.write(
+      Self.filled(#"{"version":1,"types":[{"name":"only","roles":["*"]}]}"#), to: folder.file("types.json"))
     let table = try EventTypeTable(environment: Environment(["EVENT_TYPES_FILE": path]))
     #expect(table.mayBeSeen("only", by: .viewer) && !table.mayBeSeen("signal", by: .viewer))
     let lags = try #require(throws: EventTypeFileError.self) {

@@ -39,7 +39,8 @@ struct PublishedEventTests {
   func versions() throws {
     let types = try EventTypeTable(
       reading: bytes(
-        #"{"version":1,"types":[{"name":"a","aliases":["A"],"roles":[],"version":4},{"name":"b","roles":[]}]}"#),
+        #"{"version":1,"types":[{"name":"a","aliases":["A"],"roles":[],"version":4,"schema":{},"example":1},"#
+          + #"{"name":"b","roles":[],"schema":{},"example":1}]}"#),
       file: "t")
     #expect(try published("A", "1", types: types).version == 4)
     #expect(try published("b", "1", types: types).version == 1)
@@ -51,8 +52,8 @@ struct PublishedEventTests {
       #"{"properties":{"a":{"properties":{"b":{"type":"string"},"c":{}}},"list":{"items":{"properties":{"s":{}}}},"s":{}}}"#
     return try EventTypeTable(
       reading: bytes(
-        "{\"version\":1,\"types\":[{\"name\":\"t\",\"roles\":[],\"omit\":\(omit),\"redact\":\(redact),\"schema\":\(schema)}]}"
-      ),
+        "{\"version\":1,\"types\":[{\"name\":\"t\",\"roles\":[],\"omit\":\(omit),\"redact\":\(redact),\"schema\":\(schema),"
+          + "\"example\":{}}]}"),
       file: "t")
   }
 
