@@ -253,7 +253,7 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
   /// Something that happens before a frame is posted.
   var beforePost: ((String) throws -> Void)?
 
-  func post(_ frame: [UInt8], to destination: Destination) throws -> ConnectionsAPI.Outcome {
+  func post(_ frame: [UInt8], to destination: Destination) throws -> PostOutcome {
     try beforePost?(text(frame))
     if notYet > 0 {
       notYet -= 1
@@ -280,7 +280,7 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
 
   struct Stubborn: Error, CustomStringConvertible { let description = "500 of a test" }
 
-  func close(_ destination: Destination, telling frame: [UInt8]) throws -> ConnectionsAPI.Outcome {
+  func close(_ destination: Destination, telling frame: [UInt8]) throws -> PostOutcome {
     let id = destination.connectionID
     if stubborn.contains(id.text) { throw Stubborn() }
     if let calls = establishing[id.text], calls > 0 {
