@@ -137,7 +137,7 @@ struct UserLimit<Calls: ConnectionCalls> {
     return rest
   }
 
-  private mutating func closing(_ one: Leaving, context: RequestContext) -> Result<ConnectionsAPI.Outcome, any Error> {
+  private mutating func closing(_ one: Leaving, context: RequestContext) -> Result<PostOutcome, any Error> {
     let destination = Destination(context: context).with(one.row.id)
     return Result { try calls.close(destination, telling: Self.frame(one.limit, context: context)) }
   }
@@ -171,7 +171,7 @@ protocol ConnectionCalls {
   mutating func probe(_ ids: [ConnectionID], besides destination: Destination) -> Set<ConnectionID>
 
   /// Sends a last frame and closes. `gone`: it has left, or has not come in yet: API Gateway tells no caller which.
-  mutating func close(_ destination: Destination, telling frame: [UInt8]) throws -> ConnectionsAPI.Outcome
+  mutating func close(_ destination: Destination, telling frame: [UInt8]) throws -> PostOutcome
 }
 
 extension ConnectionsClient: ConnectionCalls {}

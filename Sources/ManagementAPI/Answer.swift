@@ -1,4 +1,5 @@
 import JSON
+import Messaging
 
 /// What the API said, whatever the status.
 package struct Answer: Sendable {
@@ -48,6 +49,15 @@ package struct Answer: Sendable {
     case (401, _), (403, _): .forbidden
     case (500..., _): .unavailable
     default: .refused
+    }
+  }
+
+  /// What became of a frame or of a close; nil: it was refused.
+  var outcome: PostOutcome? {
+    switch meaning {
+    case .accepted: .accepted
+    case .gone: .gone
+    default: nil
     }
   }
 

@@ -48,8 +48,11 @@ public final class ConnectionsAPI {
 
   private func call(_ verb: Call.Verb, id: ConnectionID, endpoint: String?) throws -> Outcome {
     let answer = try client.send(Call(verb: verb, id: id), endpoint: endpoint)
-    guard let outcome = answer.outcome else { throw ConnectionsAPIError(answer, id: id) }
-    return outcome
+    switch answer.outcome {
+    case .accepted: return .accepted
+    case .gone: return .gone
+    case nil: throw ConnectionsAPIError(id: id, explanation: answer.explanation)
+    }
   }
 }
 
@@ -62,20 +65,4 @@ public struct ConnectionsAPIError: Error, Equatable, CustomStringConvertible {
 
   /// `@connections answered 413 PayloadTooLargeException for R0oXAdfD0kwCH6w=`
   public var description: String { "@connections answered \(explanation) for \(id)" }
-
-  init(_ answer: Answer, id: ConnectionID) {
-    self.id = id
-    explanation = answer.explanation
-  }
-}
-
-extension Answer {
-  /// Nil: a refusal.
-  var outcome: ConnectionsAPI.Outcome? {
-    switch meaning {
-    case .accepted: .accepted
-    case .gone: .gone
-    default: nil
-    }
-  }
 }

@@ -26,19 +26,15 @@ package struct ConnectionsClient {
   }
 
   /// Sends a frame. One whose answer was lost may come twice; clients drop what they have.
-  package mutating func post(_ frame: [UInt8], to destination: Destination) throws -> ConnectionsAPI.Outcome {
+  package mutating func post(_ frame: [UInt8], to destination: Destination) throws -> PostOutcome {
     var pauses = Self.pauses[...]
     while true {
       let result = Result { try send(.post(frame), to: destination) }
       if case .success(let answer) = result {
         if let outcome = answer.outcome { return outcome }
-        guard answer.status == 429 || answer.status >= 500 else {
-          throw ConnectionsAPIError(answer, id: destination.connectionID)
-        }
+        guard answer.status == 429 || answer.status >= 500 else { throw PostRefused(answer) }
       }
-      guard let pause = pauses.popFirst() else {
-        throw ConnectionsAPIError(try result.get(), id: destination.connectionID)
-      }
+      guard let pause = pauses.popFirst() else { throw PostRefused(try result.get()) }
       clock.pause(pause)
     }
   }
@@ -46,11 +42,11 @@ package struct ConnectionsClient {
   /// Closes the connection; one that is closed already is no error.
   package mutating func close(_ destination: Destination) throws {
     let answer = try send(.delete, to: destination)
-    guard answer.outcome != nil else { throw ConnectionsAPIError(answer, id: destination.connectionID) }
+    guard answer.outcome != nil else { throw PostRefused(answer) }
   }
 
   /// Sends a last frame, once, and closes. `gone`: the connection had left before, or its `$connect` has not ended yet.
-  package mutating func close(_ destination: Destination, telling frame: [UInt8]) throws -> ConnectionsAPI.Outcome {
+  package mutating func close(_ destination: Destination, telling frame: [UInt8]) throws -> PostOutcome {
     if try send(.post(frame), to: destination).meaning == .gone { return .gone }
     try close(destination)
     return .accepted
@@ -98,4 +94,14 @@ package struct ConnectionsClient {
   private static func endpoint(of destination: Destination) -> String {
     GatewayAccess.endpoint(domainName: destination.domainName, stage: destination.stage)
   }
+}
+
+/// The `@connections` API refused a frame or a close.
+package struct PostRefused: Error, CustomStringConvertible {
+  /// `403 ForbiddenException: User … is not authorized`
+  package let explanation: String
+
+  init(_ answer: Answer) { explanation = answer.explanation }
+
+  package var description: String { "@connections answered \(explanation)" }
 }

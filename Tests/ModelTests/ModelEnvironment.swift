@@ -177,7 +177,7 @@ struct ModelOutbox: Outbox {
 
   struct Failed: Error {}
 
-  func post(_ frame: [UInt8], to destination: Destination) throws -> ConnectionsAPI.Outcome {
+  func post(_ frame: [UInt8], to destination: Destination) throws -> PostOutcome {
     switch environment.step() {
     case .done: break
     case .unheard:
