@@ -76,20 +76,20 @@ final class Ear: Outbox, FrameSender, ConnectionCalls {
       defer { failures = [] }
       return nextPage(failures)
     }() {
-      for listener in page {
-        if gone.contains(listener.id.text), !listener.frames.isEmpty {
+      for delivery in page {
+        if gone.contains(delivery.id.text), !delivery.frames.isEmpty {
           counts.gone += 1
-          failures.append(DeliveryFailure(.gone, of: listener))
-        } else if refusing.contains(listener.id.text) {
-          counts.failed += listener.frames.count
-          failures.append(DeliveryFailure(.refused(status: 429), of: listener))
+          failures.append(DeliveryFailure(.gone, of: delivery))
+        } else if refusing.contains(delivery.id.text) {
+          counts.failed += delivery.frames.count
+          failures.append(DeliveryFailure(.refused(status: 429), of: delivery))
         } else {
-          counts.deliveries += listener.frames.count
-          posts += listener.frames.map { (listener.id.text, text($0.bytes)) }
-          if listener.isClosedAfterwards {
+          counts.deliveries += delivery.frames.count
+          posts += delivery.frames.map { (delivery.id.text, text($0.bytes)) }
+          if delivery.isClosedAfterwards {
             counts.gone += 1
-            closed.append(listener.id.text)
-            failures.append(DeliveryFailure(.gone, of: listener))
+            closed.append(delivery.id.text)
+            failures.append(DeliveryFailure(.gone, of: delivery))
           }
         }
       }

@@ -112,10 +112,10 @@ extension StreamSender {
       matches, accepts: record.accepts, types: types, rule: batchRule, end: page.through,
       isDue: row.withheld?.isBatching ?? false && row.dueAtMilliseconds <= now, now: now,
       cursor: { pages.cursor(through: $0).text })
-    var catchUp = CatchUp(row: row, listener: nil, through: page.through, rest: batches.rest)
+    var catchUp = CatchUp(row: row, delivery: nil, through: page.through, rest: batches.rest)
     guard !batches.frames.isEmpty else { return catchUp }
     let sent = matches.prefix { match in batches.rest?.from.map { match.logged.sequence < $0 } ?? true }
-    catchUp.listener = PendingDelivery(
+    catchUp.delivery = PendingDelivery(
       id: record.id, connectedAtMilliseconds: record.connectedAtMilliseconds, frames: batches.frames,
       eventCount: sent.count, alerts: sent.filter(\.logged.event.isErrorAlert).map(\.logged.sequence))
     return catchUp

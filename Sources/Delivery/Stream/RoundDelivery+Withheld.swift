@@ -37,6 +37,6 @@ extension StreamSender.RoundDelivery {
   /// Whether a connection that lags has its turn in this round: not one whose batch is not full, nor due.
   func isDue(_ catchUp: CatchUp) -> Bool {
     guard catchUp.row.isSlow, catchUp.row.withheld?.isBatching ?? false, catchUp.through != nil else { return true }
-    return catchUp.listener != nil
+    return catchUp.delivery != nil
   }
 }
