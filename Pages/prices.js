@@ -10,7 +10,8 @@ const numeric = (value) => {
   const number = typeof value === 'string' && value.trim() ? Number(value) : value;
   return typeof number === 'number' && Math.abs(number) < maximumNumber ? number : undefined;
 };
-const text = (value) => (typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, 32) : undefined);
+const text = (value, limit = 32) =>
+  typeof value === 'string' || typeof value === 'number' ? String(value).slice(0, limit) : undefined;
 
 const barOf = ({ data }) => {
   if (typeof data !== 'object' || data === null) return undefined;
@@ -37,7 +38,8 @@ export const createPrices = () => {
     all,
     /** The symbol that the event changed; undefined if it is no price. */
     take(event) {
-      const key = text(event.key ?? event.data?.symbol);
+      // As long as the server takes keys: of two that begin alike neither may show the other's price.
+      const key = text(event.key ?? event.data?.symbol, 256);
       const bar = key && barOf(event);
       if (!bar) return undefined;
       let symbol = all.get(key);

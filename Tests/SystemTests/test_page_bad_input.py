@@ -109,12 +109,15 @@ def test_frames_that_make_no_sense_are_passed_over_and_counted(before, sockets, 
         # So close that a step between them is lost in rounding.
         price(10, key="CLOSE", price=1e17), price(11, key="CLOSE", price=1e17 + 32),
         price(12, key="NEAR", price=999_999_999_999), price(13, key="NEAR", price=999_999_999_998.9999),
-        price(14, price=170.5, date="2018-01-02"),
+        price(14, price=170.5, date="2018-01-02"), price(15, key="k" * 40 + "-EUR", price=1), price(16, key="k" * 40 + "-USD", price=100),
     ]
     front = before(sockets(lambda socket: answer(socket, *frames)))
     here = visit(front.url)
     here.state("live")
     expect(here.price("AAPL")).to_have_text("170.50")
+    # Keys that begin alike are two symbols.
+    expect(here.price("k" * 40 + "-EUR")).to_have_text("1.00")
+    expect(here.price("k" * 40 + "-USD")).to_have_text("100.00")
     for key, words in (("P", "2.00"), ("BIG", "4.00"), ("TEXT", "12.50")):
         expect(here.price(key)).to_have_text(words)
     expect(here.page.locator("#losses")).to_contain_text("passed over")
