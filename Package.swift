@@ -38,10 +38,10 @@ func room(
     linkerSettings: libraries.map { .linkedLibrary($0) })
 }
 
-func program(_ name: String, _ dependencies: [String]) -> Target {
+func program(_ name: String, _ dependencies: [String], embedding files: [String] = []) -> Target {
   .executableTarget(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Sources/\(name)",
-    swiftSettings: strict)
+    resources: files.map { .embedInCode($0) }, swiftSettings: strict)
 }
 
 /// A program that only the tests start.
@@ -93,6 +93,7 @@ let package = Package(
     .executable(name: "DisconnectHandler", targets: ["DisconnectHandler"]),
     .executable(name: "DefaultHandler", targets: ["DefaultHandler"]),
     .executable(name: "Publisher", targets: ["Publisher"]),
+    .executable(name: "StreamHandler", targets: ["StreamHandler"]),
     .executable(name: "tickertape", targets: ["tickertape"]),
   ],
   targets: cLibraries + benchmarks + [
@@ -164,6 +165,12 @@ let package = Package(
         "LambdaRuntime", "AWS", "Connections", "EventLog", "Frames", "LambdaEvents", "Delivery", "ManagementAPI",
         "ConnectionStore", "TableBackends", "Messaging", "JSON", "Telemetry",
       ]),
+    program(
+      "StreamHandler",
+      [
+        "LambdaRuntime", "AWS", "Access", "ConnectionStore", "Connections", "Delivery", "EventLog", "Frames", "JSON",
+        "LambdaEvents", "ManagementAPI", "Messaging", "TableBackends", "Telemetry",
+      ], embedding: ["Routes/Routes.json"]),
     // Beside the house
     room(
       "LocalGateway", ["CLinux", "LambdaEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
@@ -234,7 +241,8 @@ let package = Package(
     tests(
       "HandlerTests",
       [
-        "Access", "Crypto", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Connections",
+        "Access", "Crypto", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "StreamHandler",
+        "CZlib", "Connections",
         "EventLog", "Delivery", "AWS", "Frames", "ManagementAPI", "LambdaEvents", "HTTPClient", "ConnectionStore",
         "TableBackends", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),

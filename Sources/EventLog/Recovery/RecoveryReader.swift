@@ -62,6 +62,7 @@ package struct RecoveryReader {
         stream: stream, head: head, presented: presented, seen: seen.first { $0.key.hasSameBytes(as: stream) }?.value)
       var part = try part(record: record, stream: stream, head: head, resumption: resumption, budget: &budget)
       if let head, let owing, part.snapshot == nil { try addOwed(of: owing, head: head, to: &part) }
+      part.head = head
       recovery.cursor.set(stream: stream, epoch: head?.epoch ?? "", to: head?.last ?? 0)
       recovery.parts.append(part)
     }
