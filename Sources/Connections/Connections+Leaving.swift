@@ -102,6 +102,7 @@ extension Connections {
   }
 
   private func isAway(_ user: String) throws(TableError) -> Bool {
-    try connections(of: user).isEmpty && eventStreams.streams(of: user).isEmpty
+    guard try connections(of: user).isEmpty else { return false }
+    return try eventStreams.streams(of: user).isEmpty
   }
 }

@@ -1,4 +1,4 @@
-import ConnectionStore
+package import ConnectionStore
 import HTTPWire
 import Messaging
 

@@ -33,12 +33,14 @@ struct RouteFile {
 
   /// Reads what a file says. Strictly: a member that is misspelt would otherwise open a stream in silence.
   init(reading bytes: [UInt8], file: String, types: EventTypeTable) throws(RouteFileError) {
+    let tree: JSONValue
     do throws(JSONError) {
-      routes = try Self.routes(in: JSONValue(bytes), bytes: bytes, file: file, types: types)
+      tree = try JSONValue(bytes)
     } catch {
       throw RouteFileError(
         file: file, line: Self.line(of: error.offset, in: bytes), member: "", reason: error.description)
     }
+    routes = try Self.routes(in: tree, bytes: bytes, file: file, types: types)
   }
 
   private static func routes(

@@ -5,6 +5,7 @@ import EventLog
 import Frames
 import LambdaRuntime
 import Messaging
+import Telemetry
 
 // What came of the streams it follows.
 extension EventStream {

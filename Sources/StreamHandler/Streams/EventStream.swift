@@ -2,6 +2,7 @@ import ConnectionStore
 import Connections
 import EventLog
 import Frames
+import JSON
 import LambdaRuntime
 import Messaging
 import Telemetry
