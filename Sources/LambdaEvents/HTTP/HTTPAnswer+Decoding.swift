@@ -55,7 +55,11 @@ private struct HTTPAnswerParts {
   init(_ document: [UInt8], from front: HTTPFront, isPrelude: Bool = false) throws(HTTPAnswerError) {
     do {
       var reader = JSONReader(document)
-      guard try reader.peek() == .object || isPrelude || front == .restAPI else { return try Self.check(document) }
+      guard try reader.peek() == .object || isPrelude || front == .restAPI else {
+        // Any JSON text is an answer of format 2.0.
+        try JSONReader.validate(document)
+        return
+      }
       try reader.beginObject()
       while let key = try reader.nextKey() {
         try read(key, reader: &reader, front: front, isPrelude: isPrelude)
@@ -65,9 +69,6 @@ private struct HTTPAnswerParts {
       throw HTTPAnswerError("\(error)")
     }
   }
-
-  /// Any JSON text is an answer of format 2.0.
-  private static func check(_ document: [UInt8]) throws(JSONError) { try JSONReader.validate(document) }
 
   private mutating func read(
     _ key: String, reader: inout JSONReader, front: HTTPFront, isPrelude: Bool
