@@ -62,6 +62,11 @@ package enum HTTPWriter {
     headerValue.utf8.allSatisfy(ASCII.isText)
   }
 
+  /// Whether a header name from outside can be written: a token (RFC 9110 section 5.1).
+  package static func isSafe(headerName: String) -> Bool {
+    !headerName.isEmpty && headerName.utf8.allSatisfy(ASCII.isToken)
+  }
+
   /// Whether a request target can be written: printable ASCII without spaces, as `HTTPReader` takes it.
   package static func isSafe(target: String) -> Bool {
     !target.isEmpty && target.utf8.allSatisfy { 0x21...0x7E ~= $0 }
