@@ -21,11 +21,11 @@ package struct FunctionConfiguration: Sendable {
   /// Invocations of it at a time, in all its processes; what comes beyond is throttled. Nil: as many as may wait and run.
   package var reservedConcurrency: Int?
   /// The bounds of an answer that is streamed.
-  var stream = StreamLimits()
-  /// Whether the rate of such an answer is bounded, as Lambda's is.
-  package var boundsStreamRate: Bool {
-    get { stream.bytesPerSecond != nil }
-    set { stream.bytesPerSecond = newValue ? StreamLimits().bytesPerSecond : nil }
+  var stream = AnswerLimits()
+  /// The rate of such an answer after its first 6 MB; nil: no bound.
+  package var streamBytesPerSecond: Int? {
+    get { stream.bytesPerSecond }
+    set { stream.bytesPerSecond = newValue }
   }
   /// Invocations that may wait for a process.
   package var queueLength = 10_000

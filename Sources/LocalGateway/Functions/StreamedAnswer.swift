@@ -10,7 +10,7 @@ protocol AnswerReceiver: AnyObject {
 }
 
 /// Lambda's bounds of a streamed answer (AWS Lambda Developer Guide, "Response streaming for Lambda functions").
-struct StreamLimits {
+struct AnswerLimits {
   /// 200 MB.
   var maximumBytes = 200 << 20
   /// Passed on as fast as it comes: 6 MB.
@@ -121,11 +121,11 @@ final class StreamedAnswer: HTTPBodyReceiver {
 
 /// Lambda's rate as a bucket: full at first, filled again with time, and in debt by what came beyond it.
 struct StreamRate {
-  private let limits: StreamLimits
+  private let limits: AnswerLimits
   private var tokens: Double
   private var since: Int64
 
-  init(_ limits: StreamLimits, now: Int64) {
+  init(_ limits: AnswerLimits, now: Int64) {
     self.limits = limits
     tokens = Double(limits.burstBytes)
     since = now

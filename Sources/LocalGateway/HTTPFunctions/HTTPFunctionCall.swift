@@ -64,6 +64,10 @@ final class HTTPFunctionCall: AnswerReceiver {
     if case .body = client { true } else { false }
   }
 
+  var pendingBytes: Int {
+    if case .body(let stream) = client { stream.pendingBytes } else { 0 }
+  }
+
   // MARK: The function's answer, while it comes
 
   func begin(_ answer: StreamedAnswer, contentType: String?) {

@@ -90,6 +90,9 @@ final class HTTPFunctions: HTTPRequestHandler {
 
   // MARK: Telling
 
+  /// What waits for clients that do not read, beside what the kernel keeps for them.
+  var pendingBytes: Int { calls.values.reduce(0) { $0 + $1.pendingBytes } }
+
   /// `{"front":"url","streams":3,"invocations":5}`: streams that a client reads, and invocations that have not ended,
   /// those whose client has gone among them.
   var report: [UInt8] {
