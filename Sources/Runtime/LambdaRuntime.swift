@@ -33,7 +33,7 @@ public enum LambdaRuntime {
         var client = RuntimeClient(to: settings.address)
         guard let handler = try client.start(makeHandler, log: settings.log) else { return }
         let trace = TraceVariable()
-        var streams = StreamingLoop.Ground(address: settings.address, log: settings.log)
+        var streams = StreamingGround(address: settings.address, log: settings.log)
         streams.concurrency = settings.concurrency
         streams.setTrace = trace.set
         var loop = StreamingLoop(handler, on: streams)

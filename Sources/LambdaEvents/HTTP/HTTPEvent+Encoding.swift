@@ -43,7 +43,7 @@ extension HTTPEvent {
       }
     }
     let others = headers.pairs.lazy.filter { !HTTPFields.isSame($0.name, as: "cookie") }
-    writer.member("headers", joined: Self.grouped(others.map { ($0.name.lowercased(), $0.value) }))
+    writer.member("headers", joined: Self.grouped(others.map { (name: $0.name.lowercased(), value: $0.value) }))
     if !query.pairs.isEmpty { writer.member("queryStringParameters", joined: Self.grouped(query.pairs)) }
     writer.key("requestContext")
     context.encodeFormat2(to: &writer, method: method, path: pathWithStage)

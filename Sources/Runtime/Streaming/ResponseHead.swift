@@ -20,7 +20,7 @@ public struct ResponseHead: Sendable {
 
   /// Throws where a header could not be sent as it is, or would say how the body is framed, which is the front's to say.
   public init(
-    _ status: Int, headers: [(name: String, value: String)] = [], cookies: [String] = []
+    _ status: Int = 200, headers: [(name: String, value: String)] = [], cookies: [String] = []
   ) throws(ResponseHeadError) {
     guard 200...599 ~= status else { throw .status(status) }
     for (name, value) in headers { try Self.check(name: name, value: value) }

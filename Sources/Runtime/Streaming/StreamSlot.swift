@@ -12,6 +12,9 @@ final class StreamSlot<Answer> {
     case reporting
   }
 
+  /// So long nothing of an answer that is over needs to be taken before its slot gives it up.
+  static var lingerMilliseconds: Int64 { 30_000 }
+
   var phase = Phase.waiting
   var connection: StreamConnection?
   /// Of `next` and `error`, which are sent once more if the connection dies before it answers.
@@ -27,7 +30,7 @@ final class StreamSlot<Answer> {
   var hasLeft = false
   /// Lambda answered before the end of the response.
   var isAnswered = false
-  /// Of the loop's clock.
+  /// Of the loop's clock: when an open answer is resumed, or the rest of one that is over is given up.
   var dueMilliseconds: Int64 = 0
   var waitsForRoom = false
 

@@ -65,6 +65,7 @@ extension StreamingLoop {
     let connection = try moveOutput(of: slot)
     connection?.append(lastChunkWithTrailers: trailers)
     slot.phase = .ending
+    slot.wait(milliseconds: Slot.lingerMilliseconds, from: now)
     try proceed(slot, sends: true, receives: false)
   }
 

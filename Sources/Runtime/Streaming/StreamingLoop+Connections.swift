@@ -38,9 +38,11 @@ extension StreamingLoop {
 
   mutating func proceed(_ slot: Slot, sends: Bool, receives: Bool) throws(RuntimeAPIError) {
     guard let connection = slot.connection else { return }
+    let before = connection.unsentBytes
     let progress = connection.proceed(
       sends: sends, receives: receives, buffer: &received, isRepeated: slot.isRepeated)
     slot.writer.unsentBytes = connection.unsentBytes
+    if slot.phase == .ending, connection.unsentBytes < before { slot.wait(milliseconds: Slot.lingerMilliseconds, from: now) }
     switch progress {
     case .waiting: break
     case .answered(let answer): try take(answer, slot)
@@ -72,10 +74,14 @@ extension StreamingLoop {
     case .answering:
       close(slot, reason: .gone)
       try finish(slot)
-    case .ending:
-      if slot.writer.unsentBytes > 0 { writeTruncation(of: slot) }
-      try finish(slot)
+    case .ending: try giveUp(slot)
     }
+  }
+
+  /// Leaves an answer that is over to its fate.
+  mutating func giveUp(_ slot: Slot) throws(RuntimeAPIError) {
+    if slot.writer.unsentBytes > 0 { writeTruncation(of: slot) }
+    try finish(slot)
   }
 
   /// While Lambda has the process frozen a connection may die unnoticed: as `RuntimeConnection` does, a request to which
@@ -102,7 +108,7 @@ extension StreamingLoop {
 
   private func writeTruncation(of slot: Slot) {
     ground.log.warn(
-      "the Runtime API closed the connection before it had the whole answer",
+      "the Runtime API did not take the whole of a streamed answer",
       [
         "requestId": .identifier(slot.invocation?.context.requestID ?? ""),
         "missingBytes": .number(Int64(slot.writer.unsentBytes)),

@@ -1,5 +1,17 @@
 import Telemetry
 
+/// What the loop runs on.
+struct StreamingGround {
+  var address: SocketAddress
+  var calls = SocketCalls.system
+  var clock = Clock.system
+  var log: Log
+  /// How many answers are open at once.
+  var concurrency = 1
+  /// Told the trace of each invocation, if there is one at a time.
+  var setTrace: (String?) -> Void = { _ in }
+}
+
 /// As `InvocationLoop`, for answers that are streamed, several at once: one `poll` waits for all of them.
 ///
 /// Each answer has a slot, and a slot one connection at a time. It asks for an event (`next`), carries the answer on
@@ -11,20 +23,8 @@ import Telemetry
 struct StreamingLoop<Handler: StreamingLambdaHandler> {
   typealias Slot = StreamSlot<Handler.Answer>
 
-  /// What the loop runs on.
-  struct Ground {
-    var address: SocketAddress
-    var calls = SocketCalls.system
-    var clock = Clock.system
-    var log: Log
-    /// How many answers are open at once.
-    var concurrency = 1
-    /// Told the trace of each invocation, if there is one at a time.
-    var setTrace: (String?) -> Void = { _ in }
-  }
-
   var handler: Handler
-  let ground: Ground
+  let ground: StreamingGround
   var messages: RuntimeMessages
   var slots: [Slot] = []
   /// What one `recv` may bring, for all slots.
@@ -33,7 +33,7 @@ struct StreamingLoop<Handler: StreamingLambdaHandler> {
   /// The time of this turn.
   var now: Int64 = 0
 
-  init(_ handler: Handler, on ground: Ground) {
+  init(_ handler: Handler, on ground: StreamingGround) {
     self.handler = handler
     self.ground = ground
     messages = RuntimeMessages(host: ground.address)
@@ -55,6 +55,7 @@ struct StreamingLoop<Handler: StreamingLambdaHandler> {
     wait()
     for index in entries.indices where entries[index].isReady { try serve(slots[index], entry: entries[index]) }
     try resumeDue()
+    try cutStuck()
   }
 
   /// The first slot alone, then eight a turn, so that the first event of a cold start does not wait for all of them.
@@ -73,20 +74,25 @@ struct StreamingLoop<Handler: StreamingLambdaHandler> {
     now = ground.clock.monotonicMilliseconds()
   }
 
-  /// Until the first answer is due; -1 if none is open.
+  /// Until the first answer is due, or has been stuck for too long; -1 if none is open.
   private func millisecondsUntilDue() -> Int32 {
     let now = ground.clock.monotonicMilliseconds()
     var due = Int64.max
-    for slot in slots where slot.phase == .answering {
+    for slot in slots where slot.phase == .answering || slot.phase == .ending {
       if slot.isDue(now) { return 0 }
       due = min(due, slot.dueMilliseconds)
     }
-    return due == .max ? -1 : Int32(min(due - now, 86_400_000))
+    return due == .max ? -1 : Int32(max(0, min(due - now, 86_400_000)))
   }
 
   private mutating func resumeDue() throws(RuntimeAPIError) {
     guard slots.contains(where: { $0.isDue(now) }) else { return }
     handler.prepare(nowMilliseconds: now)
     for slot in slots where slot.isDue(now) { try resume(slot) }
+  }
+
+  /// Whoever takes nothing of an answer that is over is not waited for: its slot has other work.
+  private mutating func cutStuck() throws(RuntimeAPIError) {
+    for slot in slots where slot.phase == .ending && slot.dueMilliseconds <= now { try giveUp(slot) }
   }
 }
