@@ -55,7 +55,10 @@ private struct HTTPAnswerParts {
   init(_ document: [UInt8], from front: HTTPFront, isPrelude: Bool = false) throws(HTTPAnswerError) {
     do {
       var reader = JSONReader(document)
-      guard try reader.peek() == .object || isPrelude || front == .restAPI else { return try Self.check(document) }
+      guard try reader.peek() == .object || isPrelude || front == .restAPI else {
+        try Self.check(document)
+        return
+      }
       try reader.beginObject()
       while let key = try reader.nextKey() {
         try read(key, reader: &reader, front: front, isPrelude: isPrelude)

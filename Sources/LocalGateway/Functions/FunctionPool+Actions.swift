@@ -52,7 +52,7 @@ extension FunctionPool {
 
     /// Moments at which something is to be done about them.
     var moments: [Int64] {
-      isIdle ? [idleUntil] : running.values + overdue.values + answered.map(\.deadline)
+      isIdle ? [idleUntil] : Array(running.values) + overdue.values + answered.map(\.deadline)
     }
   }
 }

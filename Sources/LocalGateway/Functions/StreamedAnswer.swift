@@ -1,4 +1,5 @@
 import HTTPWire
+import Telemetry
 
 /// What takes a function's answer while it comes: the front's part of a streamed invocation. How it ends the
 /// invocation's completion tells: `.response` for a whole answer, anything else for one that was broken off.

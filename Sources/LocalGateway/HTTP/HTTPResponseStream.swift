@@ -1,4 +1,5 @@
 import HTTPWire
+import Telemetry
 
 /// An answer whose body goes out as it comes: in chunks, or, to a client that speaks HTTP/1.0, up to the connection's
 /// end (RFC 9112 section 6.3). What is written goes out at once, as far as the client takes it.
