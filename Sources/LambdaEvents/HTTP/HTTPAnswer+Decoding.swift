@@ -56,7 +56,8 @@ private struct HTTPAnswerParts {
     do {
       var reader = JSONReader(document)
       guard try reader.peek() == .object || isPrelude || front == .restAPI else {
-        try Self.check(document)
+        // Any JSON text is an answer of format 2.0.
+        try JSONReader.validate(document)
         return
       }
       try reader.beginObject()
@@ -68,9 +69,6 @@ private struct HTTPAnswerParts {
       throw HTTPAnswerError("\(error)")
     }
   }
-
-  /// Any JSON text is an answer of format 2.0.
-  private static func check(_ document: [UInt8]) throws(JSONError) { try JSONReader.validate(document) }
 
   private mutating func read(
     _ key: String, reader: inout JSONReader, front: HTTPFront, isPrelude: Bool
