@@ -66,6 +66,7 @@ struct ServeRun {
     var configuration = gatewayConfiguration
     configuration.faults = faults
     configuration.schedules = schedules(functions)
+    configuration.http = settings.http.configuration(functions: functions.map(\.name), clock: settings.clock)
     do {
       return try GatewayHost(
         configuration, functions: functions, log: Log(minimum: settings.logLevel, write: Self.writeOwnLine),
@@ -119,6 +120,8 @@ struct ServeRun {
     for (name, path) in settings.functions.sorted(by: { $0.key < $1.key }) {
       guard System.isExecutableFile(path: path) else {
         if isDispensable(name, path: path) {
+          // Who asks for no path over HTTP misses nothing.
+          if name == ServeHTTP.ownFunction { continue }
           terminal.note(
             "\(terminal.paint("without \(name)", colour: .yellow)): \(path) is not there; 'swift build' builds it")
           continue
@@ -127,6 +130,8 @@ struct ServeRun {
       }
       var function = FunctionConfiguration(name: name, executable: System.absolutePath(path: path))
       function.maximumEnvironments = settings.environments
+      settings.http.configure(
+        &function, isReachedOverHTTP: settings.http.paths[name] != nil || name == ServeHTTP.ownFunction)
       functions.append(function)
     }
     return functions
@@ -134,11 +139,11 @@ struct ServeRun {
 
   private func isDispensable(_ name: String, path: String) -> Bool {
     let isOwn = path == Path.join(context.executableDirectory, name: name)
-    return isOwn && !settings.routes.values.contains(name)
+    return isOwn && !settings.routes.values.contains(name) && settings.http.paths[name] == nil
   }
 
   private static func notExecutable(_ name: String, path: String) -> CommandFailure {
-    let isOwn = ServeSettings.ownFunctions.contains(name)
+    let isOwn = ServeSettings.ownFunctions.contains(name) || name == ServeHTTP.ownFunction
     return CommandFailure(
       code: .inputOutput,
       message:
