@@ -118,6 +118,11 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       }
       return
     }
+    for (type, count) in eventLog.evictedStates {
+      log.warn(
+        "keys left a state: more than are kept",
+        ["stream": .stream(stream), "type": .identifier(type), "keys": .number(Int64(count))])
+    }
     for ((index, event), outcome) in zip(events, outcomes) {
       switch outcome {
       // One that was known may be in the log since a moment ago, by a publish that died before it could send it.

@@ -23,6 +23,7 @@ package struct RecoveryReader {
 
   let personalEvents: Int64
   private let personalSeconds: Int64
+  let latestSeconds: Int64
 
   package init(
     table: any Table, types: EventTypeTable, shards: Int = 1, limits: StreamLimits = StreamLimits(),
@@ -30,6 +31,7 @@ package struct RecoveryReader {
   ) {
     personalEvents = limits.personalEvents
     personalSeconds = limits.personalSeconds
+    latestSeconds = limits.latestSeconds
     self.table = table
     self.types = types
     self.log = log
@@ -69,7 +71,7 @@ package struct RecoveryReader {
     return recovery
   }
 
-  private static func presented(
+  static func presented(
     _ text: String?, cursor: Cursor?, streams: [String], heads: [LogHead?]
   ) -> Resumption.Presented {
     guard text != nil else { return .nothing }
@@ -85,6 +87,8 @@ package struct RecoveryReader {
     guard let head else {
       var part = Recovery.Part(stream: stream, base: 0)
       if case .after = resumption { part.extent = .all } else { part.snapshot = [] }
+      // What is kept of a user outlives the log.
+      if part.snapshot != nil { part.snapshot = try userState(record: record, stream: stream, head: nil) }
       if case .lost(let reason) = resumption {
         (part.extent, part.reason, part.missed) = (Recovery.Extent.none, reason, nil)
       }
