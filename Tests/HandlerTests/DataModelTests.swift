@@ -51,13 +51,6 @@ private struct Scene {
     rows.append(("ListenerRow", try row(ListenerRow.key(topic, id: id, shards: shards))))
     _ = try Connections(table: table, shards: shards, clock: clock.clock).count(untilMilliseconds: .max)
     rows.append(("TotalsRow", try row(TotalsRow.key)))
-    let streams = EventStreams(table: table, shards: shards, clock: clock.clock)
-    let now = clock.clock.milliseconds()
-    _ = try streams.open(
-      EventStreamRow(
-        clientID: "u-1-orders-\(now)", user: "u-1", stream: "orders", openedMilliseconds: now, heardMilliseconds: now))
-    let streamKey = EventStreamRow.key(user: "u-1", clientID: "u-1-orders-\(now)", shards: shards)
-    rows.append(("EventStreamRow", try row(streamKey)))
     rows.append(("PresenceRow", try row(PresenceRow.key(user: "u-2"))))
     rows.append(("LogHeadRow", try row(LogHeadRow.key(stream: stream))))
     rows.append(("SegmentRow", try row(SegmentRow.key(stream: stream, first: 1))))
