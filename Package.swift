@@ -204,8 +204,8 @@ let package = Package(
     tests(
       "ConnectionStoreTests",
       [
-        "AWS", "ConnectionStore", "TableBackends", "HTTPClient", "HTTPWire", "JSON", "CLinux", "TableStress",
-        "Telemetry", "TestSupport",
+        "AWS", "Access", "Connections", "ConnectionStore", "TableBackends", "HTTPClient", "HTTPWire", "JSON", "CLinux",
+        "Messaging", "TableStress", "Telemetry", "TestSupport",
       ]),
     testProgram("TableStress", ["ConnectionStore", "TableBackends"]),
     tests(
@@ -235,7 +235,8 @@ let package = Package(
     tests(
       "EventLogTests",
       [
-        "Connections", "EventLog", "Frames", "LogStress", "Publisher", "Delivery", "ConnectionStore", "TableBackends",
+        "Access", "Connections", "EventLog", "Frames", "LogStress", "Publisher", "Delivery", "ConnectionStore",
+        "TableBackends",
         "Crypto", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(

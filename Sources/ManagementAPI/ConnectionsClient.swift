@@ -88,13 +88,6 @@ package struct ConnectionsClient {
   }
 }
 
-/// What became of a frame.
-package enum PostOutcome: Equatable, Sendable {
-  case accepted
-  /// The client has left, or its `$connect` has not ended yet.
-  case gone
-}
-
 /// The `@connections` API refused a frame or a close.
 package struct PostRefused: Error, CustomStringConvertible {
   /// `403 ForbiddenException: User … is not authorized`

@@ -16,3 +16,10 @@ package struct Destination: Equatable, Sendable {
     Destination(connectionID: connectionID, domainName: domainName, stage: stage)
   }
 }
+
+/// What became of a frame that was posted to a connection.
+package enum PostOutcome: Equatable, Sendable {
+  case accepted
+  /// The client has left, or its `$connect` has not ended yet: API Gateway tells no caller which.
+  case gone
+}

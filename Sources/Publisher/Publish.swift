@@ -44,6 +44,9 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     case .sendPending(let stream): return sendPending(stream: stream, context: context, log: log)
     case .lag(let stream): return deliverLagging(stream: stream, context: context, log: log)
     case .sweep: return try sweep(context: context, log: log)
+    case .sweepEventStreams:
+      sweepEventStreams(log: log)
+      return PublishAnswer().encoded()
     case .greet, nil: return try publish(payload, context: context, log: log)
     }
   }
@@ -202,6 +205,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       log.info("sweep found streams to send", ["streams": .number(Int64(swept))])
       logCounts("pending events sent", answer, log: log)
     }
+    sweepEventStreams(log: log)
     countConnections(context: context, log: log)
     writeMetrics(answer, context: context)
     return answer.encoded()

@@ -1,3 +1,4 @@
+import Access
 import ConnectionStore
 import Foundation
 import Frames
@@ -43,8 +44,9 @@ struct TableCostTests {
       row("`$connect` of a user with three subscriptions") { connections, world in
         _ = try connections.connect(record: world.record(["signal", "risk", "system"]))
       },
-      row("and the count of that user's connections") { connections, world in
+      row("and the count of that user's connections, of both kinds") { connections, world in
         _ = try connections.connections(of: "u-1")
+        _ = try connections.eventStreams().streams(of: "u-1")
       },
       row("and, where a greeting follows, the pause of that user's stream") { connections, world in
         let rows = LagRows(table: connections.table, clock: world.clock.clock)
@@ -124,6 +126,44 @@ struct TableCostTests {
         (connections.table as? MeteredTable)?.reset()
         try connections.recordActivity(of: record)
       },
+      row("an event stream that is opened") { connections, world in
+        _ = try Self.streams(connections, world, count: 1)
+      },
+      row("a look at an event stream, each 5 seconds") { connections, world in
+        var held = try Self.streams(connections, world, count: 1)
+        world.clock.advance(seconds: 5)
+        (connections.table as? MeteredTable)?.reset()
+        _ = try connections.eventStreams().check(&held)
+      },
+      row("every second time, when its row is refreshed") { connections, world in
+        var held = try Self.streams(connections, world, count: 1)
+        world.clock.advance(seconds: 10)
+        (connections.table as? MeteredTable)?.reset()
+        _ = try connections.eventStreams().check(&held)
+      },
+      row("and of a hundred event streams of one environment together") { connections, world in
+        var held = try Self.streams(connections, world, count: 100)
+        world.clock.advance(seconds: 10)
+        (connections.table as? MeteredTable)?.reset()
+        _ = try connections.eventStreams().check(&held)
+      },
+      row("an event stream that ends") { connections, world in
+        let held = try Self.streams(connections, world, count: 1)
+        (connections.table as? MeteredTable)?.reset()
+        try connections.eventStreams().remove(held[0])
+      },
+      row("a ticket") { connections, world in
+        _ = try Self.ticket(connections, world)
+      },
+      row("an event stream that a ticket opens: before its own row") { connections, world in
+        let issued = try Self.ticket(connections, world)
+        let tickets = Tickets(table: connections.table, clock: world.clock.clock)
+        (connections.table as? MeteredTable)?.reset()
+        _ = try tickets.open(issued.ticket.text, lastEventID: nil)
+      },
+      row("and the sweep of event streams, of which there are none") { connections, _ in
+        _ = try connections.eventStreams().sweep()
+      },
       row("sweep, nothing to do, nobody there") { connections, world in
         try connections.disconnect(id: world.id)
         try Self.sweep(connections, world)
@@ -172,6 +212,21 @@ struct TableCostTests {
     _ = try reader(connections).states(record: newlySubscribed, pauses: pauses)
     try rows.resume(pauses, id: world.id)
     _ = try reader(connections).hasMore(than: pauses)
+  }
+
+  private static func streams(
+    _ connections: Connections, _ world: World, count: Int
+  ) throws -> [EventStreamRecord] {
+    try (0..<count).map {
+      try connections.eventStreams().register(
+        EventStreamRecord(
+          route: "orders", user: "u-\($0)", role: .viewer, openedAtMilliseconds: world.clock.clock.milliseconds()))
+    }
+  }
+
+  private static func ticket(_ connections: Connections, _ world: World) throws -> IssuedTicket {
+    try Tickets(table: connections.table, clock: world.clock.clock).issue(
+      Identity(principal: Principal(user: "u-1", role: .viewer)))
   }
 
   private static func sweep(_ connections: Connections, _ world: World) throws {

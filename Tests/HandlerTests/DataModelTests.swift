@@ -51,6 +51,9 @@ private struct Scene {
     rows.append(("ListenerRow", try row(ListenerRow.key(topic, id: id, shards: shards))))
     _ = try Connections(table: table, shards: shards, clock: clock.clock).count(untilMilliseconds: .max)
     rows.append(("TotalsRow", try row(TotalsRow.key)))
+    let stream = try eventStream(keyHash: stored.hash)
+    rows.append(("EventStreamRow", try row(stream.key(shards: shards))))
+    rows.append(("TicketRow", try row(try ticket(keyHash: stored.hash))))
     rows.append(("PresenceRow", try row(PresenceRow.key(user: "u-2"))))
     rows.append(("LogHeadRow", try row(LogHeadRow.key(stream: stream))))
     rows.append(("SegmentRow", try row(SegmentRow.key(stream: stream, first: 1))))
@@ -75,6 +78,24 @@ private struct Scene {
       settings: try AttemptLimit.Settings(environment: Environment([:])), table: table, clock: clock.clock)
     _ = try limit.acquire("203.0.113.7")
     return stored
+  }
+
+  private func eventStream(keyHash: String) throws -> EventStreamRecord {
+    let streams = EventStreams(table: table, shards: shards, clock: clock.clock, randomness: randomness)
+    let stream = try streams.register(
+      EventStreamRecord(
+        route: "orders", user: "u-1", role: .viewer, clientName: "dashboard", keyHashes: [keyHash],
+        correlationID: CorrelationID("desk-7.open"), openedAtMilliseconds: clock.clock.milliseconds()))
+    _ = try streams.end(stream, reason: .limit)
+    return stream
+  }
+
+  private func ticket(keyHash: String) throws -> ItemKey {
+    let tickets = Tickets(table: table, clock: clock.clock, randomness: randomness)
+    let principal = Principal(user: "u-1", role: .viewer, groups: ["desk-7"])
+    let issued = try tickets.issue(Identity(principal: principal, scopes: ["read"], keyHashes: [keyHash]))
+    _ = try tickets.open(issued.ticket.text, lastEventID: nil)
+    return TicketRow.key(hash: issued.ticket.hash)
   }
 
   private func connection(keyHash: String) throws {
@@ -160,6 +181,8 @@ struct DataModelTests {
     let listener = try #require(ListenerRow(try example("ListenerRow")))
     #expect(listener.id == id && listener.filter.shownAs == "price" && listener.accepts == [.parts, .batch])
     #expect(ConnectionTotals(try example("TotalsRow"))?.most.first?.name == "u-1")
+    #expect(EventStreamRecord(try example("EventStreamRow"))?.clientID == "u-1-orders-1800000000000")
+    #expect(StoredTicket(try example("TicketRow"))?.identity.principal.user == "u-1")
     #expect(PresenceRow(try example("PresenceRow")).leftMilliseconds == 1_800_000_000_000)
     #expect(LogHead(try example("LogHeadRow"))?.last == 1)
     let segment = try #require(SegmentRow(try example("SegmentRow")))

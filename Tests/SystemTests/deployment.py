@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aws_emulator import ROOT, AWSEmulator, Caller
 
-FUNCTIONS = ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher"]
+FUNCTIONS = ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "StreamHandler"]
 STAGE = "test"
 
 

@@ -108,10 +108,14 @@ struct ServeRun {
   /// What a killed sender left is sent by the next sweep, as EventBridge Scheduler has it on AWS.
   private func schedules(_ functions: [FunctionConfiguration]) -> [FunctionSchedule] {
     guard settings.sweepMilliseconds > 0, functions.contains(where: { $0.name == "Publisher" }) else { return [] }
-    return [
-      FunctionSchedule(
-        "Publisher", payload: InternalInvocation.sweep.encoded(), everyMilliseconds: settings.sweepMilliseconds)
-    ]
+    let sweep = FunctionSchedule(
+      "Publisher", payload: InternalInvocation.sweep.encoded(), everyMilliseconds: settings.sweepMilliseconds)
+    guard functions.contains(where: { $0.name == "StreamHandler" }) else { return [sweep] }
+    // The investment protocol's interval; Scheduler's least is a minute.
+    let eventStreams = FunctionSchedule(
+      "Publisher", payload: InternalInvocation.sweepEventStreams.encoded(),
+      everyMilliseconds: min(30_000, settings.sweepMilliseconds))
+    return [sweep, eventStreams]
   }
 
   /// The functions that can be run. One of the project's own that was not built is left out if no route needs it.
