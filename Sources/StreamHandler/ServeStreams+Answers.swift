@@ -1,3 +1,4 @@
+import Access
 import ConnectionStore
 import Connections
 import Frames
@@ -17,23 +18,23 @@ extension ServeStreams {
     ])
     var headers = [(name: CorrelationID.header, value: correlationID.text)]
     if request.method == "OPTIONS" {
-      headers += crossOrigin.headers(for: request, methods: methods(of: request), allowing: route(of: request))
+      headers += cors.preflight(for: request.credentials, methods: methods(of: request))
       return try send(WholeAnswer(200), headers, writer)
     }
     var found: Route?
     do {
       if let (short, values) = try match(short: request) {
-        headers += crossOrigin.headers(for: request, methods: [short.method.rawValue], allowing: short.route)
+        headers += originFields(of: request, route: short.route)
         let asked = AskedStream(request: request, route: short.route, values: values, correlationID: correlationID)
         return try send(answer(short, asked, log: log), headers, writer)
       }
       let (route, values) = try match(request)
       found = route
-      headers += crossOrigin.headers(for: request, methods: [route.method.rawValue], allowing: route)
+      headers += originFields(of: request, route: route)
       let asked = AskedStream(request: request, route: route, values: values, correlationID: correlationID)
       return try open(asked, context: context, headers: headers, log: log, writer: writer)
     } catch let refusal as StreamRefusal {
-      if headers.count == 1 { headers += crossOrigin.headers(for: request, methods: methods(of: request)) }
+      if headers.count == 1 { headers += cors.fields(for: request.credentials) }
       log.warn(
         "request refused",
         [
@@ -88,11 +89,13 @@ extension ServeStreams {
     return methods.isEmpty ? ["GET"] : methods
   }
 
-  private func route(of request: StreamRequest) -> Route? {
-    for method in Route.Method.allCases {
-      if case .route(let route, _) = routes.match(method: method.rawValue, path: request.path) { return route }
-    }
-    return nil
+  /// The investment protocol has them on every answer, and not on preflights alone.
+  private func originFields(of request: StreamRequest, route: Route) -> [(name: String, value: String)] {
+    let allowed = route.allowedHeaders ?? CORS.headers
+    return cors.fields(for: request.credentials) + [
+      (name: "Access-Control-Allow-Methods", value: "\(route.method.rawValue), OPTIONS"),
+      (name: "Access-Control-Allow-Headers", value: allowed.joined(separator: ", ")),
+    ]
   }
 
   // MARK: Sending
@@ -114,6 +117,7 @@ extension ServeStreams {
     writer: ResponseWriter
   ) throws -> Answer {
     metrics?.count("Refusals", by: ("Status", "\(refusal.status)"))
+    if refusal.isFinal, request.lastEventID != nil { return try send(WholeAnswer(204), headers, writer) }
     guard let route, request.lastEventID != nil else {
       let whole = WholeAnswer(refusal.status, json: refusal.body(route?.errors ?? .full))
       return try send(whole, headers + refusal.headers, writer)

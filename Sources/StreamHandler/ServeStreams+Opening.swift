@@ -14,19 +14,24 @@ extension ServeStreams {
     writer: ResponseWriter
   ) throws -> Answer {
     let route = asked.route
-    let record = try record(of: asked, identity: try identity(of: asked))
-    let row = try row(of: record, stream: route.name)
+    let (identity, grant) = try admitted(asked)
+    try limitOpenings(of: identity, asked: asked)
+    let record = try record(of: asked, identity: identity)
+    try requireExistence(asked, user: record.principal.user)
+    let row = try row(of: record, asked: asked, requestID: context.requestID, log: log)
     let clientID = row?.clientID ?? sources.clientID(user: nil, stream: route.name)
-    let log = log.with(["clientId": .text(clientID), "stream": .identifier(route.name)])
+    let log = log.with(["clientId": .personal(clientID), "stream": .identifier(route.name)])
     let state: Recovery
+    let lists: [String: StateList]
     do {
-      guard let found = try openingState(of: asked, record: record, log: log) else {
-        if let row { try users.close(row) }
+      guard let found = try openingState(of: asked, record: record, isStamped: grant != nil, log: log) else {
+        if let row { held.release(row, log: log) }
         return try send(WholeAnswer(204), headers, writer)
       }
       state = found
+      lists = try keptLists(of: route, user: record.principal.user)
     } catch {
-      if let row { try? users.close(row) }
+      if let row { held.release(row, log: log) }
       throw error
     }
     let gzip = asked.request.acceptsGzip ? GzipStream() : nil
@@ -38,13 +43,13 @@ extension ServeStreams {
         position: FollowedPosition(epoch: part.head?.epoch ?? "", sequence: part.head?.last ?? 0))
     }
     var stream = EventStream(
-      route: route, record: record, clientID: clientID, log: log, sources: sources, places: places, gzip: gzip, row: row,
+      route: route, record: record, clientID: clientID, log: log, sources: sources, places: places, gzip: gzip, row: row, stamp: grant?.stamp,
       deadlineMilliseconds: context.deadlineMilliseconds)
     let opening = StreamOpening(
       route: route, record: record, clientID: clientID, recovery: state, presented: asked.request.lastEventID,
-      sources: sources)
+      lists: lists, stamp: grant?.stamp, sources: sources)
     writer.begin(head)
-    if row == nil { anonymousStreams += 1 }
+    held.hold(row, clientID: clientID, grant: grant)
     stream.begin(with: opening, to: writer)
     metrics?.count("StreamOpens", by: ("Stream", route.name))
     log.info(
@@ -59,25 +64,67 @@ extension ServeStreams {
 
   // MARK: Who
 
-  mutating func identity(of asked: AskedStream) throws -> Identity {
+  private mutating func admitted(_ asked: AskedStream) throws -> (Identity, TicketGrant?) {
     // Nobody is asked, so nobody is anybody: what is shown depends on no credential.
-    if asked.route.access == .open { return Identity(principal: Principal(user: nil, role: .viewer)) }
-    let requested = try asked.requested()
-    switch try access.decide(asked.request.credentials, requested: requested) {
-    case .refused(let refusal): throw try self.refusal(refusal, asked: asked)
-    case .admitted(let identity):
-      guard asked.route.needsUser, identity.principal.user == nil else { return identity }
-      throw access.isOpen
+    if asked.route.access == .open { return (Identity(principal: Principal(user: nil, role: .viewer)), nil) }
+    let decision = try access.decide(
+      asked.request.credentials, requested: asked.requested(), lastEventID: asked.request.lastEventID)
+    switch decision {
+    case .refused(let refusal, let isFinal):
+      var refused = try self.refusal(refusal, asked: asked)
+      refused.isFinal = isFinal
+      throw refused
+    case .admitted(let identity, let grant):
+      guard asked.route.needsUser, identity.principal.user == nil else { return (identity, grant) }
+      throw access.control.isOpen
         ? StreamRefusal(400, "userId is missing: this stream is of one user")
         : StreamRefusal(401, "No valid session found")
     }
+  }
+
+  /// Who asks for an answer that is no stream. A ticket is for streams alone.
+  mutating func identity(of asked: AskedStream) throws -> Identity {
+    switch try access.control.decide(asked.request.credentials, requested: asked.requested()) {
+    case .refused(let refusal): throw try self.refusal(refusal, asked: asked)
+    case .admitted(let identity): return identity
+    }
+  }
+
+  /// Who opens streams as fast as it can is kept out before the table is asked for more.
+  private mutating func limitOpenings(of identity: Identity, asked: AskedStream) throws(StreamRefusal) {
+    let opener = identity.principal.user.map(OpeningLimit.Opener.user) ?? .address(asked.request.sourceAddress)
+    guard case .beyond(let seconds) = openings.acquire(opener, isReconnect: asked.request.lastEventID != nil) else {
+      return
+    }
+    throw StreamRefusal(
+      429, "streams are opened too often; try again in \(seconds) s", headers: [("Retry-After", "\(seconds)")])
+  }
+
+  private func requireExistence(_ asked: AskedStream, user: String?) throws {
+    guard let existence = asked.route.existence, let user, let key = asked.route.keyParameter.flatMap({ asked.values[$0] }),
+      let list = types.stateRule(of: existence.type)?.list
+    else { return }
+    let values = try recovery.states(list, of: StreamName.user(user))?.values ?? []
+    guard values.contains(where: { $0.event.key?.hasSameBytes(as: key) ?? false }) else {
+      throw StreamRefusal(404, existence.message)
+    }
+  }
+
+  /// What is kept of the user, for the snapshots that are lists.
+  private func keptLists(of route: Route, user: String?) throws(TableError) -> [String: StateList] {
+    var lists: [String: StateList] = [:]
+    guard let user else { return lists }
+    for name in route.snapshots.compactMap(\.list) {
+      lists[name] = try recovery.states(name, of: StreamName.user(user))
+    }
+    return lists
   }
 
   private mutating func refusal(_ refusal: AccessRefusal, asked: AskedStream) throws(TableError) -> StreamRefusal {
     if refusal.status < 500, try attempts.acquire(asked.request.sourceAddress) != .within {
       return StreamRefusal(
         429, "too many attempts to connect; try again in a minute",
-        headers: [("Retry-After", "\(attempts.secondsToWait + Int64(sources.randomness.integer(in: 0...15)))")])
+        headers: [("Retry-After", "\(attempts.retryAfterSeconds(randomness: sources.randomness))")])
     }
     return StreamRefusal(refusal.status, refusal.status == 401 ? "No valid session found" : refusal.message)
   }
@@ -101,13 +148,15 @@ extension ServeStreams {
 
   /// Counted with the user's other streams and connections. It is written before the log is read, so that what came before has
   /// not lapsed for this one.
-  private mutating func row(of record: ConnectionRecord, stream: String) throws(TableError) -> EventStreamRow? {
+  private mutating func row(
+    of record: ConnectionRecord, asked: AskedStream, requestID: String, log: Log
+  ) throws -> EventStreamRecord? {
     guard let user = record.principal.user else { return nil }
-    let now = clock.milliseconds()
-    return try users.open(
-      EventStreamRow(
-        clientID: sources.clientID(user: user, stream: stream), user: user, stream: stream, openedMilliseconds: now,
-        heardMilliseconds: now))
+    return try held.register(
+      EventStreamRecord(
+        route: asked.route.name, user: user, role: record.principal.role, clientName: asked.request.parameter("client_id"),
+        keyHashes: record.keyHashes, correlationID: asked.correlationID, openedAtMilliseconds: clock.milliseconds()),
+      requestID: requestID, log: log)
   }
 
   // MARK: Where it goes on
@@ -122,9 +171,10 @@ extension ServeStreams {
 
   /// What the client gets first; nil: the stream is over, and its client has had its end.
   private func openingState(
-    of asked: AskedStream, record: ConnectionRecord, log: Log
+    of asked: AskedStream, record: ConnectionRecord, isStamped: Bool, log: Log
   ) throws(TableError) -> Recovery? {
-    guard let said = asked.request.lastEventID else { return try recovery.recover(record: record, limits: recoveryLimits) }
+    let presented = asked.request.lastEventID.map { isStamped ? TicketStamp.unstamped($0) : $0 }
+    guard let said = presented else { return try recovery.recover(record: record, limits: recoveryLimits) }
     let found: Recovery
     switch EventStreamID(said) {
     case .cursor(let cursor): found = try recovery.recover(record: record, cursor: cursor, limits: recoveryLimits)

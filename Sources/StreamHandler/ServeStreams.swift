@@ -9,27 +9,23 @@ import Messaging
 import Telemetry
 
 /// Answers HTTP requests: with a stream of events that stays open, or with an answer that is whole at once.
-struct ServeStreams: StreamingLambdaHandler {
+struct ServeStreams<Calls: ConnectionCalls>: StreamingLambdaHandler {
   let routes: RouteTable
   let recovery: RecoveryReader
   let sources: StreamSources
-  var access: AccessControl
+  var access: StreamAccess
   /// What stands between clients and this function, and is believed where they are.
   let proxy: TrustedProxy
   var attempts: AttemptLimit
-  var users: UserStreams
-  let streamLog: StreamLog
-  let lastValues: LastValues
+  var openings: OpeningLimit
+  var held: HeldStreams<Calls>
   let publisher: QueuedPublisher
-  let crossOrigin: CrossOrigin
+  let cors: CORS
   let log: Log
   /// Nil: none are written.
   var metrics: FunctionMetrics?
   /// Told of each event what Lambda says about its time.
   var beginInvocation: (InvocationContext) -> Void = { _ in }
-
-  /// Of the streams that this environment holds, those of no user.
-  var anonymousStreams = 0
 
   /// What is kept of an answer.
   enum Answer {
@@ -46,62 +42,40 @@ struct ServeStreams: StreamingLambdaHandler {
     guard let path = event.segments else {
       return try send(WholeAnswer(400, json: StreamRefusal(400, "the path cannot be read").body(.full)), [], writer)
     }
+    let presented = PresentedCredentials(query: event.query.pairs, headers: event.headers.pairs)
     let request = StreamRequest(
       method: event.method, path: path, query: event.query.pairs, headers: event.headers.pairs, body: event.body,
-      sourceAddress: proxy.address(
-        of: PresentedCredentials(query: event.query.pairs, headers: event.headers.pairs),
-        peer: event.context.sourceAddress))
+      sourceAddress: proxy.address(of: presented, peer: event.context.sourceAddress),
+      credentials: proxy.asked(presented))
     return try answer(request, context: context, writer: writer)
   }
 
-  mutating func prepare(nowMilliseconds: Int64) { sources.follower.tick() }
+  mutating func prepare(nowMilliseconds: Int64) {
+    sources.follower.tick()
+    held.check()
+  }
 
   mutating func resume(_ answer: inout Answer, writer: ResponseWriter) throws -> StreamStep {
     guard case .stream(var stream) = answer else { return .end }
     defer { answer = .stream(stream) }
-    check(&stream)
+    if let end = held.takeEnd(of: stream.clientID) { stream.end = end }
     return try stream.step(writer)
-  }
-
-  /// Whether it may stay. If that cannot be asked it stays, and asks again.
-  private func check(_ stream: inout EventStream) {
-    let now = clock.monotonicMilliseconds()
-    guard let row = stream.row, let at = stream.nextCheckAt, at <= now else { return }
-    stream.nextCheckAt = now + EventStream.checkMilliseconds
-    stream.checks += 1
-    do throws(TableError) {
-      if try !users.isOpen(row, check: stream.checks) { stream.end = .limit }
-    } catch {
-      stream.log.warn("stream not renewed", ["reason": .text(error.description)])
-    }
   }
 
   mutating func close(_ answer: Answer, reason: StreamEndReason) {
     guard case .stream(let stream) = answer else { return }
     for place in stream.places { sources.follower.unfollow(place.followed) }
     let end = stream.end ?? StreamEnd(reason)
-    removeRow(of: stream)
+    held.remove(stream.row, clientID: stream.clientID, log: stream.log)
     metrics?.count("StreamEnds", by: ("Reason", end.rawValue))
     metrics?.writeEachMinute()
     stream.log.info(
-      "stream ended",
+      "event stream ended",
       [
-        "reason": .identifier(end.rawValue),
+        "user": .personal(stream.record.principal.user), "reason": .identifier(end.rawValue),
         "seconds": .number((clock.monotonicMilliseconds() - stream.openedAt) / 1_000),
         "events": .number(Int64(stream.eventCount)),
       ])
-  }
-}
-
-extension ServeStreams {
-  /// A row that cannot be deleted counts no longer than half a minute.
-  fileprivate mutating func removeRow(of stream: EventStream) {
-    guard let row = stream.row else { return anonymousStreams -= 1 }
-    do throws(TableError) {
-      try users.close(row)
-    } catch {
-      stream.log.warn("row of a stream not deleted", ["reason": .text(error.description)])
-    }
   }
 }
 

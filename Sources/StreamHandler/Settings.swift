@@ -14,8 +14,6 @@ struct StreamSettings: Equatable, Sendable {
   var pollMilliseconds: Int64 = 250
   /// What that doubles to while nothing comes.
   var quietPollMilliseconds: Int64 = 2_000
-  /// `LATEST_SECONDS`: for how long a last value is one that is asked for by itself.
-  var latestSeconds: Int64 = 86_400
   /// `STREAM_PAD_BYTES`: of a comment that opens each stream, against fronts that hold back small chunks.
   var padBytes = 0
   /// `STREAM_SECOND_CHUNK`: an empty comment follows what is written, in a chunk of its own.
@@ -34,7 +32,6 @@ struct StreamSettings: Equatable, Sendable {
     sliceSeconds = try Self.number("STREAM_SLICE_SECONDS", environment, standard: 300, allowed: 1...840)
     keepaliveSeconds = try Self.number("STREAM_KEEPALIVE_SECONDS", environment, standard: 30, allowed: 1...300)
     retryMilliseconds = try Self.number("STREAM_RETRY_MILLISECONDS", environment, standard: 5_000, allowed: 100...600_000)
-    latestSeconds = try Self.number("LATEST_SECONDS", environment, standard: 86_400, allowed: 1...2_592_000)
     padBytes = Int(try Self.number("STREAM_PAD_BYTES", environment, standard: 0, allowed: 0...65_536))
     sendsSecondChunk = try Self.number("STREAM_SECOND_CHUNK", environment, standard: 0, allowed: 0...1) == 1
     let isLocal = environment["CONNECTION_STORE"]?.hasPrefix("dynamodb:") == false
@@ -45,7 +42,7 @@ struct StreamSettings: Equatable, Sendable {
 
   static let variables = [
     "STREAM_ROUTES_FILE", "STREAM_SLICE_SECONDS", "STREAM_KEEPALIVE_SECONDS", "STREAM_RETRY_MILLISECONDS",
-    "STREAM_POLL_MILLISECONDS", "STREAM_PAD_BYTES", "STREAM_SECOND_CHUNK", "LATEST_SECONDS",
+    "STREAM_POLL_MILLISECONDS", "STREAM_PAD_BYTES", "STREAM_SECOND_CHUNK",
   ]
 
   var pace: FollowingPace {

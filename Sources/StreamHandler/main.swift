@@ -7,29 +7,34 @@ import ManagementAPI
 import TableBackends
 import Telemetry
 
-func makeServeStreams(environment: Environment) throws -> ServeStreams {
+func makeServeStreams(environment: Environment) throws -> ServeStreams<SocketCalls> {
   let types = try EventTypeTable(environment: environment)
   let routes = try RouteFile(environment: environment, types: types)
   let store = try FunctionTable(environment: environment)
   let limits = try StreamLimits(environment: environment)
   let settings = try AccessSettings(environment: environment)
+  try GatewayAccess(environment: environment).check()
   let log = try Log(environment)
+  let connections = Connections(table: store.table, shards: store.shards, limits: limits)
+  let tickets = Tickets(table: store.table)
   return ServeStreams(
     routes: RouteTable(routes.routes),
     recovery: RecoveryReader(table: store.table, types: types, shards: store.shards, limits: limits, log: log),
     sources: StreamSources(
       table: store.table, types: types, settings: try StreamSettings(environment: environment), limits: limits, log: log),
-    access: AccessControl(settings: settings, keys: APIKeys(table: store.table), log: log),
+    access: StreamAccess(
+      control: AccessControl(settings: settings, keys: APIKeys(table: store.table), log: log), tickets: tickets),
     proxy: settings.proxy, attempts: AttemptLimit(settings: settings.attempts, table: store.table),
-    users: UserStreams(
-      connections: Connections(table: store.table, shards: store.shards, limits: limits),
-      maximum: settings.connectionsPerUser, closing: ConnectionsClient(environment: environment), log: log),
-    streamLog: StreamLog(table: store.table, shards: store.shards, limits: limits),
-    lastValues: LastValues(table: store.table, shards: store.shards),
+    openings: OpeningLimit(),
+    held: HeldStreams(
+      connections: connections, tickets: tickets,
+      limit: UserLimit(
+        maximum: settings.connectionsPerUser, clientMaximum: settings.connectionsPerClient, connections: connections,
+        calls: SocketCalls(client: ConnectionsClient(environment: environment))),
+      clock: .system, log: log),
     publisher: QueuedPublisher(
       name: environment["PUBLISHER_FUNCTION"], invocation: FunctionInvoker(environment: environment)),
-    crossOrigin: CrossOrigin(origins: settings.cookieOrigins), log: log,
-    metrics: try FunctionMetrics.chosen(by: environment),
+    cors: CORS(settings), log: log, metrics: try FunctionMetrics.chosen(by: environment),
     beginInvocation: { store.beginInvocation(deadlineMilliseconds: $0.deadlineMilliseconds) })
 }
 

@@ -14,6 +14,7 @@ extension ServeStreams {
   mutating func answer(_ short: ShortRoute, _ asked: AskedStream, log: Log) throws -> WholeAnswer {
     switch short {
     case .metrics: try metrics(asked)
+    case .ticket: try ticket(asked)
     case .test: try test(asked, log: log)
     case .analyzeCredit: try analyzeCredit(asked, log: log)
     case .channels: try channels(asked)
@@ -26,29 +27,22 @@ extension ServeStreams {
 
   /// Of users the streams in the table, of whichever environment; of others those that this one holds.
   private mutating func metrics(_ asked: AskedStream) throws -> WholeAnswer {
-    let rows = try users.sweep()
-    var counts: [(user: String, count: Int)] = []
-    for row in rows.sorted(by: { $0.user < $1.user }) {
-      if counts.last?.user.hasSameBytes(as: row.user) ?? false {
-        counts[counts.count - 1].count += 1
-      } else {
-        counts.append((row.user, 1))
-      }
-    }
-    let mayName = try access.isOpen || mayAdminister(asked)
+    let totals = try held.streams.totals()
+    let users = totals.byUser
+    let mayName = try access.control.isOpen || mayAdminister(asked)
     let usage = ProcessUsage.read()
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("timestamp", Timestamp.rfc3339(milliseconds: clock.milliseconds()))
-      writer.member("totalClients", rows.count + anonymousStreams)
-      writer.member("totalUsers", counts.count)
+      writer.member("totalClients", totals.total + held.anonymous)
+      writer.member("totalUsers", users.count)
       if mayName {
         writer.key("clientsPerUser")
         writer.array { writer in
-          for one in counts.prefix(1_000) {
+          for (user, count) in users.prefix(Self.mostUsers) {
             writer.object { writer in
-              writer.member("userId", one.user)
-              writer.member("clientCount", one.count)
+              writer.member("userId", user)
+              writer.member("clientCount", count)
             }
           }
         }
@@ -58,10 +52,19 @@ extension ServeStreams {
     return WholeAnswer(200, json: writer.bytes)
   }
 
+  private static var mostUsers: Int { 1_000 }
+
   private mutating func mayAdminister(_ asked: AskedStream) throws(TableError) -> Bool {
-    guard case .admitted(let identity) = try access.decide(asked.request.credentials, requested: RequestedIdentity(groups: []))
+    guard
+      case .admitted(let identity) = try access.control.decide(
+        asked.request.credentials, requested: RequestedIdentity())
     else { return false }
     return identity.principal.role == .admin
+  }
+
+  /// What a page gets for its credential, to put into the URL of an EventSource.
+  private mutating func ticket(_ asked: AskedStream) throws -> WholeAnswer {
+    WholeAnswer(200, json: try access.tickets.issue(try identity(of: asked)).encoded())
   }
 
   // MARK: Publishing

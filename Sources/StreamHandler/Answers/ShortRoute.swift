@@ -4,6 +4,8 @@ import Messaging
 enum ShortRoute: String, CaseIterable {
   /// How many clients there are.
   case metrics
+  /// A ticket for an EventSource, which can send no credential.
+  case ticket
   /// An admin's event to everyone, to see whether it comes.
   case test
   /// 001: an analysis, which its user gets as an event.
@@ -18,6 +20,7 @@ enum ShortRoute: String, CaseIterable {
   var path: RoutePath {
     switch self {
     case .metrics: RoutePath("/api/stream/metrics")
+    case .ticket: RoutePath("/ticket")
     case .test: RoutePath("/api/stream/test")
     case .analyzeCredit: RoutePath("/api/analyze-credit/:user")
     case .channels: RoutePath("/streaming/channels")
@@ -29,7 +32,7 @@ enum ShortRoute: String, CaseIterable {
   var method: Route.Method {
     switch self {
     case .metrics, .channels, .latest, .history: .get
-    case .test, .analyzeCredit: .post
+    case .test, .analyzeCredit, .ticket: .post
     }
   }
 

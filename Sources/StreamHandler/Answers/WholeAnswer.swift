@@ -27,6 +27,8 @@ struct StreamRefusal: Error, Equatable {
   let status: Int
   let message: String
   var headers: [(name: String, value: String)] = []
+  /// Coming back with the same is in vain.
+  var isFinal = false
 
   init(_ status: Int, _ message: String, headers: [(name: String, value: String)] = []) {
     self.status = status

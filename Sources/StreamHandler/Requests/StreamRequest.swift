@@ -11,11 +11,14 @@ struct StreamRequest {
   let headers: [(name: String, value: String)]
   let body: [UInt8]
   let sourceAddress: String
+  let credentials: PresentedCredentials
 
   init(
     method: String, path: [String], query: [(name: String, value: String)] = [],
-    headers: [(name: String, value: String)] = [], body: [UInt8] = [], sourceAddress: String = ""
+    headers: [(name: String, value: String)] = [], body: [UInt8] = [], sourceAddress: String = "",
+    credentials: PresentedCredentials? = nil
   ) {
+    self.credentials = credentials ?? PresentedCredentials(query: query, headers: headers)
     self.method = method
     self.path = path
     self.query = query
@@ -38,8 +41,6 @@ struct StreamRequest {
       pair.value.utf8.split(separator: UInt8(ascii: ",")).map { String(Substring($0)) }
     }
   }
-
-  var credentials: PresentedCredentials { PresentedCredentials(query: query, headers: headers) }
 
   /// Where the client says it is: what browsers send, and what clients that can set no header send.
   var lastEventID: String? {

@@ -105,7 +105,7 @@ extension EventStream {
     let head = sources.heads.head(of: event.logged, shownAs: event.shownAs, folded: event.folded, form: form)
     bytes += head
     EventStreamFrame.append(
-      id: EventStreamID.text(event: event.logged.event.id, cursor: cursor.text),
+      id: id(event: event.logged.event.id, cursor: cursor),
       retryMilliseconds: settings.retryMilliseconds, to: &bytes)
     eventCount += 1
     lastEventID = event.logged.event.id

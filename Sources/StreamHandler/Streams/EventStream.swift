@@ -1,3 +1,4 @@
+import Access
 import ConnectionStore
 import Connections
 import EventLog
@@ -26,9 +27,9 @@ struct EventStream {
   var lastTakenAt: Int64
   var lastPending = 0
   /// Its row among those of its user; nil: it is of no user.
-  let row: EventStreamRow?
-  var nextCheckAt: Int64?
-  var checks = 0
+  let row: EventStreamRecord?
+  /// Of the ticket that opened it.
+  let stamp: TicketStamp?
   var nextHeartbeatAt: Int64?
   var nextRepeatAt: Int64?
   /// What of the slice is added, so that streams that began together do not end together.
@@ -48,9 +49,10 @@ struct EventStream {
 
   init(
     route: Route, record: ConnectionRecord, clientID: String, log: Log, sources: StreamSources, places: [FollowedPlace],
-    gzip: GzipStream?, row: EventStreamRow?, deadlineMilliseconds: Int64
+    gzip: GzipStream?, row: EventStreamRecord?, stamp: TicketStamp?, deadlineMilliseconds: Int64
   ) {
     self.row = row
+    self.stamp = stamp
     self.route = route
     self.record = record
     self.clientID = clientID
@@ -61,15 +63,11 @@ struct EventStream {
     self.deadlineMilliseconds = deadlineMilliseconds
     let now = sources.clock.monotonicMilliseconds()
     (openedAt, lastWrittenAt, lastEventAt, lastTakenAt) = (now, now, now, now)
-    nextCheckAt = row.map { _ in now + Self.checkMilliseconds }
     nextHeartbeatAt = route.heartbeat.map { now + $0.seconds * 1_000 }
     nextRepeatAt = route.repeated.map { now + $0.seconds * 1_000 }
     extraSliceMilliseconds = Int64(sources.randomness.integer(in: 0...Int(sources.settings.sliceSeconds * 100)))
     lastEventID = sources.frameID()
   }
-
-  /// So often it says that it is open, and finds out whether it had to go for another one.
-  static var checkMilliseconds: Int64 { 5_000 }
 
   // MARK: Steps
 
@@ -126,7 +124,7 @@ struct EventStream {
     guard end != .stuck else { return }
     var bytes = end.error.map { errorFrame(code: end.rawValue, message: $0) } ?? []
     EventStreamFrame.append(
-      id: EventStreamID.text(event: lastEventID, cursor: cursor.text),
+      id: id(event: lastEventID, cursor: cursor),
       retryMilliseconds: sources.jittered(milliseconds: settings.retryMilliseconds), to: &bytes)
     write(bytes, to: writer)
     if let gzip { writer.write(gzip.finish()) }
@@ -139,6 +137,12 @@ struct EventStream {
       writer.member("clientId", clientID)
     }
     return form.control("error", data: data, retryMilliseconds: nil)
+  }
+
+  /// Stamped, if a ticket opened the stream: only who has read it opens it again.
+  func id(event: String, cursor: Cursor) -> String {
+    let id = EventStreamID.text(event: event, cursor: cursor.text)
+    return stamp?.stamped(id) ?? id
   }
 
   /// Where it is in every stream it follows.
@@ -176,12 +180,12 @@ struct EventStream {
   private func millisecondsToNext() -> Int64 {
     let wall = sources.clock.milliseconds()
     var next = min(sliceEnd, lastWrittenAt + settings.keepaliveSeconds * 1_000)
-    if let nextCheckAt { next = min(next, nextCheckAt) }
     if let nextHeartbeatAt { next = min(next, nextHeartbeatAt) }
     if let nextRepeatAt { next = min(next, nextRepeatAt) }
     for place in places {
       next = min(next, place.isBehind ? max(paidUntilNext, now + 1) : place.followed.dueMilliseconds)
     }
+    if row != nil { next = min(next, now + EventStreams.checkMilliseconds) }
     next = min(next, now + deadlineMilliseconds - StreamSettings.marginMilliseconds - wall)
     if let until = record.untilMilliseconds { next = min(next, now + until - wall) }
     return max(1, next - now)
@@ -194,6 +198,7 @@ extension StreamEnd {
     switch self {
     case .expired: "the credential of this stream has expired; connect with a new one"
     case .limit: "this stream, the oldest of its user, is closed for a new one"
+    case .taken: "another stream was opened with the ticket of this one"
     case .slice, .deadline, .over, .stuck, .gap, .gone, .failed, .stopped: nil
     }
   }

@@ -8,6 +8,8 @@ enum StreamEnd: String {
   case expired
   /// A newer stream of its user took its place.
   case limit
+  /// Another stream came with its ticket.
+  case taken
   /// What it was about has come to its end.
   case over
   /// Its client took nothing for five minutes.

@@ -1,3 +1,4 @@
+import Access
 import Connections
 import EventLog
 import Frames
@@ -17,6 +18,9 @@ struct StreamOpening {
   let recovery: Recovery
   /// What the client said of where it is; nil: nothing.
   let presented: String?
+  /// What is kept of the user, by what a snapshot calls it.
+  let lists: [String: StateList]
+  let stamp: TicketStamp?
   let sources: StreamSources
 
   private var form: FrameForm { FrameForm(framing: route.framing, form: route.form) }
@@ -34,15 +38,20 @@ struct StreamOpening {
     let state = stateFrames()
     let reached = base.text
     let from = state.isEmpty ? reached : presented.flatMap { Cursor($0)?.text } ?? Cursor().text
-    var bytes = padding() + connectionFrame(id: EventStreamID.text(event: sources.frameID(), cursor: from))
+    var bytes = padding() + connectionFrame(id: id(event: sources.frameID(), cursor: from))
     if let resume = resumeFrame() { bytes += resume }
     for (index, frame) in state.enumerated() {
       let isLast = index == state.count - 1
-      let id = isLast ? EventStreamID.text(event: frame.event ?? sources.frameID(), cursor: reached) : nil
+      let id = isLast ? id(event: frame.event ?? sources.frameID(), cursor: reached) : nil
       bytes += frame.head
       EventStreamFrame.append(id: id, retryMilliseconds: retry, to: &bytes)
     }
     return bytes
+  }
+
+  private func id(event: String, cursor: String) -> String {
+    let id = EventStreamID.text(event: event, cursor: cursor)
+    return stamp?.stamped(id) ?? id
   }
 
   // MARK: Frames
@@ -119,6 +128,9 @@ struct StreamOpening {
 
   /// `{"orders":[…],"snapshot":true,"timestamp":"…"}`
   private func listHead(_ snapshot: Route.Snapshot, list: String, rows: [LoggedEvent]) -> [UInt8] {
+    if let kept = lists[list] {
+      return form.head(event: snapshot.type, data: kept.snapshot(atMilliseconds: sources.clock.milliseconds()))
+    }
     var writer = JSONWriter()
     writer.object { writer in
       writer.key(list)

@@ -57,8 +57,8 @@ struct PriceStreamTests {
     #expect(!client.isOpen)
     let last = try #require(client.reader.retries.last)
     #expect(last >= 2_500 && last <= 7_500)
-    #expect(streams.stage.lines(saying: "stream ended").count == 1)
-    let line = try #require(streams.stage.lines(saying: "stream ended").first)
+    #expect(streams.stage.lines(saying: "event stream ended").count == 1)
+    let line = try #require(streams.stage.lines(saying: "event stream ended").first)
     #expect(line.contains(#""reason":"slice""#) && line.contains(#""clientId":"anonymous-prices-"#))
   }
 
@@ -140,6 +140,6 @@ struct PriceStreamTests {
     #expect(client.isOpen && client.writer.pendingBytes < 400_000)
     try streams.pass(seconds: 301)
     #expect(!client.isOpen)
-    #expect(streams.stage.lines(saying: "stream ended").first?.contains(#""reason":"stuck""#) == true)
+    #expect(streams.stage.lines(saying: "event stream ended").first?.contains(#""reason":"stuck""#) == true)
   }
 }

@@ -16,7 +16,7 @@ import Testing
 /// The StreamHandler over the stage's table, in the stage's time, without a socket.
 final class StreamStage {
   let stage: Stage
-  var handler: ServeStreams
+  var handler: ServeStreams<Ear>
   private var open: [OpenAnswer] = []
   private var invocations = 0
 
@@ -25,6 +25,7 @@ final class StreamStage {
     _ environment: [String: String] = [:], stage: Stage = Stage(), table: (any Table)? = nil, routes: String? = nil
   ) throws {
     self.stage = stage
+    stage.keepsStates = true
     var variables = ["ACCESS": "open", "CONNECTION_STORE": "sqlite:t", "FRAMES_PER_SECOND": "0"]
     variables.merge(environment) { $1 }
     if variables["ACCESS"] == "required" { variables["ACCESS"] = nil }
@@ -33,7 +34,7 @@ final class StreamStage {
 
   private static func handler(
     _ environment: Environment, stage: Stage, table: any Table, routes: String?
-  ) throws -> ServeStreams {
+  ) throws -> ServeStreams<Ear> {
     let (clock, lines) = (stage.clock.clock, stage.lines)
     let log = Log(minimum: .info, clock: clock, write: { lines.add($0) })
     let limits = try StreamLimits(environment: environment)
@@ -41,26 +42,32 @@ final class StreamStage {
     let rows =
       try routes.map { try RouteFile(reading: bytes($0), file: "routes.json", types: stage.types) }
       ?? RouteFile(environment: Environment([:]), types: stage.types)
+    let connections = Connections(table: table, limits: limits, clock: clock)
+    let tickets = Tickets(table: table, clock: clock)
     return ServeStreams(
       routes: RouteTable(rows.routes),
       recovery: RecoveryReader(table: table, types: stage.types, limits: limits, log: log, clock: clock),
       sources: StreamSources(
         table: table, types: stage.types, settings: try StreamSettings(environment: environment), limits: limits,
         clock: clock, log: log),
-      access: AccessControl(settings: settings, keys: stage.keys, clock: clock, log: log),
+      access: StreamAccess(
+        control: AccessControl(settings: settings, keys: stage.keys, clock: clock, log: log), tickets: tickets),
       proxy: settings.proxy, attempts: AttemptLimit(settings: settings.attempts, table: table, clock: clock),
-      users: UserStreams(
-        connections: stage.connections(over: table), maximum: settings.connectionsPerUser, closing: stage.ear, log: log),
-      streamLog: StreamLog(table: table, limits: limits, clock: clock), lastValues: LastValues(table: table, clock: clock),
+      openings: OpeningLimit(clock: clock),
+      held: HeldStreams(
+        connections: connections, tickets: tickets,
+        limit: UserLimit(
+          maximum: settings.connectionsPerUser, connections: connections, calls: stage.ear, clock: clock),
+        clock: clock, log: log),
       publisher: QueuedPublisher(name: environment["PUBLISHER_FUNCTION"], invocation: stage.invocations),
-      crossOrigin: CrossOrigin(origins: settings.cookieOrigins), log: log)
+      cors: CORS(settings), log: log)
   }
 
   /// One answer and what its client has got.
   final class OpenAnswer {
     let writer = ResponseWriter()
     let head: ResponseHead?
-    var answer: ServeStreams.Answer?
+    var answer: ServeStreams<Ear>.Answer?
     var dueAt: Int64 = 0
     var waitsForRoom = false
     /// Its client takes nothing.
@@ -68,7 +75,7 @@ final class StreamStage {
     private(set) var bytes: [UInt8] = []
     private(set) var reader = EventSourceReader()
 
-    init(_ open: (ResponseWriter) throws -> ServeStreams.Answer) throws {
+    init(_ open: (ResponseWriter) throws -> ServeStreams<Ear>.Answer) throws {
       answer = try open(writer)
       head = writer.takeHead()
       take()
@@ -161,9 +168,3 @@ final class StreamStage {
     _ = try stage.publish(#"{"type":"\#(type)",\#(audience)"data":\#(data)}"#)
   }
 }
-
-extension Stage {
-  func connections(over table: any Table) -> Connections { Connections(table: table, limits: limits, clock: clock.clock) }
-}
-
-extension Ear: ConnectionClosing {}
