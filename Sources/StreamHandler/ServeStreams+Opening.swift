@@ -43,7 +43,8 @@ extension ServeStreams {
         position: FollowedPosition(epoch: part.head?.epoch ?? "", sequence: part.head?.last ?? 0))
     }
     var stream = EventStream(
-      route: route, record: record, clientID: clientID, log: log, sources: sources, places: places, gzip: gzip, row: row, stamp: grant?.stamp,
+      route: route, record: record, clientID: clientID, log: log, sources: sources, places: places, gzip: gzip,
+      row: row, stamp: grant?.stamp,
       deadlineMilliseconds: context.deadlineMilliseconds)
     let opening = StreamOpening(
       route: route, record: record, clientID: clientID, recovery: state, presented: asked.request.lastEventID,
@@ -101,7 +102,8 @@ extension ServeStreams {
   }
 
   private func requireExistence(_ asked: AskedStream, user: String?) throws {
-    guard let existence = asked.route.existence, let user, let key = asked.route.keyParameter.flatMap({ asked.values[$0] }),
+    guard let existence = asked.route.existence, let user,
+      let key = asked.route.keyParameter.flatMap({ asked.values[$0] }),
       let list = types.stateRule(of: existence.type)?.list
     else { return }
     let values = try recovery.states(list, of: StreamName.user(user))?.values ?? []
@@ -154,7 +156,8 @@ extension ServeStreams {
     guard let user = record.principal.user else { return nil }
     return try held.register(
       EventStreamRecord(
-        route: asked.route.name, user: user, role: record.principal.role, clientName: asked.request.parameter("client_id"),
+        route: asked.route.name, user: user, role: record.principal.role,
+        clientName: asked.request.parameter("client_id"),
         keyHashes: record.keyHashes, correlationID: asked.correlationID, openedAtMilliseconds: clock.milliseconds()),
       requestID: requestID, log: log)
   }

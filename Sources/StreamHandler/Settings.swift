@@ -31,12 +31,14 @@ struct StreamSettings: Equatable, Sendable {
   init(environment: Environment) throws(StreamSettingError) {
     sliceSeconds = try Self.number("STREAM_SLICE_SECONDS", environment, standard: 300, allowed: 1...840)
     keepaliveSeconds = try Self.number("STREAM_KEEPALIVE_SECONDS", environment, standard: 30, allowed: 1...300)
-    retryMilliseconds = try Self.number("STREAM_RETRY_MILLISECONDS", environment, standard: 5_000, allowed: 100...600_000)
+    retryMilliseconds = try Self.number(
+      "STREAM_RETRY_MILLISECONDS", environment, standard: 5_000, allowed: 100...600_000)
     padBytes = Int(try Self.number("STREAM_PAD_BYTES", environment, standard: 0, allowed: 0...65_536))
     sendsSecondChunk = try Self.number("STREAM_SECOND_CHUNK", environment, standard: 0, allowed: 0...1) == 1
     let isLocal = environment["CONNECTION_STORE"]?.hasPrefix("dynamodb:") == false
     pollMilliseconds = try Self.number(
-      "STREAM_POLL_MILLISECONDS", environment, standard: isLocal ? Self.localPollMilliseconds : 250, allowed: 5...10_000)
+      "STREAM_POLL_MILLISECONDS", environment, standard: isLocal ? Self.localPollMilliseconds : 250, allowed: 5...10_000
+    )
     quietPollMilliseconds = isLocal ? pollMilliseconds : max(pollMilliseconds, 2_000)
   }
 

@@ -21,7 +21,8 @@ func makeServeStreams(environment: Environment) throws -> ServeStreams<SocketCal
     routes: RouteTable(routes.routes),
     recovery: RecoveryReader(table: store.table, types: types, shards: store.shards, limits: limits, log: log),
     sources: StreamSources(
-      table: store.table, types: types, settings: try StreamSettings(environment: environment), limits: limits, log: log),
+      table: store.table, types: types, settings: try StreamSettings(environment: environment), limits: limits, log: log
+    ),
     access: StreamAccess(
       control: AccessControl(settings: settings, keys: APIKeys(table: store.table), log: log), tickets: tickets),
     proxy: settings.proxy, attempts: AttemptLimit(settings: settings.attempts, table: store.table),

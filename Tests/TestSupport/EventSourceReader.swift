@@ -58,7 +58,9 @@ package struct EventSourceReader {
     case "data": data.append(value)
     case "id": if !value.utf8.contains(0) { idBuffer = value }
     case "retry":
-      if !value.isEmpty, value.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), let number = Int64(value) { retries.append(number) }
+      if !value.isEmpty, value.utf8.allSatisfy({ 0x30...0x39 ~= $0 }), let number = Int64(value) {
+        retries.append(number)
+      }
     default: break
     }
   }

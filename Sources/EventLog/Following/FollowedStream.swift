@@ -65,7 +65,8 @@ package final class FollowedStream {
 
   /// Those after a sequence up to the head; nil: not all of them are kept.
   func kept(after sequence: Int64) -> ArraySlice<LoggedEvent>? {
-    guard let first = events.first?.sequence, let last = events.last?.sequence, last == head?.last, first <= sequence + 1
+    guard let first = events.first?.sequence, let last = events.last?.sequence, last == head?.last,
+      first <= sequence + 1
     else { return nil }
     return events[Int(sequence + 1 - first)...]
   }

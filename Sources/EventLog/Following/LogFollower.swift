@@ -98,7 +98,8 @@ package final class LogFollower {
   // MARK: What there is
 
   /// What came after a position; nil: nothing, as far as was read.
-  package func events(of followed: FollowedStream, after position: FollowedPosition) throws(TableError) -> FollowedPage? {
+  package func events(of followed: FollowedStream, after position: FollowedPosition) throws(TableError) -> FollowedPage?
+  {
     guard let head = followed.head, followed.isAhead(of: position) else { return nil }
     // A later log than the one that was followed, or the first one: all of it is new.
     let start = position.epoch == head.epoch ? position.sequence : 0

@@ -55,7 +55,8 @@ struct AskedStream {
     case nil: requests.append(SubscriptionRequest(names: route.types, keys: keys))
     case .query(let name):
       let names = request.list(name)
-      requests.append(SubscriptionRequest(names: names.isEmpty ? route.types : names, keys: keys + request.list("keys")))
+      requests.append(
+        SubscriptionRequest(names: names.isEmpty ? route.types : names, keys: keys + request.list("keys")))
     case .body: requests.append(try SubscribeBody(request.body).request)
     }
     if let key = route.keyParameter.flatMap({ values[$0] }) {

@@ -55,7 +55,9 @@ struct StreamRequest {
         String(Substring($0)).lowercased().filter { $0 != " " && $0 != "\t" }
       }
       guard let coding = pieces.first, coding == "gzip" || coding == "x-gzip" else { return false }
-      return !pieces.dropFirst().contains { $0.hasPrefix("q=0") && !$0.dropFirst(3).contains { ("1"..."9").contains($0) } }
+      return !pieces.dropFirst().contains {
+        $0.hasPrefix("q=0") && !$0.dropFirst(3).contains { ("1"..."9").contains($0) }
+      }
     }
   }
 }

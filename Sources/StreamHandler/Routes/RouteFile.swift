@@ -72,7 +72,9 @@ struct RouteFile {
 
   /// The line where the route of a member begins, `routes[3].types[1]`.
   private static func line(ofMember member: String, in bytes: [UInt8]) -> Int? {
-    guard member.hasBytePrefix("routes["), let number = Int(member.dropFirst(7).prefix { $0 != "]" }) else { return nil }
+    guard member.hasBytePrefix("routes["), let number = Int(member.dropFirst(7).prefix { $0 != "]" }) else {
+      return nil
+    }
     var reader = JSONReader(bytes)
     guard (try? reader.beginObject()) != nil else { return nil }
     while let key = try? reader.nextKey() {

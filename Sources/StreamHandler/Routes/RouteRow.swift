@@ -82,7 +82,9 @@ struct RouteRow {
     }
     if let keys = members[.keys] { route.keysParameter = try keys.text() }
     if let key = members[.key] { route.keyParameter = try parameter(key) }
-    if (route.keyParameter == nil) != route.keyedTypes.isEmpty { throw row.fault("needs both 'keyed' and 'key', or neither") }
+    if (route.keyParameter == nil) != route.keyedTypes.isEmpty {
+      throw row.fault("needs both 'keyed' and 'key', or neither")
+    }
     if let exists = members[.exists], route.keyParameter == nil { throw exists.fault("needs a 'key'") }
     guard route.typesFrom != nil || !(route.types + route.keyedTypes).isEmpty else { throw row.fault("shows no type") }
   }

@@ -78,7 +78,9 @@ struct EventStream {
       finish(end, writer)
       return .end
     }
-    guard writer.hasRoom else { return .waitForRoom(milliseconds: max(1, lastTakenAt + StreamSettings.stuckMilliseconds - now)) }
+    guard writer.hasRoom else {
+      return .waitForRoom(milliseconds: max(1, lastTakenAt + StreamSettings.stuckMilliseconds - now))
+    }
     if owesSecondChunk {
       owesSecondChunk = false
       write(Array(":\n\n".utf8), to: writer)
@@ -156,7 +158,8 @@ struct EventStream {
 
   private mutating func writeWhatIsDue(_ writer: ResponseWriter) {
     if let heartbeat = route.heartbeat, let at = nextHeartbeatAt, at <= now {
-      nextHeartbeatAt = at + heartbeat.seconds * 1_000 > now ? at + heartbeat.seconds * 1_000 : now + heartbeat.seconds * 1_000
+      nextHeartbeatAt =
+        at + heartbeat.seconds * 1_000 > now ? at + heartbeat.seconds * 1_000 : now + heartbeat.seconds * 1_000
       write(heartbeatFrame(heartbeat), to: writer)
     }
     if let repeated = route.repeated, let at = nextRepeatAt, at <= now {

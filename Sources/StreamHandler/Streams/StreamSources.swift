@@ -1,5 +1,5 @@
-import Connections
 import ConnectionStore
+import Connections
 import EventLog
 import Telemetry
 

@@ -44,7 +44,10 @@ struct LogFollowerTests {
     #expect(table.cost { follower.tick() }.requests == 2)
     let position = FollowedPosition(epoch: try #require(try head()).epoch, sequence: 3)
     let cost = try table.cost {
-      for one in followed { #expect(try follower.events(of: one, after: position)?.events.map(\.sequence) == [4, 5]) }
+      for one in followed {
+        let page = try follower.events(of: one, after: position)
+        #expect(page?.events.map(\.sequence) == [4, 5])
+      }
     }
     #expect(cost.requests == 0)
     for one in followed + others { follower.unfollow(one) }

@@ -23,7 +23,9 @@ struct EventStreamFrameTests {
     var generator = SeededGenerator(seed)
     let alphabet: [UInt8] = [0, 0x0A, 0x0D, UInt8(ascii: ":"), UInt8(ascii: " "), UInt8(ascii: "i"), UInt8(ascii: "d")]
     for _ in 0..<2_000 {
-      let random = { (0..<Int.random(in: 0...12, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? 0 } }
+      let random = {
+        (0..<Int.random(in: 0...12, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? 0 }
+      }
       let (data, event, id) = (random(), random(), random())
       var reader = EventSourceReader()
       reader.read(
@@ -36,10 +38,12 @@ struct EventStreamFrameTests {
     }
   }
 
-  @Test("members are added behind an object's own, and to nothing else", arguments: [
-    (#"{"a":1}"#, #"{"a":1,"f":true}"#), ("{}", #"{"f":true}"#), (" { } ", #" { "f":true}"#), ("[1]", "[1]"),
-    ("7", "7"), (#""}""#, #""}""#), (#"{"a":{"b":"}"}}"#, #"{"a":{"b":"}"},"f":true}"#),
-  ])
+  @Test(
+    "members are added behind an object's own, and to nothing else",
+    arguments: [
+      (#"{"a":1}"#, #"{"a":1,"f":true}"#), ("{}", #"{"f":true}"#), (" { } ", #" { "f":true}"#), ("[1]", "[1]"),
+      ("7", "7"), (#""}""#, #""}""#), (#"{"a":{"b":"}"}}"#, #"{"a":{"b":"}"},"f":true}"#),
+    ])
   func adding(data: String, expected: String) throws {
     let added = EventStreamData.adding(to: bytes(data)) { $0.member("f", true) }
     #expect(text(added) == expected)
@@ -79,7 +83,8 @@ struct GzipStreamTests {
     var compressed: [UInt8] = []
     var plain: [UInt8] = []
     for number in 0..<200 {
-      let frame = bytes("event: price:update\ndata: {\"symbol\":\"AAPL\",\"price\":15\(number).50,\"bid\":1}\nid: \(number)\n\n")
+      let frame = bytes(
+        "event: price:update\ndata: {\"symbol\":\"AAPL\",\"price\":15\(number).50,\"bid\":1}\nid: \(number)\n\n")
       compressed += stream.write(frame)
       plain += frame
       if number % 50 == 0 { #expect(Self.inflated(compressed) == plain) }

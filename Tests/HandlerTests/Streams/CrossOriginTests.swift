@@ -1,3 +1,14 @@
+import Access
+import ConnectionStore
+import Connections
+import EventLog
+import Frames
+import JSON
+import LambdaEvents
+import LambdaRuntime
+import Messaging
+import Telemetry
+import TestSupport
 import Testing
 
 @testable import StreamHandler
@@ -7,7 +18,8 @@ struct CrossOriginTests {
   @Test("a preflight of 003 is answered 200 with its three headers")
   func preflight() throws {
     let streams = try StreamStage(["ACCESS": "required"])
-    let answer = try streams.request("/api/stream/orders", method: "OPTIONS", headers: [("Origin", "https://a.example")])
+    let answer = try streams.request(
+      "/api/stream/orders", method: "OPTIONS", headers: [("Origin", "https://a.example")])
     #expect(answer.status == 200)
     #expect(answer.header("Access-Control-Allow-Origin") == "*")
     #expect(answer.header("Access-Control-Allow-Methods") == "GET, OPTIONS")

@@ -1,5 +1,13 @@
+import Access
+import ConnectionStore
+import Connections
+import EventLog
 import Frames
+import JSON
+import LambdaEvents
+import LambdaRuntime
 import Messaging
+import Telemetry
 import TestSupport
 import Testing
 
@@ -9,7 +17,9 @@ import Testing
 struct PriceStreamTests {
   static let path = "/api/stream/prices?symbols=AAPL,GOOGL"
 
-  @Test("it begins with the connection, then the last value of each symbol that was asked for, flagged, and then live events")
+  @Test(
+    "it begins with the connection, then the last value of each symbol that was asked for, flagged, and then live events"
+  )
   func opening() throws {
     let streams = try StreamStage(["ACCESS": "required"])
     try streams.price("AAPL", "152.50")
@@ -75,7 +85,10 @@ struct PriceStreamTests {
     let id = first.reader.lastEventID
     for spelling in ["lastEventId", "last_event_id", "cursor"] {
       let again = try streams.request("\(Self.path)&\(spelling)=\(id)")
-      #expect(again.events.map(\.data).map { String($0.prefix(30)) } == [#"{"symbol":"AAPL","price":3.00,"#, #"{"symbol":"GOOGL","price":4.00"#])
+      #expect(
+        again.events.map(\.data).map { String($0.prefix(30)) } == [
+          #"{"symbol":"AAPL","price":3.00,"#, #"{"symbol":"GOOGL","price":4.00"#,
+        ])
     }
     let again = try streams.request(Self.path, headers: [("Last-Event-ID", id)])
     #expect(again.events.count == 2 && !again.body.contains("initializing"))
@@ -93,8 +106,11 @@ struct PriceStreamTests {
     #expect(after.named.isEmpty)
   }
 
-  @Test("an id that nobody wrote is no error: the client is told that it is not known where it was, and gets the state",
-    arguments: ["1234567890-abc", "1234567890-abc.", "x", "....", "1-a.AAAA", "AQ", String(repeating: "A", count: 9_000)])
+  @Test(
+    "an id that nobody wrote is no error: the client is told that it is not known where it was, and gets the state",
+    arguments: [
+      "1234567890-abc", "1234567890-abc.", "x", "....", "1-a.AAAA", "AQ", String(repeating: "A", count: 9_000),
+    ])
   func foreignIDs(id: String) throws {
     let streams = try StreamStage()
     try streams.price("AAPL", "1.00")
@@ -119,7 +135,8 @@ struct PriceStreamTests {
     let streams = try StreamStage()
     let client = try streams.request("/api/stream/prices")
     _ = try streams.stage.publish(
-      "{\"type\":\"price:update\",\"key\":\"K\",\"data\":{\"a\":\r\n\"x\\nid: 1\\r\\n\\r\\nevent: order:update\\u0000\"\r,\n\"b\":1}}")
+      "{\"type\":\"price:update\",\"key\":\"K\",\"data\":{\"a\":\r\n\"x\\nid: 1\\r\\n\\r\\nevent: order:update\\u0000\"\r,\n\"b\":1}}"
+    )
     try streams.pass(milliseconds: 50)
     #expect(client.events.map(\.event) == ["price:update"])
     #expect(client.reader.blocks.last?.filter { $0 != "data" } == ["event", "id", "retry"])

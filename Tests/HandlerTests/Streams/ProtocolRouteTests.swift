@@ -1,3 +1,14 @@
+import Access
+import ConnectionStore
+import Connections
+import EventLog
+import Frames
+import JSON
+import LambdaEvents
+import LambdaRuntime
+import Messaging
+import Telemetry
+import TestSupport
 import Testing
 
 @testable import StreamHandler
@@ -19,7 +30,8 @@ struct ProtocolRouteTests {
     #expect(messages.last?.data.contains(#""type":"proposal","name":"proposal.created""#) == true)
   }
 
-  @Test("002: each event by its name and for onmessage, the connection and a heartbeat each thirty seconds without an id")
+  @Test(
+    "002: each event by its name and for onmessage, the connection and a heartbeat each thirty seconds without an id")
   func bothFramings() throws {
     let streams = try StreamStage()
     let client = try streams.request("/stream?eventTypes=signal&userId=u-1")
@@ -30,7 +42,8 @@ struct ProtocolRouteTests {
     #expect(messages[1].data == messages[2].data && !messages[1].hasOwnID && messages[2].hasOwnID)
     try streams.pass(seconds: 61)
     let beats = client.reader.messages.filter { $0.event == "heartbeat" }
-    #expect(beats.count == 2 && beats.allSatisfy { !$0.hasOwnID && $0.data.hasPrefix(#"{"type":"heartbeat","timestamp":""#) })
+    #expect(
+      beats.count == 2 && beats.allSatisfy { !$0.hasOwnID && $0.data.hasPrefix(#"{"type":"heartbeat","timestamp":""#) })
   }
 
   @Test("002: an error's body is the title alone")
@@ -104,7 +117,9 @@ struct ProtocolRouteTests {
     try streams.pass(milliseconds: 50)
     let data = client.reader.messages.dropFirst().map(\.data)
     #expect(data.count == 2)
-    #expect(data.first?.hasPrefix(#"{"type":"data","message":{"channel":"stream:market_data:AAPL","data_type":"market_data""#) == true)
+    #expect(
+      data.first?.hasPrefix(#"{"type":"data","message":{"channel":"stream:market_data:AAPL","data_type":"market_data""#)
+        == true)
     #expect(data.last?.contains(#""channel":"stream:news:TSLA""#) == true)
   }
 }

@@ -4,6 +4,7 @@ import ConnectionStore
 import Connections
 import EventLog
 import Frames
+import JSON
 import LambdaEvents
 import LambdaRuntime
 import Messaging

@@ -1,6 +1,13 @@
 import Access
+import ConnectionStore
+import Connections
+import EventLog
 import Frames
+import JSON
+import LambdaEvents
+import LambdaRuntime
 import Messaging
+import Telemetry
 import TestSupport
 import Testing
 
@@ -14,7 +21,10 @@ struct UserStreamTests {
     try streams.publish("order:update", user: "u-1", data: #"{"orderId":"o-1","status":"new","timestamp":"t"}"#)
     try streams.publish("order:update", user: "u-2", data: #"{"orderId":"o-9","status":"new","timestamp":"t"}"#)
     let client = try streams.request("/api/stream/orders?userId=u-1")
-    #expect(client.events.filter { !$0.data.contains("snapshot") }.map(\.data) == [#"{"orderId":"o-1","status":"new","timestamp":"t"}"#])
+    #expect(
+      client.events.filter { !$0.data.contains("snapshot") }.map(\.data) == [
+        #"{"orderId":"o-1","status":"new","timestamp":"t"}"#
+      ])
     try streams.publish("order:fill", user: "u-1", data: #"{"orderId":"o-1","filledQty":5,"timestamp":"t"}"#)
     try streams.publish("position:update", user: "u-1", data: #"{"symbol":"AAPL"}"#)
     try streams.publish("trade:new", user: "u-1", data: #"{"tradeId":"t-1","timestamp":"t"}"#)
@@ -53,7 +63,9 @@ struct UserStreamTests {
     try streams.publish("alert:new", user: "u-1", data: "7")
     try streams.pass(milliseconds: 50)
     let data = client.events.map(\.data)
-    #expect(data[0].hasPrefix(#"{"alertId":"x","level":"info","timestamp":"2027-"#) && data[1].hasPrefix(#"{"timestamp":"2027-"#))
+    #expect(
+      data[0].hasPrefix(#"{"alertId":"x","level":"info","timestamp":"2027-"#)
+        && data[1].hasPrefix(#"{"timestamp":"2027-"#))
     #expect(data[2] == "7")
   }
 
@@ -121,11 +133,14 @@ struct UserStreamTests {
       try streams.publish("alert:new", user: user, data: #"{"alertId":"\#(user)","timestamp":"t"}"#)
     }
     let other = try streams.request("/api/stream/alerts?userId=u-2")
-    let own = try streams.request("/api/stream/alerts?userId=u-1", headers: [("Last-Event-ID", other.reader.lastEventID)])
+    let own = try streams.request(
+      "/api/stream/alerts?userId=u-1", headers: [("Last-Event-ID", other.reader.lastEventID)])
     #expect(own.events.filter { $0.event == "alert:new" }.map(\.data) == [#"{"alertId":"u-1","timestamp":"t"}"#])
   }
 
-  @Test("a client's id is user, stream and moment, another one within the same millisecond, and stands in the connection event")
+  @Test(
+    "a client's id is user, stream and moment, another one within the same millisecond, and stands in the connection event"
+  )
   func clientIDs() throws {
     let streams = try StreamStage()
     let ids = try (0..<3).map { _ in
