@@ -42,11 +42,6 @@ struct StreamSettings: Equatable, Sendable {
     quietPollMilliseconds = isLocal ? pollMilliseconds : max(pollMilliseconds, 2_000)
   }
 
-  static let variables = [
-    "STREAM_ROUTES_FILE", "STREAM_SLICE_SECONDS", "STREAM_KEEPALIVE_SECONDS", "STREAM_RETRY_MILLISECONDS",
-    "STREAM_POLL_MILLISECONDS", "STREAM_PAD_BYTES", "STREAM_SECOND_CHUNK",
-  ]
-
   var pace: FollowingPace {
     FollowingPace(shortestMilliseconds: pollMilliseconds, longestMilliseconds: quietPollMilliseconds)
   }

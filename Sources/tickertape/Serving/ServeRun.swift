@@ -198,15 +198,24 @@ struct ServeRun {
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
     for name in StreamLimits.variables { result.environment[name] = context.environment[name] }
     for name in AccessSettings.variables { result.environment[name] = context.environment[name] }
-    for name in ["EVENT_TYPES_FILE", "LISTENER_SHARDS"] { result.environment[name] = context.environment[name] }
+    for name in ["EVENT_TYPES_FILE", "LISTENER_SHARDS"] + Self.streamVariables {
+      result.environment[name] = context.environment[name]
+    }
     result.environment.merge(settings.variables) { $1 }
     // A function starts in its own folder.
-    if let path = result.environment["EVENT_TYPES_FILE"], !path.isEmpty {
-      result.environment["EVENT_TYPES_FILE"] = System.absolutePath(path: path)
+    for name in ["EVENT_TYPES_FILE", "STREAM_ROUTES_FILE"] {
+      guard let path = result.environment[name], !path.isEmpty else { continue }
+      result.environment[name] = System.absolutePath(path: path)
     }
     result.writesReports = settings.logLevel <= .info
     return result
   }
+
+  /// What StreamHandler reads of how streams are held.
+  private static let streamVariables = [
+    "STREAM_ROUTES_FILE", "STREAM_SLICE_SECONDS", "STREAM_KEEPALIVE_SECONDS", "STREAM_RETRY_MILLISECONDS",
+    "STREAM_POLL_MILLISECONDS", "STREAM_PAD_BYTES", "STREAM_SECOND_CHUNK",
+  ]
 
   /// What the gateway itself has to say may quote a client too.
   private static func writeOwnLine(_ line: [UInt8]) {

@@ -31,9 +31,9 @@ struct EventStreamFrameTests {
       reader.read(
         EventStreamFrame.frame(
           event: "e" + text(event), data: data, id: "i" + text(id), retryMilliseconds: 1))
-      let expected = text(data).replacing("\r\n", with: "\n").replacing("\r", with: "\n")
+      let expected = withLineFeeds(data)
       #expect(reader.messages.count == 1, "seed \(seed)")
-      #expect(reader.messages.first?.data == expected, "seed \(seed)")
+      #expect(reader.messages.first?.data.utf8.elementsEqual(expected) == true, "seed \(seed)")
       #expect(reader.messages.first?.hasOwnID == true && reader.retries == [1], "seed \(seed)")
     }
   }
@@ -119,4 +119,14 @@ struct GzipStreamTests {
       }
     }
   }
+}
+
+/// Each CR LF, and each CR by itself, as a line feed.
+private func withLineFeeds(_ data: [UInt8]) -> [UInt8] {
+  var result: [UInt8] = []
+  for (index, byte) in data.enumerated() {
+    if byte == 0x0A, index > 0, data[index - 1] == 0x0D { continue }
+    result.append(byte == 0x0D ? 0x0A : byte)
+  }
+  return result
 }

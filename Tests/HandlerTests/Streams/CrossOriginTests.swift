@@ -33,7 +33,7 @@ struct CrossOriginTests {
     #expect(post.header("Access-Control-Allow-Methods") == "POST, OPTIONS")
     #expect(
       post.header("Access-Control-Allow-Headers")
-        == "Content-Type, Authorization, Last-Event-ID, x-api-key, Cache-Control")
+        == "Content-Type, Authorization, Last-Event-ID, x-api-key, Cache-Control, X-Correlation-ID")
     let other = try streams.request("/stream")
     #expect(other.header("Access-Control-Allow-Headers") == "Cache-Control")
   }
