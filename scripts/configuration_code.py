@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 FUNCTIONS = ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher"]
-PROGRAMS = [*FUNCTIONS, "tickertape"]
+PROGRAMS = [*FUNCTIONS, "StreamHandler", "tickertape"]
 # Who is meant by a script that reads a variable.
 SCRIPTS = {
     "scripts/run.sh": ["make run"], "infra/deploy.sh": ["deploy.sh"], "infra/destroy.sh": ["destroy.sh"],

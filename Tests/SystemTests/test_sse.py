@@ -59,7 +59,7 @@ def test_curl_shows_prices_as_they_come(serve):
             # Whatever is compressed and held back would not come before the next event.
             for price in range(2, 5):
                 publish(serve, price)
-                assert f'"price":{price}' in next(line for line in lines if line.startswith("data: "))
+                assert f'"price": {price},' in next(line for line in lines if line.startswith("data: "))
         finally:
             curl.kill()
 
