@@ -248,8 +248,9 @@ deploy_stack() {
   (umask 077 && write_parameters >"$folder/parameters.json")
   say "Deploying the stack $stack (a first time takes about two minutes)"
   local answer failures
-  # By way of the bucket: in a request itself a template may have 51,200 bytes.
-  answer=$(aws cloudformation deploy --stack-name "$stack" --template-file "$here/template.yaml" --s3-bucket "$bucket" \
+  # By way of the bucket: in a request itself a template may have 51,200 bytes. The CLI does not hand --endpoint-url on to that.
+  answer=$([ -z "$endpoint" ] || export AWS_ENDPOINT_URL="$endpoint"
+    aws cloudformation deploy --stack-name "$stack" --template-file "$here/template.yaml" --s3-bucket "$bucket" --force-upload \
     --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --no-fail-on-empty-changeset \
     --parameter-overrides "file://$folder/parameters.json" 2>&1) && return 0
   failures=$(stack_failures "$stack")
