@@ -228,14 +228,13 @@ def test_the_distribution_stands_before_the_api_and_connect_handler_knows_its_se
     assert association["EventType"] == "viewer-request" and association["FunctionARN"].endswith(":function/tickertape-test-paths-us-east-1")
 
 
-def test_event_streams_have_a_url_that_streams_which_everybody_may_call_and_a_concurrency_of_their_own(cloud):
+def test_event_streams_have_a_url_that_streams_which_everybody_may_call_and_no_cache_keeps_or_joins_them(cloud):
     """That the emulator streams nothing of what the function writes, cuts no idle one and throttles nobody, this cannot show."""
     functions, name = cloud.emulator.root.client("lambda"), cloud.outputs["StreamHandlerName"]
     url = functions.get_function_url_config(FunctionName=name)
     assert (url["AuthType"], url["InvokeMode"], url["FunctionUrl"]) == ("NONE", "RESPONSE_STREAM", cloud.outputs["StreamUrl"])
     statements = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
     assert sorted(one["Action"] for one in statements) == ["lambda:InvokeFunction", "lambda:InvokeFunctionUrl"]
-    assert functions.get_function_concurrency(FunctionName=name)["ReservedConcurrentExecutions"] == 100
     configuration = functions.get_function(FunctionName=name)["Configuration"]
     assert configuration["Timeout"] == 900 and configuration["Environment"]["Variables"]["STREAM_SLICE_SECONDS"] == "20"
     of = cloud.emulator.root.client("cloudfront")
