@@ -7,7 +7,8 @@ import Telemetry
 struct Audit {
   /// For lines about other connections.
   let log: Log
-  private let ownLog: Log
+  /// For those that this one is the reason of.
+  let ownLog: Log
 
   init(_ log: Log, _ event: ConnectEvent) {
     self.log = log

@@ -117,7 +117,8 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   private mutating func limitRefusal(record: ConnectionRecord, event: ConnectEvent, audit: Audit) -> String? {
     do throws(TableError) {
       let caller = UserLimit<Calls>.Caller(
-        destination: Destination(context: event.context), requestID: event.context.requestID, log: audit.log)
+        destination: Destination(context: event.context), requestID: event.context.requestID, log: audit.log,
+        audit: audit.ownLog)
       return try userLimit.refusal(of: record, caller: caller)
     } catch {
       log.error("connections of a user not counted", ["reason": .text(error.description)])

@@ -42,7 +42,7 @@ extension UserLimit {
     }
     // Without its row it would come in and hear nothing. With it the next connect finds it.
     for one in rest {
-      caller.log.notClosed(one.connection.name, reason: "its handshake has not ended, or it left a moment ago")
+      caller.audit.notClosed(one.connection.name, reason: "its handshake has not ended, or it left a moment ago")
     }
   }
 
@@ -56,11 +56,11 @@ extension UserLimit {
       switch closing(one, caller: caller) {
       case .success(.gone) where one.connection.openedAtMilliseconds >= young: rest.append(one)
       case .success(.gone): try remove(one.connection, of: user, reason: .gone, caller: caller)
-      case .failure(let error): caller.log.notClosed(one.connection.name, reason: "\(error)")
+      case .failure(let error): caller.audit.notClosed(one.connection.name, reason: "\(error)")
       case .success(.accepted):
         // Whatever of it is still on its way finds no row, and is told to connect again.
         try remove(one.connection, of: user, reason: .limit, caller: caller)
-        caller.log.closedForLimit(one.connection.name, user: user, maximum: one.limit.maximum, owner: one.limit.owner)
+        caller.audit.closedForLimit(one.connection.name, user: user, maximum: one.limit.maximum, owner: one.limit.owner)
       }
     }
     return rest
@@ -97,7 +97,7 @@ extension UserLimit {
 extension Log {
   /// Another connection had to go for a new one.
   fileprivate func closedForLimit(_ name: OpenConnection.Name, user: String?, maximum: Int, owner: LogText) {
-    warn(
+    self.warn(
       "connection closed: too many of one user",
       [
         "user": .personal(user), "closed": name.logged, "limit": .number(Int64(maximum)),
@@ -106,7 +106,7 @@ extension Log {
   }
 
   fileprivate func notClosed(_ name: OpenConnection.Name, reason: String) {
-    error("connection over the limit not closed", ["closed": name.logged, "reason": .text(reason)])
+    self.error("connection over the limit not closed", ["closed": name.logged, "reason": .text(reason)])
   }
 }
 

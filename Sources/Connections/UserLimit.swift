@@ -38,13 +38,16 @@ package struct UserLimit<Calls: ConnectionCalls> {
     /// Any connection of the API that the others came by; of an event stream's function one that is none.
     let destination: Destination
     let requestID: String
-    /// Bears the lines of those that had to go.
+    /// Bears the lines of those that ended.
     let log: Log
+    /// Bears the lines that say for whom others had to go.
+    let audit: Log
 
-    package init(destination: Destination, requestID: String, log: Log) {
+    package init(destination: Destination, requestID: String, log: Log, audit: Log) {
       self.destination = destination
       self.requestID = requestID
       self.log = log
+      self.audit = audit
     }
   }
 

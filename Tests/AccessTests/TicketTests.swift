@@ -220,9 +220,11 @@ struct TicketTests {
         grants.append(grant)
       }
     } check: { table, error, run in
-      #expect(grants.count - (try tickets(table).lost(grants).count) <= 1, "\(run)")
+      let lost = try tickets(table).lost(grants).count
+      #expect(grants.count - lost <= 1, "\(run)")
       #expect(error != nil || grants.count == 2, "\(run)")
-      #expect(opened(try tickets(table).open(text, lastEventID: grants[0].stamp.stamped(id))) != nil, "\(run)")
+      let again = opened(try tickets(table).open(text, lastEventID: grants[0].stamp.stamped(id)))
+      #expect(again != nil, "\(run)")
     }
     #expect(calls == 2)
   }

@@ -21,9 +21,10 @@ struct JointLimitTests {
   }
 
   private var caller: UserLimit<Ear>.Caller {
-    UserLimit<Ear>.Caller(
-      destination: Destination(connectionID: name(0), domainName: "", stage: ""), requestID: "r",
-      log: Log(minimum: .info, clock: stage.clock.clock, write: { [lines = stage.lines] in lines.add($0) }))
+    let log = Log(minimum: .info, clock: stage.clock.clock, write: { [lines = stage.lines] in lines.add($0) })
+    return UserLimit<Ear>.Caller(
+      destination: Destination(connectionID: name(0), domainName: "", stage: ""), requestID: "r", log: log,
+      audit: log.with(["event": "audit"]))
   }
 
   private func open(_ route: String, user: String? = "u-1") throws -> EventStreamRecord {

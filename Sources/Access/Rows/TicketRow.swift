@@ -49,7 +49,7 @@ enum TicketRow {
   }
 
   /// Nobody has taken it since it was read. `holder`: who had it then.
-  static func isHeld(by holder: String?) -> Condition {
+  static func isTaken(by holder: String?) -> Condition {
     guard let holder else { return .all([.exists, .lacks(Attribute.holder)]) }
     return .equals(Attribute.holder, .string(holder))
   }

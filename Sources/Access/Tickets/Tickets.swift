@@ -78,7 +78,7 @@ package struct Tickets {
   private func take(_ key: ItemKey, from stored: StoredTicket, holder: String) throws(TableError) -> Bool {
     do throws(TableError) {
       let change = TicketRow.taken(by: holder, untilMilliseconds: stored.untilMilliseconds)
-      try table.update(key, change: change, if: TicketRow.isHeld(by: stored.holder))
+      try table.update(key, change: change, if: TicketRow.isTaken(by: stored.holder))
       return true
     } catch {
       guard case .conditionFailed = error.code else { throw error }

@@ -81,7 +81,7 @@ enum EventStreamRow {
     return change
   }
 
-  static let isHeld = Condition.all([.exists, .lacks(Attribute.gone)])
+  static let isOpen = Condition.all([.exists, .lacks(Attribute.gone)])
 
   /// Nobody has refreshed it since it was read.
   static func isUnchanged(_ record: EventStreamRecord) -> Condition {

@@ -59,10 +59,10 @@ extension EventStreams {
       do throws(TableError) {
         if rest.count == 1 {
           // Half the price of a transaction.
-          try table.update(held[rest[0]].key(shards: shards), change: change, if: EventStreamRow.isHeld)
+          try table.update(held[rest[0]].key(shards: shards), change: change, if: EventStreamRow.isOpen)
         } else {
           try table.transact(
-            rest.map { [shards] in .update(held[$0].key(shards: shards), change, if: EventStreamRow.isHeld) })
+            rest.map { [shards] in .update(held[$0].key(shards: shards), change, if: EventStreamRow.isOpen) })
         }
         return failed
       } catch {

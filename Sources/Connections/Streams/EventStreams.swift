@@ -69,7 +69,7 @@ package struct EventStreams {
   package func end(_ record: EventStreamRecord, reason: DisconnectReason) throws(TableError) -> Bool {
     do throws(TableError) {
       let change = EventStreamRow.ended(reason, atMilliseconds: clock.milliseconds())
-      try table.update(record.key(shards: shards), change: change, if: EventStreamRow.isHeld)
+      try table.update(record.key(shards: shards), change: change, if: EventStreamRow.isOpen)
       return true
     } catch {
       guard case .conditionFailed = error.code else { throw error }
