@@ -1,7 +1,8 @@
-@testable import Connections
 import Telemetry
 import TestSupport
 import Testing
+
+@testable import Connections
 
 @Suite("limits")
 struct StreamLimitsTests {

@@ -248,7 +248,8 @@ struct TableCostTests {
     let order = { (id: String) in
       personal(
         "order:update", id,
-        #"{"orderId":"\#(id)","symbol":"AAPL","side":"buy","qty":10,"status":"new","timestamp":"2026-01-02T10:30:00Z"}"#)
+        #"{"orderId":"\#(id)","symbol":"AAPL","side":"buy","qty":10,"status":"new","timestamp":"2026-01-02T10:30:00Z"}"#
+      )
     }
     try append(over: table, world) { attempt in attempt == 0 ? (1...20).map { order("o-\($0)") } : [order(id)] }
   }

@@ -98,7 +98,8 @@ struct UserStateTests {
     let member = try #require(ConnectionID("Member="))
     _ = try stage.connect([("userId", "u-3"), ("role", "viewer"), ("groups", "desk")], id: member)
     try sayHello(id: member)
-    #expect(frames("snapshot", member).contains { $0.contains(#""stream":"group/desk""#) && $0.contains(#""key":"s-1""#) })
+    #expect(
+      frames("snapshot", member).contains { $0.contains(#""stream":"group/desk""#) && $0.contains(#""key":"s-1""#) })
   }
 
   @Test("comes after the greeting of a client that says no hello; clients that know no snapshots get what waits alone")
@@ -143,7 +144,8 @@ struct UserStateTests {
       answer.contains(#""accepted":1,"rejected":1"#)
         && answer.contains(#"{"index":0,"code":"invalid_field","message":"'data.quantity' is out of range"#))
     stage.limits.positionsWriter = .follower
-    #expect(try stage.refused(#"{"type":"position:update","user":"u-1","data":{"symbol":"B"}}"#).contains("not_allowed"))
+    #expect(
+      try stage.refused(#"{"type":"position:update","user":"u-1","data":{"symbol":"B"}}"#).contains("not_allowed"))
     #expect(try publish("position:update", #"{"symbol":"B"}"#, #""audience":"everyone""#).contains(#""accepted":1"#))
   }
 

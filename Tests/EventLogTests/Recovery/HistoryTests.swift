@@ -43,7 +43,8 @@ struct HistoryTests {
     return (events, pages)
   }
 
-  @Test("each event that it may see comes once, in order, whatever the size of the pages", arguments: [1, 7, 100, 9_999])
+  @Test(
+    "each event that it may see comes once, in order, whatever the size of the pages", arguments: [1, 7, 100, 9_999])
   func pages(limit: Int) throws {
     try append("signal", 1...20)
     try append("risk", 1...5)

@@ -23,7 +23,8 @@ struct LatestTests {
   private func append(_ type: String, key: String?, _ number: Int, isSent: Bool = true) throws {
     var log = StreamLog(table: world.table, shards: shards, clock: world.clock.clock)
     let event = Event(
-      type: type, key: key, data: bytes("\(number)"), id: "\(world.clock.clock.milliseconds())-\(number)", timestamp: "")
+      type: type, key: key, data: bytes("\(number)"), id: "\(world.clock.clock.milliseconds())-\(number)", timestamp: ""
+    )
     guard case .appended(let sequence)? = try log.append([event], to: event.stream).first, isSent,
       let head = try log.head(stream: event.stream)
     else { return }

@@ -143,7 +143,8 @@ struct StateAppendTests {
     #expect(order.contains(#""a":1"#) && order.contains(#""b":2"#), "\(callIndex)")
   }
 
-  @Test("what is read beside an append lacks nothing: an event is in the state, or comes after its head", arguments: 1...3)
+  @Test(
+    "what is read beside an append lacks nothing: an event is in the state, or comes after its head", arguments: 1...3)
   func readBeside(callIndex: Int) throws {
     var log = stage.log()
     _ = try log.append([stage.order("o-1", #""n":1"#)], to: stage.stream)

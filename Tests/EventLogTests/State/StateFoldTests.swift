@@ -37,10 +37,14 @@ struct StateFoldTests {
       (#"{"qty":"10","status":"new"}"#, #"{"filledQty":10.0,"filledAvgPrice":"1"}"#, "filled", "10.0", #""1""#),
       (#"{"qty":10,"status":"new"}"#, #"{"filledQty":11,"filledAvgPrice":1}"#, "filled", "11", "1"),
       // What came late, or twice, or says the status itself.
-      (#"{"qty":10,"status":"filled","filledQty":10,"filledAvgPrice":2}"#, #"{"filledQty":4,"filledAvgPrice":1}"#,
-        "filled", "10", "2"),
-      (#"{"qty":10,"status":"canceled","filledQty":2,"filledAvgPrice":2}"#, #"{"filledQty":4,"filledAvgPrice":1}"#,
-        "canceled", "4", "1"),
+      (
+        #"{"qty":10,"status":"filled","filledQty":10,"filledAvgPrice":2}"#, #"{"filledQty":4,"filledAvgPrice":1}"#,
+        "filled", "10", "2"
+      ),
+      (
+        #"{"qty":10,"status":"canceled","filledQty":2,"filledAvgPrice":2}"#, #"{"filledQty":4,"filledAvgPrice":1}"#,
+        "canceled", "4", "1"
+      ),
       (#"{"qty":10,"status":"new"}"#, #"{"filledQty":4,"filledAvgPrice":1,"status":"held"}"#, "held", "4", "1"),
       // Nobody can tell how much of the order that is.
       (#"{"status":"new"}"#, #"{"filledQty":4,"filledAvgPrice":1}"#, "new", "4", "1"),
