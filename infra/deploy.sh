@@ -37,9 +37,11 @@ JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE, JWT_LEEWAY_SECONDS, JWT_
 other hosts that may use the session cookie, ANONYMOUS_ROLE says who comes in without any, ORIGIN_SECRET is what the
 distribution says to be believed where a client is (--documents-paths makes one). Limits are MAX_SUBSCRIPTIONS,
 CLIENT_FRAMES_PER_SECOND, CLIENT_FRAMES_BURST, FRAMES_PER_SECOND, BATCH_EVENTS, BATCH_MILLISECONDS, PERSONAL_EVENTS, PERSONAL_SECONDS,
-LOG_SECONDS, REPLAY_EVENTS, EVENT_BYTES, PING_SECONDS, MAX_CONNECTIONS_PER_USER, MAX_CONNECTIONS_PER_CLIENT, CONNECT_REFUSALS_PER_MINUTE,
-CONNECT_LIMIT_COUNTS, STREAM_SLICE_SECONDS, STREAM_POLL_MILLISECONDS, STREAM_PAD_BYTES; EVENT_TYPES_FILE with EVENT_TYPES_LAYER says which types there are. All are taken from the environment; one that is
-set to nothing is what it was without it.
+LOG_SECONDS, REPLAY_EVENTS, EVENT_BYTES, PING_SECONDS, STATE_KEYS, STATE_SECONDS, MAX_CONNECTIONS_PER_USER,
+MAX_CONNECTIONS_PER_CLIENT, CONNECT_REFUSALS_PER_MINUTE, CONNECT_LIMIT_COUNTS, STREAM_SLICE_SECONDS,
+STREAM_POLL_MILLISECONDS, STREAM_PAD_BYTES; POSITIONS says who works out positions;
+EVENT_TYPES_FILE with EVENT_TYPES_LAYER says which types there are. All are taken from the environment; one that is set to
+nothing is what it was without it.
 
 A setting that is not given stays as it was deployed last. Without --public, a key or a token is needed again.
 Exit codes: 64 wrong usage, 69 a tool is missing, 70 AWS refused, 75 another deployment is running, 76 the test event did
@@ -171,7 +173,10 @@ settings=(
   ClientFramesBurst:CLIENT_FRAMES_BURST:20 FramesPerSecond:FRAMES_PER_SECOND:10 PersonalEvents:PERSONAL_EVENTS:100
   PersonalSeconds:PERSONAL_SECONDS:300 LogSeconds:LOG_SECONDS:86400 ReplayEvents:REPLAY_EVENTS:10000
   StreamSliceSeconds:STREAM_SLICE_SECONDS:20 StreamPollMilliseconds:STREAM_POLL_MILLISECONDS:250
-  StreamPadBytes:STREAM_PAD_BYTES:0 EventBytes:EVENT_BYTES:98304 PingSeconds:PING_SECONDS:120 EventTypesFile:EVENT_TYPES_FILE EventTypesLayer:EVENT_TYPES_LAYER
+  StreamPadBytes:STREAM_PAD_BYTES:0
+  EventBytes:EVENT_BYTES:98304 PingSeconds:PING_SECONDS:120 StateKeys:STATE_KEYS:500
+  StateSeconds:STATE_SECONDS:31536000 Positions:POSITIONS:application
+  EventTypesFile:EVENT_TYPES_FILE EventTypesLayer:EVENT_TYPES_LAYER
 )
 
 take_settings() {

@@ -62,6 +62,10 @@ private struct Scene {
     rows.append(("LagLeaseRow", try row(LagLeaseRow.key(stream: stream))))
     rows.append(("LagRow", try row(LagRow.key(stream: stream, id: id))))
     rows.append(("LastValueRow", try row(LastValueRow.key(type: "price:update", key: "AAPL", shards: shards))))
+    try state()
+    rows.append(
+      ("StateRow", try row(StateRow.key(stream: "user/u-1", type: "strategy:update", key: "str-1"))))
+    rows.append(("OwnerRow", try row(OwnerRow.key(type: "strategy:update", key: "str-1"))))
     rows.append(("ActiveStreamRow", try row(ActiveStreamRow.key(stream: stream, shards: shards))))
     rows.append(("AccessKeyRow", try row(AccessKeyRow.key(hash: stored.hash))))
     rows.append(("KeyChangeRow", try table.query(Query(partition: KeyChangeRow.partition)).items.first))
@@ -115,6 +119,17 @@ private struct Scene {
     }
     try connections.recordPings(of: [record])
     _ = try Presence(table: table, clock: clock.clock).recordLeft("u-2")
+  }
+
+  private func state() throws {
+    let event = Event(
+      type: "strategy:update", key: "str-1", audience: .user("u-1"),
+      data: Array(#"{"strategyId":"str-1","status":"started"}"#.utf8), id: "1800000000000-2",
+      timestamp: "2027-01-15T08:00:00.000Z")
+    var log = StreamLog(
+      table: table, shards: shards, states: StateRules(types: .standard, limits: StreamLimits()), clock: clock.clock,
+      randomness: randomness)
+    _ = try log.append([event], to: event.stream)
   }
 
   private func event() throws {
@@ -193,6 +208,9 @@ struct DataModelTests {
     #expect(LagLeases.term.isLeased(try example("LagLeaseRow"), at: 1_800_000_010_000))
     #expect(LaggingConnection(try example("LagRow"))?.pace == .slow)
     #expect(try LastValueRow(try example("LastValueRow")).event().event.key == "AAPL")
+    let state = try StateRow.value(try example("StateRow"), audience: .user("u-1"))
+    #expect(state.event.key == "str-1" && state.sequence == 1)
+    #expect(try example("OwnerRow").string(OwnerRow.Attribute.stream) == "user/u-1")
     #expect(ActiveStreams.Entry(try example("ActiveStreamRow"))?.stream == "all/price:update")
     #expect(StoredKey(try example("AccessKeyRow"), hash: "")?.grant.label == "dashboard")
     #expect(KeyChange(try example("KeyChangeRow"))?.action == "created")

@@ -43,8 +43,6 @@ final class Stage {
   /// Whether clients leave it to the server to greet them; else they say that a hello will come.
   var greetsClients = false
   var types = EventTypeTable.standard
-  /// Whether the Publisher keeps states, as it does where it is deployed.
-  var keepsStates = false
   let lines = Lines()
   var level = Log.Level.info
   /// Of the functions on the routes; the Publisher writes them in any case.
@@ -168,8 +166,7 @@ final class Stage {
     let table = table ?? self.table
     var handler = Publish(
       eventLog: StreamLog(
-        table: table, limits: limits, states: keepsStates ? StateRules(types: types, limits: limits) : nil,
-        clock: clock.clock),
+        table: table, limits: limits, states: StateRules(types: types, limits: limits), clock: clock.clock),
       streams: StreamSender(table: table, types: types, sender: ear, limits: limits, log: log, clock: clock.clock),
       limits: limits,
       itself: InvokedFunction(named: ownName, by: invocations), log: log,

@@ -42,8 +42,10 @@ extension StreamLog {
     for _ in 0..<Self.attempts {
       let head = try head(stream: stream)
       if let done = try completed(incomplete, stream: stream) { return record(done, batch: &batch) }
+      let writer = randomness.hexadecimal()
       let epoch = head?.epoch ?? "\(clock.milliseconds())-\(randomness.hexadecimal())"
-      let attempt = try attempt(entries, head: head, epoch: epoch, stream: stream, batch: &batch)
+      let attempt = try attempt(
+        entries, as: writer, first: head?.next ?? 1, epoch: epoch, stream: stream, batch: &batch)
       if attempt.entries.isEmpty { return }
       do {
         try write(attempt, head: head, stream: stream)
@@ -67,10 +69,9 @@ extension StreamLog {
 
   /// The events with what they make of the states, as these are now. An event that no state takes is refused.
   private func attempt(
-    _ entries: [AppendBatch.Entry], head: LogHead?, epoch: String, stream: String, batch: inout AppendBatch
+    _ entries: [AppendBatch.Entry], as writer: String, first: Int64, epoch: String, stream: String,
+    batch: inout AppendBatch
   ) throws(TableError) -> Attempt {
-    let writer = randomness.hexadecimal()
-    let first = head?.next ?? 1
     guard let states, entries.contains(where: { states.rule(of: $0.event) != nil }) else {
       return Attempt(writer: writer, epoch: epoch, first: first, entries: entries, events: entries.map(\.event))
     }

@@ -19,7 +19,8 @@ package struct StreamLog {
   package internal(set) var evictedStates: [String: Int] = [:]
 
   package init(
-    table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), states: StateRules? = nil, clock: Clock = .system,
+    table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), states: StateRules? = nil,
+    clock: Clock = .system,
     randomness: Randomness = .system
   ) {
     self.limits = limits

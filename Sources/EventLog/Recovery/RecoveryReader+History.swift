@@ -31,7 +31,7 @@ extension RecoveryReader {
   /// What the logs hold after a cursor and is for a connection, the oldest first: by the same rules as what is sent to it.
   ///
   /// `since`: nil, from the oldest event that is left. `limit`: is put into `historyEvents`. Of a user's stream there are the
-  /// newest `PERSONAL_EVENTS`, and nothing that has lapsed. A page may be empty and say that there is more.
+  /// newest `PERSONAL_EVENTS`, and nothing that has lapsed; whoever reads it is no client that came back. A page may be empty and say that there is more.
   package func history(
     record: ConnectionRecord, since: String? = nil, limit: Int = 100
   ) throws(TableError) -> HistoryPage {
@@ -43,7 +43,9 @@ extension RecoveryReader {
     var budget = HistoryBudget(
       events: min(max(limit, Self.historyEvents.lowerBound), Self.historyEvents.upperBound), bytes: Self.bytes,
       scanned: Self.scannedEvents)
-    let lapsed = try lapsed(record: record, streams: zip(streams, heads).map { ($0, $1 != nil) })
+    let lapsed = try record.principal.user.map { (user) throws(TableError) in
+      try Presence(table: table, clock: clock).lapsedMilliseconds(user, keptSeconds: personalSeconds)
+    }
     for (stream, head) in zip(streams, heads) {
       guard let head else {
         page.cursor.set(stream: stream, epoch: "", to: 0)
@@ -58,7 +60,7 @@ extension RecoveryReader {
       let isPersonal = StreamName.isPersonal(stream: stream)
       let reading = HistoryReading(
         stream: stream, head: head, after: isPersonal ? max(start, head.last - personalEvents) : start,
-        lapsedMilliseconds: isPersonal ? lapsed : 0, asked: start)
+        lapsedMilliseconds: isPersonal ? lapsed ?? 0 : 0, asked: start)
       try read(reading, record: record, page: &page, budget: &budget)
     }
     return page

@@ -31,7 +31,9 @@ extension RecoveryReader {
     guard let head = try streamLog.head(stream: stream) else { return [] }
     let sent = try Checkpoints(table: table, clock: clock).read(stream: stream)
     var newest: [[UInt8]: LoggedEvent] = [:]
-    for row in try lastValues.read(type, key: key, epoch: head.epoch) { newest[Array((row.event.key ?? "").utf8)] = row }
+    for row in try lastValues.read(type, key: key, epoch: head.epoch) {
+      newest[Array((row.event.key ?? "").utf8)] = row
+    }
     var position = sent.map { $0.epoch == head.epoch ? $0.deliveredThrough : 0 } ?? 0
     while position < head.last {
       let page = try streamLog.read(stream: stream, head: head, after: position, limitEvents: 2_000)

@@ -69,11 +69,14 @@ extension RecoveryReader {
   func userState(record: ConnectionRecord, stream: String, head: LogHead?) throws(TableError) -> [LoggedEvent] {
     guard record.dialect.takesSnapshots, mayShowStates(to: record), let audience = StreamName.audience(of: stream)
     else { return [] }
-    return try values(Query(partition: StateRow.partition(stream: stream)), audience: audience).compactMap { value in
-      guard isShown(value.event, to: record) else { return nil }
-      // A place in an earlier log is before every place in this one.
-      return LoggedEvent(sequence: value.epoch == head?.epoch ? value.sequence : 0, event: value.event)
+    let shown = try values(Query(partition: StateRow.partition(stream: stream)), audience: audience).filter {
+      isShown($0.event, to: record)
     }
+    guard !shown.isEmpty else { return [] }
+    // A log that was begun meanwhile is the one whose events come next.
+    let epoch = head == nil ? try streamLog.head(stream: stream)?.epoch : head?.epoch
+    // A place in an earlier log is before every place in this one.
+    return shown.map { LoggedEvent(sequence: $0.epoch == epoch ? $0.sequence : 0, event: $0.event) }
   }
 
   /// Whether a connection asked for any type of which a state is kept, or for nothing, which brings everything of its user.

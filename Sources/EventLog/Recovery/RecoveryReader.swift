@@ -22,7 +22,7 @@ package struct RecoveryReader {
   private let log: Log?
 
   let personalEvents: Int64
-  private let personalSeconds: Int64
+  let personalSeconds: Int64
   let latestSeconds: Int64
 
   package init(

@@ -26,7 +26,6 @@ final class StreamStage {
     _ environment: [String: String] = [:], stage: Stage = Stage(), table: (any Table)? = nil, routes: String? = nil
   ) throws {
     self.stage = stage
-    stage.keepsStates = true
     var variables = ["ACCESS": "open", "CONNECTION_STORE": "sqlite:t", "FRAMES_PER_SECOND": "0"]
     variables.merge(environment) { $1 }
     if variables["ACCESS"] == "required" { variables["ACCESS"] = nil }
