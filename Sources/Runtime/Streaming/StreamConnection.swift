@@ -11,7 +11,7 @@ final class StreamConnection {
     case lost(ConnectionError)
   }
 
-  let descriptor: Int32
+  private(set) var descriptor: Int32
   private let address: SocketAddress
   private let calls: SocketCalls
   private var output = ByteQueue()
@@ -26,7 +26,13 @@ final class StreamConnection {
     }
   }
 
-  deinit { if descriptor >= 0 { calls.close(descriptor) } }
+  deinit { close() }
+
+  /// At once, whoever still holds the object.
+  func close() {
+    if descriptor >= 0 { calls.close(descriptor) }
+    descriptor = -1
+  }
 
   /// Bytes that the kernel has not taken.
   var unsentBytes: Int { output.count }

@@ -38,6 +38,12 @@ final class StreamSlot<Answer> {
     phase == .answering && (dueMilliseconds <= now || waitsForRoom && writer.hasRoom)
   }
 
+  /// Before another connection is opened: a slot takes one descriptor.
+  func disconnect() {
+    connection?.close()
+    connection = nil
+  }
+
   func wait(milliseconds: Int64, from now: Int64) {
     dueMilliseconds = now + min(max(1, milliseconds), 1 << 40)
     waitsForRoom = false

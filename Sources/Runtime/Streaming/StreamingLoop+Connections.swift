@@ -20,8 +20,7 @@ extension StreamingLoop {
   /// The slot's connection; a new one where it has none, or one that can carry no other request.
   func connect(_ slot: Slot) throws(RuntimeAPIError) -> StreamConnection {
     if let connection = slot.connection, connection.canCarryAnother { return connection }
-    // Closed before another is opened: a slot needs one descriptor.
-    slot.connection = nil
+    slot.disconnect()
     do {
       let connection = try StreamConnection(to: ground.address, calls: ground.calls)
       slot.connection = connection
@@ -90,7 +89,7 @@ extension StreamingLoop {
     guard !slot.isRepeated, slot.connection?.isBeforeAnswer == true else {
       throw RuntimeAPIError(slot.call, .connection(error))
     }
-    slot.connection = nil
+    slot.disconnect()
     slot.isRepeated = true
     try connect(slot).begin(slot.request)
     try proceed(slot, sends: true, receives: false)
@@ -98,7 +97,7 @@ extension StreamingLoop {
 
   /// A streamed response is over: its connection is closed, as the Runtime API demands.
   private mutating func finish(_ slot: Slot) throws(RuntimeAPIError) {
-    slot.connection = nil
+    slot.disconnect()
     try askForEvent(slot)
   }
 
