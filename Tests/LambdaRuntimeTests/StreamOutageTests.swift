@@ -108,11 +108,12 @@ struct StreamOutageTests {
 
   private func failing(call number: Int) throws -> (SimulatedRuntimeAPI, StreamRun) {
     let api = SimulatedRuntimeAPI()
-    api.events = [("a", "2"), ("throw", "throw"), ("b", "2"), ("c", "1")]
+    api.events = [("a", "2"), ("throw", "throw"), ("b", "2"), ("c", "1"), ("whole", "0")]
     api.failingCall = number
     let run = try StreamRun(api, concurrency: 2) { handler in
       handler.onOpen = { event, writer in
         if event == "throw" { throw Thrown() }
+        if event == "0" { return writer.answer(bytes("{}")) }
         try writer.begin(200)
         writer.write(bytes("hello\n"))
       }

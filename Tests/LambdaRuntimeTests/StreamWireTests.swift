@@ -63,6 +63,25 @@ struct StreamWireTests {
     #expect(run.journal.closed == ["a": .ended])
   }
 
+  @Test("an answer in one piece is an ordinary response, on a connection that is kept")
+  func onePiece() throws {
+    let api = SimulatedRuntimeAPI()
+    api.events = [("a", ""), ("b", ""), ("c", "large")]
+    let run = try StreamRun(api) {
+      $0.onOpen = { event, writer in
+        let count = event == "large" ? RuntimeClient.maximumResponseBytes + 1 : 5
+        writer.answer([UInt8](repeating: UInt8(ascii: "7"), count: count))
+      }
+    }
+    #expect(api.names.dropFirst() == ["POST a/response", "GET next", "POST b/response", "GET next", "POST c/error", "GET next"])
+    #expect(api.response("a").map { text($0.body) } == "77777")
+    #expect(api.response("a")?.headers["lambda-runtime-function-response-mode"] == nil)
+    #expect(api.response("a")?.headers["content-type"] == "application/json")
+    #expect(api.error("c")?.headers["Lambda-Runtime-Function-Error-Type"] == "Function.ResponseSizeTooLarge")
+    #expect(run.journal.closed == ["a": .ended, "b": .ended, "c": .failed])
+    #expect(Set(api.requests.map(\.connection)).count == 1)
+  }
+
   @Test("an error before the first byte has left is an ordinary failure, even after the answer had begun")
   func earlyError() throws {
     let api = SimulatedRuntimeAPI()
@@ -153,6 +172,10 @@ struct StreamWireTests {
         writer.begin(try ResponseHead())
       }, "Function.ResponseWriterMisuse"),
       ({ (_: ResponseWriter) in }, "Function.NoResponse"),
+      ({ (writer: ResponseWriter) in
+        writer.answer([])
+        writer.write(bytes("x"))
+      }, "Function.ResponseWriterMisuse"),
     ] as [((ResponseWriter) throws -> Void, String)] {
       let api = SimulatedRuntimeAPI()
       api.events = [("a", "")]

@@ -61,8 +61,8 @@ final class StreamConnection {
     // Whoever refuses a request may answer and close before having read all of it: the answer counts.
     guard receives || failure != nil else { return .waiting }
     let progress = receive(&buffer, isRepeated: isRepeated)
-    if case .waiting = progress, let failure { return .lost(failure) }
-    return progress
+    if case .answered = progress { return progress }
+    return failure.map(Progress.lost) ?? progress
   }
 
   private func send() -> ConnectionError? {

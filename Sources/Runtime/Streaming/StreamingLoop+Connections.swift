@@ -55,8 +55,8 @@ extension StreamingLoop {
     case .waiting:
       guard answer.status == 200 else { throw RuntimeAPIError(.next, .refused(Refusal(answer))) }
       try open(slot, RuntimeMessages.invocation(answer))
-    case .reporting:
-      if let refusal = try RuntimeClient.refusal(answer, of: .error) { write(refusal, of: slot) }
+    case .responding, .reporting:
+      if let refusal = try RuntimeClient.refusal(answer, of: slot.call) { write(refusal, of: slot) }
       try askForEvent(slot)
     case .answering, .ending:
       slot.isAnswered = true
@@ -69,7 +69,7 @@ extension StreamingLoop {
 
   private mutating func lose(_ slot: Slot, _ error: ConnectionError) throws(RuntimeAPIError) {
     switch slot.phase {
-    case .waiting, .reporting: try repeatRequest(of: slot, after: error)
+    case .waiting, .responding, .reporting: try repeatRequest(of: slot, after: error)
     case .answering:
       close(slot, reason: .gone)
       try finish(slot)
@@ -120,7 +120,7 @@ extension StreamSlot {
   var call: RuntimeAPIError.Call {
     switch phase {
     case .waiting: .next
-    case .answering, .ending: .response
+    case .answering, .ending, .responding: .response
     case .reporting: .error
     }
   }
