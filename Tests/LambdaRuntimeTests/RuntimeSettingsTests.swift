@@ -26,7 +26,8 @@ struct RuntimeSettingsTests {
     #expect(try settings("100000", maximumDescriptors: 1 << 20).concurrency == 1_000)
   }
 
-  @Test("what is no such number is refused with an example", arguments: ["0", "-1", "many", "1.5", "99999999999999999999"])
+  @Test(
+    "what is no such number is refused with an example", arguments: ["0", "-1", "many", "1.5", "99999999999999999999"])
   func refused(text: String) throws {
     let error = try #require(throws: (any Error).self) { try settings(text) }
     #expect("\(error)".contains("AWS_LAMBDA_MAX_CONCURRENCY is '\(text)'"))

@@ -16,7 +16,8 @@ struct StreamOutageTests {
     let whole = SimulatedRuntimeAPI()
     whole.events = [("a", "3")]
     _ = try StreamRun(whole, counting)
-    let length = try #require(whole.response("a").flatMap { whole.wire(of: $0).split(separator: "POST ").last?.utf8.count }) + 5
+    let length =
+      try #require(whole.response("a").flatMap { whole.wire(of: $0).split(separator: "POST ").last?.utf8.count }) + 5
     for place in 0..<length {
       let api = SimulatedRuntimeAPI()
       api.events = [("a", "3"), ("b", "3")]
@@ -102,7 +103,8 @@ struct StreamOutageTests {
       #expect(api.openDescriptors.isEmpty, "call \(number)")
       // One failed call is survived by all: only a connection that cannot be made, or an answer cut in its middle, is not.
       let survives = run.end.contains("refused with status 403")
-      #expect(survives || run.end.contains("Connection refused") || run.end.contains("reset"), "call \(number): \(run.end)")
+      #expect(
+        survives || run.end.contains("Connection refused") || run.end.contains("reset"), "call \(number): \(run.end)")
     }
   }
 
@@ -241,7 +243,8 @@ struct StreamOutageTests {
     }
     #expect(run.journal.closed == ["a": .ended, "b": .ended])
     #expect(api.now == 1_200 + 30_000 + 1)
-    #expect(run.log.contains { $0.contains("did not take the whole of a streamed answer") && $0.contains("missingBytes") })
+    #expect(
+      run.log.contains { $0.contains("did not take the whole of a streamed answer") && $0.contains("missingBytes") })
   }
 
   private struct Thrown: Error {}

@@ -103,8 +103,10 @@ public enum ResponseWriterError: LambdaError, Equatable, CustomStringConvertible
   /// `maximumPendingBytes` wait, and more was written.
   case noRoom
 
+  /// `Function.NoRoom` or `Function.ResponseWriterMisuse`.
   public var errorType: String { self == .noRoom ? "Function.NoRoom" : "Function.ResponseWriterMisuse" }
 
+  /// What is wrong, and what is allowed.
   public var description: String {
     switch self {
     case .begunTwice: "an answer begins once, and is streamed or in one piece"

@@ -22,7 +22,8 @@ final class StreamConnection {
     self.calls = calls
     descriptor = calls.connect(address)
     guard descriptor >= 0 else {
-      throw ConnectionError(.failed(SocketError(call: "connect to", subject: address.text, number: -descriptor)), address)
+      let error = SocketError(call: "connect to", subject: address.text, number: -descriptor)
+      throw ConnectionError(.failed(error), address)
     }
   }
 

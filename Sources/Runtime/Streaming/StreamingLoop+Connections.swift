@@ -41,7 +41,9 @@ extension StreamingLoop {
     let progress = connection.proceed(
       sends: sends, receives: receives, buffer: &received, isRepeated: slot.isRepeated)
     slot.writer.unsentBytes = connection.unsentBytes
-    if slot.phase == .ending, connection.unsentBytes < before { slot.wait(milliseconds: Slot.lingerMilliseconds, from: now) }
+    if slot.phase == .ending, connection.unsentBytes < before {
+      slot.wait(milliseconds: Slot.lingerMilliseconds, from: now)
+    }
     switch progress {
     case .waiting: break
     case .answered(let answer): try take(answer, slot)
