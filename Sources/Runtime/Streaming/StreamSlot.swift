@@ -8,6 +8,8 @@ final class StreamSlot<Answer> {
     case answering
     /// The handler is done with the answer; the rest of it goes out, and Lambda says that it has it.
     case ending
+    /// An answer in one piece was sent.
+    case responding
     /// `error` was sent.
     case reporting
   }
@@ -17,7 +19,7 @@ final class StreamSlot<Answer> {
 
   var phase = Phase.waiting
   var connection: StreamConnection?
-  /// Of `next` and `error`, which are sent once more if the connection dies before it answers.
+  /// Of `next`, `error` and an answer in one piece, which are sent once more if the connection dies before it answers.
   var request: [UInt8] = []
   var isRepeated = false
 
@@ -38,6 +40,12 @@ final class StreamSlot<Answer> {
     phase == .answering && (dueMilliseconds <= now || waitsForRoom && writer.hasRoom)
   }
 
+  /// Before another connection is opened: a slot takes one descriptor.
+  func disconnect() {
+    connection?.close()
+    connection = nil
+  }
+
   func wait(milliseconds: Int64, from now: Int64) {
     dueMilliseconds = now + min(max(1, milliseconds), 1 << 40)
     waitsForRoom = false
@@ -52,6 +60,7 @@ final class StreamSlot<Answer> {
     self.invocation = invocation
     writer = ResponseWriter()
     phase = .answering
+    isRepeated = false
     hasLeft = false
     isAnswered = false
     dueMilliseconds = .min
