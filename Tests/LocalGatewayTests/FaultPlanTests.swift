@@ -63,7 +63,8 @@ struct FaultPlanTests {
     fault(
       #""kind":"dead""#,
       "fault 2: 'kind' is one of gone, throttled, failed, slow, lost, duplicated, reordered, lost-disconnect, killed, "
-        + "stopped, table-throttled, not 'dead'"),
+        + "stopped, table-throttled, first-chunk-held, chunk-late, chunks-held, empty-body-held, stream-cut, "
+        + "not 'dead'"),
     fault(#""kind":"gone""#, "fault 2 (gone): 'rate' is missing; it is a number from 0 to 1"),
     fault(#""kind":"gone","rate":1.1"#, "fault 2 (gone): 'rate' is a number from 0 to 1, not 1.1"),
     fault(#""kind":"gone","rate":"1""#, "fault 2 (gone): 'rate' is a number from 0 to 1, not \"1\""),

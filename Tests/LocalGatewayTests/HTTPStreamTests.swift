@@ -1,5 +1,6 @@
 import HTTPWire
 import LambdaEvents
+import Telemetry
 import Testing
 
 @testable import LocalGateway
@@ -81,7 +82,8 @@ struct HTTPStreamTests {
     try stage.stop()
   }
 
-  @Test("HEAD, 204 and 304 have no body, whatever is streamed; the function runs to its end", arguments: [200, 204, 304])
+  @Test(
+    "HEAD, 204 and 304 have no body, whatever is streamed; the function runs to its end", arguments: [200, 204, 304])
   func bodiless(status: Int) throws {
     let stage = try HTTPFunctionStage()
     let client = try stage.client("\(status == 200 ? "HEAD" : "GET") /a HTTP/1.1\r\nHost: HOST\r\n\r\n")
