@@ -67,6 +67,14 @@ package enum HTTPWriter {
     !headerName.isEmpty && headerName.utf8.allSatisfy(ASCII.isToken)
   }
 
+  /// Whether a field concerns one connection and how the body is framed on it, which is for whoever sends the message
+  /// to say and for nobody before (RFC 9110 section 7.6.1).
+  package static func isFraming(headerName: String) -> Bool { framingNames.contains(headerName.lowercased()) }
+
+  private static let framingNames: Set<String> = [
+    "connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+  ]
+
   /// Whether a request target can be written: printable ASCII without spaces, as `HTTPReader` takes it.
   package static func isSafe(target: String) -> Bool {
     !target.isEmpty && target.utf8.allSatisfy { 0x21...0x7E ~= $0 }

@@ -23,7 +23,8 @@ struct HTTPAnswerTests {
     #expect(
       text(answer.encoded(for: .restAPI))
         == #"{"statusCode":200,"headers":{"Content-Type":"text/plain"},"multiValueHeaders":{"Vary":["Origin","Cookie"],"#
-        + #""Set-Cookie":["a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT","b=2"]},"body":"hello","isBase64Encoded":false}"#)
+        + #""Set-Cookie":["a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT","b=2"]},"body":"hello","isBase64Encoded":false}"#
+    )
   }
 
   @Test("a prelude has no body; cookies are cookies to both fronts, several values only to REST")
@@ -39,7 +40,9 @@ struct HTTPAnswerTests {
         + #""cookies":["a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT","b=2"]}"# + nulls)
   }
 
-  @Test("an answer arrives as it was given, whichever front reads it, binary bodies in base64", arguments: HTTPFront.allCases)
+  @Test(
+    "an answer arrives as it was given, whichever front reads it, binary bodies in base64",
+    arguments: HTTPFront.allCases)
   func roundTrip(front: HTTPFront) throws {
     for body in [bytes("hello é"), [], [0xFF, 0x00], [UInt8](repeating: 0, count: 9)] {
       var sent = answer
@@ -48,7 +51,8 @@ struct HTTPAnswerTests {
       #expect(read.status == 200)
       #expect(read.body == body)
       #expect(read.cookies == answer.cookies)
-      #expect(read.headers.filter { $0.name.lowercased() == "vary" }.map(\.value).joined(separator: ", ") == "Origin, Cookie")
+      #expect(
+        read.headers.filter { $0.name.lowercased() == "vary" }.map(\.value).joined(separator: ", ") == "Origin, Cookie")
       let prelude = try HTTPAnswer(prelude: Array(sent.prelude(for: front).dropLast(8)), from: front)
       #expect(prelude.cookies == answer.cookies && prelude.headers.count == read.headers.count)
     }
@@ -66,7 +70,9 @@ struct HTTPAnswerTests {
 
   @Test("members of the other format are not read")
   func otherFormat() throws {
-    let document = bytes(#"{"statusCode":"201","headers":{"A":1,"B":true,"C":null},"multiValueHeaders":{"A":["x","y"]},"cookies":["c=1"]}"#)
+    let document = bytes(
+      #"{"statusCode":"201","headers":{"A":1,"B":true,"C":null},"multiValueHeaders":{"A":["x","y"]},"cookies":["c=1"]}"#
+    )
     let url = try HTTPAnswer(decoding: document, from: .functionURL)
     #expect(url.status == 201 && url.cookies == ["c=1"])
     #expect(url.headers.map { "\($0.name)=\($0.value)" } == ["A=1", "B=true"])
@@ -123,7 +129,9 @@ struct HTTPAnswerTests {
         #expect(throws: HTTPAnswerError.self, "\(document)") { try HTTPAnswer(decoding: bytes(document), from: front) }
       }
     }
-    #expect(throws: HTTPAnswerError.self) { try HTTPAnswer(prelude: bytes(#"{"statusCode":200,"body":"x"}"#), from: .restAPI) }
+    #expect(throws: HTTPAnswerError.self) {
+      try HTTPAnswer(prelude: bytes(#"{"statusCode":200,"body":"x"}"#), from: .restAPI)
+    }
     #expect(throws: HTTPAnswerError.self) { try HTTPAnswer(prelude: bytes("[]"), from: .functionURL) }
     #expect(throws: HTTPAnswerError.self) { try HTTPAnswer(prelude: [], from: .functionURL) }
   }

@@ -50,7 +50,8 @@ struct StreamWireTests {
       }
     }
     #expect(
-      api.response("a")?.prelude == #"{"statusCode":429,"headers":{"Content-Type":"text/plain","Vary":"Origin, Cookie"},"#
+      api.response("a")?.prelude
+        == #"{"statusCode":429,"headers":{"Content-Type":"text/plain","Vary":"Origin, Cookie"},"#
         + #""cookies":["a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT","b=\"2\""]}"#)
   }
 
@@ -61,6 +62,28 @@ struct StreamWireTests {
     let run = try StreamRun(api) { $0.onOpen = { _, writer in try writer.begin(204) } }
     #expect(api.response("a")?.streamed == "\n")
     #expect(run.journal.closed == ["a": .ended])
+  }
+
+  @Test("an answer in one piece is an ordinary response, on a connection that is kept")
+  func onePiece() throws {
+    let api = SimulatedRuntimeAPI()
+    api.events = [("a", ""), ("b", ""), ("c", "large")]
+    let run = try StreamRun(api) {
+      $0.onOpen = { event, writer in
+        let count = event == "large" ? RuntimeClient.maximumResponseBytes + 1 : 5
+        writer.answer([UInt8](repeating: UInt8(ascii: "7"), count: count))
+      }
+    }
+    #expect(
+      api.names.dropFirst() == [
+        "POST a/response", "GET next", "POST b/response", "GET next", "POST c/error", "GET next",
+      ])
+    #expect(api.response("a").map { text($0.body) } == "77777")
+    #expect(api.response("a")?.headers["lambda-runtime-function-response-mode"] == nil)
+    #expect(api.response("a")?.headers["content-type"] == "application/json")
+    #expect(api.error("c")?.headers["Lambda-Runtime-Function-Error-Type"] == "Function.ResponseSizeTooLarge")
+    #expect(run.journal.closed == ["a": .ended, "b": .ended, "c": .failed])
+    #expect(Set(api.requests.map(\.connection)).count == 1)
   }
 
   @Test("an error before the first byte has left is an ordinary failure, even after the answer had begun")
@@ -75,8 +98,11 @@ struct StreamWireTests {
         if event == "begun" { throw Thrown() }
       }
     }
-    #expect(api.names == ["GET next", "POST a/error", "GET next", "POST b/error", "GET next", "POST c/response", "GET next"])
-    #expect(text(try #require(api.error("a")).body) == #"{"errorMessage":"Thrown()","errorType":"Function.Thrown","stackTrace":[]}"#)
+    #expect(
+      api.names == ["GET next", "POST a/error", "GET next", "POST b/error", "GET next", "POST c/response", "GET next"])
+    #expect(
+      text(try #require(api.error("a")).body)
+        == #"{"errorMessage":"Thrown()","errorType":"Function.Thrown","stackTrace":[]}"#)
     #expect(api.error("b")?.headers["Lambda-Runtime-Function-Error-Type"] == "Function.Thrown")
     // Reports keep their connection: everything up to the streamed answer went over the first.
     #expect(Set(api.requests.dropLast().map(\.connection)).count == 1)
@@ -99,7 +125,8 @@ struct StreamWireTests {
       api.wire(of: response).hasSuffix(
         "a\r\nlast words\r\n0\r\nLambda-Runtime-Function-Error-Type: Function.Thrown\r\n"
           + "Lambda-Runtime-Function-Error-Body: "
-          + "eyJlcnJvck1lc3NhZ2UiOiJUaHJvd24oKSIsImVycm9yVHlwZSI6IkZ1bmN0aW9uLlRocm93biIsInN0YWNrVHJhY2UiOltdfQ==\r\n\r\n"))
+          + "eyJlcnJvck1lc3NhZ2UiOiJUaHJvd24oKSIsImVycm9yVHlwZSI6IkZ1bmN0aW9uLlRocm93biIsInN0YWNrVHJhY2UiOltdfQ==\r\n\r\n"
+      ))
     #expect(response.trailers.count == 2)
     #expect(response.streamed == "hello\nlast words")
     #expect(run.journal.closed == ["a": .failed])
@@ -148,11 +175,19 @@ struct StreamWireTests {
   func misuse() throws {
     for (misuse, type) in [
       ({ (writer: ResponseWriter) in writer.write(bytes("x")) }, "Function.ResponseWriterMisuse"),
-      ({ (writer: ResponseWriter) in
-        writer.begin(try ResponseHead())
-        writer.begin(try ResponseHead())
-      }, "Function.ResponseWriterMisuse"),
+      (
+        { (writer: ResponseWriter) in
+          writer.begin(try ResponseHead())
+          writer.begin(try ResponseHead())
+        }, "Function.ResponseWriterMisuse"
+      ),
       ({ (_: ResponseWriter) in }, "Function.NoResponse"),
+      (
+        { (writer: ResponseWriter) in
+          writer.answer([])
+          writer.write(bytes("x"))
+        }, "Function.ResponseWriterMisuse"
+      ),
     ] as [((ResponseWriter) throws -> Void, String)] {
       let api = SimulatedRuntimeAPI()
       api.events = [("a", "")]

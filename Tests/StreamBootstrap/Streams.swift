@@ -26,7 +26,8 @@ struct Streams: StreamingLambdaHandler {
     writer.write(Array(": \(context.requestID)\n\n".utf8))
     return Answer(
       count: event.query["count"].flatMap { Int($0) } ?? 10, every: event.query["every"].flatMap { Int64($0) } ?? 0,
-      padding: [UInt8](repeating: UInt8(ascii: "x"), count: min(event.query["bytes"].flatMap { Int($0) } ?? 0, 1 << 20)),
+      padding: [UInt8](
+        repeating: UInt8(ascii: "x"), count: min(event.query["bytes"].flatMap { Int($0) } ?? 0, 1 << 20)),
       failsInTheMiddle: event.query["fail"] == "middle")
   }
 

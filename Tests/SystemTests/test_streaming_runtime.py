@@ -202,3 +202,16 @@ def cpu(pid: int) -> int:
     """User and system time in clock ticks (proc(5))."""
     fields = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def test_under_awss_emulator_a_streamed_answer_comes_whole_and_a_late_error_too(emulate):
+    """The emulator waits for the end of a response and hands on its bytes, prelude and all: that it was streamed, and the
+    trailers, cannot be seen through it. That it takes the requests is what it shows."""
+    stream = emulate("StreamBootstrap")
+    for number in (3, 0, 200):
+        prelude, _, body = stream.invoke(http_event(count=number, status=203)).partition("\0" * 8)
+        assert json.loads(prelude)["statusCode"] == 203
+        assert body.endswith("\n\n" + lines(number))
+    assert lines(2) in stream.invoke(http_event(count=4, fail="middle"))
+    assert stream.invoke_json(http_event(fail="at"))["errorType"] == "Function.AskedTo"
+    assert stream.invoke(http_event(count=1)).endswith(lines(1))

@@ -75,10 +75,6 @@ extension HTTPAnswer {
   /// Whether a front may pass the field on to the client.
   static func isSendable(name: String, value: String) -> Bool {
     HTTPWriter.isSafe(headerName: name) && HTTPWriter.isSafe(headerValue: value)
-      && !framing.contains(name.lowercased())
+      && !HTTPWriter.isFraming(headerName: name)
   }
-
-  private static let framing: Set<String> = [
-    "connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-  ]
 }

@@ -60,6 +60,7 @@ public enum HTTPFront: String, Sendable, CaseIterable {
 
 /// `requestContext` of an event: which front, which request, from where and when.
 public struct HTTPRequestContext: Equatable, Sendable {
+  /// Who handed the request over.
   public var front: HTTPFront
   /// The front's id of the request.
   public var requestID: String
@@ -70,6 +71,7 @@ public struct HTTPRequestContext: Equatable, Sendable {
   package var apiID: String
   /// The address that connected to the front: behind a CDN the CDN's.
   public var sourceAddress: String
+  /// Absent if the client sent none.
   public var userAgent: String?
   /// `HTTP/1.1`.
   package var httpVersion: String

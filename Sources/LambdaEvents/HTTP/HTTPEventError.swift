@@ -7,6 +7,7 @@ public enum HTTPEventError: Error, Equatable, CustomStringConvertible {
   /// `version`, where neither format was recognised.
   case unknownVersion(String)
 
+  /// What is wrong.
   public var description: String {
     switch self {
     case .malformed(let what): "not a request over HTTP: \(what)"

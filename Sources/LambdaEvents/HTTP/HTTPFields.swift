@@ -1,7 +1,9 @@
 /// Header fields, of which some may come several times, in their order.
 public struct HTTPFields: Sendable {
+  /// Name and value of each.
   public private(set) var pairs: [(name: String, value: String)]
 
+  /// The fields in that order.
   public init(_ pairs: [(name: String, value: String)] = []) { self.pairs = pairs }
 
   /// The value of the first of that name, in any case of its letters; nil if there is none.
@@ -12,6 +14,7 @@ public struct HTTPFields: Sendable {
     pairs.compactMap { Self.isSame($0.name, as: name) ? $0.value : nil }
   }
 
+  /// Adds a field behind the others.
   public mutating func append(_ name: String, value: String) { pairs.append((name, value)) }
 
   /// Names are compared byte by byte, ASCII letters without regard to case (RFC 9110 section 5.1).

@@ -5,6 +5,7 @@ import JSON
 ///
 ///     try ResponseHead(200, headers: [("Content-Type", "text/event-stream")], cookies: ["a=1; Path=/"])
 public struct ResponseHead: Sendable {
+  /// 200 to 599.
   public let status: Int
   /// In the order given. Fields of one name are sent as one, separated by commas (RFC 9110 section 5.3).
   public let headers: [(name: String, value: String)]
@@ -35,14 +36,10 @@ public struct ResponseHead: Sendable {
   private static func check(name: String, value: String) throws(ResponseHeadError) {
     guard HTTPWriter.isSafe(headerName: name) else { throw .name(name) }
     guard HTTPWriter.isSafe(headerValue: value) else { throw .value(ofHeader: name) }
-    guard !framing.contains(name.lowercased()) else { throw .framing(name) }
+    guard !HTTPWriter.isFraming(headerName: name) else { throw .framing(name) }
+    // Several of them cannot be joined by commas, as other fields are.
+    guard name.lowercased() != "set-cookie" else { throw .cookie }
   }
-
-  /// `Set-Cookie` is here because it cannot be joined by commas.
-  private static let framing: Set<String> = [
-    "connection", "content-length", "keep-alive", "proxy-connection", "set-cookie", "te", "trailer",
-    "transfer-encoding", "upgrade",
-  ]
 
   /// Members that function URLs and REST APIs understand alike: no `multiValueHeaders`, which a URL does not.
   private static func prelude(
@@ -87,16 +84,20 @@ public enum ResponseHeadError: LambdaError, Equatable, CustomStringConvertible {
   /// The value is not repeated: it may be secret.
   case value(ofHeader: String)
   case framing(String)
+  /// `Set-Cookie` among the headers.
+  case cookie
   case tooLarge(bytes: Int)
 
+  /// `Function.InvalidResponseHead`.
   public var errorType: String { "Function.InvalidResponseHead" }
 
+  /// What is wrong, and what is allowed.
   public var description: String {
     switch self {
     case .status(let status): "status \(status): an answer has one from 200 to 599"
     case .name(let name): "'\(name.prefix(64))' is no header's name: letters, digits and !#$%&'*+-.^_`|~"
-    case .value(let name): "the value of \(name.prefix(64)) has a control character; a line break would begin another header"
-    case .framing(let name) where name.lowercased() == "set-cookie": "Set-Cookie stands in 'cookies', not in 'headers'"
+    case .value(let name): "the value of \(name.prefix(64)) has a control character: only the tab is allowed"
+    case .cookie: "Set-Cookie stands in 'cookies', not in 'headers'"
     case .framing(let name): "\(name) is for the front to say, which frames the body"
     case .tooLarge(let bytes):
       "status, headers and cookies take \(bytes) bytes, API Gateway reads at most \(ResponseHead.maximumPreludeBytes)"

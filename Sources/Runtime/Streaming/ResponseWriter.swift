@@ -15,12 +15,13 @@ public final class ResponseWriter {
   /// What `begin` was given, until the loop (or a test) takes it.
   private var head: ResponseHead?
   private var body: [UInt8] = []
+  private var document: [UInt8]?
   /// Bytes of this answer that the loop has taken and the socket has not, chunk sizes included.
   var unsentBytes = 0
   /// The first misuse: the answer fails by it as soon as the handler returns.
   private(set) var fault: ResponseWriterError?
 
-  /// Whether `begin` was called.
+  /// Whether `begin` or `answer` was called.
   public private(set) var hasBegun = false
   /// Of the body, in all.
   private(set) var writtenBytes = 0
@@ -55,11 +56,27 @@ public final class ResponseWriter {
 
   /// Appends to the body.
   public func write(_ bytes: some Collection<UInt8>) {
-    guard hasBegun else { return fail(.notBegun) }
+    guard hasBegun, document == nil else { return fail(.notBegun) }
     guard !isGone, !bytes.isEmpty else { return }
     guard hasRoom || pendingBytes + bytes.count <= Self.maximumPendingBytes else { return fail(.noRoom) }
     body.append(contentsOf: bytes)
     writtenBytes += bytes.count
+  }
+
+  /// Answers in one piece instead, with what a `LambdaHandler` would return: for a front that cannot stream, and would
+  /// take a prelude for the body. `resume` says `.end` next.
+  ///
+  ///     writer.answer(HTTPAnswer(200, body: page).encoded(for: event.context.front))
+  public func answer(_ document: [UInt8]) {
+    guard !hasBegun else { return fail(.begunTwice) }
+    hasBegun = true
+    self.document = document
+  }
+
+  /// The answer in one piece, if there is one and it was not taken before. For tests of a handler.
+  public func takeDocument() -> [UInt8]? {
+    defer { document = nil }
+    return document
   }
 
   /// The head, if it was not taken before. For tests of a handler.
@@ -86,12 +103,14 @@ public enum ResponseWriterError: LambdaError, Equatable, CustomStringConvertible
   /// `maximumPendingBytes` wait, and more was written.
   case noRoom
 
+  /// `Function.NoRoom` or `Function.ResponseWriterMisuse`.
   public var errorType: String { self == .noRoom ? "Function.NoRoom" : "Function.ResponseWriterMisuse" }
 
+  /// What is wrong, and what is allowed.
   public var description: String {
     switch self {
-    case .begunTwice: "an answer begins once, before its first byte"
-    case .notBegun: "an answer begins (status, headers) before its first byte"
+    case .begunTwice: "an answer begins once, and is streamed or in one piece"
+    case .notBegun: "an answer that is streamed begins (status, headers) before its first byte"
     case .noRoom: "the other side does not take what is written: \(ResponseWriter.maximumPendingBytes) bytes wait"
     }
   }

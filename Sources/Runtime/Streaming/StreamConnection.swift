@@ -11,7 +11,7 @@ final class StreamConnection {
     case lost(ConnectionError)
   }
 
-  let descriptor: Int32
+  private(set) var descriptor: Int32
   private let address: SocketAddress
   private let calls: SocketCalls
   private var output = ByteQueue()
@@ -22,11 +22,18 @@ final class StreamConnection {
     self.calls = calls
     descriptor = calls.connect(address)
     guard descriptor >= 0 else {
-      throw ConnectionError(.failed(SocketError(call: "connect to", subject: address.text, number: -descriptor)), address)
+      let error = SocketError(call: "connect to", subject: address.text, number: -descriptor)
+      throw ConnectionError(.failed(error), address)
     }
   }
 
-  deinit { if descriptor >= 0 { calls.close(descriptor) } }
+  deinit { close() }
+
+  /// At once, whoever still holds the object.
+  func close() {
+    if descriptor >= 0 { calls.close(descriptor) }
+    descriptor = -1
+  }
 
   /// Bytes that the kernel has not taken.
   var unsentBytes: Int { output.count }
@@ -55,8 +62,8 @@ final class StreamConnection {
     // Whoever refuses a request may answer and close before having read all of it: the answer counts.
     guard receives || failure != nil else { return .waiting }
     let progress = receive(&buffer, isRepeated: isRepeated)
-    if case .waiting = progress, let failure { return .lost(failure) }
-    return progress
+    if case .answered = progress { return progress }
+    return failure.map(Progress.lost) ?? progress
   }
 
   private func send() -> ConnectionError? {

@@ -8,6 +8,8 @@ final class StreamSlot<Answer> {
     case answering
     /// The handler is done with the answer; the rest of it goes out, and Lambda says that it has it.
     case ending
+    /// An answer in one piece was sent.
+    case responding
     /// `error` was sent.
     case reporting
   }
@@ -17,7 +19,7 @@ final class StreamSlot<Answer> {
 
   var phase = Phase.waiting
   var connection: StreamConnection?
-  /// Of `next` and `error`, which are sent once more if the connection dies before it answers.
+  /// Of `next`, `error` and an answer in one piece, which are sent once more if the connection dies before it answers.
   var request: [UInt8] = []
   var isRepeated = false
 
@@ -36,6 +38,12 @@ final class StreamSlot<Answer> {
 
   func isDue(_ now: Int64) -> Bool {
     phase == .answering && (dueMilliseconds <= now || waitsForRoom && writer.hasRoom)
+  }
+
+  /// Before another connection is opened: a slot takes one descriptor.
+  func disconnect() {
+    connection?.close()
+    connection = nil
   }
 
   func wait(milliseconds: Int64, from now: Int64) {

@@ -40,10 +40,21 @@ extension StreamingLoop {
 
   private mutating func end(_ slot: Slot) throws(RuntimeAPIError) {
     guard slot.writer.hasBegun else { return try fail(slot, Failure(NoResponse())) }
+    if let document = slot.writer.takeDocument() { return try respond(slot, document) }
     // Fronts keep a connection open for minutes if nothing follows the prelude.
     if slot.writer.writtenBytes == 0 { slot.writer.write([UInt8(ascii: "\n")]) }
     close(slot, reason: .ended)
     try complete(slot, trailers: [])
+  }
+
+  private mutating func respond(_ slot: Slot, _ document: [UInt8]) throws(RuntimeAPIError) {
+    guard document.count <= RuntimeClient.maximumResponseBytes, let invocation = slot.invocation else {
+      return try fail(slot, Failure(responseBytes: document.count))
+    }
+    close(slot, reason: .ended)
+    slot.phase = .responding
+    messages.writeResponse(document, to: invocation)
+    try send(messages.request, from: slot)
   }
 
   /// Before anything has left, the invocation failed as any other does; afterwards all that can be said is said in the

@@ -20,8 +20,7 @@ extension StreamingLoop {
   /// The slot's connection; a new one where it has none, or one that can carry no other request.
   func connect(_ slot: Slot) throws(RuntimeAPIError) -> StreamConnection {
     if let connection = slot.connection, connection.canCarryAnother { return connection }
-    // Closed before another is opened: a slot needs one descriptor.
-    slot.connection = nil
+    slot.disconnect()
     do {
       let connection = try StreamConnection(to: ground.address, calls: ground.calls)
       slot.connection = connection
@@ -42,7 +41,9 @@ extension StreamingLoop {
     let progress = connection.proceed(
       sends: sends, receives: receives, buffer: &received, isRepeated: slot.isRepeated)
     slot.writer.unsentBytes = connection.unsentBytes
-    if slot.phase == .ending, connection.unsentBytes < before { slot.wait(milliseconds: Slot.lingerMilliseconds, from: now) }
+    if slot.phase == .ending, connection.unsentBytes < before {
+      slot.wait(milliseconds: Slot.lingerMilliseconds, from: now)
+    }
     switch progress {
     case .waiting: break
     case .answered(let answer): try take(answer, slot)
@@ -56,8 +57,8 @@ extension StreamingLoop {
     case .waiting:
       guard answer.status == 200 else { throw RuntimeAPIError(.next, .refused(Refusal(answer))) }
       try open(slot, RuntimeMessages.invocation(answer))
-    case .reporting:
-      if let refusal = try RuntimeClient.refusal(answer, of: .error) { write(refusal, of: slot) }
+    case .responding, .reporting:
+      if let refusal = try RuntimeClient.refusal(answer, of: slot.call) { write(refusal, of: slot) }
       try askForEvent(slot)
     case .answering, .ending:
       slot.isAnswered = true
@@ -70,7 +71,7 @@ extension StreamingLoop {
 
   private mutating func lose(_ slot: Slot, _ error: ConnectionError) throws(RuntimeAPIError) {
     switch slot.phase {
-    case .waiting, .reporting: try repeatRequest(of: slot, after: error)
+    case .waiting, .responding, .reporting: try repeatRequest(of: slot, after: error)
     case .answering:
       close(slot, reason: .gone)
       try finish(slot)
@@ -90,7 +91,7 @@ extension StreamingLoop {
     guard !slot.isRepeated, slot.connection?.isBeforeAnswer == true else {
       throw RuntimeAPIError(slot.call, .connection(error))
     }
-    slot.connection = nil
+    slot.disconnect()
     slot.isRepeated = true
     try connect(slot).begin(slot.request)
     try proceed(slot, sends: true, receives: false)
@@ -98,7 +99,7 @@ extension StreamingLoop {
 
   /// A streamed response is over: its connection is closed, as the Runtime API demands.
   private mutating func finish(_ slot: Slot) throws(RuntimeAPIError) {
-    slot.connection = nil
+    slot.disconnect()
     try askForEvent(slot)
   }
 
@@ -121,7 +122,7 @@ extension StreamSlot {
   var call: RuntimeAPIError.Call {
     switch phase {
     case .waiting: .next
-    case .answering, .ending: .response
+    case .answering, .ending, .responding: .response
     case .reporting: .error
     }
   }
