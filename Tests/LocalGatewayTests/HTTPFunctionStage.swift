@@ -64,7 +64,7 @@ final class HTTPFunctionStage {
 
   /// The whole answer.
   func answer(_ client: LoopbackClient, noBody: Bool = false) throws -> HTTPReader {
-    var reader = HTTPReader(.responses)
+    var reader = HTTPReader(.responses, limits: HTTPReader.Limits(bodyBytes: 128 << 20))
     reader.expectsNoBody = noBody
     var offset = 0
     try functions.wait("an answer") {

@@ -130,7 +130,7 @@ struct HTTPStreamTests {
     client.reads = false
     runtime.begin()
     runtime.prelude()
-    let total = 64 << 20
+    let total = 32 << 20
     runtime.chunk([UInt8](repeating: 0x78, count: total))
     var most = 0
     var last = -1
