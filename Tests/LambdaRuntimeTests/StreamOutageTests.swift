@@ -137,8 +137,11 @@ struct StreamOutageTests {
         }
       ), (1_300, { $0.closeWaiting() }), (1_400, { $0.closeWaiting() }),
     ]
+    // That `next` was repeated excuses no refusal of the answer.
+    api.statuses["a"] = 400
     let run = try StreamRun(api, counting)
     #expect(run.journal.closed == ["a": .ended])
+    #expect(run.log.contains { $0.contains("did not take the outcome") })
     #expect(run.end.contains("closed the connection without an answer"))
     #expect(api.names.suffix(2) == ["GET next", "GET next"])
   }

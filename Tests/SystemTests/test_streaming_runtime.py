@@ -83,7 +83,10 @@ class RuntimeAPI:
             writer.close()
 
     async def read_chunks(self, name: str, reader: asyncio.StreamReader, response: Response) -> bool:
-        while (size := int(await reader.readline(), 16)):
+        while (line := await reader.readline()) != b"0\r\n":
+            if not line:
+                return False
+            size = int(line, 16)
             response.pieces.append((await reader.readexactly(size + 2))[:-2])
             response.times.append(asyncio.get_running_loop().time())
             if len(response.pieces) == self.cut_after.get(name):

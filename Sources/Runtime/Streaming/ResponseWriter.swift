@@ -28,7 +28,7 @@ public final class ResponseWriter {
   /// The answer is over, and nothing that is written arrives: the other side closed, or the answer has ended.
   public package(set) var isGone = false
 
-  /// For tests of a handler; the runtime makes its own. `takeHead` and `takeBody` stand for the socket.
+  /// For tests of a handler; the runtime makes its own. `consumeHead` and `consumeBody` stand for the socket.
   public init() {}
 
   /// What was written and not yet taken by the socket.
@@ -74,19 +74,19 @@ public final class ResponseWriter {
   }
 
   /// The answer in one piece, if there is one and it was not taken before. For tests of a handler.
-  public func takeDocument() -> [UInt8]? {
+  public func consumeDocument() -> [UInt8]? {
     defer { document = nil }
     return document
   }
 
   /// The head, if it was not taken before. For tests of a handler.
-  public func takeHead() -> ResponseHead? {
+  public func consumeHead() -> ResponseHead? {
     defer { head = nil }
     return head
   }
 
   /// What was written since the last time. For tests of a handler.
-  public func takeBody() -> [UInt8] {
+  public func consumeBody() -> [UInt8] {
     defer { body = [] }
     return body
   }

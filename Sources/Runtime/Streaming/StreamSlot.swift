@@ -60,6 +60,7 @@ final class StreamSlot<Answer> {
     self.invocation = invocation
     writer = ResponseWriter()
     phase = .answering
+    isRepeated = false
     hasLeft = false
     isAnswered = false
     dueMilliseconds = .min

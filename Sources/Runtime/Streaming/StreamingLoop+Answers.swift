@@ -40,7 +40,7 @@ extension StreamingLoop {
 
   private mutating func end(_ slot: Slot) throws(RuntimeAPIError) {
     guard slot.writer.hasBegun else { return try fail(slot, Failure(NoResponse())) }
-    if let document = slot.writer.takeDocument() { return try respond(slot, document) }
+    if let document = slot.writer.consumeDocument() { return try respond(slot, document) }
     // Fronts keep a connection open for minutes if nothing follows the prelude.
     if slot.writer.writtenBytes == 0 { slot.writer.write([UInt8(ascii: "\n")]) }
     close(slot, reason: .ended)
@@ -88,15 +88,15 @@ extension StreamingLoop {
 
   /// Hands what was written to the slot's connection, as one chunk; nil if nothing was.
   private mutating func moveOutput(of slot: Slot) throws(RuntimeAPIError) -> StreamConnection? {
-    if let head = slot.writer.takeHead(), let invocation = slot.invocation {
+    if let head = slot.writer.consumeHead(), let invocation = slot.invocation {
       messages.writeStreamedResponse(to: invocation)
       let connection = try connect(slot)
       connection.begin(messages.request)
-      connection.append(chunk: head.prelude + slot.writer.takeBody())
+      connection.append(chunk: head.prelude + slot.writer.consumeBody())
       slot.hasLeft = true
       return connection
     }
-    let body = slot.writer.takeBody()
+    let body = slot.writer.consumeBody()
     slot.connection?.append(chunk: body)
     return slot.hasLeft ? slot.connection : nil
   }
