@@ -263,7 +263,8 @@ let package = Package(
       "TickertapeTests",
       [
         "tickertape", "Access", "ConnectionStore", "TableBackends", "LocalGateway", "AWS", "HTTPClient", "HTTPWire",
-        "JSON", "Messaging", "StreamClient", "Connections", "EventLog", "Telemetry", "TestSupport", "WebSocketWire",
+        "JSON", "LambdaEvents", "Messaging", "StreamClient", "Connections", "EventLog", "Telemetry", "TestSupport",
+        "WebSocketWire",
       ]),
   ]
 )

@@ -180,7 +180,9 @@ struct FunctionPoolSlotTests {
         perform(stage.invoke())
       case 2, 3: if let environment { perform(stage.asks(environment) ?? []) }
       case 4:
-        guard let environment, let id = running[environment]?.sorted().randomElement(using: &generator) else { continue }
+        guard let environment, let id = running[environment]?.sorted().randomElement(using: &generator) else {
+          continue
+        }
         if case .accepted = stage.pool.answers(environment: environment, id: id) {
           #expect(ended.insert(id).inserted, "seed \(seed)")
         }

@@ -1,4 +1,6 @@
+import HTTPWire
 import LambdaEvents
+import Telemetry
 import Testing
 
 @testable import LocalGateway

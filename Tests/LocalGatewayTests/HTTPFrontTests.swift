@@ -1,5 +1,6 @@
 import HTTPWire
 import LambdaEvents
+import Telemetry
 import Testing
 
 @testable import LocalGateway
@@ -26,14 +27,17 @@ struct HTTPFrontTests {
     try stage.stop()
   }
 
-  @Test("an answer of one piece goes through a function URL and an HTTP API; a REST API that streams has none", arguments: HTTPFront.allCases)
+  @Test(
+    "an answer of one piece goes through a function URL and an HTTP API; a REST API that streams has none",
+    arguments: HTTPFront.allCases)
   func onePiece(front: HTTPFront) throws {
     let stage = try HTTPFunctionStage(front)
     let client = try stage.get()
     let runtime = try stage.runtime()
     try runtime.next()
     #expect(
-      try runtime.post(#"{"statusCode":201,"headers":{"x-a":"b"},"cookies":["c=1"],"body":"aGk=","isBase64Encoded":true}"#)
+      try runtime.post(
+        #"{"statusCode":201,"headers":{"x-a":"b"},"cookies":["c=1"],"body":"aGk=","isBase64Encoded":true}"#)
         == 202)
     let answer = try stage.answer(client)
     if front == .restAPI {
@@ -89,7 +93,9 @@ struct HTTPFrontTests {
     try stage.stop()
   }
 
-  @Test("a stream that ends inside its prelude, an error, an answer of rubbish: 502", arguments: ["short", "error", "rubbish"])
+  @Test(
+    "a stream that ends inside its prelude, an error, an answer of rubbish: 502",
+    arguments: ["short", "error", "rubbish"])
   func noAnswer(how: String) throws {
     let stage = try HTTPFunctionStage()
     let client = try stage.get()
@@ -109,7 +115,8 @@ struct HTTPFrontTests {
     try stage.stop()
   }
 
-  @Test("beyond its reserved concurrency a function is throttled at once, streams of clients that have gone counting too")
+  @Test(
+    "beyond its reserved concurrency a function is throttled at once, streams of clients that have gone counting too")
   func throttled() throws {
     let stage = try HTTPFunctionStage { $0.reservedConcurrency = 1 }
     let gone = try stage.get()
@@ -130,7 +137,9 @@ struct HTTPFrontTests {
     try stage.stop()
   }
 
-  @Test("a REST API cuts a stream whose function is silent, a comment keeps it; a function URL does not", arguments: [HTTPFront.restAPI, .functionURL])
+  @Test(
+    "a REST API cuts a stream whose function is silent, a comment keeps it; a function URL does not",
+    arguments: [HTTPFront.restAPI, .functionURL])
   func idle(front: HTTPFront) throws {
     #expect(HTTPFrontConfiguration(.restAPI).idleMilliseconds == 300_000)
     #expect(HTTPFrontConfiguration(.restAPI).maximumMilliseconds == 900_000)

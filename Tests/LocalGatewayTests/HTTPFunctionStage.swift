@@ -10,14 +10,13 @@ final class HTTPFunctionStage {
   let functions: FunctionStage
   let server: HTTPServer
   let http: HTTPFunctions
-  private(set) var log: [String] = []
 
   var loop: EventLoop { functions.loop }
 
   init(
     _ front: HTTPFront = .functionURL, faults: [Fault] = [], paths: [String] = ["*"],
-    configure: (inout HTTPFrontConfiguration) -> Void = { _ in },
-    _ change: (inout FunctionConfiguration) -> Void = { _ in }
+    _ change: (inout FunctionConfiguration) -> Void = { _ in },
+    configure: (inout HTTPFrontConfiguration) -> Void = { _ in }
   ) throws {
     let clock = Clock.system
     let plan = faults.isEmpty ? nil : Faults(FaultPlan(seed: 1, faults: faults), clock: clock, log: .nowhere)
@@ -65,7 +64,7 @@ final class HTTPFunctionStage {
 
   /// The whole answer.
   func answer(_ client: LoopbackClient, noBody: Bool = false) throws -> HTTPReader {
-    var reader = HTTPReader(.responses)
+    var reader = HTTPReader(.responses, limits: HTTPReader.Limits(bodyBytes: 128 << 20))
     reader.expectsNoBody = noBody
     var offset = 0
     try functions.wait("an answer") {
@@ -155,7 +154,9 @@ final class RuntimeDouble {
     client.send(output)
   }
 
-  func prelude(_ json: String = #"{"statusCode":200,"headers":{"content-type":"text/event-stream"}}"#, _ body: String = "") {
+  func prelude(
+    _ json: String = #"{"statusCode":200,"headers":{"content-type":"text/event-stream"}}"#, _ body: String = ""
+  ) {
     chunk(Array(json.utf8) + [UInt8](repeating: 0, count: 8) + Array(body.utf8))
   }
 

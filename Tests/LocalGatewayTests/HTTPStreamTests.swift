@@ -1,5 +1,6 @@
 import HTTPWire
 import LambdaEvents
+import Telemetry
 import Testing
 
 @testable import LocalGateway
@@ -81,7 +82,8 @@ struct HTTPStreamTests {
     try stage.stop()
   }
 
-  @Test("HEAD, 204 and 304 have no body, whatever is streamed; the function runs to its end", arguments: [200, 204, 304])
+  @Test(
+    "HEAD, 204 and 304 have no body, whatever is streamed; the function runs to its end", arguments: [200, 204, 304])
   func bodiless(status: Int) throws {
     let stage = try HTTPFunctionStage()
     let client = try stage.client("\(status == 200 ? "HEAD" : "GET") /a HTTP/1.1\r\nHost: HOST\r\n\r\n")
@@ -128,7 +130,7 @@ struct HTTPStreamTests {
     client.reads = false
     runtime.begin()
     runtime.prelude()
-    let total = 64 << 20
+    let total = 32 << 20
     runtime.chunk([UInt8](repeating: 0x78, count: total))
     var most = 0
     var last = -1
@@ -247,12 +249,13 @@ struct HTTPStreamTests {
     let late = try stage.get()
     let (runtime, other) = (try stage.runtime(), try stage.runtime())
     try runtime.next()
+    other.ask()
     runtime.begin()
     runtime.prelude(#"{"statusCode":200}"#, "first")
     try stage.functions.wait("the cut") { late.hasEnded }
     #expect(try runtime.answer().status == 410)
     let client = try stage.get()
-    try other.next()
+    try other.delivered()
     other.begin()
     other.prelude(#"{"statusCode":200}"#, "second")
     other.finish()

@@ -198,10 +198,11 @@ def test_streams_fill_one_process_before_another_is_started(serve):
 
 
 def test_of_streams_that_were_opened_and_cut_nothing_is_left(serve):
-    gateway = serve(concurrency=64)
+    gateway = serve("--environments", "1", concurrency=64)
     with httpx.Client() as client:
         client.get(f"{gateway.url}/s/a")
-    wait_for(lambda: state(gateway)["invocations"] == 0, "the first has ended")
+    # Each slot of the function waits on a connection of its own, then as now.
+    wait_for(lambda: state(gateway)["invocations"] == 0 and descriptors(gateway) >= 64, "all slots ask")
     before, cut = descriptors(gateway), 0
     while cut < STREAMS:
         clients = []

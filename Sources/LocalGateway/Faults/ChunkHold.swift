@@ -65,7 +65,8 @@ extension Faults {
 
   /// How long an answer without a byte of a body is left open at its end, if that is to go wrong.
   func emptyBodyHeld(of function: String) -> Int64? {
-    guard let found = decide(.emptyBodyHeld, who: function, meaning: { $0.isMeant(for: function) }), inject(found) else {
+    guard let found = decide(.emptyBodyHeld, who: function, meaning: { $0.isMeant(for: function) }), inject(found)
+    else {
       return nil
     }
     return found.fault.milliseconds

@@ -44,7 +44,9 @@ struct Deliveries {
   /// The one that an answer is meant for. `deliveryID` is the echo, if the runtime echoes.
   func find(requestID: String, deliveryID: String?) -> Delivery? {
     // Ordinarily there is one.
-    if let last, last.invocation.requestID == requestID, deliveryID == nil || deliveryID == last.deliveryID { return last }
+    if let last, last.invocation.requestID == requestID, deliveryID == nil || deliveryID == last.deliveryID {
+      return last
+    }
     return all.values.filter { delivery in
       delivery.invocation.requestID == requestID && (deliveryID == nil || deliveryID == delivery.deliveryID)
     }.max { $0.id < $1.id }

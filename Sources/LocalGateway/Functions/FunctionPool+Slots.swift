@@ -14,13 +14,14 @@ extension FunctionPool {
       return kill(environment: environment)
         + others.flatMap { fail(id: $0, failure: late.contains($0) ? .timedOut : .ended(.killed(signal: 9))) }
     }
+    let wasIdle = slots.isIdle
     var slots = slots
     for id in late {
       slots.running[id] = nil
       slots.overdue[id] = now + limits.timeoutMilliseconds
     }
     slots.answered.removeAll { $0.deadline <= now }
-    if slots.isIdle { slots.idleUntil = now + limits.idleMilliseconds }
+    if slots.isIdle, !wasIdle { slots.idleUntil = now + limits.idleMilliseconds }
     environments[environment] = .serving(slots)
     return late.flatMap { fail(id: $0, failure: .timedOut) }
   }

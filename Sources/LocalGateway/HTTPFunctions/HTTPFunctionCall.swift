@@ -236,8 +236,11 @@ final class HTTPFunctionCall: AnswerReceiver {
   private func beginFaults() {
     guard let faults = functions.faults else { return }
     hold = faults.hold(of: function)
-    faults.prepareCut(of: function, on: functions.loop) { [weak self] in self?.isStreaming ?? false } cut: {
-      [weak self] in self?.cut("fault")
+    faults.prepareCut(of: function, on: functions.loop) { [weak self] in
+      self?.isStreaming ?? false
+    } cut: {
+      [weak self] in
+      self?.cut("fault")
     }
   }
 }

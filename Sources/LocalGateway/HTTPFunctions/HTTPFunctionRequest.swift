@@ -8,6 +8,7 @@ struct HTTPFunctionRequest {
   let front: HTTPFront
   let stage: String
   let port: UInt16
+  let region: String
   let clock: Clock
   let randomness: Randomness
 
@@ -50,10 +51,15 @@ struct HTTPFunctionRequest {
     return String(request.path.dropFirst(prefix.count - 1))
   }
 
+  /// By a function URL's own domain name functions tell it from an HTTP API, whose events are alike.
+  private func domainName(of request: HTTPRequest) -> String {
+    front == .functionURL ? "local.lambda-url.\(region).on.aws" : request.authority
+  }
+
   private func requestContext(of request: HTTPRequest, id: String) -> HTTPRequestContext {
     let now = clock.milliseconds()
     return HTTPRequestContext(
-      front: front, requestID: id, stage: front == .restAPI ? stage : "$default", domainName: request.authority,
+      front: front, requestID: id, stage: front == .restAPI ? stage : "$default", domainName: domainName(of: request),
       apiID: "local", sourceAddress: ConnectionIdentity.sourceIP, userAgent: request.headers["user-agent"],
       httpVersion: request.isHTTP10 ? "HTTP/1.0" : "HTTP/1.1",
       requestTime: Timestamp.gatewayRequestTime(milliseconds: now), requestTimeMilliseconds: now)

@@ -47,7 +47,8 @@ final class HTTPFunctions: HTTPRequestHandler {
 
   func handle(_ request: HTTPRequest, function: String, responder: HTTPResponder) {
     let source = HTTPFunctionRequest(
-      front: configuration.front, stage: stage, port: port, clock: loop.clock, randomness: randomness)
+      front: configuration.front, stage: stage, port: port, region: host.settings.region, clock: loop.clock,
+      randomness: randomness)
     do throws(HTTPFunctionRefusal) {
       try source.check(request, maximumHeaderBytes: configuration.maximumHeaderBytes)
       let (payload, context) = try source.invocation(request)

@@ -68,7 +68,8 @@ struct ServeHTTP: Equatable {
   mutating func setFront(_ text: String) throws(CommandFailure) {
     let names = HTTPFrontConfiguration.fronts.map(\.name)
     guard names.contains(text) else {
-      throw CommandFailure(code: .usage, message: "http-front is one of \(names.joined(separator: ", ")), not '\(text)'")
+      throw CommandFailure(
+        code: .usage, message: "http-front is one of \(names.joined(separator: ", ")), not '\(text)'")
     }
     front = text
   }
@@ -90,7 +91,8 @@ extension ServeSettings {
       try http.setPaths(value, of: name)
     case .httpFront: try http.setFront(text)
     case .httpIdle:
-      http.idleMilliseconds = text == "0" ? 0 : try Self.milliseconds(text, key: key, bound: "above zero, or 0 for never")
+      http.idleMilliseconds =
+        text == "0" ? 0 : try Self.milliseconds(text, key: key, bound: "above zero, or 0 for never")
     case .concurrency:
       let (name, number) = try Self.number(
         text, key: key, range: 1...1000, example: "--concurrency StreamHandler=256")
