@@ -32,14 +32,15 @@ struct HeldStreams<Calls: ConnectionCalls> {
   var streams: EventStreams { connections.eventStreams() }
 
   /// Counts a stream of a user among the user's connections; the oldest goes if there are too many. Answers its record, which
-  /// has a name of its own; nil: it is one of those that had to go.
+  /// has a name of its own; refuses it if it is one of those that had to go.
   mutating func register(
     _ record: EventStreamRecord, requestID: String, log: Log
   ) throws -> EventStreamRecord {
     let registered = try streams.register(record)
     guard let none = ConnectionID("none") else { return registered }
     let caller = UserLimit<Calls>.Caller(
-      destination: Destination(connectionID: none, domainName: "", stage: ""), requestID: requestID, log: log)
+      destination: Destination(connectionID: none, domainName: "", stage: ""), requestID: requestID, log: log,
+      audit: log.with(["event": "audit"]))
     if let message = try limit.refusal(of: registered, caller: caller) { throw StreamRefusal(429, message) }
     return registered
   }

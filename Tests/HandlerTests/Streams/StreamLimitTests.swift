@@ -170,7 +170,7 @@ struct WholeAnswerTests {
 }
 
 @Suite("the state of a user")
-struct UserStateTests {
+struct UserSnapshotTests {
   @Test("orders and positions come first, in one frame each, with the flag and what the positions are worth")
   func snapshots() throws {
     let streams = try StreamStage()

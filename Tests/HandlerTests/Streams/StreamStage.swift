@@ -77,13 +77,13 @@ final class StreamStage {
 
     init(_ open: (ResponseWriter) throws -> ServeStreams<Ear>.Answer) throws {
       answer = try open(writer)
-      head = writer.takeHead()
+      head = writer.consumeHead()
       take()
     }
 
     func take() {
       guard !isStuck else { return }
-      let new = writer.takeBody()
+      let new = writer.consumeBody()
       bytes += new
       reader.read(new)
     }
