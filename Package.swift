@@ -38,10 +38,10 @@ func room(
     linkerSettings: libraries.map { .linkedLibrary($0) })
 }
 
-func program(_ name: String, _ dependencies: [String]) -> Target {
+func program(_ name: String, _ dependencies: [String], embedding files: [String] = []) -> Target {
   .executableTarget(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: "Sources/\(name)",
-    swiftSettings: strict)
+    resources: files.map { .embedInCode($0) }, swiftSettings: strict)
 }
 
 /// A program that only the tests start.
@@ -93,6 +93,7 @@ let package = Package(
     .executable(name: "DisconnectHandler", targets: ["DisconnectHandler"]),
     .executable(name: "DefaultHandler", targets: ["DefaultHandler"]),
     .executable(name: "Publisher", targets: ["Publisher"]),
+    .executable(name: "StreamHandler", targets: ["StreamHandler"]),
     .executable(name: "tickertape", targets: ["tickertape"]),
   ],
   targets: cLibraries + benchmarks + [
@@ -109,7 +110,7 @@ let package = Package(
     room("LambdaEvents", ["Crypto", "HTTPWire", "JSON", "Messaging"]),
     room("ConnectionStore", ["JSON", "Telemetry"]),
     room("HTTPClient", ["CCurl", "HTTPWire", "Telemetry"]),
-    room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Telemetry"]),
+    room("LambdaRuntime", path: "Sources/Runtime", ["HTTPWire", "JSON", "Messaging", "Telemetry"]),
     // Floor 4: what stands outside
     room("AWS", ["Crypto", "HTTPClient", "HTTPWire", "JSON", "Telemetry"]),
     room("StreamClient", ["Frames", "JSON", "Messaging", "Telemetry"]),
@@ -164,6 +165,12 @@ let package = Package(
         "LambdaRuntime", "AWS", "Connections", "EventLog", "Frames", "LambdaEvents", "Delivery", "ManagementAPI",
         "ConnectionStore", "TableBackends", "Messaging", "JSON", "Telemetry",
       ]),
+    program(
+      "StreamHandler",
+      [
+        "LambdaRuntime", "AWS", "Access", "ConnectionStore", "Connections", "Delivery", "EventLog", "Frames", "JSON",
+        "LambdaEvents", "ManagementAPI", "Messaging", "TableBackends", "Telemetry",
+      ], embedding: ["Routes/Routes.json"]),
     // Beside the house
     room(
       "LocalGateway", ["CLinux", "LambdaEvents", "HTTPWire", "JSON", "Messaging", "Telemetry", "WebSocketWire"]),
@@ -181,6 +188,7 @@ let package = Package(
       dependencies: ["CLinux", "ConnectionStore", "Connections", "Frames", "Messaging", "Telemetry"],
       path: "Tests/TestSupport", swiftSettings: strict),
     testProgram("EchoBootstrap", ["LambdaRuntime", "JSON", "Telemetry"]),
+    testProgram("StreamBootstrap", ["LambdaRuntime", "LambdaEvents"]),
     testProgram("TestBootstrap", ["HTTPWire"]),
     testProgram("ManagementProbe", ["ManagementAPI", "HTTPClient", "Messaging", "Telemetry"]),
     tests("JSONTests", ["JSON", "TestSupport"]),
@@ -188,7 +196,7 @@ let package = Package(
     tests("TelemetryTests", ["Telemetry", "JSON", "TestSupport"]),
     tests("HTTPWireTests", ["HTTPWire", "TestSupport"]),
     tests("WebSocketWireTests", ["WebSocketWire", "TestSupport"]),
-    tests("LambdaEventsTests", ["LambdaEvents", "JSON", "Messaging", "TestSupport"]),
+    tests("LambdaEventsTests", ["LambdaEvents", "HTTPWire", "JSON", "Messaging", "TestSupport"]),
     tests("FramesTests", ["Frames", "CZlib", "JSON", "Messaging", "TestSupport"]),
     tests("AWSTests", ["AWS", "Crypto", "HTTPClient", "JSON", "Telemetry", "TestSupport"]),
     tests("HTTPClientTests", ["HTTPClient", "HTTPWire", "Telemetry", "TestSupport"]),
@@ -196,8 +204,8 @@ let package = Package(
     tests(
       "ConnectionStoreTests",
       [
-        "AWS", "ConnectionStore", "TableBackends", "HTTPClient", "HTTPWire", "JSON", "CLinux", "TableStress",
-        "Telemetry", "TestSupport",
+        "AWS", "Access", "Connections", "ConnectionStore", "TableBackends", "HTTPClient", "HTTPWire", "JSON", "CLinux",
+        "Messaging", "TableStress", "Telemetry", "TestSupport",
       ]),
     testProgram("TableStress", ["ConnectionStore", "TableBackends"]),
     tests(
@@ -227,13 +235,15 @@ let package = Package(
     tests(
       "EventLogTests",
       [
-        "Connections", "EventLog", "Frames", "LogStress", "Publisher", "Delivery", "ConnectionStore", "TableBackends",
+        "Access", "Connections", "EventLog", "Frames", "LogStress", "Publisher", "Delivery", "ConnectionStore",
+        "TableBackends",
         "Crypto", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
     tests(
       "HandlerTests",
       [
-        "Access", "Crypto", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "Connections",
+        "Access", "Crypto", "ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "StreamHandler",
+        "CZlib", "Connections",
         "EventLog", "Delivery", "AWS", "Frames", "ManagementAPI", "LambdaEvents", "HTTPClient", "ConnectionStore",
         "TableBackends", "LambdaRuntime", "Messaging", "JSON", "Telemetry", "TestSupport",
       ]),
@@ -253,7 +263,8 @@ let package = Package(
       "TickertapeTests",
       [
         "tickertape", "Access", "ConnectionStore", "TableBackends", "LocalGateway", "AWS", "HTTPClient", "HTTPWire",
-        "JSON", "Messaging", "StreamClient", "Connections", "EventLog", "Telemetry", "TestSupport", "WebSocketWire",
+        "JSON", "LambdaEvents", "Messaging", "StreamClient", "Connections", "EventLog", "Telemetry", "TestSupport",
+        "WebSocketWire",
       ]),
   ]
 )

@@ -11,7 +11,7 @@ case ${1:-} in
 --check) check=yes && shift ;;
 [0-9]*) seconds=$1 && shift ;;
 esac
-[ $# -gt 0 ] || set -- JSONReader HTTPReader GatewayEvents Tokens WebSocketFrames
+[ $# -gt 0 ] || set -- JSONReader HTTPReader GatewayEvents HTTPEvents Tokens WebSocketFrames
 
 build=Fuzz/.build
 mkdir -p "$build"
@@ -82,6 +82,10 @@ prepare() { # NAME: builds the target, or checks it; `seeds` are inputs from els
   GatewayEvents)
     target GatewayEvents "JSON Messaging Crypto HTTPWire LambdaEvents" Tests/LambdaEventsTests/GatewayEventAgreement.swift
     seeds=Tests/Fixtures/gateway
+    ;;
+  HTTPEvents)
+    target HTTPEvents "JSON Messaging Crypto HTTPWire LambdaEvents" Tests/LambdaEventsTests/HTTPEventAgreement.swift
+    seeds=Tests/Fixtures/http
     ;;
   Tokens)
     for room in JSON Messaging Telemetry Crypto; do room "$room"; done

@@ -18,6 +18,9 @@ Packages the functions, uploads them, deploys infra/template.yaml, waits, sends 
   --public              let everybody on the internet connect without a key or a token, as whomever they say they are
   --memory MB           of each function (default 128)
   --shards N            partitions that the listeners of a topic are spread over (default 8)
+  --stream-concurrency N
+                        so many event streams over HTTP at once, reserved from the account's concurrency (default 100);
+                        0 reserves none, for an account whose limit leaves no room
   --table NAME          use a table that is there, such as one that stage prod kept, instead of making one
   --documents-paths     also serve the source protocols' paths (/stream/ws, /realtime/ws/…), by a CloudFront distribution
   --no-documents-paths  take that distribution away again
@@ -34,9 +37,11 @@ JWT_PUBLIC_KEY, JWT_JWKS_URL, JWT_ISSUER, JWT_AUDIENCE, JWT_LEEWAY_SECONDS, JWT_
 other hosts that may use the session cookie, ANONYMOUS_ROLE says who comes in without any, ORIGIN_SECRET is what the
 distribution says to be believed where a client is (--documents-paths makes one). Limits are MAX_SUBSCRIPTIONS,
 CLIENT_FRAMES_PER_SECOND, CLIENT_FRAMES_BURST, FRAMES_PER_SECOND, BATCH_EVENTS, BATCH_MILLISECONDS, PERSONAL_EVENTS, PERSONAL_SECONDS,
-LOG_SECONDS, REPLAY_EVENTS, EVENT_BYTES, PING_SECONDS, MAX_CONNECTIONS_PER_USER, MAX_CONNECTIONS_PER_CLIENT, CONNECT_REFUSALS_PER_MINUTE,
-CONNECT_LIMIT_COUNTS; EVENT_TYPES_FILE with EVENT_TYPES_LAYER says which types there are. All are taken from the environment; one that is
-set to nothing is what it was without it.
+LOG_SECONDS, REPLAY_EVENTS, EVENT_BYTES, PING_SECONDS, STATE_KEYS, STATE_SECONDS, MAX_CONNECTIONS_PER_USER,
+MAX_CONNECTIONS_PER_CLIENT, CONNECT_REFUSALS_PER_MINUTE, CONNECT_LIMIT_COUNTS, STREAM_SLICE_SECONDS,
+STREAM_POLL_MILLISECONDS, STREAM_PAD_BYTES; POSITIONS says who works out positions;
+EVENT_TYPES_FILE with EVENT_TYPES_LAYER says which types there are. All are taken from the environment; one that is set to
+nothing is what it was without it.
 
 A setting that is not given stays as it was deployed last. Without --public, a key or a token is needed again.
 Exit codes: 64 wrong usage, 69 a tool is missing, 70 AWS refused, 75 another deployment is running, 76 the test event did
@@ -44,8 +49,8 @@ not arrive, 77 no credentials, 78 no region.
 END
 }
 
-functions=(ConnectHandler DisconnectHandler DefaultHandler Publisher)
-packages="" tool="" memory="" shards="" smoke_test=yes public=no json=no documents_paths="" folder="" watcher="" smoke_key=""
+functions=(ConnectHandler DisconnectHandler DefaultHandler Publisher StreamHandler)
+packages="" tool="" memory="" shards="" stream_concurrency="" smoke_test=yes public=no json=no documents_paths="" folder="" watcher="" smoke_key=""
 parameters=()
 
 while [ $# -gt 0 ]; do
@@ -55,6 +60,7 @@ while [ $# -gt 0 ]; do
     --profile) profile=$(value "$@"); shift ;;
     --memory) memory=$(value "$@"); shift ;;
     --shards) shards=$(value "$@"); shift ;;
+    --stream-concurrency) stream_concurrency=$(value "$@"); shift ;;
     --table) parameters+=("ExistingTable=$(value "$@")"); shift ;;
     --alarm-topic) parameters+=("AlarmTopic=$(value "$@")"); shift ;;
     --documents-paths) documents_paths=served ;;
@@ -166,7 +172,11 @@ settings=(
   MaxSubscriptions:MAX_SUBSCRIPTIONS:128 ClientFramesPerSecond:CLIENT_FRAMES_PER_SECOND:10
   ClientFramesBurst:CLIENT_FRAMES_BURST:20 FramesPerSecond:FRAMES_PER_SECOND:10 PersonalEvents:PERSONAL_EVENTS:100
   PersonalSeconds:PERSONAL_SECONDS:300 LogSeconds:LOG_SECONDS:86400 ReplayEvents:REPLAY_EVENTS:10000
-  EventBytes:EVENT_BYTES:98304 PingSeconds:PING_SECONDS:120 EventTypesFile:EVENT_TYPES_FILE EventTypesLayer:EVENT_TYPES_LAYER
+  StreamSliceSeconds:STREAM_SLICE_SECONDS:20 StreamPollMilliseconds:STREAM_POLL_MILLISECONDS:250
+  StreamPadBytes:STREAM_PAD_BYTES:0
+  EventBytes:EVENT_BYTES:98304 PingSeconds:PING_SECONDS:120 StateKeys:STATE_KEYS:500
+  StateSeconds:STATE_SECONDS:31536000 Positions:POSITIONS:application
+  EventTypesFile:EVENT_TYPES_FILE EventTypesLayer:EVENT_TYPES_LAYER
 )
 
 take_settings() {
@@ -243,7 +253,9 @@ deploy_stack() {
   (umask 077 && write_parameters >"$folder/parameters.json")
   say "Deploying the stack $stack (a first time takes about two minutes)"
   local answer failures
-  answer=$(aws cloudformation deploy --stack-name "$stack" --template-file "$here/template.yaml" \
+  # By way of the bucket: in a request itself a template may have 51,200 bytes. The CLI does not hand --endpoint-url on to that.
+  answer=$([ -z "$endpoint" ] || export AWS_ENDPOINT_URL="$endpoint"
+    aws cloudformation deploy --stack-name "$stack" --template-file "$here/template.yaml" --s3-bucket "$bucket" --force-upload \
     --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --no-fail-on-empty-changeset \
     --parameter-overrides "file://$folder/parameters.json" 2>&1) && return 0
   failures=$(stack_failures "$stack")
@@ -343,6 +355,7 @@ print_result() {
   table=$(output TableName)
   printf 'Deployed: %s\n' "$(web_socket_url)"
   [ -z "$(output DocumentsPathsUrl)" ] || printf 'Paths:    %s/stream/ws, /realtime/ws/…, /streaming/ws\n' "$(output DocumentsPathsUrl)"
+  printf 'Streams:  %s, and the path of one, such as api/stream/prices\n' "$(output StreamUrl)"
   printf '\n'
   if [ "$public" = yes ]; then
     printf "Listen:   %s watch '%s?userId=u-1' --subscribe price:update\n" "$program" "$(web_socket_url)"
@@ -361,6 +374,10 @@ END
 take_settings
 if [ -n "$memory" ]; then whole_number --memory "$memory" 128; parameters+=("MemoryMegabytes=$memory"); fi
 if [ -n "$shards" ]; then whole_number --shards "$shards" 8; parameters+=("ListenerShards=$shards"); fi
+if [ -n "$stream_concurrency" ]; then
+  whole_number --stream-concurrency "$stream_concurrency" 100
+  parameters+=("StreamConcurrency=$stream_concurrency")
+fi
 enter_account
 need unzip "install it: apt-get install unzip"
 [ "$smoke_test" = no ] || find_tool

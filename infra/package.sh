@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 export LC_ALL=C TZ=UTC
 
-functions=(ConnectHandler DisconnectHandler DefaultHandler Publisher)
+functions=(ConnectHandler DisconnectHandler DefaultHandler Publisher StreamHandler)
 case ${1:-} in -h | --help) sed -n '2,4p' "$0" | sed 's/^# \{0,1\}//'; exit 0 ;; esac
 if [ $# -gt 0 ]; then
   for name in "$@"; do

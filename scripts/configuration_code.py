@@ -5,13 +5,15 @@ import re
 from pathlib import Path
 
 FUNCTIONS = ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher"]
-PROGRAMS = [*FUNCTIONS, "tickertape"]
+PROGRAMS = [*FUNCTIONS, "StreamHandler", "tickertape"]
 # Who is meant by a script that reads a variable.
 SCRIPTS = {
     "scripts/run.sh": ["make run"], "infra/deploy.sh": ["deploy.sh"], "infra/destroy.sh": ["destroy.sh"],
     "infra/account.sh": ["deploy.sh", "destroy.sh"], "infra/package.sh": ["make package"],
     "scripts/streaming-gate.sh": ["test:streaming"],
 }
+# What costs nothing on one machine and much on AWS.
+DEPLOYED_OTHERWISE = {"STREAM_SLICE_SECONDS"}
 # Literals that look like names of variables and are none: DynamoDB's words.
 NOT_VARIABLES = {"ALL_NEW"}
 SHELLS_OWN = {"BASHPID", "BASH_SOURCE", "IFS", "OPTARG", "PWD", "SECONDS"}
@@ -114,6 +116,8 @@ class Code:
     def default(self, name: str) -> str | None:
         """As the page writes it; none: the code does not say it where this can be read."""
         said = [one for one in (self.default_in_sources(name), self.template.default(self.parameter(name))) if one is not None]
+        if len(set(said)) > 1 and name in DEPLOYED_OTHERWISE:
+            return f"{said[0]}; deployed: {said[1]}"
         if len(set(said)) > 1:
             raise Contradiction(f"{name}: the sources' default is {said[0]}, the template's {said[1]}")
         own = said[0] if said else None

@@ -126,12 +126,24 @@ def facts(each: dict, document: dict) -> list[str]:
     found.append("conflates by key" if each.get("conflates") else "each event arrives")
     if "key" in each:
         found.append(f"its key is `{each['key']}` unless the publisher gives one")
+    if "state" in each:
+        found.append(state(each))
     if each.get("nestsData"):
         found.append("in dialect `flat` the data stay one member, `data`")
     for word, said in (("omit", "never leaves"), ("redact", "leaves as `[redacted]` only")):
         if each.get(word):
             found.append(f"{code(each[word])} {said}")
     return found
+
+
+def state(each: dict) -> str:
+    rule = each["state"]
+    if "of" in rule:
+        return f"an event to a user or group changes the state of `{rule['of']}` under its key"
+    words = f"what was sent to a user or group stands in its state, `{rule['list']}`, by key"
+    if rule["fold"] == "position":
+        words += "; at `quantity` 0 the key leaves it, and each event says the `totalValue` of all"
+    return words
 
 
 def section(each: dict, document: dict) -> str:

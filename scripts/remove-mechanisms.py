@@ -92,6 +92,15 @@ REMOVALS = {
         "Sources/EventLog/Rows/LogHeadRow.swift",
         ".all([.equals(Attribute.epoch, .string(head.epoch)), .equals(Attribute.next, .number(head.next))])",
         ".equals(Attribute.epoch, .string(head.epoch))"),
+    "the state of a user is not written with its event": (
+        "Sources/EventLog/Log/StreamLog+Append.swift", "if let states = attempt.states { writes +=",
+        "if let states = attempt.states, head == nil { writes +="),
+    "a state is read before the head of its log": (
+        "Sources/EventLog/Recovery/RecoveryReader+UserState.swift",
+        "    let head = try streamLog.head(stream: stream)\n"
+        "    let values = try values(StateRow.query(stream: stream, type: rule.type), audience: audience)\n",
+        "    let values = try values(StateRow.query(stream: stream, type: rule.type), audience: audience)\n"
+        "    let head = try streamLog.head(stream: stream)\n"),
     "a lost answer of an append is taken for a failure": (
         "Sources/EventLog/Log/StreamLog+Append.swift", "case .unavailable where incomplete.count < 2: incomplete.append(attempt)",
         "case .unavailable where incomplete.count < 2:\n          incomplete.append(attempt)\n          incomplete.removeAll()"),

@@ -89,6 +89,7 @@ if [ ${#allowed[@]} -eq 0 ]; then
 fi
 url="http://127.0.0.1:$((10#$port))/"
 printf '\nLive prices in your browser:\n  %s\n' "$url"
+printf "And in a shell:\n  curl -N '%sapi/stream/prices?symbols=AAPL,GOOGL'\n" "$url"
 # Whether a browser opens is the desktop's affair; the address stands above in any case.
 if [ -n "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && command -v xdg-open >/dev/null; then
   (xdg-open "$url" >/dev/null 2>&1 </dev/null || true) &

@@ -21,12 +21,7 @@ package struct APIKey: Sendable {
   }
 
   package init(_ randomness: Randomness) {
-    var secret: [UInt8] = []
-    while secret.count < Self.secretBytes {
-      let value = randomness.next()
-      for shift in stride(from: UInt64(0), to: 64, by: 8) { secret.append(UInt8(truncatingIfNeeded: value >> shift)) }
-    }
-    self.init(trusted: Self.prefix + Base64URL.encode(secret))
+    self.init(trusted: Self.prefix + Base64URL.encode(randomness.bytes(Self.secretBytes)))
   }
 
   private init(trusted text: String) {

@@ -38,6 +38,9 @@ package struct APIKeys {
   /// Nil for a key that never was, was revoked, or has expired. Reads consistently: a revoked key is refused at once.
   package func find(_ key: APIKey) throws(TableError) -> StoredKey? { try stored(key.hash) }
 
+  /// The same of a key of which only the hash is known.
+  func find(hash: String) throws(TableError) -> StoredKey? { try stored(hash) }
+
   /// All that have not expired, in the order of their creation.
   package func list() throws(TableError) -> [StoredKey] {
     var found: [StoredKey] = []

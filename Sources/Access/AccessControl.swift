@@ -1,5 +1,5 @@
 package import ConnectionStore
-import Messaging
+package import Messaging
 package import Telemetry
 
 /// Who may come in.
@@ -29,13 +29,14 @@ package struct AccessControl {
   /// Everybody may come in as whoever they say they are.
   package var isOpen: Bool { settings.isOpen }
 
+  /// `anonymousRole`: what who brings no credential may see here, where `ANONYMOUS_ROLE` says nothing.
   package mutating func decide(
-    _ presented: PresentedCredentials, requested: RequestedIdentity
+    _ presented: PresentedCredentials, requested: RequestedIdentity, anonymousRole: Role? = nil
   ) throws(TableError) -> AccessDecision {
     if isOpen { return .admitted(Identity(principal: requested.principalOfOpenDoor)) }
     let credentials = Credential.all(in: presented)
     guard !credentials.isEmpty else {
-      guard let role = settings.anonymousRole, requested.isOfNobody(role) else {
+      guard let role = settings.anonymousRole ?? anonymousRole, requested.isOfNobody(role) else {
         return .refused(.unproven("no credential"))
       }
       return .admitted(Identity(principal: Principal(user: nil, role: role)))
@@ -92,78 +93,4 @@ package struct AccessControl {
 package enum AccessDecision: Equatable, Sendable {
   case admitted(Identity)
   case refused(AccessRefusal)
-}
-
-/// Why a caller may not come in.
-package struct AccessRefusal: Equatable, Sendable {
-  /// 401: there is no proof of who it is; 403: it is known and not allowed; 503: it cannot be told now; 400: what it
-  /// asks for makes no sense, whoever it is.
-  package let status: Int
-  /// For the client. Of 401 and 403 the same whatever was wrong.
-  package let message: String
-  /// For the operator's log. Holds nothing secret.
-  package let reason: LogText
-
-  package init(status: Int, message: String, reason: LogText) {
-    self.status = status
-    self.message = message
-    self.reason = reason
-  }
-
-  static func unproven(_ reason: LogText) -> AccessRefusal {
-    AccessRefusal(status: 401, message: "a valid API key or token is required", reason: reason)
-  }
-
-  static func forbidden(_ reason: LogText) -> AccessRefusal {
-    AccessRefusal(status: 403, message: "this connection is not allowed", reason: reason)
-  }
-
-  static func unavailable(_ reason: LogText) -> AccessRefusal {
-    AccessRefusal(status: 503, message: "try again later", reason: reason)
-  }
-}
-
-/// What a client says of itself in its query.
-package struct RequestedIdentity: Equatable, Sendable {
-  package var user: String?
-  package var role: String?
-  package var groups: [String]
-
-  package init(user: String? = nil, role: String? = nil, groups: [String] = []) {
-    self.user = user
-    self.role = role
-    self.groups = groups
-  }
-
-  /// Whether a caller without a credential may say so: names no user and no group, and no other role.
-  func isOfNobody(_ role: Role) -> Bool {
-    user == nil && groups.isEmpty && (self.role.map { $0.hasSameBytes(as: role.rawValue) } ?? true)
-  }
-
-  /// Who names no role may see everything; a role nobody knows sees no broadcast.
-  var principalOfOpenDoor: Principal {
-    Principal(user: user, roleNamed: role ?? Role.admin.rawValue, groups: groups)
-  }
-
-  /// An admin may stand in for any user; for any other caller it must be true.
-  func applied(to identity: Identity) -> AccessDecision {
-    let proven = identity.principal
-    if proven.role == .admin {
-      var identity = identity
-      identity.principal = Principal(
-        user: user ?? proven.user, roleNamed: role ?? Role.admin.rawValue,
-        groups: groups.isEmpty ? proven.groups : groups)
-      return .admitted(identity)
-    }
-    if let user, proven.user?.hasSameBytes(as: user) != true {
-      return .refused(.forbidden("userId is not the principal's own"))
-    }
-    if let role, proven.role?.rawValue.hasSameBytes(as: role) != true {
-      return .refused(.forbidden("role is not the principal's own"))
-    }
-    guard groups.allSatisfy({ group in proven.groups.contains { $0.hasSameBytes(as: group) } }) else {
-      return .refused(.forbidden("groups are not the principal's own"))
-    }
-    return .admitted(identity)
-  }
 }

@@ -73,8 +73,25 @@ package struct AttemptLimit {
     return .firstBeyond
   }
 
-  /// When the next window begins.
-  package var secondsToWait: Int64 { Self.windowSeconds - clock.seconds % Self.windowSeconds }
+  /// Counts an attempt before anything else is looked at, where all are counted. `isReconnect`: of a client that comes back to
+  /// what it was reading, as all do at the end of a slice: no attempt, unless it is refused.
+  package mutating func acquireBefore(_ address: String, isReconnect: Bool = false) throws(TableError) -> Verdict {
+    counting == .all && !isReconnect ? try acquire(address) : .within
+  }
+
+  /// Counts an attempt that is refused, unless it was counted before, or the refusal says nothing of who asked.
+  package mutating func acquireAfter(
+    _ refusal: AccessRefusal, from address: String, isReconnect: Bool = false
+  ) throws(TableError) -> Verdict {
+    (counting == .refused || isReconnect) && refusal.isOfTheClient ? try acquire(address) : .within
+  }
+
+  /// For `Retry-After`: until the next window begins and up to half a window more, so that not all whom one outage has kept out
+  /// come back in the same second.
+  package func retryAfterSeconds(randomness: Randomness) -> Int64 {
+    let left = Self.windowSeconds - clock.seconds % Self.windowSeconds
+    return left + Int64(randomness.integer(in: 0...Int(Self.windowSeconds / 2)))
+  }
 
   /// The client that an address stands for: of IPv6 the first 64 bits, for a client that has one such address has all.
   static func group(of address: String) -> String {

@@ -21,7 +21,12 @@ package struct PresentedCredentials: Sendable {
     headers.filter { Self.isEqual($0.name, right: name) && !$0.value.isEmpty }.map(\.value)
   }
 
-  private static func isEqual(_ left: String, right: String) -> Bool {
+  /// In the place of whatever stood under that name.
+  mutating func setField(_ name: String, to value: String) {
+    headers = headers.filter { !Self.isEqual($0.name, right: name) } + [(name, value)]
+  }
+
+  static func isEqual(_ left: String, right: String) -> Bool {
     left.utf8.count == right.utf8.count
       && zip(left.utf8, right.utf8).allSatisfy { ASCII.lowered($0) == ASCII.lowered($1) }
   }

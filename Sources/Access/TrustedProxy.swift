@@ -12,6 +12,7 @@ package struct TrustedProxy: Sendable {
   private let secret: [UInt8]?
 
   private static let field = "x-tickertape-origin"
+  private static let hostField = "x-tickertape-host"
   private static let minimumBytes = 32
 
   package init(environment: Environment) throws(AccessSettingError) {
@@ -36,6 +37,16 @@ package struct TrustedProxy: Sendable {
     if entries.last == Array(peer.utf8) { entries.removeLast() }
     guard let last = entries.last, !last.isEmpty else { return peer }
     return String(decoding: last, as: UTF8.self)
+  }
+
+  /// What came, with the host that the client asked for: a function URL answers to its own name only, so the proxy says which one
+  /// was asked (`x-tickertape-host`), and is believed where it brings the secret. Of pages of that host cookies count.
+  package func asked(_ presentation: PresentedCredentials) -> PresentedCredentials {
+    let hosts = presentation.fields(Self.hostField)
+    guard hosts.count == 1, isTheSource(of: presentation) else { return presentation }
+    var asked = presentation
+    asked.setField("Host", to: hosts[0])
+    return asked
   }
 
   private func isTheSource(of presentation: PresentedCredentials) -> Bool {

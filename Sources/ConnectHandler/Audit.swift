@@ -7,7 +7,8 @@ import Telemetry
 struct Audit {
   /// For lines about other connections.
   let log: Log
-  private let ownLog: Log
+  /// For those that this one is the reason of.
+  let ownLog: Log
 
   init(_ log: Log, _ event: ConnectEvent) {
     self.log = log
@@ -28,19 +29,5 @@ struct Audit {
 
   func refused(status: Int, reason: LogText) {
     ownLog.warn("connection refused", ["status": .number(Int64(status)), "reason": .own(reason)])
-  }
-
-  /// Another connection had to go for this one.
-  func closedForLimit<Calls>(id: ConnectionID, user: String?, limit: UserLimit<Calls>.Limit) {
-    ownLog.warn(
-      "connection closed: too many of one user",
-      [
-        "user": .personal(user), "closed": .identifier(id.text), "limit": .number(Int64(limit.maximum)),
-        "of": .own(limit.owner),
-      ])
-  }
-
-  func notClosed(id: ConnectionID, reason: String) {
-    ownLog.error("connection over the limit not closed", ["closed": .identifier(id.text), "reason": .text(reason)])
   }
 }

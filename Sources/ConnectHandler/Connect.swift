@@ -78,9 +78,8 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
     _ event: ConnectEvent, correlationID: CorrelationID, log: Log
   ) throws(TableError) -> ProxyResponse {
     let audit = Audit(log, event)
-    if attempts.counting == .all, let answer = try tooManyAttempts(event, audit: audit, reason: "too many attempts") {
-      return answer
-    }
+    let before = try attempts.acquireBefore(event.context.sourceAddress)
+    if let answer = tooManyAttempts(before, audit: audit, reason: "too many attempts") { return answer }
     let request: ConnectRequest
     switch try admit(event) {
     case .refused(let refusal): return try refuse(refusal, event: event, audit: audit)
@@ -118,7 +117,10 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   /// The connection is written: whatever goes wrong now, it stands, and the next one finds too many again.
   private mutating func limitRefusal(record: ConnectionRecord, event: ConnectEvent, audit: Audit) -> String? {
     do throws(TableError) {
-      return try userLimit.refusal(of: record, context: event.context, audit: audit)
+      let caller = UserLimit<Calls>.Caller(
+        destination: Destination(context: event.context), requestID: event.context.requestID, log: audit.log,
+        audit: audit.ownLog)
+      return try userLimit.refusal(of: record, caller: caller)
     } catch {
       log.error("connections of a user not counted", ["reason": .text(error.description)])
       return nil
@@ -154,28 +156,22 @@ struct Connect<Calls: ConnectionCalls>: LambdaHandler {
   private mutating func refuse(
     _ refusal: AccessRefusal, event: ConnectEvent, audit: Audit
   ) throws(TableError) -> ProxyResponse {
-    if attempts.counting == .refused, refusal.isOfTheClient,
-      let answer = try tooManyAttempts(event, audit: audit, reason: refusal.reason)
-    {
-      return answer
-    }
+    let after = try attempts.acquireAfter(refusal, from: event.context.sourceAddress)
+    if let answer = tooManyAttempts(after, audit: audit, reason: refusal.reason) { return answer }
     audit.refused(status: refusal.status, reason: refusal.reason)
     return ProxyResponse(refusal.status, error: refusal.title, message: refusal.message)
   }
 
-  /// Counts the attempt; nil if its address may have one more. A flood is one line of the log.
-  private mutating func tooManyAttempts(
-    _ event: ConnectEvent, audit: Audit, reason: LogText
-  ) throws(TableError) -> ProxyResponse? {
-    switch try attempts.acquire(event.context.sourceAddress) {
+  /// Nil if the address may have one more. A flood is one line of the log.
+  private func tooManyAttempts(_ verdict: AttemptLimit.Verdict, audit: Audit, reason: LogText) -> ProxyResponse? {
+    switch verdict {
     case .within: return nil
     case .firstBeyond:
       audit.refused(status: 429, reason: "\(reason); what more this address tries in this minute is not written")
     case .beyond: break
     }
-    var response = ProxyResponse(
-      429, error: "Too Many Requests", message: "too many attempts to connect; try again in a minute")
-    response.headers.append(("Retry-After", "\(attempts.secondsToWait)"))
+    var response = ProxyResponse(429, error: AccessRefusal.tooManyTitle, message: AccessRefusal.tooManyAttempts)
+    response.headers.append(("Retry-After", "\(attempts.retryAfterSeconds(randomness: randomness))"))
     return response
   }
 
@@ -228,16 +224,4 @@ extension ConnectEvent {
   }
 }
 
-extension AccessRefusal {
-  /// 503 says nothing of who asked.
-  fileprivate var isOfTheClient: Bool { status < 500 }
-
-  fileprivate var title: String {
-    switch status {
-    case 400: "Bad Request"
-    case 401: "Unauthorized"
-    case 403: "Forbidden"
-    default: "Service Unavailable"
-    }
-  }
-}
+extension ConnectionsClient: ConnectionCalls {}

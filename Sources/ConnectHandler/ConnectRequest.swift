@@ -39,13 +39,10 @@ struct ConnectQuery {
   }
 
   init(_ query: QueryParameters, types: EventTypeTable) throws(Invalid) {
-    let user = query["userId"] ?? query["user_id"]
-    if let user, !Name.isUser(user) {
-      throw Invalid(message: "userId must be 1 to \(Limit.userBytes) bytes \(Name.rule)")
-    }
-    let groups = Self.list(query["groups"])
-    guard groups.count <= Limit.groups, groups.allSatisfy(Name.isGroup) else {
-      throw Invalid(message: "groups are at most \(Limit.groups), of 1 to \(Limit.groupBytes) bytes each, \(Name.rule)")
+    do throws(InvalidIdentity) {
+      requested = try RequestedIdentity { query[$0] }
+    } catch {
+      throw Invalid(message: error.message)
     }
     clientName = query["client_id"]
     if let clientName, !Name.isKey(clientName) {
@@ -54,7 +51,6 @@ struct ConnectQuery {
     dialect = try Self.dialect(query["dialect"], types: types)
     asksForBatches = try Self.batches(query["batch"], dialect: dialect)
     saysHello = try Self.flag("hello", query["hello"])
-    requested = RequestedIdentity(user: user, role: query["role"], groups: groups)
     accepts = Self.list(query["accept"]).contains("gzip") ? .gzip : []
     let asked = SubscriptionRequest(
       eventTypes: Self.list(query["eventTypes"]) + Self.list(query["subscriptions"]) + Self.list(query["channels"]),

@@ -92,11 +92,17 @@ extension Connections {
     return []
   }
 
-  private func recordLeft(_ user: String) throws(TableError) {
-    guard try connections(of: user).isEmpty else { return }
+  /// Records that nobody of a user is here any more, neither by a connection nor by a stream over HTTP, if that is so.
+  package func recordLeft(_ user: String) throws(TableError) {
+    guard try isAway(user) else { return }
     let presence = Presence(table: table, clock: clock)
     let moment = try presence.recordLeft(user)
     // A connection may have come between the reading and the write, and found nothing to withdraw.
-    if try !connections(of: user).isEmpty { try presence.withdraw(user, leftAt: moment) }
+    if try !isAway(user) { try presence.withdraw(user, leftAt: moment) }
+  }
+
+  private func isAway(_ user: String) throws(TableError) -> Bool {
+    guard try connections(of: user).isEmpty else { return false }
+    return try eventStreams().streams(of: user).isEmpty
   }
 }

@@ -70,6 +70,16 @@ package struct Presence {
     return Lapse(beforeMilliseconds: 0, isNew: false)
   }
 
+  /// Before which moment events have lapsed for whoever only reads them: nobody of the user is taken to be here by that.
+  package func lapsedMilliseconds(_ user: String, keptSeconds: Int64) throws(TableError) -> Int64 {
+    guard let row = try table.get(PresenceRow.key(user: user), consistency: .strong).map(PresenceRow.init) else {
+      return 0
+    }
+    let now = clock.milliseconds()
+    guard let left = row.leftMilliseconds, now - left > keptSeconds * 1000 else { return row.lapsedMilliseconds }
+    return now
+  }
+
   private static let attempts = 8
 
   /// Of a user of whom nobody has left yet, as far as is known: what was kept for so long before the oldest of its clients

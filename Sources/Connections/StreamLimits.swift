@@ -33,6 +33,14 @@ package struct StreamLimits: Equatable, Sendable {
   package var eventBytes = Limit.eventBytes
   /// `PING_SECONDS`: for how long a client may say nothing before it is pinged; 0: for ever. `PingPolicy`.
   package var pingSeconds: Int64 = 120
+  /// `STATE_KEYS`: of a user or group and a type, such as orders; the one that was changed longest ago goes for a new one.
+  package var stateKeys = 500
+  /// `STATE_SECONDS`: for how long a key stays in a state that no event changes.
+  package var stateSeconds: Int64 = 31_536_000
+  /// `LATEST_SECONDS`: how old the newest message of a channel may be.
+  package var latestSeconds: Int64 = 3_600
+  /// `POSITIONS`: who works out what positions a user has.
+  package var positionsWriter = PositionsWriter.application
 
   /// Heads and checkpoints stand for a month after the last append; the log must not outlive them.
   static let longestLogSeconds: Int64 = 14 * 86_400
@@ -63,13 +71,22 @@ package struct StreamLimits: Equatable, Sendable {
       try Self.read(
         "EVENT_BYTES", environment: environment, standard: Int64(eventBytes), allowed: 256...Int64(Limit.eventBytes)))
     pingSeconds = try Self.read("PING_SECONDS", environment: environment, standard: pingSeconds, allowed: 0...270)
+    stateKeys = Int(
+      try Self.read("STATE_KEYS", environment: environment, standard: Int64(stateKeys), allowed: 1...2_000))
+    stateSeconds = try Self.read(
+      "STATE_SECONDS", environment: environment, standard: stateSeconds, allowed: 3_600...315_360_000)
+    latestSeconds = try Self.read(
+      "LATEST_SECONDS", environment: environment, standard: latestSeconds, allowed: 1...2_592_000)
+    positionsWriter = try PositionsWriter(environment: environment)
   }
 
   /// Their names, for a program that hands an environment on.
-  package static let variables = [
+  package static let variables = numbers + ["POSITIONS"]
+
+  static let numbers = [
     "MAX_SUBSCRIPTIONS", "CLIENT_FRAMES_PER_SECOND", "CLIENT_FRAMES_BURST", "FRAMES_PER_SECOND", "BATCH_EVENTS",
     "BATCH_MILLISECONDS", "PERSONAL_EVENTS", "PERSONAL_SECONDS", "LOG_SECONDS", "REPLAY_EVENTS", "EVENT_BYTES",
-    "PING_SECONDS",
+    "PING_SECONDS", "STATE_KEYS", "STATE_SECONDS", "LATEST_SECONDS",
   ]
 
   private static func read(
@@ -85,14 +102,22 @@ package struct StreamLimits: Equatable, Sendable {
 
 /// A limit that cannot be one.
 package struct StreamLimitError: Error, Equatable, CustomStringConvertible, LogTextConvertible {
-  let name: String
-  let value: String
-  let allowed: ClosedRange<Int64>
-  let standard: Int64
+  private let name: String
+  private let value: String
+  private let allowed: String
+  private let example: String
 
-  package var description: String {
-    "\(name)=\(value) is no number from \(allowed.lowerBound) to \(allowed.upperBound); for example \(name)=\(standard)"
+  init(name: String, value: String, allowed: ClosedRange<Int64>, standard: Int64) {
+    (self.name, self.value, example) = (name, value, "\(standard)")
+    self.allowed = "no number from \(allowed.lowerBound) to \(allowed.upperBound)"
   }
+
+  init(name: String, value: String, allowed words: [String]) {
+    (self.name, self.value, example) = (name, value, words.first ?? "")
+    allowed = "none of \(words.joined(separator: ", "))"
+  }
+
+  package var description: String { "\(name)=\(value) is \(allowed); for example \(name)=\(example)" }
   package var logText: LogText { LogText(known: description) }
 }
 

@@ -21,9 +21,10 @@ extension ServerFrame {
     }
   }
 
-  package static func resume(_ outcome: ResumeOutcome, replay: Int64) -> [UInt8] {
+  /// `replay`: the hello that it answers; a server-sent event answers none.
+  package static func resume(_ outcome: ResumeOutcome, replay: Int64? = nil) -> [UInt8] {
     JSONWriter.frame(.resume) { writer in
-      writer.member(Member.replay, replay)
+      writer.member(Member.replay, ifPresent: replay)
       writer.optional(Member.from, text: outcome.from)
       writer.member(Member.to, outcome.to.text)
       writer.member(Member.recovered, outcome.extent.rawValue)

@@ -22,6 +22,9 @@ package struct HTTPHeaders: Sendable {
 
   package var count: Int { fields.count }
 
+  /// Of all names and values.
+  package var byteCount: Int { fields.reduce(0) { $0 + $1.name.count + $1.value.count } }
+
   /// The value of the first field of that name (any case), or nil.
   package subscript(_ name: StaticString) -> String? {
     firstIndex(name).map { text(fields[$0].value) }

@@ -138,7 +138,7 @@ package struct HTTPReader {
     }
   }
 
-  private mutating func step(_ bytes: UnsafeRawBufferPointer) throws(HTTPWireError) -> Int {
+  mutating func step(_ bytes: UnsafeRawBufferPointer) throws(HTTPWireError) -> Int {
     switch state {
     case .head: return try readHead(bytes)
     case .body(let remaining):

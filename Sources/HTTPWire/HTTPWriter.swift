@@ -62,6 +62,19 @@ package enum HTTPWriter {
     headerValue.utf8.allSatisfy(ASCII.isText)
   }
 
+  /// Whether a header name from outside can be written: a token (RFC 9110 section 5.1).
+  package static func isSafe(headerName: String) -> Bool {
+    !headerName.isEmpty && headerName.utf8.allSatisfy(ASCII.isToken)
+  }
+
+  /// Whether a field concerns one connection and how the body is framed on it, which is for whoever sends the message
+  /// to say and for nobody before (RFC 9110 section 7.6.1).
+  package static func isFraming(headerName: String) -> Bool { framingNames.contains(headerName.lowercased()) }
+
+  private static let framingNames: Set<String> = [
+    "connection", "content-length", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+  ]
+
   /// Whether a request target can be written: printable ASCII without spaces, as `HTTPReader` takes it.
   package static func isSafe(target: String) -> Bool {
     !target.isEmpty && target.utf8.allSatisfy { 0x21...0x7E ~= $0 }
@@ -92,24 +105,35 @@ package enum HTTPWriter {
     case 100: "Continue"
     case 101: "Switching Protocols"
     case 200: "OK"
+    case 201: "Created"
     case 202: "Accepted"
     case 204: "No Content"
+    case 301: "Moved Permanently"
+    case 302: "Found"
+    case 303: "See Other"
     case 304: "Not Modified"
+    case 307: "Temporary Redirect"
+    case 308: "Permanent Redirect"
     case 400: "Bad Request"
     case 401: "Unauthorized"
     case 403: "Forbidden"
     case 404: "Not Found"
     case 405: "Method Not Allowed"
     case 408: "Request Timeout"
+    case 409: "Conflict"
     case 410: "Gone"
     case 413: "Content Too Large"
+    case 415: "Unsupported Media Type"
+    case 422: "Unprocessable Content"
     case 426: "Upgrade Required"
     case 429: "Too Many Requests"
     case 431: "Request Header Fields Too Large"
     case 500: "Internal Server Error"
+    case 501: "Not Implemented"
     case 502: "Bad Gateway"
     case 503: "Service Unavailable"
     case 504: "Gateway Timeout"
+    case 505: "HTTP Version Not Supported"
     default: "Status"
     }
   }

@@ -13,6 +13,9 @@ package enum InternalInvocation: Equatable, Sendable {
   case lag(stream: String)
   /// Of the Publisher, each minute: look after every stream that had an append lately.
   case sweep
+  /// Of the Publisher, more often where it costs nothing: take away what functions that died have left of event streams. A
+  /// sweep does that too.
+  case sweepEventStreams
   /// Of DefaultHandler: greet a client that says no hello. Nothing can be posted while its `$connect` runs.
   case greet(Destination)
 
@@ -43,6 +46,9 @@ package enum InternalInvocation: Equatable, Sendable {
     case "sweep":
       try reader.skip()
       invocation = .sweep
+    case "sweepEventStreams":
+      try reader.skip()
+      invocation = .sweepEventStreams
     case "greet": return try readGreeting(from: &reader)
     default: return nil
     }
@@ -71,6 +77,9 @@ package enum InternalInvocation: Equatable, Sendable {
       case .lag(let stream): writer.member("lag", stream)
       case .sweep:
         writer.key("sweep")
+        writer.object { _ in }
+      case .sweepEventStreams:
+        writer.key("sweepEventStreams")
         writer.object { _ in }
       case .greet(let destination):
         writer.member("greet", destination.connectionID.text)

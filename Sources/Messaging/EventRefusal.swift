@@ -9,6 +9,8 @@ package struct EventRefusal: Error, Equatable, Sendable, CustomStringConvertible
     case reservedType = "reserved_type"
     case tooLarge = "too_large"
     case keyTaken = "idempotency_key_taken"
+    case tooManyKeys = "too_many_keys"
+    case notAllowed = "not_allowed"
   }
 
   package let code: Code

@@ -44,6 +44,9 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
     case .sendPending(let stream): return sendPending(stream: stream, context: context, log: log)
     case .lag(let stream): return deliverLagging(stream: stream, context: context, log: log)
     case .sweep: return try sweep(context: context, log: log)
+    case .sweepEventStreams:
+      sweepEventStreams(log: log)
+      return PublishAnswer().encoded()
     case .greet, nil: return try publish(payload, context: context, log: log)
     }
   }
@@ -117,6 +120,11 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
         answer.reject(PublishError(index: index, code: "not_appended", message: "the log did not take it: \(error)"))
       }
       return
+    }
+    for (type, count) in eventLog.evictedStates {
+      log.warn(
+        "keys left a state: more than are kept",
+        ["stream": .stream(stream), "type": .identifier(type), "keys": .number(Int64(count))])
     }
     for ((index, event), outcome) in zip(events, outcomes) {
       switch outcome {
@@ -197,6 +205,7 @@ struct Publish<Sender: FrameSender>: LambdaHandler {
       log.info("sweep found streams to send", ["streams": .number(Int64(swept))])
       logCounts("pending events sent", answer, log: log)
     }
+    sweepEventStreams(log: log)
     writeMetrics(answer, context: context)
     return answer.encoded()
   }

@@ -16,7 +16,8 @@ func makePublish(environment: Environment) throws -> some LambdaHandler {
   let client = try access.client(for: access.requiredEndpoint())
   let limits = try StreamLimits(environment: environment)
   return try Publish(
-    eventLog: StreamLog(table: store.table, shards: store.shards, limits: limits),
+    eventLog: StreamLog(
+      table: store.table, shards: store.shards, limits: limits, states: StateRules(types: types, limits: limits)),
     streams: StreamSender(
       table: store.table, types: types, sender: Fanout(client: client, options: .inRounds),
       lagSender: Fanout(client: client, options: .ofLagging), shards: store.shards, limits: limits, log: log),

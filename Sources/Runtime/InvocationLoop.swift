@@ -17,7 +17,7 @@ struct InvocationLoop: ~Copyable {
   mutating func run<Handler: LambdaHandler>(
     _ makeHandler: () throws -> Handler
   ) throws(RuntimeAPIError) {
-    guard var handler = try start(makeHandler) else { return }
+    guard var handler = try client.start(makeHandler, log: log) else { return }
     while true {
       let invocation = try client.next()
       setTrace(invocation.context.traceID)
@@ -29,20 +29,6 @@ struct InvocationLoop: ~Copyable {
   private enum Outcome {
     case response([UInt8])
     case failure(Failure)
-  }
-
-  /// Makes the handler; nil, reported to Lambda, if it cannot be made.
-  private mutating func start<Handler>(_ makeHandler: () throws -> Handler) throws(RuntimeAPIError) -> Handler? {
-    do {
-      return try makeHandler()
-    } catch {
-      let failure = Failure(error)
-      log.log(
-        .fatal, "the function cannot start",
-        ["errorType": .identifier(failure.type), "errorMessage": .own(failure.logText)])
-      _ = try client.failStart(with: failure)
-      return nil
-    }
   }
 
   /// What the handler made of the event. An answer that Lambda would refuse is a failure already here: sent, it would
@@ -64,27 +50,9 @@ struct InvocationLoop: ~Copyable {
     switch outcome {
     case .response(let response): refusal = try client.succeed(invocation, with: response)
     case .failure(let failure):
-      logFailure(failure, of: invocation)
+      log.write(failure, of: invocation)
       refusal = try client.fail(invocation, with: failure)
     }
-    if let refusal { logRefusal(refusal, of: invocation) }
-  }
-
-  private func logFailure(_ failure: Failure, of invocation: Invocation) {
-    log.error(
-      "the invocation failed",
-      [
-        "requestId": .identifier(invocation.context.requestID), "errorType": .identifier(failure.type),
-        "errorMessage": .own(failure.logText),
-      ])
-  }
-
-  private func logRefusal(_ refusal: Refusal, of invocation: Invocation) {
-    log.warn(
-      "Lambda did not take the outcome of the invocation",
-      [
-        "requestId": .identifier(invocation.context.requestID), "status": .number(Int64(refusal.status)),
-        "answer": .text(refusal.body),
-      ])
+    if let refusal { log.write(refusal, of: invocation) }
   }
 }

@@ -13,11 +13,38 @@ public enum LambdaRuntime {
   public static func run<Handler: LambdaHandler>(
     _ makeHandler: @autoclosure () throws -> Handler, help: String = ""
   ) -> Never {
-    if CommandLine.arguments.dropFirst().contains("--help") {
-      write("\(help)\(help.isEmpty ? "" : "\n\n")\(runtimeHelp)", to: STDOUT_FILENO)
-      exit(0)
-    }
-    exit(run(makeHandler, environment: .process))
+    showHelp(help)
+    exit(
+      run(environment: .process) { settings throws(RuntimeAPIError) in
+        let trace = TraceVariable()
+        var loop = InvocationLoop(client: RuntimeClient(to: settings.address), log: settings.log, setTrace: trace.set)
+        try loop.run(makeHandler)
+      })
+  }
+
+  /// As above, for a handler whose answers are streamed. `AWS_LAMBDA_MAX_CONCURRENCY` says how many answers are open at
+  /// once; without it, as on ordinary functions, there is one.
+  public static func run<Handler: StreamingLambdaHandler>(
+    streaming makeHandler: @autoclosure () throws -> Handler, help: String = ""
+  ) -> Never {
+    showHelp(help)
+    exit(
+      run(environment: .process) { settings throws(RuntimeAPIError) in
+        var client = RuntimeClient(to: settings.address)
+        guard let handler = try client.start(makeHandler, log: settings.log) else { return }
+        let trace = TraceVariable()
+        var streams = StreamingGround(address: settings.address, log: settings.log)
+        streams.concurrency = settings.concurrency
+        streams.setTrace = trace.set
+        var loop = StreamingLoop(handler, on: streams)
+        try loop.run()
+      })
+  }
+
+  private static func showHelp(_ help: String) {
+    guard CommandLine.arguments.dropFirst().contains("--help") else { return }
+    write("\(help)\(help.isEmpty ? "" : "\n\n")\(runtimeHelp)", to: STDOUT_FILENO)
+    exit(0)
   }
 
   private static let runtimeHelp = """
@@ -27,22 +54,19 @@ public enum LambdaRuntime {
     """
 
   /// The exit status.
-  private static func run<Handler: LambdaHandler>(
-    _ makeHandler: () throws -> Handler, environment: Environment
+  private static func run(
+    environment: Environment, _ loop: (RuntimeSettings) throws(RuntimeAPIError) -> Void
   ) -> Int32 {
-    let address: SocketAddress
+    let settings: RuntimeSettings
     do {
-      address = try SocketAddress(environment.required("AWS_LAMBDA_RUNTIME_API", example: "127.0.0.1:9001"))
+      settings = try RuntimeSettings(environment)
     } catch {
       return refuseToStart(error)
     }
-    let log = Log(minimum: environment["AWS_LAMBDA_LOG_LEVEL"].flatMap(Log.Level.init(name:)) ?? .info)
-    let trace = TraceVariable()
-    var loop = InvocationLoop(client: RuntimeClient(to: address), log: log, setTrace: trace.set)
     do {
-      try loop.run(makeHandler)
+      try loop(settings)
     } catch {
-      log.log(.fatal, LogText(error))
+      settings.log.log(.fatal, LogText(error))
     }
     return 1
   }

@@ -63,30 +63,36 @@ struct RuntimeConnection: ~Copyable {
       }
       if count == 0, reader.isAtStart { return false }
       do {
-        if try consume(count) { return true }
+        if try reader.readAnswer(received, count: count) { return true }
       } catch {
         throw ConnectionError(.malformed(error), address)
       }
     }
   }
 
-  /// Reads what was received, nothing meaning the end of the connection; true when the answer is complete.
-  private mutating func consume(_ count: Int) throws(HTTPWireError) -> Bool {
-    if count == 0 { try reader.finish() }
+  private mutating func answer(wasRepeated: Bool) -> Answer { reader.consumeAnswer(wasRepeated: wasRepeated) }
+}
+
+extension HTTPReader {
+  /// Reads the first `count` bytes of what was received, none meaning the end of the connection; true when the answer
+  /// is complete.
+  mutating func readAnswer(_ received: [UInt8], count: Int) throws(HTTPWireError) -> Bool {
+    if count == 0 { try finish() }
     var used = 0
-    while used < count, !reader.isComplete {
+    while used < count, !isComplete {
       used += try received.withUnsafeBufferPointer { bytes throws(HTTPWireError) in
-        try reader.consume(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[used..<count])))
+        try consume(UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: bytes[used..<count])))
       }
       // 100 Continue and its like come before the answer.
-      if reader.isComplete, reader.status < 200 { reader.reset() }
+      if isComplete, status < 200 { reset() }
     }
     guard used == count else { throw HTTPWireError(.malformedStartLine) }
-    return reader.isComplete
+    return isComplete
   }
 
-  private mutating func answer(wasRepeated: Bool) -> Answer {
-    Answer(status: reader.status, headers: reader.headers, body: reader.consumeBody(), wasRepeated: wasRepeated)
+  /// The answer that is complete.
+  mutating func consumeAnswer(wasRepeated: Bool) -> RuntimeConnection.Answer {
+    RuntimeConnection.Answer(status: status, headers: headers, body: consumeBody(), wasRepeated: wasRepeated)
   }
 }
 

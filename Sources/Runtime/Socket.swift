@@ -33,7 +33,7 @@ struct SocketError: Error, Equatable, CustomStringConvertible {
 
 /// A blocking TCP connection. It has no timeouts: Lambda freezes the process while it waits for an event.
 ///
-/// With `TraceVariable`, this is where the module meets the C library.
+/// With `TraceVariable` and `SocketCalls`, this is where the module meets the C library.
 final class Socket {
   private let descriptor: Int32
   private let address: SocketAddress
@@ -72,7 +72,8 @@ final class Socket {
     return count
   }
 
-  private static func connect(descriptor: Int32, to address: SocketAddress) -> Bool {
+  /// False, with errno set, if it failed, or if the socket does not block and the connection is still being made.
+  static func connect(descriptor: Int32, to address: SocketAddress) -> Bool {
     var destination = sockaddr_in()
     destination.sin_family = sa_family_t(AF_INET)
     destination.sin_port = address.port.bigEndian
@@ -98,7 +99,7 @@ final class Socket {
 }
 
 /// Calls again as long as a signal interrupts it.
-private func retryingInterrupted(_ call: () -> Int) -> Int {
+func retryingInterrupted(_ call: () -> Int) -> Int {
   while true {
     let result = call()
     if result >= 0 || errno != EINTR { return result }

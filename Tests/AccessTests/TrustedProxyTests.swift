@@ -58,4 +58,25 @@ struct TrustedProxyTests {
     #expect(error?.description.contains("ORIGIN_SECRET has 7 bytes and needs 32 at least") == true)
     #expect(error?.description.contains("hunter2") == false)
   }
+
+  @Test("which host was asked is believed of who brings the secret, and of nobody else")
+  func host() throws {
+    let secret = String(repeating: "s", count: 64)
+    let proxy = try TrustedProxy(environment: Environment(["ORIGIN_SECRET": secret]))
+    let told = [
+      (name: "host", value: "abc.lambda-url.eu-west-1.on.aws"), (name: "X-Tickertape-Host", value: "live.example.com"),
+    ]
+    let from = { (headers: [(name: String, value: String)]) in
+      proxy.asked(PresentedCredentials(headers: headers)).fields("Host")
+    }
+    #expect(from(told + [(name: "x-tickertape-origin", value: secret)]) == ["live.example.com"])
+    #expect(from(told) == ["abc.lambda-url.eu-west-1.on.aws"])
+    #expect(from(told + [(name: "x-tickertape-origin", value: secret + "s")]) == ["abc.lambda-url.eu-west-1.on.aws"])
+    let twice =
+      told + [(name: "x-tickertape-host", value: "evil.example"), (name: "x-tickertape-origin", value: secret)]
+    #expect(from(twice) == ["abc.lambda-url.eu-west-1.on.aws"])
+    let none = try TrustedProxy(environment: Environment([:]))
+    let unset = PresentedCredentials(headers: told + [(name: "x-tickertape-origin", value: "")])
+    #expect(none.asked(unset).fields("Host") == ["abc.lambda-url.eu-west-1.on.aws"])
+  }
 }

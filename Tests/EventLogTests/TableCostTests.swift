@@ -1,3 +1,4 @@
+import Access
 import ConnectionStore
 import Foundation
 import Frames
@@ -43,8 +44,9 @@ struct TableCostTests {
       row("`$connect` of a user with three subscriptions") { connections, world in
         _ = try connections.connect(record: world.record(["signal", "risk", "system"]))
       },
-      row("and the count of that user's connections") { connections, world in
+      row("and the count of that user's connections, of both kinds") { connections, world in
         _ = try connections.connections(of: "u-1")
+        _ = try connections.eventStreams().streams(of: "u-1")
       },
       row("and, where a greeting follows, the pause of that user's stream") { connections, world in
         let rows = LagRows(table: connections.table, clock: world.clock.clock)
@@ -107,6 +109,28 @@ struct TableCostTests {
       row("publish of an event to one user") { connections, world in
         try Self.publish(user: "u-1", over: connections.table, world)
       },
+      row("append of an order to a user who has 20 orders") { connections, world in
+        try Self.appendOrder("o-21", over: connections.table, world)
+      },
+      row("append of a change of one of 20 orders, or a fill") { connections, world in
+        try Self.appendOrder("o-7", over: connections.table, world)
+      },
+      row("append of a change of one of 20 positions") { connections, world in
+        try Self.appendPosition(over: connections.table, world)
+      },
+      row("append of an event to a user that changes no state") { connections, world in
+        try Self.append(over: connections.table, world) { _ in [Self.personal("alert:new", "a-1", "{}")] }
+      },
+      row("append of an event of a strategy") { connections, world in
+        try Self.append(over: connections.table, world) { _ in
+          [Self.personal("strategy:update", "s-1", #"{"strategyId":"s-1","status":"started"}"#)]
+        }
+      },
+      row("the 20 orders of a user, read") { connections, world in
+        try Self.appendOrder("o-7", over: connections.table, world)
+        (connections.table as? MeteredTable)?.reset()
+        _ = try Self.reader(connections).orders(of: "user/u-1")
+      },
       row("the greeting of a client that says no hello") { connections, world in
         guard let id = ConnectionID("GreetedAbCdEfGh=") else { return }
         let now = world.clock.clock.milliseconds()
@@ -123,6 +147,44 @@ struct TableCostTests {
         world.clock.advance(seconds: 60)
         (connections.table as? MeteredTable)?.reset()
         try connections.recordActivity(of: record)
+      },
+      row("an event stream that is opened") { connections, world in
+        _ = try Self.streams(connections, world, count: 1)
+      },
+      row("a look at an event stream, each 5 seconds") { connections, world in
+        var held = try Self.streams(connections, world, count: 1)
+        world.clock.advance(seconds: 5)
+        (connections.table as? MeteredTable)?.reset()
+        _ = try connections.eventStreams().check(&held)
+      },
+      row("every second time, when its row is refreshed") { connections, world in
+        var held = try Self.streams(connections, world, count: 1)
+        world.clock.advance(seconds: 10)
+        (connections.table as? MeteredTable)?.reset()
+        _ = try connections.eventStreams().check(&held)
+      },
+      row("and of a hundred event streams of one environment together") { connections, world in
+        var held = try Self.streams(connections, world, count: 100)
+        world.clock.advance(seconds: 10)
+        (connections.table as? MeteredTable)?.reset()
+        _ = try connections.eventStreams().check(&held)
+      },
+      row("an event stream that ends") { connections, world in
+        let held = try Self.streams(connections, world, count: 1)
+        (connections.table as? MeteredTable)?.reset()
+        try connections.eventStreams().remove(held[0])
+      },
+      row("a ticket") { connections, world in
+        _ = try Self.ticket(connections, world)
+      },
+      row("an event stream that a ticket opens: before its own row") { connections, world in
+        let issued = try Self.ticket(connections, world)
+        let tickets = Tickets(table: connections.table, clock: world.clock.clock)
+        (connections.table as? MeteredTable)?.reset()
+        _ = try tickets.open(issued.ticket.text, lastEventID: nil)
+      },
+      row("and the sweep of event streams, of which there are none") { connections, _ in
+        _ = try connections.eventStreams().sweep()
       },
       row("sweep, nothing to do, nobody there") { connections, world in
         try connections.disconnect(id: world.id)
@@ -171,6 +233,21 @@ struct TableCostTests {
     _ = try reader(connections).hasMore(than: pauses)
   }
 
+  private static func streams(
+    _ connections: Connections, _ world: World, count: Int
+  ) throws -> [EventStreamRecord] {
+    try (0..<count).map {
+      try connections.eventStreams().register(
+        EventStreamRecord(
+          route: "orders", user: "u-\($0)", role: .viewer, openedAtMilliseconds: world.clock.clock.milliseconds()))
+    }
+  }
+
+  private static func ticket(_ connections: Connections, _ world: World) throws -> IssuedTicket {
+    try Tickets(table: connections.table, clock: world.clock.clock).issue(
+      Identity(principal: Principal(user: "u-1", role: .viewer)))
+  }
+
   private static func sweep(_ connections: Connections, _ world: World) throws {
     (connections.table as? MeteredTable)?.reset()
     let sender = StreamSender(
@@ -215,6 +292,47 @@ struct TableCostTests {
       _ = try log.append(events, to: stream)
       _ = sender.send(stream: stream, deadlineMilliseconds: world.clock.clock.milliseconds() + 30_000)
       world.clock.advance(seconds: 1)
+    }
+  }
+
+  // MARK: States
+
+  private static func appendOrder(_ id: String, over table: any Table, _ world: World) throws {
+    let order = { (id: String) in
+      personal(
+        "order:update", id,
+        #"{"orderId":"\#(id)","symbol":"AAPL","side":"buy","qty":10,"status":"new","timestamp":"2026-01-02T10:30:00Z"}"#
+      )
+    }
+    try append(over: table, world) { attempt in attempt == 0 ? (1...20).map { order("o-\($0)") } : [order(id)] }
+  }
+
+  private static func appendPosition(over table: any Table, _ world: World) throws {
+    let position = { (number: Int) in
+      personal(
+        "position:update", "S-\(number)",
+        #"{"symbol":"S-\#(number)","quantity":"10","entryPrice":"150.00","currentPrice":"152.50"}"#)
+    }
+    try append(over: table, world) { attempt in attempt == 0 ? (1...20).map(position) : [position(7)] }
+  }
+
+  private static func personal(_ type: String, _ key: String, _ data: String) -> Event {
+    Event(
+      type: type, key: key, audience: .user("u-1"), version: 1, data: bytes(data), id: "1800000000000-0123456789abcdef",
+      timestamp: "2026-01-02T10:30:00.000Z")
+  }
+
+  /// By an environment that appended to this stream a moment ago; what it did then is not counted.
+  private static func append(
+    over table: any Table, _ world: World, _ events: (_ attempt: Int) -> [Event]
+  ) throws {
+    guard let table = table as? MeteredTable else { return }
+    var log = StreamLog(
+      table: table, shards: shards, states: StateRules(types: .standard, limits: StreamLimits()),
+      clock: world.clock.clock)
+    for attempt in 0..<2 {
+      if attempt == 1 { table.reset() }
+      _ = try log.append(events(attempt), to: "user/u-1")
     }
   }
 

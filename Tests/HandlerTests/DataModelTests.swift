@@ -51,6 +51,9 @@ private struct Scene {
     rows.append(("ListenerRow", try row(ListenerRow.key(topic, id: id, shards: shards))))
     _ = try Connections(table: table, shards: shards, clock: clock.clock).count(untilMilliseconds: .max)
     rows.append(("TotalsRow", try row(TotalsRow.key)))
+    let opened = try eventStream(keyHash: stored.hash)
+    rows.append(("EventStreamRow", try row(opened.key(shards: shards))))
+    rows.append(("TicketRow", try row(try ticket(keyHash: stored.hash))))
     rows.append(("PresenceRow", try row(PresenceRow.key(user: "u-2"))))
     rows.append(("LogHeadRow", try row(LogHeadRow.key(stream: stream))))
     rows.append(("SegmentRow", try row(SegmentRow.key(stream: stream, first: 1))))
@@ -59,6 +62,10 @@ private struct Scene {
     rows.append(("LagLeaseRow", try row(LagLeaseRow.key(stream: stream))))
     rows.append(("LagRow", try row(LagRow.key(stream: stream, id: id))))
     rows.append(("LastValueRow", try row(LastValueRow.key(type: "price:update", key: "AAPL", shards: shards))))
+    try state()
+    rows.append(
+      ("StateRow", try row(StateRow.key(stream: "user/u-1", type: "strategy:update", key: "str-1"))))
+    rows.append(("OwnerRow", try row(OwnerRow.key(type: "strategy:update", key: "str-1"))))
     rows.append(("ActiveStreamRow", try row(ActiveStreamRow.key(stream: stream, shards: shards))))
     rows.append(("AccessKeyRow", try row(AccessKeyRow.key(hash: stored.hash))))
     rows.append(("KeyChangeRow", try table.query(Query(partition: KeyChangeRow.partition)).items.first))
@@ -75,6 +82,24 @@ private struct Scene {
       settings: try AttemptLimit.Settings(environment: Environment([:])), table: table, clock: clock.clock)
     _ = try limit.acquire("203.0.113.7")
     return stored
+  }
+
+  private func eventStream(keyHash: String) throws -> EventStreamRecord {
+    let streams = EventStreams(table: table, shards: shards, clock: clock.clock, randomness: randomness)
+    let stream = try streams.register(
+      EventStreamRecord(
+        route: "orders", user: "u-1", role: .viewer, clientName: "dashboard", keyHashes: [keyHash],
+        correlationID: CorrelationID("desk-7.open"), openedAtMilliseconds: clock.clock.milliseconds()))
+    _ = try streams.end(stream, reason: .limit)
+    return stream
+  }
+
+  private func ticket(keyHash: String) throws -> ItemKey {
+    let tickets = Tickets(table: table, clock: clock.clock, randomness: randomness)
+    let principal = Principal(user: "u-1", role: .viewer, groups: ["desk-7"])
+    let issued = try tickets.issue(Identity(principal: principal, scopes: ["read"], keyHashes: [keyHash]))
+    _ = try tickets.open(issued.ticket.text, lastEventID: nil)
+    return TicketRow.key(hash: issued.ticket.hash)
   }
 
   private func connection(keyHash: String) throws {
@@ -94,6 +119,17 @@ private struct Scene {
     }
     try connections.recordPings(of: [record])
     _ = try Presence(table: table, clock: clock.clock).recordLeft("u-2")
+  }
+
+  private func state() throws {
+    let event = Event(
+      type: "strategy:update", key: "str-1", audience: .user("u-1"),
+      data: Array(#"{"strategyId":"str-1","status":"started"}"#.utf8), id: "1800000000000-2",
+      timestamp: "2027-01-15T08:00:00.000Z")
+    var log = StreamLog(
+      table: table, shards: shards, states: StateRules(types: .standard, limits: StreamLimits()), clock: clock.clock,
+      randomness: randomness)
+    _ = try log.append([event], to: event.stream)
   }
 
   private func event() throws {
@@ -160,6 +196,8 @@ struct DataModelTests {
     let listener = try #require(ListenerRow(try example("ListenerRow")))
     #expect(listener.id == id && listener.filter.shownAs == "price" && listener.accepts == [.parts, .batch])
     #expect(ConnectionTotals(try example("TotalsRow"))?.most.first?.name == "u-1")
+    #expect(EventStreamRecord(try example("EventStreamRow"))?.clientID == "u-1-orders-1800000000000")
+    #expect(StoredTicket(try example("TicketRow"))?.identity.principal.user == "u-1")
     #expect(PresenceRow(try example("PresenceRow")).leftMilliseconds == 1_800_000_000_000)
     #expect(LogHead(try example("LogHeadRow"))?.last == 1)
     let segment = try #require(SegmentRow(try example("SegmentRow")))
@@ -170,6 +208,9 @@ struct DataModelTests {
     #expect(LagLeases.term.isLeased(try example("LagLeaseRow"), at: 1_800_000_010_000))
     #expect(LaggingConnection(try example("LagRow"))?.pace == .slow)
     #expect(try LastValueRow(try example("LastValueRow")).event().event.key == "AAPL")
+    let state = try StateRow.value(try example("StateRow"), audience: .user("u-1"))
+    #expect(state.event.key == "str-1" && state.sequence == 1)
+    #expect(try example("OwnerRow").string(OwnerRow.Attribute.stream) == "user/u-1")
     #expect(ActiveStreams.Entry(try example("ActiveStreamRow"))?.stream == "all/price:update")
     #expect(StoredKey(try example("AccessKeyRow"), hash: "")?.grant.label == "dashboard")
     #expect(KeyChange(try example("KeyChangeRow"))?.action == "created")

@@ -165,7 +165,8 @@ final class Stage {
   ) throws -> String {
     let table = table ?? self.table
     var handler = Publish(
-      eventLog: StreamLog(table: table, limits: limits, clock: clock.clock),
+      eventLog: StreamLog(
+        table: table, limits: limits, states: StateRules(types: types, limits: limits), clock: clock.clock),
       streams: StreamSender(table: table, types: types, sender: ear, limits: limits, log: log, clock: clock.clock),
       limits: limits,
       itself: InvokedFunction(named: ownName, by: invocations), log: log,

@@ -39,9 +39,10 @@ struct WaitingEventsTests {
     _ = try stage.say("{\"type\":\"hello\",\"replay\":1,\"accept\":[]\(cursor)}", id: id)
   }
 
-  /// The numbers of the events of a connection, in the order in which they came.
+  /// The numbers of the events of a connection, in the order in which they came. What is kept of the user's orders comes
+  /// before them, and is no event.
   private func shown(_ id: ConnectionID? = nil) -> [Int] {
-    stage.ear.frames(to: id ?? stage.id).flatMap { frame in
+    stage.ear.frames(to: id ?? stage.id).filter { !$0.hasPrefix(#"{"type":"snapshot""#) }.flatMap { frame in
       frame.split(separator: "\"n\":").dropFirst().compactMap { Int($0.prefix { $0.isNumber }) }
     }
   }

@@ -11,7 +11,7 @@ struct InternalInvocationTests {
     (.sendPending(stream: "all/price:update"), #"{"sendPending":"all/price:update"}"#),
     (.sendPending(stream: #"user/"\ü"#), #"{"sendPending":"user/\"\\ü"}"#),
     (.lag(stream: "all/signal"), #"{"lag":"all/signal"}"#),
-    (.sweep, #"{"sweep":{}}"#),
+    (.sweep, #"{"sweep":{}}"#), (.sweepEventStreams, #"{"sweepEventStreams":{}}"#),
     (
       .greet(Destination(connectionID: id, domainName: "127.0.0.1:8000", stage: "dev")),
       #"{"greet":"R0oXAdfD0kwCH6w=","domainName":"127.0.0.1:8000","stage":"dev"}"#

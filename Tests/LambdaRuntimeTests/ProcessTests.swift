@@ -30,6 +30,28 @@ import Testing
     #expect(log.contains(#""level":"FATAL""#))
   }
 
+  private struct Streamed: StreamingLambdaHandler {
+    mutating func open(_ event: [UInt8], context: InvocationContext, writer: ResponseWriter) throws {}
+    mutating func resume(_ answer: inout Void, writer: ResponseWriter) throws -> StreamStep { .end }
+  }
+
+  @Test("a program that streams ends as others do: without its variables, and where nobody serves the Runtime API")
+  func streamed() async throws {
+    let wrong = try await #require(processExitsWith: .exitCode(78), observing: [\.standardErrorContent]) {
+      setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1", 1)
+      setenv("AWS_LAMBDA_MAX_CONCURRENCY", "all", 1)
+      LambdaRuntime.run(streaming: Streamed())
+    }
+    #expect(String(decoding: wrong.standardErrorContent, as: UTF8.self).contains("AWS_LAMBDA_MAX_CONCURRENCY is 'all'"))
+    let unreachable = try await #require(processExitsWith: .exitCode(1), observing: [\.standardOutputContent]) {
+      setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1", 1)
+      setenv("AWS_LAMBDA_MAX_CONCURRENCY", "4", 1)
+      LambdaRuntime.run(streaming: Streamed())
+    }
+    let log = String(decoding: unreachable.standardOutputContent, as: UTF8.self)
+    #expect(log.contains("Connection refused (111)") && log.contains(#""level":"FATAL""#))
+  }
+
   @Test("the trace variable is set, replaced, made longer and unset")
   func traceVariable() async {
     await #expect(processExitsWith: .success) {

@@ -57,7 +57,7 @@ struct Run {
 }
 
 /// Collects log lines.
-private final class Lines: Sendable {
+final class Lines: Sendable {
   private let lines = Mutex<[String]>([])
 
   func append(_ line: [UInt8]) { lines.withLock { $0.append(text(line)) } }

@@ -20,7 +20,10 @@ struct FaultPlanTests {
           {"kind": "duplicated", "rate": 0.1}, {"kind": "reordered", "rate": 0.1},
           {"kind": "lost-disconnect", "rate": 0.1},
           {"kind": "killed", "rate": 0.1, "within": 5, "function": "Publisher"}, {"kind": "stopped", "rate": 0.1},
-          {"kind": "table-throttled", "rate": 0.1, "outcome": "unknown"}]}
+          {"kind": "table-throttled", "rate": 0.1, "outcome": "unknown"},
+          {"kind": "first-chunk-held", "rate": 0.1, "bytes": 100}, {"kind": "chunk-late", "rate": 0.1},
+          {"kind": "chunks-held", "rate": 0.1, "function": "S"}, {"kind": "empty-body-held", "rate": 0.1},
+          {"kind": "stream-cut", "rate": 0.1}]}
         """#))
     #expect(plan.seed == -7)
     #expect(plan.faults.map(\.kind) == Fault.Kind.allCases)
@@ -33,6 +36,8 @@ struct FaultPlanTests {
     #expect(faults[8].within == 5 && faults[8].function == "Publisher")
     #expect(faults[9].milliseconds == 500 && faults[9].within == 20)
     #expect(plan.tableFault?.outcome == .unknown)
+    #expect(faults[11].bytes == 100 && faults[12].bytes == 16_384 && faults[13].function == "S")
+    #expect(faults[14].milliseconds == 960_000 && faults[15].within == 1000)
   }
 
   @Test("a bad plan is refused with the member's name and what is allowed", arguments: refusals)
@@ -63,7 +68,8 @@ struct FaultPlanTests {
     fault(
       #""kind":"dead""#,
       "fault 2: 'kind' is one of gone, throttled, failed, slow, lost, duplicated, reordered, lost-disconnect, killed, "
-        + "stopped, table-throttled, not 'dead'"),
+        + "stopped, table-throttled, first-chunk-held, chunk-late, chunks-held, empty-body-held, stream-cut, "
+        + "not 'dead'"),
     fault(#""kind":"gone""#, "fault 2 (gone): 'rate' is missing; it is a number from 0 to 1"),
     fault(#""kind":"gone","rate":1.1"#, "fault 2 (gone): 'rate' is a number from 0 to 1, not 1.1"),
     fault(#""kind":"gone","rate":"1""#, "fault 2 (gone): 'rate' is a number from 0 to 1, not \"1\""),

@@ -170,7 +170,7 @@ struct FunctionHostTests {
   func gatewayDies() throws {
     let loop = try EventLoop()
     let end = Outcome()
-    let environment = FunctionEnvironment(id: 1, owner: end)
+    let environment = FunctionEnvironment(id: 1, slots: 1, owner: end)
     try environment.start(on: loop, buffer: ReadBuffer()) { address in
       .init(executable: FunctionStage.bootstrap, environment: ["AWS_LAMBDA_RUNTIME_API": address])
     }
@@ -187,6 +187,11 @@ struct FunctionHostTests {
       responder: HTTPResponder
     ) { environment.close() }
 
+    func plan(
+      _ call: RuntimeAPI.Request, request: HTTPRequest, from environment: FunctionEnvironment, responder: HTTPResponder
+    ) -> HTTPBodyPlan { .whole }
+
+    func withdrew(environment: FunctionEnvironment) {}
     func truncated(_ call: RuntimeAPI.Request, from environment: FunctionEnvironment) {}
     func wrote(_ line: [UInt8], from environment: FunctionEnvironment) {}
     func ended(environment: FunctionEnvironment, end: ProcessEnd) { processEnd = end }

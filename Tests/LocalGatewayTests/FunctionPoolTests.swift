@@ -28,8 +28,12 @@ private struct Stage {
     pool.asksForNext(environment: environment, now: now)
   }
 
-  mutating func answers(_ environment: Int) -> FunctionPool.Verdict {
-    pool.answers(environment: environment, matches: true)
+  /// The invocation that the environment was given last, or the one that `id` names.
+  mutating func answers(_ environment: Int, id: Int? = nil) -> FunctionPool.Verdict {
+    guard id == nil, case .serving(let slots) = pool.environments[environment] else {
+      return pool.answers(environment: environment, id: id)
+    }
+    return pool.answers(environment: environment, id: slots.running.keys.first ?? slots.answered.first?.id)
   }
 
   mutating func exits(_ environment: Int, status: Int32 = 1) -> [FunctionPool.Action] {
@@ -262,10 +266,10 @@ struct FunctionPoolTests {
     _ = stage.invoke()
     #expect(stage.answers(1) == .invalidStateTransition)
     _ = stage.asks(1)
-    #expect(stage.pool.answers(environment: 1, matches: false) == .invalidRequestID)
+    #expect(stage.answers(1, id: 99) == .invalidRequestID)
     #expect(stage.answers(1) == .accepted(1))
     #expect(stage.answers(1) == .invalidStateTransition)
-    #expect(stage.pool.answers(environment: 1, matches: false) == .invalidRequestID)
+    #expect(stage.answers(1, id: 99) == .invalidRequestID)
     _ = stage.asks(1)
     #expect(stage.answers(1) == .invalidRequestID)
   }

@@ -50,7 +50,9 @@ final class FunctionStage {
   /// A process that has answered takes the next invocation only once it has asked for it.
   func waitUntilIdle(_ name: String = "f") throws {
     try wait("an idle process") {
-      host.runners[name]?.pool.environments.values.contains { if case .idle = $0 { true } else { false } } ?? false
+      host.runners[name]?.pool.environments.values.contains { phase in
+        if case .serving(let slots) = phase { slots.isIdle } else { false }
+      } ?? false
     }
   }
 

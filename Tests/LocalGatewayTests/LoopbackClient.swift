@@ -87,6 +87,7 @@ final class LoopbackClient: EventHandler {
 
   /// Whether the kernel has everything that was to be sent.
   var hasSentAll: Bool { output.isEmpty }
+  var unsentBytes: Int { output.count }
 
   func finishWriting() { socket.finishWriting() }
 

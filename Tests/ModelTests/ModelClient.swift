@@ -17,8 +17,9 @@ final class ModelClient: ModelListener {
 
   static let plans: [Plan] = [
     Plan(
-      principal: Principal(user: "u-0", role: .admin), types: ["price:update", "signal", "note"], moreTypes: ["risk"]),
-    Plan(principal: Principal(user: "u-1", role: .viewer), types: ["signal", "risk", "note"]),
+      principal: Principal(user: "u-0", role: .admin),
+      types: ["price:update", "signal", "note", "order:update", "order:fill"], moreTypes: ["risk"]),
+    Plan(principal: Principal(user: "u-1", role: .viewer), types: ["signal", "risk", "note", "order:update"]),
     Plan(principal: Principal(user: nil, role: .admin), types: ["price:update"], keys: ["A"]),
     Plan(principal: Principal(user: "u-0", role: .approver), types: ["risk", "signal"]),
   ]

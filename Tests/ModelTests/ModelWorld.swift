@@ -156,7 +156,9 @@ final class ModelWorld {
       lagSender: ModelSender(environment: environment, isLagSender: true), shards: shards, limits: limits,
       pageSize: isSlow ? 1 : 500, log: log, clock: clock, randomness: randomness)
     var handler = Publish(
-      eventLog: StreamLog(table: environment.table, shards: shards, clock: clock, randomness: randomness),
+      eventLog: StreamLog(
+        table: environment.table, shards: shards, states: StateRules(types: .standard, limits: limits), clock: clock,
+        randomness: randomness),
       streams: sender,
       itself: InvokedFunction(named: "Publisher", by: ModelInvocations(environment)), log: log, clock: clock,
       randomness: randomness)
@@ -185,7 +187,7 @@ final class ModelWorld {
     switch dice.number(below: 11) {
     case 0..<6: members += ",\"type\":\"price:update\",\"key\":\"\(dice.pick(["A", "B", "C"]))\""
     case 6, 7: members += ",\"type\":\"signal\""
-    case 8: members += ",\"type\":\"note\",\"user\":\"\(dice.pick(["u-0", "u-1"]))\""
+    case 8: members += personal(number)
     case 9: members += ",\"type\":\"announcement\""
     default: members += ",\"type\":\"risk\",\"key\":\"A\",\"priority\":\"high\""
     }
@@ -194,6 +196,13 @@ final class ModelWorld {
       members += ",\"idempotencyKey\":\"k-\(number)\""
     }
     return "{\(members)}"
+  }
+
+  /// A note, or what an order of a user is by now.
+  private func personal(_ number: Int) -> String {
+    let user = ",\"user\":\"\(dice.pick(["u-0", "u-1"]))\""
+    guard dice.one(in: 2) else { return ",\"type\":\"note\"\(user)" }
+    return ",\"type\":\"\(dice.pick(["order:update", "order:fill"]))\",\"key\":\"\(dice.pick(["o-1", "o-2"]))\"\(user)"
   }
 
   private func send(_ payload: String, _ list: [Int]) {

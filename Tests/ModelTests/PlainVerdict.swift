@@ -50,7 +50,9 @@ struct PlainVerdict {
     }
     if isQuiet { for stream in streams { judgeOrder(session, stream) } }
     guard isOpen else { return }
-    for (stream, place) in session.followedFrom { judgeWhole(session, stream, after: place) { _ in true } }
+    for (stream, place) in session.followedFrom {
+      judgeWhole(session, stream, after: place) { !$0.type.hasPrefix("order:") }
+    }
     for request in client.plan.requests { judge(request, session) }
   }
 

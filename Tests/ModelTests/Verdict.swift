@@ -65,7 +65,12 @@ struct Verdict {
         isWhole = isLast
         state = isFirst ? events : state + events
         guard isLast else { continue }
-        judge(state, of: stream, through: through, log, client.plan, name)
+        if stream.hasPrefix("user/") {
+          faults += UserStateVerdict(log, through: through).faults(of: state, isWanted: client.plan.wantsOrders)
+            .map { "\(name): the state of \(stream) through \(through) \($0)" }
+        } else {
+          judge(state, of: stream, through: through, log, client.plan, name)
+        }
         position = max(position ?? 0, through)
         covered.formUnion(log.lazy.map(\.sequence).filter { $0 <= through })
       case .event(stream, let sequence, let folded, let number):
@@ -151,6 +156,8 @@ extension Principal {
 }
 
 extension ModelClient.Plan {
+  fileprivate var wantsOrders: Bool { types.contains("order:update") }
+
   fileprivate func wants(_ event: Event) -> Bool {
     event.type == "announcement"
       || (types + moreTypes).contains(event.type) && (keys.isEmpty || event.key.map(keys.contains) ?? false)

@@ -4,8 +4,9 @@ Where it departs from AWS, and what the tests do about it:
 
 * it has no `AWS::ApiGatewayV2::RouteResponse`, and sends to the client whatever a function returns: the template leaves that
   resource out when it is told of an emulator, and that the route response is there on AWS is checked in the template;
-* its CloudFormation passes over `TimeToLiveSpecification` and `PointInTimeRecoverySpecification`, and it expires nothing: both
-  are checked in the template;
+* its CloudFormation passes over `TimeToLiveSpecification`, `PointInTimeRecoverySpecification` and `ReservedConcurrentExecutions`, and
+  it expires nothing: all are checked in the template;
+* it calls a function behind a URL and sends what it answered once it has ended: nothing is streamed;
 * an event's `domainName` has no port, so the functions are told the endpoint by a variable;
 * a client that has left counts as connected for up to half a second: what is sent to it then is lost and answered with 200;
 * a payload of Invoke is decoded and encoded again (`152.50` becomes `152.5`), so bytes are compared through the queue;

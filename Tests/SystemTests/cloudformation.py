@@ -73,6 +73,12 @@ class Deployment:
                 return any(map(resolve, argument))
             case "Fn::GetAtt" if argument[1] == "DomainName":
                 return "d111111abcdef8.cloudfront.net"
+            case "Fn::GetAtt" if argument[1] == "FunctionUrl":
+                return "https://abcdefghijklmnopqrst.lambda-url.eu-west-1.on.aws/"
+            case "Fn::Select":
+                return resolve(argument[1])[int(argument[0])]
+            case "Fn::Split":
+                return resolve(argument[1]).split(argument[0])
             case "Fn::GetAtt":
                 return f"arn:aws:some:eu-west-1:123456789012:{argument[0]}/{argument[1]}"
             case "Fn::Sub":

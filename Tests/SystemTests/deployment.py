@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aws_emulator import ROOT, AWSEmulator, Caller
 
-FUNCTIONS = ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher"]
+FUNCTIONS = ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "StreamHandler"]
 STAGE = "test"
 
 
@@ -89,5 +89,6 @@ def everything(caller: Caller) -> list[str]:
     names += [schedule["Name"] for schedule in of("scheduler").list_schedules()["Schedules"]]
     names += [one["Id"] for one in of("cloudfront").list_distributions()["DistributionList"].get("Items", [])]
     names += [one["Name"] for one in of("cloudfront").list_functions()["FunctionList"].get("Items", [])]
+    names += [one["CachePolicy"]["Id"] for one in of("cloudfront").list_cache_policies(Type="custom")["CachePolicyList"].get("Items", [])]
     names += [bucket["Name"] for bucket in of("s3").list_buckets()["Buckets"]]
     return names

@@ -195,7 +195,7 @@ async def test_a_client_that_says_no_hello_is_greeted_by_another_function(cloud)
 
 async def test_the_deployed_function_takes_the_source_protocols_paths_to_the_api(cloud, tmp_path):
     of = cloud.emulator.root.client("cloudfront")
-    (function,) = of.list_functions(Stage="LIVE")["FunctionList"]["Items"]
+    (function,) = [one for one in of.list_functions(Stage="LIVE")["FunctionList"]["Items"] if "-paths-" in one["Name"]]
     code = of.get_function(Name=function["Name"], Stage="LIVE")["FunctionCode"].read().decode()
     paths = ["/realtime/ws/dashboard/u-1", "/realtime/ws/c1?user_id=u-1", "/streaming/ws?symbols=AAPL", "/stream/ws?userId=u-1"]
     for request in run(code, paths, tmp_path):
@@ -215,8 +215,9 @@ def test_the_distribution_stands_before_the_api_and_connect_handler_knows_its_se
     (distribution,) = of.list_distributions()["DistributionList"]["Items"]
     assert cloud.outputs["DocumentsPathsUrl"] == f"wss://{distribution['DomainName']}"
     config = of.get_distribution_config(Id=distribution["Id"])["DistributionConfig"]
-    (origin,) = config["Origins"]["Items"]
+    origin, streams = sorted(config["Origins"]["Items"], key=lambda one: one["Id"])
     assert origin["DomainName"].startswith(f"{cloud.outputs['ApiId']}.execute-api.")
+    assert cloud.outputs["StreamUrl"] == f"https://{streams['DomainName']}/" and streams["CustomHeaders"] == origin["CustomHeaders"]
     (header,) = origin["CustomHeaders"]["Items"]
     function = cloud.emulator.root.client("lambda").get_function(FunctionName=cloud.outputs["ConnectHandlerName"])
     variables = function["Configuration"]["Environment"]["Variables"]
@@ -225,6 +226,24 @@ def test_the_distribution_stands_before_the_api_and_connect_handler_knows_its_se
     assert variables["ACCESS_ORIGINS"].endswith(f"https://{distribution['DomainName']}")
     (association,) = config["DefaultCacheBehavior"]["FunctionAssociations"]["Items"]
     assert association["EventType"] == "viewer-request" and association["FunctionARN"].endswith(":function/tickertape-test-paths-us-east-1")
+
+
+def test_event_streams_have_a_url_that_streams_which_everybody_may_call_and_no_cache_keeps_or_joins_them(cloud):
+    """That the emulator streams nothing of what the function writes, cuts no idle one and throttles nobody, this cannot show."""
+    functions, name = cloud.emulator.root.client("lambda"), cloud.outputs["StreamHandlerName"]
+    url = functions.get_function_url_config(FunctionName=name)
+    assert (url["AuthType"], url["InvokeMode"], url["FunctionUrl"]) == ("NONE", "RESPONSE_STREAM", cloud.outputs["StreamUrl"])
+    statements = json.loads(functions.get_policy(FunctionName=name)["Policy"])["Statement"]
+    assert sorted(one["Action"] for one in statements) == ["lambda:InvokeFunction", "lambda:InvokeFunctionUrl"]
+    configuration = functions.get_function(FunctionName=name)["Configuration"]
+    assert configuration["Timeout"] == 900 and configuration["Environment"]["Variables"]["STREAM_SLICE_SECONDS"] == "20"
+    of = cloud.emulator.root.client("cloudfront")
+    (distribution,) = of.list_distributions()["DistributionList"]["Items"]
+    config = of.get_distribution_config(Id=distribution["Id"])["DistributionConfig"]
+    behaviors = [one for one in config["CacheBehaviors"]["Items"] if one["TargetOriginId"] == "streams"]
+    (policy,) = {one["CachePolicyId"] for one in behaviors}
+    key = of.get_cache_policy_config(Id=policy)["CachePolicyConfig"]["ParametersInCacheKeyAndForwardedToOrigin"]
+    assert "x-tickertape-request" in key["HeadersConfig"]["Headers"]["Items"] and len(behaviors) == 9
 
 
 def test_each_minute_the_publisher_is_told_to_sweep_and_may(cloud):

@@ -26,7 +26,8 @@ def run(script, *arguments, environment=None):
 
 
 def test_the_template_is_clean_for_cfn_lint():
-    done = subprocess.run([Path(sys.executable).parent / "cfn-lint", INFRA / "template.yaml"], capture_output=True, text=True)
+    done = subprocess.run(
+        [Path(sys.executable).parent / "cfn-lint", INFRA / "template.yaml", INFRA / "rest-front.yaml"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -63,12 +64,12 @@ def test_the_table_expires_items_and_can_be_restored_to_any_moment(template):
 
 def test_every_function_has_a_role_and_a_log_of_its_own_that_lapses(template):
     functions = of_type(template, "AWS::Lambda::Function").values()
-    assert len(functions) == 4
+    assert len(functions) == 5
     for function in functions:
         assert function["Runtime"] == "provided.al2023" and function["LoggingConfig"]["LogFormat"] == "JSON"
     assert template["Parameters"]["MemoryMegabytes"]["Default"] == 128
-    assert len({str(function["Role"]) for function in functions}) == 4
-    assert len({str(function["LoggingConfig"]["LogGroup"]) for function in functions}) == 4
+    assert len({str(function["Role"]) for function in functions}) == 5
+    assert len({str(function["LoggingConfig"]["LogGroup"]) for function in functions}) == 5
     assert all(log["RetentionInDays"] == {"Ref": "LogRetentionDays"} for log in of_type(template, "AWS::Logs::LogGroup").values())
 
 
@@ -79,15 +80,17 @@ def test_no_role_may_do_everything_or_something_to_everything(template):
             assert statement["Resource"] != "*" and "ManagedPolicyArns" not in role
 
 
-def test_no_function_makes_or_changes_a_key_and_only_connect_looks_one_up(template):
+def test_no_function_makes_or_changes_a_key_and_only_who_lets_people_in_looks_one_up(template):
     roles = of_type(template, "AWS::IAM::Role")
-    for name in ["ConnectRole", "DisconnectRole", "DefaultRole", "PublisherRole"]:
+    for name in ["ConnectRole", "DisconnectRole", "DefaultRole", "PublisherRole", "StreamRole"]:
         statements = roles[name]["Policies"][0]["PolicyDocument"]["Statement"]
         (denied,) = [one for one in statements if one["Effect"] == "Deny"]
-        assert denied["Condition"] == {"ForAnyValue:StringLike": {"dynamodb:LeadingKeys": ["a", "a#*", "aa"]}}
+        assert denied["Condition"] == {"ForAnyValue:StringLike": {
+            "dynamodb:LeadingKeys": ["a", "a#*", "aa"] + ([] if name == "StreamRole" else ["tk#*"])}}
         (allowed,) = [one for one in statements if one["Effect"] == "Allow" and one["Resource"] == denied["Resource"]]
         actions = allowed["Action"]
-        reads = {"dynamodb:GetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"} if name == "ConnectRole" else set()
+        reads = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:ConditionCheckItem"}
+        reads = reads if name in ("ConnectRole", "StreamRole") else set()
         assert set(actions) - reads <= set(denied["Action"]), name
         assert not reads & set(denied["Action"])
 
@@ -131,9 +134,35 @@ def test_a_function_may_invoke_one_function_at_most_and_the_sweep_the_publisher(
                 invocations[name] = statement["Resource"]
     assert invocations["ConnectRole"] == {"Fn::GetAtt": ["DefaultHandler", "Arn"]}
     # A subscribe has what came meanwhile sent.
-    assert invocations["DefaultRole"] == invocations["SweepRole"] == {"Fn::GetAtt": ["Publisher", "Arn"]}
+    publisher = {"Fn::GetAtt": ["Publisher", "Arn"]}
+    assert invocations["DefaultRole"] == invocations["StreamRole"] == invocations["SweepRole"] == publisher
     assert invocations["PublisherRole"]["Fn::Sub"].endswith(":function:${AWS::StackName}-Publisher")
-    assert len(invocations) == 4
+    assert len(invocations) == 5
+
+
+def test_everybody_may_call_the_url_of_event_streams_which_streams_and_says_itself_what_other_origins_may_read(template):
+    (url,) = of_type(template, "AWS::Lambda::Url").values()
+    assert url == {"TargetFunctionArn": {"Ref": "StreamHandler"}, "AuthType": "NONE", "InvokeMode": "RESPONSE_STREAM"}
+    mine = [one for one in of_type(template, "AWS::Lambda::Permission").values() if one["FunctionName"] == {"Ref": "StreamHandler"}]
+    # Only the first, and AWS answers 403.
+    assert sorted((one["Action"], one["Principal"], one.get("FunctionUrlAuthType"), one.get("InvokedViaFunctionUrl")) for one in mine) == [
+        ("lambda:InvokeFunction", "*", None, True), ("lambda:InvokeFunctionUrl", "*", "NONE", None)]
+
+
+def test_event_streams_have_a_concurrency_of_their_own_and_all_the_time_there_is(template):
+    function = of_type(template, "AWS::Lambda::Function")["StreamHandler"]
+    assert function["Timeout"] == 900
+    assert function["ReservedConcurrentExecutions"] == {"Fn::If": ["ReservesStreams", {"Ref": "StreamConcurrency"}, {"Ref": "AWS::NoValue"}]}
+    assert template["Parameters"]["StreamConcurrency"]["Default"] > 0 and template["Parameters"]["StreamSliceSeconds"]["Default"] == 20
+
+
+def test_the_rest_front_streams_and_waits_as_long_as_the_function(template):
+    rest = load(str(INFRA / "rest-front.yaml"))
+    (method,), (api,) = of_type(rest, "AWS::ApiGateway::Method").values(), of_type(rest, "AWS::ApiGateway::RestApi").values()
+    integration = method["Integration"]
+    assert integration["ResponseTransferMode"] == "STREAM" and integration["TimeoutInMillis"] == 900_000
+    assert integration["Uri"]["Fn::Sub"].endswith(":lambda:path/2021-11-15/functions/${StreamHandlerArn}/response-streaming-invocations")
+    assert api["EndpointConfiguration"] == {"Types": ["REGIONAL"]}, "at the edge a silence of 30 seconds ends a stream"
 
 
 def test_a_missed_sweep_is_made_good_by_the_next_not_by_two_at_once(template):
@@ -167,7 +196,7 @@ def test_what_fails_in_silence_raises_an_alarm_that_a_topic_hears(template):
     found = list(alarms(template["Resources"]))
     told = {(alarm["Namespace"], json.dumps(alarm["MetricName"]).strip('"')) for alarm in found}
     assert told == {
-        ("AWS/Lambda", "Errors"), ("AWS/Lambda", "Throttles"), ("Tickertape", "LogAgeMilliseconds"),
+        ("AWS/Lambda", "Errors"), ("AWS/Lambda", "Throttles"), ("AWS/Lambda", "Duration"), ("Tickertape", "LogAgeMilliseconds"),
         ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
         ("AWS/DynamoDB", json.dumps({"Fn::Sub": "${Direction}ThrottleEvents"}))}
     for alarm in found:

@@ -17,6 +17,10 @@ func waitForever() -> Never {
 switch variable("MODE") {
 case "exit-at-start": exit(3)
 case "hang-at-start": waitForever()
+case "remote":
+  // The test is the runtime.
+  say("runtime api \(variable("AWS_LAMBDA_RUNTIME_API")) concurrency \(variable("AWS_LAMBDA_MAX_CONCURRENCY"))")
+  waitForever()
 case "deaf":
   // Not even asked politely does it end.
   signal(SIGTERM, SIG_IGN)

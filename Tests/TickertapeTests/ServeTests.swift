@@ -1,6 +1,7 @@
 import ConnectionStore
 import Glibc
 import HTTPClient
+import LambdaEvents
 import LocalGateway
 import TableBackends
 import Telemetry
@@ -53,6 +54,30 @@ struct ServeSettingsTests {
     #expect(fast.clock == 10_000 && fast.sweepMilliseconds == 500)
     #expect(try self.settings("--sweep", "0").sweepMilliseconds == 0)
     #expect(try self.settings(file: #"{"sweep": 0, "clock": 2}"#).clock == 2)
+  }
+
+  @Test("functions over HTTP have the paths, the front and the bounds that they are told, each where it is asked for")
+  func http() throws {
+    let plain = try settings().http
+    #expect(plain.routes(functions: ["Publisher"]).isEmpty)
+    #expect(plain.routes(functions: ["StreamHandler"]).map(\.pattern) == ["*"])
+    #expect(plain.configuration(functions: [], clock: 1).front == .functionURL)
+    let told = try settings(
+      "--http-function", "Publisher=/p/*,/q", "--http-front", "rest", "--concurrency", "Publisher=3", "--reserved",
+      "Publisher=2", "--timeout", "Publisher=5", "--stream-rate", "0",
+      file: #"{"http-function": {"StreamHandler": "/s/*"}, "http-idle": 30}"#
+    ).http
+    #expect(told.routes(functions: []).map(\.pattern) == ["/p/*", "/q", "/s/*"])
+    #expect(told.configuration(functions: [], clock: 10).idleMilliseconds == 3000)
+    #expect(told.configuration(functions: [], clock: 1).maximumMilliseconds == 900_000)
+    var publisher = FunctionConfiguration(name: "Publisher", executable: "/p")
+    told.configure(&publisher, isReachedOverHTTP: true)
+    #expect(publisher.invocationsPerEnvironment == 3 && publisher.reservedConcurrency == 2)
+    #expect(publisher.timeoutSeconds == 5 && publisher.streamBytesPerSecond == nil)
+    var stream = FunctionConfiguration(name: "StreamHandler", executable: "/s")
+    told.configure(&stream, isReachedOverHTTP: true)
+    #expect(stream.invocationsPerEnvironment == 256 && stream.timeoutSeconds == 900)
+    #expect(stream.variables(FunctionSettings(), runtimeAPI: "", logStream: "")["AWS_LAMBDA_MAX_CONCURRENCY"] == "256")
   }
 
   @Test("a fault plan is looked for beside the file that names it")
@@ -151,6 +176,11 @@ struct ServeSettingsTests {
       ["--env", "CONNECTION_STORE=memory:"], ["--pages", "/nowhere"], ["--pages", "/client="],
       ["--pages", "/a b=/tmp"],
       ["--pages", "/../x=/tmp"], ["--pages", "/.git=/tmp"], ["--connect-source", "wss://x; script-src *"],
+      ["--http-function", "Echo"], ["--http-function", "Publisher=metrics"], ["--http-function", "Publisher=/a*"],
+      ["--http-function", "Nobody=/a"], ["--http-front", "alb"], ["--http-idle", "-1"],
+      ["--concurrency", "Publisher=0"],
+      ["--concurrency", "Nobody=2"], ["--reserved", "Publisher"], ["--timeout", "Publisher=901"],
+      ["--stream-rate", "-1"],
       ["--connect-source", "'unsafe-inline'"], ["--about", String(repeating: "x", count: 501)],
     ])
   func refusals(words: [String]) {

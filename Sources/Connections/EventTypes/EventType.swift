@@ -21,6 +21,8 @@ struct EventType: Sendable {
   var omitted: [DataPath] = []
   /// Members of `data` whose values never leave.
   var redacted: [DataPath] = []
+  /// What its events to one user or group do to the state of that user or group; nil: nothing is kept of them.
+  var state: StateRule?
 }
 
 /// A member of `data`, by the names on the way to it: `account.number`. A list on the way stands for each of its elements.

@@ -3,13 +3,18 @@ import JSON
 // The entries of a file's `types`.
 extension EventTypeTable {
   private enum Field: String, CaseIterable {
-    case name, roles, aliases, family, key, conflates, personal, `public`, nestsData, version, omit, redact
+    case name, roles, aliases, family, key, conflates, personal, `public`, nestsData, version, omit, redact, state
     case description, schema, example
   }
 
   mutating func readTypes(_ types: [EventTypeMember]) throws(EventTypeFileError) {
     for type in types { try readType(TypeMembers(type)) }
-    for type in types { try checkFamily(of: TypeMembers(type)) }
+    for type in types {
+      let members = try TypeMembers(type)
+      try checkFamily(of: members)
+      guard let state = members[.state], let name = try members[.name]?.name() else { continue }
+      if let type = self.type(named: name) { try checkState(of: type, member: state) }
+    }
   }
 
   /// The members of one entry.
@@ -40,6 +45,7 @@ extension EventTypeTable {
     _ = try members[.description]?.text()
     try readAudience(members, type: &type)
     try readData(members, type: &type)
+    type.state = try members[.state].map { (state) throws(EventTypeFileError) in try Self.stateRule(state, of: type) }
     if let taken = add(type) { throw members.type.fault("the name '\(taken)' stands twice") }
   }
 

@@ -1,20 +1,20 @@
 import Frames
-import JSON
+package import JSON
 import Messaging
 
-/// A value in a file of event types, and where it stands.
-struct EventTypeMember {
+/// A value in a file of event types, or in another file that is read as strictly, and where it stands.
+package struct EventTypeMember {
   let file: String
   let path: JSONPath
-  let tree: JSONValue
+  package let tree: JSONValue
 
-  init(file: String, path: JSONPath, _ tree: JSONValue) {
+  package init(file: String, path: JSONPath, _ tree: JSONValue) {
     self.file = file
     self.path = path
     self.tree = tree
   }
 
-  func fault(_ reason: String) -> EventTypeFileError {
+  package func fault(_ reason: String) -> EventTypeFileError {
     EventTypeFileError(file: file, member: path.text, reason: reason)
   }
 
@@ -27,7 +27,7 @@ struct EventTypeMember {
 
   /// The values of an object's members, in the order of `names`: the first `required` of these must be there, none else
   /// may be, and none twice.
-  func members(_ names: [String], required: Int) throws(EventTypeFileError) -> [EventTypeMember?] {
+  package func members(_ names: [String], required: Int) throws(EventTypeFileError) -> [EventTypeMember?] {
     guard case .object(let members) = tree else { throw fault("must be an object") }
     var found = [EventTypeMember?](repeating: nil, count: names.count)
     for member in members {
@@ -42,13 +42,13 @@ struct EventTypeMember {
     return found
   }
 
-  func elements() throws(EventTypeFileError) -> [EventTypeMember] {
+  package func elements() throws(EventTypeFileError) -> [EventTypeMember] {
     guard case .array(let elements) = tree else { throw fault("must be a list") }
     guard elements.count <= 1000 else { throw fault("holds \(elements.count) elements; at most 1000 are allowed") }
     return elements.enumerated().map { EventTypeMember(file: file, path: .element($0.offset, of: path), $0.element) }
   }
 
-  func flag() throws(EventTypeFileError) -> Bool {
+  package func flag() throws(EventTypeFileError) -> Bool {
     switch tree {
     case .plain(Array("true".utf8)): return true
     case .plain(Array("false".utf8)): return false
@@ -57,14 +57,14 @@ struct EventTypeMember {
   }
 
   /// A whole number from 1 on.
-  func count() throws(EventTypeFileError) -> Int {
+  package func count() throws(EventTypeFileError) -> Int {
     guard case .plain(let bytes) = tree, let count = Int(String(decoding: bytes, as: UTF8.self)),
       (1...999_999).contains(count)
     else { throw fault("must be a whole number from 1 to 999999") }
     return count
   }
 
-  func text() throws(EventTypeFileError) -> String {
+  package func text() throws(EventTypeFileError) -> String {
     guard case .string(let text) = tree else { throw fault("must be a string") }
     return text
   }
@@ -88,14 +88,14 @@ struct EventTypeMember {
     return found
   }
 
-  func names() throws(EventTypeFileError) -> [String] {
+  package func names() throws(EventTypeFileError) -> [String] {
     var names: [String] = []
     for element in try elements() { names.append(try element.name()) }
     return names
   }
 
   /// Visible ASCII: what looks the same is the same.
-  func name() throws(EventTypeFileError) -> String {
+  package func name() throws(EventTypeFileError) -> String {
     let text = try text()
     guard Name.isType(text), text.utf8.allSatisfy({ 0x21...0x7E ~= $0 }) else {
       throw fault("must be 1 to \(Limit.typeBytes) visible ASCII characters without '*'")

@@ -52,7 +52,7 @@ extension EventTypeTable {
   }
 
   /// The known types whose canonical name begins so.
-  func names(beginning prefix: String) -> [String] { known.map(\.name).filter { $0.hasBytePrefix(prefix) } }
+  package func names(beginning prefix: String) -> [String] { known.map(\.name).filter { $0.hasBytePrefix(prefix) } }
 
   /// How an event of a type is written for a client that knows it by a name: where that is its family's, the frame says the
   /// type's own name too.

@@ -1,12 +1,12 @@
 import JSON
 
 /// Where a value stands; written out only when there is a fault to tell.
-indirect enum JSONPath {
+package indirect enum JSONPath {
   case root
   case member(String, of: JSONPath)
   case element(Int, of: JSONPath)
 
-  var text: String {
+  package var text: String {
     switch self {
     case .root: ""
     case .member(let name, of: .root): name

@@ -2,6 +2,9 @@ package import Messaging
 
 /// Over which of several partitions rows are spread: a DynamoDB partition takes 1,000 writes a second.
 package enum Shard {
+  /// What `LISTENER_SHARDS` may be at most.
+  package static let maximum = 256
+
   package static func index(of id: ConnectionID, count: Int) -> Int { index(ofText: id.text, count: count) }
 
   package static func index(ofText text: String, count: Int) -> Int {

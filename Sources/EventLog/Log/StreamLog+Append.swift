@@ -1,5 +1,5 @@
 package import ConnectionStore
-import Connections
+package import Connections
 package import Messaging
 import Telemetry
 
@@ -9,8 +9,15 @@ extension StreamLog {
   /// When it throws, whether they were appended is not known: the publisher may send the same idempotency keys again.
   /// More events than one segment holds, or more idempotency keys than one transaction, make several appends, each
   /// whole or not at all.
-  package mutating func append(_ events: [Event], to stream: String) throws(TableError) -> [AppendOutcome] {
-    var batch = AppendBatch(events)
+  ///
+  /// `writer`: who has worked out the positions among them; those of another than `POSITIONS` names are refused.
+  package mutating func append(
+    _ events: [Event], to stream: String, by writer: PositionsWriter = .application
+  ) throws(TableError) -> [AppendOutcome] {
+    evictedStates = [:]
+    let states = states
+    var batch = AppendBatch(
+      events, refusal: { states?.refusal(of: $0, by: writer) }, isStateful: { states?.rule(of: $0) != nil })
     while case let part = batch.nextPart(), !part.isEmpty { try append(part, to: stream, batch: &batch) }
     return batch.finished()
   }
@@ -21,6 +28,9 @@ extension StreamLog {
     let epoch: String
     let first: Int64
     let entries: [AppendBatch.Entry]
+    /// The events as they stand in the log: what one says of a state is added.
+    var events: [Event]
+    var states: StateChanges?
   }
 
   private mutating func append(
@@ -32,9 +42,11 @@ extension StreamLog {
     for _ in 0..<Self.attempts {
       let head = try head(stream: stream)
       if let done = try completed(incomplete, stream: stream) { return record(done, batch: &batch) }
-      let attempt = Attempt(
-        writer: randomness.hexadecimal(), epoch: head?.epoch ?? "\(clock.milliseconds())-\(randomness.hexadecimal())",
-        first: head?.next ?? 1, entries: entries)
+      let writer = randomness.hexadecimal()
+      let epoch = head?.epoch ?? "\(clock.milliseconds())-\(randomness.hexadecimal())"
+      let attempt = try attempt(
+        entries, as: writer, first: head?.next ?? 1, epoch: epoch, stream: stream, batch: &batch)
+      if attempt.entries.isEmpty { return }
       do {
         try write(attempt, head: head, stream: stream)
         return record(attempt, batch: &batch)
@@ -55,12 +67,49 @@ extension StreamLog {
     )
   }
 
+  /// The events with what they make of the states, as these are now. An event that no state takes is refused.
+  private func attempt(
+    _ entries: [AppendBatch.Entry], as writer: String, first: Int64, epoch: String, stream: String,
+    batch: inout AppendBatch
+  ) throws(TableError) -> Attempt {
+    guard let states, entries.contains(where: { states.rule(of: $0.event) != nil }) else {
+      return Attempt(writer: writer, epoch: epoch, first: first, entries: entries, events: entries.map(\.event))
+    }
+    var changes = try StateChanges(
+      of: entries.map(\.event), rules: states, stream: stream, epoch: epoch, table: table)
+    var taken: [AppendBatch.Entry] = []
+    var events: [Event] = []
+    for entry in entries {
+      switch changes.apply(entry.event, sequence: first + Int64(events.count)) {
+      case .success(let event):
+        taken.append(entry)
+        events.append(event)
+      case .failure(let refusal):
+        let known = try known(entry, epoch: epoch, stream: stream)
+        batch.record(entry, outcome: known ?? .refused(refusal))
+      }
+    }
+    return Attempt(writer: writer, epoch: epoch, first: first, entries: taken, events: events, states: changes)
+  }
+
+  /// An event that was appended before is known, whatever the state would make of it now.
+  private func known(
+    _ entry: AppendBatch.Entry, epoch: String, stream: String
+  ) throws(TableError) -> AppendOutcome? {
+    guard let claim = entry.claim,
+      let item = try table.get(ClaimRow.key(stream: stream, name: claim.name), consistency: .strong),
+      let earlier = ClaimRow(item), earlier.epoch == epoch, earlier.digest == claim.digest
+    else { return nil }
+    return .known(sequence: earlier.sequence)
+  }
+
   private mutating func write(_ attempt: Attempt, head: LogHead?, stream: String) throws(TableError) {
     var writes = [headWrite(attempt, head: head, stream: stream), .put(segment(attempt, stream: stream))]
     for (offset, entry) in attempt.entries.enumerated() {
       guard let claim = entry.claim else { continue }
       writes.append(claimWrite(claim, attempt: attempt, sequence: attempt.first + Int64(offset), stream: stream))
     }
+    if let states = attempt.states { writes += states.writes(expires: clock.seconds + limits.stateSeconds) }
     let open = activeStreams.row(stream: stream)
     if let open { writes.append(.put(open)) }
     try table.transact(writes, durability: .disk)
@@ -79,7 +128,7 @@ extension StreamLog {
   private func segment(_ attempt: Attempt, stream: String) -> Item {
     SegmentRow.item(
       stream: stream, first: attempt.first, epoch: attempt.epoch, writer: attempt.writer,
-      atMilliseconds: clock.milliseconds(), events: attempt.entries.map(\.event),
+      atMilliseconds: clock.milliseconds(), events: attempt.events,
       expires: clock.seconds + SegmentRow.keptSeconds(limits))
   }
 
@@ -94,7 +143,8 @@ extension StreamLog {
 
   // MARK: What came of it
 
-  private func record(_ attempt: Attempt, batch: inout AppendBatch) {
+  private mutating func record(_ attempt: Attempt, batch: inout AppendBatch) {
+    evictedStates.merge(attempt.states?.evicted ?? [:], uniquingKeysWith: +)
     for (offset, entry) in attempt.entries.enumerated() {
       let sequence = attempt.first + Int64(offset)
       let isBeside = entry.claim?.isBeside == true

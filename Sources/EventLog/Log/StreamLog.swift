@@ -14,12 +14,18 @@ package struct StreamLog {
   let randomness: Randomness
   var activeStreams: ActiveStreams
   let limits: StreamLimits
+  /// Of which events a state is kept; nil: of none, for whoever only reads.
+  package var states: StateRules?
+  /// By type how many keys the last append took out of states, for others.
+  package internal(set) var evictedStates: [String: Int] = [:]
 
   package init(
-    table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), clock: Clock = .system,
+    table: any Table, shards: Int = 1, limits: StreamLimits = StreamLimits(), states: StateRules? = nil,
+    clock: Clock = .system,
     randomness: Randomness = .system
   ) {
     self.limits = limits
+    self.states = states
     self.table = table
     self.clock = clock
     self.randomness = randomness

@@ -22,6 +22,8 @@ package struct Recovery: Equatable, Sendable {
     package internal(set) var events: [LoggedEvent] = []
     /// Of some of these by their sequence how many earlier ones they stand for.
     package internal(set) var folded: [Int64: Int] = [:]
+    /// Where the log stood; nil: there was none.
+    package internal(set) var head: LogHead?
   }
 
   package internal(set) var parts: [Part] = []

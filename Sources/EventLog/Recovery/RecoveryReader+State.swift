@@ -11,6 +11,8 @@ extension RecoveryReader {
       var part = Recovery.Part(stream: pause.stream, base: pause.through)
       if StreamName.isPersonal(stream: pause.stream) {
         try addWaiting(to: &part, record: record, epoch: pause.epoch)
+        part.snapshot = try userState(
+          record: record, stream: pause.stream, head: LogHead(epoch: pause.epoch, next: pause.through + 1))
         parts.append(part)
         continue
       }
@@ -68,6 +70,9 @@ extension RecoveryReader {
   func snapshot(
     record: ConnectionRecord, stream: String, head: LogHead, replay: Replay
   ) throws(TableError) -> [LoggedEvent] {
+    guard StreamName.type(of: stream) != nil else {
+      return try userState(record: record, stream: stream, head: head)
+    }
     // Before the last-value rows, which are written before the checkpoint says so.
     let unsent = replay.isTrimmed ? try unsent(record: record, stream: stream, head: head, through: replay.base) : [:]
     return try snapshot(record: record, stream: stream, epoch: head.epoch, through: replay.base, unsent: unsent)

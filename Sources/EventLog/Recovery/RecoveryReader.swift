@@ -23,8 +23,9 @@ package struct RecoveryReader {
   package var log: Log?
 
   let personalEvents: Int64
-  private let personalSeconds: Int64
+  let personalSeconds: Int64
   let batchEvents: Int
+  let latestSeconds: Int64
 
   package init(
     table: any Table, types: EventTypeTable, shards: Int = 1, limits: StreamLimits = StreamLimits(),
@@ -33,6 +34,7 @@ package struct RecoveryReader {
     personalEvents = limits.personalEvents
     personalSeconds = limits.personalSeconds
     batchEvents = Int(limits.batchEvents)
+    latestSeconds = limits.latestSeconds
     self.table = table
     self.types = types
     self.log = log
@@ -65,13 +67,14 @@ package struct RecoveryReader {
         stream: stream, head: head, presented: presented, seen: seen.first { $0.key.hasSameBytes(as: stream) }?.value)
       var part = try part(record: record, stream: stream, head: head, resumption: resumption, budget: &budget)
       if let head, let owing, part.snapshot == nil { try addOwed(of: owing, head: head, to: &part) }
+      part.head = head
       recovery.cursor.set(stream: stream, epoch: head?.epoch ?? "", to: head?.last ?? 0)
       recovery.parts.append(part)
     }
     return recovery
   }
 
-  private static func presented(
+  static func presented(
     _ text: String?, cursor: Cursor?, streams: [String], heads: [LogHead?]
   ) -> Resumption.Presented {
     guard text != nil else { return .nothing }
@@ -87,6 +90,8 @@ package struct RecoveryReader {
     guard let head else {
       var part = Recovery.Part(stream: stream, base: 0)
       if case .after = resumption { part.extent = .all } else { part.snapshot = [] }
+      // What is kept of a user outlives the log.
+      if part.snapshot != nil { part.snapshot = try userState(record: record, stream: stream, head: nil) }
       if case .lost(let reason) = resumption {
         (part.extent, part.reason, part.missed) = (Recovery.Extent.none, reason, nil)
       }

@@ -31,18 +31,10 @@ public struct GatewayHeaders {
     var reader = JSONReader(bytes, in: range)
     guard (try? reader.beginObject()) != nil else { return nil }
     while let key = try? reader.nextKey() {
-      if Self.isEqual(key, right: name) { return try? reader.string() }
+      if HTTPFields.isSame(key, as: name) { return try? reader.string() }
       guard (try? reader.skip()) != nil else { return nil }
     }
     return nil
-  }
-
-  private static func isEqual(_ left: String, right: String) -> Bool {
-    left.utf8.count == right.utf8.count && zip(left.utf8, right.utf8).allSatisfy { lowered($0) == lowered($1) }
-  }
-
-  private static func lowered(_ byte: UInt8) -> UInt8 {
-    (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) ? byte | 0x20 : byte
   }
 }
 

@@ -23,6 +23,16 @@ package struct Fault: Equatable, Sendable {
     case stopped
     /// A call of a function to its table is refused, or is done and not answered.
     case tableThrottled = "table-throttled"
+    /// What a function streams first reaches the client with what it streams next.
+    case firstChunkHeld = "first-chunk-held"
+    /// Each thing that a function streams reaches the client with the next one.
+    case chunkLate = "chunk-late"
+    /// What a function streams reaches the client when there is enough of it.
+    case chunksHeld = "chunks-held"
+    /// An answer that ends without a byte of a body is left open.
+    case emptyBodyHeld = "empty-body-held"
+    /// The client's connection is cut in the middle of a stream.
+    case streamCut = "stream-cut"
   }
 
   /// Which requests a fault is about.
@@ -69,6 +79,8 @@ package struct Fault: Equatable, Sendable {
   package var status = 500
   /// How long it lasts.
   package var milliseconds: Int64 = 0
+  /// What a function writes of that size at once is not held back.
+  package var bytes = 16 << 10
   /// It begins a hashed time after the invocation, at most so many milliseconds.
   package var within: Int64 = 20
   /// Only this function's processes; nil: those of all.
@@ -88,6 +100,8 @@ package struct Fault: Equatable, Sendable {
     case .slow: milliseconds = 100
     case .reordered: milliseconds = 50
     case .stopped: milliseconds = 500
+    case .emptyBodyHeld: milliseconds = 960_000
+    case .streamCut: within = 1000
     default: break
     }
   }
@@ -108,6 +122,9 @@ extension Fault.Kind {
       case .killed: [.within, .function]
       case .stopped: [.milliseconds, .within, .function]
       case .tableThrottled: [.outcome, .function]
+      case .firstChunkHeld, .chunkLate, .chunksHeld: [.bytes, .function]
+      case .emptyBodyHeld: [.milliseconds, .function]
+      case .streamCut: [.within, .function]
       }
     return own + [.from, .until, .limit]
   }
@@ -118,6 +135,6 @@ extension Fault.Kind {
 
 extension Fault {
   enum Member: String, CaseIterable {
-    case kind, rate, scope, on, status, milliseconds, within, delays, outcome, function, from, until, limit
+    case kind, rate, scope, on, status, milliseconds, bytes, within, delays, outcome, function, from, until, limit
   }
 }

@@ -56,7 +56,8 @@ extension Fault {
     case .delays: delay = try members.keyword(name, type: Delay.self) ?? delay
     case .outcome: outcome = try members.keyword(name, type: TableOutcome.self) ?? outcome
     case .status: status = try members.integer(name, in: 500...599).map { Int($0) } ?? status
-    case .milliseconds: milliseconds = try members.integer(name, in: 0...600_000) ?? milliseconds
+    case .milliseconds: milliseconds = try members.integer(name, in: 0...960_000) ?? milliseconds
+    case .bytes: bytes = try members.integer(name, in: 1...(1 << 20)).map { Int($0) } ?? bytes
     case .within: within = try members.integer(name, in: 0...600_000) ?? within
     case .function: function = try members.string(name) ?? function
     case .from: from = try members.integer(name, in: 0...Int64.max) ?? from

@@ -6,14 +6,14 @@ import Telemetry
 extension FunctionRunner {
   /// Lets a process be killed, or stopped for a while, in the middle of the invocation that it was just given.
   func prepareFaults(
-    of environment: FunctionEnvironment, running id: FunctionPool.InvocationID, faults: Faults
+    of environment: FunctionEnvironment, running delivery: Delivery, faults: Faults
   ) {
     for kind in [Fault.Kind.killed, .stopped] {
       let decision = faults.decide(kind, who: configuration.name) { isMeant(by: $0) }
       guard let decision else { continue }
-      loop.schedule(afterMilliseconds: faults.delay(of: decision)) { [weak self, weak environment] in
+      loop.schedule(afterMilliseconds: faults.delay(of: decision)) { [weak self, weak environment, weak delivery] in
         // It may have answered meanwhile; then nothing goes wrong.
-        guard let self, let environment, environment.runningID == id, faults.inject(decision) else { return }
+        guard let self, let environment, delivery?.isRunning == true, faults.inject(decision) else { return }
         strike(environment: environment, fault: decision.fault)
       }
     }

@@ -15,6 +15,18 @@ package struct FunctionConfiguration: Sendable {
   package var memoryMegabytes = 128
   /// Processes of it at a time.
   package var maximumEnvironments = 10
+  /// Invocations that one process runs at a time. Beyond one the process is told so in `AWS_LAMBDA_MAX_CONCURRENCY`, and
+  /// asks for that many at once.
+  package var invocationsPerEnvironment = 1
+  /// Invocations of it at a time, in all its processes; what comes beyond is throttled. Nil: as many as may wait and run.
+  package var reservedConcurrency: Int?
+  /// The bounds of an answer that is streamed.
+  var stream = AnswerLimits()
+  /// The rate of such an answer after its first 6 MB; nil: no bound.
+  package var streamBytesPerSecond: Int? {
+    get { stream.bytesPerSecond }
+    set { stream.bytesPerSecond = newValue }
+  }
   /// Invocations that may wait for a process.
   package var queueLength = 10_000
   /// A process without work is ended after that many seconds.
@@ -32,6 +44,8 @@ package struct FunctionConfiguration: Sendable {
   var limits: FunctionPool.Limits {
     var limits = FunctionPool.Limits()
     limits.maximumEnvironments = max(1, maximumEnvironments)
+    limits.slots = max(1, invocationsPerEnvironment)
+    limits.concurrency = reservedConcurrency ?? .max
     limits.queueLength = queueLength
     limits.initMilliseconds = initMilliseconds
     limits.stopMilliseconds = stopMilliseconds
@@ -90,11 +104,16 @@ extension FunctionConfiguration {
   }
 
   private func reserved(runtimeAPI: String, logStream: String) -> [String: String] {
-    [
+    var variables = [
       "AWS_LAMBDA_RUNTIME_API": runtimeAPI, "AWS_LAMBDA_FUNCTION_NAME": name, "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
       "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "\(memoryMegabytes)", "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
       "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/\(name)", "AWS_LAMBDA_LOG_STREAM_NAME": logStream,
       "LAMBDA_TASK_ROOT": taskRoot, "_HANDLER": environment["_HANDLER"] ?? "bootstrap",
     ]
+    if invocationsPerEnvironment > 1 {
+      variables["AWS_LAMBDA_MAX_CONCURRENCY"] = "\(invocationsPerEnvironment)"
+      variables["AWS_LAMBDA_INITIALIZATION_TYPE"] = "lambda-managed-instances"
+    }
+    return variables
   }
 }

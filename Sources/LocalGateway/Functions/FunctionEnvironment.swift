@@ -6,6 +6,12 @@ protocol FunctionEnvironmentOwner: AnyObject {
   func handle(
     _ call: RuntimeAPI.Request, request: HTTPRequest, from environment: FunctionEnvironment,
     responder: HTTPResponder)
+  /// What becomes of the body of a call, whose head has come.
+  func plan(
+    _ call: RuntimeAPI.Request, request: HTTPRequest, from environment: FunctionEnvironment, responder: HTTPResponder
+  ) -> HTTPBodyPlan
+  /// A call for the next invocation waits no more: its connection ended.
+  func withdrew(environment: FunctionEnvironment)
   /// The connection ended inside the body of a request.
   func truncated(_ call: RuntimeAPI.Request, from environment: FunctionEnvironment)
   func wrote(_ line: [UInt8], from environment: FunctionEnvironment)
@@ -21,24 +27,19 @@ final class FunctionEnvironment {
   private var server: HTTPServer?
   private var process: ChildProcess?
 
-  /// The call for the next invocation that waits for its answer.
-  private var asking: HTTPResponder?
-  /// The last invocation it was given, also after its answer.
-  private(set) var current: Invocation?
-  /// Its number, until it is answered.
-  private(set) var runningID: FunctionPool.InvocationID?
-  /// Names the last delivery; a runtime that echoes it tells a late answer from a right one.
-  private var deliveryID = ""
+  /// How many invocations it runs at a time.
+  private let slots: Int
+  /// The calls for the next invocation that wait for their answers, the oldest first.
+  private var asking: [HTTPResponder] = []
+  private(set) var deliveries = Deliveries()
 
-  /// Microseconds of `Stopwatch`, as the other two.
+  /// Microseconds of `Stopwatch`, as the other.
   let startedAt = Stopwatch.microseconds()
   private(set) var readyAt: Int64?
-  private(set) var deliveredAt: Int64 = 0
-  /// Deliveries so far.
-  private(set) var deliveries = 0
 
-  init(id: FunctionPool.EnvironmentID, owner: any FunctionEnvironmentOwner) {
+  init(id: FunctionPool.EnvironmentID, slots: Int, owner: any FunctionEnvironmentOwner) {
     self.id = id
+    self.slots = slots
     self.owner = owner
   }
 
@@ -50,6 +51,7 @@ final class FunctionEnvironment {
   ) throws(SystemError) {
     let server = try Self.server(on: loop, buffer: buffer)
     server.add(self)
+    server.judgeBody = { [weak self] in self?.plan($0, responder: $1) ?? .whole }
     server.onTruncatedRequest = { [weak self] in self?.truncated($0) }
     do throws(SystemError) {
       process = try ChildProcess.start(
@@ -90,7 +92,7 @@ final class FunctionEnvironment {
 
   /// Closes the port and every connection to it; a runtime that waits for an invocation then ends.
   func close() {
-    asking = nil
+    asking = []
     server?.close()
     server = nil
   }
@@ -99,31 +101,31 @@ final class FunctionEnvironment {
 
   func asks(_ responder: HTTPResponder) {
     if readyAt == nil { readyAt = Stopwatch.microseconds() }
-    // Only one call can be answered with the next invocation.
-    asking?.refuse(.invalidStateTransition)
-    asking = responder
+    deliveries.slotReturned()
+    guard slots > 1 else {
+      // Only one call can be answered with the next invocation.
+      asking.popLast()?.refuse(.invalidStateTransition)
+      return asking.append(responder)
+    }
+    asking.append(responder)
+    responder.onClientGone { [weak self] in self?.withdraw() }
+  }
+
+  private func withdraw() {
+    let count = asking.count
+    asking.removeAll { !$0.isOpen }
+    for _ in asking.count..<count { owner?.withdrew(environment: self) }
   }
 
   func deliver(
     id: FunctionPool.InvocationID, invocation: Invocation, headers: [(name: String, value: String)]
-  ) {
-    deliveries += 1
-    deliveryID = "\(invocation.requestID).\(deliveries)"
-    current = invocation
-    runningID = id
-    deliveredAt = Stopwatch.microseconds()
-    let responder = asking
-    asking = nil
+  ) -> Delivery {
+    let delivery = deliveries.add(invocation, id: id)
+    let responder = asking.isEmpty ? nil : asking.removeFirst()
     responder?.respond(
-      status: 200, headers: headers + [("Lambda-Runtime-Invocation-Id", deliveryID)], body: invocation.payload)
-  }
-
-  /// The invocation was answered.
-  func finishRunning() { runningID = nil }
-
-  /// Whether an answer is one to what was delivered last. `invocationID` is the echo, if the runtime echoes.
-  func isCurrent(requestID: String, invocationID: String?) -> Bool {
-    requestID == current?.requestID && (invocationID == nil || invocationID == deliveryID)
+      status: 200, headers: headers + [("Lambda-Runtime-Invocation-Id", delivery.deliveryID)],
+      body: invocation.payload)
+    return delivery
   }
 }
 
@@ -135,6 +137,11 @@ extension FunctionEnvironment: HTTPRequestHandler {
       responder.refuse(.notFound)
     }
     return true
+  }
+
+  private func plan(_ request: HTTPRequest, responder: HTTPResponder) -> HTTPBodyPlan {
+    guard let call = RuntimeAPI.request(method: request.method, target: request.target) else { return .whole }
+    return owner?.plan(call, request: request, from: self, responder: responder) ?? .whole
   }
 
   private func truncated(_ request: HTTPRequest) {

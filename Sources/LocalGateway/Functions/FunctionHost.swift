@@ -47,17 +47,19 @@ final class FunctionHost: FunctionInvoker {
     }
   }
 
-  /// As the other, with what else a caller may say and be told.
+  /// As the other, with what else a caller may say and be told. With a `receiver` an answer that the function streams goes
+  /// there while it comes, and what `completion` is then told has no bytes; without, it is collected.
   func invoke(
     _ name: String, payload: [UInt8], context: Invocation.Context, timeoutMilliseconds: Int64,
-    completion: @escaping (Invocation.Result) -> Void
+    receiver: (any AnswerReceiver)? = nil, completion: @escaping (Invocation.Result) -> Void
   ) {
     guard let runner = runners[name] else {
       loop.schedule(afterMilliseconds: 0) { completion(.init(outcome: .unknownFunction, log: [])) }
       return
     }
     runner.invoke(
-      payload: payload, context: context, timeoutMilliseconds: timeoutMilliseconds, completion: completion)
+      payload: payload, context: context, timeoutMilliseconds: timeoutMilliseconds, receiver: receiver,
+      completion: completion)
   }
 
   /// Fails what runs and waits, asks every process to end (SIGTERM), kills it after two seconds, and then calls

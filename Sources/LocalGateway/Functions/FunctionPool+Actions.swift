@@ -26,11 +26,33 @@ extension FunctionPool {
   /// Where an environment stands.
   enum Phase {
     case starting(deadline: Int64)
-    case idle(until: Int64)
-    case running(InvocationID, deadline: Int64)
-    /// Answered, and not yet back for the next one: Lambda counts this as part of the invocation.
-    case answered(deadline: Int64)
+    case serving(Slots)
     /// Told to end; to be killed at a moment, or killed already.
     case ending(killAt: Int64?, timedOut: Bool)
+  }
+
+  /// What an environment does that has started. Ordinarily it has one slot: one invocation at a time.
+  struct Slots {
+    /// Invocations that are not answered, with the moments at which their time is over.
+    var running: [InvocationID: Int64] = [:]
+    /// Of an environment with several slots: invocations that failed for lack of time, whose slots have not come back.
+    var overdue: [InvocationID: Int64] = [:]
+    /// Answered, and the slot not yet back for the next one: Lambda counts this as part of the invocation.
+    var answered: [(id: InvocationID, deadline: Int64)] = []
+    /// Calls for the next invocation that wait.
+    var asking = 0
+    /// The most slots that were seen at once, and until when the others are still expected.
+    var seen = 0
+    let expectedUntil: Int64
+    /// When an environment without work is ended.
+    var idleUntil = Int64.max
+
+    var occupied: Int { running.count + overdue.count + answered.count }
+    var isIdle: Bool { occupied == 0 }
+
+    /// Moments at which something is to be done about them.
+    var moments: [Int64] {
+      isIdle ? [idleUntil] : Array(running.values) + overdue.values + answered.map(\.deadline)
+    }
   }
 }

@@ -3,6 +3,11 @@ extension FunctionPool {
   struct Limits {
     /// Processes at a time.
     var maximumEnvironments = 10
+    /// Invocations that one environment runs at a time (`AWS_LAMBDA_MAX_CONCURRENCY`).
+    var slots = 1
+    /// Invocations of the function at a time, those that wait among them: reserved concurrency. What comes beyond is
+    /// throttled at once.
+    var concurrency = Int.max
     /// Invocations that wait for an environment, and their payloads' bytes together.
     var queueLength = 10_000
     var queueBytes = 64 << 20
@@ -10,6 +15,9 @@ extension FunctionPool {
     var initMilliseconds: Int64 = 10_000
     /// From the delivery of an invocation to the call for the next one.
     var timeoutMilliseconds: Int64 = 30_000
+    /// From an environment's first call for an invocation to those of its other slots; what waits longer for them has
+    /// another environment started.
+    var slotMilliseconds: Int64 = 1000
     /// An environment without work is ended after that time.
     var idleMilliseconds: Int64 = 300_000
     /// From SIGTERM to SIGKILL.

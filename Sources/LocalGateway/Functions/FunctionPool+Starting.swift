@@ -2,7 +2,7 @@
 extension FunctionPool {
   mutating func startIfNeeded(now: Int64) -> [Action] {
     var actions = runOnIdle(now: now)
-    while !isStopped, runnableCount > startingCount, environments.count < limits.maximumEnvironments {
+    while !isStopped, runnableCount > expectedSlots(now: now), environments.count < limits.maximumEnvironments {
       // After a failure one is tried at a time, and not before the pause is over.
       guard failedStarts == 0 || (startingCount == 0 && now >= nextStart) else {
         if startingCount == 0 { recordWake(nextStart) }
@@ -15,6 +15,19 @@ extension FunctionPool {
       actions.append(.start(environmentsMade))
     }
     return actions
+  }
+
+  /// How many of those that wait will get a slot without another start: of environments that start, and of those whose
+  /// slots have not all asked yet.
+  private mutating func expectedSlots(now: Int64) -> Int {
+    var count = startingCount * limits.slots
+    guard limits.slots > 1 else { return count }
+    for case .serving(let slots) in environments.values {
+      let isFilling = now < slots.expectedUntil
+      count += max(0, (isFilling ? limits.slots : slots.seen) - slots.occupied - slots.asking)
+      if isFilling { recordWake(slots.expectedUntil) }
+    }
+    return count
   }
 
   /// One that waits fails with it, and with the second failure in a row all do, since the next try would fail too.
@@ -43,7 +56,7 @@ extension FunctionPool {
   private var hasWorkingEnvironment: Bool {
     environments.values.contains { phase in
       switch phase {
-      case .idle, .running, .answered: true
+      case .serving: true
       case .starting, .ending: false
       }
     }

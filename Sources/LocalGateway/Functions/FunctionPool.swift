@@ -1,8 +1,8 @@
 /// The life of one function's environments, as a value: what happened goes in, what is to be done comes out. It knows
 /// no process, no socket and no clock; every moment is given to it in milliseconds of a clock that never goes back.
 ///
-/// An invocation goes to the environment used last, else it waits while one is started, up to the cap; beyond the cap
-/// it waits in a bounded queue. Starts that fail are repeated only for invocations that wait, one at a time, after
+/// An invocation goes to the environment used last that has a free slot, else it waits while one is started, up to the
+/// cap; beyond the cap it waits in a bounded queue. Starts that fail are repeated only for invocations that wait, one at a time, after
 /// pauses that double.
 struct FunctionPool {
   typealias InvocationID = Int
@@ -18,8 +18,8 @@ struct FunctionPool {
 
   let limits: Limits
   var environments: [EnvironmentID: Phase] = [:]
-  /// The most recently used last.
-  var idle: [EnvironmentID] = []
+  /// Those with a slot that asks for an invocation, the most recently used last.
+  var free: [EnvironmentID] = []
   var startingCount = 0
   var environmentsMade = 0
 
@@ -31,7 +31,7 @@ struct FunctionPool {
   var backgroundQueue = FIFO<InvocationID>()
   /// How many of those are waiting, and are run.
   var backgroundWaiting = 0
-  var backgroundRuns: Set<EnvironmentID> = []
+  var backgroundRuns: [EnvironmentID: Set<InvocationID>] = [:]
   var waitingCount = 0
   private var waitingBytes = 0
 
@@ -54,12 +54,13 @@ struct FunctionPool {
     id: InvocationID, bytes: Int, callerDeadline: Int64, isInBackground: Bool = false, now: Int64
   ) -> [Action] {
     guard !isStopped else { return [.fail(id, .stopped)] }
+    guard invocations.count < limits.concurrency else { return [.fail(id, .throttled)] }
     let invocation = Invocation(
       bytes: bytes, callerDeadline: callerDeadline, isWaiting: false, isInBackground: isInBackground)
     recordWake(callerDeadline)
-    if !isInBackground || hasRoomInBackground, let environment = idle.popLast() {
+    if !isInBackground || hasRoomInBackground, let environment = free.last {
       invocations[id] = invocation
-      return [run(id: id, on: environment, now: now)]
+      return [runOnFree(id: id, environment: environment, now: now)]
     }
     guard waitingCount < limits.queueLength, waitingBytes + bytes <= limits.queueBytes else {
       return [.fail(id, .throttled)]
@@ -68,34 +69,63 @@ struct FunctionPool {
     return startIfNeeded(now: now)
   }
 
-  /// The environment asks for the next invocation; nil if it may not (403).
+  /// A slot of the environment asks for the next invocation; nil if it may not (403).
   mutating func asksForNext(environment: EnvironmentID, now: Int64) -> [Action]? {
     switch environments[environment] {
     case .starting:
       startingCount -= 1
       failedStarts = 0
-      return ready(environment: environment, now: now)
-    case .answered: return ready(environment: environment, now: now)
-    case .idle: return []
-    // It lost what it was given, with the connection perhaps: the same again, as AWS's emulator does.
-    case .running(let id, _): return [.deliver(id, to: environment)]
+      return ready(
+        environment: environment, slots: Slots(expectedUntil: now + limits.slotMilliseconds), now: now)
+    case .serving(var slots):
+      // Which of several slots has come back is not known, nor does it matter.
+      if !slots.answered.isEmpty {
+        slots.answered.removeFirst()
+        return ready(environment: environment, slots: slots, now: now)
+      }
+      if limits.slots == 1 {
+        // It lost what it was given, with the connection perhaps: the same again, as AWS's emulator does.
+        return slots.running.keys.map { .deliver($0, to: environment) }
+      }
+      guard slots.occupied + slots.asking < limits.slots else { return nil }
+      return ready(environment: environment, slots: slots, now: now)
     case .ending, nil: return nil
     }
   }
 
-  /// The environment answers an invocation, the one it was given last if `matches`.
-  mutating func answers(environment: EnvironmentID, matches: Bool) -> Verdict {
+  /// A slot that asked, one of several, asks no more: its connection has ended.
+  mutating func withdraws(environment: EnvironmentID) {
+    guard case .serving(var slots) = environments[environment], slots.asking > 0 else { return }
+    slots.asking -= 1
+    environments[environment] = .serving(slots)
+    if slots.asking == 0 { forget(free: environment) }
+  }
+
+  /// What an answer to that invocation would be told, were it whole now.
+  func verdict(environment: EnvironmentID, id: InvocationID?) -> Verdict {
     switch environments[environment] {
-    case .running(let id, let deadline) where matches:
-      environments[environment] = .answered(deadline: deadline)
-      backgroundRuns.remove(environment)
-      invocations[id] = nil
-      return .accepted(id)
+    case .serving(let slots):
+      guard let id else { return .invalidRequestID }
+      if slots.running[id] != nil { return .accepted(id) }
+      if slots.overdue[id] != nil { return .timedOut }
+      return slots.answered.contains { $0.id == id } ? .invalidStateTransition : .invalidRequestID
     case .ending(_, timedOut: true): return .timedOut
     case .starting, .ending, nil: return .invalidStateTransition
-    case .answered: return matches ? .invalidStateTransition : .invalidRequestID
-    case .running, .idle: return .invalidRequestID
     }
+  }
+
+  /// The environment answers an invocation; nil: one that it was not given, or not lately.
+  mutating func answers(environment: EnvironmentID, id: InvocationID?) -> Verdict {
+    let verdict = verdict(environment: environment, id: id)
+    guard let id, case .serving(var slots) = environments[environment] else { return verdict }
+    guard let deadline = slots.running.removeValue(forKey: id) ?? slots.overdue.removeValue(forKey: id) else {
+      return verdict
+    }
+    slots.answered.append((id, deadline))
+    backgroundRuns[environment]?.remove(id)
+    environments[environment] = .serving(slots)
+    if case .accepted = verdict { invocations[id] = nil }
+    return verdict
   }
 
   /// The environment reports that it cannot start; nil if it has started already (403).
@@ -109,14 +139,16 @@ struct FunctionPool {
 
   /// The process ended, or could not be started.
   mutating func ended(environment: EnvironmentID, failure: Failure, now: Int64) -> [Action] {
-    backgroundRuns.remove(environment)
+    backgroundRuns[environment] = nil
+    var actions: [Action] = []
     switch environments.removeValue(forKey: environment) {
     case .starting: return startFailed(failure, now: now)
-    case .running(let id, _): return fail(id: id, failure: failure) + startIfNeeded(now: now)
-    case .idle: idle.removeAll { $0 == environment }
-    case .answered, .ending, nil: break
+    case .serving(let slots):
+      forget(free: environment)
+      actions = slots.running.keys.sorted().flatMap { fail(id: $0, failure: failure) }
+    case .ending, nil: break
     }
-    return startIfNeeded(now: now)
+    return actions + startIfNeeded(now: now)
   }
 
   /// What has come due: callers that give up, functions out of time, idle environments, the next try of a start.
@@ -141,17 +173,33 @@ struct FunctionPool {
 
   // MARK: Running
 
-  private mutating func ready(environment: EnvironmentID, now: Int64) -> [Action] {
-    if let id = dequeue() { return [run(id: id, on: environment, now: now)] }
-    environments[environment] = .idle(until: now + limits.idleMilliseconds)
-    recordWake(now + limits.idleMilliseconds)
-    idle.append(environment)
+  private mutating func ready(environment: EnvironmentID, slots: Slots, now: Int64) -> [Action] {
+    if let id = dequeue() { return [run(id: id, on: environment, slots: slots, now: now)] }
+    var slots = slots
+    slots.asking += 1
+    slots.seen = max(slots.seen, slots.occupied + slots.asking)
+    slots.idleUntil = now + limits.idleMilliseconds
+    recordWake(slots.idleUntil)
+    environments[environment] = .serving(slots)
+    forget(free: environment)
+    free.append(environment)
     return []
   }
 
-  mutating func run(id: InvocationID, on environment: EnvironmentID, now: Int64) -> Action {
-    environments[environment] = .running(id, deadline: now + limits.timeoutMilliseconds)
-    if invocations[id]?.isInBackground ?? false { backgroundRuns.insert(environment) }
+  /// Takes a slot of an environment in which one asks.
+  mutating func runOnFree(id: InvocationID, environment: EnvironmentID, now: Int64) -> Action {
+    guard case .serving(var slots) = environments[environment] else { preconditionFailure("a free one serves") }
+    slots.asking -= 1
+    if slots.asking == 0 { forget(free: environment) }
+    return run(id: id, on: environment, slots: slots, now: now)
+  }
+
+  private mutating func run(id: InvocationID, on environment: EnvironmentID, slots: Slots, now: Int64) -> Action {
+    var slots = slots
+    if invocations[id]?.isInBackground ?? false { backgroundRuns[environment, default: []].insert(id) }
+    slots.running[id] = now + limits.timeoutMilliseconds
+    slots.seen = max(slots.seen, slots.occupied + slots.asking)
+    environments[environment] = .serving(slots)
     recordWake(now + limits.timeoutMilliseconds)
     return .deliver(id, to: environment)
   }
@@ -204,14 +252,9 @@ struct FunctionPool {
     case .starting(let deadline) where deadline <= now:
       environments[environment] = .ending(killAt: nil, timedOut: false)
       return [.kill(environment)] + startFailed(.initTimedOut, now: now)
-    case .running(let id, let deadline) where deadline <= now:
-      environments[environment] = .ending(killAt: nil, timedOut: true)
-      return [.kill(environment)] + fail(id: id, failure: .timedOut)
-    case .answered(let deadline) where deadline <= now:
-      environments[environment] = .ending(killAt: nil, timedOut: true)
-      return [.kill(environment)]
-    case .idle(let until) where until <= now:
+    case .serving(let slots) where slots.isIdle && slots.idleUntil <= now:
       return end(environment: environment, now: now)
+    case .serving(let slots): return tick(environment: environment, slots: slots, now: now)
     case .ending(let killAt?, let timedOut) where killAt <= now:
       environments[environment] = .ending(killAt: nil, timedOut: timedOut)
       return [.kill(environment)]
@@ -223,8 +266,7 @@ struct FunctionPool {
     switch environments[environment] {
     case .ending, nil: return []
     case .starting: startingCount -= 1
-    case .idle: idle.removeAll { $0 == environment }
-    case .running, .answered: break
+    case .serving: forget(free: environment)
     }
     environments[environment] = .ending(killAt: now + limits.stopMilliseconds, timedOut: false)
     recordWake(now + limits.stopMilliseconds)
@@ -233,6 +275,8 @@ struct FunctionPool {
 
   // MARK: Time
 
+  mutating func forget(free environment: EnvironmentID) { free.removeAll { $0 == environment } }
+
   mutating func recordWake(_ moment: Int64) { nextWake = min(nextWake, moment) }
 
   private mutating func findNextWake(now: Int64) {
@@ -240,10 +284,14 @@ struct FunctionPool {
     for invocation in invocations.values { recordWake(invocation.callerDeadline) }
     for phase in environments.values {
       switch phase {
-      case .starting(let moment), .idle(let moment), .running(_, let moment), .answered(let moment),
-        .ending(let moment?, _):
-        recordWake(moment)
+      case .starting(let moment), .ending(let moment?, _): recordWake(moment)
+      case .serving(let slots): for moment in slots.moments { recordWake(moment) }
       case .ending(nil, _): break
+      }
+    }
+    if waitingCount > 0, limits.slots > 1 {
+      for case .serving(let slots) in environments.values where slots.expectedUntil > now {
+        recordWake(slots.expectedUntil)
       }
     }
     if waitingCount > 0, startingCount == 0, nextStart > now { recordWake(nextStart) }

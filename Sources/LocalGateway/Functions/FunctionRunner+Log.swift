@@ -1,7 +1,7 @@
 /// The lines of a function's log, its own and Lambda's around them.
 extension FunctionRunner {
   func wrote(_ line: [UInt8], from environment: FunctionEnvironment) {
-    environment.current?.record(line)
+    environment.deliveries.author?.invocation.record(line)
     if let faults { countTableFault(in: line, faults: faults) }
     onLogLine(
       FunctionLogLine(function: configuration.name, environment: environment.id, text: line, isReport: false))
@@ -16,14 +16,14 @@ extension FunctionRunner {
   }
 
   /// END and REPORT, after what the function has written up to its answer.
-  func logEnd(_ invocation: Invocation, environment: FunctionEnvironment) {
+  func logEnd(_ delivery: Delivery, environment: FunctionEnvironment) {
+    let invocation = delivery.invocation
     if settings.writesReports || invocation.context.wantsLog { environment.drainOutput() }
     guard settings.writesReports else { return }
     log(ReportLine.end(invocation.requestID), environment: environment, invocation: invocation)
-    let isFirst = environment.deliveries == 1
     let report = ReportLine.report(
-      invocation.requestID, microseconds: Stopwatch.microseconds() - environment.deliveredAt,
-      initMicroseconds: isFirst ? environment.readyAt.map { $0 - environment.startedAt } : nil,
+      invocation.requestID, microseconds: Stopwatch.microseconds() - delivery.deliveredAt,
+      initMicroseconds: delivery.isFirst ? environment.readyAt.map { $0 - environment.startedAt } : nil,
       memoryMegabytes: configuration.memoryMegabytes, peakKilobytes: environment.peakKilobytes())
     log(report, environment: environment, invocation: invocation)
   }

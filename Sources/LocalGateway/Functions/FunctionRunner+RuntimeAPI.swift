@@ -26,31 +26,33 @@ extension FunctionRunner: FunctionEnvironmentOwner {
   private func response(
     _ requestID: String, request: HTTPRequest, environment: FunctionEnvironment, responder: HTTPResponder
   ) {
-    guard let id = accept(requestID, request: request, environment: environment, responder: responder) else { return }
-    if let mode = request.headers["lambda-runtime-function-response-mode"], mode != "streaming" {
+    guard let delivery = accept(requestID, request: request, environment: environment, responder: responder) else {
+      return
+    }
+    if !isResponseMode(of: request) {
       responder.refuse(.invalidResponseMode)
-      return finish(
-        id: id, environment: environment,
-        outcome: failed("Runtime.InvalidResponseModeHeader", message: "invalid response mode"))
+      return finish(delivery, environment: environment, outcome: Self.invalidResponseMode)
     }
     guard request.body.count <= RuntimeAPI.maximumResponseBytes else {
       responder.refuse(.tooLarge)
       let message = "Response payload size exceeded maximum allowed payload size (6291556 bytes)."
       return finish(
-        id: id, environment: environment, outcome: failed("Function.ResponseSizeTooLarge", message: message))
+        delivery, environment: environment, outcome: .failed("Function.ResponseSizeTooLarge", message: message))
     }
     responder.acknowledge()
-    finish(id: id, environment: environment, outcome: .response(request.body))
+    finish(delivery, environment: environment, outcome: .response(request.body))
   }
 
   private func error(
     _ requestID: String, request: HTTPRequest, environment: FunctionEnvironment, responder: HTTPResponder
   ) {
-    guard let id = accept(requestID, request: request, environment: environment, responder: responder) else { return }
+    guard let delivery = accept(requestID, request: request, environment: environment, responder: responder) else {
+      return
+    }
     let type = RuntimeAPI.normalizedErrorType(request.headers["lambda-runtime-function-error-type"])
     responder.acknowledge()
     finish(
-      id: id, environment: environment,
+      delivery, environment: environment,
       outcome: .functionError(document: ErrorDocument.posted(request.body, type: type), type: type))
   }
 
@@ -67,42 +69,71 @@ extension FunctionRunner: FunctionEnvironmentOwner {
     perform(actions)
   }
 
-  /// The invocation that is answered, if it may be; else the refusal was sent.
+  /// What is answered, if it may be; else the refusal was sent.
   private func accept(
     _ requestID: String, request: HTTPRequest, environment: FunctionEnvironment, responder: HTTPResponder
-  ) -> FunctionPool.InvocationID? {
-    let matches = environment.isCurrent(
-      requestID: requestID, invocationID: request.headers["lambda-runtime-invocation-id"])
-    switch pool.answers(environment: environment.id, matches: matches) {
-    case .accepted(let id): return id
+  ) -> Delivery? {
+    let delivery = environment.deliveries.find(
+      requestID: requestID, deliveryID: request.headers["lambda-runtime-invocation-id"])
+    // Its answer comes already; nothing else is one.
+    if delivery?.answer != nil {
+      responder.refuse(.invalidStateTransition)
+      return nil
+    }
+    let verdict = pool.answers(environment: environment.id, id: delivery?.id)
+    if case .accepted = verdict { return delivery }
+    refuse(verdict, responder: responder)
+    // One of several slots whose time is over has come back.
+    if verdict == .timedOut, let delivery, delivery.isRunning { report(delivery, environment: environment) }
+    return nil
+  }
+
+  func refuse(_ verdict: FunctionPool.Verdict, responder: HTTPResponder) {
+    switch verdict {
+    case .accepted: break
     case .invalidRequestID: responder.refuse(.invalidRequestID)
     case .invalidStateTransition: responder.refuse(.invalidStateTransition)
     case .timedOut: responder.refuse(.timedOut)
     }
-    return nil
+  }
+
+  func isResponseMode(of request: HTTPRequest) -> Bool {
+    request.headers["lambda-runtime-function-response-mode"].map { $0 == "streaming" } ?? true
   }
 
   func truncated(_ call: RuntimeAPI.Request, from environment: FunctionEnvironment) {
     guard case .response(let requestID) = call,
-      case .accepted(let id) = pool.answers(
-        environment: environment.id, matches: environment.isCurrent(requestID: requestID, invocationID: nil))
+      let delivery = environment.deliveries.find(requestID: requestID, deliveryID: nil), delivery.answer == nil
     else { return }
+    truncatedAnswer(of: delivery, environment: environment)
+  }
+
+  func withdrew(environment: FunctionEnvironment) { pool.withdraws(environment: environment.id) }
+
+  // MARK: Ends of invocations
+
+  static let invalidResponseMode = InvocationOutcome.failed(
+    "Runtime.InvalidResponseModeHeader", message: "invalid response mode")
+
+  func truncatedAnswer(of delivery: Delivery, environment: FunctionEnvironment) {
+    guard case .accepted = pool.answers(environment: environment.id, id: delivery.id) else { return }
     finish(
-      id: id, environment: environment,
-      outcome: failed("Runtime.TruncatedResponse", message: "the function closed its connection inside its answer"))
+      delivery, environment: environment,
+      outcome: .failed("Runtime.TruncatedResponse", message: "the function closed its connection inside its answer"))
   }
 
-  private func failed(_ type: String, message: String) -> InvocationOutcome {
-    .functionError(document: ErrorDocument.json(message: message, type: type), type: type)
+  func finish(_ delivery: Delivery, environment: FunctionEnvironment, outcome: InvocationOutcome) {
+    let invocation = invocations[delivery.id]
+    report(delivery, environment: environment)
+    invocation?.complete(outcome)
   }
 
-  private func finish(
-    id: FunctionPool.InvocationID, environment: FunctionEnvironment, outcome: InvocationOutcome
-  ) {
-    guard let invocation = invocations.removeValue(forKey: id) else { return }
-    environment.finishRunning()
-    logEnd(invocation, environment: environment)
-    invocation.complete(outcome)
+  /// The end of what a function did for an invocation, whose caller may have been told before.
+  func report(_ delivery: Delivery, environment: FunctionEnvironment) {
+    delivery.isRunning = false
+    delivery.answer = nil
+    guard invocations.removeValue(forKey: delivery.id) != nil else { return }
+    logEnd(delivery, environment: environment)
   }
 
   func ended(environment: FunctionEnvironment, end: ProcessEnd) {
@@ -112,10 +143,14 @@ extension FunctionRunner: FunctionEnvironmentOwner {
   func ended(environment: FunctionEnvironment, failure: FunctionPool.Failure) {
     if environment.readyAt == nil { logFailedStart(environment: environment, failure: failure) }
     perform(pool.ended(environment: environment.id, failure: failure, now: now))
-    if let id = environment.runningID, let invocation = invocations.removeValue(forKey: id) {
-      logEnd(invocation, environment: environment)
-    }
+    for delivery in environment.deliveries.running { report(delivery, environment: environment) }
     environments[environment.id] = nil
     reportIfStopped()
+  }
+}
+
+extension InvocationOutcome {
+  static func failed(_ type: String, message: String) -> InvocationOutcome {
+    .functionError(document: ErrorDocument.json(message: message, type: type), type: type)
   }
 }

@@ -43,13 +43,14 @@ final class FunctionRunner {
 
   func invoke(
     payload: [UInt8], context: Invocation.Context, timeoutMilliseconds: Int64,
-    completion: @escaping (Invocation.Result) -> Void
+    receiver: (any AnswerReceiver)? = nil, completion: @escaping (Invocation.Result) -> Void
   ) {
     invocationsMade += 1
     let now = now
     let (deadline, overflows) = now.addingReportingOverflow(timeoutMilliseconds)
     invocations[invocationsMade] = Invocation(
-      requestID: context.requestID ?? randomness.uuid(), payload: payload, context: context, completion: completion)
+      requestID: context.requestID ?? randomness.uuid(), payload: payload, context: context, receiver: receiver,
+      completion: completion)
     perform(
       pool.invoke(
         id: invocationsMade, bytes: payload.count, callerDeadline: overflows ? .max : deadline,
@@ -104,7 +105,7 @@ final class FunctionRunner {
   }
 
   private func start(id: FunctionPool.EnvironmentID) {
-    let environment = FunctionEnvironment(id: id, owner: self)
+    let environment = FunctionEnvironment(id: id, slots: limits.slots, owner: self)
     environments[id] = environment
     do throws(SystemError) {
       try environment.start(on: loop, buffer: buffer) { address in command(id: id, runtimeAPI: address) }
@@ -138,10 +139,11 @@ final class FunctionRunner {
   /// The caller is told later: it may be in the middle of its call.
   private func fail(id: FunctionPool.InvocationID, failure: FunctionPool.Failure) {
     guard let invocation = invocations[id] else { return }
-    let environment = environments.values.first { $0.runningID == id }
+    let environment = environments.values.first { $0.deliveries.isRunning(id) }
     // A function that goes on for nobody, or is being killed, is reported once it has ended.
     if environment == nil { invocations[id] = nil }
     logFailure(failure, invocation: invocation, environment: environment)
+    if failure != .callerTimedOut { environment?.deliveries[id]?.answer?.breakOff(.timedOut) }
     let outcome = failure.outcome(requestID: invocation.requestID, limits: limits)
     loop.schedule(afterMilliseconds: 0) { invocation.complete(outcome) }
   }
@@ -149,12 +151,12 @@ final class FunctionRunner {
   private func deliver(id: FunctionPool.InvocationID, to environmentID: FunctionPool.EnvironmentID) {
     guard let invocation = invocations[id], let environment = environments[environmentID] else { return }
     // A second delivery of the same is no second start.
-    let isFirst = environment.runningID != id
+    let isFirst = !environment.deliveries.isRunning(id)
     if isFirst, settings.writesReports {
       log(ReportLine.start(invocation.requestID), environment: environment, invocation: invocation)
     }
-    environment.deliver(id: id, invocation: invocation, headers: headers(invocation))
-    if isFirst, let faults { prepareFaults(of: environment, running: id, faults: faults) }
+    let delivery = environment.deliver(id: id, invocation: invocation, headers: headers(invocation))
+    if isFirst, let faults { prepareFaults(of: environment, running: delivery, faults: faults) }
   }
 
   private func headers(_ invocation: Invocation) -> [(name: String, value: String)] {

@@ -23,11 +23,17 @@ final class Invocation {
   let requestID: String
   let payload: [UInt8]
   let context: Context
+  /// Takes the answer while it comes, if the caller can.
+  private(set) var receiver: (any AnswerReceiver)?
   private(set) var log: [UInt8] = []
   private var completion: ((Result) -> Void)?
 
-  init(requestID: String, payload: [UInt8], context: Context, completion: @escaping (Result) -> Void) {
+  init(
+    requestID: String, payload: [UInt8], context: Context, receiver: (any AnswerReceiver)?,
+    completion: @escaping (Result) -> Void
+  ) {
     self.requestID = requestID
+    self.receiver = receiver
     self.payload = payload
     self.context = context
     self.completion = completion
@@ -37,6 +43,7 @@ final class Invocation {
   func complete(_ outcome: InvocationOutcome) {
     guard let completion else { return }
     self.completion = nil
+    receiver = nil
     completion(Result(outcome: outcome, log: log.suffix(4096)))
   }
 

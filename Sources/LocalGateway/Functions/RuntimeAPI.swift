@@ -49,6 +49,12 @@ enum RuntimeAPI {
     static let tooLarge = Refusal(
       status: 413, message: "Exceeded maximum allowed payload size (\(maximumResponseBytes) bytes).",
       type: "RequestEntityTooLarge")
+
+    static func streamTooLarge(maximumBytes: Int) -> Refusal {
+      Refusal(
+        status: 413, message: "Exceeded maximum allowed payload size (\(maximumBytes) bytes).",
+        type: "RequestEntityTooLarge")
+    }
   }
 
   /// `Lambda-Runtime-Function-Error-Type` as Lambda records it: `Runtime.Xxx` or `Function.Xxx` wherever it stands in

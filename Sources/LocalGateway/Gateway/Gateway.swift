@@ -47,7 +47,7 @@ final class Gateway: HTTPRequestHandler {
     let buffer = ReadBuffer()
     do {
       server = try HTTPServer(
-        port: configuration.port, loop: loop, limits: configuration.http,
+        port: configuration.port, loop: loop, limits: configuration.server,
         allowedOrigins: configuration.allowedOrigins, buffer: buffer, log: log)
     } catch {
       throw GatewayError(error)

@@ -38,12 +38,14 @@ package struct GatewayConfiguration {
   package var pages = PageConfiguration()
   /// Where a plain echo server listens beside the gateway, if at all; see `EchoServer`.
   package var echoPort: UInt16?
+  /// What stands before functions that are reached over HTTP.
+  package var http = HTTPFrontConfiguration()
   /// What is invoked without anybody's doing.
   package var schedules: [FunctionSchedule] = []
   /// What is to go wrong, if anything; see `FaultPlan`.
   package var faults: FaultPlan?
   var aliases = PathAlias.documented
-  var http = HTTPServerLimits()
+  var server = HTTPServerLimits()
 
   package init() {}
 }

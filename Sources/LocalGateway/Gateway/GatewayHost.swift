@@ -50,8 +50,12 @@ package final class GatewayHost {
     }
     gateway.server.add(InvokeAPI(made, faults: faults))
     if let faults { gateway.server.add(FaultReport(faults)) }
+    let http = HTTPFunctions(
+      configuration.http, stage: configuration.stage, port: gateway.port, host: made, log: log, faults: faults)
+    gateway.server.add(http)
     // `close` of the gateway lets go of the handlers, and so of itself.
     gateway.server.add(PageServer(configuration.pages, log: log, health: gateway.health))
+    gateway.server.add(HTTPRemainder(http))
     for schedule in schedules { schedule.start() }
   }
 

@@ -73,21 +73,7 @@ extension Gateway {
     }
   }
 
-  /// The client's headers with the case they came in, without those of the connection itself, and with what API
-  /// Gateway's own front adds.
   private func eventHeaders(of request: HTTPRequest) -> [(name: String, value: String)] {
-    let left = [
-      "connection", "upgrade", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto", "x-amzn-trace-id",
-    ]
-    let own = request.headers.all.filter { !left.contains($0.name.lowercased()) }
-      .map { (name: $0.name, value: $0.name.lowercased() == "host" ? request.authority : $0.value) }
-    let trace = request.headers.values("x-amzn-trace-id").first(where: TraceID.hasRoot)
-    // Behind what proxies say of the client, whoever they are.
-    let addresses = request.headers.values("x-forwarded-for") + [ConnectionIdentity.sourceIP]
-    return own + [
-      (name: "X-Forwarded-For", value: addresses.joined(separator: ", ")), (name: "X-Forwarded-Port", value: "\(port)"),
-      (name: "X-Forwarded-Proto", value: "http"),
-      (name: "X-Amzn-Trace-Id", value: trace ?? events.makeTraceRoot()),
-    ]
+    ForwardedHeaders.of(request, leavingOut: ["connection", "upgrade"], port: port) { events.makeTraceRoot() }
   }
 }

@@ -14,6 +14,7 @@ extension HTTPConnection {
   func answer(_ exchange: UInt64, status: Int, headers: [(name: String, value: String)], body: [UInt8]) {
     guard isAnswering(exchange) else { return }
     var headers = headers
+    if isBodyComing { closesAfterOutput = true }
     if closesAfterOutput { headers.append(("Connection", "close")) }
     var bytes: [UInt8] = []
     bytes.reserveCapacity(256 + body.count)
@@ -28,6 +29,7 @@ extension HTTPConnection {
 
   func answer(_ exchange: UInt64, status: Int, prepared: StaticString) {
     guard isAnswering(exchange) else { return }
+    if isBodyComing { closesAfterOutput = true }
     prepared.withUTF8Buffer { finish(status: status, bytes: UnsafeRawBufferPointer($0)) }
   }
 
@@ -42,36 +44,41 @@ extension HTTPConnection {
     state = .reading
     since = server.loop.clock.monotonicMilliseconds()
     send(bytes)
+    // Where a body ends that was not read to its end is not known.
+    if isBodyComing { return stopReceiving() }
     // While requests are read out of a buffer, its loop goes on by itself.
     if !isConsuming { goOn() }
   }
 
   func send(_ bytes: UnsafeRawBufferPointer) {
-    if !write(bytes, to: socket, behind: &output) { close() }
+    if !write(bytes, to: socket, behind: &output) { lose() }
   }
 
   /// Writes on; true if everything is written and the connection lives.
   func flush() -> Bool {
     guard output.write(to: socket) else {
-      close()
+      lose()
       return false
     }
     guard output.isEmpty else {
       since = server.loop.clock.monotonicMilliseconds()
       return false
     }
-    if case .draining = state {
+    switch state {
+    case .draining:
       if isHalfClosed { close() } else { socket.finishWriting() }
       watch(.readable)
-    } else {
-      goOn()
+    case .streaming:
+      watch([])
+      drainedAction?()
+    default: goOn()
     }
     if case .closed = state { return false }
     return true
   }
 
   /// After an answer that did not come at once, or had to wait for the client to read: the requests read meanwhile.
-  private func goOn() {
+  func goOn() {
     guard mayRead, !unread.isEmpty else { return watchForWhatIsNext() }
     let bytes = unread
     unread = []
@@ -83,7 +90,8 @@ extension HTTPConnection {
     case .reading where !output.isEmpty: watch(.writable)
     case .reading where closesAfterOutput: beginDraining()
     case .reading: watch(.readable)
-    case .answering: watch([])
+    case .answering: watch(isBodyComing && !isPaused ? .readable : [])
+    case .streaming: watch(output.isEmpty ? [] : .writable)
     case .draining, .closed: break
     }
   }

@@ -7,6 +7,8 @@ final class HTTPConnection: EventHandler {
   enum State {
     case reading
     case answering
+    /// The head of an answer is out, its body goes out as it comes.
+    case streaming
     /// An error was answered and the request not read to its end: what still comes is thrown away for a while, since
     /// closing now would reset the connection and take the answer with it.
     case draining
@@ -16,23 +18,36 @@ final class HTTPConnection: EventHandler {
   /// Holds this connection until it is closed. Not weak and not unowned: either makes every retain of the server slow.
   let server: HTTPServer
   let socket: Socket
-  private var reader: HTTPReader
+  var reader: HTTPReader
   var output = OutputBuffer()
   /// Read, but belonging to requests after the one that waits for its answer.
   var unread: [UInt8] = []
   var state = State.reading
   /// What the loop watches for; nil once it watches no more.
-  private var interest: EventLoop.Readiness? = .readable
+  var interest: EventLoop.Readiness? = .readable
   var isHalfClosed = false
   var isConsuming = false
   var closesAfterOutput = false
   private var hasSentContinue = false
+  /// Whether the request at hand has been dispatched while its body was still to come.
+  var isBodyComing = false
+  /// Takes that body; nil where it is thrown away.
+  var receiver: (any HTTPBodyReceiver)?
+  /// Nothing is read of that body.
+  var isPaused = false
+  /// Of an answer that is streamed: in chunks, or, to HTTP/1.0, up to the connection's end.
+  var isChunked = false
+  var drainedAction: (() -> Void)?
   var exchange: UInt64 = 0
   var goneAction: (() -> Void)?
   /// When the present wait began, on the monotonic clock.
   var since: Int64
   var method = ""
   var path = ""
+  var isHTTP10 = false
+  /// Of an answer that is streamed: its status, and when its request came.
+  var status = 0
+  var began: Int64 = 0
 
   init(_ socket: Socket, server: HTTPServer) {
     self.socket = socket
@@ -49,7 +64,10 @@ final class HTTPConnection: EventHandler {
     guard !readiness.isDisjoint(with: [.readable, .closed]) else { return }
     switch state {
     case .reading where output.isEmpty: read()
+    case .answering where isBodyComing: readBody()
     case .reading, .answering: if !readiness.isDisjoint(with: .closed) { clientFinished() }
+    // A client that closes while it is sent something wants no more of it.
+    case .streaming: if !readiness.isDisjoint(with: .closed) { lose() }
     case .draining: readOut()
     case .closed: break
     }
@@ -81,11 +99,12 @@ final class HTTPConnection: EventHandler {
     server.loop.change(descriptor: socket.descriptor, to: interest ?? [], tellingOfHalfClose: false)
   }
 
-  private func lose() {
-    let action = goneAction
+  func lose() {
+    let (action, receiver) = (goneAction, receiver)
     reportIfTruncated()
     close()
     action?()
+    receiver?.truncated()
   }
 
   private func readOut() {
@@ -115,7 +134,14 @@ final class HTTPConnection: EventHandler {
   private func consumeRequest(_ bytes: UnsafeRawBufferPointer) {
     if reader.isAtStart { since = server.loop.clock.monotonicMilliseconds() }
     do {
-      let used = try reader.consume(bytes)
+      var used = 0
+      if let judge = server.judgeBody, !reader.hasHead {
+        used = try reader.consumeHead(bytes)
+        if reader.hasHead, !reader.isComplete, try dispatchHead(judge) {
+          return consumeBody(UnsafeRawBufferPointer(rebasing: bytes[used...]))
+        }
+      }
+      used += try reader.consume(UnsafeRawBufferPointer(rebasing: bytes[used...]))
       guard reader.isComplete else { return sendContinue() }
       if used < bytes.count { unread = Array(bytes[used...]) }
       dispatch()
@@ -125,17 +151,22 @@ final class HTTPConnection: EventHandler {
   }
 
   /// `curl` waits a second for this before it sends a large body (RFC 9110 section 10.1.1).
-  private func sendContinue() {
+  func sendContinue() {
     guard reader.hasHead, !hasSentContinue, reader.headers.contains("expect", token: "100-continue") else { return }
     hasSentContinue = true
     StaticString("HTTP/1.1 100 Continue\r\n\r\n").withUTF8Buffer { send(UnsafeRawBufferPointer($0)) }
   }
 
-  private func dispatch() {
+  func beginExchange() {
     exchange += 1
     state = .answering
     hasSentContinue = false
+    isHTTP10 = reader.isHTTP10
     if !reader.keepsAlive { closesAfterOutput = true }
+  }
+
+  private func dispatch() {
+    beginExchange()
     do throws(HTTPDestinationError) {
       let request = try HTTPRequest(&reader)
       method = request.method
@@ -149,7 +180,7 @@ final class HTTPConnection: EventHandler {
   }
 
   /// Answers what is no request that could be handled; nothing is read after it, for where it ends is not known.
-  private func refuse(status: Int, message: String) {
+  func refuse(status: Int, message: String) {
     exchange += 1
     state = .answering
     method = reader.method
@@ -177,6 +208,7 @@ final class HTTPConnection: EventHandler {
     switch state {
     case .answering, .closed: break
     case .draining: if waited >= server.limits.drainMilliseconds { close() }
+    case .streaming: if !output.isEmpty, waited >= server.limits.idleMilliseconds { lose() }
     case .reading where !output.isEmpty: if waited >= server.limits.idleMilliseconds { close() }
     case .reading where reader.isAtStart: if waited >= server.limits.idleMilliseconds { close() }
     case .reading: if waited >= server.limits.requestMilliseconds { timeOut() }
@@ -194,6 +226,8 @@ final class HTTPConnection: EventHandler {
     if case .closed = state { return }
     state = .closed
     unread = []
+    receiver = nil
+    isBodyComing = false
     leaveLoop()
     socket.close()
   }
@@ -202,7 +236,7 @@ final class HTTPConnection: EventHandler {
   func watch(_ wanted: EventLoop.Readiness) {
     guard let interest, wanted != interest else { return }
     self.interest = wanted
-    server.loop.change(descriptor: socket.descriptor, to: wanted, tellingOfHalfClose: !isHalfClosed)
+    server.loop.change(descriptor: socket.descriptor, to: wanted, tellingOfHalfClose: !isHalfClosed && !isPaused)
   }
 
   func leaveLoop() {
@@ -215,7 +249,7 @@ final class HTTPConnection: EventHandler {
 
 extension HTTPWireError {
   /// What a client is answered that sent this.
-  fileprivate var status: Int {
+  var status: Int {
     switch code {
     case .headTooLarge: 431
     case .bodyTooLarge: 413

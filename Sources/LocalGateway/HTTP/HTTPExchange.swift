@@ -46,8 +46,8 @@ protocol HTTPRequestHandler: AnyObject {
 /// The way back to the client of one request. Exactly one of the answers is given, once; later ones are dropped, as are
 /// answers to a client that has gone.
 struct HTTPResponder {
-  private let connection: HTTPConnection
-  private let exchange: UInt64
+  let connection: HTTPConnection
+  let exchange: UInt64
 
   init(connection: HTTPConnection, exchange: UInt64) {
     self.connection = connection

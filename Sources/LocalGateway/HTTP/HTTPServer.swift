@@ -24,6 +24,10 @@ final class HTTPServer: EventHandler {
   let buffer: ReadBuffer
   let logsRequests: Bool
 
+  /// Asked of each request with a body, once its head has come, whether the body is to be handed on while it comes;
+  /// nil: no body is.
+  var judgeBody: ((HTTPRequest, HTTPResponder) -> HTTPBodyPlan)?
+
   /// Told of a request whose client closed inside the body; it cannot be answered.
   var onTruncatedRequest: ((HTTPRequest) -> Void)?
 
@@ -71,6 +75,7 @@ final class HTTPServer: EventHandler {
     listener.close()
     for connection in Array(connections.values) { connection.close() }
     handlers = []
+    judgeBody = nil
     onTruncatedRequest = nil
   }
 

@@ -16,6 +16,29 @@ struct ServeCommand: Command {
         "route-response", value: "KEY",
         help: "A route whose function's answer goes back to the client. Default $default.",
         isRepeatable: true),
+      .value(
+        "http-function", value: "NAME=PATHS",
+        help: "Paths that go to a function over HTTP: /PATH, /PATH/*, or * for all others. Default StreamHandler=*.",
+        isRepeatable: true),
+      .value(
+        "http-front", value: "FRONT",
+        help: "What stands before them: url (a function URL that streams), rest (a REST API that streams), "
+          + "buffered (an HTTP API). Default url."),
+      .value(
+        "http-idle", value: "SECONDS",
+        help: "Silence after which a stream is cut; 0: never. Default: url 0, rest 300; 30 as an edge-optimised API."),
+      .value(
+        "concurrency", value: "NAME=N", help: "Invocations of one environment at a time. Default StreamHandler=256.",
+        isRepeatable: true),
+      .value(
+        "reserved", value: "NAME=N", help: "Invocations of a function at a time; those beyond are throttled.",
+        isRepeatable: true),
+      .value(
+        "timeout", value: "NAME=SECONDS", help: "A function's time, at most 900. Default 30, over HTTP 900.",
+        isRepeatable: true),
+      .value(
+        "stream-rate", value: "BYTES",
+        help: "Bytes a second of a streamed answer after its first 6 MB; 0: no bound. Default 2097152, as Lambda."),
       .value("env", value: "NAME=VALUE", help: "A variable for the functions, as ACCESS=open.", isRepeatable: true),
       .value("echo", value: "PORT", help: "Also a plain WebSocket echo server, without API Gateway's limits."),
       .value(

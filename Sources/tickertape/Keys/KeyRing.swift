@@ -50,9 +50,9 @@ struct KeyRing {
       guard let only = found.first else { throw NoKey.none }
       guard found.count == 1 else { throw NoKey.several }
       // Before, so that this can be said again if it fails; and after, for the connections that came in between.
-      let before = try connections.end(openedBy: only.hash)
+      let before = try endConnections(openedBy: only.hash)
       try keys.revoke(only.hash)
-      return (only, before + (try connections.end(openedBy: only.hash)))
+      return (only, before + (try endConnections(openedBy: only.hash)))
     } catch let error as TableError {
       throw chosen.failure(error)
     } catch NoKey.several {
@@ -62,6 +62,11 @@ struct KeyRing {
         code: .failure, message: "\(chosen.location) has no such key",
         advice: ["'tickertape keys list' shows those it has"])
     }
+  }
+
+  /// WebSockets and event streams; of the latter all the shards that there may be.
+  private func endConnections(openedBy hash: String) throws(TableError) -> Int {
+    try connections.end(openedBy: hash) + connections.eventStreams(shards: Shard.maximum).end(openedBy: hash)
   }
 
   private enum NoKey: Error {

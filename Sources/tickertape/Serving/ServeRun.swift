@@ -66,6 +66,7 @@ struct ServeRun {
     var configuration = gatewayConfiguration
     configuration.faults = faults
     configuration.schedules = schedules(functions)
+    configuration.http = settings.http.configuration(functions: functions.map(\.name), clock: settings.clock)
     do {
       return try GatewayHost(
         configuration, functions: functions, log: Log(minimum: settings.logLevel, write: Self.writeOwnLine),
@@ -107,10 +108,14 @@ struct ServeRun {
   /// What a killed sender left is sent by the next sweep, as EventBridge Scheduler has it on AWS.
   private func schedules(_ functions: [FunctionConfiguration]) -> [FunctionSchedule] {
     guard settings.sweepMilliseconds > 0, functions.contains(where: { $0.name == "Publisher" }) else { return [] }
-    return [
-      FunctionSchedule(
-        "Publisher", payload: InternalInvocation.sweep.encoded(), everyMilliseconds: settings.sweepMilliseconds)
-    ]
+    let sweep = FunctionSchedule(
+      "Publisher", payload: InternalInvocation.sweep.encoded(), everyMilliseconds: settings.sweepMilliseconds)
+    guard functions.contains(where: { $0.name == "StreamHandler" }) else { return [sweep] }
+    // The investment protocol's interval; Scheduler's least is a minute.
+    let eventStreams = FunctionSchedule(
+      "Publisher", payload: InternalInvocation.sweepEventStreams.encoded(),
+      everyMilliseconds: min(30_000, settings.sweepMilliseconds))
+    return [sweep, eventStreams]
   }
 
   /// The functions that can be run. One of the project's own that was not built is left out if no route needs it.
@@ -119,6 +124,8 @@ struct ServeRun {
     for (name, path) in settings.functions.sorted(by: { $0.key < $1.key }) {
       guard System.isExecutableFile(path: path) else {
         if isDispensable(name, path: path) {
+          // Who asks for no path over HTTP misses nothing.
+          if name == ServeHTTP.ownFunction { continue }
           terminal.note(
             "\(terminal.paint("without \(name)", colour: .yellow)): \(path) is not there; 'swift build' builds it")
           continue
@@ -127,6 +134,8 @@ struct ServeRun {
       }
       var function = FunctionConfiguration(name: name, executable: System.absolutePath(path: path))
       function.maximumEnvironments = settings.environments
+      settings.http.configure(
+        &function, isReachedOverHTTP: settings.http.paths[name] != nil || name == ServeHTTP.ownFunction)
       functions.append(function)
     }
     return functions
@@ -134,11 +143,11 @@ struct ServeRun {
 
   private func isDispensable(_ name: String, path: String) -> Bool {
     let isOwn = path == Path.join(context.executableDirectory, name: name)
-    return isOwn && !settings.routes.values.contains(name)
+    return isOwn && !settings.routes.values.contains(name) && settings.http.paths[name] == nil
   }
 
   private static func notExecutable(_ name: String, path: String) -> CommandFailure {
-    let isOwn = ServeSettings.ownFunctions.contains(name)
+    let isOwn = ServeSettings.ownFunctions.contains(name) || name == ServeHTTP.ownFunction
     return CommandFailure(
       code: .inputOutput,
       message:
@@ -187,19 +196,26 @@ struct ServeRun {
     result.environment["AWS_LAMBDA_LOG_LEVEL"] = "\(settings.logLevel)".uppercased()
     for name in StreamLimits.variables { result.environment[name] = context.environment[name] }
     for name in AccessSettings.variables { result.environment[name] = context.environment[name] }
-    for name in ["API_GATEWAY_SIGN", "EVENT_TYPES_FILE", "LISTENER_SHARDS", "METRICS"] {
+    for name in ["API_GATEWAY_SIGN", "EVENT_TYPES_FILE", "LISTENER_SHARDS", "METRICS"] + Self.streamVariables {
       result.environment[name] = context.environment[name]
     }
     // On a terminal a line of metrics after each invocation hides everything else.
     if settings.logLevel > .info, result.environment["METRICS"] == nil { result.environment["METRICS"] = "off" }
     result.environment.merge(settings.variables) { $1 }
     // A function starts in its own folder.
-    if let path = result.environment["EVENT_TYPES_FILE"], !path.isEmpty {
-      result.environment["EVENT_TYPES_FILE"] = System.absolutePath(path: path)
+    for name in ["EVENT_TYPES_FILE", "STREAM_ROUTES_FILE"] {
+      guard let path = result.environment[name], !path.isEmpty else { continue }
+      result.environment[name] = System.absolutePath(path: path)
     }
     result.writesReports = settings.logLevel <= .info
     return result
   }
+
+  /// What StreamHandler reads of how streams are held.
+  private static let streamVariables = [
+    "STREAM_ROUTES_FILE", "STREAM_SLICE_SECONDS", "STREAM_KEEPALIVE_SECONDS", "STREAM_RETRY_MILLISECONDS",
+    "STREAM_POLL_MILLISECONDS", "STREAM_PAD_BYTES", "STREAM_SECOND_CHUNK",
+  ]
 
   /// What the gateway itself has to say may quote a client too.
   private static func writeOwnLine(_ line: [UInt8]) {

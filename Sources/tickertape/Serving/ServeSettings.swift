@@ -41,10 +41,13 @@ struct ServeSettings: Equatable {
   var logLevel = Log.Level.info
   /// The most environments a function may have at once.
   var environments = 10
+  var http = ServeHTTP()
 
   /// The project's own functions beside the tool's executable, and the three routes that every API has.
   init(executableDirectory: String) {
-    for name in Self.ownFunctions { functions[name] = Path.join(executableDirectory, name: name) }
+    for name in Self.ownFunctions + [ServeHTTP.ownFunction] {
+      functions[name] = Path.join(executableDirectory, name: name)
+    }
     routes = ["$connect": "ConnectHandler", "$disconnect": "DisconnectHandler", "$default": "DefaultHandler"]
   }
 
@@ -62,9 +65,16 @@ struct ServeSettings: Equatable {
     case clock, sweep, faults
     case logLevel = "log-level"
     case environments
+    case httpFunction = "http-function"
+    case httpFront = "http-front"
+    case httpIdle = "http-idle"
+    case concurrency, reserved, timeout
+    case streamRate = "stream-rate"
 
     /// Its values are `NAME=VALUE`.
-    var isNamed: Bool { self == .function || self == .route || self == .env }
+    var isNamed: Bool {
+      [.function, .route, .env, .httpFunction, .concurrency, .reserved, .timeout].contains(self)
+    }
   }
 
   /// Sets one setting from its text; `base` is the directory that relative paths start from.
@@ -103,6 +113,8 @@ struct ServeSettings: Equatable {
           code: .usage, message: "log-level is one of trace, debug, info, warn, error, fatal, not '\(text)'")
       }
       logLevel = level
+    case .httpFunction, .httpFront, .httpIdle, .concurrency, .reserved, .timeout, .streamRate:
+      try setHTTP(key, text: text)
     }
   }
 
@@ -118,6 +130,7 @@ struct ServeSettings: Equatable {
     for route in routeResponses.sorted() where routes[route] == nil {
       throw CommandFailure(code: .usage, message: "route-response names the route \(route), which does not exist")
     }
+    try validateHTTP()
     guard port == 0 || echoPort != port else {
       throw CommandFailure(code: .usage, message: "the echo server cannot have the gateway's own port \(port)")
     }
@@ -132,7 +145,7 @@ struct ServeSettings: Equatable {
     path.hasPrefix("/") ? path : base.map { Path.join($0, name: path) } ?? path
   }
 
-  private static func integer(_ text: String, key: Key, range: ClosedRange<Int>) throws(CommandFailure) -> Int {
+  static func integer(_ text: String, key: Key, range: ClosedRange<Int>) throws(CommandFailure) -> Int {
     guard let number = Int(text), range.contains(number) else {
       throw CommandFailure(
         code: .usage,
@@ -141,7 +154,7 @@ struct ServeSettings: Equatable {
     return number
   }
 
-  private static func milliseconds(
+  static func milliseconds(
     _ text: String, key: Key, bound: String = "above zero"
   ) throws(CommandFailure) -> Int64 {
     guard let seconds = Double(text), seconds > 0, seconds <= 1_000_000 else {
@@ -150,7 +163,7 @@ struct ServeSettings: Equatable {
     return Int64((seconds * 1000).rounded(.up))
   }
 
-  private static func pair(
+  static func pair(
     _ text: String, key: Key, splittingLast: Bool = false, mayBeEmpty: Bool = false, example: String
   ) throws(CommandFailure) -> (String, String) {
     let separator = splittingLast ? text.lastIndex(of: "=") : text.firstIndex(of: "=")

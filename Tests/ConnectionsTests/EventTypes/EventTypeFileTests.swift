@@ -29,6 +29,18 @@ struct EventTypeFileTests {
     #""schema":{"type":"object","required":["s"],"properties":{"s":{"type":"string","enum":"#
     + #"["a","b"]},"list":{"type":"array","items":{"type":"object","properties":{"n":{"type":"number"}}}}}}"#
 
+  /// What a type needs of which a state is kept.
+  private static let personalKey = #""personal":true,"key":"s","example":{"s":"a"},"# + schema
+
+  @Test("the file says of which types a state is kept")
+  func states() {
+    #expect(standard.statefulTypes.compactMap(\.list) == ["orders", "positions", "strategies"])
+    #expect(
+      standard.stateRule(of: "order:fill") == StateRule(type: "order:update", fold: .fill, list: nil))
+    #expect(standard.stateRule(listed: "strategies")?.hasOwner == true && standard.stateRule(of: "alert:new") == nil)
+    #expect(standard.stateRule(listed: "orders")?.type == "order:update" && standard.stateRule(listed: "x") == nil)
+  }
+
   @Test("what is built in is a valid file")
   func builtIn() throws {
     let table = try EventTypeTable(environment: Environment([:]))
@@ -153,6 +165,18 @@ struct EventTypeFileTests {
       (type(#""example":1"#), "types[0].schema", "is missing"),
       (type(schema), "types[0].example", "is missing"),
       (type(#""omit":["s"],"redact":["list","s"],"# + schema), "types[0].redact[1]", "'s' is in 'omit' too"),
+      (type(#""state":{"fold":"merge","list":"as"}"#), "types[0].state", "personal and has a key"),
+      (type(personalKey + #","state":{"list":"as"}"#), "types[0].state.fold", "is missing"),
+      (type(personalKey + #","state":{"fold":"sum","list":"as"}"#), "types[0].state.fold", "merge, fill, position"),
+      (type(personalKey + #","state":{"fold":"fill"}"#), "types[0].state", "either 'list' or 'of'"),
+      (type(personalKey + #","state":{"fold":"fill","of":"b"}"#), "types[0].state", "'b' is not the name of a type"),
+      (type(personalKey + #","state":{"fold":"fill","of":"a"}"#), "types[0].state", "'a' is not the name of a type"),
+      (type(personalKey + #","state":{"fold":"merge","list":"as","keep":1}"#), "types[0].state.keep", "is not known"),
+      (
+        #"{"version":1,"types":[{"name":"a","roles":[],"state":{"fold":"merge","list":"x"},"# + personalKey
+          + #"},{"name":"b","roles":[],"state":{"fold":"merge","list":"x"},"# + personalKey + "}]}",
+        "types[0].state", "'x' is the list of another type"
+      ),
       (type(#""example":1,"# + schema), "types[0].example", "must be object"),
       (type(#""example":{},"# + schema), "types[0].example", "lacks 's'"),
       (type(#""example":{"s":1},"# + schema), "types[0].example.s", "must be string"),
