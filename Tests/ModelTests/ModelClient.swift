@@ -25,8 +25,9 @@ final class ModelClient: ModelListener {
   ]
 
   enum Record: Equatable {
-    /// `events`: those that this frame of it holds.
-    case snapshot(stream: String, through: Int64, isFirst: Bool, isLast: Bool, events: [Record])
+    /// `events`: those that this frame of it holds. `asked`: the newest event of the user's stream when the hello was sent that
+    /// it answers.
+    case snapshot(stream: String, through: Int64, isFirst: Bool, isLast: Bool, events: [Record], asked: Int64)
     case event(stream: String, sequence: Int64, folded: Int, number: Int)
     case gap
   }
@@ -39,6 +40,7 @@ final class ModelClient: ModelListener {
   private var connections = 0
   private var reconnectsAt: Int64? = 0
   private var hasAskedForMore = false
+  private var askedAt: Int64 = 0
 
   init(_ plan: Plan, _ position: Int, seed: UInt64) {
     self.plan = plan
@@ -105,13 +107,15 @@ final class ModelClient: ModelListener {
   private func perform(_ outputs: [Follower.Output], _ world: ModelWorld) {
     for output in outputs {
       switch output {
-      case .send(let frame): if let id { world.receive(frame, id) }
+      case .send(let frame):
+        if text(frame).contains("\"hello\""), let user = plan.principal.user { askedAt = world.last("user/\(user)") }
+        if let id { world.receive(frame, id) }
       case .show(let event): if let event = ShownEvent(event.bytes) { records.append(event.record) }
       case .snapshot(let snapshot):
         records.append(
           .snapshot(
             stream: snapshot.stream, through: snapshot.sequence, isFirst: snapshot.isFirst, isLast: snapshot.isLast,
-            events: snapshot.events.compactMap { ShownEvent($0)?.record }))
+            events: snapshot.events.compactMap { ShownEvent($0)?.record }, asked: askedAt))
       case .gap: records.append(.gap)
       case .close:
         if let id {

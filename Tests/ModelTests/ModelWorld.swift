@@ -182,12 +182,16 @@ final class ModelWorld {
   private static let padding = String(repeating: "x", count: 40_000)
 
   private func event(_ number: Int) -> String {
-    let text = hasLargeEvents && dice.one(in: 2) ? ",\"text\":\"\(Self.padding)\"" : ""
+    let kind = dice.number(below: 11)
+    let addressed = kind == 8 ? personal() : ""
+    // The state of an order has no room for that.
+    let isLarge = hasLargeEvents && !addressed.contains("order:") && dice.one(in: 2)
+    let text = isLarge ? ",\"text\":\"\(Self.padding)\"" : ""
     var members = "\"data\":{\"n\":\(number)\(text)}"
-    switch dice.number(below: 11) {
+    switch kind {
     case 0..<6: members += ",\"type\":\"price:update\",\"key\":\"\(dice.pick(["A", "B", "C"]))\""
     case 6, 7: members += ",\"type\":\"signal\""
-    case 8: members += personal(number)
+    case 8: members += addressed
     case 9: members += ",\"type\":\"announcement\""
     default: members += ",\"type\":\"risk\",\"key\":\"A\",\"priority\":\"high\""
     }
@@ -199,7 +203,7 @@ final class ModelWorld {
   }
 
   /// A note, or what an order of a user is by now.
-  private func personal(_ number: Int) -> String {
+  private func personal() -> String {
     let user = ",\"user\":\"\(dice.pick(["u-0", "u-1"]))\""
     guard dice.one(in: 2) else { return ",\"type\":\"note\"\(user)" }
     return ",\"type\":\"\(dice.pick(["order:update", "order:fill"]))\",\"key\":\"\(dice.pick(["o-1", "o-2"]))\"\(user)"

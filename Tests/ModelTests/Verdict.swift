@@ -56,7 +56,7 @@ struct Verdict {
     var state: [ModelClient.Record] = []
     for record in client.records {
       switch record {
-      case .snapshot(stream, let through, let isFirst, let isLast, let events):
+      case .snapshot(stream, let through, let isFirst, let isLast, let events, let asked):
         // One that did not come to its end is replaced by another; and a hello that was worked on twice may tell a
         // newer one.
         if isFirst, let position, !repeatsHellos || through < position {
@@ -66,8 +66,10 @@ struct Verdict {
         state = isFirst ? events : state + events
         guard isLast else { continue }
         if stream.hasPrefix("user/") {
-          faults += UserStateVerdict(log, through: through).faults(of: state, isWanted: client.plan.wantsOrders)
-            .map { "\(name): the state of \(stream) through \(through) \($0)" }
+          faults += UserStateVerdict(log, through: max(through, asked)).faults(
+            of: state, isWanted: client.plan.wantsOrders
+          )
+          .map { "\(name): the state of \(stream) through \(through) \($0)" }
         } else {
           judge(state, of: stream, through: through, log, client.plan, name)
         }
