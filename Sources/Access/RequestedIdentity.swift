@@ -28,7 +28,7 @@ package struct RequestedIdentity: Equatable, Sendable {
 
   /// Who names no role may see everything; a role nobody knows sees no broadcast.
   var principalOfOpenDoor: Principal {
-    Principal(user: user, role: role.map(Role.init(rawValue:)) ?? .admin, groups: groups)
+    Principal(user: user, roleNamed: role ?? Role.admin.rawValue, groups: groups)
   }
 
   /// An admin may stand in for any user; for any other caller it must be true.
@@ -37,7 +37,7 @@ package struct RequestedIdentity: Equatable, Sendable {
     if proven.role == .admin {
       var identity = identity
       identity.principal = Principal(
-        user: user ?? proven.user, role: role.map(Role.init(rawValue:)) ?? .admin,
+        user: user ?? proven.user, roleNamed: role ?? Role.admin.rawValue,
         groups: groups.isEmpty ? proven.groups : groups)
       return .admitted(identity)
     }

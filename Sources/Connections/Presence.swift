@@ -70,14 +70,24 @@ package struct Presence {
     return Lapse(beforeMilliseconds: 0, isNew: false)
   }
 
-  /// Before which moment events have lapsed for whoever only reads them: nobody of the user is taken to be here by that.
-  package func lapsedMilliseconds(_ user: String, keptSeconds: Int64) throws(TableError) -> Int64 {
-    guard let row = try table.get(PresenceRow.key(user: user), consistency: .strong).map(PresenceRow.init) else {
-      return 0
-    }
+  /// Before which moment events have lapsed for whoever only reads them: nobody of the user is taken to be here by that, and
+  /// nothing is written. `logBeganAt`: as for `lapse`.
+  package func lapsedMilliseconds(
+    _ user: String, logBeganAtMilliseconds logBeganAt: Int64?, keptSeconds: Int64
+  ) throws(TableError) -> Int64 {
     let now = clock.milliseconds()
+    guard let row = try table.get(PresenceRow.key(user: user), consistency: .strong).map(PresenceRow.init) else {
+      guard let logBeganAt, logBeganAt < now - keptSeconds * 1000 else { return 0 }
+      return try oldestConnectedAt(of: user, or: now) - keptSeconds * 1000
+    }
     guard let left = row.leftMilliseconds, now - left > keptSeconds * 1000 else { return row.lapsedMilliseconds }
     return now
+  }
+
+  /// When the oldest of a user's clients came, in milliseconds since the epoch, or `moment`, where that is before.
+  private func oldestConnectedAt(of user: String, or moment: Int64) throws(TableError) -> Int64 {
+    let here = try table.items(of: Query(partition: ListenerRow.partition(.user(user), shard: 0)))
+    return here.compactMap(ListenerRow.init).reduce(moment) { min($0, $1.connectedAtMilliseconds) }
   }
 
   private static let attempts = 8
@@ -91,9 +101,7 @@ package struct Presence {
     _ user: String, connectedAtMilliseconds connectedAt: Int64, logBeganAtMilliseconds logBeganAt: Int64,
     keptSeconds: Int64
   ) throws(TableError) -> Lapse? {
-    let here = try table.items(of: Query(partition: ListenerRow.partition(.user(user), shard: 0)))
-    let oldest = here.compactMap(ListenerRow.init).reduce(connectedAt) { min($0, $1.connectedAtMilliseconds) }
-    let before = oldest - keptSeconds * 1000
+    let before = try oldestConnectedAt(of: user, or: connectedAt) - keptSeconds * 1000
     do {
       try table.update(
         PresenceRow.key(user: user), change: PresenceRow.present(lapsedMilliseconds: before, nowSeconds: clock.seconds),

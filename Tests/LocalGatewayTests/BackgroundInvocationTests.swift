@@ -27,7 +27,7 @@ struct BackgroundInvocationTests {
     #expect(pool.invoke(id: 100, bytes: 10, callerDeadline: .max, now: 2) == [.start(6)])
     #expect(pool.asksForNext(environment: 6, now: 3) == [.deliver(100, to: 6)])
     // Its environment is free for the next publish, and for no more of them.
-    #expect(pool.answers(environment: 6, matches: true) == .accepted(100))
+    #expect(pool.answers(environment: 6, id: 100) == .accepted(100))
     #expect(pool.asksForNext(environment: 6, now: 4) == [])
     #expect(pool.invoke(id: 101, bytes: 10, callerDeadline: .max, now: 5) == [.deliver(101, to: 6)])
   }
@@ -40,9 +40,9 @@ struct BackgroundInvocationTests {
     #expect(pool.invoke(id: 10, bytes: 1, callerDeadline: .max, now: 2) == [.start(2)])
     #expect(pool.asksForNext(environment: 2, now: 3) == [.deliver(10, to: 2)])
     #expect(pool.invoke(id: 11, bytes: 1, callerDeadline: .max, now: 4) == [])
-    #expect(pool.answers(environment: 1, matches: true) == .accepted(1))
+    #expect(pool.answers(environment: 1, id: 1) == .accepted(1))
     #expect(pool.asksForNext(environment: 1, now: 5) == [.deliver(11, to: 1)])
-    #expect(pool.answers(environment: 2, matches: true) == .accepted(10))
+    #expect(pool.answers(environment: 2, id: 10) == .accepted(10))
     #expect(pool.asksForNext(environment: 2, now: 6) == [.deliver(2, to: 2)])
   }
 
@@ -53,7 +53,7 @@ struct BackgroundInvocationTests {
     _ = pool.asksForNext(environment: 1, now: 1)
     _ = pool.invoke(id: 10, bytes: 1, callerDeadline: .max, now: 2)
     _ = pool.asksForNext(environment: 2, now: 3)
-    #expect(pool.answers(environment: 2, matches: true) == .accepted(10))
+    #expect(pool.answers(environment: 2, id: 10) == .accepted(10))
     #expect(pool.asksForNext(environment: 2, now: 4) == [])
     let crashed = FunctionPool.Failure.ended(.exited(status: 1))
     #expect(pool.ended(environment: 1, failure: crashed, now: 5) == [.fail(1, crashed), .deliver(2, to: 2)])

@@ -43,8 +43,11 @@ extension RecoveryReader {
     var budget = HistoryBudget(
       events: min(max(limit, Self.historyEvents.lowerBound), Self.historyEvents.upperBound), bytes: Self.bytes,
       scanned: Self.scannedEvents)
+    let personal = zip(streams, heads).first { StreamName.isPersonal(stream: $0.0) }?.1
     let lapsed = try record.principal.user.map { (user) throws(TableError) in
-      try Presence(table: table, clock: clock).lapsedMilliseconds(user, keptSeconds: personalSeconds)
+      try Presence(table: table, clock: clock).lapsedMilliseconds(
+        user, logBeganAtMilliseconds: personal.flatMap { LogHead.beganAtMilliseconds(epoch: $0.epoch) },
+        keptSeconds: personalSeconds)
     }
     for (stream, head) in zip(streams, heads) {
       guard let head else {

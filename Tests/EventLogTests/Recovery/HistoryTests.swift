@@ -98,8 +98,20 @@ struct HistoryTests {
     // Whoever reads has not come back: it lapses all the same.
     world.clock.advance(seconds: 2)
     #expect(try all(world.record([]), limit: 60).events.isEmpty)
-    _ = try presence.lapse("u-1", connectedAtMilliseconds: world.clock.clock.milliseconds(), keptSeconds: 300)
+    _ = try presence.lapse(
+      "u-1", connectedAtMilliseconds: world.clock.clock.milliseconds(), logBeganAtMilliseconds: nil, keptSeconds: 300)
     try append("note", 131...131, to: .user("u-1"))
     #expect(try all(record, limit: 60).events == ["user/u-1 131"])
+  }
+
+  @Test("of a user of whom no client was ever there, what is older than is kept has lapsed for whoever reads")
+  func neverThere() throws {
+    try append("note", 1...3, to: .user("u-1"))
+    world.clock.advance(seconds: 299)
+    try append("note", 4...4, to: .user("u-1"))
+    #expect(try all(world.record([]), limit: 60).events.count == 4)
+    world.clock.advance(seconds: 2)
+    // Twice: nothing is recorded by reading.
+    for _ in 1...2 { #expect(try all(world.record([]), limit: 60).events == ["user/u-1 4"]) }
   }
 }
