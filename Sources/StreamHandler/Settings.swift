@@ -34,7 +34,8 @@ struct StreamSettings: Equatable, Sendable {
     retryMilliseconds = try Self.number(
       "STREAM_RETRY_MILLISECONDS", environment, standard: 5_000, allowed: 100...600_000)
     padBytes = Int(try Self.number("STREAM_PAD_BYTES", environment, standard: 0, allowed: 0...65_536))
-    sendsSecondChunk = try Self.number("STREAM_SECOND_CHUNK", environment, standard: 0, allowed: 0...1) == 1
+    let secondChunks = try Self.number("STREAM_SECOND_CHUNK", environment, standard: 0, allowed: 0...1)
+    sendsSecondChunk = secondChunks == 1
     let isLocal = environment["CONNECTION_STORE"]?.hasPrefix("dynamodb:") == false
     pollMilliseconds = try Self.number(
       "STREAM_POLL_MILLISECONDS", environment, standard: isLocal ? Self.localPollMilliseconds : 250, allowed: 5...10_000
