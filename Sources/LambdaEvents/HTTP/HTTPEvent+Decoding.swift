@@ -19,7 +19,7 @@ extension HTTPEvent {
   ) throws(HTTPEventError) {
     guard let path = parts.rawPath else { throw .missing("rawPath") }
     guard let method = context.method else { throw .missing("requestContext.http.method") }
-    let front: HTTPFront = context.domainName.contains(".lambda-url.") ? .functionURL : .httpAPI
+    let front: HTTPFront = context.domainName.split(separator: ".").contains("lambda-url") ? .functionURL : .httpAPI
     let query = parts.rawQuery.map(Self.parameters) ?? parts.query
     try self.init(
       context: HTTPRequestContext(context, front: front), method: method, path: path,
