@@ -63,7 +63,8 @@ fi
 serve=$!
 children+=("$serve")
 
-# Whether it is the gateway itself that listens: whoever else has the port must not be fed.
+# Whether it is the gateway itself that listens: whoever else has the port must not be fed. The shell's own reading of the whole
+# list takes minutes where there are thousands of sockets.
 serves() {
   local place local_address state inode descriptor
   printf -v place ':%04X' "$((10#$port))"
@@ -72,7 +73,7 @@ serves() {
     for descriptor in "/proc/$serve/fd/"*; do
       [[ $(readlink "$descriptor") == "socket:[$inode]" ]] && return 0
     done
-  done </proc/net/tcp
+  done < <(grep -F "$place" /proc/net/tcp)
   return 1
 }
 

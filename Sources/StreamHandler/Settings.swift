@@ -29,15 +29,15 @@ struct StreamSettings: Equatable, Sendable {
   init() {}
 
   init(environment: Environment) throws(StreamSettingError) {
-    sliceSeconds = try Self.number("STREAM_SLICE_SECONDS", environment, standard: 300, allowed: 1...840)
-    keepaliveSeconds = try Self.number("STREAM_KEEPALIVE_SECONDS", environment, standard: 30, allowed: 1...300)
-    retryMilliseconds = try Self.number(
+    sliceSeconds = try Self.integer("STREAM_SLICE_SECONDS", environment, standard: 300, allowed: 1...840)
+    keepaliveSeconds = try Self.integer("STREAM_KEEPALIVE_SECONDS", environment, standard: 30, allowed: 1...300)
+    retryMilliseconds = try Self.integer(
       "STREAM_RETRY_MILLISECONDS", environment, standard: 5_000, allowed: 100...600_000)
-    padBytes = Int(try Self.number("STREAM_PAD_BYTES", environment, standard: 0, allowed: 0...65_536))
-    let secondChunks = try Self.number("STREAM_SECOND_CHUNK", environment, standard: 0, allowed: 0...1)
+    padBytes = Int(try Self.integer("STREAM_PAD_BYTES", environment, standard: 0, allowed: 0...65_536))
+    let secondChunks = try Self.integer("STREAM_SECOND_CHUNK", environment, standard: 0, allowed: 0...1)
     sendsSecondChunk = secondChunks == 1
     let isLocal = environment["CONNECTION_STORE"]?.hasPrefix("dynamodb:") == false
-    pollMilliseconds = try Self.number(
+    pollMilliseconds = try Self.integer(
       "STREAM_POLL_MILLISECONDS", environment, standard: isLocal ? Self.localPollMilliseconds : 250, allowed: 5...10_000
     )
     quietPollMilliseconds = isLocal ? pollMilliseconds : max(pollMilliseconds, 2_000)
@@ -47,7 +47,7 @@ struct StreamSettings: Equatable, Sendable {
     FollowingPace(shortestMilliseconds: pollMilliseconds, longestMilliseconds: quietPollMilliseconds)
   }
 
-  private static func number(
+  private static func integer(
     _ name: String, _ environment: Environment, standard: Int64, allowed: ClosedRange<Int64>
   ) throws(StreamSettingError) -> Int64 {
     guard let text = environment[name] else { return standard }

@@ -26,6 +26,7 @@ EXERCISED = {
     "make run": "test_make_run_is_watched_and_published_to",
     "watch 'ws://127": "test_make_run_is_watched_and_published_to",
     "publish price:update --key AAPL": "test_make_run_is_watched_and_published_to",
+    "curl -N 'http://127": "test_make_run_is_watched_and_published_to",
     "aws lambda invoke": "test_the_aws_cli_publishes",
     "infra/deploy.sh": "test_deploy_make_a_key_watch_publish_and_destroy",
     "infra/destroy.sh": "test_deploy_make_a_key_watch_publish_and_destroy",
@@ -104,7 +105,7 @@ async def origin_is_let_in(port: int, origin: str) -> bool:
 async def test_make_run_is_watched_and_published_to(shell, programs, tmp_path):
     port = free_port()
     settings = {"PORT": str(port), "SWIFT": str(stand_in_for_swift(tmp_path, programs)), "RATE": "0.5"}
-    shown, watched = tmp_path / "run", tmp_path / "watch"
+    shown, watched, curled = tmp_path / "run", tmp_path / "watch", tmp_path / "curl"
     running = shell.start(f"exec {shell_line('make run')}", shown, **settings)
     try:
         until(lambda: "ALLOW_ORIGIN=" in shown.read_text() or running.poll() is not None, "make run does not get far")
@@ -112,10 +113,16 @@ async def test_make_run_is_watched_and_published_to(shell, programs, tmp_path):
         assert allowing, shown.read_text()
         watcher = shell.start("exec " + ports(shell_line("watch 'ws://127"), port), watched)
         until(lambda: "ready" in watched.read_text() or watcher.poll() is not None, "the watcher is not ready")
+        curl = shell.start("exec " + ports(shell_line("curl -N 'http://127"), port), curled)
+        until(lambda: "event: connection" in curled.read_text() or curl.poll() is not None, "the stream does not begin")
+        # `make run` prints the same line.
+        assert ports(shell_line("curl -N 'http://127"), port) in shown.read_text()
         line = ports(shell_line("publish price:update --key AAPL"), port) + f" --endpoint http://127.0.0.1:{port}"
         published = shell.run(line)
         assert published.returncode == 0, published.stderr
         until(lambda: "152.50" in watched.read_text() or watcher.poll() is not None, "the event did not come")
+        until(lambda: "152.50" in curled.read_text() or curl.poll() is not None, "the stream does not show the event")
+        interrupt(curl)
         assert interrupt(watcher) in (0, 130), watched.read_text()
         assert not await origin_is_let_in(port, allowing.group(1))
     finally:
