@@ -30,11 +30,11 @@ let cLibraries: [Target] = [
 
 func room(
   _ name: String, path: String? = nil, _ dependencies: [String] = [], embedding files: [String] = [],
-  linking libraries: [String] = []
+  besides others: [String] = [], linking libraries: [String] = []
 ) -> Target {
   .target(
     name: name, dependencies: dependencies.map { .init(stringLiteral: $0) }, path: path ?? "Sources/\(name)",
-    resources: files.map { .embedInCode($0) }, swiftSettings: strict,
+    exclude: others, resources: files.map { .embedInCode($0) }, swiftSettings: strict,
     linkerSettings: libraries.map { .linkedLibrary($0) })
 }
 
@@ -116,7 +116,7 @@ let package = Package(
     room("StreamClient", ["Frames", "JSON", "Messaging", "Telemetry"]),
     room(
       "Connections", ["ConnectionStore", "Crypto", "Frames", "HTTPWire", "JSON", "Messaging", "Telemetry"],
-      embedding: ["EventTypes/EventTypes.json"]),
+      embedding: ["EventTypes/EventTypeRules.json"], besides: ["EventTypes/EventTypes.json"]),
     room("Access", ["ConnectionStore", "Crypto", "HTTPClient", "JSON", "Messaging", "Telemetry"]),
     // Floor 5
     room("ManagementAPI", ["AWS", "CLinux", "HTTPClient", "HTTPWire", "JSON", "Messaging", "Telemetry"]),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes Docs/events.md from the file of event types.
+"""Writes Docs/events.md, and the rules that functions read, from the file of event types.
 
 Usage: events.py [--check] [FOLDER]
 
@@ -15,6 +15,8 @@ from pathlib import Path
 
 FILE = "Sources/Connections/EventTypes/EventTypes.json"
 PAGE = "Docs/events.md"
+RULES = "Sources/Connections/EventTypes/EventTypeRules.json"
+FOR_READERS = {"description", "schema", "example"}
 KINDS = {
     "object": dict, "array": list, "string": str, "boolean": bool, "null": type(None), "integer": int, "number": (int, float),
 }
@@ -187,22 +189,34 @@ not named here may be there too; a publisher's data are not held to it.
     return head + "\n## Each type\n\n" + "\n".join(section(each, document) for each in types).rstrip() + "\n"
 
 
+def rules(document: dict) -> str:
+    """A line a type, without what a function does not need: each start of one reads it."""
+    types = [{name: value for name, value in each.items() if name not in FOR_READERS} for each in document["types"]]
+    line = lambda value: json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    rest = {name: value for name, value in document.items() if name not in ("version", "types")}
+    return (
+        f'{{"version":{document["version"]},"types":[\n' + ",\n".join(line(each) for each in types) + "\n]"
+        + "".join(f",\n{line(name)}:{line(value)}" for name, value in rest.items()) + "}\n")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parents[1])
     parser.add_argument("--check", action="store_true", help="only say what differs")
     arguments = parser.parse_args()
     document = json.loads((arguments.folder / FILE).read_text(), parse_float=Written)
-    found, path = problems(document["types"]), arguments.folder / PAGE
-    if not found and not arguments.check:
-        path.write_text(page(document))
-    if not found and (not path.exists() or path.read_text() != page(document)):
-        found = [f"{PAGE} differs from {FILE}; scripts/events.py writes it"]
+    found = problems(document["types"])
+    for name, written in ({} if found else {PAGE: page(document), RULES: rules(document)}).items():
+        path = arguments.folder / name
+        if not arguments.check:
+            path.write_text(written)
+        if not path.exists() or path.read_text() != written:
+            found.append(f"{name} differs from {FILE}; scripts/events.py writes it")
     for problem in found:
         print(f"events: {problem}", file=sys.stderr)
     if found:
         return 1
-    print(f"events: {PAGE} agrees with {FILE}")
+    print(f"events: {PAGE} and {RULES} agree with {FILE}")
     return 0
 
 

@@ -2,15 +2,15 @@ import JSON
 
 // The entries of a file's `types`.
 extension EventTypeTable {
-  private enum Field: String, CaseIterable {
+  private enum Field: Int, CaseIterable {
     case name, roles, aliases, family, key, conflates, personal, `public`, nestsData, version, omit, redact, state
     case description, schema, example
   }
 
-  mutating func readTypes(_ types: [EventTypeMember]) throws(EventTypeFileError) {
-    for type in types { try readType(TypeMembers(type)) }
-    for type in types {
-      let members = try TypeMembers(type)
+  mutating func readTypes(_ types: [EventTypeMember], isDescribed: Bool) throws(EventTypeFileError) {
+    let types = try types.map { (type) throws(EventTypeFileError) in try TypeMembers(type) }
+    for members in types { try readType(members, isDescribed: isDescribed) }
+    for members in types {
       try checkFamily(of: members)
       guard let state = members[.state], let name = try members[.name]?.name() else { continue }
       if let type = self.type(named: name) { try checkState(of: type, member: state) }
@@ -24,17 +24,19 @@ extension EventTypeTable {
 
     init(_ type: EventTypeMember) throws(EventTypeFileError) {
       self.type = type
-      members = try type.members(Field.allCases.map(\.rawValue), required: 2)
+      members = try type.members(Self.names, required: 2)
     }
 
-    subscript(_ name: Field) -> EventTypeMember? { Field.allCases.firstIndex(of: name).flatMap { members[$0] } }
+    private static let names = Field.allCases.map { "\($0)" }
+
+    subscript(_ name: Field) -> EventTypeMember? { members[name.rawValue] }
 
     func flag(_ name: Field) throws(EventTypeFileError) -> Bool { try self[name]?.flag() ?? false }
 
     func paths(_ name: Field) throws(EventTypeFileError) -> [EventTypeMember] { try self[name]?.elements() ?? [] }
   }
 
-  private mutating func readType(_ members: TypeMembers) throws(EventTypeFileError) {
+  private mutating func readType(_ members: TypeMembers, isDescribed: Bool) throws(EventTypeFileError) {
     guard let name = members[.name], let roles = members[.roles] else { return }
     var type = EventType(
       name: try name.name(), otherNames: try members[.aliases]?.names() ?? [], roles: try roles.roles())
@@ -44,7 +46,7 @@ extension EventTypeTable {
     type.version = try members[.version]?.count() ?? 1
     _ = try members[.description]?.text()
     try readAudience(members, type: &type)
-    try readData(members, type: &type)
+    try readData(members, type: &type, isDescribed: isDescribed)
     type.state = try members[.state].map { (state) throws(EventTypeFileError) in try Self.stateRule(state, of: type) }
     if let taken = add(type) { throw members.type.fault("the name '\(taken)' stands twice") }
   }
@@ -59,9 +61,11 @@ extension EventTypeTable {
 
   /// What is said of the members of `data` has to be said of members that the schema has: a path that is misspelt would
   /// let out what it was to hold back.
-  private func readData(_ members: TypeMembers, type: inout EventType) throws(EventTypeFileError) {
-    guard let member = members[.schema] else { throw members.type.missing(Field.schema.rawValue) }
-    let schema = try DataSchema(member)
+  private func readData(
+    _ members: TypeMembers, type: inout EventType, isDescribed: Bool
+  ) throws(EventTypeFileError) {
+    guard !isDescribed || members[.schema] != nil else { throw members.type.missing("schema") }
+    let schema = try members[.schema].map { (schema) throws(EventTypeFileError) in try DataSchema(schema) }
     if let key = members[.key] { type.key = try key.path(in: schema, ofKey: true) }
     for path in try members.paths(.omit) { type.omitted.append(try path.path(in: schema)) }
     for path in try members.paths(.redact) { type.redacted.append(try path.path(in: schema)) }
@@ -72,7 +76,8 @@ extension EventTypeTable {
       guard type.omitted.contains(where: { redacted.isWithin($0) && $0.isWithin(redacted) }) else { continue }
       throw path.fault("'\(redacted.text)' is in 'omit' too; name it in one of the two")
     }
-    guard let example = members[.example] else { throw members.type.missing(Field.example.rawValue) }
+    guard let schema else { return }
+    guard let example = members[.example] else { throw members.type.missing("example") }
     try schema.check(example)
   }
 
@@ -87,12 +92,13 @@ extension EventTypeTable {
 
 extension EventTypeMember {
   /// A path into `data`, of a member that the schema has; a key's is of a string or a number.
-  fileprivate func path(in schema: DataSchema, ofKey isKey: Bool = false) throws(EventTypeFileError) -> DataPath {
+  fileprivate func path(in schema: DataSchema?, ofKey isKey: Bool = false) throws(EventTypeFileError) -> DataPath {
     let names = try text().utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
     let path = DataPath(names: names.map { String(Substring($0)) })
     guard (1...8).contains(path.names.count), !path.names.contains("") else {
       throw fault("must be the name of a member of data, or several with a '.' between, at most 8")
     }
+    guard let schema else { return path }
     guard let found = schema.schema(at: path, passingLists: !isKey) else {
       throw fault("the schema has no member '\(path.text)'")
     }

@@ -19,7 +19,9 @@ package struct EventTypeFileError: Error, Equatable, CustomStringConvertible {
 extension EventTypeTable {
   /// Reads what a file of event types says. Strictly: a member that is misspelt would otherwise open or close a type in
   /// silence.
-  package init(reading bytes: [UInt8], file: String) throws(EventTypeFileError) {
+  ///
+  /// `isDescribed`: each type has a schema, which the paths into its data are held to, and an example.
+  package init(reading bytes: [UInt8], file: String, isDescribed: Bool = true) throws(EventTypeFileError) {
     let tree: JSONValue
     do throws(JSONError) {
       tree = try JSONValue(bytes)
@@ -29,7 +31,7 @@ extension EventTypeTable {
     }
     self.init()
     do throws(EventTypeFileError) {
-      try read(EventTypeMember(file: file, path: .root, tree))
+      try read(EventTypeMember(file: file, path: .root, tree), isDescribed: isDescribed)
     } catch {
       var error = error
       error.line = JSONPath.line(of: error.member, in: bytes)
@@ -41,10 +43,10 @@ extension EventTypeTable {
   private static let bundleMembers = ["name", "types"]
   private static let dialectMembers = ["name", "aliases", "greeting"]
 
-  private mutating func read(_ root: EventTypeMember) throws(EventTypeFileError) {
+  private mutating func read(_ root: EventTypeMember, isDescribed: Bool) throws(EventTypeFileError) {
     let members = try root.members(Self.rootMembers, required: 2)
     if let version = members[0], version.tree != .plain([UInt8(ascii: "1")]) { throw version.fault("must be 1") }
-    try readTypes(try members[1]?.elements() ?? [])
+    try readTypes(try members[1]?.elements() ?? [], isDescribed: isDescribed)
     if let roles = members[2] { letSeeEverything(try roles.roles()) }
     for bundle in try members[3]?.elements() ?? [] { try readBundle(bundle) }
     for prefix in try members[4]?.elements() ?? [] { addKeyedPrefix(try prefix.name()) }

@@ -4,10 +4,11 @@ package import Telemetry
 // Where the file comes from, and the room's border to C: reading one.
 
 extension EventTypeTable {
-  /// The file that `EVENT_TYPES_FILE` names, else the one that was built in.
+  /// The file that `EVENT_TYPES_FILE` names, else the one that was built in: `EventTypeRules.json`, which scripts/events.py
+  /// makes of `EventTypes.json`. Every start of a function reads it, so it holds nothing that is for readers only.
   package init(environment: Environment) throws(EventTypeFileError) {
     guard let path = environment["EVENT_TYPES_FILE"] else {
-      try self.init(reading: PackageResources.EventTypes_json, file: "EventTypes.json")
+      try self.init(reading: PackageResources.EventTypeRules_json, file: "EventTypeRules.json", isDescribed: false)
       return
     }
     try self.init(reading: Self.contents(of: path), file: path)

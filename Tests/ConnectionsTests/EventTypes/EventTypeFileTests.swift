@@ -1,4 +1,5 @@
 import Connections
+import Foundation
 import Frames
 import Glibc
 import Messaging
@@ -41,10 +42,13 @@ struct EventTypeFileTests {
     #expect(standard.stateRule(listed: "orders")?.type == "order:update" && standard.stateRule(listed: "x") == nil)
   }
 
-  @Test("what is built in is a valid file")
+  @Test("what is built in are the rules of the valid file EventTypes.json, without what is for readers only")
   func builtIn() throws {
-    let table = try EventTypeTable(environment: Environment([:]))
-    #expect(table.mayBeSeen("signal", by: .viewer))
+    let file = URL(filePath: #filePath).deletingLastPathComponent().appending(
+      path: "../../../Sources/Connections/EventTypes/EventTypes.json")
+    let table = try EventTypeTable(reading: Array(Data(contentsOf: file)), file: "EventTypes.json")
+    #expect(table.mayBeSeen("signal", by: .viewer) && !table.known.isEmpty)
+    #expect(String(reflecting: try EventTypeTable(environment: Environment([:]))) == String(reflecting: table))
   }
 
   @Test(
