@@ -153,6 +153,8 @@ struct EventTypeFileTests {
       (type(#""example":1"#), "types[0].schema", "is missing"),
       (type(schema), "types[0].example", "is missing"),
       (type(#""omit":["s"],"redact":["list","s"],"# + schema), "types[0].redact[1]", "'s' is in 'omit' too"),
+      (type(#""omit":["s","list"],"redact":["list.n"],"# + schema), "types[0].redact[0]", "'omit' takes out 'list'"),
+      (type(#""omit":["list.n"],"redact":["s","list"],"# + schema), "types[0].redact[1]", "'omit' takes out 'list.n'"),
       (type(#""example":1,"# + schema), "types[0].example", "must be object"),
       (type(#""example":{},"# + schema), "types[0].example", "lacks 's'"),
       (type(#""example":{"s":1},"# + schema), "types[0].example.s", "must be string"),
