@@ -34,7 +34,7 @@ struct LagDeliveryTests {
     #expect(stage.wire.sequences("b") == [1, 2, 3, 4] && stage.wire.sequences("a") == [1, 2, 3, 4])
   }
 
-  @Test("a post that had no answer is made again: who had got it gets the same frame a second time, and then what follows")
+  @Test("a post that had no answer is made again: who had got it gets the same frame twice, and then what follows")
   func postedAgain() throws {
     let stage = LagStage()
     try stage.connect("a", "b")
