@@ -193,6 +193,24 @@ REMOVALS = {
         "    event.data = EventData.withholding(type.omitted, redacting: type.redacted, from: event.data)\n", ""),
     "every type is conflated": (
         "Sources/Delivery/Stream/PlacedEvent.swift", "conflates(event.type) && !event.isUrgent", "!event.isUrgent"),
+    "a batch that is full waits as well": (
+        "Sources/Delivery/Stream/TimedBatches.swift", "guard batch.count == rule.events || due", "guard batch.count > rule.events || due"),
+    "a batch holds however many there are": (
+        "Sources/Delivery/Stream/TimedBatches.swift",
+        "      let batch = left.prefix(rule.events)\n      left = left.dropFirst(rule.events)\n",
+        "      let batch = left\n      left = []\n"),
+    "what waits for a user never lapses": (
+        "Sources/EventLog/Recovery/RecoveryReader+Waiting.swift", ".max < budget.lapsedMilliseconds",
+        ".max < min(0, budget.lapsedMilliseconds)"),
+    "a user who left a moment ago counts as there": (
+        "Sources/Delivery/Stream/StreamSender+Waiting.swift", "allSatisfy { $0 == nil } ?? false", "isEmpty ?? false"),
+    "what one round left to the next one stays unsent": (
+        "Sources/Delivery/Stream/StreamSender+Report.swift", "    for row in result.served { settle(row.id, unsent: nil) }\n", ""),
+    "lag senders may run in every environment": (
+        "Sources/LocalGateway/Functions/FunctionPool+Background.swift", "max(1, limits.maximumEnvironments / 2)",
+        "max(1, limits.maximumEnvironments)"),
+    "a window counts from each round's beginning": (
+        "Sources/Delivery/Stream/RoundWindow.swift", "min(now, max(last + milliseconds, now - milliseconds / 2))", "now"),
 }
 
 

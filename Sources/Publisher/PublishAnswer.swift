@@ -1,6 +1,7 @@
 import ConnectionStore
 import Delivery
 import JSON
+import Messaging
 import Telemetry
 
 /// What came of a publish.
@@ -12,8 +13,8 @@ struct PublishAnswer {
   var queued = 0
   /// Events that were conflated into later ones of their key.
   var conflated = 0
-  /// Connections that lag after this publish.
-  var lagging = 0
+  /// Connections that this publish left behind, each once however many streams it lags in.
+  var lagging: Set<ConnectionID> = []
   /// For the metrics.
   var sent = SendMetrics()
   var errors: [PublishError] = []
@@ -31,12 +32,12 @@ struct PublishAnswer {
   mutating func add<Sender>(_ report: StreamSender<Sender>.Report, events: Int) {
     counts.add(report.counts)
     conflated += report.conflated
-    lagging += report.lagging
+    lagging.formUnion(report.lagging)
     if report.isQueued { queued += events }
     guard !report.isLeaseTaken else { return }
     sent.send(
       receivers: report.connections, gone: report.counts.gone, retried: report.counts.retried,
-      failed: report.counts.failed, conflated: report.conflated, lagging: report.lagging)
+      failed: report.counts.failed, conflated: report.conflated, lagging: report.lagging.count)
     sent.deliver(events: report.events, sample: report.latencies)
     if let age = report.logAgeMilliseconds { sent.recordLogAge(milliseconds: age) }
   }
@@ -59,7 +60,7 @@ struct PublishAnswer {
       writer.member("unsent", counts.unsent)
       if queued > 0 { writer.member("queued", queued) }
       if conflated > 0 { writer.member("folded", conflated) }
-      if lagging > 0 { writer.member("lagging", lagging) }
+      if !lagging.isEmpty { writer.member("lagging", lagging.count) }
       if !errors.isEmpty { append(errors.prefix(maximumErrors), to: &writer) }
     }
     return writer.bytes

@@ -217,6 +217,8 @@ final class TimedWire: FrameSender {
   private(set) var posts: [(id: String, frame: String, at: Int64)] = []
   /// The next delivery arrives with so many frames only, once.
   var accepting: Int?
+  /// So many frames of each delivery are posted in the time of a fan-out, which is 20 ms then.
+  var framesInTime: Int?
   /// The next fan-out is cut after so many pages, once.
   var pagesInTime: Int?
 
@@ -229,18 +231,23 @@ final class TimedWire: FrameSender {
     var failed: [DeliveryFailure] = []
     var pages = pagesInTime ?? .max
     pagesInTime = nil
-    while let page = nextPage(failed) {
-      failed = []
+    defer { if framesInTime != nil { clock.pause(20) } }
+    while let page = {
+      defer { failed = [] }
+      return nextPage(failed)
+    }() {
       pages -= 1
       for listener in page {
-        let count = min(accepting ?? .max, listener.frames.count)
+        let count = min(accepting ?? framesInTime ?? .max, listener.frames.count)
+        let reason = accepting == nil ? DeliveryFailure.Reason.unsent : .refused(status: 429)
         accepting = nil
         for frame in listener.frames.prefix(count) {
           posts.append((listener.id.text, text(frame.bytes), clock.milliseconds()))
         }
         counts.deliveries += count
         if count < listener.frames.count {
-          failed.append(DeliveryFailure(.refused(status: 429), of: listener, frame: count))
+          if reason == .unsent { counts.unsent += listener.frames.count - count }
+          failed.append(DeliveryFailure(reason, of: listener, frame: count))
         }
       }
       guard pages > 0 else {

@@ -34,6 +34,28 @@ struct LagDeliveryTests {
     #expect(stage.wire.sequences("b") == [1, 2, 3, 4] && stage.wire.sequences("a") == [1, 2, 3, 4])
   }
 
+  @Test("a post that had no answer is made again: who had got it gets the same frame twice, and then what follows")
+  func postedAgain() throws {
+    let stage = LagStage()
+    try stage.connect("a", "b")
+    stage.wire.failures["b"] = (.hung, true)
+    let report = try stage.publish(1)
+    #expect(report.counts.unsent == 1 && report.lagging.count == 1)
+    stage.clock.advance(milliseconds: 200)
+    // The second post has no answer either.
+    let deadline = stage.clock.clock.milliseconds() + 4_000
+    let late = stage.sender().deliverLagging(stream: stage.stream, deadlineMilliseconds: deadline)
+    #expect(late.counts.unsent == 1 && late.lagging.count == 1)
+    stage.wire.failures = [:]
+    stage.clock.advance(seconds: 1)
+    let last = stage.deliverLagging()
+    try stage.publish(2)
+    let frames = stage.wire.frames("b")
+    #expect(stage.wire.sequences("b").last == 2 && stage.wire.sequences("a") == [1, 2])
+    #expect(frames.count >= 4 && Set(frames.dropLast()).count == 1, "\(frames)")
+    #expect(last.counts.unsent == 0 && last.lagging.isEmpty)
+  }
+
   @Test("a round that began while it was slow left it out: what that round sent comes to it all the same, once")
   func roundMeanwhile() throws {
     let stage = try LagStage.lagging()

@@ -126,6 +126,36 @@ struct WaitingEventsTests {
     #expect(stage.lines(saying: message).count == 2)
   }
 
+  @Test(
+    "the 101st of one publish evicts the oldest with a line as well where the last client left a moment ago, greeted or not",
+    arguments: [true, false])
+  func evictionAfterLeaving(isGreeted: Bool) throws {
+    try connect(("dialect", "flat"))
+    if isGreeted { try greet() }
+    _ = try stage.disconnect()
+    try publishAtOnce(1...101)
+    #expect(stage.lines(saying: "events evicted: more wait for a user than are kept").count == 1)
+    let next = ConnectionID("Next=")!
+    try connect(("dialect", "flat"), id: next)
+    try greet()
+    #expect(shown(next) == Array(2...101))
+  }
+
+  @Test("nothing is evicted where a client is there and was not greeted yet: all of it comes to it")
+  func noEviction() throws {
+    try connect(("dialect", "flat"))
+    try publishAtOnce(1...101)
+    #expect(stage.lines(saying: "events evicted: more wait for a user than are kept").isEmpty)
+    try greet()
+    // Twenty at once, the rest by the lag sender.
+    #expect(shown().prefix(20) == Array(1...20)[...])
+  }
+
+  private func publishAtOnce(_ numbers: ClosedRange<Int>) throws {
+    let events = numbers.map { "{\"type\":\"alert:new\",\"user\":\"u-1\",\"data\":{\"n\":\($0)}}" }
+    _ = try stage.publish("{\"events\":[\(events.joined(separator: ","))]}")
+  }
+
   @Test("ends five minutes after the last client left, which is one line of INFO, and no path reads it after that")
   func lapse() throws {
     try connect(("hello", "1"))

@@ -73,12 +73,20 @@ extension EventTypeTable {
       throw member.fault("'\(key.text)' is held back, and a key is shown")
     }
     for (path, redacted) in zip(try members.paths(.redact), type.redacted) {
-      guard type.omitted.contains(where: { redacted.isWithin($0) && $0.isWithin(redacted) }) else { continue }
-      throw path.fault("'\(redacted.text)' is in 'omit' too; name it in one of the two")
+      if let reason = Self.conflict(redacted: redacted, omitted: type.omitted) { throw path.fault(reason) }
     }
     guard let schema else { return }
     guard let example = members[.example] else { throw members.type.missing("example") }
     try schema.check(example)
+  }
+
+  /// Of a member and a part of it one list can hold back one: the other entry would do nothing, which nobody means who
+  /// writes it.
+  private static func conflict(redacted: DataPath, omitted: [DataPath]) -> String? {
+    guard let other = omitted.first(where: { redacted.isWithin($0) || $0.isWithin(redacted) }) else { return nil }
+    let (whole, part) = redacted.isWithin(other) ? (other.text, redacted.text) : (redacted.text, other.text)
+    guard whole != part else { return "'\(whole)' is in 'omit' too; name it in one of the two" }
+    return "'omit' takes out '\(other.text)', and '\(part)' is a part of '\(whole)'; name one of the two"
   }
 
   private func checkFamily(of members: TypeMembers) throws(EventTypeFileError) {

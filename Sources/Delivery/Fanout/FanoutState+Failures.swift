@@ -129,11 +129,9 @@ extension FanoutState {
   }
 
   private mutating func record(_ failure: DeliveryFailure, undelivered count: Int) {
-    switch failure.reason {
-    case .unsent, .hung: counts.unsent += count
-    default: counts.failed += count
-    }
+    if failure.isUnsent { counts.unsent += count } else { counts.failed += count }
     failures.append(failure)
+    failures[failures.endIndex - 1].undelivered = count
   }
 
   /// Time is up, or calling is of no use: whatever is not on its way is not sent.

@@ -24,6 +24,9 @@ struct FrameRate: Equatable, Sendable {
     now + min(debt(paidUntil: paidUntil, now: now) + Int64(frames) * intervalMilliseconds, burst * intervalMilliseconds)
   }
 
+  /// Until when it is paid with so many fewer.
+  func paid(less frames: Int, paidUntil: Int64) -> Int64 { paidUntil - Int64(frames) * intervalMilliseconds }
+
   /// When half a second's worth of frames may be sent, or all of those that are left.
   func due(left frames: Int, paidUntil: Int64, now: Int64) -> Int64 {
     let together = max(1, min(Int64(frames), perSecond / 2, burst))
@@ -59,6 +62,11 @@ final class FrameBudget {
     if paidUntil.count >= Self.rememberedConnections { forget(before: now) }
     // One look-up for what was paid and what is: a round comes here for each of its deliveries.
     return acquire(&paidUntil[id, default: 0], frames: frames, least: least, now: now)
+  }
+
+  /// So many of those that it was to be sent were not.
+  func giveBack(_ id: ConnectionID, frames: Int) {
+    if let paid = paidUntil[id] { paidUntil[id] = rate.paid(less: frames, paidUntil: paid) }
   }
 
   private func acquire(_ paid: inout Int64, frames: Int, least: Int, now: Int64) -> Int {

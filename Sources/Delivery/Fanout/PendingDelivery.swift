@@ -72,6 +72,8 @@ package struct DeliveryFailure: Sendable {
   package let isPartial: Bool
   /// The sequence of the last event of the frames that arrived before it; 0: none did.
   package let after: Int64
+  /// How many frames did not arrive, as far as is known.
+  package var undelivered: Int
 
   package var id: ConnectionID { delivery.id }
 
@@ -84,7 +86,11 @@ package struct DeliveryFailure: Sendable {
     from = delivery.frames.isEmpty ? 0 : delivery.frames[lacking].firstSequence
     isPartial = lacking > 0
     after = lacking > 0 ? delivery.frames[lacking - 1].lastSequence : 0
+    undelivered = delivery.frames.count - lacking
   }
+
+  /// The time for it was up: before it was posted, or before an answer came.
+  var isUnsent: Bool { reason == .unsent || reason == .hung }
 }
 
 /// What came of a fan-out: how much was delivered, and what failed since the last page was asked for.

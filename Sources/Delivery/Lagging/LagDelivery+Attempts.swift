@@ -28,8 +28,8 @@ extension StreamSender.LagDelivery {
     page.close(until: end(Self.timeoutMilliseconds))
     try page.write()
     if !page.hasTried { streamSender.clock.pause(Self.pollMilliseconds) }
-    report.counts.add(page.counts)
-    report.lagging += page.laggingCount
+    report.add(posted: page.counts)
+    for (id, unsent) in page.settled { report.settle(id, unsent: unsent) }
     if page.hasReady {
       // Where another process has the lease, it reads the ready rows once it has released it.
       report.add(streamSender.send(stream: stream, deadlineMilliseconds: deadline))
@@ -54,7 +54,9 @@ extension StreamSender.LagDelivery {
     /// Those that have left.
     var departed: Set<ConnectionID> = []
     var counts = DeliveryCounts()
-    var laggingCount = 0
+    /// What became of those that were tried: how many frames of one that lags still there was no time for; nil: it lags no
+    /// more, but for a round that ends it.
+    var settled: [(id: ConnectionID, unsent: Int?)] = []
     /// The next round serves at least one of them.
     var hasReady = false
     var hasTried = false

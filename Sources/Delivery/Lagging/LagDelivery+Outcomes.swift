@@ -15,7 +15,8 @@ extension StreamSender.LagDelivery.LagPage {
     hasTried = !outcomes.isEmpty || !departed.isEmpty
     let refused = try streamSender.rows.lagging.write(outcomes, stream: stream)
     for (row, outcome) in outcomes {
-      if outcome.pace == .slow { laggingCount += 1 }
+      let unsent = failures[row.id].map { $0.isUnsent ? $0.undelivered : 0 }
+      settled.append((row.id, outcome.pace == .slow ? unsent ?? 0 : nil))
       if !refused.contains(row.id) {
         if outcome.pace == .ready { hasReady = true }
       } else if mayHaveArrived(row) {
@@ -25,6 +26,7 @@ extension StreamSender.LagDelivery.LagPage {
         hasReady = true
       }
     }
+    settled += departed.map { ($0, nil) }
     try remove(rows.filter { departed.contains($0.id) })
   }
 

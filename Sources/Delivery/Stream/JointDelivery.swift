@@ -165,8 +165,13 @@ extension StreamSender.JointDelivery {
         rounds[failure.delivery.round].record([failure])
         continue
       }
+      var undelivered = failure.undelivered
       for portion in merged.removeValue(forKey: failure.id) ?? [] where portion.end > failure.after {
-        rounds[portion.round].record([DeliveryFailure(failure.reason, of: portion.delivery)])
+        var own = DeliveryFailure(failure.reason, of: portion.delivery)
+        // A frame of several streams counts in the first of them.
+        own.undelivered = undelivered
+        undelivered = 0
+        rounds[portion.round].record([own])
       }
     }
   }

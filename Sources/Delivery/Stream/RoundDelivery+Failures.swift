@@ -24,6 +24,7 @@ extension StreamSender.RoundDelivery {
     // It lacks what comes after that too.
     let isWithheld = withheld.removeValue(forKey: failure.id) != nil
     result.discount(failure)
+    streamSender.budget?.giveBack(failure.id, frames: failure.notTaken)
     // It may be listed several times.
     if failure.reason == .gone, !departed.insert(failure.id).inserted { return }
     streamSender.log(failure, stream: plan.stream, before: row?.failures ?? 0) { plan.event($0) ?? pages.event($0) }
@@ -79,6 +80,14 @@ extension StreamSender {
 extension DeliveryFailure {
   /// The frame can never reach the client.
   var isTooLarge: Bool { reason == .refused(status: 413) }
+
+  /// How many of its frames the client has certainly not got: one that has no answer may have arrived.
+  fileprivate var notTaken: Int {
+    switch reason {
+    case .hung, .broken: undelivered - 1
+    default: undelivered
+    }
+  }
 
   /// When it is known at the latest whether the connection has left, in milliseconds since the epoch; nil: it is known, or
   /// was not asked.

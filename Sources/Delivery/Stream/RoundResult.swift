@@ -1,6 +1,7 @@
 import ConnectionStore
 import Connections
 import EventLog
+import Messaging
 
 /// What became of a round.
 struct RoundResult {
@@ -12,6 +13,8 @@ struct RoundResult {
   /// How many connections got everything, and how many events that was, counted for each.
   private(set) var connections = 0
   private(set) var events = 0
+  /// How many frames there was no time for, connection by connection.
+  private(set) var unsent: [ConnectionID: Int] = [:]
   /// Lag rows whose connections have everything now, or are gone.
   var served: [LaggingConnection] = []
   var ending = Outcome.complete
@@ -43,6 +46,7 @@ struct RoundResult {
 
   /// It did not get everything after all.
   mutating func discount(_ failure: DeliveryFailure) {
+    if failure.isUnsent { unsent[failure.id, default: 0] += failure.undelivered }
     guard failure.delivery.eventCount > 0 else { return }
     connections -= 1
     events -= failure.delivery.eventCount

@@ -114,9 +114,7 @@ extension StreamProgress {
 
   /// Counts what waits for a user of whom nobody is there. True: the oldest of it had to be evicted, the first time since
   /// somebody was. The checkpoint's row says so with the next write.
-  mutating func countWaiting(_ plan: RoundPlan, result: RoundResult, types: EventTypeTable, limit: Int64) -> Bool {
-    guard StreamName.isPersonal(stream: stream), result.isComplete, !plan.events.isEmpty else { return false }
-    let isAway = result.connections == 0 && plan.lagging.ids.isEmpty && result.lags.allSatisfy { $0.pace == .gone }
+  mutating func countWaiting(_ plan: RoundPlan, isAway: Bool, types: EventTypeTable, limit: Int64) -> Bool {
     guard isAway else {
       lease.waiting = WaitingCount()
       return false

@@ -1,6 +1,6 @@
 import Connections
 import EventLog
-import Messaging
+package import Messaging
 package import Telemetry
 
 extension StreamSender {
@@ -10,8 +10,9 @@ extension StreamSender {
     package internal(set) var counts = DeliveryCounts()
     /// How many events were conflated into later ones.
     package internal(set) var conflated = 0
-    /// How many connections were recorded as lagging.
-    package internal(set) var lagging = 0
+    /// The connections that were left behind, and of each the frames that there was no time for: as it was when the sending
+    /// ended. One that a round left behind and the next one served is not among them.
+    private(set) var leftBehind: [ConnectionID: Int] = [:]
     /// How many connections got everything of a round, and how many events that was, counted for each.
     package internal(set) var connections = 0
     package internal(set) var events = 0
@@ -40,11 +41,27 @@ extension StreamSender.Report {
     leftMilliseconds > 0 || !isQueued && !hasPendingEvents ? leftMilliseconds : nil
   }
 
+  /// The connections that were left behind.
+  package var lagging: some Collection<ConnectionID> { leftBehind.keys }
+
+  /// A connection is left behind, with so many frames unsent; nil: it has everything, or has left.
+  mutating func settle(_ id: ConnectionID, unsent: Int?) {
+    counts.unsent += (unsent ?? 0) - (leftBehind[id] ?? 0)
+    leftBehind[id] = unsent
+  }
+
+  /// The counts of a fan-out but for what was unsent in it: that may have been sent since, or will be (`settle`).
+  mutating func add(posted other: DeliveryCounts) {
+    var posted = other
+    posted.unsent = 0
+    counts.add(posted)
+  }
+
   /// What was sent of the same stream beside it.
   mutating func add(_ other: Self) {
-    counts.add(other.counts)
+    add(posted: other.counts)
+    for (id, unsent) in other.leftBehind { settle(id, unsent: unsent) }
     conflated += other.conflated
-    lagging += other.lagging
     connections += other.connections
     events += other.events
     hasPendingEvents = hasPendingEvents || other.hasPendingEvents
@@ -52,10 +69,11 @@ extension StreamSender.Report {
 
   /// What a round adds to it.
   mutating func add(_ result: RoundResult, plan: RoundPlan, clock: Clock) {
-    counts.add(result.counts)
+    add(posted: result.counts)
+    for row in result.served { settle(row.id, unsent: nil) }
+    for lag in result.lags { settle(lag.id, unsent: lag.pace == .gone ? nil : result.unsent[lag.id] ?? 0) }
     conflated += result.conflated
     let lagCount = result.lags.count { $0.pace != .gone }
-    lagging += lagCount
     if result.lags.contains(where: { $0.pace != .ready }) { isLagDue = true }
     if result.lags.contains(where: \.isPlanned) { isLagPlanned = true }
     connections += result.connections

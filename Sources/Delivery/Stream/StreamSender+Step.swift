@@ -118,11 +118,7 @@ extension StreamSender {
   ) throws(TableError) -> Step {
     leased.report.add(result, plan: plan, clock: clock)
     try leased.progress.record(result, of: plan)
-    if leased.progress.countWaiting(plan, result: result, types: types, limit: personalEvents) {
-      log.warn(
-        "events evicted: more wait for a user than are kept",
-        ["stream": .stream(plan.stream), "kept": .number(personalEvents), "seq": .number(plan.end)])
-    }
+    countWaiting(plan, result: result, leased: &leased)
     switch result.ending {
     case .complete: return try complete(plan, result: result, leased: &leased)
     case .leaseLost: return loseLease(&leased)
