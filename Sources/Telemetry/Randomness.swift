@@ -23,6 +23,16 @@ package struct Randomness: Sendable {
     return String(repeating: "0", count: 16 - text.utf8.count) + text
   }
 
+  /// `count` bytes, a multiple of eight.
+  package func bytes(_ count: Int) -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < count {
+      let value = next()
+      for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
+    }
+    return bytes
+  }
+
   private struct Generator: RandomNumberGenerator {
     let source: @Sendable () -> UInt64
     mutating func next() -> UInt64 { source() }

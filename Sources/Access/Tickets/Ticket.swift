@@ -41,18 +41,6 @@ extension Ticket: CustomStringConvertible, CustomDebugStringConvertible, CustomR
   package var customMirror: Mirror { Mirror(self, children: []) }
 }
 
-extension Randomness {
-  /// `count` must be a multiple of eight.
-  func bytes(_ count: Int) -> [UInt8] {
-    var bytes: [UInt8] = []
-    while bytes.count < count {
-      let value = next()
-      for shift in stride(from: UInt64(0), to: 64, by: 8) { bytes.append(UInt8(truncatingIfNeeded: value >> shift)) }
-    }
-    return bytes
-  }
-}
-
 /// A ticket as the table holds it.
 struct StoredTicket: Equatable, Sendable {
   /// Whom it speaks for; ends with the ticket.
