@@ -164,7 +164,7 @@ struct WatchSessionTests {
 
     let json = Screen()
     #expect(Tool.run(words + ["--count", "4", "--json"], in: json.context()) == .success)
-    #expect(json.outputLines[2] == #""plain \u001B[31m\ntext""#, "\(json.outputLines)")
+    #expect(json.outputLines[2] == #""plain \u001b[31m\ntext""#, "\(json.outputLines)")
     #expect(json.outputLines[3] == #"{"action":"two"}"#)
 
     let plain = Screen()
