@@ -75,7 +75,7 @@ soak: packages-test package python ## two minutes of fuzzing each parser, 10,000
 	$(VENV)/bin/python Tests/SystemTests/delivery_proof.py --soak 200 --jobs 2 --keep
 
 lint: ## formatting, floors, forbidden words, the pages of variables and of event types, whether the fuzz targets still fit
-	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
+	$(SWIFT) format lint --strict --recursive Sources Tests Examples Package.swift
 	scripts/check-floors.sh
 	scripts/check-words.sh
 	scripts/measure-house.py --check
@@ -84,7 +84,7 @@ lint: ## formatting, floors, forbidden words, the pages of variables and of even
 	Fuzz/run.sh --check
 
 format: ## rewrite the sources the way lint wants them
-	$(SWIFT) format --in-place --recursive Sources Tests Package.swift
+	$(SWIFT) format --in-place --recursive Sources Tests Examples Package.swift
 
 package: packages ## one zip a function for Lambda, static, in .build/package
 	@scripts/packages.sh package

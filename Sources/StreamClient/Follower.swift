@@ -63,6 +63,8 @@ package struct Follower {
   }
 
   package var isConnected: Bool { phase == .asking || phase == .live }
+  /// What it follows is followed: its hello was answered, or it says none.
+  package var isLive: Bool { phase == .live }
 
   // MARK: Inputs
 

@@ -19,9 +19,9 @@ def blocks(language: str, page: str = "README.md") -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
 
 
-def shell_lines() -> list[str]:
+def shell_lines(*pages: str) -> list[str]:
     """Every command of the pages' shell blocks, with the lines that it goes on over."""
-    return [line for page in PAGES for block in blocks("sh", page) for line in re.findall(r"((?:.*\\\n)*.+)\n?", block)]
+    return [line for page in pages or PAGES for block in blocks("sh", page) for line in re.findall(r"((?:.*\\\n)*.+)\n?", block)]
 
 
 def shell_line(*words: str) -> str:

@@ -117,6 +117,20 @@ struct ServeSettingsTests {
         && settings.functions["Chat"]?.hasPrefix("/tmp/") == true)
   }
 
+  @Test("a variable that names a file starts from the folder of the settings too; others stand as they are")
+  func fileVariables() throws {
+    let variables = try settings(
+      "--env", "STREAM_ROUTES_FILE=routes.json",
+      file: #"{"env": {"EVENT_TYPES_FILE": "types.json", "STREAM_ROUTES_FILE": "no.json", "X": "x.json"}}"#
+    ).variables
+    #expect(variables["EVENT_TYPES_FILE"]?.hasPrefix("/tmp/") == true)
+    #expect(variables["EVENT_TYPES_FILE"]?.hasSuffix("/types.json") == true)
+    #expect(variables["STREAM_ROUTES_FILE"] == "routes.json" && variables["X"] == "x.json")
+    let absolute = #"{"env": {"EVENT_TYPES_FILE": "/opt/types.json", "STREAM_ROUTES_FILE": ""}}"#
+    #expect(
+      try settings(file: absolute).variables == ["EVENT_TYPES_FILE": "/opt/types.json", "STREAM_ROUTES_FILE": ""])
+  }
+
   @Test("pages are folders at paths, relative to the file that names them")
   func pages() throws {
     let settings = try settings(

@@ -142,6 +142,48 @@ struct WatchSessionTests {
       ])
   }
 
+  @Test("what --send says goes out once, when the hello is answered; whatever a route answers is printed and counts")
+  func sending() {
+    let talker = TalkingServer { text, connection in
+      if text.hasPrefix(#"{"type":"hello""#) { return [Self.event(1), Self.ready(connection, "C1")] }
+      switch text {
+      case "one": return ["plain \u{1B}[31m\ntext"]
+      case "two": return [#"{"action":"two"}"#, #"{"message":"Forbidden","connectionId":"c=","requestId":"r"}"#]
+      default: return [#"{"type":"error","code":"c","message":"m"}"#, Self.event(2), "!close"]
+      }
+    }
+    let server = talker.start()
+    defer { server.stop() }
+    let words = ["watch", WatchTests.url(server), "--send", "one", "--send", "two", "--send", "three"]
+    let screen = Screen()
+    #expect(Tool.run(words + ["--count", "4"], in: screen.context()) == .success)
+    #expect(talker.texts.dropFirst() == ["one", "two", "three"])
+    #expect(screen.outputText.contains(#"plain \u001b[31m text"#), "\(screen.outputText)")
+    #expect(screen.outputLines[3].hasSuffix(#"  {"action":"two"}"#) && screen.outputText.contains("Forbidden"))
+    #expect(screen.outputLines.last?.hasSuffix("a  2") == true && !screen.errorText.contains("passed over"))
+
+    let json = Screen()
+    #expect(Tool.run(words + ["--count", "4", "--json"], in: json.context()) == .success)
+    #expect(json.outputLines[2] == #""plain \u001b[31m\ntext""#, "\(json.outputLines)")
+    #expect(json.outputLines[3] == #"{"action":"two"}"#)
+
+    let plain = Screen()
+    #expect(plain.run("watch", WatchTests.url(server), "--no-hello", "--send", "two", "--count", "1") == .success)
+    #expect(talker.texts.last == "two" && plain.outputText.contains(#"{"action":"two"}"#))
+  }
+
+  @Test("a frame is sent once, not again where the connection is opened anew")
+  func sendingOnce() {
+    let talker = TalkingServer { text, connection in
+      guard text.hasPrefix(#"{"type":"hello""#) else { return ["!close"] }
+      return [Self.ready(connection, "C\(connection)")] + (connection == 2 ? [Self.event(1)] : [])
+    }
+    let server = talker.start()
+    defer { server.stop() }
+    #expect(Screen().run("watch", WatchTests.url(server), "--send", "one", "--count", "1") == .success)
+    #expect(talker.texts.filter { $0 == "one" }.count == 1 && server.connectionCount == 2)
+  }
+
   @Test("--cursor keeps the position of what was printed, and the next run goes on there")
   func cursorFile() throws {
     let talker = TalkingServer { text, connection in

@@ -3,13 +3,20 @@ import JSON
 /// What the Publisher says of the events that it was sent.
 public struct PublishOutcome: Equatable, Sendable {
   /// An event that was refused. It would be refused again.
-  public struct Rejection: Equatable, Sendable {
+  ///
+  /// It can be thrown, where a refused event is to fail what published it:
+  ///
+  ///     if let rejection = outcome.rejected.first { throw rejection }
+  public struct Rejection: Error, Equatable, Sendable, CustomStringConvertible {
     /// Its place among the events that were published together, from 0; nil: all of them were refused.
     public let index: Int?
     /// `missing_field`, `invalid_field`, `reserved_type`, `too_large`, `idempotency_key_taken`, and others that may come.
     public let code: String
     /// What was wrong with it and what is allowed.
     public let message: String
+
+    /// `too_large: an event has at most …`
+    public var description: String { "\(code): \(message)" }
   }
 
   /// How many events stand in the log: their clients get them, now or when they come back.

@@ -75,8 +75,9 @@ struct ServeCommand: Command {
         + "endpoint of AWS (AWS_REGION, AWS_ACCESS_KEY_ID, AWS_PROFILE, AWS_ENDPOINT_URL_DYNAMODB, …) are handed on to "
         + "them too; with a file they are not.",
       "tickertape.json holds the same settings by the same names; repeatable ones are objects "
-        + "({\"function\": {\"Chat\": \"build/Chat\"}}) or arrays. The command line wins. Paths of functions in it start "
-        + "from the file's directory.",
+        + "({\"function\": {\"Chat\": \"build/Chat\"}}) or arrays. The command line wins. Paths of functions in it, "
+        + "and of the files that EVENT_TYPES_FILE and STREAM_ROUTES_FILE in its env name, start from the file's "
+        + "directory.",
       "Ctrl-C stops the gateway and every function it started, and is no failure: the exit code is 0. A second Ctrl-C "
         + "ends everything at once.",
     ],

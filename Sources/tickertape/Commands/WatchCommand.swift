@@ -14,7 +14,11 @@ struct WatchCommand: Command {
       .value(
         "header", value: "NAME: VALUE", help: "A header for the handshake, as 'Authorization: Bearer …'.",
         isRepeatable: true),
-      .value("count", value: "N", help: "End after N events."),
+      .value(
+        "send", value: "FRAME",
+        help: "Send this text once, when what is subscribed to is followed; what a route answers is printed.",
+        isRepeatable: true),
+      .value("count", value: "N", help: "End after N events; with --send an answer counts too."),
       .value(
         "for", value: "SECONDS", help: "End after so many seconds; with --count, exit code 1 if fewer events came."),
       .value("cursor", value: "FILE", help: "Keep the position in FILE, and go on there in the next run."),
@@ -36,6 +40,7 @@ struct WatchCommand: Command {
     examples: [
       "tickertape watch 'ws://127.0.0.1:8000/dev?userId=u-1' --subscribe price:update --key AAPL,MSFT",
       "tickertape watch --subscribe price:update --count 10 --json",
+      #"tickertape watch --send '{"action":"echo","text":"hello"}' --count 1"#,
     ])
 
   private let url: String
@@ -49,6 +54,7 @@ struct WatchCommand: Command {
     guard options.following.keys.isEmpty || !options.following.eventTypes.isEmpty else {
       throw CommandFailure(code: .usage, message: "--key narrows a subscription: give --subscribe TYPE too")
     }
+    options.sends = arguments.values("send")
     options.headers = try Self.headers(arguments.values("header"))
     options.count = try arguments.integer("count", in: 1...Int.max)
     options.milliseconds = try arguments.positiveNumber("for").map { Int64($0 * 1000) }

@@ -203,7 +203,7 @@ struct ServeRun {
     if settings.logLevel > .info, result.environment["METRICS"] == nil { result.environment["METRICS"] = "off" }
     result.environment.merge(settings.variables) { $1 }
     // A function starts in its own folder.
-    for name in ["EVENT_TYPES_FILE", "STREAM_ROUTES_FILE"] {
+    for name in ServeSettings.fileVariables {
       guard let path = result.environment[name], !path.isEmpty else { continue }
       result.environment[name] = System.absolutePath(path: path)
     }

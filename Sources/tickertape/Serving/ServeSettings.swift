@@ -8,6 +8,9 @@ struct ServeSettings: Equatable {
   /// What the project's own functions are called, and what their executables are called.
   static let ownFunctions = ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher"]
 
+  /// Variables of functions that name a file; a function starts in its own folder.
+  static let fileVariables = ["EVENT_TYPES_FILE", "STREAM_ROUTES_FILE"]
+
   var port = 8000
   var stage = "dev"
   var store = ChosenTable.defaultStore
@@ -96,7 +99,7 @@ struct ServeSettings: Equatable {
     case .env:
       let (name, value) = try Self.pair(text, key: key, mayBeEmpty: true, example: "--env ACCESS=open")
       if name == "CONNECTION_STORE", value.hasPrefix("memory:") { _ = try Self.store(value) }
-      variables[name] = value
+      variables[name] = Self.fileVariables.contains(name) && !value.isEmpty ? Self.path(path: value, base: base) : value
     case .allowOrigin: allowedOrigins.append(try Self.origin(text))
     case .pages: pages.append(try Self.pages(text, base: base))
     case .connectSource: connectSources.append(try Self.connectSource(text))

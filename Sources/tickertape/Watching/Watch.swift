@@ -18,6 +18,8 @@ struct Watch {
     /// Where the place in the streams is kept between runs.
     var cursorFile: CursorFile?
     var signing = Signing.none
+    /// Frames for routes of the user's own, sent once, in this order, as soon as what is subscribed to is followed.
+    var sends: [String] = []
   }
 
   private enum Outcome {
@@ -35,6 +37,7 @@ struct Watch {
   private var follower: Follower
   private var client: WebSocketClient?
   private var eventsSeen = 0
+  private var hasSent = false
   /// What was shown, which may be less than what the follower had: the last events may not be on the screen.
   private var position: Follower.Position
   private var savedPosition: Follower.Position?
@@ -100,7 +103,7 @@ struct Watch {
     screen.remark("connected to \(dialer.url.authority)")
     while case .on = outcome {
       switch client.next(until: nextMoment) {
-      case .text(let bytes): outcome = try hand(.frame(bytes))
+      case .text(let bytes): outcome = try hand(.frame(bytes), frame: bytes)
       case .closed(let code, let reason):
         let sentence = Self.sentence(code: code, reason: reason)
         outcome = try hand(.disconnected(status: nil), failure: CommandFailure(code: .unavailable, message: sentence))
@@ -114,11 +117,16 @@ struct Watch {
 
   // MARK: What the follower wants
 
-  /// `failure` is why there is no connection, where that is what happened.
+  /// `failure` is why there is no connection, where that is what happened; `frame` is what came, if that did.
   private mutating func hand(
-    _ input: Follower.Input, failure: CommandFailure? = nil
+    _ input: Follower.Input, failure: CommandFailure? = nil, frame: [UInt8]? = nil
   ) throws(CommandFailure) -> Outcome {
-    let outcome = try perform(follower.handle(input, at: clock.monotonicMilliseconds()), failure: failure)
+    let outcome = try perform(
+      follower.handle(input, at: clock.monotonicMilliseconds()), failure: failure, frame: frame)
+    if follower.isLive, !hasSent {
+      hasSent = true
+      for text in options.sends { try? client?.send(Array(text.utf8)) }
+    }
     if options.cursorFile != nil {
       if case .done = outcome {} else { position = follower.position }
       // The first place is kept at once: without any the next run would begin anew, with the state of things.
@@ -129,7 +137,7 @@ struct Watch {
   }
 
   private mutating func perform(
-    _ outputs: [Follower.Output], failure: CommandFailure?
+    _ outputs: [Follower.Output], failure: CommandFailure?, frame: [UInt8]?
   ) throws(CommandFailure) -> Outcome {
     var outcome = Outcome.on
     var reason = failure?.message ?? ""
@@ -137,11 +145,20 @@ struct Watch {
       switch output {
       // If it cannot be sent, receiving will tell.
       case .send(let frame): try? client?.send(frame)
-      case .show(let event): if try show(event) { return .done(.success) }
+      case .show(let event):
+        try screen.frame(event.bytes)
+        if let stream = event.stream { position.seen[stream] = event.sequence }
+        if countIsReached() { return .done(.success) }
       case .snapshot(let snapshot): try screen.snapshot(snapshot)
       case .gap(let gap): try screen.gap(gap)
       case .notice(let frame): try screen.frame(frame)
-      case .diagnostic(let diagnostic): screen.note("passed over: \(diagnostic.message)")
+      case .diagnostic(let diagnostic):
+        guard let frame, !options.sends.isEmpty, [.notJSON, .wrongShape].contains(diagnostic.code) else {
+          screen.note("passed over: \(diagnostic.message)")
+          continue
+        }
+        try screen.answer(frame)
+        if countIsReached() { return .done(.success) }
       case .close(let why):
         client?.close()
         reason = Self.sentence(why)
@@ -154,10 +171,8 @@ struct Watch {
     return outcome
   }
 
-  /// True if it was the last one asked for.
-  private mutating func show(_ event: Follower.Event) throws(CommandFailure) -> Bool {
-    try screen.frame(event.bytes)
-    if let stream = event.stream { position.seen[stream] = event.sequence }
+  /// Counts what was shown; true if it was the last one asked for.
+  private mutating func countIsReached() -> Bool {
     eventsSeen += 1
     return eventsSeen == options.count
   }

@@ -22,6 +22,15 @@ struct WatchScreen {
     try terminal.line(FrameText(bytes).line(now: clock.milliseconds(), terminal: terminal))
   }
 
+  /// What a route of the user's own answered, which need be no frame of this protocol, nor JSON.
+  func answer(_ bytes: [UInt8]) throws(CommandFailure) {
+    guard asJSON else { return try line(ScreenText(own: ScreenText.oneLine(bytes))) }
+    if (try? JSONReader.validate(bytes)) != nil { return try terminal.json(bytes) }
+    var writer = JSONWriter()
+    writer.string(String(decoding: bytes, as: UTF8.self))
+    try terminal.json(writer.bytes)
+  }
+
   func snapshot(_ snapshot: Follower.Snapshot) throws(CommandFailure) {
     if asJSON { return try terminal.json(Self.json(snapshot)) }
     // Of a stream in which nothing is, a person need not hear.
@@ -45,8 +54,12 @@ struct WatchScreen {
   func remark(_ text: String) { if !asJSON { note(text) } }
 
   private func line(_ text: String, colour: Terminal.Colour) throws(CommandFailure) {
+    try line(terminal.paint("\(text)", colour: colour))
+  }
+
+  private func line(_ text: ScreenText) throws(CommandFailure) {
     let time: ScreenText = "\(Timestamp.rfc3339(milliseconds: clock.milliseconds()).dropFirst(11).prefix(12))"
-    try terminal.line("\(terminal.paint(time, colour: .dim))  \(terminal.paint("\(text)", colour: colour))")
+    try terminal.line("\(terminal.paint(time, colour: .dim))  \(text)")
   }
 
   // MARK: JSON

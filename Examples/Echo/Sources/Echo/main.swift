@@ -1,0 +1,3 @@
+import LambdaRuntime
+
+LambdaRuntime.run(Echo())

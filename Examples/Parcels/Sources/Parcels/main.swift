@@ -1,0 +1,4 @@
+import LambdaRuntime
+import TickertapeHandlers
+
+LambdaRuntime.run(try Parcels(publisher: EventPublisher()))
