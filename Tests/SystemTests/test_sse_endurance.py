@@ -103,7 +103,7 @@ def test_a_hundred_curls_aborted_in_the_middle_leave_no_invocation_after_a_slice
         assert curls[-1].stdout.readline().startswith(b"data: ")
     publish(gateway, type="signal", data={"n": 1})
     for curl in curls:
-        assert any(b'"n": 1' in line for line in curl.stdout)
+        assert any(b'"n":1' in line for line in curl.stdout)
     for curl in curls:
         curl.kill()
         curl.wait()
