@@ -55,7 +55,10 @@ extension ServeStreams {
     for path in [request.path, Array(request.path.dropFirst())] {
       for short in ShortRoute.allCases {
         guard let values = short.path.match(path) else { continue }
-        if short.method.rawValue == request.method { return (short, values) }
+        if short.method.rawValue == request.method {
+          try refuseBodyOfGet(request)
+          return (short, values)
+        }
         allowed += [short.method.rawValue, "OPTIONS"]
       }
     }
@@ -69,9 +72,7 @@ extension ServeStreams {
   private func match(_ request: StreamRequest) throws(StreamRefusal) -> (Route, [String: String]) {
     switch routes.match(method: request.method, path: request.path) {
     case .route(let route, let values):
-      guard request.method != "GET" || request.body.isEmpty else {
-        throw StreamRefusal(400, "a GET has no body here")
-      }
+      try refuseBodyOfGet(request)
       return (route, values)
     case .otherMethod(let allowed):
       throw StreamRefusal(
@@ -79,6 +80,12 @@ extension ServeStreams {
         headers: [("Allow", (allowed + ["OPTIONS"]).joined(separator: ", "))])
     case .none: throw StreamRefusal(404, "there is nothing at this path")
     }
+  }
+
+  /// A proxy may pass such a body on or take it for another request (RFC 9110, section 9.3.1).
+  private func refuseBodyOfGet(_ request: StreamRequest) throws(StreamRefusal) {
+    guard request.method == "GET", !request.body.isEmpty else { return }
+    throw StreamRefusal(400, "a GET has no body here")
   }
 
   private func methods(of request: StreamRequest) -> [String] {
