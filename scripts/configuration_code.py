@@ -4,8 +4,8 @@ import functools
 import re
 from pathlib import Path
 
-FUNCTIONS = ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher"]
-PROGRAMS = [*FUNCTIONS, "StreamHandler", "tickertape"]
+FUNCTIONS = ["ConnectHandler", "DisconnectHandler", "DefaultHandler", "Publisher", "StreamHandler"]
+PROGRAMS = [*FUNCTIONS, "tickertape"]
 # Who is meant by a script that reads a variable.
 SCRIPTS = {
     "scripts/run.sh": ["make run"], "infra/deploy.sh": ["deploy.sh"], "infra/destroy.sh": ["destroy.sh"],

@@ -39,6 +39,13 @@ struct ServeStreams<Calls: ConnectionCalls>: StreamingLambdaHandler {
   mutating func open(_ event: [UInt8], context: InvocationContext, writer: ResponseWriter) throws -> Answer {
     beginInvocation(context)
     let event = try HTTPEvent(decoding: event)
+    guard sources.settings.answersWhole || event.context.front == .httpAPI else {
+      return try answer(event, context: context, writer: writer)
+    }
+    return try answerWhole(event, context: context, writer: writer)
+  }
+
+  mutating func answer(_ event: HTTPEvent, context: InvocationContext, writer: ResponseWriter) throws -> Answer {
     guard let path = event.segments else {
       return try send(WholeAnswer(400, json: StreamRefusal(400, "the path cannot be read").body(.full)), [], writer)
     }
@@ -63,12 +70,12 @@ struct ServeStreams<Calls: ConnectionCalls>: StreamingLambdaHandler {
   }
 
   mutating func close(_ answer: Answer, reason: StreamEndReason) {
+    defer { metrics?.writeEachMinute() }
     guard case .stream(let stream) = answer else { return }
     for place in stream.places { sources.follower.unfollow(place.followed) }
     let end = stream.end ?? StreamEnd(reason)
     held.remove(stream.row, clientID: stream.clientID, log: stream.log)
     metrics?.count("StreamEnds", by: ("Reason", end.rawValue))
-    metrics?.writeEachMinute()
     stream.log.info(
       "event stream ended",
       [

@@ -18,6 +18,9 @@ struct StreamSettings: Equatable, Sendable {
   var padBytes = 0
   /// `STREAM_SECOND_CHUNK`: an empty comment follows what is written, in a chunk of its own.
   var sendsSecondChunk = false
+  /// `STREAM_WHOLE_ANSWERS`: the front collects answers and cannot be told from one that streams: a REST API of transfer mode
+  /// `BUFFERED`. An HTTP API can.
+  var answersWhole = false
 
   /// A reader that takes nothing for so long is cut.
   static let stuckMilliseconds: Int64 = 300_000
@@ -36,6 +39,8 @@ struct StreamSettings: Equatable, Sendable {
     padBytes = Int(try Self.integer("STREAM_PAD_BYTES", environment, standard: 0, allowed: 0...65_536))
     let secondChunks = try Self.integer("STREAM_SECOND_CHUNK", environment, standard: 0, allowed: 0...1)
     sendsSecondChunk = secondChunks == 1
+    let wholeAnswers = try Self.number("STREAM_WHOLE_ANSWERS", environment, standard: 0, allowed: 0...1)
+    answersWhole = wholeAnswers == 1
     let isLocal = environment["CONNECTION_STORE"]?.hasPrefix("dynamodb:") == false
     pollMilliseconds = try Self.integer(
       "STREAM_POLL_MILLISECONDS", environment, standard: isLocal ? Self.localPollMilliseconds : 250, allowed: 5...10_000

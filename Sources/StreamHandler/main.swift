@@ -61,6 +61,8 @@ LambdaRuntime.run(
                               how often the log is read: 250 on DynamoDB, 20 on SQLite
       STREAM_PAD_BYTES        of a comment at the start, for fronts that hold back small chunks: 0
       STREAM_SECOND_CHUNK     1: an empty comment follows in a chunk of its own
+      STREAM_WHOLE_ANSWERS    1: for a REST API that does not stream: what there is, at once
+      LATEST_SECONDS          how old the newest message of a channel may be: 3600
       EVENT_TYPES_FILE        which event types there are, and who sees them: /opt/types.json
       AWS_LAMBDA_LOG_LEVEL    DEBUG, INFO, WARN, ERROR
     """)

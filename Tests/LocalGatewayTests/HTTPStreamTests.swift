@@ -17,6 +17,7 @@ struct HTTPStreamTests {
     runtime.begin()
     runtime.prelude()
     try stage.wait(client, toHave: "HTTP/1.1 200 OK\r\n")
+    #expect(stage.text(client).contains("Connection: keep-alive\r\n"))
     #expect(!stage.text(client).contains("Connection: close"))
     for text in ["data: 1\n\n", "data: 2\n\n"] {
       runtime.chunk(text)

@@ -121,10 +121,9 @@ def test_every_setting_of_the_functions_is_a_parameter_that_deploy_sh_hands_on(t
             assert parameter in json.dumps(used[variable]), variable
     sources = (ROOT / "Sources/Connections/StreamLimits.swift").read_text()
     limits = re.findall(r'read\(\s*"([A-Z_]+)"', sources)
-    # No function of the template tells the newest of a channel yet.
-    assert len(limits) == 15 and set(limits) - {"LATEST_SECONDS"} <= set(settings)
+    assert len(limits) == 15 and set(limits) <= set(settings)
     for name, value in re.findall(r"/// `([A-Z_]+)`.*\n\s+package var \w+(?:: Int64)? = ([\d_]+)", sources):
-        assert name == "LATEST_SECONDS" or settings[name][1] == value.replace("_", ""), name
+        assert settings[name][1] == value.replace("_", ""), name
 
 
 def test_a_function_may_invoke_one_function_at_most_and_the_sweep_the_publisher(template):

@@ -43,10 +43,11 @@ def test_each_message_stands_on_the_page_with_its_level_and_no_other():
 def test_each_metric_stands_on_the_page_and_no_other():
     code = set()
     for file in ["Telemetry/SendMetrics.swift", *(path.relative_to(ROOT / "Sources") for room in (
-            "ConnectHandler", "DefaultHandler", "DisconnectHandler", "Publisher") for path in (ROOT / "Sources" / room).glob("*.swift"))]:
+            "ConnectHandler", "DefaultHandler", "DisconnectHandler", "Publisher", "StreamHandler") for path in (
+                ROOT / "Sources" / room).rglob("*.swift"))]:
         code |= set(re.findall(r'metrics\??\.(?:count|record)\("(\w+)"', (ROOT / "Sources" / file).read_text()))
     code |= {f"DeliveryLatency{percent}Milliseconds" for percent in ("P50", "P95", "P99")}
-    page = set(re.findall(r"`([A-Z]\w+)`", "\n".join(re.findall(r"^\| `[A-Z].*$", PAGE, re.M)))) - {"Role", "Status", "Reason"}
+    page = set(re.findall(r"`([A-Z]\w+)`", "\n".join(re.findall(r"^\| `[A-Z].*$", PAGE, re.M)))) - {"Role", "Status", "Reason", "Stream"}
     assert "Connections" in code and code == page, code ^ page
 
 
@@ -56,3 +57,12 @@ def test_each_reason_of_a_disconnect_stands_on_the_page():
     assert len(reasons) >= 10
     paragraph = PAGE.split("`reason` of a disconnect:")[1].split("\n\n")[0]
     assert set(re.findall(r"`(\w+)`", paragraph)) == reasons
+
+
+def test_each_reason_of_an_event_streams_end_stands_on_the_page():
+    text = (ROOT / "Sources" / "StreamHandler" / "Streams" / "StreamEnd.swift").read_text()
+    reasons = set(re.findall(r"^  case (\w+)$", text, re.M))
+    assert len(reasons) >= 11
+    paragraph = PAGE.split("`reason` of an event stream's end:")[1].split("\n\n")[0]
+    # The last is the sweep's word, of a stream whose function died.
+    assert set(re.findall(r"`(\w+)`", paragraph)) == reasons | {"lost"}

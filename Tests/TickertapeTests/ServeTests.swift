@@ -56,6 +56,16 @@ struct ServeSettingsTests {
     #expect(try self.settings(file: #"{"sweep": 0, "clock": 2}"#).clock == 2)
   }
 
+  @Test("event streams whose function died are looked for each thirty seconds, the rest each minute")
+  func sweeps() {
+    let functions = ["Publisher", "StreamHandler"].map { FunctionConfiguration(name: $0, executable: "/opt/\($0)") }
+    let both = ServeRun.schedules(functions, sweepMilliseconds: 60_000)
+    #expect(both.map { text($0.payload) } == [#"{"sweep":{}}"#, #"{"sweepEventStreams":{}}"#])
+    #expect(both.map(\.everyMilliseconds) == [60_000, 30_000] && both.allSatisfy { $0.function == "Publisher" })
+    #expect(ServeRun.schedules([functions[0]], sweepMilliseconds: 60_000).count == 1)
+    #expect(ServeRun.schedules(functions, sweepMilliseconds: 0).isEmpty)
+  }
+
   @Test("functions over HTTP have the paths, the front and the bounds that they are told, each where it is asked for")
   func http() throws {
     let plain = try settings().http

@@ -3,10 +3,15 @@ package import Messaging
 
 /// What stands in the `data` of a frame.
 package enum EventStreamData {
-  /// An event's own data, with the moment of the event where they tell none. What is no object stands as it is.
+  /// An event's own data, with its moment and its priority, if it has one, where they tell none. What is no object stands as it is.
   package static func own(of event: Event) -> [UInt8] {
-    guard hasNo(Member.timestamp, in: event.data) else { return event.data }
-    return adding(to: event.data) { $0.member(Member.timestamp, event.timestamp) }
+    let lacksMoment = hasNo(Member.timestamp, in: event.data)
+    let priority = event.priority.flatMap { hasNo(Member.priority, in: event.data) ? $0.rawValue : nil }
+    guard lacksMoment || priority != nil else { return event.data }
+    return adding(to: event.data) { writer in
+      writer.member(Member.priority, ifPresent: priority)
+      if lacksMoment { writer.member(Member.timestamp, event.timestamp) }
+    }
   }
 
   /// An object with more members behind its own; what is no object stands as it is.

@@ -60,7 +60,8 @@ extension HTTPConnection {
     if hasBody, isHTTP10 { closesAfterOutput = true }
     var headers = headers
     if isChunked { headers.append((name: "Transfer-Encoding", value: "chunked")) }
-    if closesAfterOutput { headers.append((name: "Connection", value: "close")) }
+    // HTTP/1.1 keeps it without being told; the fronts say so all the same, and clients look for it.
+    headers.append((name: "Connection", value: closesAfterOutput ? "close" : "keep-alive"))
     var bytes: [UInt8] = []
     HTTPWriter.append(response: status, headers: headers, body: nil, to: &bytes)
     self.status = status

@@ -202,7 +202,7 @@ extension StreamEnd {
     case .expired: "the credential of this stream has expired; connect with a new one"
     case .limit: "this stream, the oldest of its user, is closed for a new one"
     case .taken: "another stream was opened with the ticket of this one"
-    case .slice, .deadline, .over, .stuck, .gap, .gone, .failed, .stopped: nil
+    case .slice, .deadline, .whole, .over, .stuck, .gap, .gone, .failed, .stopped: nil
     }
   }
 }

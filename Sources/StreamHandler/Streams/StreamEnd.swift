@@ -4,6 +4,8 @@ enum StreamEnd: String {
   case slice
   /// The invocation is about to end; its client comes back.
   case deadline
+  /// Its front takes no stream, and got what there was; its client comes back.
+  case whole
   /// What its client came in with has ended.
   case expired
   /// A newer stream of its user took its place.

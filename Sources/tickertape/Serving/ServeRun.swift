@@ -65,7 +65,7 @@ struct ServeRun {
   ) throws(CommandFailure) -> GatewayHost {
     var configuration = gatewayConfiguration
     configuration.faults = faults
-    configuration.schedules = schedules(functions)
+    configuration.schedules = Self.schedules(functions, sweepMilliseconds: settings.sweepMilliseconds)
     configuration.http = settings.http.configuration(functions: functions.map(\.name), clock: settings.clock)
     do {
       return try GatewayHost(
@@ -106,15 +106,15 @@ struct ServeRun {
   }
 
   /// What a killed sender left is sent by the next sweep, as EventBridge Scheduler has it on AWS.
-  private func schedules(_ functions: [FunctionConfiguration]) -> [FunctionSchedule] {
-    guard settings.sweepMilliseconds > 0, functions.contains(where: { $0.name == "Publisher" }) else { return [] }
+  static func schedules(_ functions: [FunctionConfiguration], sweepMilliseconds: Int64) -> [FunctionSchedule] {
+    guard sweepMilliseconds > 0, functions.contains(where: { $0.name == "Publisher" }) else { return [] }
     let sweep = FunctionSchedule(
-      "Publisher", payload: InternalInvocation.sweep.encoded(), everyMilliseconds: settings.sweepMilliseconds)
+      "Publisher", payload: InternalInvocation.sweep.encoded(), everyMilliseconds: sweepMilliseconds)
     guard functions.contains(where: { $0.name == "StreamHandler" }) else { return [sweep] }
     // The investment protocol's interval; Scheduler's least is a minute.
     let eventStreams = FunctionSchedule(
       "Publisher", payload: InternalInvocation.sweepEventStreams.encoded(),
-      everyMilliseconds: min(30_000, settings.sweepMilliseconds))
+      everyMilliseconds: min(30_000, sweepMilliseconds))
     return [sweep, eventStreams]
   }
 
@@ -214,7 +214,7 @@ struct ServeRun {
   /// What StreamHandler reads of how streams are held.
   private static let streamVariables = [
     "STREAM_ROUTES_FILE", "STREAM_SLICE_SECONDS", "STREAM_KEEPALIVE_SECONDS", "STREAM_RETRY_MILLISECONDS",
-    "STREAM_POLL_MILLISECONDS", "STREAM_PAD_BYTES", "STREAM_SECOND_CHUNK",
+    "STREAM_POLL_MILLISECONDS", "STREAM_PAD_BYTES", "STREAM_SECOND_CHUNK", "STREAM_WHOLE_ANSWERS",
   ]
 
   /// What the gateway itself has to say may quote a client too.

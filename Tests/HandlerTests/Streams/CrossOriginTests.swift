@@ -15,11 +15,15 @@ import Testing
 
 @Suite("what other origins may read")
 struct CrossOriginTests {
-  @Test("a preflight of 003 is answered 200 with its three headers")
-  func preflight() throws {
+  @Test(
+    "a preflight of 003 is answered 200 with its three headers",
+    arguments: [
+      "orders", "positions", "prices", "trading", "ai-decisions", "strategies/s-1", "alerts", "metrics",
+    ])
+  func preflight(stream: String) throws {
     let streams = try StreamStage(["ACCESS": "required"])
     let answer = try streams.request(
-      "/api/stream/orders", method: "OPTIONS", headers: [("Origin", "https://a.example")])
+      "/api/stream/\(stream)", method: "OPTIONS", headers: [("Origin", "https://a.example")])
     #expect(answer.status == 200)
     #expect(answer.header("Access-Control-Allow-Origin") == "*")
     #expect(answer.header("Access-Control-Allow-Methods") == "GET, OPTIONS")

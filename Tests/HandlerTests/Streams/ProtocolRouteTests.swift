@@ -28,22 +28,34 @@ struct ProtocolRouteTests {
     #expect(messages.first?.data.hasPrefix(#"{"type":"signal","#) == true)
     #expect(messages.first?.data.contains(#""data":{"source":"twitter"}"#) == true)
     #expect(messages.last?.data.contains(#""type":"proposal","name":"proposal.created""#) == true)
+    #expect(messages.allSatisfy { $0.data.contains(#""timestamp":"2027-01-15T08:"#) })
+    let closed = try StreamStage(["ACCESS": "required"])
+    let key = try closed.stage.keys.create(KeyGrant(principal: Principal(user: "user-123", role: .viewer))).key.text
+    #expect(try closed.request("/stream/sse?userId=user-123&subscriptions=signal&apiKey=\(key)").status == 200)
+    #expect(try closed.request("/stream/sse?userId=user-123&subscriptions=signal").status == 401)
   }
 
   @Test(
     "002: each event by its name and for onmessage, the connection and a heartbeat each thirty seconds without an id")
   func bothFramings() throws {
     let streams = try StreamStage()
+    try streams.publish("signal", user: "u-1", data: #"{"n":0}"#)
     let client = try streams.request("/stream?eventTypes=signal&userId=u-1")
     try streams.publish("signal", data: #"{"n":1}"#)
     try streams.pass(milliseconds: 50)
     let messages = client.reader.messages
-    #expect(messages.map(\.event) == ["connection", "signal", "message"])
-    #expect(messages[1].data == messages[2].data && !messages[1].hasOwnID && messages[2].hasOwnID)
+    #expect(messages.map(\.event) == ["connection", "signal", "message", "signal", "message"])
+    #expect(messages[0].data.hasPrefix(#"{"type":"connection","#))
+    #expect(messages[0].data.contains(#""connectionId":""#) && messages[0].data.contains(#""timestamp":"2027-"#))
+    // What waited for the user, then what is live.
+    #expect(messages[1].data.contains(#""n":0"#) && messages[3].data.contains(#""n":1"#))
+    #expect(messages[3].data == messages[4].data && !messages[3].hasOwnID && messages[4].hasOwnID)
     try streams.pass(seconds: 61)
     let beats = client.reader.messages.filter { $0.event == "heartbeat" }
     #expect(
       beats.count == 2 && beats.allSatisfy { !$0.hasOwnID && $0.data.hasPrefix(#"{"type":"heartbeat","timestamp":""#) })
+    let id = try #require(messages[0].data.firstMatch(of: /"connectionId":"([^"]+)"/)).output.1
+    #expect(beats.allSatisfy { $0.data.contains(#""connectionId":"\#(id)""#) })
   }
 
   @Test("002: an error's body is the title alone")

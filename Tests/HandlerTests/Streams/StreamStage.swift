@@ -23,20 +23,22 @@ final class StreamStage {
 
   /// `environment`: of the function. The log is read each 20 ms, as over SQLite.
   init(
-    _ environment: [String: String] = [:], stage: Stage = Stage(), table: (any Table)? = nil, routes: String? = nil
+    _ environment: [String: String] = [:], stage: Stage = Stage(), table: (any Table)? = nil, routes: String? = nil,
+    level: Log.Level = .info
   ) throws {
     self.stage = stage
     var variables = ["ACCESS": "open", "CONNECTION_STORE": "sqlite:t", "FRAMES_PER_SECOND": "0"]
     variables.merge(environment) { $1 }
     if variables["ACCESS"] == "required" { variables["ACCESS"] = nil }
-    handler = try Self.handler(Environment(variables), stage: stage, table: table ?? stage.table, routes: routes)
+    handler = try Self.handler(
+      Environment(variables), stage: stage, table: table ?? stage.table, routes: routes, level: level)
   }
 
   private static func handler(
-    _ environment: Environment, stage: Stage, table: any Table, routes: String?
+    _ environment: Environment, stage: Stage, table: any Table, routes: String?, level: Log.Level
   ) throws -> ServeStreams<Ear> {
     let (clock, lines) = (stage.clock.clock, stage.lines)
-    let log = Log(minimum: .info, clock: clock, write: { lines.add($0) })
+    let log = Log(minimum: level, clock: clock, write: { lines.add($0) })
     let limits = try StreamLimits(environment: environment)
     let settings = try AccessSettings(environment: environment)
     let rows =
@@ -73,6 +75,9 @@ final class StreamStage {
     /// Its client takes nothing.
     var isStuck = false
     private(set) var bytes: [UInt8] = []
+    /// What was written at once, last.
+    private(set) var lastWrite: [UInt8] = []
+    private(set) var writes = 0
     private(set) var reader = EventSourceReader()
 
     init(_ open: (ResponseWriter) throws -> ServeStreams<Ear>.Answer) throws {
@@ -85,6 +90,7 @@ final class StreamStage {
       guard !isStuck else { return }
       let new = writer.consumeBody()
       bytes += new
+      if !new.isEmpty { (lastWrite, writes) = (new, writes + 1) }
       reader.read(new)
     }
 
@@ -105,7 +111,9 @@ final class StreamStage {
     invocations += 1
     let now = stage.clock.clock.milliseconds()
     let event = HTTPEvent(
-      context: HTTPRequestContext(front: .functionURL, requestID: "q-\(invocations)", sourceAddress: "203.0.113.7"),
+      context: HTTPRequestContext(
+        front: .functionURL, requestID: "q-\(invocations)", domainName: "a1.lambda-url.eu-west-1.on.aws",
+        sourceAddress: "203.0.113.7"),
       method: method, path: parts[0], rawQuery: parts.count == 2 ? parts[1] : "",
       headers: headers.map { (name: $0.0, value: $0.1) }, body: bytes(body))
     let context = InvocationContext(requestID: "i-\(invocations)", deadlineMilliseconds: now + 900_000)
