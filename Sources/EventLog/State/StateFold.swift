@@ -81,12 +81,13 @@ struct StateFold {
   /// The position as it is now, which the event says whole: a client needs no earlier one.
   private func position(_ event: StateObject, on state: StateObject) throws(EventRefusal) -> Outcome {
     for name in [Position.quantity, Position.entryPrice, Position.currentPrice] { _ = try event.decimal(name) }
-    var position = state.merging(event)
-    if let quantity = try position.decimal(Position.quantity), quantity.isZero {
-      return Outcome(state: nil, data: event.filled(from: position))
-    }
+    // What it had gained before says nothing of what it is now.
+    var position = state.without(Position.profit).merging(event)
     if event[Position.profit] == nil, let profit = try Self.profit(of: position) {
       position[Position.profit] = Array(profit.description.utf8)
+    }
+    if let quantity = try position.decimal(Position.quantity), quantity.isZero {
+      return Outcome(state: nil, data: event.filled(from: position))
     }
     return Outcome(state: position, data: event.filled(from: position))
   }

@@ -25,6 +25,12 @@ struct StateObject: Equatable {
     }
   }
 
+  func without(_ name: String) -> StateObject {
+    var rest = StateObject()
+    for member in members where !member.name.hasSameBytes(as: name) { rest[member.name] = member.value }
+    return rest
+  }
+
   subscript(_ name: String) -> [UInt8]? {
     get { indices[Array(name.utf8)].map { members[$0].value } }
     set {

@@ -91,6 +91,14 @@ struct StateFoldTests {
     // What its publisher says of the gain stands.
     let told = try fold(Self.position, #"{"symbol":"AAPL","unrealizedPnL":7}"#, on: text(moved.state))
     #expect(told.state?["unrealizedPnL"] == bytes("7"))
+    // What it had gained is not said of a position that is closed, or whose gain cannot be told any more.
+    let closed = try fold(Self.position, #"{"symbol":"AAPL","quantity":0}"#, on: text(opened.state))
+    #expect(
+      text(closed.data)
+        == #"{"symbol":"AAPL","quantity":0,"entryPrice":"150.00","currentPrice":"152.50","unrealizedPnL":0.00}"#)
+    let unknown = try fold(
+      Self.position, #"{"symbol":"AAPL","quantity":4}"#, on: #"{"symbol":"AAPL","quantity":3,"unrealizedPnL":30}"#)
+    #expect(text(unknown.state) == #"{"symbol":"AAPL","quantity":4}"#)
   }
 
   @Test("a position of quantity 0 leaves the state", arguments: ["0", "0.00", #""0""#, "-0", #""0e3""#])
