@@ -39,7 +39,7 @@ struct StreamSettings: Equatable, Sendable {
     padBytes = Int(try Self.integer("STREAM_PAD_BYTES", environment, standard: 0, allowed: 0...65_536))
     let secondChunks = try Self.integer("STREAM_SECOND_CHUNK", environment, standard: 0, allowed: 0...1)
     sendsSecondChunk = secondChunks == 1
-    let wholeAnswers = try Self.number("STREAM_WHOLE_ANSWERS", environment, standard: 0, allowed: 0...1)
+    let wholeAnswers = try Self.integer("STREAM_WHOLE_ANSWERS", environment, standard: 0, allowed: 0...1)
     answersWhole = wholeAnswers == 1
     let isLocal = environment["CONNECTION_STORE"]?.hasPrefix("dynamodb:") == false
     pollMilliseconds = try Self.integer(
