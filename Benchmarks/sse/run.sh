@@ -4,7 +4,7 @@
 #
 #   memory    N open streams of StreamHandler, 256 an environment: growth of VmRSS of gateway and environments together, against
 #             as many environments with one stream each; plain and gzip; and the same of nchan
-#   event     single events, ten a second, each a write of its own: processor time an event that a client gets, of all
+#   event     single events, twenty a second, each a write of its own: processor time an event that a client gets, of all
 #             processes that the server has, the Publisher's too
 #   hundred   100 events a second to each of N clients, FRAMES_PER_SECOND=0: publish to client
 #   one       one stream; bytes: gzip of the documents' samples; curl: what `curl -N --compressed` shows
@@ -36,8 +36,8 @@ if [ $packaged = yes ]; then
   for bootstrap in .build/package/*/bootstrap; do
     [ -x "$bootstrap" ] && functions+=(--function "$(basename "$(dirname "$bootstrap")")=$PWD/$bootstrap")
   done
-  [ -x .build/package/StreamHandler/bootstrap ] && stream_handler=.build/package/StreamHandler/bootstrap
 fi
+[ -x .build/package/StreamHandler/bootstrap ] && stream_handler=.build/package/StreamHandler/bootstrap
 tools=.build/benchmarks
 mkdir -p "$tools"
 gcc -O2 -Wall -Wextra -o "$tools/ssefan" Benchmarks/reference/ssefan.c -lz
@@ -85,9 +85,9 @@ environments=$(((clients + 255) / 256))
 for name in prices trading; do python3 Benchmarks/sse/samples.py $name 400 >"$work/$name.jsonl"; done
 for _ in $(seq "$rounds"); do
   nchan 'nchan base' -n "$environments"
-  nchan 'nchan event' -n "$clients" -m 100 -r 10
+  nchan 'nchan event' -n "$clients" -m 200 -r 20
   ours 'base' 1 -n "$environments"
-  ours 'event' 256 -n "$clients" -i 3 -m 100 -r 10 -k 500
+  ours 'event' 256 -n "$clients" -i 3 -m 200 -r 20 -k 500
   ours 'gzip base' 1 -n "$environments" -z
   ours 'gzip' 256 -n "$clients" -z
   ours 'hundred' 256 -n "$clients" -m 500 -r 100 -k 500
