@@ -69,11 +69,12 @@ system-tests: ## real processes driven by Python websockets, boto3, the AWS CLI 
 coverage: ## after emulated-unit-tests and system-tests: did every test that Docs/coverage.md names run, and pass?
 	$(VENV)/bin/python Tests/SystemTests/coverage_ran.py $(SWIFT_EVENTS) $(SYSTEM_REPORT)
 
-soak: packages-test package python ## two minutes of fuzzing each parser, 10,000 streams, a browser's for three minutes, 200 seeds of the delivery proof; an hour and three quarters
+soak: packages-test package python ## two minutes of fuzzing each parser, 10,000 streams, a browser's for three minutes, 1,000 clients for an hour, 200 seeds of the proof; three hours
 	Fuzz/run.sh 120
 	HTTP_STREAMS=10000 $(VENV)/bin/python -m pytest Tests/SystemTests/test_http_functions.py Tests/SystemTests/test_sse_endurance.py \
 	  -k opened_and_cut --timeout 900
 	SSE_TICKET_SECONDS=180 $(VENV)/bin/python -m pytest Tests/SystemTests/test_sse_endurance.py -k event_source --timeout 300
+	$(VENV)/bin/python Tests/SystemTests/streaming_soak.py --clients 1000 --seconds 3600
 	$(VENV)/bin/python Tests/SystemTests/delivery_proof.py --soak 200 --jobs 2 --keep
 
 lint: ## formatting, floors, forbidden words, the pages of variables and of event types, whether the fuzz targets still fit

@@ -17,7 +17,7 @@ run() { # PART OPTION...
     *) failed+=("$1 ($status)") ;;
   esac
 }
-for part in lambda delivery signed publisher gateway streams browser; do
+for part in lambda delivery signed publisher gateway streams sse browser; do
   echo
   echo "## $part"
   run "$part"

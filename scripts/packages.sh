@@ -7,7 +7,7 @@ declare -A sets=(
   [build]="libcurl4-openssl-dev libsqlite3-dev libssl-dev libwslay-dev zlib1g-dev pkg-config ca-certificates"
   [test]="python3 python3-venv python3-pip awscli curl nginx openssl shellcheck unzip nodejs node-typescript node-ws node-eventsource esbuild chromium"
   [package]="libc-ares-dev zlib1g-dev dpkg-dev gcc make libc6-dev binutils zip advancecomp"
-  [bench]="gcc make libc6-dev libssl-dev libcurl4-openssl-dev openssl nginx libnginx-mod-nchan python3"
+  [bench]="gcc make libc6-dev libssl-dev libcurl4-openssl-dev openssl zlib1g-dev curl nginx libnginx-mod-nchan python3"
 )
 
 wanted=()

@@ -60,7 +60,7 @@ extension ServeStreams {
         "role": .text(record.principal.role?.rawValue ?? "none"), "address": .identifier(asked.request.sourceAddress),
         "resumed": .flag(asked.request.lastEventID != nil), "compressed": .flag(gzip != nil),
       ])
-    return .stream(stream)
+    return .stream(OpenStream(stream))
   }
 
   // MARK: Who

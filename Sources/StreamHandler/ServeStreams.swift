@@ -30,7 +30,7 @@ struct ServeStreams<Calls: ConnectionCalls>: StreamingLambdaHandler {
   /// What is kept of an answer.
   enum Answer {
     case whole
-    case stream(EventStream)
+    case stream(OpenStream)
   }
 
   var clock: Clock { sources.clock }
@@ -63,15 +63,16 @@ struct ServeStreams<Calls: ConnectionCalls>: StreamingLambdaHandler {
   }
 
   mutating func resume(_ answer: inout Answer, writer: ResponseWriter) throws -> StreamStep {
-    guard case .stream(var stream) = answer else { return .end }
-    defer { answer = .stream(stream) }
-    if let end = held.takeEnd(of: stream.clientID) { stream.end = end }
-    return try stream.step(writer)
+    guard case .stream(let open) = answer else { return .end }
+    if let end = held.takeEnd(of: open.stream.clientID) { open.stream.end = end }
+    if let wait = open.stream.waitIfQuiet(writer) { return wait }
+    return try open.stream.step(writer)
   }
 
   mutating func close(_ answer: Answer, reason: StreamEndReason) {
     defer { metrics?.writeEachMinute() }
-    guard case .stream(let stream) = answer else { return }
+    guard case .stream(let open) = answer else { return }
+    let stream = open.stream
     for place in stream.places { sources.follower.unfollow(place.followed) }
     let end = stream.end ?? StreamEnd(reason)
     held.remove(stream.row, clientID: stream.clientID, log: stream.log)

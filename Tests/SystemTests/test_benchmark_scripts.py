@@ -21,7 +21,7 @@ def programs(tmp_path):
     return tmp_path
 
 
-@pytest.mark.parametrize("part", ["lambda", "delivery", "signed", "publisher", "gateway", "streams", "billed", "browser"])
+@pytest.mark.parametrize("part", ["lambda", "delivery", "signed", "publisher", "gateway", "streams", "sse", "billed", "browser"])
 def test_a_part_names_what_it_lacks_and_does_nothing(part, programs):
     for name in ["gcc", "python3"] if part in ("signed", "gateway", "billed") else ["python3"]:
         (programs / name).symlink_to(f"/bin/{name}")

@@ -23,8 +23,9 @@ extension StreamingLoop {
     }
     if let fault = slot.writer.fault { return try fail(slot, Failure(fault)) }
     if step == .end { return try end(slot) }
-    plan(step, of: slot, hasWritten: slot.writer.writtenBytes > before)
-    try flush(slot)
+    let hasWritten = slot.writer.writtenBytes > before
+    plan(step, of: slot, hasWritten: hasWritten)
+    if hasWritten || !slot.hasLeft { try flush(slot) }
   }
 
   private func plan(_ step: StreamStep, of slot: Slot, hasWritten: Bool) {

@@ -37,6 +37,8 @@ struct EventStream {
   /// When its right to be sent something is whole again.
   var paidUntil: Int64 = 0
   var owesSecondChunk = false
+  /// Until then nothing is due but what the log brings.
+  private var quietUntil: Int64 = 0
   /// Of each type that is said again the newest frame, without an id.
   var repeatable: [String: [UInt8]] = [:]
   var lastEventID: String
@@ -71,6 +73,19 @@ struct EventStream {
 
   // MARK: Steps
 
+  /// So seldom the clock of the day is looked at while nothing comes.
+  private static let longestQuietMilliseconds: Int64 = 1_000
+
+  /// How long there is nothing to do, if nothing came: of a thousand streams most are asked this fifty times a second. Nil: a
+  /// step is due.
+  mutating func waitIfQuiet(_ writer: ResponseWriter) -> StreamStep? {
+    guard end == nil, writer.pendingBytes == 0, !places.contains(where: \.isBehind) else { return nil }
+    let now = now
+    guard now < quietUntil else { return nil }
+    (lastTakenAt, lastPending) = (now, 0)
+    return .wait(milliseconds: max(1, min(quietUntil, nextRead) - now))
+  }
+
   /// Writes what there is to say now, and answers when there may be more.
   mutating func step(_ writer: ResponseWriter) throws(TableError) -> StreamStep {
     noteTaken(writer)
@@ -92,7 +107,10 @@ struct EventStream {
       return .end
     }
     writeWhatIsDue(writer)
-    return .wait(milliseconds: owesSecondChunk ? 1 : millisecondsToNext())
+    let now = now
+    let due = nextDue(now)
+    quietUntil = owesSecondChunk ? now : min(due, now + Self.longestQuietMilliseconds)
+    return .wait(milliseconds: owesSecondChunk ? 1 : max(1, min(due, nextMove(now)) - now))
   }
 
   mutating func write(_ bytes: [UInt8], to writer: ResponseWriter) {
@@ -179,20 +197,33 @@ struct EventStream {
     return EventStreamFrame.frame(event: heartbeat.event, data: data)
   }
 
-  /// Until a stream of the log is read, or something is due.
-  private func millisecondsToNext() -> Int64 {
+  /// When something is to be said or looked at, whatever the log brings.
+  private func nextDue(_ now: Int64) -> Int64 {
     let wall = sources.clock.milliseconds()
     var next = min(sliceEnd, lastWrittenAt + settings.keepaliveSeconds * 1_000)
     if let nextHeartbeatAt { next = min(next, nextHeartbeatAt) }
     if let nextRepeatAt { next = min(next, nextRepeatAt) }
-    for place in places {
-      next = min(next, place.isBehind ? max(paidUntilNext, now + 1) : place.followed.dueMilliseconds)
-    }
     if row != nil { next = min(next, now + EventStreams.checkMilliseconds) }
     next = min(next, now + deadlineMilliseconds - StreamSettings.marginMilliseconds - wall)
     if let until = record.untilMilliseconds { next = min(next, now + until - wall) }
-    return max(1, next - now)
+    return next
   }
+
+  /// When a stream of the log is read, or what was read may be written.
+  private func nextMove(_ now: Int64) -> Int64 {
+    places.reduce(.max) { min($0, $1.isBehind ? max(paidUntilNext, now + 1) : $1.followed.dueMilliseconds) }
+  }
+
+  private var nextRead: Int64 {
+    places.reduce(.max) { min($0, $1.followed.dueMilliseconds) }
+  }
+}
+
+/// A stream that stays where it is in memory while it is open: it is resumed fifty times a second.
+final class OpenStream {
+  var stream: EventStream
+
+  init(_ stream: EventStream) { self.stream = stream }
 }
 
 extension StreamEnd {

@@ -67,7 +67,9 @@ struct HeldStreams<Calls: ConnectionCalls> {
   }
 
   /// Why a stream has to end; nil: it goes on.
-  mutating func takeEnd(of clientID: String) -> StreamEnd? { ended.removeValue(forKey: clientID) }
+  mutating func takeEnd(of clientID: String) -> StreamEnd? {
+    ended.isEmpty ? nil : ended.removeValue(forKey: clientID)
+  }
 
   /// It is over. A row that cannot be deleted counts no longer than half a minute.
   mutating func remove(_ record: EventStreamRecord?, clientID: String, log: Log) {
