@@ -150,9 +150,11 @@ class EventStreamFollower(Follower):
             self._begin(frame_id)
         elif kind == "resume":
             self.lost = frame
-            self.isState = self.state_from == self.presented
-            if not self.isState:
-                self._show_state(self.cursor)
+            # Its id says that no state follows.
+            self.isState = frame_id is None
+            if frame_id is not None:
+                self._show_state(frame_id)
+                self._reach(frame_id)
         elif kind in ("error", "heartbeat"):
             pass
         elif self.isDouble and name != "message":
@@ -164,7 +166,6 @@ class EventStreamFollower(Follower):
 
     def _begin(self, cursor):
         """The connection's id is where the client was, if a state comes, and else where it is."""
-        self.state_from = cursor
         self.isState = cursor == EMPTY_CURSOR
         if not self.presented or self.presented == EMPTY_CURSOR:
             if not self.isState:
