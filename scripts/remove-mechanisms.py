@@ -207,10 +207,71 @@ REMOVALS = {
     "what one round left to the next one stays unsent": (
         "Sources/Delivery/Stream/StreamSender+Report.swift", "    for row in result.served { settle(row.id, unsent: nil) }\n", ""),
     "lag senders may run in every environment": (
-        "Sources/LocalGateway/Functions/FunctionPool+Background.swift", "max(1, limits.maximumEnvironments / 2)",
-        "max(1, limits.maximumEnvironments)"),
+        "Sources/LocalGateway/Functions/FunctionPool+Background.swift", "max(1, limits.maximumEnvironments * limits.slots / 2)",
+        "max(1, limits.maximumEnvironments * limits.slots)"),
     "a window counts from each round's beginning": (
         "Sources/Delivery/Stream/RoundWindow.swift", "min(now, max(last + milliseconds, now - milliseconds / 2))", "now"),
+    # Streams over HTTP.
+    "an id says where its whole write ends": (
+        "Sources/StreamHandler/Streams/EventStream+Events.swift",
+        "      places[event.place].set(in: &cursor, to: event.logged.sequence)\n      append(event, cursor: cursor, to: &bytes)\n"
+        "      places[event.place].advance",
+        "      let through = pages.last { $0.place == event.place }?.through ?? event.logged.sequence\n"
+        "      places[event.place].set(in: &cursor, to: through)\n      append(event, cursor: cursor, to: &bytes)\n"
+        "      places[event.place].advance"),
+    "the closing frame has no id": (
+        "Sources/StreamHandler/Streams/EventStream.swift",
+        "      id: id(event: lastEventID, cursor: cursor),\n      retryMilliseconds: sources.jittered",
+        "      id: nil,\n      retryMilliseconds: sources.jittered"),
+    "an event stream goes on where others are, not where its state ends": (
+        "Sources/StreamHandler/ServeStreams+Opening.swift", "sequence: part.head?.last ?? 0)",
+        "sequence: min(part.head?.last ?? 0, sources.follower.follow(part.stream, head: nil).head?.last ?? 0))"),
+    "the connection's id is no place to come back to": (
+        "Sources/StreamHandler/Streams/StreamOpening.swift", "recovery.from ?? place.text", "Cursor().text"),
+    "what was read of the log is kept twice": (
+        "Sources/EventLog/Following/FollowedStream.swift", "read.drop { $0.sequence <= newest }",
+        "read.drop { $0.sequence <= min(newest, 0) }"),
+    "an event stream lasts as long as its invocation": (
+        "Sources/StreamHandler/Streams/EventStream.swift",
+        "if wall >= deadlineMilliseconds - StreamSettings.marginMilliseconds {", "if wall >= deadlineMilliseconds {"),
+    "slices end together": (
+        "Sources/StreamHandler/Streams/EventStream.swift",
+        "Int64(sources.randomness.integer(in: 0...Int(sources.settings.sliceSeconds * 100)))",
+        "0 * sources.settings.sliceSeconds"),
+    "FRAMES_PER_SECOND is not asked by event streams": (
+        "Sources/StreamHandler/Streams/EventStream+Events.swift", "guard sources.limits.framesPerSecond > 0 else {",
+        "guard sources.limits.framesPerSecond > 1_000_000 else {"),
+    "event streams conflate nothing": (
+        "Sources/StreamHandler/Streams/EventStream+Events.swift", "$0.priority == .high || !types.conflates($0.type)",
+        "$0.priority == .high || !types.conflates($0.type) || !$0.type.isEmpty"),
+    "ids of a ticket's stream are not stamped": (
+        "Sources/StreamHandler/Streams/EventStream.swift", "return stamp?.stamped(id) ?? id", "return stamp == nil ? id : id"),
+    "a ticket opens again without an id": (
+        "Sources/Access/Tickets/Tickets.swift", "guard let lastEventID else { return .used }",
+        "guard let lastEventID else { return nil }"),
+    "any id opens a ticket's stream again": (
+        "Sources/Access/Tickets/Tickets.swift", "stamp.isStamped(lastEventID) ? nil : .foreignID",
+        "stamp.isStamped(lastEventID) ? nil : nil"),
+    "event streams do not count with WebSockets": (
+        "Sources/Connections/UserLimit.swift", "streams.streams(of: user).map(", "streams.streams(of: user).prefix(0).map("),
+    "event streams of dead functions stay": (
+        "Sources/Connections/Streams/EventStreams+Sweep.swift",
+        "<= now - Self.restMilliseconds {", "<= now - Self.restMilliseconds - (1 << 50) {"),
+    "gzip keeps back what was written": (
+        "Sources/Frames/ServerSentEvents/GzipStream.swift", "flush: Z_SYNC_FLUSH)", "flush: Z_NO_FLUSH)"),
+    "a reader that has gone is taken for an end": (
+        "Sources/Runtime/Streaming/StreamingLoop+Connections.swift",
+        "    case .answering:\n      close(slot, reason: .gone)", "    case .answering:\n      close(slot, reason: .ended)"),
+    "a late error says nothing": (
+        "Sources/Runtime/Streaming/StreamingLoop+Answers.swift",
+        "complete(slot, trailers: RuntimeMessages.trailers(of: failure))", "complete(slot, trailers: [])"),
+    "one failed answer ends all": (
+        "Sources/Runtime/Streaming/StreamingLoop+Answers.swift",
+        "writer: slot.writer)\n    } catch {\n      return try fail(slot, Failure(error))\n    }\n"
+        "    if let fault = slot.writer.fault { return try fail(slot, Failure(fault)) }\n    if step",
+        "writer: slot.writer)\n    } catch {\n      for one in slots where one.answer != nil { try fail(one, Failure(error)) }\n"
+        "      return\n    }\n"
+        "    if let fault = slot.writer.fault { return try fail(slot, Failure(fault)) }\n    if step"),
 }
 
 

@@ -35,6 +35,18 @@ struct TableCostTests {
     #expect(cost.itemsWritten == 1 + record.topics.count)
   }
 
+  /// As StreamHandler does it for everybody who reads event streams.
+  private static func look(over table: any Table, _ world: World) {
+    let follower = LogFollower(
+      table: table, pace: FollowingPace(shortestMilliseconds: 250, longestMilliseconds: 2_000),
+      clock: world.clock.clock, log: Log(minimum: .fatal))
+    for stream in ["all/signal", "all/risk", "all/system", "all/announcement", "user/u-1"] {
+      _ = follower.follow(stream, head: nil)
+    }
+    world.clock.advance(milliseconds: 500)
+    follower.tick()
+  }
+
   private func rows() throws -> [String] {
     try [
       row("`$connect`, no user, no subscription") { connections, world in
@@ -84,6 +96,14 @@ struct TableCostTests {
       row("`ping` with a cursor of five streams") { connections, world in
         guard let record = try connections.connection(id: world.id) else { return }
         _ = try Self.reader(connections).cursor(record: record)
+      },
+      row("a look at the log for all event streams of an environment, which follow five streams") {
+        Self.look(over: $0.table, $1)
+      },
+      row("and what is new in one of those five") { connections, world in
+        var log = StreamLog(table: world.table, shards: Self.shards, clock: world.clock.clock)
+        _ = try log.append([Self.personal("alert:new", "a-1", "{}")], to: "user/u-1")
+        Self.look(over: connections.table, world)
       },
       row("`$disconnect`, or a connection found gone, with three subscriptions") { connections, world in
         try connections.disconnect(id: world.id)

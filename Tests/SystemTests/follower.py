@@ -52,18 +52,23 @@ class Follower:
         pause = 0.05
         while not self.isStopped:
             try:
-                async with connect(self.url, max_size=None, open_timeout=20, close_timeout=0.2, ping_interval=None) as ws:
-                    self.connects += 1
-                    self.note("connected")
-                    pause = 0.05
-                    await self._follow(ws)
+                connects = self.connects
+                await self._connect()
             except (OSError, websockets.WebSocketException, asyncio.TimeoutError):
                 self.refused += 1
             self.note("unconnected")
+            if self.connects > connects:
+                pause = 0.05
             if self.isStopped:
                 return
             await asyncio.sleep(self.random.uniform(0, pause))
             pause = min(1, pause * 2)
+
+    async def _connect(self):
+        async with connect(self.url, max_size=None, open_timeout=20, close_timeout=0.2, ping_interval=None) as ws:
+            self.connects += 1
+            self.note("connected")
+            await self._follow(ws)
 
     async def _follow(self, ws):
         self.held, self.parts, self.snapshots, self.states = [], [], {}, {}

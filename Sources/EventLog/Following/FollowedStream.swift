@@ -71,7 +71,10 @@ package final class FollowedStream {
     return events[Int(sequence + 1 - first)...]
   }
 
-  private func keep(_ new: [LoggedEvent]) {
+  /// What is kept already, of a reading of several pages that did not come to its end, is read again.
+  private func keep(_ read: [LoggedEvent]) {
+    let newest = events.last?.sequence ?? 0
+    let new = read.drop { $0.sequence <= newest }
     events += new
     bytes += new.reduce(0) { $0 + EventBlock.bound(of: $1.event) }
     var dropped = 0

@@ -34,12 +34,22 @@ struct StreamOpening {
     return cursor
   }
 
+  /// Where it was in those of which it gets no state: what a bare event id says.
+  private var place: Cursor {
+    var cursor = Cursor()
+    for part in recovery.parts where part.snapshot == nil {
+      cursor.set(stream: part.stream, epoch: part.head?.epoch ?? "", to: part.base)
+    }
+    return cursor
+  }
+
   func bytes() -> [UInt8] {
     let state = stateFrames()
     let reached = base.text
-    let from = state.isEmpty ? reached : presented.flatMap { Cursor($0)?.text } ?? Cursor().text
+    let isAtPlace = state.isEmpty && !isTold
+    let from = isAtPlace ? reached : recovery.from ?? place.text
     var bytes = padding() + connectionFrame(id: id(event: sources.frameID(), cursor: from))
-    if let resume = resumeFrame() { bytes += resume }
+    if isTold { bytes += resumeFrame(id: state.isEmpty ? id(event: sources.frameID(), cursor: reached) : nil) }
     for (index, frame) in state.enumerated() {
       let isLast = index == state.count - 1
       let id = isLast ? id(event: frame.event ?? sources.frameID(), cursor: reached) : nil
@@ -78,9 +88,11 @@ struct StreamOpening {
   }
 
   /// Whoever got everything is told nothing.
-  private func resumeFrame() -> [UInt8]? {
-    guard presented != nil, recovery.extent != .all else { return nil }
-    return form.control("resume", data: ServerFrame.resume(recovery.outcome), retryMilliseconds: nil)
+  private var isTold: Bool { presented != nil && recovery.extent != .all }
+
+  /// Without a state behind it, it says where the client is: whoever is cut before it is told again.
+  private func resumeFrame(id: String?) -> [UInt8] {
+    form.control("resume", data: ServerFrame.resume(recovery.outcome), id: id, retryMilliseconds: nil)
   }
 
   // MARK: State

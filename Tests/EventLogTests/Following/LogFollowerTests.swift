@@ -18,9 +18,10 @@ struct LogFollowerTests {
       clock: world.clock.clock, log: Log(minimum: .fatal))
   }
 
-  private func append(_ count: Int) throws {
+  private func append(_ count: Int, bytes size: Int = 0) throws {
+    let data = bytes("{\"pad\":\"\(String(repeating: "x", count: size))\"}")
     let events = (0..<count).map { _ in
-      Event(type: "price:update", key: "K", data: bytes("{}"), id: "1-a", timestamp: "")
+      Event(type: "price:update", key: "K", data: data, id: "1-a", timestamp: "")
     }
     var log = StreamLog(table: world.table, clock: world.clock.clock)
     _ = try log.append(events, to: stream)
@@ -115,6 +116,37 @@ struct LogFollowerTests {
     let followed = follower.follow(stream, head: try head())
     let newer = FollowedPosition(epoch: "9999999999999-0", sequence: 1)
     #expect(try follower.events(of: followed, after: newer) == nil)
+  }
+
+  @Test("whichever read of many pages fails, what was kept of them is not kept twice")
+  func failingInTheMiddle() throws {
+    try append(1)
+    let position = FollowedPosition(epoch: try #require(try head()).epoch, sequence: 1)
+    var failed = 0
+    for _ in 0..<12 { try append(100, bytes: 2_000) }
+    for failing in 1...20 {
+      let table = FailingTable(world.table, failing: failing)
+      let follower = follower(table)
+      let followed = follower.follow(stream, head: LogHead(epoch: position.epoch, next: 2))
+      for _ in 0..<3 {
+        world.clock.advance(milliseconds: 2_000)
+        follower.tick()
+      }
+      guard table.hasFailed else { break }
+      failed += 1
+      var reached = position
+      var sequences: [Int64] = []
+      while let page = try follower.events(of: followed, after: reached) {
+        sequences += page.events.map(\.sequence)
+        reached.sequence = page.through
+      }
+      #expect(sequences == Array(2...1_201), "call \(failing) failed")
+      // What is kept is in order too.
+      reached.sequence = 1_000
+      #expect(try follower.events(of: followed, after: reached)?.events.first?.sequence == 1_001)
+      follower.unfollow(followed)
+    }
+    #expect(failed > 2)
   }
 
   @Test("a table that fails is asked again later, and nothing is lost")
