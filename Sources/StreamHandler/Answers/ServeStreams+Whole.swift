@@ -10,8 +10,8 @@ extension ServeStreams {
     let collected = ResponseWriter()
     let answer = try answer(event, context: context, writer: collected)
     var body = collected.consumeBody()
-    if case .stream(let stream) = answer {
-      try end(stream, writer: collected)
+    if case .stream(let open) = answer {
+      try end(open, writer: collected)
       body += collected.consumeBody()
     }
     guard let head = collected.consumeHead() else { return .whole }
@@ -19,10 +19,9 @@ extension ServeStreams {
     return .whole
   }
 
-  private mutating func end(_ stream: EventStream, writer: ResponseWriter) throws {
-    var stream = stream
-    if stream.end == nil { stream.end = .whole }
-    defer { close(.stream(stream), reason: .ended) }
-    _ = try stream.step(writer)
+  private mutating func end(_ open: OpenStream, writer: ResponseWriter) throws {
+    if open.stream.end == nil { open.stream.end = .whole }
+    defer { close(.stream(open), reason: .ended) }
+    _ = try open.stream.step(writer)
   }
 }
