@@ -127,6 +127,21 @@ upload_packages() {
   parameters+=("CodeBucket=$bucket")
 }
 
+# The CLI does not hand --endpoint-url on to the upload of a template; by AWS_ENDPOINT_URL it knows since these versions.
+need_uploads_to_endpoint() {
+  [ -n "$endpoint" ] || return 0
+  local version
+  version=$(command aws --version 2>&1)
+  [[ $version =~ ^aws-cli/([0-9]+)\.([0-9]+)\. ]] || return 0
+  case ${BASH_REMATCH[1]} in
+    1) [ "${BASH_REMATCH[2]}" -lt 29 ] || return 0 ;;
+    2) [ "${BASH_REMATCH[2]}" -lt 13 ] || return 0 ;;
+    *) return 0 ;;
+  esac
+  fail 69 "the AWS CLI is ${version%% *}, which uploads templates to AWS whatever --endpoint-url says" \
+    "for an emulator take 2.13, or 1.29 of pip, or newer; AWS itself takes this one too"
+}
+
 # --- The stack --------------------------------------------------------------------------------------------------------
 
 # What is left of a creation that failed must go before the next; what is in progress must end.
@@ -256,7 +271,7 @@ deploy_stack() {
   (umask 077 && write_parameters >"$folder/parameters.json")
   say "Deploying the stack $stack (a first time takes about two minutes)"
   local answer failures
-  # By way of the bucket: in a request itself a template may have 51,200 bytes. The CLI does not hand --endpoint-url on to that.
+  # By way of the bucket: in a request itself a template may have 51,200 bytes.
   answer=$([ -z "$endpoint" ] || export AWS_ENDPOINT_URL="$endpoint"
     aws cloudformation deploy --stack-name "$stack" --template-file "$here/template.yaml" --s3-bucket "$bucket" --force-upload \
     --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND --no-fail-on-empty-changeset \
@@ -382,6 +397,7 @@ if [ -n "$stream_concurrency" ]; then
   parameters+=("StreamConcurrency=$stream_concurrency")
 fi
 enter_account
+need_uploads_to_endpoint
 need unzip "install it: apt-get install unzip"
 [ "$smoke_test" = no ] || find_tool
 make_packages
