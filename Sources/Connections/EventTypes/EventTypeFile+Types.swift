@@ -2,7 +2,7 @@ import JSON
 
 // The entries of a file's `types`.
 extension EventTypeTable {
-  private enum Field: Int, CaseIterable {
+  private enum Field: String, CaseIterable {
     case name, roles, aliases, family, key, conflates, personal, `public`, nestsData, version, omit, redact, state
     case description, schema, example
   }
@@ -27,9 +27,9 @@ extension EventTypeTable {
       members = try type.members(Self.names, required: 2)
     }
 
-    private static let names = Field.allCases.map { "\($0)" }
+    private static let names = Field.allCases.map(\.rawValue)
 
-    subscript(_ name: Field) -> EventTypeMember? { members[name.rawValue] }
+    subscript(_ name: Field) -> EventTypeMember? { Field.allCases.firstIndex(of: name).flatMap { members[$0] } }
 
     func flag(_ name: Field) throws(EventTypeFileError) -> Bool { try self[name]?.flag() ?? false }
 
