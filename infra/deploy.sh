@@ -130,12 +130,13 @@ upload_packages() {
 # The CLI does not hand --endpoint-url on to the upload of a template; by AWS_ENDPOINT_URL it knows since these versions.
 need_uploads_to_endpoint() {
   [ -n "$endpoint" ] || return 0
-  local version
+  local version major minor
   version=$(command aws --version 2>&1)
-  [[ $version =~ ^aws-cli/([0-9]+)\.([0-9]+)\. ]] || return 0
-  case ${BASH_REMATCH[1]} in
-    1) [ "${BASH_REMATCH[2]}" -lt 29 ] || return 0 ;;
-    2) [ "${BASH_REMATCH[2]}" -lt 13 ] || return 0 ;;
+  IFS=. read -r major minor _ <<<"${version#aws-cli/}"
+  [[ $major.$minor =~ ^[0-9]+[.][0-9]+$ ]] || return 0
+  case $major in
+    1) [ "$minor" -lt 29 ] || return 0 ;;
+    2) [ "$minor" -lt 13 ] || return 0 ;;
     *) return 0 ;;
   esac
   fail 69 "the AWS CLI is ${version%% *}, which uploads templates to AWS whatever --endpoint-url says" \
