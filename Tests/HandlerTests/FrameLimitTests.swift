@@ -23,9 +23,11 @@ struct FrameLimitTests {
     wire = TimedWire(clock.clock)
   }
 
-  private func sender(_ limits: StreamLimits = StreamLimits()) -> StreamSender<TimedWire> {
+  private func sender(
+    _ limits: StreamLimits = StreamLimits(), over table: (any ConnectionStore.Table)? = nil
+  ) -> StreamSender<TimedWire> {
     StreamSender(
-      table: table, types: .standard, sender: wire, limits: limits, log: Log(minimum: .fatal), clock: clock.clock)
+      table: table ?? self.table, types: .standard, sender: wire, limits: limits, log: Log(minimum: .fatal), clock: clock.clock)
   }
 
   private var deadline: Int64 { clock.clock.milliseconds() + 30_000 }
@@ -189,6 +191,39 @@ struct FrameLimitTests {
       clock.advance(seconds: 1)
     }
     #expect(wire.sequences("a") == Array(1...40))
+  }
+
+  @Test("a lag sender that comes between any two steps of a round that withholds sends nothing again, nor out of order")
+  func lagSenderDuringRound() throws {
+    var callIndex = 0
+    while true {
+      callIndex += 1
+      let tests = FrameLimitTests()
+      try tests.connect("a")
+      try tests.append(1...2)
+      // It has these two already, or will have: its row begins before the checkpoint.
+      let head = try StreamLog(table: tests.table, clock: tests.clock.clock).head(stream: tests.stream)
+      var lease = try #require(try Checkpoints(table: tests.table, clock: tests.clock.clock).acquire(stream: tests.stream))
+      lease.follow(head?.epoch ?? "")
+      lease.advance(through: 2)
+      _ = try Checkpoints(table: tests.table, clock: tests.clock.clock).write(&lease, releasing: true)
+      try LagRows(table: tests.table, clock: tests.clock.clock).record(
+        [Lag(id: ConnectionID("a")!, from: 1)], stream: tests.stream, epoch: head?.epoch ?? "")
+      try tests.append(3...40)
+      let table = InterruptedTable(tests.table, before: callIndex) {
+        _ = tests.sender().deliverLagging(stream: tests.stream, deadlineMilliseconds: tests.deadline)
+      }
+      _ = tests.sender(over: table).send(stream: tests.stream, deadlineMilliseconds: tests.deadline)
+      guard table.isInterrupted else { break }
+      if let error = table.error { throw error }
+      for _ in 0..<20 where try !tests.rows().isEmpty {
+        _ = tests.sender().deliverLagging(stream: tests.stream, deadlineMilliseconds: tests.deadline)
+        _ = tests.send(tests.sender())
+        tests.clock.advance(seconds: 1)
+      }
+      #expect(tests.wire.sequences("a") == Array(1...40), "interrupted at call \(callIndex)")
+    }
+    #expect(callIndex > 6)
   }
 
   @Test("with FRAMES_PER_SECOND=0 it gets everything at once, and a round does not wait for a window")

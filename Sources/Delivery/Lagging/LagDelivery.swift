@@ -88,7 +88,13 @@ extension StreamSender.LagDelivery {
     let rows: [LaggingConnection]
 
     /// Whether anything can be done for it: what was not delivered to the others is not sent.
-    func isServable(_ row: LaggingConnection) -> Bool { row.pace == .gone || row.from <= deliveredThrough }
+    ///
+    /// A round that withholds some of its frames writes the row before the checkpoint passes its events. Until then the row
+    /// may begin before the checkpoint and end after it: a ready connection from 28 was sent some of 28 to 34, and the
+    /// checkpoint is at 29. Served through 29 it would lose what the row says of the rest, and get it all again.
+    func isServable(_ row: LaggingConnection) -> Bool {
+      row.pace == .gone || max(row.from, row.withheld?.through ?? 0) <= deliveredThrough
+    }
 
     func due(at now: Int64) -> [LaggingConnection] { rows.filter { $0.dueAtMilliseconds <= now && isServable($0) } }
 
