@@ -59,19 +59,30 @@ forget_names() { # BINARY UNSTRIPPED
 
 fault() { echo "package: $1" >&2; exit 1; }
 
+# Which of the functions that infra/absent.c stands in for are called by what was compiled here.
+called() { # LIST OF OBJECTS
+  xargs nm -u <"$1" 2>/dev/null | awk 'NF == 2 { print $2 }' | sort -u | grep -xF -f "$build.absent" || true
+}
+
 check() { # NAME BINARY ZIP
-  local symbols
+  local symbols called
   if readelf -d "$2" | grep -q 'Dynamic section'; then fault "$1 has a dynamic section: it needs libraries of its host"; fi
   if readelf -l "$2" | grep -q INTERP; then fault "$1 asks for a program interpreter"; fi
   # shellcheck disable=SC2016  # the symbols begin with a dollar sign
   symbols=$(nm "$build/release/$1" 2>/dev/null | grep -cE ' (T|t) (ubrk_|ucol_|\$s10Foundation|\$s20FoundationEssentials)' || true)
   [ "$symbols" = 0 ] || fault "$1 holds $symbols symbols of Foundation or ICU"
+  called=$(called "$build/release/$1.product/Objects.LinkFileList")
+  [ -z "$called" ] || fault "$1 calls ${called//$'\n'/ }: infra/absent.c stands in for them"
   if grep -qaF "$here" "$2"; then fault "$1 holds the path it was built at"; fi
   [ "$(stat -c %s "$3")" -le $limit ] || fault "$1.zip is over 6 MB: $(stat -c %s "$3") bytes"
 }
 
 build=.build/static-build out=.build/package
 mkdir -p "$out"
+{
+  sed -nE '/^UNCALLED/s/UNCALLED\(([a-z0-9_]+)\) ?/\1\n/gp' infra/absent.c
+  printf '%s\n' getaddrinfo gethostbyname getnameinfo
+} | sed '/^$/d' >"$build.absent"
 # Nothing that is built here may hold where it was built.
 here=$(pwd)
 flags=(
@@ -81,6 +92,8 @@ flags=(
   -Xswiftc -Xfrontend -Xswiftc -disable-implicit-string-processing-module-import
   -Xswiftc -Xfrontend -Xswiftc -disable-implicit-concurrency-module-import
 )
+# SwiftPM's plan keeps the paths of the libraries that it began with.
+[ "$build/release.yaml" -nt .build/static/.done ] || rm -f "$build/release.yaml"
 for name in "${functions[@]}"; do
   echo "package: building $name …"
   # SwiftPM does not see that a static library was made anew: a function that is there would keep the old one.

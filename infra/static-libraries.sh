@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds what the packaged functions link statically: a minimal libcurl from Debian's own source package, SQLite without the
-# parts nobody uses, and .pc files that name the static libraries. Does nothing if the result is there and was made by this very script from the same sources.
+# parts nobody uses, OpenSSL with the algorithms of TLS alone, and .pc files that name the static libraries. Does nothing if the result is there and was made by this very script from the same sources.
 # Usage: infra/static-libraries.sh [FOLDER]     (default: .build/static)
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -10,7 +10,7 @@ mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
 
 version=$(dpkg-query -W -f '${Version}' libcurl4-openssl-dev)
-stamp="$version $(dpkg-query -W -f '${Version} ' libssl-dev zlib1g-dev libc-ares-dev libsqlite3-dev) $(cat "$here/static-libraries.sh" "$here/absent.c" | sha256sum)"
+stamp="$version $(dpkg-query -W -f '${Version} ' libssl-dev zlib1g-dev libc-ares-dev libsqlite3-dev) $(gcc -dumpfullversion) $(cat "$here/static-libraries.sh" "$here/absent.c" "$here/provider.c" | sha256sum)"
 if [ -e "$folder/.done" ] && [ "$(cat "$folder/.done")" = "$stamp" ]; then
   echo "static libraries: $folder is up to date"
   exit 0
@@ -72,7 +72,7 @@ done
 # Debian's SQLite, without its extensions.
 mkdir -p "$folder/sqlite"
 cp "$libraries/libsqlite3.a" "$folder/sqlite/"
-gcc -O2 -Wall -Wextra -Werror -ffunction-sections -c "$here/absent.c" -o "$folder/sqlite/absent.o"
+gcc -O2 -Wall -Wextra -Werror -fno-builtin -ffunction-sections -c "$here/absent.c" -o "$folder/sqlite/absent.o"
 ar t "$folder/sqlite/libsqlite3.a" | grep -E '^(fts[35].*|rtree|dbstat|stmt|json)\.o$' |
   xargs ar dD "$folder/sqlite/libsqlite3.a"
 # Its functions of mathematics are named in func.o alone.
@@ -87,6 +87,20 @@ ar t "$folder/sqlite/libsqlite3.a" | grep -E '^(fts[35].*|rtree|dbstat|stmt|json
 )
 ar rsD "$folder/sqlite/libsqlite3.a" "$folder/sqlite/absent.o"
 
+# Debian's libcrypto, with a provider of ours instead of its own, whose tables hold every algorithm there is.
+mkdir -p "$folder/openssl"
+cp "$libraries/libcrypto.a" "$folder/openssl/"
+gcc -O2 -Wall -Wextra -Werror -ffunction-sections -c "$here/provider.c" -o "$folder/openssl/provider.o"
+ar dD "$folder/openssl/libcrypto.a" libcrypto-lib-{defltprov,baseprov,c_allc,c_alld}.o
+ar rsD "$folder/openssl/libcrypto.a" "$folder/openssl/provider.o"
+
+# GCC's libstdc++ without its reader of mangled names. The linker looks here first.
+mkdir -p "$folder/c++"
+cp "$(gcc -print-file-name=libstdc++.a)" "$folder/c++/"
+gcc -O2 -Wall -Wextra -Werror -DDEMANGLER -c "$here/absent.c" -o "$folder/c++/absent.o"
+ar dD "$folder/c++/libstdc++.a" cp-demangle.o
+ar rsD "$folder/c++/libstdc++.a" "$folder/c++/absent.o"
+
 pc() { # NAME INCLUDES LIBRARIES…
   local name=$1 includes=$2
   shift 2
@@ -94,9 +108,9 @@ pc() { # NAME INCLUDES LIBRARIES…
   printf 'Name: %s\nDescription: static\nVersion: 0\nCflags: %s\nLibs: %s\n' "$name" "$includes" "$*" \
     >"$folder/pkgconfig/$name.pc"
 }
-pc libcurl "-I$folder/curl/include" "-L$folder/curl/lib -lcurl -lcares -lssl -lcrypto -lz"
-pc sqlite3 "" "-L$folder/sqlite -lsqlite3 -lm"
-pc libcrypto "" "-lcrypto"
+pc libcurl "-I$folder/curl/include" "-L$folder/curl/lib -L$folder/openssl -lcurl -lcares -lssl -lcrypto -lz"
+pc sqlite3 "" "-L$folder/sqlite -L$folder/c++ -lsqlite3 -lm"
+pc libcrypto "" "-L$folder/openssl -lcrypto"
 pc zlib "" "-lz"
 rm -rf "$work" "$apt_folder"
 printf '%s' "$stamp" >"$folder/.done"

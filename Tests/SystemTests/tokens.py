@@ -49,10 +49,38 @@ class RSAKey:
         return token({"alg": "RS256", "kid": self.name}, payload, sign)
 
 
-class KeyServer:
-    """Publishes a set of public keys on the loopback; `keys` may be changed, `fails` makes it answer 503."""
+class ECKey:
+    def __init__(self, folder, name):
+        self.name, self.path = name, folder / f"{name}.key"
+        subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", self.path],
+                       check=True, capture_output=True)
 
-    def __init__(self, keys, certificate=None):
+    def public(self):
+        found = subprocess.run(["openssl", "pkey", "-in", self.path, "-pubout", "-outform", "DER"], check=True, capture_output=True)
+        point = found.stdout[-64:]
+        return {"kty": "EC", "crv": "P-256", "use": "sig", "kid": self.name, "x": b64(point[:32]), "y": b64(point[32:])}
+
+    def token(self, payload):
+        def sign(signed):
+            made = subprocess.run(["openssl", "dgst", "-sha256", "-sign", self.path], input=signed, check=True, capture_output=True)
+            return b"".join(number.to_bytes(32, "big") for number in self.numbers(made.stdout))
+        return token({"alg": "ES256", "kid": self.name}, payload, sign)
+
+    @staticmethod
+    def numbers(der):
+        """The two integers of a DER sequence."""
+        rest = der[2:]
+        while rest:
+            length = rest[1]
+            yield int.from_bytes(rest[2:2 + length], "big")
+            rest = rest[2 + length:]
+
+
+class KeyServer:
+    """Publishes a set of public keys on the loopback; `keys` may be changed, `fails` makes it answer 503. With a certificate it
+    speaks TLS, as `adjust(context)` says."""
+
+    def __init__(self, keys, certificate=None, adjust=lambda context: None):
         self.keys, self.fails, self.asked = keys, False, 0
         owner = self
 
@@ -72,6 +100,7 @@ class KeyServer:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
+            adjust(context)
             self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         scheme = "https" if certificate else "http"
         self.url = f"{scheme}://localhost:{self.server.server_address[1]}/.well-known/jwks.json"
