@@ -121,6 +121,9 @@ REMOVALS = {
         "let free = Self.term.isFree(at: now)", "let free = Condition.always"),
     "what is withheld is forgotten": (
         "Sources/Delivery/Stream/RoundDelivery.swift", "    result.lags += withheld.values\n", ""),
+    "a lag sender does not wait for the round that withheld": (
+        "Sources/Delivery/Lagging/LagDelivery.swift", "max(row.from, row.withheld?.through ?? 0) <= deliveredThrough",
+        "row.from <= deliveredThrough"),
     "what is withheld is taken from the newest log each time": (
         "Sources/Delivery/Stream/WithheldFrames.swift", "      through: through, after: count", "      through: 0, after: count"),
     "one frame of several streams is lacking in the first of them only": (

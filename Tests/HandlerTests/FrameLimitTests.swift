@@ -27,7 +27,8 @@ struct FrameLimitTests {
     _ limits: StreamLimits = StreamLimits(), over table: (any ConnectionStore.Table)? = nil
   ) -> StreamSender<TimedWire> {
     StreamSender(
-      table: table ?? self.table, types: .standard, sender: wire, limits: limits, log: Log(minimum: .fatal), clock: clock.clock)
+      table: table ?? self.table, types: .standard, sender: wire, limits: limits, log: Log(minimum: .fatal),
+      clock: clock.clock)
   }
 
   private var deadline: Int64 { clock.clock.milliseconds() + 30_000 }
@@ -203,10 +204,11 @@ struct FrameLimitTests {
       try tests.append(1...2)
       // It has these two already, or will have: its row begins before the checkpoint.
       let head = try StreamLog(table: tests.table, clock: tests.clock.clock).head(stream: tests.stream)
-      var lease = try #require(try Checkpoints(table: tests.table, clock: tests.clock.clock).acquire(stream: tests.stream))
+      let checkpoints = Checkpoints(table: tests.table, clock: tests.clock.clock)
+      var lease = try #require(try checkpoints.acquire(stream: tests.stream))
       lease.follow(head?.epoch ?? "")
       lease.advance(through: 2)
-      _ = try Checkpoints(table: tests.table, clock: tests.clock.clock).write(&lease, releasing: true)
+      _ = try checkpoints.write(&lease, releasing: true)
       try LagRows(table: tests.table, clock: tests.clock.clock).record(
         [Lag(id: ConnectionID("a")!, from: 1)], stream: tests.stream, epoch: head?.epoch ?? "")
       try tests.append(3...40)
